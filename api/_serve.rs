@@ -1,0 +1,75 @@
+//! The Vercel host: carries requests between Vercel's runtime and the router.
+//!
+//! Every file beside this one is one function: its main names its endpoint, and nothing else.
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt;
+use shared::app::{self, PoolSize};
+use shared::http::{AfterAnswer, ClientIp, Endpoint, mount_all};
+use tokio::sync::oneshot;
+use tower::ServiceExt;
+use vercel_runtime::{AppState, Error, Request, Response, ResponseBody, run, service_fn};
+
+/// How long the last answers have to leave the socket once everything else is done.
+const LAST_BYTES: Duration = Duration::from_millis(50);
+
+/// Serves one endpoint.
+pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
+    serve_all(&[endpoint])
+}
+
+/// Serves several endpoints from one function.
+pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
+    let Some(app) = app::start(PoolSize::Function) else { return ExitCode::FAILURE };
+    let router = mount_all(endpoints, &app);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime.map_err(Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            let answer = move |request, state| answer(router.clone(), request, state);
+            let served = run(service_fn(answer)).await;
+            tokio::time::sleep(LAST_BYTES).await;
+            served
+        })
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(cause = %error, "the runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    mut request: Request,
+    state: AppState,
+) -> Result<Response<ResponseBody>, Error> {
+    // At SIGTERM the runtime waits for background work, but not for requests: each request counts
+    // as background work until it is answered.
+    let (answered, waiting) = oneshot::channel::<()>();
+    state.wait_until(async move {
+        let _ = waiting.await;
+    });
+    if let Some(ip) = client_ip(&request) {
+        request.extensions_mut().insert(ClientIp(ip));
+    }
+    let after = AfterAnswer::new(move |work| state.wait_until(work));
+    request.extensions_mut().insert(after);
+
+    let response = router.oneshot(request.map(Body::new)).await?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    drop(answered);
+    Ok(Response::from_parts(head, ResponseBody::from(body)))
+}
+
+/// Vercel's proxy sets this header, whatever the caller sent.
+fn client_ip(request: &Request) -> Option<IpAddr> {
+    request.headers().get("x-real-ip")?.to_str().ok()?.parse().ok()
+}

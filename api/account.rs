@@ -1,0 +1,5 @@
+//! DELETE /api/account
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::ACCOUNT)
+}

@@ -1,0 +1,5 @@
+//! GET /api/cron/daily
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::CRON_DAILY)
+}

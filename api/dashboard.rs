@@ -1,0 +1,5 @@
+//! GET /api/dashboard
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::DASHBOARD)
+}

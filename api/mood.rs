@@ -1,0 +1,5 @@
+//! PATCH /api/mood
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::MOOD)
+}

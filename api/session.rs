@@ -1,0 +1,5 @@
+//! POST, DELETE /api/session
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::SESSION)
+}

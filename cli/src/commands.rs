@@ -1,0 +1,12 @@
+//! One file per command. What they stand on is in the library.
+
+#![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
+
+pub mod dev;
+pub mod doctor;
+pub mod env;
+pub mod key;
+pub mod migrate;
+pub mod render;
+pub mod serve;
+pub mod token;

@@ -1,0 +1,107 @@
+//! `farebox dev`: everything on this machine, on one port, from one command.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use axum::Router;
+use farebox::local::Local;
+use farebox::{page, server};
+use jiff::Timestamp;
+use shared::app::{App, PoolSize};
+use shared::clock::Clock;
+use shared::{endpoints, http, log};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// The port that documentation and examples name.
+const DEFAULT_PORT: u16 = 3000;
+/// If it is taken, and nobody asked for it, one of the next will do.
+const TRIED_PORTS: u16 = 100;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to listen; 0 takes any free port [default: 3000, or the next free one]
+    #[arg(long, env = "PORT")]
+    port: Option<u16>,
+    /// Where to keep data
+    #[arg(long, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let listener = listen(args.port).await?;
+    let base = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
+    std::fs::create_dir_all(&args.data)
+        .with_context(|| format!("cannot create {}", args.data.display()))?;
+    // Children may be started elsewhere: what they are told must not depend on where we are.
+    let dir = args.data.canonicalize()?;
+
+    let mut asked_to_stop = Box::pin(server::asked_to_stop());
+    let starting = Local::start(&dir, &base, &|line| println!("{line}"));
+    let local = tokio::select! {
+        started = starting => started?,
+        // What has been started ends with this process.
+        () = &mut asked_to_stop => return Ok(ExitCode::SUCCESS),
+    };
+    let config = local.config()?;
+    log::start(config.log_level);
+    let app = App::new(config, Clock::default(), PoolSize::Server)?;
+    let router = http::mount_all(endpoints::ALL, &app);
+    let router = Router::new().merge(local.router()).merge(page::router()).fallback_service(router);
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server::serve(listener, router, async {
+        let _ = stopped.await;
+    }));
+    local.announce()?;
+    describe(&local, &args.data, &base)?;
+    println!("ready {base}");
+
+    asked_to_stop.await;
+    println!("stopping");
+    drop(stop);
+    serving.await??;
+    local.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
+    let listen = async |port| TcpListener::bind(("127.0.0.1", port)).await;
+    if let Some(port) = port {
+        return listen(port).await.with_context(|| {
+            format!(
+                "cannot listen on port {port}; stop what uses it, or choose another with --port"
+            )
+        });
+    }
+    for port in DEFAULT_PORT..DEFAULT_PORT + TRIED_PORTS {
+        if let Ok(listener) = listen(port).await {
+            if port != DEFAULT_PORT {
+                println!("Port {DEFAULT_PORT} is taken, so this stack is on {port}.");
+            }
+            return Ok(listener);
+        }
+    }
+    listen(0).await.context("cannot listen on any port")
+}
+
+/// What runs where, and lines to paste.
+fn describe(local: &Local, data: &Path, base: &str) -> anyhow::Result<()> {
+    let token = local.secrets.user_token("test-123", None, Timestamp::now())?;
+    println!("\nFarebox   {base}, data in {}", data.display());
+    for line in &local.described {
+        println!("{line}");
+    }
+    println!("\nTry it:");
+    println!("  TOKEN={token}");
+    println!("  curl -X POST {base}/api/session -H \"Authorization: Bearer $TOKEN\"");
+    println!(
+        "  curl -X PATCH {base}/api/mood -H \"Authorization: Bearer $TOKEN\" \
+         -H 'Content-Type: application/json' -d '{{\"score\": 8.5}}'"
+    );
+    println!(
+        "  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\"\n"
+    );
+    Ok(())
+}

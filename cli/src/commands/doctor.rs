@@ -1,0 +1,194 @@
+//! `farebox doctor`: checks every connection as a function would use it, and says what to fix (CR-2).
+//!
+//! It looks at the settings of the environment; if they name nothing, at the running local stack.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use farebox::{local, migrate};
+use jiff::Timestamp;
+use shared::app::{App, PoolSize};
+use shared::clock::Clock;
+use shared::config::{Config, JwksSource};
+use shared::domain::Rate;
+use shared::error::chain;
+use shared::redis::Command;
+use tokio_postgres::Client;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where a local stack keeps its data
+    #[arg(long, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    let vars = settings(&args).await?;
+    let config = match Config::from_vars(vars) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in problems.iter() {
+                report.failed("settings", problem, "set it, then run this again");
+            }
+            return Ok(report.end());
+        }
+    };
+    report.passed("settings", "every one can be read");
+    let app = App::new(config, Clock::default(), PoolSize::Function)?;
+    check_redis(&app, &mut report).await;
+    check_postgres(&app, &mut report).await;
+    check_identity(&app, &mut report).await;
+    Ok(report.end())
+}
+
+async fn settings(args: &Args) -> anyhow::Result<impl Fn(&str) -> Option<String>> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let named = ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"].into_iter().any(set);
+    let local = if named { None } else { local::running(&args.data).await.ok() };
+    if local.is_some() {
+        println!("Looking at the local stack in {}.", args.data.display());
+    }
+    Ok(move |name: &str| match &local {
+        Some(local) => local.get(name).cloned(),
+        None => std::env::var(name).ok(),
+    })
+}
+
+#[derive(Debug, Default)]
+struct Report {
+    failures: usize,
+}
+
+impl Report {
+    fn passed(&self, what: &str, found: impl Display) {
+        println!("ok    {what}: {found}");
+    }
+
+    fn failed(&mut self, what: &str, found: impl Display, fix: &str) {
+        self.failures += 1;
+        println!("FAIL  {what}: {found}\n      {fix}");
+    }
+
+    fn end(&self) -> ExitCode {
+        match self.failures {
+            0 => println!("Everything is well."),
+            1 => println!("1 thing to fix."),
+            some => println!("{some} things to fix."),
+        }
+        if self.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+async fn check_redis(app: &App, report: &mut Report) {
+    let run = format!("doctor-{}", Timestamp::now().as_nanosecond());
+    match round_trip(app, &run).await {
+        Ok(()) => report.passed("redis", "what is set can be read back, and deleted"),
+        Err(error) => {
+            let fix = "Check UPSTASH_REDIS_REST_URL, and that the token may write.";
+            return report.failed("redis", format!("{error:#}"), fix);
+        }
+    }
+    match limit_of_five(app, &run).await {
+        Ok(()) => report.passed("limit", "5 of 7 requests were allowed, then 2 blocked"),
+        Err(error) => {
+            let fix = "Check that the token may run scripts (EVAL and EVALSHA).";
+            report.failed("limit", format!("{error:#}"), fix);
+        }
+    }
+}
+
+async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
+    app.redis.run::<String>(&Command::set(run, "there", 60)).await.map_err(said)?;
+    let read: Option<String> = app.redis.run(&Command::get(run)).await.map_err(said)?;
+    ensure!(read.as_deref() == Some("there"), "what was set reads back as {read:?}");
+    app.redis.run::<u32>(&Command::del(run)).await.map(drop).map_err(said)
+}
+
+/// A limit of its own, met by more requests than it has room for.
+async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
+    use shared::rate_limit::Source;
+    let mut seen = Vec::new();
+    for request in 1..=7 {
+        let verdict = app.limiter.take("doctor", run, Rate::per_hour(5), 1, None).await?;
+        ensure!(verdict.source != Source::Local, "Redis did not answer, so this process counted");
+        let word = if verdict.allowed { "allowed" } else { "blocked" };
+        println!("      request {request}: {word}, remaining {}", verdict.remaining);
+        seen.push((verdict.allowed, verdict.remaining));
+    }
+    app.redis.run::<u32>(&Command::del(&format!("limit:doctor:{run}"))).await.map_err(said)?;
+    let expected = [4, 3, 2, 1, 0].map(|left| (true, left)).into_iter().chain([(false, 0); 2]);
+    ensure!(seen.into_iter().eq(expected), "the limit does not count as it should");
+    Ok(())
+}
+
+async fn check_postgres(app: &App, report: &mut Report) {
+    let database = &app.config.database;
+    let client = match shared::store::connect(database).await.map_err(said) {
+        Ok(client) => client,
+        Err(error) => {
+            let fix =
+                "Check DATABASE_URL, and DATABASE_CA_CERT if the server's authority is private.";
+            return report.failed("postgres", format!("{error:#}"), fix);
+        }
+    };
+    match describe(app, &client).await {
+        Ok(found) => report.passed("postgres", found),
+        Err(error) => {
+            let fix = "Check that this role may run queries.";
+            return report.failed("postgres", format!("{error:#}"), fix);
+        }
+    }
+    let files = migrate::Files::embedded();
+    let fix = "Run `farebox migrate` with the owner's DIRECT_URL.";
+    match migrate::pending(&client, &database.schema, &files).await {
+        Ok(lines) if lines.is_empty() => report.passed("migrations", "all applied"),
+        Ok(lines) => report.failed("migrations", lines.join(", "), fix),
+        Err(error) => return report.failed("migrations", format!("{error:#}"), fix),
+    }
+    match migrate::exceptions(&client, &database.schema, &files).await {
+        Ok(lines) if lines.is_empty() => report.passed("rights", "as they should be"),
+        Ok(lines) => {
+            let fix = "Connect as a login in the role farebox_app; run `farebox migrate` as owner.";
+            report.failed("rights", lines.join(", "), fix);
+        }
+        Err(error) => report.failed("rights", format!("{error:#}"), fix),
+    }
+}
+
+/// Version, role and way of pooling. Two connections that share a backend are behind a pooler that
+/// lends one out per transaction.
+async fn describe(app: &App, client: &Client) -> anyhow::Result<String> {
+    let ask = "select pg_backend_pid(), current_user::text, current_setting('server_version')";
+    let row = client.query_typed_one(ask, &[]).await?;
+    let (pid, role, version): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
+    let other = shared::store::connect(&app.config.database).await.map_err(said)?;
+    let other: i32 = other.query_typed_one("select pg_backend_pid()", &[]).await?.get(0);
+    let pooling = if pid == other { "through a transaction-mode pooler" } else { "directly" };
+    Ok(format!("{version}, as {role}, {pooling}"))
+}
+
+async fn check_identity(app: &App, report: &mut Report) {
+    match &app.config.auth.jwks {
+        None => report.passed("identity", "tokens are signed with a shared secret"),
+        Some(source) => match app.auth.check_keys().await {
+            Ok(count) => report.passed("identity", format!("{count} public keys that can be used")),
+            Err(error) => {
+                let fix = match source {
+                    JwksSource::Url(_) => {
+                        "Check AUTH_JWKS_URL: it must answer with a JSON key set."
+                    }
+                    JwksSource::Inline(_) => "Check AUTH_JWKS.",
+                };
+                report.failed("identity", error, fix);
+            }
+        },
+    }
+}
+
+/// An error of the library with all its causes.
+fn said(error: impl std::error::Error + 'static) -> anyhow::Error {
+    anyhow::anyhow!(chain(&error))
+}

@@ -1,0 +1,15 @@
+//! `farebox render`: writes the files that follow from the endpoint table.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+
+pub fn run() -> anyhow::Result<ExitCode> {
+    let root = Path::new(".");
+    ensure!(root.join("api/_serve.rs").exists(), "run this at the root of the project");
+    for path in farebox::render::write(root)? {
+        println!("wrote {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

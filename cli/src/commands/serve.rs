@@ -1,0 +1,30 @@
+//! `farebox serve`: all routes on one port, with the settings of the environment.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use farebox::server::{asked_to_stop, serve};
+use shared::app::{self, PoolSize};
+use shared::{endpoints, http};
+use tokio::net::TcpListener;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to listen; 0 takes any free port
+    #[arg(long, env = "PORT", default_value_t = 3000)]
+    port: u16,
+    /// On which address; 0.0.0.0 is all of them
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Some(app) = app::start(PoolSize::Server) else { return Ok(ExitCode::FAILURE) };
+    let listener = TcpListener::bind((args.host, args.port))
+        .await
+        .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;
+    println!("ready http://{}", listener.local_addr()?);
+    serve(listener, http::mount_all(endpoints::ALL, &app), asked_to_stop()).await?;
+    Ok(ExitCode::SUCCESS)
+}

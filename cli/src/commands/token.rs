@@ -1,0 +1,38 @@
+//! `farebox token`: a bare token of the local stack, to paste behind `Authorization: Bearer`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use farebox::local::Secrets;
+use jiff::Timestamp;
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("who").required(true))]
+pub struct Args {
+    /// For this user, good for a day
+    #[arg(long, group = "who", value_name = "ID")]
+    user: Option<String>,
+    /// An e-mail address to put into the user's token
+    #[arg(long, requires = "user")]
+    email: Option<String>,
+    /// The service key
+    #[arg(long, group = "who")]
+    service: bool,
+    /// The admin key
+    #[arg(long, group = "who")]
+    admin: bool,
+    /// Where the stack keeps its data
+    #[arg(long, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let secrets = Secrets::read(&args.data)?;
+    let token = match &args.user {
+        Some(user) => secrets.user_token(user, args.email.as_deref(), Timestamp::now())?,
+        None if args.admin => secrets.admin_key,
+        None => secrets.service_key,
+    };
+    println!("{token}");
+    Ok(ExitCode::SUCCESS)
+}

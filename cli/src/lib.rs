@@ -1,0 +1,8 @@
+//! Farebox on one machine: the local stack, the operator's tools, and what the tests stand on.
+
+pub mod local;
+pub mod migrate;
+pub mod page;
+pub mod render;
+pub mod server;
+pub mod standins;

@@ -1,0 +1,239 @@
+//! The local stack: everything Farebox needs, found or started, and the settings to reach it.
+//!
+//! What the environment already names is used as it is: `DATABASE_URL`, `UPSTASH_REDIS_REST_URL`.
+//! The rest lives below one directory and in this process's children, and is gone with them.
+
+pub mod database;
+mod secrets;
+pub mod token;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use shared::config::{Config, Database, Secret};
+
+use crate::migrate::{self, Files};
+use crate::standins::postgres::{self, Postgres};
+use crate::standins::process::{Claim, Progress};
+use crate::standins::redis::{self, RedisServer};
+use crate::standins::upstash::{self, Backend, Tokens};
+
+pub use secrets::Secrets;
+
+/// Where the Redis front answers, below the one port.
+pub const UPSTASH_PATH: &str = "/upstash";
+
+/// Settings by name, as a function reads them from its environment.
+pub type Settings = BTreeMap<String, String>;
+
+/// A running stack.
+pub struct Local {
+    pub settings: Settings,
+    /// What runs where, a line each.
+    pub described: Vec<String>,
+    pub secrets: Secrets,
+    dir: PathBuf,
+    postgres: Option<Postgres>,
+    redis: Option<RedisServer>,
+    front: Option<Backend>,
+    // Last: fields drop in order, and the directory is ours until all else is gone.
+    _claim: Claim,
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Local {
+    /// Starts what is missing. `base` is where this process will serve, `http://127.0.0.1:3000`.
+    pub async fn start(dir: &Path, base: &str, progress: Progress<'_>) -> anyhow::Result<Self> {
+        create_private(dir)?;
+        let claim = Claim::take(dir).await?;
+        // Whoever reads the settings of a stack finds those of a running one, or none.
+        remove_settings(dir)?;
+        let secrets = Secrets::keep_in(dir)?;
+        let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let mut local = Self {
+            settings: secrets.settings(base),
+            described: Vec::new(),
+            secrets,
+            dir: dir.to_owned(),
+            postgres: None,
+            redis: None,
+            front: None,
+            _claim: claim,
+        };
+        for setting in shared::config::SETTINGS {
+            let value = given(setting.name).or_else(|| setting.alias.and_then(given));
+            if let Some(value) = value {
+                local.settings.insert(setting.name.to_owned(), value);
+            }
+        }
+        let (postgres, redis) =
+            tokio::try_join!(local.start_postgres(progress), local.start_redis(progress))?;
+        local.adopt_postgres(postgres).await?;
+        local.adopt_redis(redis, base)?;
+        Ok(local)
+    }
+
+    async fn start_postgres(&self, progress: Progress<'_>) -> anyhow::Result<Option<Postgres>> {
+        if self.settings.contains_key("DATABASE_URL") {
+            return Ok(None);
+        }
+        let dir = self.dir.join("postgres");
+        Ok(Some(Postgres::start(&dir, postgres::Options::default(), progress).await?))
+    }
+
+    async fn start_redis(&self, progress: Progress<'_>) -> anyhow::Result<Option<RedisServer>> {
+        if self.settings.contains_key("UPSTASH_REDIS_REST_URL") {
+            return Ok(None);
+        }
+        let options = redis::Options { persist: true, databases: 16 };
+        RedisServer::start(&self.dir.join("redis"), options, progress).await
+    }
+
+    /// Makes the database, its roles and its tables, and points the settings at them.
+    async fn adopt_postgres(&mut self, postgres: Option<Postgres>) -> anyhow::Result<()> {
+        let Some(postgres) = postgres else {
+            self.described.push("Postgres  as DATABASE_URL says".to_owned());
+            let direct =
+                ["DIRECT_URL", "DATABASE_URL_UNPOOLED"].map(|name| std::env::var(name).ok());
+            if let Some(direct) = direct.into_iter().flatten().find(|url| !url.is_empty()) {
+                self.settings.insert("DIRECT_URL".to_owned(), direct);
+            }
+            return self.migrate().await;
+        };
+        let password = &self.secrets.database_password;
+        let urls = database::create(&postgres, "farebox", password).await?;
+        self.settings.insert("DATABASE_URL".to_owned(), urls.app);
+        self.settings.insert("DIRECT_URL".to_owned(), urls.owner);
+        self.migrate().await?;
+        database::allow_login(&postgres, "farebox", password).await?;
+        let port = postgres.port();
+        self.described.push(format!("Postgres  127.0.0.1:{port}, {}", postgres.describe()));
+        self.postgres = Some(postgres);
+        Ok(())
+    }
+
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let mut database = Database::from_vars(|name| self.settings.get(name).cloned())?;
+        if let Some(direct) = self.settings.get("DIRECT_URL") {
+            database.url = Secret::new(direct.clone());
+        }
+        migrate::run(&database, &Files::embedded()).await.map(drop)
+    }
+
+    fn adopt_redis(&mut self, redis: Option<RedisServer>, base: &str) -> anyhow::Result<()> {
+        if self.settings.contains_key("UPSTASH_REDIS_REST_URL") {
+            self.described.push("Redis     as UPSTASH_REDIS_REST_URL says".to_owned());
+            return Ok(());
+        }
+        let url = format!("{base}{UPSTASH_PATH}");
+        let (backend, described) = match &redis {
+            Some(server) => {
+                let described = format!("{} behind {url}", server.describe());
+                (Backend::redis(server.addr(), server.password(), 0), described)
+            }
+            None => {
+                let snapshot = self.dir.join("redis.snapshot");
+                let described = format!("Farebox's own engine (no Redis found) behind {url}");
+                (Backend::in_process(Some(snapshot))?, described)
+            }
+        };
+        self.described.push(format!("Redis     {described}"));
+        let token = self.secrets.redis_token.clone();
+        self.settings.insert("UPSTASH_REDIS_REST_URL".to_owned(), url);
+        self.settings.insert("UPSTASH_REDIS_REST_TOKEN".to_owned(), token);
+        self.redis = redis;
+        self.front = Some(backend);
+        Ok(())
+    }
+
+    /// What a function would read from its environment, as configuration.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::from_vars(|name| self.settings.get(name).cloned())?)
+    }
+
+    /// The stand-ins that this process serves beside the product.
+    pub fn router(&self) -> Router {
+        let Some(backend) = self.front.clone() else { return Router::new() };
+        let tokens = Tokens {
+            full: self.secrets.redis_token.clone(),
+            read_only: self.secrets.redis_read_only_token.clone(),
+        };
+        Router::new().nest(UPSTASH_PATH, upstash::router(backend, tokens))
+    }
+
+    /// Tells other commands, run beside this one, how to reach this stack.
+    pub fn announce(&self) -> anyhow::Result<()> {
+        let lines: String =
+            self.settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write_private(&settings_path(&self.dir), &lines)
+    }
+
+    /// Stops the children in order, each with its data safe.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        remove_settings(&self.dir)?;
+        if let Some(front) = self.front {
+            front.flush().await?;
+        }
+        if let Some(redis) = self.redis {
+            redis.stop().await?;
+        }
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The settings of the stack that runs in `dir`.
+pub async fn running(dir: &Path) -> anyhow::Result<Settings> {
+    let missing = || format!("no stack is running in {}: start one with `farebox`", dir.display());
+    let text = fs::read_to_string(settings_path(dir)).with_context(missing)?;
+    if is_unclaimed(dir).await {
+        // It was killed, and could not take its settings away.
+        bail!(missing());
+    }
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+async fn is_unclaimed(dir: &Path) -> bool {
+    let lock = fs::OpenOptions::new().append(true).open(dir.join("lock"));
+    lock.is_ok_and(|file| file.try_lock().is_ok())
+}
+
+fn settings_path(dir: &Path) -> PathBuf {
+    dir.join("env")
+}
+
+fn remove_settings(dir: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(settings_path(dir)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("cannot remove the settings of an earlier run")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create_private(dir: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    // The children may run as another user, who only has to pass through.
+    let mode = fs::Permissions::from_mode(0o711);
+    fs::set_permissions(dir, mode).with_context(|| format!("{} is not ours", dir.display()))
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

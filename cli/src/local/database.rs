@@ -1,0 +1,80 @@
+//! A database in a private cluster, with the two roles that a deployment has: an owner who migrates,
+//! and a login for the functions, which owns nothing and does not bypass Row Level Security.
+
+use anyhow::Context as _;
+use shared::config::{Database, Schema, Secret};
+use tokio_postgres::Client;
+
+use crate::standins::postgres::Postgres;
+
+const OWNER: &str = "farebox_owner";
+const LOGIN: &str = "farebox";
+
+/// How to reach a database in each role.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    pub app: String,
+    pub owner: String,
+}
+
+/// Makes sure that the owner and the database are there.
+pub async fn create(postgres: &Postgres, name: &str, password: &str) -> anyhow::Result<Urls> {
+    let client = superuser(postgres, "postgres").await?;
+    role(&client, OWNER, &format!("login createrole password '{password}'")).await?;
+    let found = client
+        .query_typed(
+            "select from pg_database where datname = $1",
+            &[(&name, tokio_postgres::types::Type::TEXT)],
+        )
+        .await?;
+    if found.is_empty() {
+        execute(&client, &format!("create database {name} owner {OWNER}")).await?;
+    }
+    let port = postgres.port();
+    let url = |role: &str| {
+        format!("postgres://{role}:{password}@127.0.0.1:{port}/{name}?sslmode=disable")
+    };
+    Ok(Urls { app: url(LOGIN), owner: url(OWNER) })
+}
+
+/// Makes the functions' login. The role it belongs to comes with the first migration.
+pub async fn allow_login(postgres: &Postgres, name: &str, password: &str) -> anyhow::Result<()> {
+    let client = superuser(postgres, name).await?;
+    role(&client, LOGIN, &format!("login password '{password}'")).await?;
+    execute(&client, &format!("grant farebox_app to {LOGIN}")).await
+}
+
+async fn role(client: &Client, name: &str, attributes: &str) -> anyhow::Result<()> {
+    execute(
+        client,
+        &format!(
+            "do $$
+             begin
+               create role {name};
+             exception
+               when duplicate_object or unique_violation then null;
+             end
+             $$;
+             alter role {name} {attributes}"
+        ),
+    )
+    .await
+}
+
+async fn superuser(postgres: &Postgres, database: &str) -> anyhow::Result<Client> {
+    let config = Database {
+        url: Secret::new(postgres.superuser_url(database) + "?sslmode=disable"),
+        ca_certificate: None,
+        pool_size: None,
+        schema: Schema::default(),
+    };
+    shared::store::connect(&config).await.context("cannot connect to the private cluster")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a direct connection, to say what takes no parameters"
+)]
+async fn execute(client: &Client, sql: &str) -> anyhow::Result<()> {
+    client.batch_execute(sql).await.context("cannot prepare the private cluster")
+}

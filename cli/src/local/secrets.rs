@@ -1,0 +1,95 @@
+//! The local stack's own secrets: made on first use, kept with its data.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared::auth::service_key;
+use shared::hash::hex;
+
+use super::{Settings, token, write_private};
+use crate::standins::process::random_password;
+
+/// Who issues the local stack's tokens.
+pub const ISSUER: &str = "farebox-local";
+
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Secrets {
+    pub(super) database_password: String,
+    pub(super) redis_token: String,
+    pub(super) redis_read_only_token: String,
+    pub(super) hs256_secret: String,
+    pub(super) cron_secret: String,
+    pub service_key: String,
+    pub admin_key: String,
+}
+
+impl Secrets {
+    pub(super) fn keep_in(dir: &Path) -> anyhow::Result<Self> {
+        let path = dir.join("secrets.json");
+        if path.exists() {
+            return Self::read(dir);
+        }
+        let new = Self::generate()?;
+        write_private(&path, &serde_json::to_string_pretty(&new)?)?;
+        Ok(new)
+    }
+
+    /// Those of a stack that has been started before.
+    pub fn read(dir: &Path) -> anyhow::Result<Self> {
+        let path = dir.join("secrets.json");
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("no stack has been started in {}: start one with `farebox`", dir.display())
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    fn generate() -> anyhow::Result<Self> {
+        let key = || service_key::generate().map_err(|_| anyhow!("the system has no randomness"));
+        Ok(Self {
+            database_password: random_password()?,
+            redis_token: random_password()?,
+            redis_read_only_token: random_password()?,
+            hs256_secret: random_password()? + &random_password()?,
+            cron_secret: random_password()?,
+            service_key: key()?,
+            admin_key: key()?,
+        })
+    }
+
+    /// A user's token, good for a day.
+    pub fn user_token(
+        &self,
+        user: &str,
+        email: Option<&str>,
+        now: Timestamp,
+    ) -> anyhow::Result<String> {
+        token::user(&self.hs256_secret, ISSUER, user, email, now)
+    }
+
+    /// What the local stack sets unless the environment says otherwise.
+    pub(super) fn settings(&self, base: &str) -> Settings {
+        let hash = |key: &str| hex(&service_key::sha256(key));
+        let keys = format!("service:{},admin:{}", hash(&self.service_key), hash(&self.admin_key));
+        let localhost = base.replace("127.0.0.1", "localhost");
+        [
+            ("AUTH_HS256_SECRET", self.hs256_secret.clone()),
+            ("AUTH_ISSUER", ISSUER.to_owned()),
+            ("AUTH_ADMIN_CLAIM", "role=admin".to_owned()),
+            ("SERVICE_KEYS", keys),
+            ("CRON_SECRET", self.cron_secret.clone()),
+            ("ALLOWED_ORIGINS", format!("{base},{localhost}")),
+            ("RATE_LIMITS", "review-code=10/1h,review-repo=5/1h,generate-diff=20/1h".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}

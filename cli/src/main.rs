@@ -1,0 +1,63 @@
+//! `farebox`: the local stack and the operator's tools. Without a command it is `farebox dev`.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use commands::{dev, doctor, env, key, migrate, render, serve, token};
+
+#[derive(Debug, Parser)]
+#[command(name = "farebox", version, about, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    dev: dev::Args,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run everything on this machine (the default)
+    Dev(dev::Args),
+    /// Serve all routes with the settings of the environment
+    Serve(serve::Args),
+    /// Bring the database up to date
+    Migrate,
+    /// Check every connection, and say what to fix
+    Doctor(doctor::Args),
+    /// Print the running local stack's settings as dotenv lines
+    Env(env::Args),
+    /// Print a token of the local stack
+    Token(token::Args),
+    /// Make a service key for a deployment
+    Key(key::Args),
+    /// Write the files that follow from the endpoint table
+    Render,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match cli.command.unwrap_or(Command::Dev(cli.dev)) {
+                Command::Dev(args) => dev::run(args).await,
+                Command::Serve(args) => serve::run(args).await,
+                Command::Migrate => migrate::run().await,
+                Command::Doctor(args) => doctor::run(args).await,
+                Command::Env(args) => env::run(args).await,
+                Command::Token(args) => token::run(&args),
+                Command::Key(args) => key::run(&args),
+                Command::Render => render::run(),
+            }
+        })
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("farebox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

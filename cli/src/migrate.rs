@@ -1,0 +1,236 @@
+//! The migration runner: applies what is in `migrations/`, safely from several deploys at once.
+//!
+//! A migration runs once, in a transaction with the row that records it; one whose first line is
+//! `-- no-transaction` holds a single statement, such as an index built `concurrently`, which may be
+//! tried again. An applied file that was edited is refused. The SQL functions, one file each, are
+//! replaced whenever their text changes, and so are everybody's rights.
+//!
+//! It needs a direct connection, not a pooler's: it holds a lock and a `search_path` for its session,
+//! from which every function takes its own.
+//!
+//! Deliberately absent: going back. A release is undone by the next migration.
+
+mod files;
+mod grants;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use shared::config::{Database, Schema};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use files::EXCEPTIONS;
+
+pub use files::{Files, Sql};
+
+/// `farebox` in hexadecimal digits that resemble it: the lock that runners of one database take.
+const LOCK: i64 = 0x0fa2_eb0c;
+/// A large index may take long; whoever waits for its builder waits at most this long.
+const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// What a run did.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Applied {
+    pub migrations: Vec<String>,
+    pub functions: Vec<String>,
+}
+
+/// Brings the database up to `files`.
+pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> {
+    let client = shared::store::connect(database).await.context("cannot connect to Postgres")?;
+    let runner = Runner { client, schema: &database.schema };
+    runner.lock().await?;
+    // The lock goes with the connection, which goes with the runner.
+    runner.apply(files).await
+}
+
+/// What is missing or different in a database, a line each. Needs no more than the functions' role.
+pub async fn pending(
+    client: &Client,
+    schema: &Schema,
+    files: &Files,
+) -> anyhow::Result<Vec<String>> {
+    let sql = format!("select name, checksum from {schema}.farebox_migrations");
+    let rows = client.query_typed(&sql, &[]).await.map_err(explain)?;
+    let recorded: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let missing = files.migrations.iter().chain(&files.functions).filter_map(|sql| match recorded
+        .iter()
+        .find(|(name, _)| *name == sql.name)
+    {
+        None => Some(format!("{} is not applied", sql.name)),
+        Some((_, checksum)) if *checksum != sql.checksum() => {
+            Some(format!("{} is another version", sql.name))
+        }
+        Some(_) => None,
+    });
+    Ok(missing.collect())
+}
+
+/// Every exception from the rules on roles and grants, a line each, as the connected role sees it.
+pub async fn exceptions(
+    client: &Client,
+    schema: &Schema,
+    files: &Files,
+) -> anyhow::Result<Vec<String>> {
+    let schema = schema.as_str();
+    let tables = files.tables();
+    let functions: Vec<&str> = files.functions.iter().map(|sql| sql.name.as_str()).collect();
+    let params: &[files::Param<'_>] =
+        &[(&schema, Type::TEXT), (&tables, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
+    let rows = client.query_typed(EXCEPTIONS, params).await.map_err(explain)?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+struct Runner<'a> {
+    client: Client,
+    schema: &'a Schema,
+}
+
+impl Runner<'_> {
+    /// Waits by asking again: a statement that waits inside Postgres keeps a snapshot, for which the
+    /// other runner's `create index concurrently` would wait in turn.
+    async fn lock(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !self.ask::<bool>("select pg_try_advisory_lock($1)", &[(&LOCK, Type::INT8)]).await? {
+            if started.elapsed() > LOCK_PATIENCE {
+                bail!("another migration has been running for {LOCK_PATIENCE:?}; try again later");
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, files: &Files) -> anyhow::Result<Applied> {
+        self.prepare().await?;
+        let mut applied = Applied::default();
+        for migration in &files.migrations {
+            if self.is_pending(migration).await? {
+                self.migrate(migration)
+                    .await
+                    .with_context(|| format!("migration {} failed", migration.name))?;
+                applied.migrations.push(migration.name.clone());
+            }
+        }
+        for function in &files.functions {
+            if self.recorded(&function.name).await?.as_deref() != Some(&function.checksum()) {
+                self.execute(&function.text)
+                    .await
+                    .with_context(|| format!("function {} failed", function.name))?;
+                self.record(function).await?;
+                applied.functions.push(function.name.clone());
+            }
+        }
+        self.execute(&grants::statements(self.schema, files)).await.context("granting failed")?;
+        Ok(applied)
+    }
+
+    async fn prepare(&self) -> anyhow::Result<()> {
+        let schema = self.schema;
+        // Function bodies are checked when they run: they call one another in any order.
+        self.execute(&format!(
+            "set client_min_messages to warning;
+             create schema if not exists {schema};
+             set search_path to {schema}, pg_temp;
+             set check_function_bodies to off;
+             create table if not exists {schema}.farebox_migrations (
+               name       text primary key,
+               checksum   text not null,
+               applied_at timestamptz not null default now()
+             );
+             alter table {schema}.farebox_migrations enable row level security;"
+        ))
+        .await
+        .context("cannot prepare the schema; does this role own the database?")
+    }
+
+    async fn is_pending(&self, migration: &Sql) -> anyhow::Result<bool> {
+        match self.recorded(&migration.name).await? {
+            None => Ok(true),
+            Some(checksum) if checksum == migration.checksum() => Ok(false),
+            Some(_) => bail!(
+                "{} was edited after it was applied to this database. Put the old text back, and \
+                 make the change in a new migration.",
+                migration.name
+            ),
+        }
+    }
+
+    async fn migrate(&self, migration: &Sql) -> anyhow::Result<()> {
+        for table in migration.tables() {
+            let (schema, name) = (self.schema, format!("{}.{table}", self.schema));
+            let sql = "select to_regclass($1) is not null";
+            if self.ask::<bool>(sql, &[(&name, Type::TEXT)]).await? {
+                bail!(
+                    "the schema {schema} already has a table {table} that Farebox did not create. \
+                     Set FAREBOX_SCHEMA to a schema of its own."
+                );
+            }
+        }
+        if migration.is_outside_transactions() {
+            self.drop_invalid_index(migration).await?;
+            self.execute(&migration.text).await?;
+            return self.record(migration).await;
+        }
+        let recording = format!(
+            "insert into farebox_migrations (name, checksum) values ('{}', '{}')",
+            migration.name,
+            migration.checksum()
+        );
+        self.execute(&format!("begin;\n{}\n;\n{recording};\ncommit;", migration.text)).await
+    }
+
+    /// An index whose concurrent build was cut off stays behind, invalid, under its name.
+    async fn drop_invalid_index(&self, migration: &Sql) -> anyhow::Result<()> {
+        let Some(index) = migration.index() else { return Ok(()) };
+        let name = format!("{}.{index}", self.schema);
+        let sql = "select exists (
+                     select 1 from pg_index
+                     where indexrelid = to_regclass($1) and not indisvalid
+                   )";
+        if self.ask::<bool>(sql, &[(&name, Type::TEXT)]).await? {
+            self.execute(&format!("drop index concurrently {name}")).await?;
+        }
+        Ok(())
+    }
+
+    async fn recorded(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let sql = "select checksum from farebox_migrations where name = $1";
+        let row = self.client.query_typed_opt(sql, &[(&name, Type::TEXT)]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    async fn record(&self, sql: &Sql) -> anyhow::Result<()> {
+        let statement = "insert into farebox_migrations (name, checksum) values ($1, $2)
+                         on conflict (name) do update
+                         set checksum = excluded.checksum, applied_at = now()";
+        let checksum = sql.checksum();
+        let params: &[files::Param<'_>] = &[(&sql.name, Type::TEXT), (&checksum, Type::TEXT)];
+        self.client.query_typed(statement, params).await?;
+        Ok(())
+    }
+
+    async fn ask<T>(&self, sql: &str, params: &[files::Param<'_>]) -> anyhow::Result<T>
+    where
+        T: for<'r> tokio_postgres::types::FromSql<'r>,
+    {
+        Ok(self.client.query_typed_one(sql, params).await?.get(0))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a direct connection, and texts of many statements"
+    )]
+    async fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        self.client.batch_execute(sql).await.map_err(explain)
+    }
+}
+
+/// Postgres's own message, which names the table or the line; the driver's says only `db error`.
+fn explain(error: tokio_postgres::Error) -> anyhow::Error {
+    match error.as_db_error() {
+        Some(database) => anyhow::anyhow!("{} ({})", database.message(), database.code().code()),
+        None => error.into(),
+    }
+}

@@ -1,0 +1,110 @@
+//! The SQL files, carried inside the binary so that a deploy needs nothing else.
+
+use include_dir::{Dir, include_dir};
+use shared::hash::sha256_hex;
+use tokio_postgres::types::{ToSql, Type};
+
+static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");
+
+/// The query behind `doctor` and the test that walk the catalog tables.
+pub(super) const EXCEPTIONS: &str = include_str!("../../../migrations/exceptions.sql");
+
+pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Sql {
+    /// Its name: `0001_users`, or the function's.
+    pub name: String,
+    pub text: String,
+}
+
+/// Everything that a schema is made of.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// In the order they are applied.
+    pub migrations: Vec<Sql>,
+    pub functions: Vec<Sql>,
+}
+
+impl Files {
+    pub fn embedded() -> Self {
+        let numbered = read(&MIGRATIONS, |name| name.starts_with(|c: char| c.is_ascii_digit()));
+        let functions = MIGRATIONS.get_dir("functions").map(|dir| read(dir, |_| true));
+        Self { migrations: numbered, functions: functions.unwrap_or_default() }
+    }
+
+    /// The tables these files create.
+    pub fn tables(&self) -> Vec<&str> {
+        let own = ["farebox_migrations"];
+        own.into_iter().chain(self.migrations.iter().flat_map(Sql::tables)).collect()
+    }
+}
+
+fn read(dir: &Dir<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Sql> {
+    let mut files: Vec<Sql> = dir
+        .files()
+        .filter_map(|file| {
+            let name = file.path().file_stem()?.to_str()?.to_owned();
+            let text = file.contents_utf8()?.to_owned();
+            (file.path().extension()? == "sql" && wanted(&name)).then_some(Sql { name, text })
+        })
+        .collect();
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    files
+}
+
+impl Sql {
+    pub(super) fn checksum(&self) -> String {
+        sha256_hex([&self.text])
+    }
+
+    pub(super) fn is_outside_transactions(&self) -> bool {
+        self.text.starts_with("-- no-transaction")
+    }
+
+    /// A function that only our functions call.
+    pub(super) fn is_internal(&self) -> bool {
+        self.text.starts_with("-- internal")
+    }
+
+    /// The tables it creates: each stands in a line `create table NAME (`.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.lines().filter_map(|line| line.strip_prefix("create table "));
+        lines.map(|rest| rest.split([' ', '(']).next().unwrap_or_default())
+    }
+
+    /// The index it builds concurrently.
+    pub(super) fn index(&self) -> Option<&str> {
+        let (_, rest) = self.text.split_once("index concurrently if not exists ")?;
+        rest.split_whitespace().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Files;
+
+    #[test]
+    fn the_files_are_understood() {
+        let files = Files::embedded();
+        assert_eq!(files.migrations[0].name, "0001_users");
+        assert!(files.tables().contains(&"erased_users"));
+        let index = files.migrations.iter().find(|sql| sql.is_outside_transactions()).unwrap();
+        assert_eq!(index.index(), Some("history_newest_first"));
+    }
+
+    #[test]
+    fn each_function_stands_in_the_file_of_its_name_and_promises_something() {
+        for function in Files::embedded().functions {
+            let name = &function.name;
+            assert!(
+                function.text.contains(&format!("create or replace function {name}(")),
+                "{name}"
+            );
+            for word in ["-- Promises ", "-- Locks ", "-- Races ", "set search_path from current"] {
+                assert!(function.text.contains(word), "{name} lacks {word}");
+            }
+        }
+    }
+}

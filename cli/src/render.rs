@@ -1,0 +1,90 @@
+//! `farebox render`: the files that follow from the endpoint table.
+//!
+//! They are committed, so that they can be read and reviewed; a test compares them with what this
+//! would write.
+
+mod lambda;
+mod mains;
+mod vercel;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use shared::endpoints;
+
+/// A file with its path below the project's root.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rendered {
+    pub path: PathBuf,
+    pub text: String,
+}
+
+/// Every rendered file. `root` is read for the manifests, of which only a part is rendered.
+pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
+    let table = endpoints::ALL;
+    let openapi = serde_json::to_string_pretty(&shared::openapi::document())? + "\n";
+    let mut files = vec![
+        Rendered { path: "openapi.json".into(), text: openapi },
+        Rendered { path: "vercel.json".into(), text: vercel::config(table)? },
+        Rendered { path: "template.yaml".into(), text: lambda::template(table) },
+    ];
+    for host in mains::HOSTS {
+        files.push(mains::manifest(root, host, table)?);
+        files.extend(mains::files(host, table));
+    }
+    Ok(files)
+}
+
+/// Writes what differs; answers the paths written.
+pub fn write(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for Rendered { path, text } in all(root)? {
+        let target = root.join(&path);
+        if fs::read_to_string(&target).is_ok_and(|current| current == text) {
+            continue;
+        }
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&target, text).with_context(|| format!("cannot write {}", target.display()))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_files_are_what_the_table_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for Rendered { path, text } in all(&root).unwrap() {
+            let committed = fs::read_to_string(root.join(&path)).unwrap_or_default();
+            assert!(committed == text, "{} is out of date: run `farebox render`", path.display());
+        }
+    }
+
+    /// A main that no row asks for would be deployed, and answer to nobody's policy.
+    #[test]
+    fn there_is_no_main_without_a_row() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let rendered: Vec<_> =
+            all(&root).unwrap().into_iter().map(|file| root.join(file.path)).collect();
+        for host in mains::HOSTS {
+            for file in rust_files(&root.join(host.folder)) {
+                let own = file.file_name().is_some_and(|name| name == "_serve.rs");
+                assert!(own || rendered.contains(&file), "{} has no row", file.display());
+            }
+        }
+    }
+
+    fn rust_files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
+            .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+            .collect()
+    }
+}

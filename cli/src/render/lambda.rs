@@ -1,0 +1,187 @@
+//! `template.yaml`: the SAM template. One HTTP API for all routes, a function URL where Stripe calls,
+//! a schedule for each job, and a parameter for each setting.
+
+use std::fmt::Write as _;
+
+use shared::config::{SETTINGS, Setting};
+use shared::http::{Access, Endpoint};
+
+/// The whole template.
+pub(super) fn template(table: &[&Endpoint]) -> String {
+    let mut yaml = String::from(HEAD);
+    for setting in SETTINGS {
+        yaml += &parameter(setting);
+    }
+    yaml += "\nConditions:\n";
+    for setting in SETTINGS.iter().filter(|setting| !setting.required) {
+        let id = logical_id(setting.name);
+        yaml += &format!("  Has{id}: !Not [!Equals [!Ref {id}, '']]\n");
+    }
+    yaml += GLOBALS;
+    for setting in SETTINGS {
+        yaml += &variable(setting);
+    }
+    yaml += RESOURCES;
+    for endpoint in table {
+        yaml += &function(endpoint);
+    }
+    yaml += "\nOutputs:\n  ApiUrl:\n    Description: Where the routes answer.\n    \
+             Value: !Sub 'https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}'\n";
+    for endpoint in table.iter().filter(|endpoint| endpoint.access == Access::Stripe) {
+        let id = function_id(endpoint);
+        let _ = write!(
+            yaml,
+            "  {id}Url:\n    Description: Where Stripe sends its events.\n    \
+             Value: !GetAtt {id}Url.FunctionUrl\n"
+        );
+    }
+    yaml
+}
+
+const HEAD: &str = "\
+# Rendered from the endpoint table and the settings: run `farebox render`.
+AWSTemplateFormatVersion: '2010-09-09'
+Transform: AWS::Serverless-2016-10-31
+Description: Farebox, the billing back end of a SaaS product.
+
+Parameters:
+";
+
+const GLOBALS: &str = "
+Globals:
+  Function:
+    Runtime: provided.al2023
+    Architectures: [arm64]
+    Handler: bootstrap
+    MemorySize: 256
+    Timeout: 30
+    Environment:
+      Variables:
+";
+
+const RESOURCES: &str = "
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      StageName: $default
+";
+
+fn parameter(setting: &Setting) -> String {
+    let id = logical_id(setting.name);
+    let about = setting.about.replace('\'', "''");
+    let mut yaml = format!("  {id}:\n    Type: String\n    Description: '{about}'\n");
+    if !setting.required {
+        yaml += "    Default: ''\n";
+    }
+    if setting.secret {
+        yaml += "    NoEcho: true\n";
+    }
+    yaml
+}
+
+/// A setting left empty is not set at all.
+fn variable(setting: &Setting) -> String {
+    let (name, id) = (setting.name, logical_id(setting.name));
+    if setting.required {
+        format!("        {name}: !Ref {id}\n")
+    } else {
+        format!("        {name}: !If [Has{id}, !Ref {id}, !Ref AWS::NoValue]\n")
+    }
+}
+
+fn function(endpoint: &Endpoint) -> String {
+    let id = function_id(endpoint);
+    let name = endpoint.name;
+    let mut yaml = format!(
+        "\n  {id}:\n    Type: AWS::Serverless::Function\n    \
+         Metadata:\n      BuildMethod: rust-cargolambda\n      \
+         BuildProperties:\n        Binary: lambda-{name}\n    \
+         Properties:\n      CodeUri: .\n"
+    );
+    if endpoint.access == Access::Stripe {
+        yaml += "      FunctionUrlConfig:\n        AuthType: NONE\n";
+    }
+    yaml += "      Events:\n";
+    for method in endpoint.methods {
+        yaml += &route(endpoint.path, method.as_str());
+    }
+    // A browser asks before it calls.
+    yaml += &route(endpoint.path, "OPTIONS");
+    if let Some(schedule) = endpoint.schedule {
+        yaml += &event(endpoint, schedule);
+    }
+    yaml
+}
+
+fn route(path: &str, method: &str) -> String {
+    let id = capitalized(&method.to_lowercase());
+    format!(
+        "        {id}:\n          Type: HttpApi\n          Properties:\n            \
+         ApiId: !Ref Api\n            Path: {path}\n            Method: {method}\n"
+    )
+}
+
+/// A schedule calls the function with an event shaped like a request, carrying the cron secret.
+fn event(endpoint: &Endpoint, schedule: &str) -> String {
+    let path = endpoint.path;
+    let method = endpoint.methods.first().map_or("GET", |method| method.as_str());
+    let schedule = event_bridge_cron(schedule);
+    format!(
+        "        Schedule:\n          Type: Schedule\n          Properties:\n            \
+         Schedule: cron({schedule})\n            Input: !Sub |\n              \
+         {{\"version\": \"2.0\", \"rawPath\": \"{path}\", \"headers\": {{\"authorization\": \
+         \"Bearer ${{CronSecret}}\"}}, \"requestContext\": {{\"http\": {{\"method\": \
+         \"{method}\", \"path\": \"{path}\"}}}}}}\n"
+    )
+}
+
+/// EventBridge has a sixth field, the year, and wants `?` for one of the two kinds of day.
+fn event_bridge_cron(schedule: &str) -> String {
+    let fields: Vec<&str> = schedule.split(' ').collect();
+    match fields[..] {
+        [minute, hour, day, month, "*"] => format!("{minute} {hour} {day} {month} ? *"),
+        [minute, hour, _, month, weekday] => format!("{minute} {hour} ? {month} {weekday} *"),
+        _ => schedule.to_owned(),
+    }
+}
+
+fn function_id(endpoint: &Endpoint) -> String {
+    endpoint.name.split('-').map(capitalized).collect::<String>() + "Function"
+}
+
+/// `CRON_SECRET` is `CronSecret`: logical ids have letters and digits only.
+fn logical_id(name: &str) -> String {
+    name.to_lowercase().split('_').map(capitalized).collect()
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cron_of_five_fields_becomes_one_of_six() {
+        assert_eq!(event_bridge_cron("15 3 * * *"), "15 3 * * ? *");
+        assert_eq!(event_bridge_cron("0 4 * * 1"), "0 4 ? * 1 *");
+    }
+
+    #[test]
+    fn an_endpoint_that_stripe_calls_has_a_url_of_its_own() {
+        static WEBHOOK: Endpoint = Endpoint::new(
+            "stripe-webhook",
+            "/api/stripe/webhook",
+            &[shared::http::Method::Post],
+            Access::Stripe,
+            axum::routing::MethodRouter::new,
+        );
+        let yaml = template(&[&WEBHOOK]);
+        assert!(yaml.contains("FunctionUrlConfig:\n        AuthType: NONE"), "{yaml}");
+        assert!(yaml.contains("!GetAtt StripeWebhookFunctionUrl.FunctionUrl"), "{yaml}");
+    }
+}

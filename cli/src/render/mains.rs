@@ -1,0 +1,66 @@
+//! The mains: one file per endpoint and host, and the `[[bin]]` entries that name them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use shared::http::Endpoint;
+
+use super::Rendered;
+
+/// A platform that runs each endpoint as a function of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host {
+    pub(super) folder: &'static str,
+    /// Before each binary's name: names are unique in the workspace.
+    pub(super) prefix: &'static str,
+}
+
+pub(super) const HOSTS: [Host; 2] =
+    [Host { folder: "api", prefix: "vercel" }, Host { folder: "functions", prefix: "lambda" }];
+
+/// From here on, a manifest is rendered.
+const MARK: &str = "# From here on rendered from the endpoint table: run `farebox render`.\n";
+
+pub(super) fn files(host: Host, table: &[&Endpoint]) -> Vec<Rendered> {
+    let folder = host.folder;
+    let mut files: Vec<Rendered> = table
+        .iter()
+        .map(|endpoint| {
+            let methods: Vec<_> = endpoint.methods.iter().map(|method| method.as_str()).collect();
+            let (methods, path) = (methods.join(", "), endpoint.path);
+            let constant = endpoint.name.replace('-', "_").to_uppercase();
+            let text = format!(
+                "//! {methods} {path}\n\n\
+                 fn main() -> std::process::ExitCode {{\n    \
+                     {folder}::serve(&shared::endpoints::{constant})\n\
+                 }}\n"
+            );
+            Rendered { path: format!("{folder}/{}.rs", endpoint.file()).into(), text }
+        })
+        .collect();
+    let text = format!(
+        "//! Every route in one function, for plans that cap their number.\n\n\
+         fn main() -> std::process::ExitCode {{\n    \
+             {folder}::serve_all(shared::endpoints::ALL)\n\
+         }}\n"
+    );
+    files.push(Rendered { path: format!("{folder}/app.rs").into(), text });
+    files
+}
+
+pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::Result<Rendered> {
+    let path = Path::new(host.folder).join("Cargo.toml");
+    let current = fs::read_to_string(root.join(&path))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let own = current.split(MARK).next().unwrap_or_default().trim_end();
+    let mut text = format!("{own}\n\n{MARK}");
+    let bins = table.iter().map(|endpoint| (endpoint.name, endpoint.file()));
+    for (name, file) in bins.chain([("app", "app")]) {
+        let prefix = host.prefix;
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n[[bin]]\nname = \"{prefix}-{name}\"\npath = \"{file}.rs\"\n");
+    }
+    Ok(Rendered { path, text })
+}

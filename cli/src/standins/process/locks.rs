@@ -1,0 +1,78 @@
+//! File locks that tell one run what is left of another: [`Claim`] lasts as long as we do, the lock
+//! on a [`ChildLog`] as long as the child and everything the child has started. The kernel releases
+//! both however their holders end, so nothing stale is ever left, which a pid file cannot promise.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+const POLL: Duration = Duration::from_millis(10);
+const CLAIM_WAIT: Duration = Duration::from_secs(2);
+
+/// Our exclusive use of a directory, for as long as this value and this process live.
+#[derive(Debug)]
+pub struct Claim {
+    _file: File,
+}
+
+impl Claim {
+    pub async fn take(dir: &Path) -> anyhow::Result<Claim> {
+        let path = dir.join("lock");
+        let file = open_for_lock(&path)?;
+        if !lock_within(&file, CLAIM_WAIT).await? {
+            bail!(
+                "another farebox is using {}: stop it, or give this one another directory",
+                dir.display()
+            );
+        }
+        Ok(Claim { _file: file })
+    }
+}
+
+/// A log file, locked through the very descriptor the child will inherit.
+#[derive(Debug)]
+pub struct ChildLog {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+}
+
+impl ChildLog {
+    /// Waits until no process of an earlier run holds the log any more, then empties it.
+    pub async fn open(path: &Path, limit: Duration) -> anyhow::Result<ChildLog> {
+        let file = open_for_lock(path)?;
+        if !lock_within(&file, limit).await? {
+            bail!(
+                "a process of an earlier run is still alive and writes to {}: end it, then try again",
+                path.display()
+            );
+        }
+        file.set_len(0).with_context(|| format!("cannot empty {}", path.display()))?;
+        Ok(ChildLog { file, path: path.to_owned() })
+    }
+}
+
+fn open_for_lock(path: &Path) -> anyhow::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).with_context(|| {
+        format!("cannot write {} (if another user made it, remove its directory)", path.display())
+    })
+}
+
+async fn lock_within(file: &File, limit: Duration) -> anyhow::Result<bool> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            // Some shared folders of virtual machines have no locks; better unguarded than unusable.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                return Ok(true);
+            }
+            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock a file"),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(false),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(POLL).await,
+        }
+    }
+}

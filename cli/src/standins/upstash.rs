@@ -1,0 +1,96 @@
+//! Upstash's Redis REST API on this machine, so that everything which talks to Upstash in
+//! production talks to the same protocol in `farebox dev` and in the tests.
+//!
+//! The front speaks HTTP and knows nothing of data. Behind it is one of two backends: a real Redis
+//! server, or, on a machine without one, an engine inside this process with the commands Farebox
+//! uses. Deliberately absent: limits by plan, ACLs, the RESP2 response format, JSON and search
+//! commands, and anything else Upstash adds to Redis.
+
+// Tests may unwrap. The build without tests holds everything else to it.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod access;
+mod answer;
+mod engine;
+mod front;
+mod request;
+mod resp;
+mod scripts;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use engine::Engine;
+pub use server::RedisServer;
+
+use resp::Reply;
+
+/// A command name and its arguments. Redis strings are bytes, not text.
+type Command = Vec<Vec<u8>>;
+
+/// The two tokens Upstash issues for each database.
+#[derive(Clone)]
+pub struct Tokens {
+    pub full: String,
+    pub read_only: String,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Tokens(***)")
+    }
+}
+
+/// Where the data lives. Clones share it.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    Redis(RedisServer),
+    Engine(Engine),
+}
+
+impl Backend {
+    /// A Redis server that is already running. Nothing is connected until the first command.
+    pub fn redis(address: SocketAddr, password: &str, database: u32) -> Backend {
+        Backend::Redis(RedisServer::new(address, password, database))
+    }
+
+    /// The engine in this process, kept in `snapshot` between runs, or in memory alone.
+    pub fn in_process(snapshot: Option<PathBuf>) -> anyhow::Result<Backend> {
+        Engine::open(snapshot).map(Backend::Engine)
+    }
+
+    /// Returns once everything written so far is in the snapshot file. A real Redis keeps its own.
+    pub async fn flush(&self) -> anyhow::Result<()> {
+        match self {
+            Backend::Redis(_) => Ok(()),
+            Backend::Engine(engine) => engine.flush().await,
+        }
+    }
+
+    /// One reply for each command, in order. Other clients' commands may run between them.
+    async fn pipeline(&self, commands: Vec<Command>) -> anyhow::Result<Vec<Reply>> {
+        match self {
+            Backend::Redis(server) => server.pipeline(commands).await,
+            Backend::Engine(engine) => engine.pipeline(commands).await,
+        }
+    }
+
+    /// What EXEC answers: an array of replies, or an error if nothing was run.
+    async fn transaction(&self, commands: Vec<Command>) -> anyhow::Result<Reply> {
+        match self {
+            Backend::Redis(server) => server.transaction(commands).await,
+            Backend::Engine(engine) => engine.transaction(commands).await,
+        }
+    }
+}
+
+/// The REST API over `backend`, to be served at the root or nested under a prefix. (Nested, the
+/// prefix itself is the root; clients must not add a slash to it, and Upstash's never do.)
+pub fn router(backend: Backend, tokens: Tokens) -> axum::Router {
+    front::router(backend, tokens)
+}

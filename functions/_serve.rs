@@ -1,0 +1,68 @@
+//! The AWS Lambda host: carries requests between Lambda's runtime and the router.
+//!
+//! Events come from an HTTP API, a function URL or a schedule, all in the payload format 2.0. Every
+//! file beside this one is one function: its main names its endpoint, and nothing else.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::future::join_all;
+use lambda_http::request::RequestContext;
+use lambda_http::{Error, Request, RequestExt, run, service_fn};
+use shared::app::{self, PoolSize};
+use shared::http::{AfterAnswer, ClientIp, Endpoint, mount_all};
+use tower::ServiceExt;
+
+/// Serves one endpoint.
+pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
+    serve_all(&[endpoint])
+}
+
+/// Serves several endpoints from one function.
+pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
+    let Some(app) = app::start(PoolSize::Function) else { return ExitCode::FAILURE };
+    let router = mount_all(endpoints, &app);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime.map_err(Error::from).and_then(|runtime| {
+        runtime.block_on(run(service_fn(move |request| answer(router.clone(), request))))
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(cause = %error, "the runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn answer(router: Router, mut request: Request) -> Result<Response, Infallible> {
+    if let Some(ip) = client_ip(&request) {
+        request.extensions_mut().insert(ClientIp(ip));
+    }
+    // Once a function has answered, Lambda freezes it: what others do after the answer has to be
+    // done before it.
+    let work = Arc::new(Mutex::new(Vec::new()));
+    let later = Arc::clone(&work);
+    let after = AfterAnswer::new(move |item| {
+        later.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    });
+    request.extensions_mut().insert(after);
+
+    let response = router.oneshot(request.map(|body| Body::from(body.to_vec()))).await?;
+    let work = std::mem::take(&mut *work.lock().unwrap_or_else(PoisonError::into_inner));
+    join_all(work).await;
+    Ok(response)
+}
+
+/// What API Gateway and function URLs saw, not what a header claims.
+fn client_ip(request: &Request) -> Option<IpAddr> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
+        _ => None,
+    }
+}

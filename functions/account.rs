@@ -1,0 +1,5 @@
+//! DELETE /api/account
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::ACCOUNT)
+}

@@ -1,0 +1,5 @@
+//! POST, DELETE /api/session
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::SESSION)
+}

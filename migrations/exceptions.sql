@@ -1,0 +1,101 @@
+-- Every exception from the rules on roles and grants, one row each; none is as it should be.
+--
+-- $1 schema, $2 our tables, $3 our functions. Run by the tests, and by `farebox doctor`.
+
+with
+ours as (
+  select c.oid, c.relname, c.relkind, c.relrowsecurity, c.relowner, c.relacl, c.reloptions
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1
+    and c.relname = any ($2)
+),
+routines as (
+  select p.oid, p.proname, p.proacl, p.proconfig, p.proowner
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace
+  where n.nspname = $1
+    and p.proname = any ($3)
+),
+-- Whom nothing of ours is open to: everyone, and the two roles that Supabase opens to browsers.
+outsiders as (
+  select 0::oid as oid, 'PUBLIC' as rolname
+  union all
+  select oid, rolname
+  from pg_roles
+  where rolname in ('anon', 'authenticated')
+),
+app as (
+  select *
+  from pg_roles
+  where rolname = 'farebox_app'
+)
+
+select format('table %I has no row level security', relname)
+from ours
+where relkind in ('r', 'p')
+  and not relrowsecurity
+
+union all
+select format('view %I does not run with its caller''s rights', relname)
+from ours
+where relkind = 'v'
+  and not coalesce(reloptions @> array['security_invoker=true'], false)
+
+union all
+select format('%s may %s %I', coalesce(o.rolname, '?'), lower(a.privilege_type), c.relname)
+from ours c
+cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+join outsiders o on o.oid = a.grantee
+
+union all
+select format('farebox_app may %s %I', lower(a.privilege_type), c.relname)
+from ours c
+cross join aclexplode(c.relacl) a
+join app on app.oid = a.grantee
+where a.privilege_type <> 'SELECT'
+
+union all
+select format('%s may execute %I', o.rolname, p.proname)
+from routines p
+cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+join outsiders o on o.oid = a.grantee
+
+union all
+select format('function %I does not set its search_path', proname)
+from routines
+where not exists (
+  select 1
+  from unnest(proconfig) setting
+  where setting like 'search_path=%'
+)
+
+union all
+select format('farebox_app owns %I', c.relname)
+from ours c
+join app on app.oid = c.relowner
+
+union all
+select 'farebox_app bypasses row level security'
+from app
+where rolbypassrls or rolsuper
+
+union all
+select 'the role farebox_app is missing'
+where not exists (select 1 from app)
+
+union all
+select format('the role %I, which connects, bypasses row level security', rolname)
+from pg_roles
+where rolname = current_user
+  and (rolbypassrls or rolsuper)
+
+union all
+select format('table %I is missing', name)
+from unnest($2) name
+where name not in (select relname from ours)
+
+union all
+select format('function %I is missing', name)
+from unnest($3) name
+where name not in (select proname from routines)

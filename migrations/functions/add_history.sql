@@ -1,0 +1,48 @@
+-- add_history: keeps an entry of a user's history.
+--
+-- Promises  With an idempotency key the entry is kept once, however often it is sent; the same key
+--           with another fingerprint is refused with FB002. Without one every call adds an entry.
+-- Locks     The user's row (ensure_user), before it looks for the key: a retry that races the first
+--           call waits for it, and then sees its entry.
+-- Races     Of many calls with one key, one inserts; the others find its row.
+
+create or replace function add_history(
+  p_user_id         text,
+  p_kind            text,
+  p_content         text,
+  p_idempotency_key text,
+  p_fingerprint     text,
+  p_now             timestamptz
+)
+returns bigint
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_id          bigint;
+  v_fingerprint text;
+begin
+  perform ensure_user(p_user_id, p_now);
+
+  select id, fingerprint
+  into v_id, v_fingerprint
+  from history
+  where idempotency_key = p_idempotency_key;
+
+  if v_id is not null then
+    if v_fingerprint is distinct from p_fingerprint then
+      raise exception using
+        errcode = 'FB002',
+        message = 'this idempotency key came with another request';
+    end if;
+    return v_id;
+  end if;
+
+  insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
+  values (p_user_id, p_kind, p_content, p_now, p_idempotency_key, p_fingerprint)
+  returning id into v_id;
+
+  return v_id;
+end
+$$;

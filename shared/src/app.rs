@@ -1,0 +1,95 @@
+//! What every handler is given: the configuration and one handle to each thing outside.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::chain;
+use crate::http_client::HttpClient;
+use crate::rate_limit::Limiter;
+use crate::redis::Redis;
+use crate::store::Store;
+
+/// Cheap to clone. Nothing in it connects anywhere before it is first used.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+#[derive(Debug)]
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub auth: Auth,
+    pub redis: Redis,
+    pub limiter: Limiter,
+    pub store: Store,
+}
+
+/// Connections to Postgres where the configuration names no number.
+#[derive(Clone, Copy, Debug)]
+pub enum PoolSize {
+    /// A function serves few requests at a time, and there may be many of it.
+    Function = 2,
+    Server = 20,
+}
+
+/// The configuration is well-formed and asks for something that cannot be.
+#[derive(Debug)]
+pub struct StartError(Box<dyn std::error::Error + Send + Sync>);
+
+impl App {
+    pub fn new(config: Config, clock: Clock, pool_size: PoolSize) -> Result<Self, StartError> {
+        let http = Arc::new(HttpClient::default());
+        let redis = Redis::new(Arc::clone(&http), &config.redis)
+            .map_err(|error| StartError(error.into()))?;
+        let store = Store::new(&config.database, pool_size as usize)
+            .map_err(|error| StartError(error.into()))?;
+        Ok(Self(Arc::new(Parts {
+            auth: Auth::new(&config.auth, clock.clone(), http),
+            limiter: Limiter::new(redis.clone(), clock.clone()),
+            redis,
+            store,
+            config,
+            clock,
+        })))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the configuration cannot be used")
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
+
+/// What every function's main does first: settings from the environment, logging, and the app.
+///
+/// Whatever is wrong with the settings is logged, all of it, and there is no app.
+pub fn start(pool_size: PoolSize) -> Option<App> {
+    let config = Config::from_env();
+    crate::log::start(config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level));
+    let started = match config {
+        Ok(config) => App::new(config, Clock::default(), pool_size),
+        Err(problems) => {
+            for problem in problems.iter() {
+                tracing::error!(problem, "the configuration is wrong");
+            }
+            return None;
+        }
+    };
+    started.map_err(|error| tracing::error!(problem = chain(&error), "cannot start")).ok()
+}

@@ -1,0 +1,189 @@
+//! JSON Web Tokens, as an identity provider's users carry them (RFC 7515, 7519, 8725).
+//!
+//! Written over ring rather than taken from a crate: the crates bring a second cryptography library
+//! into every function. What is accepted is narrow: three algorithms with the key set's public
+//! keys, one with a shared secret, and the kind of key decides which algorithm may be used with it,
+//! never the token. A token that carries or points to its own key is refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use ring::{hmac, signature};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Caller;
+use super::keys::{Key, Material};
+use crate::config::{self, AdminClaim};
+use crate::domain::UserId;
+use crate::error::{ApiError, ApiResult};
+
+/// Real tokens have one or two kilobytes.
+const MAX_BYTES: usize = 8 * 1024;
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+pub(super) enum Algorithm {
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "EdDSA", alias = "Ed25519")]
+    EdDsa,
+    #[serde(rename = "HS256")]
+    Hs256,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: Algorithm,
+    kid: Option<String>,
+    /// Extensions that must be understood; we understand none.
+    crit: Option<Value>,
+    /// Where to find, or what is, the key to believe this token with.
+    jku: Option<Value>,
+    x5u: Option<Value>,
+    jwk: Option<Value>,
+}
+
+/// A token taken apart, nothing about it believed yet.
+pub(super) struct Token<'a> {
+    header: Header,
+    signed: &'a [u8],
+    signature: Vec<u8>,
+    payload: &'a str,
+}
+
+pub(super) fn refused(why: &str) -> ApiError {
+    ApiError::unauthorized("invalid_token", format!("The bearer token was refused. {why}"))
+}
+
+impl<'a> Token<'a> {
+    pub(super) fn parse(token: &'a str) -> ApiResult<Self> {
+        const FORM: &str = "It is neither a JWT nor a service key.";
+        if token.len() > MAX_BYTES {
+            return Err(refused("It is too long."));
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(|| refused(FORM))?;
+        let (header, payload) = signed.split_once('.').ok_or_else(|| refused(FORM))?;
+        let header = decode(header).ok_or_else(|| refused(FORM))?;
+        let header: Header = serde_json::from_slice(&header)
+            .map_err(|_| refused("Its algorithm must be RS256, ES256, EdDSA or HS256."))?;
+        if header.crit.is_some()
+            || header.jku.is_some()
+            || header.x5u.is_some()
+            || header.jwk.is_some()
+        {
+            return Err(refused("Its header names its own key or extensions."));
+        }
+        let signature = decode(signature).ok_or_else(|| refused(FORM))?;
+        Ok(Self { header, signed: signed.as_bytes(), signature, payload })
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.header.alg
+    }
+
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    pub(super) fn is_signed_with_secret(&self, secret: &[u8]) -> bool {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        hmac::verify(&key, self.signed, &self.signature).is_ok()
+    }
+
+    pub(super) fn is_signed_with(&self, key: &Key) -> bool {
+        let checked = match &key.material {
+            Material::Rsa { n, e } => signature::RsaPublicKeyComponents { n, e }.verify(
+                &signature::RSA_PKCS1_2048_8192_SHA256,
+                self.signed,
+                &self.signature,
+            ),
+            Material::P256 { point } => {
+                signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+                    .verify(self.signed, &self.signature)
+            }
+            Material::Ed25519 { x } => signature::UnparsedPublicKey::new(&signature::ED25519, x)
+                .verify(self.signed, &self.signature),
+        };
+        checked.is_ok()
+    }
+
+    /// Who the token speaks for. Call it only once the signature has been checked.
+    pub(super) fn claims(&self, config: &config::Auth, now: Timestamp) -> ApiResult<Caller> {
+        let payload =
+            decode(self.payload).ok_or_else(|| refused("Its claims are not base64url."))?;
+        let claims: Map<String, Value> =
+            serde_json::from_slice(&payload).map_err(|_| refused("Its claims are not JSON."))?;
+        check_times(&claims, now, f64::from(config.clock_skew_seconds))?;
+
+        if claims.get("iss").and_then(Value::as_str) != Some(&config.issuer) {
+            return Err(refused("It comes from another issuer."));
+        }
+        if !config.audiences.is_empty() && !names_one_of(claims.get("aud"), &config.audiences) {
+            return Err(refused("It is meant for another audience."));
+        }
+        if !config.authorized_parties.is_empty()
+            && !names_one_of(claims.get("azp"), &config.authorized_parties)
+        {
+            return Err(refused("It was issued to another party."));
+        }
+        // A project's public key can be a valid token too; only a subject makes it a user's.
+        let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+        let id = UserId::try_from(subject.to_owned()).map_err(|_| refused("It names no user."))?;
+        let admin = config.admin_claim.as_ref().is_some_and(|claim| is_admin(&claims, claim));
+        Ok(Caller::User { id, admin })
+    }
+}
+
+fn decode(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// `exp` must be there and a number; `nbf` may be absent, but not of another type.
+fn check_times(claims: &Map<String, Value>, now: Timestamp, skew: f64) -> ApiResult<()> {
+    let now = now.as_millisecond() as f64 / 1_000.0;
+    let expiry = claims.get("exp").and_then(Value::as_f64);
+    let expiry = expiry.ok_or_else(|| refused("It has no expiry that is a number."))?;
+    if now >= expiry + skew {
+        let message = "The bearer token has expired. Sign in again.";
+        return Err(ApiError::unauthorized("expired_token", message));
+    }
+    match claims.get("nbf").map(Value::as_f64) {
+        Some(None) => Err(refused("Its nbf is not a number.")),
+        Some(Some(start)) if now < start - skew => Err(refused("It is not valid yet.")),
+        _ => Ok(()),
+    }
+}
+
+/// A claim that is one string or a list of them.
+fn names_one_of(claim: Option<&Value>, accepted: &[String]) -> bool {
+    let is_accepted =
+        |value: &Value| value.as_str().is_some_and(|v| accepted.iter().any(|a| a == v));
+    match claim {
+        Some(Value::Array(values)) => values.iter().any(is_accepted),
+        Some(value) => is_accepted(value),
+        None => false,
+    }
+}
+
+/// Looks for the path as one claim's whole name first, since names may be URLs with dots.
+fn is_admin(claims: &Map<String, Value>, claim: &AdminClaim) -> bool {
+    let whole = claims.get(&claim.path);
+    let found = whole.or_else(|| {
+        let mut steps = claim.path.split('.');
+        let first = claims.get(steps.next()?)?;
+        steps.try_fold(first, |value, step| value.get(step))
+    });
+    let wanted = claim.value.as_str();
+    let matches = |value: &Value| match value {
+        Value::String(text) => text == wanted,
+        Value::Bool(flag) => flag.to_string() == wanted,
+        _ => false,
+    };
+    match found {
+        Some(Value::Array(values)) => values.iter().any(matches),
+        Some(value) => matches(value),
+        None => false,
+    }
+}

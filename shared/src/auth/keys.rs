@@ -1,0 +1,217 @@
+//! The identity provider's public keys: inline, or fetched and kept.
+//!
+//! A token signed with a key we do not know makes us ask the provider, at most once a minute however
+//! many such tokens come. Known keys are refreshed after an answer, never before one, and are kept
+//! while the provider is down.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::Full;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::jwt::Algorithm;
+use crate::clock::Clock;
+use crate::config::JwksSource;
+use crate::error::chain;
+use crate::http::AfterAnswer;
+use crate::http_client::{Budget, HttpClient};
+
+const BUDGET: Budget = Budget {
+    connect: Duration::from_millis(500),
+    answer: Duration::from_millis(500),
+    max_bytes: 256 * 1024,
+};
+
+/// Keys older than this are fetched anew after the next answer.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(10);
+const ASK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// While there is no key at all nobody can sign in, so the provider is asked sooner again.
+const ASK_WITHOUT_KEYS_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// One public key that signatures are checked with.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    id: Option<String>,
+    pub(super) material: Material,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Material {
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    P256 { point: Vec<u8> },
+    Ed25519 { x: Vec<u8> },
+}
+
+#[derive(Debug)]
+pub(super) struct KeyRing {
+    source: Option<JwksSource>,
+    clock: Clock,
+    http: Arc<HttpClient>,
+    known: RwLock<Known>,
+    /// When the provider was last asked. Held while asking, so that one request asks for all.
+    asked_at: Mutex<Option<Timestamp>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    keys: Arc<[Key]>,
+    fetched_at: Option<Timestamp>,
+}
+
+impl KeyRing {
+    pub(super) fn new(source: Option<JwksSource>, clock: Clock, http: Arc<HttpClient>) -> Self {
+        let keys = match &source {
+            Some(JwksSource::Inline(json)) => parse(json.as_bytes()).unwrap_or_default(),
+            _ => Arc::default(),
+        };
+        let known = RwLock::new(Known { keys, fetched_at: None });
+        Self { source, clock, http, known, asked_at: Mutex::default() }
+    }
+
+    /// The keys that a token with this key id and algorithm may have been signed with.
+    pub(super) async fn matching(
+        self: &Arc<Self>,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        after: &AfterAnswer,
+    ) -> Vec<Key> {
+        let known = self.known();
+        let mut found = known.matching(id, algorithm);
+        if found.is_empty() {
+            self.refresh().await;
+            found = self.known().matching(id, algorithm);
+        } else if known.fetched_at.is_some_and(|at| self.clock.now().duration_since(at) > FRESH_FOR)
+        {
+            let ring = Arc::clone(self);
+            after.run(async move { ring.refresh().await });
+        }
+        found
+    }
+
+    async fn refresh(&self) {
+        let Some(JwksSource::Url(url)) = &self.source else { return };
+        let mut asked_at = self.asked_at.lock().await;
+        let now = self.clock.now();
+        let pause = match self.known().keys.is_empty() {
+            true => ASK_WITHOUT_KEYS_EVERY,
+            false => ASK_AT_MOST_EVERY,
+        };
+        if asked_at.is_some_and(|at| now.duration_since(at) < pause) {
+            return;
+        }
+        *asked_at = Some(now);
+        match self.fetch(url.as_str()).await {
+            Ok(keys) => {
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                *known = Known { keys, fetched_at: Some(now) };
+            }
+            Err(why) => {
+                tracing::warn!(cause = why, "the identity provider's keys were not refreshed")
+            }
+        }
+    }
+
+    pub(super) async fn check(&self) -> Result<usize, String> {
+        match &self.source {
+            Some(JwksSource::Url(url)) => Ok(self.fetch(url.as_str()).await?.len()),
+            _ => match self.known().keys.len() {
+                0 => Err("there is no key we can use".to_owned()),
+                count => Ok(count),
+            },
+        }
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Arc<[Key]>, String> {
+        let request = Request::get(url).body(Full::default()).map_err(|error| chain(&error))?;
+        let answer = self.http.call(request, BUDGET).await.map_err(|error| chain(&error))?;
+        if !answer.status.is_success() {
+            return Err(format!("status {}", answer.status));
+        }
+        parse(&answer.body).ok_or_else(|| "the answer holds no key we can use".to_owned())
+    }
+
+    fn known(&self) -> Known {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Known {
+    fn matching(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
+        let fits = |key: &&Key| {
+            key.algorithm() == algorithm
+                && (id.is_none() || key.id.is_none() || key.id.as_deref() == id)
+        };
+        self.keys.iter().filter(fits).cloned().collect()
+    }
+}
+
+impl Key {
+    /// The key decides how it may be used; a token's header only has to agree.
+    fn algorithm(&self) -> Algorithm {
+        match self.material {
+            Material::Rsa { .. } => Algorithm::Rs256,
+            Material::P256 { .. } => Algorithm::Es256,
+            Material::Ed25519 { .. } => Algorithm::EdDsa,
+        }
+    }
+}
+
+/// A key as the provider publishes it (RFC 7517). Kinds we do not know are passed over.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+/// The usable keys of a key set; nothing if there is none.
+fn parse(json: &[u8]) -> Option<Arc<[Key]>> {
+    #[derive(Deserialize)]
+    struct Jwks {
+        keys: Vec<Value>,
+    }
+    let jwks: Jwks = serde_json::from_slice(json).ok()?;
+    let jwks = jwks.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+    let keys: Arc<[Key]> = jwks.filter_map(usable).collect();
+    (!keys.is_empty()).then_some(keys)
+}
+
+fn usable(jwk: Jwk) -> Option<Key> {
+    let decode = |part: &Option<String>| URL_SAFE_NO_PAD.decode(part.as_deref()?).ok();
+    if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
+        return None;
+    }
+    let (material, algorithm) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => {
+            // Some providers pad the modulus with a zero byte, which ring takes for malformed.
+            let n = decode(&jwk.n)?.into_iter().skip_while(|byte| *byte == 0).collect();
+            (Material::Rsa { n, e: decode(&jwk.e)? }, Algorithm::Rs256)
+        }
+        ("EC", Some("P-256")) => {
+            let point = [vec![4], decode(&jwk.x)?, decode(&jwk.y)?].concat();
+            (Material::P256 { point }, Algorithm::Es256)
+        }
+        ("OKP", Some("Ed25519")) => (Material::Ed25519 { x: decode(&jwk.x)? }, Algorithm::EdDsa),
+        _ => return None,
+    };
+    // A key meant for RS512, say, is not ours to use with RS256.
+    let meant_for: Option<Algorithm> = match jwk.alg {
+        Some(name) => Some(serde_json::from_value(Value::String(name)).ok()?),
+        None => None,
+    };
+    (meant_for.is_none_or(|meant| meant == algorithm)).then_some(Key { id: jwk.kid, material })
+}

@@ -1,0 +1,29 @@
+//! The one place that reads the time. Everything else is handed an instant.
+//!
+//! A shift can be set, so that the local stack and the tests walk through months in seconds. In a
+//! deployed function nothing ever sets it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The wall clock in UTC, plus a shift shared by every clone.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    shift_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    pub fn now(&self) -> Timestamp {
+        let shift = SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed));
+        // Timestamps end in the year 9999; a shift beyond it leaves the time as it is.
+        Timestamp::now().checked_add(shift).unwrap_or_else(|_| Timestamp::now())
+    }
+
+    /// Moves this clock, and every clone of it, forward or back.
+    pub fn advance(&self, by: SignedDuration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.shift_ms.fetch_add(by, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,213 @@
+//! The environment, parsed once into types. Every problem is reported at once, each with the name
+//! of its setting; a value of a secret is never part of a message.
+//!
+//! [`SETTINGS`] is the list of all of them: the README's table, the Lambda template's parameters
+//! and the tests are made from it. Deliberately absent: files, flags and profiles.
+
+mod parse;
+mod secret;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+pub use parse::Problems;
+pub use secret::Secret;
+pub use settings::{SETTINGS, Setting};
+
+use crate::domain::Rate;
+use parse::Reader;
+
+/// Everything a function is told from outside.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub database: Database,
+    pub redis: Redis,
+    pub auth: Auth,
+    /// Browser origins that may call, exactly as browsers send them.
+    pub allowed_origins: Vec<String>,
+    /// The named limits of `POST /api/rate-limit`.
+    pub rate_limits: BTreeMap<String, Rate>,
+    pub log_level: tracing::Level,
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub url: Secret,
+    /// PEM of the authority that signed the server's certificate, where it is not a public one.
+    pub ca_certificate: Option<String>,
+    /// At most this many connections; each host has its own default.
+    pub pool_size: Option<usize>,
+    pub schema: Schema,
+}
+
+#[derive(Clone, Debug)]
+pub struct Redis {
+    pub url: Url,
+    pub token: Secret,
+}
+
+/// Who may call, and how they prove it.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    pub jwks: Option<JwksSource>,
+    pub hs256_secret: Option<Secret>,
+    pub issuer: String,
+    pub audiences: Vec<String>,
+    pub authorized_parties: Vec<String>,
+    pub admin_claim: Option<AdminClaim>,
+    pub clock_skew_seconds: u32,
+    /// The longest life of a token: an erased user's id is remembered for as long.
+    pub token_lifetime_hours: u32,
+    pub service_keys: Vec<ServiceKeyHash>,
+    pub cron_secret: Option<Secret>,
+}
+
+/// Where the identity provider's public keys come from.
+#[derive(Clone, Debug)]
+pub enum JwksSource {
+    Inline(String),
+    Url(Url),
+}
+
+/// `metadata.role=admin`: where in a token's claims to look, and for what.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AdminClaim {
+    pub path: String,
+    pub value: String,
+}
+
+/// What a service key may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    Service,
+    Admin,
+}
+
+/// A service key as configuration knows it: never the key, only its SHA-256.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServiceKeyHash {
+    pub scope: Scope,
+    pub sha256: [u8; 32],
+}
+
+/// The Postgres schema Farebox lives in: a plain lower-case name, safe to write into SQL.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Schema(String);
+
+impl Config {
+    pub fn from_env() -> Result<Self, Problems> {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(&vars);
+        let database = read_database(&mut reader);
+        let redis = read_redis(&mut reader);
+        let auth = read_auth(&mut reader);
+        let allowed_origins = reader.list("ALLOWED_ORIGINS", parse::origin);
+        let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
+        let log_level = reader
+            .parsed("LOG_LEVEL", |text| {
+                tracing::Level::from_str(text).map_err(|_| "is error, warn, info, debug or trace")
+            })
+            .unwrap_or(tracing::Level::INFO);
+        let problems = reader.finish();
+        match (database, redis, auth) {
+            (Some(database), Some(redis), Some(auth)) if problems.is_empty() => {
+                Ok(Self { database, redis, auth, allowed_origins, rate_limits, log_level })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+fn read_database(reader: &mut Reader<'_>) -> Option<Database> {
+    let url = reader.required("DATABASE_URL", parse::postgres_url);
+    let ca_certificate = reader.parsed("DATABASE_CA_CERT", parse::pem);
+    let pool_size = reader.parsed("DATABASE_POOL_SIZE", |text| parse::within(text, 1..=500));
+    let schema = reader.parsed("FAREBOX_SCHEMA", str::parse).unwrap_or_default();
+    Some(Database { url: url?, ca_certificate, pool_size, schema })
+}
+
+fn read_redis(reader: &mut Reader<'_>) -> Option<Redis> {
+    let url = reader.required_either("UPSTASH_REDIS_REST_URL", "KV_REST_API_URL", parse::http_url);
+    let token =
+        reader.required_either("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", parse::secret);
+    Some(Redis { url: url?, token: token? })
+}
+
+fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
+    let inline = reader.parsed("AUTH_JWKS", parse::jwks);
+    let url = reader.parsed("AUTH_JWKS_URL", parse::http_url);
+    let hs256_secret = reader.parsed("AUTH_HS256_SECRET", parse::hs256_secret);
+    let jwks = inline.map(JwksSource::Inline).or(url.map(JwksSource::Url));
+    if jwks.is_none() && hs256_secret.is_none() {
+        reader.problem("AUTH_JWKS_URL, AUTH_JWKS or AUTH_HS256_SECRET", "one of them must be set");
+    }
+    let issuer = reader.required("AUTH_ISSUER", parse::text);
+    let auth = Auth {
+        jwks,
+        hs256_secret,
+        issuer: issuer.unwrap_or_default(),
+        audiences: reader.list("AUTH_AUDIENCE", parse::text),
+        authorized_parties: reader.list("AUTH_AUTHORIZED_PARTIES", parse::text),
+        admin_claim: reader.parsed("AUTH_ADMIN_CLAIM", parse::admin_claim),
+        clock_skew_seconds: reader
+            .parsed("AUTH_CLOCK_SKEW_SECONDS", |text| parse::within(text, 0..=300))
+            .unwrap_or(30),
+        token_lifetime_hours: reader
+            .parsed("AUTH_TOKEN_LIFETIME_HOURS", |text| parse::within(text, 1..=8_760))
+            .unwrap_or(24),
+        service_keys: reader.list("SERVICE_KEYS", parse::service_key_hash),
+        cron_secret: reader.parsed("CRON_SECRET", parse::secret),
+    };
+    Some(auth)
+}
+
+impl Database {
+    /// The settings of Postgres alone, for what needs nothing else.
+    pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(&vars);
+        let database = read_database(&mut reader);
+        let problems = reader.finish();
+        database.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+}
+
+impl Schema {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        Self("public".to_owned())
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Schema {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !plain || !starts_well || name.len() > 63 || name.starts_with("pg_") {
+            return Err("is a schema's name in lower-case letters, digits and _");
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

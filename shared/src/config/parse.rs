@@ -1,0 +1,198 @@
+//! How each setting is read, and the reader that gathers what is wrong with all of them.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use url::Url;
+
+use super::{AdminClaim, Scope, Secret, ServiceKeyHash};
+use crate::domain::Rate;
+
+type Parsed<T> = Result<T, &'static str>;
+
+/// Everything that is wrong with the configuration.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Problems(Vec<String>);
+
+impl Problems {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+pub(super) struct Reader<'a> {
+    vars: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(vars: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { vars, problems: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> Problems {
+        Problems(self.problems)
+    }
+
+    pub(super) fn problem(&mut self, name: &str, what: &str) {
+        self.problems.push(format!("{name}: {what}"));
+    }
+
+    /// An empty value counts as unset: that is how most platforms clear a setting.
+    fn value(&self, name: &str) -> Option<String> {
+        (self.vars)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Parsed<T>) -> Option<T> {
+        let value = self.value(name)?;
+        parse(&value).map_err(|what| self.problem(name, what)).ok()
+    }
+
+    pub(super) fn required<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> Option<T> {
+        if self.value(name).is_none() {
+            self.problem(name, "must be set");
+        }
+        self.parsed(name, parse)
+    }
+
+    pub(super) fn required_either<T>(
+        &mut self,
+        name: &str,
+        alias: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> Option<T> {
+        if self.value(name).is_none() && self.value(alias).is_some() {
+            return self.parsed(alias, parse);
+        }
+        self.required(name, parse)
+    }
+
+    pub(super) fn list<T>(&mut self, name: &str, parse: impl Fn(&str) -> Parsed<T>) -> Vec<T> {
+        let value = self.value(name).unwrap_or_default();
+        let mut items = Vec::new();
+        for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            match parse(item) {
+                Ok(item) => items.push(item),
+                Err(what) => self.problem(name, what),
+            }
+        }
+        items
+    }
+}
+
+pub(super) fn text(value: &str) -> Parsed<String> {
+    Ok(value.to_owned())
+}
+
+pub(super) fn secret(value: &str) -> Parsed<Secret> {
+    Ok(Secret::new(value))
+}
+
+pub(super) fn within<T: FromStr + PartialOrd>(value: &str, range: RangeInclusive<T>) -> Parsed<T> {
+    let number = value.parse().map_err(|_| "is not a whole number")?;
+    if range.contains(&number) { Ok(number) } else { Err("is out of range") }
+}
+
+pub(super) fn http_url(value: &str) -> Parsed<Url> {
+    let url = Url::parse(value).map_err(|_| "is not a URL")?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        _ => Err("is not an http or https URL"),
+    }
+}
+
+pub(super) fn postgres_url(value: &str) -> Parsed<Secret> {
+    let url = Url::parse(value).map_err(|_| "is not a URL")?;
+    match url.scheme() {
+        "postgres" | "postgresql" if url.has_host() => Ok(Secret::new(value)),
+        _ => Err("is not a postgres:// URL"),
+    }
+}
+
+/// A certificate in one environment variable often carries its line ends as `\n`.
+pub(super) fn pem(value: &str) -> Parsed<String> {
+    let pem = value.replace("\\n", "\n");
+    if pem.contains("-----BEGIN CERTIFICATE-----") {
+        Ok(pem)
+    } else {
+        Err("is not a PEM certificate")
+    }
+}
+
+pub(super) fn jwks(value: &str) -> Parsed<String> {
+    let keys: serde_json::Value = serde_json::from_str(value).map_err(|_| "is not JSON")?;
+    match keys.get("keys").and_then(|keys| keys.as_array()) {
+        Some(list) if !list.is_empty() => Ok(value.to_owned()),
+        _ => Err("is not a key set: {\"keys\": [...]} with at least one key"),
+    }
+}
+
+/// RFC 7518 asks for a secret at least as long as the hash.
+pub(super) fn hs256_secret(value: &str) -> Parsed<Secret> {
+    if value.len() < 32 { Err("must have at least 32 characters") } else { Ok(Secret::new(value)) }
+}
+
+/// Exactly what a browser sends: scheme, host and port, nothing behind.
+pub(super) fn origin(value: &str) -> Parsed<String> {
+    let url = http_url(value)?;
+    let origin = url.origin().ascii_serialization();
+    if origin == value.trim_end_matches('/') {
+        Ok(origin)
+    } else {
+        Err("is not an origin, such as https://app.example.com")
+    }
+}
+
+pub(super) fn named_rate(value: &str) -> Parsed<(String, Rate)> {
+    let (name, rate) = value.split_once('=').ok_or("a named limit looks like review-code=10/1h")?;
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if name.is_empty() || name.len() > 64 || !plain {
+        return Err("a limit's name is 1 to 64 letters, digits, -, _ and .");
+    }
+    Ok((name.to_owned(), rate.parse()?))
+}
+
+pub(super) fn admin_claim(value: &str) -> Parsed<AdminClaim> {
+    match value.rsplit_once('=') {
+        Some((path, value)) if !path.is_empty() && !value.is_empty() => {
+            Ok(AdminClaim { path: path.to_owned(), value: value.to_owned() })
+        }
+        _ => Err("looks like metadata.role=admin"),
+    }
+}
+
+pub(super) fn service_key_hash(value: &str) -> Parsed<ServiceKeyHash> {
+    const FORM: &str = "looks like service:SHA256 or admin:SHA256, the hash as 64 hex digits";
+    let (scope, hex) = value.split_once(':').ok_or(FORM)?;
+    let scope = match scope {
+        "service" => Scope::Service,
+        "admin" => Scope::Admin,
+        _ => return Err(FORM),
+    };
+    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(FORM);
+    }
+    let mut sha256 = [0; 32];
+    for (byte, digits) in sha256.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        let digits = str::from_utf8(digits).map_err(|_| FORM)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| FORM)?;
+    }
+    Ok(ServiceKeyHash { scope, sha256 })
+}

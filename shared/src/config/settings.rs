@@ -1,0 +1,61 @@
+/// One environment variable that Farebox reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    /// Another name for the same thing, as some platforms set it.
+    pub alias: Option<&'static str>,
+    pub required: bool,
+    pub secret: bool,
+    pub about: &'static str,
+}
+
+const fn required(name: &'static str, about: &'static str) -> Setting {
+    Setting { name, alias: None, required: true, secret: false, about }
+}
+
+const fn optional(name: &'static str, about: &'static str) -> Setting {
+    Setting { required: false, ..required(name, about) }
+}
+
+impl Setting {
+    const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    const fn alias(self, alias: &'static str) -> Self {
+        Self { alias: Some(alias), ..self }
+    }
+}
+
+/// Every setting of a function, in the order the README lists them.
+pub const SETTINGS: &[Setting] = &[
+    required("DATABASE_URL", "Postgres, as the role that functions use; a pooler's URL is fine")
+        .secret(),
+    optional("DATABASE_CA_CERT", "PEM of the server's authority, where it is not a public one"),
+    optional("DATABASE_POOL_SIZE", "connections at most; 2 in a function, 20 on a server"),
+    optional("FAREBOX_SCHEMA", "the schema Farebox lives in; `public`"),
+    required("UPSTASH_REDIS_REST_URL", "Upstash Redis over REST").alias("KV_REST_API_URL"),
+    required("UPSTASH_REDIS_REST_TOKEN", "its token, with write access")
+        .secret()
+        .alias("KV_REST_API_TOKEN"),
+    optional("AUTH_JWKS_URL", "the identity provider's public keys (RS256, ES256, EdDSA)"),
+    optional("AUTH_JWKS", "the same keys inline, as JSON; saves the first request a fetch"),
+    optional("AUTH_HS256_SECRET", "for providers that sign with a shared secret (HS256)").secret(),
+    required("AUTH_ISSUER", "the `iss` every token must carry"),
+    optional("AUTH_AUDIENCE", "accepted `aud` values, comma-separated; not checked when unset"),
+    optional(
+        "AUTH_AUTHORIZED_PARTIES",
+        "accepted `azp` values, comma-separated; not checked when unset",
+    ),
+    optional("AUTH_ADMIN_CLAIM", "the claim that makes an admin: `metadata.role=admin`"),
+    optional("AUTH_CLOCK_SKEW_SECONDS", "how far clocks may differ; 30"),
+    optional(
+        "AUTH_TOKEN_LIFETIME_HOURS",
+        "the longest life of your tokens: how long an erased id is remembered; 24",
+    ),
+    optional("SERVICE_KEYS", "`service:SHA256` or `admin:SHA256`, comma-separated"),
+    optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
+    optional("ALLOWED_ORIGINS", "browser origins that may call, comma-separated"),
+    optional("RATE_LIMITS", "named limits: `review-code=10/1h,review-repo=5/1h`"),
+    optional("LOG_LEVEL", "`error`, `warn`, `info`, `debug` or `trace`; `info`"),
+];

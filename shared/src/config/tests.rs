@@ -1,0 +1,118 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::{Config, SETTINGS, Scope};
+
+const GOOD: &[(&str, &str)] = &[
+    ("DATABASE_URL", "postgres://farebox:hunter2@db.example/app?sslmode=require"),
+    ("UPSTASH_REDIS_REST_URL", "https://eu1.upstash.example"),
+    ("UPSTASH_REDIS_REST_TOKEN", "hunter2"),
+    ("AUTH_HS256_SECRET", "hunter2hunter2hunter2hunter2hunter2"),
+    ("AUTH_ISSUER", "https://id.example"),
+    ("RATE_LIMITS", "review-code=10/1h, review-repo=5/h"),
+];
+
+fn parse(changes: &[(&str, &str)]) -> Result<Config, super::Problems> {
+    Config::from_vars(|name| {
+        let changed = changes.iter().find(|(key, _)| *key == name);
+        let given = changed.or_else(|| GOOD.iter().find(|(key, _)| *key == name));
+        given.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+fn problems(changes: &[(&str, &str)]) -> String {
+    parse(changes).expect_err("the configuration is wrong").to_string()
+}
+
+#[test]
+fn a_good_configuration_is_read() {
+    let config = parse(&[]).unwrap();
+    assert_eq!(config.rate_limits["review-code"].limit, 10);
+    assert_eq!(config.database.schema.as_str(), "public");
+    assert_eq!(config.auth.clock_skew_seconds, 30);
+}
+
+#[test]
+fn secrets_never_print() {
+    let printed = format!("{:?}", parse(&[("CRON_SECRET", "hunter2")]).unwrap());
+    assert!(!printed.contains("hunter2"), "{printed}");
+    let complaint = problems(&[("DATABASE_URL", "hunter2"), ("AUTH_HS256_SECRET", "hunter2")]);
+    assert!(!complaint.contains("hunter2"), "{complaint}");
+}
+
+#[test]
+fn every_problem_is_listed_at_once() {
+    let all = Config::from_vars(|_| None).expect_err("nothing is set").to_string();
+    for setting in SETTINGS.iter().filter(|setting| setting.required) {
+        assert!(all.contains(&format!("{}: must be set", setting.name)), "{all}");
+    }
+    assert!(all.contains("AUTH_JWKS_URL, AUTH_JWKS or AUTH_HS256_SECRET"), "{all}");
+
+    let two = problems(&[("LOG_LEVEL", "loud"), ("DATABASE_POOL_SIZE", "0")]);
+    assert_eq!(two.lines().count(), 2, "{two}");
+}
+
+#[test]
+fn each_bad_value_is_named() {
+    for (name, value) in [
+        ("DATABASE_URL", "mysql://db.example/app"),
+        ("DATABASE_CA_CERT", "not a certificate"),
+        ("DATABASE_POOL_SIZE", "many"),
+        ("FAREBOX_SCHEMA", "public; drop table users"),
+        ("UPSTASH_REDIS_REST_URL", "redis://localhost:6379"),
+        ("AUTH_JWKS_URL", "id.example/keys"),
+        ("AUTH_JWKS", "{}"),
+        ("AUTH_HS256_SECRET", "short"),
+        ("AUTH_ADMIN_CLAIM", "admin"),
+        ("AUTH_CLOCK_SKEW_SECONDS", "301"),
+        ("AUTH_TOKEN_LIFETIME_HOURS", "0"),
+        ("SERVICE_KEYS", "fbx_the_key_itself"),
+        ("SERVICE_KEYS", "root:0000000000000000000000000000000000000000000000000000000000000000"),
+        ("ALLOWED_ORIGINS", "https://app.example/path"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("RATE_LIMITS", "review-code"),
+        ("RATE_LIMITS", "review-code=0/1h"),
+        ("LOG_LEVEL", "loud"),
+    ] {
+        let complaint = problems(&[(name, value)]);
+        assert!(complaint.starts_with(&format!("{name}: ")), "{name}={value}: {complaint}");
+    }
+}
+
+/// AI-8: Vercel's own names for the same store.
+#[test]
+fn the_kv_names_are_accepted_beside_upstashs() {
+    let config = parse(&[
+        ("UPSTASH_REDIS_REST_URL", ""),
+        ("UPSTASH_REDIS_REST_TOKEN", ""),
+        ("KV_REST_API_URL", "https://kv.example"),
+        ("KV_REST_API_TOKEN", "kv-token"),
+    ])
+    .unwrap();
+    assert_eq!(config.redis.url.as_str(), "https://kv.example/");
+    assert_eq!(config.redis.token.expose(), "kv-token");
+}
+
+#[test]
+fn service_keys_are_known_by_their_hash() {
+    let hash = "ab".repeat(32);
+    let config = parse(&[("SERVICE_KEYS", &format!("service:{hash},admin:{hash}"))]).unwrap();
+    assert_eq!(config.auth.service_keys[0].sha256, [0xab; 32]);
+    assert_eq!(config.auth.service_keys[1].scope, Scope::Admin);
+}
+
+#[test]
+fn the_list_of_settings_is_exactly_what_is_read() {
+    let asked = RefCell::new(BTreeSet::new());
+    let _ = Config::from_vars(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    });
+    let listed: BTreeSet<String> = SETTINGS
+        .iter()
+        .flat_map(|setting| [Some(setting.name), setting.alias])
+        .flatten()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(*asked.borrow(), listed);
+}

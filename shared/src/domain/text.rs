@@ -1,0 +1,69 @@
+//! Texts with a purpose and a bound.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Declares a text of 1 to `$max` characters. No control characters but for line ends and tabs:
+/// Postgres cannot keep a NUL, and nobody means the others.
+macro_rules! bounded_text {
+    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+        #[serde(try_from = "String")]
+        pub struct $name(#[schemars(length(min = 1, max = $max))] String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = &'static str;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+                if text.is_empty() || text.chars().count() > $max || text.contains(odd) {
+                    return Err(concat!(
+                        "must have 1 to ",
+                        $max,
+                        " characters, none of them a control character"
+                    ));
+                }
+                Ok(Self(text))
+            }
+        }
+    };
+}
+
+bounded_text!(
+    /// What a conversation was about, in a few words.
+    Summary,
+    1000
+);
+
+bounded_text!(
+    /// A conversation, as it is kept in a user's history.
+    Content,
+    50000
+);
+
+bounded_text!(
+    /// Whom a named limit applies to.
+    Identifier,
+    255
+);
+
+#[cfg(test)]
+mod tests {
+    use super::Summary;
+
+    #[test]
+    fn length_counts_characters_not_bytes() {
+        assert!(Summary::try_from("é".repeat(1000)).is_ok());
+        assert!(Summary::try_from("é".repeat(1001)).is_err());
+        assert!(Summary::try_from(String::new()).is_err());
+        assert!(Summary::try_from("two\nlines".to_owned()).is_ok());
+        assert!(Summary::try_from("nul\0".to_owned()).is_err());
+    }
+}

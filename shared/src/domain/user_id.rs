@@ -1,0 +1,63 @@
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A user, by the id the app's identity provider gave them (a token's `sub`).
+///
+/// It becomes part of Redis keys, log-free but visible to operators, so it is kept printable and
+/// short. Two different ids never make the same key: the parts around them are fixed.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
+#[serde(try_from = "String")]
+pub struct UserId(#[schemars(length(min = 1, max = 255))] String);
+
+impl UserId {
+    pub const MAX_BYTES: usize = 255;
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = &'static str;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        let printable = id.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        if id.is_empty() || id.len() > Self::MAX_BYTES || !printable {
+            return Err("must be 1 to 255 bytes without spaces or control characters");
+        }
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::UserId;
+
+    #[test]
+    fn ids_of_the_common_providers_are_accepted() {
+        for id in ["user_2abC", "auth0|5f7c8ec7c33c6c004bbafe82", "0b6f…é", "a@b.example"] {
+            assert!(UserId::try_from(id.to_owned()).is_ok(), "{id}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_id_is_printable_and_short(id in ".{0,300}") {
+            if let Ok(id) = UserId::try_from(id) {
+                prop_assert!((1..=255).contains(&id.as_str().len()));
+                let odd = ['\0', '\n', '\r', ' ', '\u{a0}'];
+                prop_assert!(!id.as_str().contains(odd));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! THE TABLE: every route with its path, its methods, who may call it and how often.
+//!
+//! A new capability is one row here, one small file beside it, and its SQL or script. `farebox
+//! render` then writes the two mains, `vercel.json`, `template.yaml` and `openapi.json`.
+
+pub mod account;
+pub mod chat;
+pub mod cron;
+pub mod dashboard;
+pub mod health;
+pub mod mood;
+pub mod rate_limit;
+pub mod session;
+
+use crate::domain::Rate;
+use crate::http::Access::{Cron, Public, Service, User};
+use crate::http::Endpoint;
+use crate::http::Method::{Delete, Get, Patch, Post};
+
+pub static ACCOUNT: Endpoint =
+    Endpoint::new("account", "/api/account", &[Delete], User, account::routes)
+        .limited(Rate::per_minute(10));
+
+pub static CHAT_SAVE: Endpoint =
+    Endpoint::new("chat-save", "/api/chat/save", &[Post], User, chat::save::routes)
+        .limited(Rate::per_minute(600))
+        .body_limit(256 * 1024);
+
+pub static CRON_DAILY: Endpoint =
+    Endpoint::new("cron-daily", "/api/cron/daily", &[Get], Cron, cron::daily::routes)
+        .scheduled("15 3 * * *");
+
+pub static DASHBOARD: Endpoint =
+    Endpoint::new("dashboard", "/api/dashboard", &[Get], User, dashboard::routes)
+        .limited(Rate::per_minute(300))
+        .reads();
+
+pub static HEALTH: Endpoint =
+    Endpoint::new("health", "/api/health", &[Get], Public, health::routes);
+
+pub static HEALTH_READY: Endpoint =
+    Endpoint::new("health-ready", "/api/health/ready", &[Get], Public, health::ready::routes)
+        .limited(Rate::per_minute(60))
+        .reads();
+
+pub static MOOD: Endpoint =
+    Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes).limited(Rate::per_minute(120));
+
+pub static RATE_LIMIT: Endpoint =
+    Endpoint::new("rate-limit", "/api/rate-limit", &[Post], Service, rate_limit::routes);
+
+pub static SESSION: Endpoint =
+    Endpoint::new("session", "/api/session", &[Post, Delete], User, session::routes)
+        .limited(Rate::per_minute(300));
+
+/// Every row, by name.
+pub const ALL: &[&Endpoint] = &[
+    &ACCOUNT,
+    &CHAT_SAVE,
+    &CRON_DAILY,
+    &DASHBOARD,
+    &HEALTH,
+    &HEALTH_READY,
+    &MOOD,
+    &RATE_LIMIT,
+    &SESSION,
+];

@@ -1,0 +1,3 @@
+//! Routes below `/api/chat`.
+
+pub mod save;

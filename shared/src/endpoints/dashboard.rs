@@ -1,0 +1,18 @@
+//! `GET /api/dashboard`: a user's live stats (AI-4).
+
+use axum::Json;
+use axum::extract::State;
+use axum::routing::{MethodRouter, get};
+
+use crate::app::App;
+use crate::error::ApiResult;
+use crate::http::User;
+use crate::stats::{self, Stats};
+
+pub fn routes() -> MethodRouter<App> {
+    get(show)
+}
+
+async fn show(State(app): State<App>, User(user): User) -> ApiResult<Json<Stats>> {
+    Ok(Json(stats::read(&app.redis, &user).await?))
+}

@@ -1,0 +1,25 @@
+//! `GET /api/health`: this process answers. It asks nothing outside, so that a platform never
+//! restarts a healthy process because a database is away.
+
+pub mod ready;
+
+use axum::Json;
+use axum::routing::{MethodRouter, get};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::app::App;
+
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct Health {
+    /// Always `ok`: whoever is not well does not answer.
+    status: &'static str,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    get(show)
+}
+
+async fn show() -> Json<Health> {
+    Json(Health { status: "ok" })
+}

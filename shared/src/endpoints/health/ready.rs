@@ -1,0 +1,68 @@
+//! `GET /api/health/ready`: whether everything a request may need answers, and if not, what is down.
+//! Names, never addresses: those are for the log.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{MethodRouter, get};
+use futures_util::future::join;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::error::chain;
+use crate::redis::Command;
+
+/// Whoever asks wants to know now.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// What answers and what does not.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct Readiness {
+    /// `ready`, or `degraded` if anything is down.
+    status: &'static str,
+    postgres: Condition,
+    redis: Condition,
+}
+
+#[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    Up,
+    Down,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    get(show)
+}
+
+async fn show(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let ping = Command::ping();
+    let (postgres, redis) =
+        join(look("postgres", app.store.ping()), look("redis", app.redis.run::<Value>(&ping)))
+            .await;
+    let (code, status) = match (postgres, redis) {
+        (Condition::Up, Condition::Up) => (StatusCode::OK, "ready"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+    };
+    (code, Json(Readiness { status, postgres, redis }))
+}
+
+async fn look<T, E: Error + 'static>(
+    what: &'static str,
+    asking: impl Future<Output = Result<T, E>>,
+) -> Condition {
+    let cause = match timeout(PATIENCE, asking).await {
+        Ok(Ok(_)) => return Condition::Up,
+        Ok(Err(error)) => chain(&error),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::warn!(what, cause, "not ready");
+    Condition::Down
+}

@@ -1,0 +1,31 @@
+//! `PATCH /api/mood`: sets how a user feels (AI-5).
+
+use axum::Json;
+use axum::extract::State;
+use axum::routing::{MethodRouter, patch};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::domain::MoodScore;
+use crate::error::ApiResult;
+use crate::http::{Input, User};
+use crate::stats::{self, Stats};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mood {
+    score: MoodScore,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    patch(set)
+}
+
+async fn set(
+    State(app): State<App>,
+    User(user): User,
+    Input(mood): Input<Mood>,
+) -> ApiResult<Json<Stats>> {
+    Ok(Json(stats::set_mood(&app.redis, &user, mood.score).await?))
+}

@@ -1,0 +1,77 @@
+//! `POST /api/rate-limit`: a named limit of the app, asked by its server (CR-1).
+//!
+//! A question, so the answer is 200 with `allowed`, never an error. The limits' names and rates are
+//! configuration (`RATE_LIMITS`).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::{MethodRouter, post};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::domain::Identifier;
+use crate::error::{ApiError, ApiResult};
+use crate::http::{Input, Once};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The name of a configured limit, such as `review-code`.
+    action: String,
+    /// Whom to limit: a user id, an address, whatever the app tells apart.
+    identifier: Identifier,
+    /// Units to take; 1 if absent.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    cost: u32,
+}
+
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    allowed: bool,
+    /// Units in a full bucket.
+    limit: u32,
+    /// Units left.
+    remaining: u32,
+    /// When the whole limit is to be had again.
+    #[schemars(with = "String")]
+    resets_at: Timestamp,
+}
+
+fn one() -> u32 {
+    1
+}
+
+pub fn routes() -> MethodRouter<App> {
+    post(take)
+}
+
+async fn take(
+    State(app): State<App>,
+    once: Option<Once>,
+    Input(question): Input<Question>,
+) -> ApiResult<(HeaderMap, Json<Answer>)> {
+    let Question { action, identifier, cost } = question;
+    let Some(rate) = app.config.rate_limits.get(&action).copied() else {
+        return Err(ApiError::invalid("action", "is not one of the configured limits"));
+    };
+    if cost == 0 || cost > rate.limit {
+        let message = format!("must be from 1 to {}, the whole limit", rate.limit);
+        return Err(ApiError::invalid("cost", message));
+    }
+    let policy = format!("action:{action}");
+    let verdict = app.limiter.take(&policy, identifier.as_str(), rate, cost, once.as_ref()).await?;
+    let mut headers = HeaderMap::new();
+    verdict.write_headers(&action, &mut headers);
+    let answer = Answer {
+        allowed: verdict.allowed,
+        limit: verdict.limit(),
+        remaining: verdict.remaining,
+        resets_at: verdict.resets_at(),
+    };
+    Ok((headers, Json(answer)))
+}

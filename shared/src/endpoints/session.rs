@@ -1,0 +1,31 @@
+//! `/api/session`: signing in and out (AI-1, AI-2).
+//!
+//! The identity provider owns the session itself. Signing in counts the day; signing out asks the
+//! browser to drop what it cached of this user, and takes nothing back: the day stays counted.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode};
+use axum::routing::{MethodRouter, post};
+
+use crate::app::App;
+use crate::error::ApiResult;
+use crate::http::{Once, User};
+use crate::stats::{self, Stats};
+
+pub fn routes() -> MethodRouter<App> {
+    post(sign_in).delete(sign_out)
+}
+
+async fn sign_in(
+    State(app): State<App>,
+    User(user): User,
+    once: Option<Once>,
+) -> ApiResult<Json<Stats>> {
+    Ok(Json(stats::sign_in(&app.redis, &user, app.clock.now(), once.as_ref()).await?))
+}
+
+async fn sign_out(User(_): User) -> (StatusCode, [(HeaderName, &'static str); 1]) {
+    let clear = HeaderName::from_static("clear-site-data");
+    (StatusCode::NO_CONTENT, [(clear, "\"cache\"")])
+}

@@ -1,0 +1,27 @@
+//! The shape of an endpoint, and the pipeline in front of each: [`Endpoint`], [`mount`], [`guard`].
+//!
+//! A handler is an ordinary axum handler. What it needs to know of the request beyond axum's own
+//! extractors is here: who it is about ([`User`]), its checked body ([`Input`]), its idempotency key
+//! ([`Once`]), and a way to do work after the answer ([`AfterAnswer`]).
+
+mod after_answer;
+mod cors;
+mod endpoint;
+pub mod guard;
+mod input;
+mod once;
+mod user;
+
+pub use after_answer::AfterAnswer;
+pub use endpoint::{Access, Endpoint, Method, Routes};
+pub use guard::{mount, mount_all};
+pub use input::Input;
+pub use once::Once;
+pub use user::User;
+
+use std::net::IpAddr;
+
+/// The address a request came from, as the host that carried it knows it. Never taken from a header
+/// that a caller could have written.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientIp(pub IpAddr);

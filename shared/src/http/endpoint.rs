@@ -1,0 +1,100 @@
+use axum::routing::MethodRouter;
+
+use crate::app::App;
+use crate::domain::Rate;
+
+/// The handlers of one endpoint. A function pointer, so that a deployed function links its own
+/// handlers and no others.
+pub type Routes = fn() -> MethodRouter<App>;
+
+/// Who may call an endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Anyone, without a token.
+    Public,
+    /// A user for themselves, or a trusted server for the user it names.
+    User,
+    /// A trusted server, or an admin.
+    Service,
+    Admin,
+    /// The platform's scheduler, with the cron secret.
+    Cron,
+    /// Stripe, whose signature over the body the handler checks.
+    Stripe,
+}
+
+/// The methods that endpoints use. axum's own type cannot stand in a constant table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Method {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+/// A row of the table: one path, one policy, one file per host.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    pub name: &'static str,
+    pub path: &'static str,
+    pub methods: &'static [Method],
+    pub access: Access,
+    /// How often one caller may call.
+    pub rate: Option<Rate>,
+    /// It changes nothing, so the limiter may run beside the handler instead of before it.
+    pub reads: bool,
+    /// The longest body in bytes.
+    pub body_limit: usize,
+    /// When the platform calls it: a cron expression of five fields, in UTC.
+    pub schedule: Option<&'static str>,
+    pub routes: Routes,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl Endpoint {
+    /// Enough for any JSON a route takes, small enough to hold many at once.
+    const BODY_LIMIT: usize = 16 * 1024;
+
+    pub const fn new(
+        name: &'static str,
+        path: &'static str,
+        methods: &'static [Method],
+        access: Access,
+        routes: Routes,
+    ) -> Self {
+        let body_limit = Self::BODY_LIMIT;
+        let (rate, reads, schedule) = (None, false, None);
+        Self { name, path, methods, access, rate, reads, body_limit, schedule, routes }
+    }
+
+    pub const fn limited(self, rate: Rate) -> Self {
+        Self { rate: Some(rate), ..self }
+    }
+
+    pub const fn reads(self) -> Self {
+        Self { reads: true, ..self }
+    }
+
+    pub const fn body_limit(self, bytes: usize) -> Self {
+        Self { body_limit: bytes, ..self }
+    }
+
+    pub const fn scheduled(self, cron: &'static str) -> Self {
+        Self { schedule: Some(cron), ..self }
+    }
+
+    /// The file that holds this endpoint in `api/` and `functions/`, without its ending.
+    pub fn file(&self) -> &'static str {
+        self.path.trim_start_matches("/api/")
+    }
+}

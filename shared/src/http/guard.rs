@@ -1,0 +1,286 @@
+//! The pipeline in front of every handler, in this order: request id, CORS, method, length of the
+//! body, caller, body, whom it is about, rate limit, handler, problem+json, one log line.
+//!
+//! Nothing is read from a request, and nothing outside is asked, before the step that needs it: a
+//! body of a stranger is never buffered, and a refused call never reaches its handler (but for rows
+//! marked `reads`, where the limiter runs beside a handler that changes nothing).
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body as HttpBody;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::join;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::timeout;
+
+use super::input::{self, Body};
+use super::user::{self, Subject};
+use super::{Access, AfterAnswer, ClientIp, Endpoint, cors};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult, Refusal, chain};
+use crate::hash::hex;
+use crate::rate_limit::{Source, Verdict};
+
+/// Longer than the slowest honest upload of a few kilobytes.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// One endpoint behind its guard, as a router of its own.
+pub fn mount(endpoint: &'static Endpoint, app: &App) -> Router {
+    mount_all(&[endpoint], app)
+}
+
+/// Several endpoints, each behind its own guard. Any other path is a 404.
+pub fn mount_all(endpoints: &[&'static Endpoint], app: &App) -> Router {
+    let mut router = Router::new();
+    for &endpoint in endpoints {
+        let state = (endpoint, app.clone());
+        let guarded = (endpoint.routes)()
+            .layer::<_, Infallible>(from_fn_with_state(state, admit))
+            .layer::<_, Infallible>(cors::layer(endpoint, &app.config.allowed_origins))
+            .layer(from_fn_with_state(endpoint.name, observe));
+        router = router.route(endpoint.path, guarded);
+    }
+    let unknown = Router::new().fallback(not_found).layer(from_fn_with_state("unknown", observe));
+    router.fallback_service(unknown).with_state(app.clone())
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")
+}
+
+/// What the log line tells of a request beside its answer.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    caller: &'static str,
+    /// What Redis did for it: `used`, `down`, `spared` (a known block) or `none`.
+    cache: &'static str,
+}
+
+/// The outside of the pipeline: the request's id, the error's form, the log line.
+async fn observe(State(route): State<&'static str>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let mut response = next.run(request).await;
+
+    let refusal = response.extensions_mut().remove::<Refusal>().map(|Refusal(error)| error);
+    if let Some(error) = &refusal {
+        let mut problem = error.to_response(&id);
+        problem.headers_mut().extend(response.headers().clone());
+        *problem.extensions_mut() = response.extensions().clone();
+        response = problem;
+    }
+    if let Ok(value) = HeaderValue::try_from(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    let Record { caller, cache } =
+        response.extensions_mut().remove().unwrap_or(Record { caller: "anyone", cache: "none" });
+    let status = response.status().as_u16();
+    let ms = started.elapsed().as_micros() as f64 / 1_000.0;
+    let code = refusal.as_ref().map_or("", |error| error.code);
+    let cause = refusal.as_ref().and_then(|error| error.cause.as_deref());
+    let cause = cause.map(|cause| chain(cause)).unwrap_or_default();
+    if status >= 500 {
+        tracing::error!(request_id = id, route, status, ms, caller, cache, code, cause);
+    } else {
+        tracing::info!(request_id = id, route, status, ms, caller, cache, code, cause);
+    }
+    response
+}
+
+/// The inside of the pipeline. A panic in it, or in the handler, costs this one request.
+async fn admit(
+    State((endpoint, app)): State<(&'static Endpoint, App)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut record = Record { caller: "anyone", cache: "none" };
+    let passing = pass(endpoint, &app, request, next, &mut record);
+    let passed = AssertUnwindSafe(passing).catch_unwind().await;
+    let passed = passed.unwrap_or_else(|panic| Err(ApiError::internal(panic_message(&*panic))));
+    let mut response = passed.unwrap_or_else(IntoResponse::into_response);
+    response.extensions_mut().insert(record);
+    response
+}
+
+async fn pass(
+    endpoint: &'static Endpoint,
+    app: &App,
+    request: Request,
+    next: Next,
+    record: &mut Record,
+) -> ApiResult<Response> {
+    let (mut parts, body) = request.into_parts();
+    if !endpoint.answers(&parts.method) {
+        return Ok(method_not_allowed(endpoint));
+    }
+    refuse_announced_length(&parts.headers, endpoint.body_limit)?;
+    let after = parts.extensions.get_or_insert_default::<AfterAnswer>().clone();
+    let caller = authenticate(endpoint.access, app, &parts.headers, &after).await?;
+    record.caller = caller.kind();
+
+    let bytes = read(body, endpoint.body_limit).await?;
+    let mut json = match endpoint.access {
+        Access::Stripe => serde_json::Value::Null,
+        _ => input::parse(&parts.headers, &bytes)?,
+    };
+    let subject = caller.act_for(&user::named(parts.uri.query(), &parts.headers, &json))?;
+    if let Some(fields) = json.as_object_mut() {
+        fields.remove("userId");
+    }
+    let address = parts.extensions.get::<ClientIp>().copied();
+    let identity = identity(&caller, &Subject(subject.clone()), address);
+    parts.extensions.insert(endpoint);
+    parts.extensions.insert(caller);
+    parts.extensions.insert(Subject(subject));
+    parts.extensions.insert(Body(json));
+    let request = Request::from_parts(parts, HttpBody::from(bytes));
+
+    let Some(rate) = endpoint.rate else { return Ok(next.run(request).await) };
+    let limit = app.limiter.take(endpoint.name, &identity, rate, 1, None);
+    let (verdict, response) = if endpoint.reads {
+        let (verdict, response) = join(limit, next.run(request)).await;
+        let verdict = verdict?;
+        (verdict, verdict.allowed.then_some(response))
+    } else {
+        let verdict = limit.await?;
+        let response = if verdict.allowed { Some(next.run(request).await) } else { None };
+        (verdict, response)
+    };
+    record.cache = match verdict.source {
+        Source::Redis => "used",
+        Source::Local => "down",
+        Source::Blocked => "spared",
+    };
+    let mut response = response.unwrap_or_else(|| too_many(&verdict).into_response());
+    verdict.write_headers(endpoint.name, response.headers_mut());
+    Ok(response)
+}
+
+async fn authenticate(
+    access: Access,
+    app: &App,
+    headers: &HeaderMap,
+    after: &AfterAnswer,
+) -> ApiResult<Caller> {
+    match access {
+        Access::Public | Access::Stripe => Ok(Caller::Anyone),
+        Access::Cron => app.auth.cron(headers),
+        Access::User => app.auth.caller(headers, after).await,
+        Access::Service => match app.auth.caller(headers, after).await? {
+            caller if caller.is_admin() || matches!(caller, Caller::Service { .. }) => Ok(caller),
+            _ => Err(ApiError::forbidden(
+                "service_only",
+                "Only a service key or an admin may call this.",
+            )),
+        },
+        Access::Admin => match app.auth.caller(headers, after).await? {
+            caller if caller.is_admin() => Ok(caller),
+            _ => Err(ApiError::forbidden("admin_only", "Only an admin may call this.")),
+        },
+    }
+}
+
+/// Whose bucket a call is taken from. A trusted server's calls for a user do not use up the user's.
+fn identity(caller: &Caller, subject: &Subject, address: Option<ClientIp>) -> String {
+    match (caller, &subject.0) {
+        (Caller::User { id, .. }, _) => format!("user:{id}"),
+        (Caller::Service { .. }, Some(user)) => format!("service:{user}"),
+        (Caller::Service { key, .. }, None) => format!("key:{key}"),
+        (Caller::Cron, _) => "cron".to_owned(),
+        (Caller::Anyone, _) => match address.map(|ClientIp(ip)| ip.to_canonical()) {
+            Some(IpAddr::V4(ip)) => format!("ip:{ip}"),
+            // A household has a whole /64: its addresses are one caller.
+            Some(IpAddr::V6(ip)) => format!("ip:{:x}", ip.to_bits() >> 64),
+            None => "ip:unknown".to_owned(),
+        },
+    }
+}
+
+fn refuse_announced_length(headers: &HeaderMap, limit: usize) -> ApiResult<()> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match length.map(str::parse::<usize>) {
+        Some(Ok(length)) if length > limit => Err(too_long(limit)),
+        _ => Ok(()),
+    }
+}
+
+async fn read(body: HttpBody, limit: usize) -> ApiResult<Bytes> {
+    let reading = timeout(BODY_TIME, Limited::new(body, limit).collect()).await;
+    match reading {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(limit)),
+        Ok(Err(error)) => {
+            let message = "The body ended before it was complete.";
+            Err(ApiError::bad_request("broken_body", message).because(error))
+        }
+        Err(_) => {
+            let message = "The body took too long to arrive.";
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message))
+        }
+    }
+}
+
+fn too_long(limit: usize) -> ApiError {
+    let message = format!("The body may have {limit} bytes at most.");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+}
+
+fn too_many(verdict: &Verdict) -> ApiError {
+    let seconds = verdict.retry_after_seconds();
+    let message = format!("Too many requests. Try again in {seconds} s.");
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
+}
+
+fn method_not_allowed(endpoint: &Endpoint) -> Response {
+    let methods: Vec<&str> = endpoint.methods.iter().map(|method| method.as_str()).collect();
+    let methods = methods.join(", ");
+    let message = format!("This path answers {methods}.");
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    let mut response = error.into_response();
+    if let Ok(methods) = HeaderValue::try_from(methods) {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+    response
+}
+
+impl Endpoint {
+    /// Where there is GET there is HEAD (RFC 9110).
+    fn answers(&self, method: &Method) -> bool {
+        let asked = if method == Method::HEAD { "GET" } else { method.as_str() };
+        self.methods.iter().any(|method| method.as_str() == asked)
+    }
+}
+
+/// A caller's own id if it is a plain short word, so that one id can follow a call through several
+/// services; else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given =
+        headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let plain = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if plain && (1..=64).contains(&given.len()) {
+        return given.to_owned();
+    }
+    let mut random = [0; 12];
+    // Without randomness the id is not unique, which is no reason to refuse a request.
+    let _ = SystemRandom::new().fill(&mut random);
+    format!("req_{}", hex(&random))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a panic: {}", text.unwrap_or("without a message"))
+}

@@ -1,0 +1,99 @@
+//! A request's JSON, checked, with every complaint naming its field.
+
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{ApiError, ApiResult};
+
+/// The body as `T`. It must be there, be JSON, and have no field that `T` does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<T>(pub T);
+
+/// The parsed body, put on the request by the guard; `Null` if there was none. The `userId` in it
+/// has been checked and taken out, so that no `T` has to know of it.
+#[derive(Clone, Debug)]
+pub(super) struct Body(pub(super) Value);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        match request.extensions().get::<Body>() {
+            Some(Body(Value::Null)) | None => {
+                Err(ApiError::bad_request("missing_body", "This route takes a JSON body."))
+            }
+            Some(Body(value)) => typed(value.clone()).map(Self),
+        }
+    }
+}
+
+/// The body of a JSON route. No route takes anything but an object.
+pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    if !is_json(headers) {
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Send the body as JSON, with Content-Type: application/json.",
+        ));
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(ApiError::bad_request("malformed_json", "The body must be a JSON object.")),
+        Err(error) => {
+            let message = format!("The body is not JSON: {error}.");
+            Err(ApiError::bad_request("malformed_json", message))
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> ApiResult<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.inner().to_string();
+        // serde names a missing or unknown field in its message, and its parent in the path.
+        let missing = quoted_after(&message, "missing field ");
+        let unknown = quoted_after(&message, "unknown field ");
+        let parent = if path == "." { String::new() } else { format!("{path}.") };
+        match (missing, unknown) {
+            (Some(field), _) => ApiError::invalid(format!("{parent}{field}"), "is missing"),
+            (_, Some(field)) if path.ends_with(field) => {
+                ApiError::invalid(path, "is not a field of this request")
+            }
+            (_, Some(field)) => {
+                ApiError::invalid(format!("{parent}{field}"), "is not a field of this request")
+            }
+            (None, None) => ApiError::invalid(path, in_plain_words(&message)),
+        }
+    })
+}
+
+/// `invalid type: string "8", expected f64` is `must be a number, not string "8"`.
+fn in_plain_words(message: &str) -> String {
+    let found = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
+    let Some((found, expected)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "f64" => "a number",
+        "u32" | "u64" | "i64" => "a whole number within its range",
+        other => other,
+    };
+    format!("must be {expected}, not {found}")
+}
+
+fn quoted_after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
+    message.strip_prefix(words)?.split('`').nth(1)
+}

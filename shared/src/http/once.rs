@@ -1,0 +1,57 @@
+use axum::extract::OptionalFromRequestParts;
+use axum::http::request::Parts;
+
+use super::Endpoint;
+use super::input::Body;
+use super::user::Subject;
+use crate::auth::Caller;
+use crate::error::ApiError;
+use crate::hash::sha256_hex;
+
+/// An `Idempotency-Key`, made unique to its caller, endpoint and user, with a fingerprint of the
+/// request it came with: the same key with another request is a mistake, and is told so.
+#[derive(Clone, Debug)]
+pub struct Once {
+    key: String,
+    fingerprint: String,
+}
+
+impl Once {
+    const MAX_BYTES: usize = 255;
+
+    /// The Redis key under which the first answer is remembered. It holds no personal data.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Once {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ApiError> {
+        let Some(given) = parts.headers.get("idempotency-key") else { return Ok(None) };
+        let printable = given.as_bytes().iter().all(u8::is_ascii_graphic);
+        if given.is_empty() || given.len() > Self::MAX_BYTES || !printable {
+            let message = "must be 1 to 255 printable characters without spaces";
+            return Err(ApiError::invalid("Idempotency-Key", message));
+        }
+        let extensions = &parts.extensions;
+        let endpoint = extensions.get::<&'static Endpoint>().map_or("", |endpoint| endpoint.name);
+        let caller = match extensions.get() {
+            Some(Caller::Service { key, .. }) => key.as_str(),
+            _ => "",
+        };
+        let subject = match extensions.get() {
+            Some(Subject(Some(id))) => id.as_str(),
+            _ => "",
+        };
+        let body = extensions.get::<Body>().map(|body| body.0.to_string()).unwrap_or_default();
+        let key =
+            sha256_hex([endpoint, caller, subject, &String::from_utf8_lossy(given.as_bytes())]);
+        Ok(Some(Self { key: format!("once:{key}"), fingerprint: sha256_hex([&body]) }))
+    }
+}

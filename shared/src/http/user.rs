@@ -1,0 +1,40 @@
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::domain::UserId;
+use crate::error::ApiError;
+
+/// The user a request is about: the caller, or whom a trusted caller named.
+#[derive(Clone, Debug)]
+pub struct User(pub UserId);
+
+/// Whom the request is about, as the guard found it; absent where a trusted caller named nobody.
+#[derive(Clone, Debug)]
+pub(super) struct Subject(pub(super) Option<UserId>);
+
+/// Every user id that a request names: in the query, in a header, in the body.
+pub(super) fn named(query: Option<&str>, headers: &HeaderMap, body: &Value) -> Vec<String> {
+    let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let from_query = query.filter(|(name, _)| name == "userId").map(|(_, id)| id.into_owned());
+    let headers = headers.get_all("x-user-id").iter();
+    let from_headers = headers.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    let from_body = body.get("userId").map(|id| match id {
+        Value::String(id) => id.clone(),
+        other => other.to_string(),
+    });
+    from_query.chain(from_headers).chain(from_body).collect()
+}
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get() {
+            Some(Subject(Some(id))) => Ok(Self(id.clone())),
+            _ => Err(ApiError::invalid("userId", "must name the user this is about")),
+        }
+    }
+}

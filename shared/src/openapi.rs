@@ -1,0 +1,161 @@
+//! The OpenAPI document, derived from the endpoint table and the types that the handlers take and
+//! answer. No function links it: the table does not refer to it.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::endpoints as table;
+use crate::endpoints::{chat, cron, health, mood, rate_limit};
+use crate::error::Problem;
+use crate::http::{Access, Endpoint, Method};
+use crate::stats::Stats;
+
+/// What the table does not say of one method of one endpoint.
+struct Operation {
+    endpoint: &'static Endpoint,
+    method: Method,
+    summary: &'static str,
+    body: Option<Value>,
+    status: &'static str,
+    answer: Option<Value>,
+}
+
+/// Refers to the schema of `T`, which it adds to the components.
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Option<Value> {
+    Some(generator.subschema_for::<T>().to_value())
+}
+
+#[rustfmt::skip]
+fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
+    use Method::{Delete, Get, Patch, Post};
+    let op = |endpoint, method, summary, body, status, answer| {
+        Operation { endpoint, method, summary, body, status, answer }
+    };
+    vec![
+        op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
+        op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
+        op(&table::CRON_DAILY, Get, "Forget what was only kept for a day", None, "200", schema::<cron::daily::Done>(g)),
+        op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
+        op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),
+        op(&table::HEALTH_READY, Get, "Whether everything a request may need answers", None, "200", schema::<health::ready::Readiness>(g)),
+        op(&table::MOOD, Patch, "Set how a user feels", schema::<mood::Mood>(g), "200", schema::<Stats>(g)),
+        op(&table::RATE_LIMIT, Post, "Take from a named limit of the app", schema::<rate_limit::Question>(g), "200", schema::<rate_limit::Answer>(g)),
+        op(&table::SESSION, Post, "Sign in: count the day, once", None, "200", schema::<Stats>(g)),
+        op(&table::SESSION, Delete, "Sign out", None, "204", None),
+    ]
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    let mut generator = settings.into_generator();
+    let problem = schema::<Problem<'_>>(&mut generator).unwrap_or_default();
+    let mut paths = Map::new();
+    for operation in operations(&mut generator) {
+        let path = paths.entry(operation.endpoint.path).or_insert_with(|| json!({}));
+        let method = operation.method.as_str().to_lowercase();
+        path[method] = describe(&operation, &problem);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Farebox",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The billing back end of a SaaS product.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "http://127.0.0.1:3000", "description": "The local stack" }],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "A token of the app's identity provider." },
+                "service": { "type": "http", "scheme": "bearer",
+                    "description": "A service key, fbx_..., of a trusted server or an admin." },
+                "cron": { "type": "http", "scheme": "bearer", "description": "The cron secret." },
+            },
+        },
+    })
+}
+
+fn describe(operation: &Operation, problem: &Value) -> Value {
+    let endpoint = operation.endpoint;
+    let problem = json!({ "application/problem+json": { "schema": problem } });
+    let mut success = json!({ "description": "Success" });
+    if let Some(schema) = &operation.answer {
+        success["content"] = json!({ "application/json": { "schema": schema } });
+    }
+    let name = endpoint.name;
+    let method = operation.method.as_str().to_lowercase();
+    let mut described = json!({
+        "operationId": format!("{name}-{method}"),
+        "summary": operation.summary,
+        "security": security(endpoint.access),
+        "parameters": parameters(operation),
+        "responses": {
+            (operation.status): success,
+            "default": { "description": "Refused or failed", "content": problem },
+        },
+    });
+    if let Some(schema) = &operation.body {
+        described["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    if let Some(rate) = endpoint.rate {
+        described["x-rate-limit"] =
+            json!({ "limit": rate.limit, "windowSeconds": rate.window_seconds });
+    }
+    described
+}
+
+fn security(access: Access) -> Value {
+    match access {
+        Access::Public | Access::Stripe => json!([]),
+        Access::User => json!([{ "user": [] }, { "service": [] }]),
+        Access::Service | Access::Admin => json!([{ "service": [] }, { "user": [] }]),
+        Access::Cron => json!([{ "cron": [] }]),
+    }
+}
+
+fn parameters(operation: &Operation) -> Value {
+    let text = json!({ "type": "string", "maxLength": 255 });
+    let mut parameters = Vec::new();
+    if operation.endpoint.access == Access::User {
+        parameters.push(json!({
+            "name": "userId", "in": "query", "schema": text,
+            "description": "Whom this is about. A user may leave it out, or name themselves; a \
+                service key names the user here or in x-user-id.",
+        }));
+    }
+    if operation.method == Method::Post {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "schema": text,
+            "description": "Makes a retry safe: for a day, the same key with the same request \
+                replays its first answer.",
+        }));
+    }
+    Value::Array(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_of_every_endpoint_is_described_once() {
+        let mut described: Vec<_> = operations(&mut SchemaGenerator::default())
+            .iter()
+            .map(|operation| (operation.endpoint.name, operation.method.as_str()))
+            .collect();
+        let mut listed: Vec<_> = table::ALL
+            .iter()
+            .flat_map(|row| row.methods.iter().map(|method| (row.name, method.as_str())))
+            .collect();
+        described.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(described, listed);
+    }
+}

@@ -1,0 +1,60 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::error::ApiError;
+
+/// Why Redis gave no result, and whether the command may have run all the same.
+#[derive(Debug)]
+pub enum RedisError {
+    /// It was never sent.
+    NotSent(Box<dyn StdError + Send + Sync>),
+    /// It was sent, and no answer that can be read came back in time.
+    MayHaveRun(Box<dyn StdError + Send + Sync>),
+    /// Redis answered that it will not.
+    Refused(String),
+    /// It ran, and answered something of another shape than was asked for.
+    Unexpected(String),
+}
+
+impl RedisError {
+    pub(super) fn not_sent(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::NotSent(cause.into())
+    }
+
+    pub fn may_have_run(&self) -> bool {
+        matches!(self, Self::MayHaveRun(_) | Self::Unexpected(_))
+    }
+}
+
+impl fmt::Display for RedisError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(_) => f.write_str("Redis: the command was not sent"),
+            Self::MayHaveRun(_) => f.write_str("Redis: no answer, the command may have run"),
+            Self::Refused(message) => write!(f, "Redis refused: {message}"),
+            Self::Unexpected(what) => write!(f, "Redis answered something unexpected: {what}"),
+        }
+    }
+}
+
+impl StdError for RedisError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::NotSent(cause) | Self::MayHaveRun(cause) => Some(cause.as_ref()),
+            Self::Refused(_) | Self::Unexpected(_) => None,
+        }
+    }
+}
+
+/// For routes whose data lives in Redis. A caller is told whether trying again may count twice.
+impl From<RedisError> for ApiError {
+    fn from(error: RedisError) -> Self {
+        let message = if error.may_have_run() {
+            "The store did not answer in time; the change may have been made. Try again with the \
+             same Idempotency-Key."
+        } else {
+            "The store cannot be reached; nothing was changed. Try again in a moment."
+        };
+        Self::unavailable("redis_unavailable", message).because(error)
+    }
+}

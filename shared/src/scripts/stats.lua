@@ -1,0 +1,29 @@
+-- What the stats scripts share. KEYS begin with the stats hash, the last login and the erased
+-- mark; an idempotency key may follow. ARGV begins with the fingerprint.
+local stats, last_login, erased = KEYS[1], KEYS[2], KEYS[3]
+
+-- Gives a new user their fields; for any other it changes nothing.
+local function create()
+  redis.call('HSETNX', stats, 'conversations', '0')
+  redis.call('HSETNX', stats, 'mood_score', '0')
+  redis.call('HSETNX', stats, 'days_active', '0')
+  redis.call('HSETNX', stats, 'login_streak', '0')
+  redis.call('HSETNX', stats, 'recent_conversations', '[]')
+  redis.call('HSETNX', stats, 'plan', 'Free')
+end
+
+-- Applies `change` to the stats and answers {'ok', last login, field, value, field, value ...}.
+local function update(change)
+  if redis.call('EXISTS', erased) == 1 then
+    return {'erased'}
+  end
+  return once(KEYS[4], ARGV[1], function()
+    create()
+    change()
+    local answer = redis.call('HGETALL', stats)
+    table.insert(answer, 1, redis.call('GET', last_login) or '')
+    table.insert(answer, 1, 'ok')
+    return answer
+  end)
+end
+

@@ -1,0 +1,25 @@
+-- Takes units from a bucket that refills evenly (the generic cell rate algorithm).
+--
+-- KEYS: the bucket, [idempotency]
+-- ARGV: fingerprint, limit, window, cost, now (times in microseconds)
+-- Answers {'ok' or 'refused', remaining, full at}. A refused call leaves no trace.
+local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
+local cost, now = tonumber(ARGV[4]), tonumber(ARGV[5])
+local unit = math.floor(window / limit)
+local capacity = unit * limit
+
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+return once(KEYS[2], ARGV[1], function()
+  local before = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+  local after = before + unit * cost
+  local verdict, full_at = 'refused', before
+  if after - now <= capacity then
+    verdict, full_at = 'ok', after
+    redis.call('SET', KEYS[1], whole(after), 'PX', whole(math.ceil((after - now) / 1000)))
+  end
+  local free = math.max(capacity - (full_at - now), 0)
+  return {verdict, whole(math.floor(free / unit)), whole(full_at)}
+end)

@@ -1,0 +1,68 @@
+//! Postgres, the truth. One function here calls one SQL function, in one flight.
+//!
+//! Everything works through a transaction-mode pooler: no named statement, no session state, no
+//! startup option. Only [`Store::call`] sends anything, as an unnamed statement whose parameters'
+//! types are given, so that nothing has to be looked up first; clippy bans the calls that would.
+
+mod account;
+mod connect;
+mod error;
+mod history;
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use tokio::time::timeout;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+pub use connect::{connect, connection_config};
+pub use error::StoreError;
+pub use history::NewEntry;
+
+use crate::config;
+
+/// No statement of ours takes this long, unless it waits for a lock or for a server that is gone.
+const STATEMENT_TIME: Duration = Duration::from_secs(5);
+
+/// A parameter with its type.
+type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A pool that connects on first use.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    schema: config::Schema,
+}
+
+impl Store {
+    pub fn new(config: &config::Database, default_size: usize) -> Result<Self, StoreError> {
+        let pool = connect::pool(config, config.pool_size.unwrap_or(default_size))?;
+        Ok(Self { pool, schema: config.schema.clone() })
+    }
+
+    /// Whether Postgres answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.call("select 1", &[]).await.map(drop)
+    }
+
+    /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.
+    async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let sql = sql.replace("{schema}", self.schema.as_str());
+        let connection = self.pool.get().await?;
+        match timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await {
+            Ok(answer) => Ok(answer?),
+            Err(elapsed) => {
+                // Its answer may still come: whoever used this connection next would wait behind it.
+                drop(Object::take(connection));
+                Err(StoreError::unavailable(elapsed))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+use jiff::Timestamp;
+use tokio_postgres::types::Type;
+
+use super::{Store, StoreError};
+use crate::domain::UserId;
+use crate::http::Once;
+
+/// Something to keep in a user's history.
+#[derive(Clone, Copy, Debug)]
+pub struct NewEntry<'a> {
+    pub user: &'a UserId,
+    pub kind: &'a str,
+    pub content: &'a str,
+}
+
+impl Store {
+    /// Keeps an entry, once per idempotency key.
+    pub async fn add_history(
+        &self,
+        entry: NewEntry<'_>,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = once.map(Once::key);
+        let fingerprint = once.map(Once::fingerprint);
+        self.call(
+            "select {schema}.add_history($1, $2, $3, $4, $5, $6)",
+            &[
+                (&entry.user.as_str(), Type::TEXT),
+                (&entry.kind, Type::TEXT),
+                (&entry.content, Type::TEXT),
+                (&key, Type::TEXT),
+                (&fingerprint, Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
+    pub async fn forget_history_keys(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+        let sql = "select {schema}.forget_history_keys($1, $2)";
+        let rows = self.call(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await?;
+        rows.first().map_or(Ok(0), |row| row.try_get(0).map_err(StoreError::from))
+    }
+}
