@@ -90,7 +90,7 @@ impl Limiter {
                 (self.take_locally(&key, rate.tenth(), cost, now_us), Source::Local)
             }
         };
-        if !taken.allowed && taken.remaining == 0 {
+        if !taken.allowed && taken.remaining == 0 && source == Source::Redis {
             self.block(key, taken, now_us);
         }
         Ok(Verdict::new(rate, taken, source, now_us))

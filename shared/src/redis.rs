@@ -34,8 +34,9 @@ const BUDGET: Budget = Budget {
     max_bytes: 10 * 1024 * 1024,
 };
 
-/// After connecting took too long, further calls fail at once for this long, so that a request
-/// waits for an unreachable Redis once and not once per call.
+/// After a connection took its whole budget without coming, further calls fail at once for this
+/// long, so that a request waits for an unreachable Redis once and not once per call. A refused
+/// connection costs no time, and is tried anew by every call.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(1);
 
 /// A handle to one Redis; clones share its connections.
@@ -131,12 +132,16 @@ impl Redis {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(RedisError::not_sent)?;
+        let asked_ms = self.since_start_ms();
         match self.0.http.call(request, BUDGET).await {
             Ok(answer) => read(&answer),
             Err(CallError::MayHaveRun(cause)) => Err(RedisError::MayHaveRun(cause)),
             Err(CallError::NotSent(cause)) => {
-                let until = self.since_start_ms() + UNREACHABLE_FOR.as_millis() as u64;
-                self.0.unreachable_until_ms.store(until, Ordering::Relaxed);
+                let now_ms = self.since_start_ms();
+                if now_ms - asked_ms >= BUDGET.connect.as_millis() as u64 {
+                    let until_ms = now_ms + UNREACHABLE_FOR.as_millis() as u64;
+                    self.0.unreachable_until_ms.store(until_ms, Ordering::Relaxed);
+                }
                 Err(RedisError::NotSent(cause))
             }
         }

@@ -60,7 +60,10 @@ pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::
     for (name, file) in bins.chain([("app", "app")]) {
         let prefix = host.prefix;
         // Writing to a string cannot fail.
-        let _ = write!(text, "\n[[bin]]\nname = \"{prefix}-{name}\"\npath = \"{file}.rs\"\n");
+        let _ = write!(
+            text,
+            "\n[[bin]]\nname = \"{prefix}-{name}\"\npath = \"{file}.rs\"\ntest = false\n"
+        );
     }
     Ok(Rendered { path, text })
 }

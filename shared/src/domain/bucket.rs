@@ -23,7 +23,8 @@ pub struct Taken {
 /// A refused attempt leaves the bucket as it was.
 pub fn take(rate: Rate, cost: u32, full_at_us: i64, now_us: i64) -> Taken {
     let (unit_us, capacity_us) = sizes(rate);
-    let before = full_at_us.max(now_us);
+    // A bucket is never emptier than empty, even if whoever took last has a clock far ahead of ours.
+    let before = full_at_us.clamp(now_us, now_us + capacity_us);
     let after = before + unit_us * i64::from(cost);
     let allowed = after - now_us <= capacity_us;
     let full_at_us = if allowed { after } else { before };

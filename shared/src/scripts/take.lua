@@ -13,7 +13,9 @@ local function whole(number)
 end
 
 return once(KEYS[2], ARGV[1], function()
-  local before = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+  local kept = tonumber(redis.call('GET', KEYS[1]) or '0')
+  -- Never emptier than empty, even if whoever took last has a clock far ahead of ours.
+  local before = math.min(math.max(kept, now), now + capacity)
   local after = before + unit * cost
   local verdict, full_at = 'refused', before
   if after - now <= capacity then

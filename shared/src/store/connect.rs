@@ -9,7 +9,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use super::StoreError;
+use super::{STATEMENT_TIME, StoreError};
 use crate::{config, tls};
 
 /// A frozen function wakes up with connections whose other end is long gone; one that has been idle
@@ -18,7 +18,8 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// A sleeping serverless database takes about a second to wake.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-const WAIT_TIME: Duration = Duration::from_secs(2);
+/// For a connection that others use, as long as a statement of theirs may take.
+const WAIT_TIME: Duration = STATEMENT_TIME;
 
 pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, StoreError> {
     let connection = connection_config(config.url.expose())?;

@@ -1,0 +1,108 @@
+//! `DELETE /api/account`.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Mode, TestApp};
+
+async fn with_history(app: &TestApp, user: &str) {
+    let body = json!({ "summary": "hello", "content": "a talk" });
+    let call = app.post("/api/chat/save").bearer(&app.token(user)).json(body);
+    call.send().await.expect_status(200);
+    app.post("/api/session").bearer(&app.token(user)).send().await.expect_status(200);
+}
+
+/// AI-2: account deletion removes everything, and of nobody else.
+#[tokio::test]
+async fn everything_of_a_user_goes_and_nothing_of_another() {
+    let app = TestApp::new().await;
+    with_history(&app, "ann").await;
+    with_history(&app, "bob").await;
+    let bobs = app.redis_contents("bob").await;
+    app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
+
+    assert_eq!(app.redis_command(&["EXISTS", "user:ann:stats", "user:ann:last_login"]).await, 0);
+    assert_eq!(app.count("select count(*) from users where id = 'ann'").await, 0);
+    assert_eq!(app.count("select count(*) from history where user_id = 'ann'").await, 0);
+    assert_eq!(app.redis_contents("bob").await, bobs);
+    assert_eq!(app.count("select count(*) from history where user_id = 'bob'").await, 1);
+}
+
+/// A token outlives the account: none of the routes brings it back.
+#[tokio::test]
+async fn an_erased_account_stays_erased() {
+    let app = TestApp::new().await;
+    with_history(&app, "ann").await;
+    let token = app.token("ann");
+    app.delete("/api/account").bearer(&token).send().await.expect_status(204);
+
+    let calls = [
+        app.post("/api/session").bearer(&token),
+        app.get("/api/dashboard").bearer(&token),
+        app.patch("/api/mood").bearer(&token).json(json!({ "score": 5 })),
+        app.post("/api/chat/save").bearer(&token).json(json!({ "summary": "a" })),
+        app.post("/api/chat/save").bearer(&token).json(json!({ "summary": "a", "content": "b" })),
+    ];
+    for call in calls {
+        call.send().await.expect_problem(403, "account_erased");
+    }
+    assert_eq!(app.redis_command(&["EXISTS", "user:ann:stats"]).await, 0);
+    assert_eq!(app.count("select count(*) from users").await, 0);
+    let ttl = app.redis_command(&["KEYS", "erased:*"]).await;
+    let mark = ttl[0].as_str().unwrap().to_owned();
+    let seconds = app.redis_command(&["TTL", &mark]).await.as_i64().unwrap();
+    assert!((86_000..=86_400).contains(&seconds), "as long as a token lives, not {seconds}");
+}
+
+#[tokio::test]
+async fn deleting_twice_or_all_at_once_is_the_same() {
+    let app = TestApp::new().await;
+    with_history(&app, "ann").await;
+    let token = app.token("ann");
+    let calls = (0..8).map(|_| app.delete("/api/account").bearer(&token).send());
+    for answer in join_all(calls).await {
+        answer.expect_status(204);
+    }
+    app.delete("/api/account").bearer(&token).send().await.expect_status(204);
+    assert_eq!(app.count("select count(*) from erased_users").await, 1);
+}
+
+/// Whatever wins, nothing of the user is left in Postgres but the mark.
+#[tokio::test]
+async fn a_save_that_races_the_deletion_leaves_nothing() {
+    let app = TestApp::new().await;
+    for round in 0..10 {
+        let user = format!("ann-{round}");
+        let token = app.token(&user);
+        let save = || {
+            let body = json!({ "summary": "a", "content": "b" });
+            app.post("/api/chat/save").bearer(&token).json(body).send()
+        };
+        let delete = app.delete("/api/account").bearer(&token).send();
+        let (_, deleted) = tokio::join!(join_all((0..8).map(|_| save())), delete);
+        deleted.expect_status(204);
+        assert_eq!(app.redis_command(&["EXISTS", &format!("user:{user}:stats")]).await, 0);
+    }
+    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from history").await, 0);
+}
+
+#[tokio::test]
+async fn a_deletion_says_so_when_a_store_is_down_and_completes_when_it_is_back() {
+    let app = TestApp::new().await;
+    with_history(&app, "ann").await;
+    let token = app.token("ann");
+    let delete = || app.delete("/api/account").bearer(&token).send();
+
+    let before = app.redis_contents("ann").await;
+    app.postgres.set(Mode::Down).await;
+    delete().await.expect_problem(503, "database_unavailable");
+    assert_eq!(app.redis_contents("ann").await, before);
+    app.postgres.set(Mode::Pass).await;
+
+    app.redis.set(Mode::Down).await;
+    delete().await.expect_problem(503, "redis_unavailable");
+    app.redis.set(Mode::Pass).await;
+    delete().await.expect_status(204);
+    assert_eq!(app.redis_command(&["EXISTS", "user:ann:stats"]).await, 0);
+}

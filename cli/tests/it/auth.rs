@@ -1,0 +1,413 @@
+//! Who may call, and how they prove it. Whatever is wrong with a token, the answer is 401 or 403.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
+use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RsaKeyPair,
+};
+use serde_json::{Value, json};
+
+use crate::support::{Setup, TestApp, claims, listen};
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A signing key of an identity provider.
+enum Signer {
+    Rsa(RsaKeyPair),
+    P256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Signer {
+    fn rsa() -> Self {
+        let key = include_bytes!("fixtures/rsa-2048.pkcs8.der");
+        Self::Rsa(RsaKeyPair::from_pkcs8(key).unwrap())
+    }
+
+    fn p256() -> Self {
+        let (rng, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
+        let key = EcdsaKeyPair::generate_pkcs8(algorithm, &rng).unwrap();
+        Self::P256(EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref(), &rng).unwrap())
+    }
+
+    fn ed25519() -> Self {
+        let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        Self::Ed25519(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "RS256",
+            Self::P256(_) => "ES256",
+            Self::Ed25519(_) => "EdDSA",
+        }
+    }
+
+    fn jwk(&self, kid: &str) -> Value {
+        let mut jwk = match self {
+            Self::Rsa(key) => {
+                let PublicKeyComponents { n, e }: PublicKeyComponents<Vec<u8>> =
+                    key.public().into();
+                json!({ "kty": "RSA", "n": encode(n), "e": encode(e) })
+            }
+            Self::P256(key) => {
+                let point = &key.public_key().as_ref()[1..];
+                let (x, y) = (encode(&point[..32]), encode(&point[32..]));
+                json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
+            }
+            Self::Ed25519(key) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(key.public_key()) })
+            }
+        };
+        jwk["kid"] = kid.into();
+        jwk["use"] = "sig".into();
+        jwk["alg"] = self.algorithm().into();
+        jwk
+    }
+
+    fn token(&self, header: Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let rng = SystemRandom::new();
+        let signature = match self {
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &rng, signed.as_bytes(), &mut signature).unwrap();
+                encode(signature)
+            }
+            Self::P256(key) => encode(key.sign(&rng, signed.as_bytes()).unwrap()),
+            Self::Ed25519(key) => encode(key.sign(signed.as_bytes())),
+        };
+        format!("{signed}.{signature}")
+    }
+
+    fn good_token(&self, app: &TestApp, kid: &str) -> String {
+        let header = json!({ "alg": self.algorithm(), "kid": kid, "typ": "JWT" });
+        self.token(header, &claims(app.now(), json!({ "sub": "ann" })))
+    }
+}
+
+/// An identity provider that publishes keys, counts who asks, and can be down.
+#[derive(Clone, Default)]
+struct Provider {
+    keys: Arc<Mutex<Vec<Value>>>,
+    asked: Arc<AtomicUsize>,
+    down: Arc<AtomicBool>,
+}
+
+impl Provider {
+    async fn start(&self) -> String {
+        let provider = self.clone();
+        let answer = move || {
+            provider.asked.fetch_add(1, Ordering::SeqCst);
+            let keys = json!({ "keys": *provider.keys.lock().unwrap() }).to_string();
+            let down = provider.down.load(Ordering::SeqCst);
+            async move { if down { Err(StatusCode::BAD_GATEWAY) } else { Ok(keys) } }
+        };
+        let served = listen(Router::new().route("/keys", get(answer))).await;
+        format!("http://{}/keys", served.address)
+    }
+
+    fn publish(&self, keys: &[Value]) {
+        *self.keys.lock().unwrap() = keys.to_vec();
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+async fn status(app: &TestApp, token: &str) -> u16 {
+    let answer = app.get("/api/dashboard").bearer(token).send().await;
+    if answer.status == 401 {
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        let codes = ["missing_token", "invalid_token", "expired_token"];
+        assert!(codes.contains(&answer.body["code"].as_str().unwrap()), "{answer:?}");
+    }
+    answer.status
+}
+
+#[tokio::test]
+async fn tokens_of_every_algorithm_are_accepted_with_keys_fetched_or_inline() {
+    let signers = [Signer::rsa(), Signer::p256(), Signer::ed25519()];
+    let keys: Vec<Value> = signers.iter().map(|signer| signer.jwk(signer.algorithm())).collect();
+    let provider = Provider::default();
+    provider.publish(&keys);
+    let url = provider.start().await;
+    let inline = json!({ "keys": keys }).to_string();
+    for (name, value) in [("AUTH_JWKS_URL", url), ("AUTH_JWKS", inline)] {
+        let app = Setup::default().set(name, value).start().await;
+        for signer in &signers {
+            let token = signer.good_token(&app, signer.algorithm());
+            assert_eq!(status(&app, &token).await, 200, "{name} {}", signer.algorithm());
+            let without_kid = json!({ "alg": signer.algorithm() });
+            let token = signer.token(without_kid, &claims(app.now(), json!({ "sub": "ann" })));
+            assert_eq!(status(&app, &token).await, 200, "without a key id");
+        }
+    }
+    assert_eq!(provider.asked(), 1, "the first token's fetch brought all keys");
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_asked_for_once_a_minute() {
+    let (old, new) = (Signer::p256(), Signer::p256());
+    let provider = Provider::default();
+    provider.publish(&[old.jwk("old")]);
+    let app = Setup::default().set("AUTH_JWKS_URL", provider.start().await).start().await;
+    assert_eq!(status(&app, &old.good_token(&app, "old")).await, 200);
+    assert_eq!(provider.asked(), 1);
+
+    let flood = (0..50).map(|_| async { status(&app, &new.good_token(&app, "new")).await });
+    let answers = futures_util::future::join_all(flood).await;
+    assert!(answers.iter().all(|status| *status == 401));
+    assert_eq!(provider.asked(), 1, "asked less than a minute ago");
+
+    provider.publish(&[old.jwk("old"), new.jwk("new")]);
+    app.clock.advance(SignedDuration::from_secs(61));
+    assert_eq!(status(&app, &new.good_token(&app, "new")).await, 200, "a rotated key is learned");
+    assert_eq!(provider.asked(), 2);
+}
+
+#[tokio::test]
+async fn known_keys_outlive_a_provider_that_is_down() {
+    let signer = Signer::ed25519();
+    let provider = Provider::default();
+    provider.publish(&[signer.jwk("one")]);
+    let app = Setup::default().set("AUTH_JWKS_URL", provider.start().await).start().await;
+    assert_eq!(status(&app, &signer.good_token(&app, "one")).await, 200);
+
+    provider.down.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        app.clock.advance(SignedDuration::from_mins(30));
+        assert_eq!(status(&app, &signer.good_token(&app, "one")).await, 200);
+    }
+    let stranger = Signer::ed25519();
+    assert_eq!(status(&app, &stranger.good_token(&app, "two")).await, 401, "never a 500");
+}
+
+/// Keys are refreshed after an answer, and one that the provider took back is forgotten.
+#[tokio::test]
+async fn a_key_taken_back_is_forgotten() {
+    let (lost, kept) = (Signer::p256(), Signer::p256());
+    let provider = Provider::default();
+    provider.publish(&[lost.jwk("lost"), kept.jwk("kept")]);
+    let app = Setup::default().set("AUTH_JWKS_URL", provider.start().await).start().await;
+    assert_eq!(status(&app, &lost.good_token(&app, "lost")).await, 200);
+
+    provider.publish(&[kept.jwk("kept")]);
+    app.clock.advance(SignedDuration::from_mins(11));
+    assert_eq!(status(&app, &kept.good_token(&app, "kept")).await, 200, "answered at once");
+    while provider.asked() < 2 {
+        tokio::task::yield_now().await;
+    }
+    while status(&app, &lost.good_token(&app, "lost")).await != 401 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_provider_never_reached_is_a_401() {
+    let app = Setup::default().set("AUTH_JWKS_URL", "http://127.0.0.1:9/keys").start().await;
+    assert_eq!(status(&app, &Signer::rsa().good_token(&app, "one")).await, 401);
+}
+
+/// What an attacker who knows the public key could try.
+#[tokio::test]
+async fn forged_tokens_are_refused() {
+    let (signer, attacker) = (Signer::rsa(), Signer::p256());
+    let jwk = signer.jwk("one");
+    let inline = json!({ "keys": [jwk] }).to_string();
+    let app = Setup::default().set("AUTH_JWKS", inline).set("AUTH_HS256_SECRET", "").start().await;
+    let claims = claims(app.now(), json!({ "sub": "ann" }));
+    assert_eq!(status(&app, &signer.good_token(&app, "one")).await, 200);
+
+    let part = |value: &Value| encode(value.to_string());
+    for algorithm in ["none", "None", "NONE", ""] {
+        let token = format!("{}.{}.", part(&json!({ "alg": algorithm })), part(&claims));
+        assert_eq!(status(&app, &token).await, 401, "alg {algorithm}");
+    }
+    // The public key, in any form it is published in, as an HS256 secret.
+    for secret in [jwk["n"].as_str().unwrap(), &jwk.to_string()] {
+        let token = farebox::local::token::sign(secret, &claims);
+        assert_eq!(status(&app, &token).await, 401);
+    }
+    // A key that the token brings along or points to.
+    for (name, value) in [
+        ("jwk", attacker.jwk("one")),
+        ("jku", json!("https://evil.example/keys")),
+        ("x5u", json!("https://evil.example/cert")),
+        ("crit", json!(["b64"])),
+    ] {
+        for signer in [&attacker, &signer] {
+            let mut header = json!({ "alg": signer.algorithm(), "kid": "one" });
+            header[name] = value.clone();
+            assert_eq!(status(&app, &signer.token(header, &claims)).await, 401, "{name}");
+        }
+    }
+    // Another key under a known id, or under an algorithm that the key is not for.
+    assert_eq!(status(&app, &attacker.good_token(&app, "one")).await, 401);
+    for algorithm in ["RS512", "PS256", "ES256", "HS256"] {
+        let header = json!({ "alg": algorithm, "kid": "one" });
+        assert_eq!(status(&app, &signer.token(header, &claims)).await, 401, "{algorithm}");
+    }
+    // A good token, changed.
+    let good = signer.good_token(&app, "one");
+    let parts: Vec<&str> = good.split('.').collect();
+    let other = part(&json!({ "sub": "bob", "iss": claims["iss"], "exp": claims["exp"] }));
+    for token in [
+        format!("{}.{other}.{}", parts[0], parts[2]),
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{good}."),
+        format!("{good}=="),
+        "x".repeat(9_000),
+        "..".to_owned(),
+        "é.é.é".to_owned(),
+    ] {
+        assert_eq!(status(&app, &token).await, 401, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn claims_are_checked_one_by_one() {
+    let app = TestApp::new().await;
+    let now = app.now().as_second();
+    for (changes, expected) in [
+        (json!({}), 200),
+        (json!({ "exp": now + 3_600, "nbf": now, "iat": now, "extra": { "a": [1] } }), 200),
+        (json!({ "exp": (now + 3_600) as f64 + 0.5 }), 200),
+        (json!({ "exp": now - 29 }), 200),
+        (json!({ "exp": now - 31 }), 401),
+        (json!({ "exp": null }), 401),
+        (json!({ "exp": (now + 3_600).to_string() }), 401),
+        (json!({ "exp": true }), 401),
+        (json!({ "nbf": now + 29 }), 200),
+        (json!({ "nbf": now + 60 }), 401),
+        (json!({ "nbf": "0" }), 401),
+        (json!({ "iss": "https://evil.example" }), 401),
+        (json!({ "iss": null }), 401),
+        (json!({ "iss": ["https://id.example"] }), 401),
+        (json!({ "sub": null }), 401),
+        (json!({ "sub": "" }), 401),
+        (json!({ "sub": 7 }), 401),
+        (json!({ "sub": "two words" }), 401),
+        (json!({ "sub": "x".repeat(256) }), 401),
+        (json!({ "aud": "anyone" }), 200),
+    ] {
+        let token = app.token_with(changes.clone());
+        assert_eq!(status(&app, &token).await, expected, "{changes}");
+    }
+    let expired = app.get("/api/dashboard").bearer(&app.token_with(json!({ "exp": now - 60 })));
+    expired.send().await.expect_problem(401, "expired_token");
+}
+
+/// Supabase's anon key is a valid HS256 token of the project, without a subject.
+#[tokio::test]
+async fn supabases_public_key_is_nobodys_token() {
+    let app = TestApp::new().await;
+    let far = app.now().as_second() + 10 * 365 * 86_400;
+    for issuer in ["supabase", crate::support::ISSUER] {
+        let token = app.token_with(json!({
+            "sub": null, "iss": issuer, "role": "anon", "ref": "abcdefgh", "exp": far,
+        }));
+        assert_eq!(status(&app, &token).await, 401);
+    }
+}
+
+/// Clerk's default tokens carry no `aud`, and name their party in `azp`.
+#[tokio::test]
+async fn audience_and_party_are_checked_where_configured() {
+    let app = Setup::default()
+        .set("AUTH_AUDIENCE", "api, other")
+        .set("AUTH_AUTHORIZED_PARTIES", "https://app.example")
+        .start()
+        .await;
+    let party = "https://app.example";
+    for (changes, expected) in [
+        (json!({ "aud": "api", "azp": party }), 200),
+        (json!({ "aud": ["x", "other"], "azp": party }), 200),
+        (json!({ "aud": "ap", "azp": party }), 401),
+        (json!({ "aud": [], "azp": party }), 401),
+        (json!({ "aud": null, "azp": party }), 401),
+        (json!({ "aud": "api", "azp": "https://evil.example" }), 401),
+        (json!({ "aud": "api" }), 401),
+    ] {
+        assert_eq!(status(&app, &app.token_with(changes.clone())).await, expected, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn service_keys_act_for_the_user_they_name() {
+    let app = TestApp::new().await;
+    let dashboard = || app.get("/api/dashboard").bearer(&app.service_key);
+    dashboard().send().await.expect_invalid("userId");
+    dashboard().query("userId", "ann").send().await.expect_status(200);
+    dashboard().header("x-user-id", "ann").send().await.expect_status(200);
+    let both = dashboard().query("userId", "ann").header("x-user-id", "ann");
+    both.send().await.expect_status(200);
+    let two = dashboard().query("userId", "ann").header("x-user-id", "bob");
+    two.send().await.expect_invalid("userId");
+    for bad in ["", "two words", &"x".repeat(256)] {
+        dashboard().query("userId", bad).send().await.expect_invalid("userId");
+    }
+    let body = json!({ "score": 5, "userId": "ann" });
+    let call = app.patch("/api/mood").bearer(&app.service_key).json(body);
+    assert_eq!(call.send().await.expect_status(200).body["mood_score"], 5.0);
+    assert_eq!(app.stats("ann").await["mood_score"], 5.0);
+}
+
+#[tokio::test]
+async fn unknown_and_mistyped_service_keys_are_refused() {
+    let app = TestApp::new().await;
+    let unknown = shared::auth::service_key::generate().unwrap();
+    let (start, last) = app.service_key.split_at(app.service_key.len() - 1);
+    let mistyped = format!("{start}{}", if last == "x" { "y" } else { "x" });
+    for key in [unknown.as_str(), &mistyped, "fbx_", &app.service_key.to_uppercase()] {
+        assert_eq!(status(&app, key).await, 401, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn an_admin_is_one_by_key_or_by_claim() {
+    let app =
+        Setup::default().set("AUTH_ADMIN_CLAIM", "https://app.example/roles=admin").start().await;
+    let ask = |token: String| {
+        let body = json!({ "action": "review-code", "identifier": "x" });
+        app.post("/api/rate-limit").bearer(&token).json(body).send()
+    };
+    let by_claim = app.token_with(json!({ "https://app.example/roles": ["editor", "admin"] }));
+    let editor = app.token_with(json!({ "https://app.example/roles": ["editor"] }));
+    ask(app.admin_key.clone()).await.expect_status(200);
+    ask(app.service_key.clone()).await.expect_status(200);
+    ask(by_claim.clone()).await.expect_status(200);
+    ask(editor).await.expect_problem(403, "service_only");
+    ask(app.token("ann")).await.expect_problem(403, "service_only");
+    let others = app.get("/api/dashboard?userId=bob").bearer(&by_claim);
+    others.send().await.expect_status(200);
+}
+
+#[tokio::test]
+async fn what_is_not_one_bearer_token_is_refused() {
+    let app = TestApp::new().await;
+    let token = app.token("ann");
+    app.get("/api/dashboard").send().await.expect_problem(401, "missing_token");
+    for value in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", &token] {
+        let answer = app.get("/api/dashboard").header("authorization", value).send().await;
+        answer.expect_problem(401, "missing_token");
+    }
+    let twice = app.get("/api/dashboard").bearer(&token).bearer(&app.token("bob")).send().await;
+    twice.expect_problem(401, "missing_token");
+    let lower = app.get("/api/dashboard").header("authorization", &format!("bearer {token}"));
+    lower.send().await.expect_status(200);
+}

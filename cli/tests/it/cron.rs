@@ -1,0 +1,71 @@
+//! The jobs, as the platform's scheduler calls them.
+
+use serde_json::json;
+use shared::endpoints::ALL;
+use shared::http::Access;
+
+use crate::support::{Mode, TestApp};
+
+#[tokio::test]
+async fn the_daily_job_forgets_keys_of_yesterday() {
+    let app = TestApp::new().await;
+    let save = |key: &'static str, token: String| {
+        let body = json!({ "summary": "a", "content": "b" });
+        let call = app.post("/api/chat/save").bearer(&token).json(body);
+        call.header("idempotency-key", key).send()
+    };
+    save("old", app.token("ann")).await.expect_status(200);
+    app.clock.advance(jiff::SignedDuration::from_hours(25));
+    save("new", app.token("ann")).await.expect_status(200);
+
+    let run = || app.get("/api/cron/daily").cron().send();
+    assert_eq!(run().await.expect_status(200).body, json!({ "forgottenKeys": 1 }));
+    assert_eq!(run().await.expect_status(200).body, json!({ "forgottenKeys": 0 }));
+    let left = "select count(*) from history where idempotency_key is not null";
+    assert_eq!(app.count(left).await, 1);
+    assert_eq!(app.count("select count(*) from history").await, 2, "the entries stay");
+}
+
+/// Two runs at once share the work, over more rows than one batch.
+#[tokio::test]
+async fn two_runs_at_once_forget_every_key_once() {
+    let app = TestApp::new().await;
+    app.owner()
+        .await
+        .query_typed(
+            "with someone as (
+               insert into users values ('ann', now()) returning id
+             )
+             insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
+             select id, 'chat', 'talk', now() - interval '2 days', n::text, 'f'
+             from someone, generate_series(1, 2500) n",
+            &[],
+        )
+        .await
+        .unwrap();
+    let run = || app.get("/api/cron/daily").cron().send();
+    let (one, other) = tokio::join!(run(), run());
+    let forgotten = |answer: crate::support::Answer| {
+        answer.expect_status(200).body["forgottenKeys"].as_i64().unwrap()
+    };
+    assert_eq!(forgotten(one) + forgotten(other), 2_500);
+}
+
+#[tokio::test]
+async fn a_job_is_for_the_scheduler_alone() {
+    let app = TestApp::new().await;
+    for row in ALL.iter().filter(|row| row.access == Access::Cron) {
+        app.get(row.path).send().await.expect_problem(401, "missing_token");
+        for token in ["", "the-schedule", &app.token("ann"), &app.admin_key] {
+            let answer = app.get(row.path).header("authorization", &format!("Bearer {token}"));
+            assert_eq!(answer.send().await.status, 401, "{token}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_without_postgres_says_so() {
+    let app = TestApp::new().await;
+    app.postgres.set(Mode::Down).await;
+    app.get("/api/cron/daily").cron().send().await.expect_problem(503, "database_unavailable");
+}

@@ -1,0 +1,236 @@
+//! What holds for every route, walked over the endpoint table.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::endpoints::{ALL, RATE_LIMIT};
+use shared::http::{Access, Endpoint};
+
+use crate::support::{Call, Mode, TestApp};
+
+/// A good call of this endpoint, but for whom it is about.
+fn call(app: &TestApp, method: &str, row: &Endpoint) -> Call {
+    let call = app.call(method, row.path);
+    match (row.name, method) {
+        ("mood", _) => call.json(json!({ "score": 5 })),
+        ("chat-save", _) => call.json(json!({ "summary": "a", "content": "b" })),
+        ("rate-limit", _) => call.json(json!({ "action": "review-code", "identifier": "x" })),
+        _ => call,
+    }
+}
+
+fn body_of(row: &Endpoint, user: &str) -> Value {
+    match row.name {
+        "mood" => json!({ "score": 5, "userId": user }),
+        "chat-save" => json!({ "summary": "a", "content": "b", "userId": user }),
+        _ => json!({ "userId": user }),
+    }
+}
+
+fn calls_of(access: Access) -> impl Iterator<Item = (&'static Endpoint, &'static str)> {
+    let rows = ALL.iter().copied().filter(move |row| row.access == access);
+    rows.flat_map(|row| row.methods.iter().map(move |method| (row, method.as_str())))
+}
+
+/// AI-10: another user's id, in query, header or body, is 403; nothing is read or changed.
+#[tokio::test]
+async fn nobody_acts_for_another_user() {
+    let app = TestApp::new().await;
+    app.post("/api/session").bearer(&app.token("bob")).send().await.expect_status(200);
+    let before = app.redis_contents("bob").await;
+    let token = app.token("ann");
+    for (row, method) in calls_of(Access::User) {
+        let attempts = [
+            call(&app, method, row).query("userId", "bob"),
+            call(&app, method, row).query("userId", "ann").query("userId", "bob"),
+            call(&app, method, row).header("x-user-id", "bob"),
+            call(&app, method, row).query("userId", "ann").header("x-user-id", "bob"),
+            app.call(method, row.path).json(body_of(row, "bob")),
+            call(&app, method, row).query("userId", ""),
+        ];
+        for attempt in attempts {
+            let answer = attempt.bearer(&token).send().await;
+            let answer = answer.expect_problem(403, "other_user");
+            assert!(!answer.text.contains("bob"), "{answer:?}");
+        }
+    }
+    assert_eq!(app.redis_contents("bob").await, before);
+    assert_eq!(app.count("select count(*) from users").await, 0);
+}
+
+/// Naming oneself, in any place, changes nothing.
+#[tokio::test]
+async fn everybody_may_name_themselves() {
+    let app = TestApp::new().await;
+    let token = app.token("ann");
+    for (row, method) in calls_of(Access::User).filter(|(row, _)| row.name != "account") {
+        for attempt in [
+            call(&app, method, row).query("userId", "ann"),
+            call(&app, method, row).header("x-user-id", "ann"),
+            app.call(method, row.path).json(body_of(row, "ann")),
+        ] {
+            let answer = attempt.bearer(&token).send().await;
+            assert!(answer.status < 300, "{method} {}: {answer:?}", row.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn exactly_the_listed_endpoints_are_public() {
+    let app = TestApp::new().await;
+    for row in ALL {
+        for method in row.methods {
+            let answer = call(&app, method.as_str(), row).send().await;
+            let public = row.access == Access::Public;
+            assert_eq!(answer.status == 401, !public, "{} {answer:?}", row.path);
+        }
+    }
+    let public: Vec<_> = calls_of(Access::Public).map(|(row, _)| row.path).collect();
+    assert_eq!(public, ["/api/health", "/api/health/ready"]);
+}
+
+#[tokio::test]
+async fn exactly_the_listed_methods_answer() {
+    let app = TestApp::new().await;
+    for row in ALL {
+        let listed: Vec<&str> = row.methods.iter().map(|method| method.as_str()).collect();
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"] {
+            let answer = call(&app, method, row).send().await;
+            if listed.contains(&method) {
+                assert_ne!(answer.status, 405, "{method} {}", row.path);
+            } else {
+                let answer = answer.expect_problem(405, "method_not_allowed");
+                assert_eq!(answer.header("allow"), listed.join(", "));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_are_a_problem_too() {
+    let app = TestApp::new().await;
+    for path in ["/", "/api", "/api/unknown", "/api/mood/", "/api/../api/unknown", "/api//mood"] {
+        app.get(path).send().await.expect_problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_a_plain_one_is_kept() {
+    let app = TestApp::new().await;
+    let health = |id: &str| app.get("/api/health").header("x-request-id", id).send();
+    assert_eq!(health("trace-1.2_3").await.header("x-request-id"), "trace-1.2_3");
+    for odd in ["", "two words", "{\"a\":1}", &"x".repeat(65)] {
+        let answer = health(odd).await;
+        assert!(answer.header("x-request-id").starts_with("req_"), "{answer:?}");
+    }
+    let refused = app.get("/api/dashboard").header("x-request-id", "mine").send().await;
+    assert_eq!(refused.expect_problem(401, "missing_token").body["requestId"], "mine");
+}
+
+/// PT-9: the configured origins may call, and read what they need.
+#[tokio::test]
+async fn browsers_are_answered_by_origin() {
+    let app = TestApp::new().await;
+    for row in ALL {
+        for method in row.methods {
+            let ask = |origin: &str| {
+                let call = app.call("OPTIONS", row.path).header("origin", origin);
+                call.header("access-control-request-method", method.as_str()).send()
+            };
+            let ours = ask("https://app.example").await.expect_status(200);
+            assert_eq!(ours.header("access-control-allow-origin"), "https://app.example");
+            assert!(ours.header("access-control-allow-methods").contains(method.as_str()));
+            let theirs = ask("https://evil.example").await;
+            assert_eq!(theirs.header("access-control-allow-origin"), "");
+        }
+    }
+    let refused = app.get("/api/dashboard").header("origin", "https://app.example").send().await;
+    let refused = refused.expect_problem(401, "missing_token");
+    assert_eq!(refused.header("access-control-allow-origin"), "https://app.example");
+}
+
+/// With Redis down, slow or mad, every route answers as it should, within a second.
+#[tokio::test]
+async fn no_route_waits_for_a_redis_that_does_not_answer() {
+    let app = TestApp::new().await;
+    let modes = [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::Garbage];
+    for (round, mode) in modes.into_iter().enumerate() {
+        app.redis.set(mode).await;
+        // A user of its own for each: an account erased in Postgres stays erased.
+        let user = |row: &Endpoint| format!("{}-{round}", row.name);
+        for (row, method) in calls_of(Access::User).chain(calls_of(Access::Public)) {
+            let token = app.token(&user(row));
+            let started = Instant::now();
+            let answer = call(&app, method, row).bearer(&token).send().await;
+            let took = started.elapsed();
+            assert!(took < Duration::from_secs(1), "{mode:?} {method} {}: {took:?}", row.path);
+            match (row.name, method) {
+                ("health", _) => drop(answer.expect_status(200)),
+                ("health-ready", _) => drop(answer.expect_status(503)),
+                ("session", "DELETE") => drop(answer.expect_status(204)),
+                _ => drop(answer.expect_problem(503, "redis_unavailable")),
+            }
+        }
+        app.redis.set(Mode::Pass).await;
+        for (row, _) in calls_of(Access::User).filter(|(row, _)| row.name != "account") {
+            let stats = app.stats(&user(row)).await;
+            assert_eq!(stats["conversations"], 0, "{mode:?} {}: nothing was half-done", row.name);
+        }
+    }
+}
+
+/// With Postgres down, what lives in Redis goes on.
+#[tokio::test]
+async fn no_route_waits_for_a_postgres_that_is_down() {
+    let app = TestApp::new().await;
+    let token = app.token("ann");
+    app.postgres.set(Mode::Down).await;
+    for (row, method) in calls_of(Access::User).chain(calls_of(Access::Public)) {
+        let started = Instant::now();
+        let answer = call(&app, method, row).bearer(&token).send().await;
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(1), "{method} {}: {took:?}", row.path);
+        match (row.name, method) {
+            ("account", _) | ("chat-save", _) => {
+                drop(answer.expect_problem(503, "database_unavailable"));
+            }
+            ("health-ready", _) => drop(answer.expect_status(503)),
+            _ => assert!(answer.status < 300, "{answer:?}"),
+        }
+    }
+}
+
+/// A handler that panics costs its own request, and says nothing of why.
+#[tokio::test]
+async fn a_panic_costs_one_request() {
+    use axum::routing::get;
+    static PANICS: Endpoint = Endpoint::new(
+        "panics",
+        "/api/panics",
+        &[shared::http::Method::Get],
+        Access::Public,
+        || get(async || -> () { panic!("secret reason") }),
+    );
+    let app = TestApp::new().await;
+    let config = shared::config::Config::from_vars(|name| app.settings.get(name).cloned()).unwrap();
+    let size = shared::app::PoolSize::Function;
+    let panicking = shared::app::App::new(config, app.clock.clone(), size).unwrap();
+    let served = crate::support::listen(shared::http::mount(&PANICS, &panicking)).await;
+    for _ in 0..2 {
+        let url = format!("http://{}/api/panics", served.address);
+        let answer = crate::support::Answer::of(reqwest::get(url).await.unwrap()).await;
+        let answer = answer.expect_problem(500, "internal");
+        assert!(!answer.text.contains("secret reason"), "{answer:?}");
+    }
+}
+
+/// The row says it: the app's own limiter is not limited itself.
+#[tokio::test]
+async fn the_rate_limit_route_costs_one_flight() {
+    let app = TestApp::new().await;
+    let ask = || call(&app, "POST", &RATE_LIMIT).bearer(&app.service_key).send();
+    ask().await.expect_status(200);
+    app.redis.flights();
+    ask().await.expect_status(200);
+    assert_eq!(app.redis.flights(), 1);
+}

@@ -1,0 +1,42 @@
+//! `/api/health` and `/api/health/ready`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Mode, TestApp};
+
+#[tokio::test]
+async fn a_process_is_alive_whatever_is_down() {
+    let app = TestApp::new().await;
+    app.redis.set(Mode::Down).await;
+    app.postgres.set(Mode::Down).await;
+    let answer = app.get("/api/health").send().await.expect_status(200);
+    assert_eq!(answer.body, json!({ "status": "ok" }));
+}
+
+#[tokio::test]
+async fn readiness_names_what_is_down_and_no_address() {
+    let app = TestApp::new().await;
+    let ready = || app.get("/api/health/ready").send();
+    let well = json!({ "status": "ready", "postgres": "up", "redis": "up" });
+    assert_eq!(ready().await.expect_status(200).body, well);
+
+    for mode in [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::Garbage] {
+        app.redis.set(mode).await;
+        let started = Instant::now();
+        let answer = ready().await.expect_status(503);
+        assert!(started.elapsed() < Duration::from_secs(1), "{mode:?}: {:?}", started.elapsed());
+        assert_eq!(answer.body, json!({ "status": "degraded", "postgres": "up", "redis": "down" }));
+        app.redis.set(Mode::Pass).await;
+
+        app.postgres.set(mode).await;
+        let started = Instant::now();
+        let answer = ready().await.expect_status(503);
+        assert!(started.elapsed() < Duration::from_secs(1), "{mode:?}: {:?}", started.elapsed());
+        assert_eq!(answer.body, json!({ "status": "degraded", "postgres": "down", "redis": "up" }));
+        assert!(!answer.text.contains("127.0.0.1"), "{answer:?}");
+        app.postgres.set(Mode::Pass).await;
+    }
+    assert_eq!(ready().await.expect_status(200).body, well, "and it recovers");
+}

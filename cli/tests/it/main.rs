@@ -1,0 +1,17 @@
+//! Farebox from outside: over HTTP, against a real Postgres and a Redis behind its REST front.
+//!
+//! One file per endpoint or story. A test's comment names the row of docs/CONTRACT.md it proves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod account;
+mod auth;
+mod chat;
+mod cron;
+mod guard;
+mod health;
+mod migrations;
+mod mood;
+mod rate_limit;
+mod session;
+mod support;

@@ -1,0 +1,227 @@
+//! The migration runner, and what the roles may do in the schema it makes.
+
+use farebox::migrate::{self, Files, Sql};
+use futures_util::future::join_all;
+use shared::config::Database;
+use tokio_postgres::Client;
+
+use crate::support::{Stack, TestApp, execute, settings};
+
+async fn connect(database: &Database) -> Client {
+    shared::store::connect(database).await.unwrap()
+}
+
+fn migration(name: &str, text: &str) -> Sql {
+    Sql { name: name.to_owned(), text: text.to_owned() }
+}
+
+async fn refusal(database: &Database, files: &Files) -> String {
+    format!("{:#}", migrate::run(database, files).await.expect_err("it should be refused"))
+}
+
+/// CR-7: from several deploys at once.
+#[tokio::test]
+async fn eight_runners_at_once_apply_each_migration_once() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let files = Files::embedded();
+    let runs = join_all((0..8).map(|_| migrate::run(&database, &files))).await;
+    let applied: Vec<String> = runs.into_iter().flat_map(|run| run.unwrap().migrations).collect();
+    let all: Vec<String> = files.migrations.iter().map(|sql| sql.name.clone()).collect();
+    assert_eq!(applied, all, "one runner did all of it");
+
+    let again = migrate::run(&database, &files).await.unwrap();
+    assert_eq!(again, migrate::Applied::default());
+    let client = connect(&database).await;
+    assert_eq!(migrate::pending(&client, &database.schema, &files).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_applied_file_that_was_edited_is_refused() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    migrate::run(&database, &files).await.unwrap();
+    files.migrations[0].text += "\n-- edited\n";
+    let refusal = refusal(&database, &files).await;
+    assert!(refusal.contains("0001_users was edited after it was applied"), "{refusal}");
+    let client = connect(&database).await;
+    let pending = migrate::pending(&client, &database.schema, &files).await.unwrap();
+    assert_eq!(pending, ["0001_users is another version"]);
+}
+
+#[tokio::test]
+async fn a_function_is_replaced_when_its_text_changes() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    migrate::run(&database, &files).await.unwrap();
+    files.functions[0].text += "\n-- better\n";
+    let applied = migrate::run(&database, &files).await.unwrap();
+    assert_eq!(applied.functions, [files.functions[0].name.clone()]);
+    assert_eq!(applied.migrations, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_table_that_farebox_did_not_create_is_refused() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let client = connect(&database).await;
+    execute(&client, "create table users (id int); insert into users values (7)").await;
+    let refusal = refusal(&database, &Files::embedded()).await;
+    assert!(refusal.contains("already has a table users that Farebox did not create"), "{refusal}");
+    assert!(refusal.contains("FAREBOX_SCHEMA"), "{refusal}");
+    let kept = client.query_typed_one("select id from users", &[]).await.unwrap();
+    assert_eq!(kept.get::<_, i32>(0), 7);
+
+    let apart = Database { schema: "farebox".parse().unwrap(), ..database };
+    migrate::run(&apart, &Files::embedded()).await.unwrap();
+    let functions = "select count(*) from pg_proc where pronamespace = 'farebox'::regnamespace";
+    let count: i64 = client.query_typed_one(functions, &[]).await.unwrap().get(0);
+    assert_eq!(count, i64::try_from(Files::embedded().functions.len()).unwrap());
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_nothing() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    let broken = "create table half (id int);\nselect 1 / 0;\n";
+    files.migrations.push(migration("0999_broken", broken));
+    let refusal = refusal(&database, &files).await;
+    assert!(refusal.contains("0999_broken failed: division by zero"), "{refusal}");
+    let client = connect(&database).await;
+    let half = "select to_regclass('public.half') is null";
+    assert!(client.query_typed_one(half, &[]).await.unwrap().get::<_, bool>(0));
+
+    files.migrations.pop();
+    migrate::run(&database, &files).await.unwrap();
+}
+
+/// What a build leaves behind that was cut off: an index that is there, and invalid.
+#[tokio::test]
+async fn an_index_whose_build_was_cut_off_is_built_anew() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    migrate::run(&database, &files).await.unwrap();
+    let client = connect(&database).await;
+    execute(
+        &client,
+        "insert into users values ('a', 'epoch'), ('b', 'epoch');
+         create table twice (id int); insert into twice values (1), (1)",
+    )
+    .await;
+    let text = "-- no-transaction: for a table in use.\n\n\
+                create unique index concurrently if not exists only_once on twice (id);\n";
+    files.migrations.push(migration("0999_only_once", text));
+    let first = refusal(&database, &files).await;
+    assert!(first.contains("could not create unique index"), "{first}");
+    execute(&client, "delete from twice").await;
+    migrate::run(&database, &files).await.unwrap();
+    let valid = "select indisvalid from pg_index where indexrelid = 'only_once'::regclass";
+    assert!(client.query_typed_one(valid, &[]).await.unwrap().get::<_, bool>(0));
+}
+
+/// The rules on roles and grants, walked over the catalog tables, as the functions' role.
+#[tokio::test]
+async fn there_is_no_exception_from_the_rules_on_rights() {
+    let app = TestApp::new().await;
+    let database = settings(&app.settings["DATABASE_URL"]);
+    let client = connect(&database).await;
+    let files = Files::embedded();
+    let exceptions = migrate::exceptions(&client, &database.schema, &files).await.unwrap();
+    assert_eq!(exceptions, [""; 0]);
+    let tables = "select count(*) from pg_class
+                  where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'p', 'm')";
+    let count: i64 = client.query_typed_one(tables, &[]).await.unwrap().get(0);
+    assert_eq!(count, i64::try_from(files.tables().len()).unwrap(), "every table is looked at");
+}
+
+/// The same walk finds what it is there to find.
+#[tokio::test]
+async fn every_exception_from_the_rules_is_found() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    execute(
+        &owner,
+        "alter table users disable row level security;
+         grant insert on users to farebox_app;
+         grant select on history to public;
+         grant execute on function erase_user to public;
+         alter function add_history reset all;",
+    )
+    .await;
+    let database = settings(&app.owner_url);
+    let found = migrate::exceptions(&owner, &database.schema, &Files::embedded()).await.unwrap();
+    let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
+    found.sort_unstable();
+    let expected = [
+        "PUBLIC may execute erase_user",
+        "PUBLIC may select history",
+        "farebox_app may insert users",
+        "function add_history does not set its search_path",
+        "table users has no row level security",
+    ];
+    assert_eq!(found, expected);
+    // The next run puts the grants right.
+    migrate::run(&database, &Files::embedded()).await.unwrap();
+    let left = migrate::exceptions(&owner, &database.schema, &Files::embedded()).await.unwrap();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// CP-6: with an identity set, only that user's rows; and nobody writes past the functions.
+#[tokio::test]
+async fn the_functions_role_reads_one_users_rows_and_writes_none() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    execute(
+        &owner,
+        "select add_history(user_id, 'chat', 'talk', null, null, 'epoch')
+         from unnest(array['ann', 'bob']) user_id",
+    )
+    .await;
+    let role = connect(&settings(&app.settings["DATABASE_URL"])).await;
+    for table in ["users", "history"] {
+        let all = format!("select count(*) from {table}");
+        let count: i64 = role.query_typed_one(&all, &[]).await.unwrap().get(0);
+        assert_eq!(count, 2, "the service itself");
+        let own = format!(
+            "with identity as materialized (select set_config('farebox.user_id', 'ann', true))
+             select count({table}) from identity, {table}"
+        );
+        let count: i64 = role.query_typed_one(&own, &[]).await.unwrap().get(0);
+        assert_eq!(count, 1, "a query that forgets its WHERE");
+        for write in [
+            format!("delete from {table}"),
+            format!("truncate {table}"),
+            format!("insert into {table} default values"),
+            format!("update {table} set created_at = now()"),
+            format!("alter table {table} disable row level security"),
+        ] {
+            let refused = role.query_typed(&write, &[]).await.expect_err(&write);
+            assert_eq!(refused.code().unwrap().code(), "42501", "{write}: {refused}");
+        }
+    }
+    let internal = role.query_typed("select ensure_user('eve', now())", &[]).await;
+    assert_eq!(internal.expect_err("it is internal").code().unwrap().code(), "42501");
+}
+
+/// Supabase grants its browser roles everything new; they are left with nothing of ours.
+#[tokio::test]
+async fn the_roles_that_supabase_opens_to_browsers_get_nothing() {
+    let stack = Stack::start().await;
+    let database = settings(&stack.empty_database().await.owner);
+    let client = connect(&database).await;
+    execute(
+        &client,
+        "do $$
+         begin
+           create role anon nologin;
+         exception
+           when duplicate_object or unique_violation then null;
+         end
+         $$;
+         alter default privileges in schema public grant all on tables to anon;
+         alter default privileges in schema public grant all on functions to anon;",
+    )
+    .await;
+    let files = Files::embedded();
+    migrate::run(&database, &files).await.unwrap();
+    let found = migrate::exceptions(&client, &database.schema, &files).await.unwrap();
+    assert_eq!(found, [""; 0]);
+}

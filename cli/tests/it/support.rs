@@ -1,0 +1,14 @@
+//! What every test stands on: one Postgres and one Redis per process, and per test a database of its
+//! own, a Redis of its own, a clock of its own, and Farebox listening on a port of its own.
+
+mod app;
+mod process;
+mod proxy;
+mod request;
+mod stack;
+
+pub use app::{ISSUER, Setup, TestApp, claims, listen};
+pub use process::Process;
+pub use proxy::Mode;
+pub use request::{Answer, Call};
+pub use stack::{Stack, execute, settings};

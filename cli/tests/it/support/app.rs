@@ -1,0 +1,220 @@
+use std::collections::BTreeMap;
+
+use axum::Router;
+use farebox::local::token;
+use farebox::server;
+use farebox::standins::upstash::{self, Tokens};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::app::{App, PoolSize};
+use shared::auth::service_key;
+use shared::clock::Clock;
+use shared::config::Config;
+use shared::hash::hex;
+use shared::{endpoints, http};
+use tokio::net::TcpListener;
+use tokio_postgres::Client;
+
+use super::proxy::{self, Proxy};
+use super::stack::{self, Stack};
+use super::{Answer, Call};
+
+pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
+pub const ISSUER: &str = "https://id.example";
+pub const CRON_SECRET: &str = "the-scheduler";
+const REDIS_TOKEN: &str = "redis-token";
+
+/// A Farebox of one test's own.
+pub struct TestApp {
+    pub base: String,
+    pub clock: Clock,
+    pub redis: Proxy,
+    pub postgres: Proxy,
+    pub settings: BTreeMap<String, String>,
+    pub service_key: String,
+    pub admin_key: String,
+    pub owner_url: String,
+    redis_url: String,
+    http: reqwest::Client,
+}
+
+/// What a test wants otherwise than usual.
+#[derive(Default)]
+pub struct Setup {
+    settings: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub async fn start(self) -> TestApp {
+        TestApp::start(self).await
+    }
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Setup::default().start().await
+    }
+
+    async fn start(setup: Setup) -> Self {
+        let stack = Stack::start().await;
+        let urls = stack.database().await;
+        let tokens = Tokens { full: REDIS_TOKEN.to_owned(), read_only: "read-only".to_owned() };
+        let front = listen(upstash::router(stack.redis(), tokens)).await;
+        let redis = Proxy::start(front.address, proxy::is_http).await;
+        let postgres = Proxy::start(stack.postgres_address(), proxy::is_postgres).await;
+
+        let service_key = service_key::generate().unwrap();
+        let admin_key = service_key::generate().unwrap();
+        let database = urls
+            .app
+            .replace(&stack.postgres_address().to_string(), &postgres.address().to_string());
+        let redis_url = format!("http://{}", front.address);
+        let hash = |key: &str| hex(&service_key::sha256(key));
+        let keys = format!("service:{},admin:{}", hash(&service_key), hash(&admin_key));
+        let mut settings: BTreeMap<String, String> = [
+            ("DATABASE_URL", database),
+            ("UPSTASH_REDIS_REST_URL", format!("http://{}", redis.address())),
+            ("UPSTASH_REDIS_REST_TOKEN", REDIS_TOKEN.to_owned()),
+            ("AUTH_HS256_SECRET", SECRET.to_owned()),
+            ("AUTH_ISSUER", ISSUER.to_owned()),
+            ("AUTH_ADMIN_CLAIM", "role=admin".to_owned()),
+            ("SERVICE_KEYS", keys),
+            ("CRON_SECRET", CRON_SECRET.to_owned()),
+            ("ALLOWED_ORIGINS", "https://app.example".to_owned()),
+            ("RATE_LIMITS", "review-code=10/1h".to_owned()),
+            ("LOG_LEVEL", "error".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        settings.extend(setup.settings);
+
+        let config = Config::from_vars(|name| settings.get(name).cloned()).unwrap();
+        let clock = Clock::default();
+        let app = App::new(config, clock.clone(), PoolSize::Server).unwrap();
+        let served = listen(http::mount_all(endpoints::ALL, &app)).await;
+        Self {
+            base: format!("http://{}", served.address),
+            clock,
+            redis,
+            postgres,
+            settings,
+            service_key,
+            admin_key,
+            owner_url: urls.owner,
+            redis_url,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        self.call("POST", path)
+    }
+
+    pub fn patch(&self, path: &str) -> Call {
+        self.call("PATCH", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        self.call("DELETE", path)
+    }
+
+    /// A call without a token.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        Call::new(request)
+    }
+
+    /// A user's token that the app's identity provider could have issued.
+    pub fn token(&self, user: &str) -> String {
+        self.token_with(json!({ "sub": user }))
+    }
+
+    /// The same with some claims set otherwise; null leaves one out.
+    pub fn token_with(&self, changes: Value) -> String {
+        token::sign(SECRET, &claims(self.now(), changes))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves this test's clock to so long after midnight UTC, on the next day.
+    pub fn to_next_day(&self, after_midnight: SignedDuration) {
+        let now = self.now();
+        let zoned = now.to_zoned(jiff::tz::TimeZone::UTC);
+        let midnight = zoned.date().tomorrow().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap();
+        let target = midnight.timestamp() + after_midnight;
+        self.clock.advance(target.duration_since(now));
+    }
+
+    pub async fn stats(&self, user: &str) -> Value {
+        let answer = self.get("/api/dashboard").bearer(&self.token(user)).send().await;
+        answer.expect_status(200).body
+    }
+
+    /// The limiter's script, as the library puts it together.
+    pub fn limiter_script() -> String {
+        let once = include_str!("../../../../shared/src/scripts/once.lua");
+        let take = include_str!("../../../../shared/src/scripts/take.lua");
+        format!("{once}{take}")
+    }
+
+    /// A Redis command, past every proxy.
+    pub async fn redis_command(&self, command: &[&str]) -> Value {
+        let request = self.http.post(&self.redis_url).bearer_auth(REDIS_TOKEN).json(command);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        answer.expect_status(200).body["result"].clone()
+    }
+
+    /// Every key and value in Redis but limits: what must not change when a call is refused.
+    pub async fn redis_contents(&self, user: &str) -> Value {
+        let stats = self.redis_command(&["HGETALL", &format!("user:{user}:stats")]).await;
+        let last_login = self.redis_command(&["GET", &format!("user:{user}:last_login")]).await;
+        json!([stats, last_login])
+    }
+
+    /// A connection as the owner of this test's database.
+    pub async fn owner(&self) -> Client {
+        shared::store::connect(&stack::settings(&self.owner_url)).await.unwrap()
+    }
+
+    /// The number that a query counts, as the owner.
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.owner().await.query_typed_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+/// Claims of a good token, with changes; null leaves one out.
+pub fn claims(now: Timestamp, changes: Value) -> Value {
+    let issued = now.as_second();
+    let mut claims =
+        json!({ "iss": ISSUER, "sub": "user_1", "iat": issued, "exp": issued + 3_600 });
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    claims
+}
+
+pub struct Served {
+    pub address: std::net::SocketAddr,
+}
+
+/// Serves a router for the rest of the test.
+pub async fn listen(router: Router) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(server::serve(listener, router, std::future::pending()));
+    Served { address }
+}
