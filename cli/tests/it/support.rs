@@ -2,6 +2,7 @@
 //! own, a Redis of its own, a clock of its own, and Farebox listening on a port of its own.
 
 mod app;
+pub mod pooler;
 mod process;
 mod proxy;
 mod request;

@@ -1,0 +1,147 @@
+//! The way to Postgres: through a transaction-mode pooler, encrypted, and after a freeze.
+
+use futures_util::future::join_all;
+use serde_json::json;
+use shared::config::Database;
+
+use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings};
+
+const POOLED: &str = "farebox_pooled";
+
+/// A login that needs no password, for the pooler alone.
+async fn allow_without_password(stack: &Stack) {
+    let superuser = stack.superuser("postgres").await;
+    let line = format!("host all {POOLED} 127.0.0.1/32 trust");
+    execute(
+        &superuser,
+        &format!(
+            "do $$
+             begin
+               create role {POOLED} login in role farebox_app;
+             exception
+               when duplicate_object or unique_violation then null;
+             end
+             $$;
+             copy (select 1) to program
+               'grep -q {POOLED} pg_hba.conf || sed -i \"1i {line}\" pg_hba.conf';
+             select pg_reload_conf()"
+        ),
+    )
+    .await;
+    // Postgres reads the file a moment later: there is nothing to wait for but an attempt.
+    let url = format!("postgres://{POOLED}@{}/postgres?sslmode=disable", stack.postgres_address());
+    while shared::store::connect(&settings(&url)).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A Farebox whose Postgres is behind a pooler with so many backends.
+async fn pooled(size: usize) -> (TestApp, Database) {
+    let stack = Stack::start().await;
+    allow_without_password(stack).await;
+    let urls = stack.database().await;
+    let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let address = pooler::start(stack.postgres_address(), POOLED, &name, size).await;
+    let url = format!("postgres://{POOLED}@{address}/{name}?sslmode=disable&pgbouncer=true");
+    let app = Setup::default().set("DATABASE_URL", &url).start().await;
+    (app, settings(&url))
+}
+
+#[tokio::test]
+async fn everything_works_through_a_transaction_mode_pooler() {
+    let (app, _) = pooled(3).await;
+    let save = |n: usize| {
+        let user = format!("user-{}", n % 7);
+        let body = json!({ "summary": "a", "content": "b" });
+        let call = app.post("/api/chat/save").bearer(&app.token(&user)).json(body);
+        call.header("idempotency-key", &format!("{}", n % 50)).send()
+    };
+    for answer in join_all((0..200).map(save)).await {
+        answer.expect_status(200);
+    }
+    app.get("/api/cron/daily").cron().send().await.expect_status(200);
+    app.delete("/api/account").bearer(&app.token("user-0")).send().await.expect_status(204);
+    app.get("/api/health/ready").send().await.expect_status(200);
+}
+
+/// The pooler of these tests is strict: what clippy bans fails behind it.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it is shown to fail")]
+async fn prepared_statements_fail_behind_the_pooler() {
+    let (_, database) = pooled(2).await;
+    let client = shared::store::connect(&database).await.unwrap();
+    client.query("select 1 from users where id = $1", &[&"ann"]).await.expect_err("it cannot work");
+}
+
+#[tokio::test]
+async fn doctor_recognizes_a_pooler() {
+    let (app, database) = pooled(1).await;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_farebox"));
+    command.arg("doctor").env_clear().envs(&app.settings);
+    let output = command.env("DATABASE_URL", database.url.expose()).output().await.unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("through a transaction-mode pooler"), "{report}");
+    assert!(report.contains("Everything is well."), "{report}");
+}
+
+/// Neon's URLs ask for TLS bound to the channel; a private authority is named by its certificate.
+#[tokio::test]
+async fn connections_are_encrypted_and_the_server_is_verified() {
+    let stack = Stack::start().await;
+    let names = vec!["127.0.0.1".to_owned()];
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(names).unwrap();
+    let superuser = stack.superuser("postgres").await;
+    for (file, pem) in [("server.crt", cert.pem()), ("server.key", signing_key.serialize_pem())] {
+        let write = format!(
+            "copy (select unnest(string_to_array('{}', E'\\n'))) to program
+               'umask 077; cat > {file}'",
+            pem.trim_end()
+        );
+        execute(&superuser, &write).await;
+    }
+    execute(&superuser, "alter system set ssl = on").await;
+    execute(&superuser, "select pg_reload_conf()").await;
+
+    let urls = stack.database().await;
+    let url = urls.app.replace("sslmode=disable", "sslmode=verify-full&channel_binding=require");
+    let trusting = Database { ca_certificate: Some(cert.pem()), ..settings(&url) };
+    // Postgres reads its settings a moment later.
+    let client = loop {
+        match shared::store::connect(&trusting).await {
+            Ok(client) => break client,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let encrypted = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+    assert!(client.query_typed_one(encrypted, &[]).await.unwrap().get::<_, bool>(0));
+
+    let stranger =
+        shared::store::connect(&settings(&url)).await.expect_err("nobody vouches for it");
+    let cause = shared::error::chain(&stranger);
+    assert!(cause.contains("certificate"), "{cause}");
+
+    let pem = cert.pem().replace('\n', "\\n");
+    let app = Setup::default().set("DATABASE_URL", url).set("DATABASE_CA_CERT", pem).start().await;
+    app.get("/api/health/ready").send().await.expect_status(200);
+}
+
+/// What a frozen function wakes up with: connections that the other end has closed.
+#[tokio::test]
+async fn connections_that_died_are_replaced() {
+    let app = TestApp::new().await;
+    let save = || {
+        let body = json!({ "summary": "a", "content": "b" });
+        app.post("/api/chat/save").bearer(&app.token("ann")).json(body).send()
+    };
+    for answer in join_all((0..8).map(|_| save())).await {
+        answer.expect_status(200);
+    }
+    app.postgres.set(Mode::Down).await;
+    app.postgres.set(Mode::Pass).await;
+    app.redis.set(Mode::Down).await;
+    app.redis.set(Mode::Pass).await;
+    for answer in join_all((0..8).map(|_| save())).await {
+        answer.expect_status(200);
+    }
+}
