@@ -5,6 +5,7 @@
 
 mod lambda;
 mod mains;
+mod readme;
 mod vercel;
 
 use std::fs;
@@ -20,15 +21,17 @@ pub struct Rendered {
     pub text: String,
 }
 
-/// Every rendered file. `root` is read for the manifests, of which only a part is rendered.
+/// Every rendered file. `root` is read for those of which only a part is rendered.
 pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     let table = endpoints::ALL;
     let openapi = serde_json::to_string_pretty(&shared::openapi::document())? + "\n";
     let mut files = vec![
         Rendered { path: "openapi.json".into(), text: openapi },
         Rendered { path: "vercel.json".into(), text: vercel::config(table)? },
+        Rendered { path: "vercel.app.json".into(), text: vercel::app_config(table)? },
         Rendered { path: "template.yaml".into(), text: lambda::template(table) },
     ];
+    files.push(readme::file(root)?);
     for host in mains::HOSTS {
         files.push(mains::manifest(root, host, table)?);
         files.extend(mains::files(host, table));

@@ -7,6 +7,7 @@
 mod account;
 mod auth;
 mod chat;
+mod contract;
 mod cron;
 mod dev;
 mod guard;
