@@ -124,7 +124,7 @@ async fn a_killed_stack_leaves_nothing_running_and_loses_nothing() {
         dev.call("POST", "/api/chat/save", &token, Some(talk)).await.expect_status(200);
         let before = dev.stats(&token).await;
         assert_eq!(before["conversations"], 1);
-        dev.flushed(redis).await;
+        dev.kept(&dir, "hello").await;
         dev.kill(&dir).await;
 
         let gone = run(&dir, &["env"]).await;
@@ -152,16 +152,12 @@ fn setting<'a>(settings: &'a str, name: &str) -> &'a str {
 }
 
 impl Dev {
-    /// Waits until what has been written would survive a kill: a Redis writes its log at once, the
-    /// engine its snapshot a moment later.
-    async fn flushed(&self, redis: Redis) {
-        if let Redis::Engine = redis {
-            let snapshot = self.said.iter().find(|line| line.contains("own engine"));
-            assert!(snapshot.is_some(), "{:?}", self.said);
-            let data = self.said.iter().find_map(|line| line.split_once("data in ")).unwrap().1;
-            let dir = fs::read_link(format!("/proc/{}/cwd", self.child.id().unwrap())).unwrap();
-            let path = dir.join(data).join("redis.snapshot");
-            while !fs::read_to_string(&path).is_ok_and(|text| text.contains("hello")) {
+    /// Waits until what has been written would survive a kill: a Redis keeps it by then, the engine's
+    /// snapshot follows a moment later.
+    async fn kept(&self, dir: &Path, text: &str) {
+        if self.said.iter().any(|line| line.contains("own engine")) {
+            let snapshot = dir.join(".farebox/redis.snapshot");
+            while !fs::read_to_string(&snapshot).is_ok_and(|kept| kept.contains(text)) {
                 tokio::task::yield_now().await;
             }
         }

@@ -12,6 +12,7 @@ mod cron;
 mod dev;
 mod guard;
 mod health;
+mod log;
 mod migrations;
 mod mood;
 mod postgres;

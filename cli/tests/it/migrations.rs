@@ -93,7 +93,7 @@ async fn a_migration_that_fails_leaves_nothing() {
     migrate::run(&database, &files).await.unwrap();
 }
 
-/// What a build leaves behind that was cut off: an index that is there, and invalid.
+/// DM-2: indexes are built without locking writers out. What a build leaves behind that was cut off: an index that is there, and invalid.
 #[tokio::test]
 async fn an_index_whose_build_was_cut_off_is_built_anew() {
     let database = settings(&Stack::start().await.empty_database().await.owner);

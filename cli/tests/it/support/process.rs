@@ -7,20 +7,29 @@ use tokio::process::{Child, Command};
 /// A `farebox` of its own, in a process of its own.
 pub struct Process {
     pub base: String,
-    _child: Child,
+    child: Child,
 }
 
 impl Process {
     pub async fn serve(settings: &BTreeMap<String, String>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-        command.args(["serve", "--port", "0"]).env_clear().envs(settings);
-        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        command.args(["serve", "--port", "0"]).env_clear().envs(settings).kill_on_drop(true);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {
             if let Some(base) = line.strip_prefix("ready ") {
-                return Self { base: base.to_owned(), _child: child };
+                return Self { base: base.to_owned(), child };
             }
         }
         panic!("farebox serve ended before it was ready");
+    }
+
+    /// Asks it to stop; answers what it logged.
+    pub async fn end(self) -> String {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        let output = self.child.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
     }
 }

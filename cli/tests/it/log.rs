@@ -1,0 +1,66 @@
+//! The log: one line per request, and nobody's data in it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Process, Setup};
+
+#[tokio::test]
+async fn each_request_is_one_line_that_names_nobody() {
+    let app = Setup::default().set("LOG_LEVEL", "info").start().await;
+    let server = Process::serve(&app.settings).await;
+    let (secret_user, secret_text) = ("ann@private.example", "what only ann may read");
+    let token = app.token(secret_user);
+    let client = reqwest::Client::new();
+    let calls = [
+        ("POST", "/api/session", json!({}), 200),
+        ("POST", "/api/chat/save", json!({ "summary": secret_text, "content": secret_text }), 200),
+        ("PATCH", "/api/mood?userId=ann@private.example", json!({ "score": secret_text }), 400),
+        ("GET", "/api/dashboard?userId=bob@private.example", json!({}), 403),
+        ("GET", "/api/nothing?userId=bob@private.example", json!({}), 404),
+    ];
+    for (method, path, body, status) in &calls {
+        let url = format!("{}{path}", server.base);
+        let request = client.request(method.parse().unwrap(), url).bearer_auth(&token);
+        assert_eq!(request.json(body).send().await.unwrap().status(), *status, "{path}");
+    }
+    let log = server.end().await;
+    for private in ["ann", "bob", "private", &token, secret_text, "127.0.0.1"] {
+        assert!(!log.contains(private), "{private} is in {log}");
+    }
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            assert!(line["ms"].as_f64().is_some() && line["request_id"].is_string(), "{line}");
+            (&line["route"], &line["status"], &line["caller"], &line["cache"], &line["code"])
+        })
+        .map(|(route, status, caller, cache, code)| json!([route, status, caller, cache, code]))
+        .collect();
+    let expected = [
+        json!(["session", 200, "user", "used", ""]),
+        json!(["chat-save", 200, "user", "used", ""]),
+        json!(["mood", 400, "user", "used", "invalid_input"]),
+        json!(["dashboard", 403, "user", "none", "other_user"]),
+        json!(["unknown", 404, "anyone", "none", "not_found"]),
+    ];
+    assert_eq!(told, expected);
+}
+
+/// A cause is for the log, and an outage has one.
+#[tokio::test]
+async fn an_outage_is_logged_with_its_cause() {
+    let app = Setup::default()
+        .set("LOG_LEVEL", "info")
+        .set("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:9")
+        .start()
+        .await;
+    let server = Process::serve(&app.settings).await;
+    let request = reqwest::Client::new().get(format!("{}/api/dashboard", server.base));
+    let answer = request.bearer_auth(app.token("ann")).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let log = server.end().await;
+    let line = log.lines().find(|line| line.contains("\"level\":\"ERROR\"")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["code"], &line["cache"]), (&json!("redis_unavailable"), &json!("down")));
+    assert!(line["cause"].as_str().unwrap().contains("refused"), "{line}");
+}
