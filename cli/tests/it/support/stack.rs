@@ -36,7 +36,15 @@ impl Stack {
         let quiet = |_: &str| {};
         let options =
             postgres::Options { durable: false, max_connections: 500, extra_settings: Vec::new() };
-        let postgres = Postgres::start(&dir.join("postgres"), options, &quiet).await.unwrap();
+        let cluster = dir.join("postgres");
+        let postgres = match Postgres::start(&cluster, options.clone(), &quiet).await {
+            Ok(postgres) => postgres,
+            // Another version of Postgres made it. There is nothing in it to keep.
+            Err(_) => {
+                std::fs::remove_dir_all(&cluster).unwrap();
+                Postgres::start(&cluster, options, &quiet).await.unwrap()
+            }
+        };
         let options = redis::Options { persist: false, databases: REDIS_DATABASES };
         let redis = RedisServer::start(&dir.join("redis"), options, &quiet).await.unwrap();
         let stack = Self { postgres, redis, next: AtomicU32::new(0), _claim: claim };
