@@ -25,7 +25,9 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
 
 /// Serves several endpoints from one function.
 pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
-    let Some(app) = app::start(PoolSize::Function) else { return ExitCode::FAILURE };
+    let Some(app) = app::start(app::environment, PoolSize::Function) else {
+        return ExitCode::FAILURE;
+    };
     let router = mount_all(endpoints, &app);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(Error::from).and_then(|runtime| {

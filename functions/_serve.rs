@@ -3,6 +3,9 @@
 //! Events come from an HTTP API, a function URL or a schedule, all in the payload format 2.0. Every
 //! file beside this one is one function: its main names its endpoint, and nothing else.
 
+#[path = "_secrets.rs"]
+mod secrets;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -25,11 +28,14 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
 
 /// Serves several endpoints from one function.
 pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
-    let Some(app) = app::start(PoolSize::Function) else { return ExitCode::FAILURE };
-    let router = mount_all(endpoints, &app);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(Error::from).and_then(|runtime| {
-        runtime.block_on(run(service_fn(move |request| answer(router.clone(), request))))
+        runtime.block_on(async {
+            let settings = secrets::settings().await?;
+            let app = app::start(settings, PoolSize::Function).ok_or("there is no app to run")?;
+            let router = mount_all(endpoints, &app);
+            run(service_fn(move |request| answer(router.clone(), request))).await
+        })
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,

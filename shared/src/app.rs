@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::chain;
 use crate::http_client::HttpClient;
+use crate::log;
 use crate::rate_limit::Limiter;
 use crate::redis::Redis;
 use crate::store::Store;
@@ -76,12 +77,12 @@ impl std::error::Error for StartError {
     }
 }
 
-/// What every function's main does first: settings from the environment, logging, and the app.
+/// What every function's main does first: settings, logging, and the app.
 ///
 /// Whatever is wrong with the settings is logged, all of it, and there is no app.
-pub fn start(pool_size: PoolSize) -> Option<App> {
-    let config = Config::from_env();
-    crate::log::start(config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level));
+pub fn start(vars: impl Fn(&str) -> Option<String>, pool_size: PoolSize) -> Option<App> {
+    let config = Config::from_vars(vars);
+    log::start(config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level));
     let started = match config {
         Ok(config) => App::new(config, Clock::default(), pool_size),
         Err(problems) => {
@@ -92,4 +93,9 @@ pub fn start(pool_size: PoolSize) -> Option<App> {
         }
     };
     started.map_err(|error| tracing::error!(problem = chain(&error), "cannot start")).ok()
+}
+
+/// The settings of the environment, as [`start`] takes them.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

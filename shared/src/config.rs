@@ -99,10 +99,6 @@ pub struct ServiceKeyHash {
 pub struct Schema(String);
 
 impl Config {
-    pub fn from_env() -> Result<Self, Problems> {
-        Self::from_vars(|name| std::env::var(name).ok())
-    }
-
     pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let mut reader = Reader::new(&vars);
         let database = read_database(&mut reader);

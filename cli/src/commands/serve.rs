@@ -20,7 +20,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Some(app) = app::start(PoolSize::Server) else { return Ok(ExitCode::FAILURE) };
+    let Some(app) = app::start(app::environment, PoolSize::Server) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let listener = TcpListener::bind((args.host, args.port))
         .await
         .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;

@@ -13,8 +13,7 @@ pub(super) fn template(table: &[&Endpoint]) -> String {
         yaml += &parameter(setting);
     }
     yaml += "\nConditions:\n";
-    for setting in SETTINGS.iter().filter(|setting| !setting.required) {
-        let id = logical_id(setting.name);
+    for id in SETTINGS.iter().map(|setting| logical_id(setting.name)).chain([SECRET.to_owned()]) {
         yaml += &format!("  Has{id}: !Not [!Equals [!Ref {id}, '']]\n");
     }
     yaml += GLOBALS;
@@ -45,7 +44,14 @@ Transform: AWS::Serverless-2016-10-31
 Description: Farebox, the billing back end of a SaaS product.
 
 Parameters:
+  FareboxSecretArn:
+    Type: String
+    Description: 'A secret of Secrets Manager with settings as JSON; a parameter that is set, wins'
+    Default: ''
 ";
+
+/// The parameter that stands for all the others.
+const SECRET: &str = "FareboxSecretArn";
 
 const GLOBALS: &str = "
 Globals:
@@ -57,6 +63,7 @@ Globals:
     Timeout: 30
     Environment:
       Variables:
+        FAREBOX_SECRET_ARN: !If [HasFareboxSecretArn, !Ref FareboxSecretArn, !Ref AWS::NoValue]
 ";
 
 const RESOURCES: &str = "
@@ -67,13 +74,23 @@ Resources:
       StageName: $default
 ";
 
+/// A function may read that one secret, and nothing else of the account's.
+const READ_SECRET: &str = "      Policies:
+        - !If
+          - HasFareboxSecretArn
+          - Statement:
+              - Effect: Allow
+                Action: secretsmanager:GetSecretValue
+                Resource: !Ref FareboxSecretArn
+          - !Ref AWS::NoValue
+";
+
 fn parameter(setting: &Setting) -> String {
     let id = logical_id(setting.name);
     let about = setting.about.replace('\'', "''");
-    let mut yaml = format!("  {id}:\n    Type: String\n    Description: '{about}'\n");
-    if !setting.required {
-        yaml += "    Default: ''\n";
-    }
+    let about = if setting.required { format!("{about} (required)") } else { about };
+    let mut yaml =
+        format!("  {id}:\n    Type: String\n    Description: '{about}'\n    Default: ''\n");
     if setting.secret {
         yaml += "    NoEcho: true\n";
     }
@@ -83,11 +100,7 @@ fn parameter(setting: &Setting) -> String {
 /// A setting left empty is not set at all.
 fn variable(setting: &Setting) -> String {
     let (name, id) = (setting.name, logical_id(setting.name));
-    if setting.required {
-        format!("        {name}: !Ref {id}\n")
-    } else {
-        format!("        {name}: !If [Has{id}, !Ref {id}, !Ref AWS::NoValue]\n")
-    }
+    format!("        {name}: !If [Has{id}, !Ref {id}, !Ref AWS::NoValue]\n")
 }
 
 fn function(endpoint: &Endpoint) -> String {
@@ -97,7 +110,7 @@ fn function(endpoint: &Endpoint) -> String {
         "\n  {id}:\n    Type: AWS::Serverless::Function\n    \
          Metadata:\n      BuildMethod: rust-cargolambda\n      \
          BuildProperties:\n        Binary: lambda-{name}\n    \
-         Properties:\n      CodeUri: .\n"
+         Properties:\n      CodeUri: .\n{READ_SECRET}"
     );
     if endpoint.access == Access::Stripe {
         yaml += "      FunctionUrlConfig:\n        AuthType: NONE\n";

@@ -1,0 +1,345 @@
+//! The same routes on Vercel and on Lambda: the binaries that would be deployed, started as the
+//! platforms start them, answer as `farebox serve` does.
+//!
+//! Deliberately absent: the platforms themselves, which `vercel build` and `sam build` are for, and
+//! the refresh of an identity provider's keys after an answer, which is due only after ten minutes
+//! of a clock that nobody can move from outside.
+
+mod binary;
+mod lambda;
+mod request;
+mod vercel;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::endpoints::{ALL, CHAT_SAVE, HEALTH, HEALTH_READY, MOOD};
+use shared::http::{Access, Endpoint};
+
+use crate::support::{Answer, Mode, TestApp};
+use lambda::{Encoding, Front, Lambda};
+use request::Request;
+use vercel::Vercel;
+
+#[derive(Clone, Copy, Debug)]
+enum Platform {
+    Vercel,
+    Lambda,
+}
+
+const PLATFORMS: [Platform; 2] = [Platform::Vercel, Platform::Lambda];
+
+/// A function on its platform.
+enum Function {
+    Vercel(Vercel),
+    Lambda(Lambda),
+}
+
+impl Platform {
+    fn binary(self, name: &str) -> String {
+        match self {
+            Self::Vercel => format!("vercel-{name}"),
+            Self::Lambda => format!("lambda-{name}"),
+        }
+    }
+
+    async fn start(self, name: &str, app: &TestApp) -> Function {
+        let name = self.binary(name);
+        match self {
+            Self::Vercel => Function::Vercel(Vercel::start(&name, &app.settings).await),
+            Self::Lambda => Function::Lambda(Lambda::start(&name, &app.settings).await),
+        }
+    }
+}
+
+impl Function {
+    async fn send(&self, request: &Request) -> Answer {
+        match self {
+            Self::Vercel(vercel) => vercel.send(request).await,
+            Self::Lambda(lambda) => lambda.send(request).await,
+        }
+    }
+}
+
+async fn serve(app: &TestApp, request: &Request) -> Answer {
+    request.over_http(&reqwest::Client::new(), &app.base).await
+}
+
+/// A good call, as far as the route goes, without a token.
+fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
+    let call = Request::new(method, format!("{}{query}", row.path));
+    match row.name {
+        "mood" => call.json(&json!({ "score": 7.5 })),
+        "chat-save" => call.json(&json!({ "summary": "naïve — 🎉", "content": "a \"talk\"" })),
+        // Asked again with its key the route answers what it answered, whichever host was asked.
+        "rate-limit" => {
+            let question = json!({ "action": "review-code", "identifier": "ann" });
+            call.json(&question).header("idempotency-key", "the-same")
+        }
+        _ => call,
+    }
+}
+
+/// Calls of one method of a row, good and bad, in their order. What is about a user is about this one.
+fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request> {
+    let token = match row.access {
+        Access::User => app.token(user),
+        Access::Cron => app.settings["CRON_SECRET"].clone(),
+        Access::Service | Access::Admin => app.admin_key.clone(),
+        Access::Public | Access::Stripe => String::new(),
+    };
+    // An idempotency key counts for each user that a server names: here for one and the same.
+    let named = if row.access == Access::Service { "auth0|ann" } else { user };
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let named = format!("?{}", query.append_pair("userId", named).finish());
+    let mut calls = vec![
+        bare_call(row, method, "").bearer(&token).header("origin", "https://app.example"),
+        bare_call(row, method, &named).bearer(&app.service_key),
+        bare_call(row, method, "?userId=some%20body%26else").bearer(&token),
+        bare_call(row, method, ""),
+        Request::new(method, row.path).bearer(&token).raw("{\"score\": "),
+        Request::new(method, row.path).bearer(&token).json(&json!({ "unheardOf": [1] })),
+        Request::new("PUT", row.path).bearer(&token),
+        Request::new("OPTIONS", row.path)
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", method),
+    ];
+    if method == "GET" {
+        calls.push(Request::new("HEAD", row.path).bearer(&token));
+    }
+    calls
+}
+
+/// An answer without what differs from one moment or one connection to the next.
+fn lasting(answer: &Answer) -> (u16, BTreeMap<String, Vec<String>>, String) {
+    let mut headers = BTreeMap::<String, Vec<String>>::new();
+    for (name, value) in &answer.headers {
+        let value = match name.as_str() {
+            "date" | "connection" | "transfer-encoding" => continue,
+            // HTTP has no place for it in such an answer, Lambda's JSON has.
+            "content-length" if answer.status == 204 => continue,
+            // Whose limit it is. How much is left of it is another matter.
+            "ratelimit" => value.to_str().unwrap().split(';').next().unwrap(),
+            _ => value.to_str().unwrap(),
+        };
+        headers.entry(name.to_string()).or_default().push(value.to_owned());
+    }
+    // It may be midnight between two calls.
+    let date = answer.body["last_login"].as_str().unwrap_or("no date");
+    (answer.status, headers, answer.text.replace(date, "today"))
+}
+
+fn assert_same(expected: &Answer, found: &Answer, what: &str) {
+    let (expected, found) = (lasting(expected), lasting(found));
+    assert!(expected == found, "{what}:\n{expected:?} on a server,\n{found:?} here");
+}
+
+/// Every row through its own function, and through the one that has them all. Each is given a user
+/// of its own, so that none sees what another did.
+async fn every_route_answers_as_on_a_server(platform: Platform) {
+    let app = TestApp::new().await;
+    let of_all = platform.start("app", &app).await;
+    for row in ALL {
+        let own = platform.start(row.name, &app).await;
+        for method in row.methods.iter().map(|method| method.as_str()) {
+            let calls = |host: &str| calls(&app, row, method, &format!("auth0|{host}-{method}"));
+            let mut expected = Vec::new();
+            for call in calls("server") {
+                expected.push(serve(&app, &call).await);
+            }
+            assert!(expected[0].status < 300, "{:?}", expected[0]);
+            for (function, host) in [(&own, "own"), (&of_all, "all")] {
+                for (call, expected) in calls(host).iter().zip(&expected) {
+                    let found = function.send(call).await;
+                    assert_same(expected, &found, &format!("{host}: {call:?}"));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_answers_on_vercel_as_on_a_server() {
+    every_route_answers_as_on_a_server(Platform::Vercel).await;
+}
+
+#[tokio::test]
+async fn every_route_answers_on_lambda_as_on_a_server() {
+    every_route_answers_as_on_a_server(Platform::Lambda).await;
+}
+
+#[tokio::test]
+async fn a_function_answers_for_its_own_path_alone() {
+    let app = TestApp::new().await;
+    for platform in PLATFORMS {
+        let (own, of_all) = (platform.start("mood", &app).await, platform.start("app", &app).await);
+        for path in ["/", "/api", "/api/unknown", "/api/mood/", "/api/moods"] {
+            let call = Request::new("GET", path);
+            let expected = serve(&app, &call).await.expect_problem(404, "not_found");
+            assert_same(&expected, &own.send(&call).await, path);
+            assert_same(&expected, &of_all.send(&call).await, path);
+        }
+        own.send(&Request::new("GET", HEALTH.path)).await.expect_problem(404, "not_found");
+    }
+}
+
+/// By its length, announced or not, before it is understood.
+#[tokio::test]
+async fn a_body_above_the_limit_is_refused() {
+    let app = TestApp::new().await;
+    let token = app.token("ann");
+    let call =
+        Request::new("PATCH", MOOD.path).bearer(&token).raw(&"x".repeat(MOOD.body_limit + 1));
+    let expected = serve(&app, &call).await.expect_problem(413, "body_too_large");
+    for platform in PLATFORMS {
+        let function = platform.start("mood", &app).await;
+        for call in [call.clone(), call.clone().without_length()] {
+            assert_same(&expected, &function.send(&call).await, &format!("{platform:?}"));
+        }
+        let good = Request::new("PATCH", MOOD.path).bearer(&token).json(&json!({ "score": 1 }));
+        function.send(&good).await.expect_status(200);
+    }
+}
+
+/// CR-1: an address that has used up its limit on one host has used it up on all. Whose address it
+/// is, only the platform says.
+#[tokio::test]
+async fn callers_are_told_apart_by_the_address_that_the_platform_saw() {
+    let app = TestApp::new().await;
+    let used_up = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let fresh = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 4));
+    // Taken an hour ahead of the functions' clock, so that nothing of it comes back to them.
+    app.clock.advance(SignedDuration::from_hours(1));
+    for _ in 0..HEALTH_READY.rate.unwrap().limit {
+        app.get(HEALTH_READY.path).send().await;
+    }
+    for platform in PLATFORMS {
+        let function = platform.start("health-ready", &app).await;
+        for (from, claimed, limited) in [(used_up, fresh, true), (fresh, used_up, false)] {
+            let plain = Request::new("GET", HEALTH_READY.path).from(from);
+            let claimed = claimed.to_string();
+            let forged = plain
+                .clone()
+                .header("x-forwarded-for", &claimed)
+                .header("x-real-ip", &claimed)
+                .header("x-vercel-forwarded-for", &claimed)
+                .header("forwarded", &format!("for={claimed}"));
+            for call in [plain, forged] {
+                let answer = function.send(&call).await;
+                assert_eq!(answer.status == 429, limited, "{platform:?} {call:?}: {answer:?}");
+            }
+        }
+    }
+}
+
+/// However the front and the encoding, what arrives is what was sent.
+#[tokio::test]
+async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
+    let app = TestApp::new().await;
+    let function = Lambda::start("lambda-chat-save", &app.settings).await;
+    let content = "\u{feff}Größe — 🎉 \"quoted\" \\ \r\n".repeat(2_000);
+    let chat = json!({ "summary": "naïve — 🎉", "content": content });
+    let save =
+        |user: &str| Request::new("POST", CHAT_SAVE.path).bearer(&app.token(user)).json(&chat);
+    let expected = serve(&app, &save("ann")).await.expect_status(200);
+    for front in [Front::HttpApi, Front::FunctionUrl] {
+        for encoding in [Encoding::Text, Encoding::Base64] {
+            let how = format!("{front:?} {encoding:?}");
+            let found = function.send_as(&save(&how.replace(' ', "-")), front, encoding).await;
+            assert_same(&expected, &found, &how);
+        }
+    }
+    assert_eq!(app.count("select count(*) from history").await, 5);
+    assert_eq!(app.count("select count(distinct content) from history").await, 1);
+}
+
+/// The event is the template's own.
+#[tokio::test]
+async fn a_schedule_of_the_template_runs_its_job() {
+    let app = TestApp::new().await;
+    for row in ALL.iter().filter(|row| row.schedule.is_some()) {
+        let function = Lambda::start(&format!("lambda-{}", row.name), &app.settings).await;
+        let event = |secret: &str| scheduled_event(row, secret);
+        let refused = function.invoke(event("a guess")).await;
+        assert_eq!(refused["statusCode"], 401, "{refused}");
+        leave_an_old_key(&app).await;
+        let done = function.invoke(event(&app.settings["CRON_SECRET"])).await;
+        assert_eq!(done["statusCode"], 200, "{done}");
+        if row.name == "cron-daily" {
+            assert_eq!(done["body"], "{\"forgottenKeys\":1}", "{done}");
+        }
+    }
+}
+
+/// What `template.yaml` has EventBridge send, with the secret that CloudFormation puts into it.
+fn scheduled_event(row: &Endpoint, secret: &str) -> Value {
+    let template = include_str!("../../../template.yaml");
+    let is_of_row = |line: &&str| {
+        line.starts_with('{') && line.contains(&format!("\"rawPath\": \"{}\"", row.path))
+    };
+    let line = template.lines().map(str::trim).find(is_of_row).expect("it has no such schedule");
+    serde_json::from_str(&line.replace("${CronSecret}", secret)).unwrap()
+}
+
+/// A history entry of the day before yesterday, saved with a key.
+async fn leave_an_old_key(app: &TestApp) {
+    let sql = "with someone as (
+           insert into users values ('old', now()) returning id
+         )
+         insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
+         select id, 'chat', 'talk', now() - interval '2 days', 'key', 'f' from someone";
+    app.owner().await.query_typed(sql, &[]).await.unwrap();
+}
+
+/// Vercel ends a function with SIGTERM, whatever it is doing.
+#[tokio::test]
+async fn a_request_in_flight_is_answered_before_the_function_ends() {
+    let app = TestApp::new().await;
+    let function = Vercel::start("vercel-chat-save", &app.settings).await;
+    let body = json!({ "summary": "a", "content": "b" });
+    let save = Request::new("POST", CHAT_SAVE.path).bearer(&app.token("ann")).json(&body);
+    let job = || app.get("/api/cron/daily").cron().send();
+    let two_jobs = || async { tokio::join!(job(), job()) };
+    // From now on Postgres answers to two at a time; our own two have their connections already.
+    two_jobs().await;
+    app.postgres.set(Mode::HoldUntil(2)).await;
+
+    let meanwhile = async {
+        while app.postgres.flights() == 0 {
+            tokio::task::yield_now().await;
+        }
+        function.terminate();
+        let soon = Duration::from_millis(300);
+        let ended = tokio::time::timeout(soon, function.ended()).await;
+        assert!(ended.is_err(), "it did not wait for the request");
+        two_jobs().await;
+    };
+    let (answer, ()) = tokio::join!(function.send(&save), meanwhile);
+    assert_eq!(answer.expect_status(200).body["conversations"], 1);
+    assert!(function.ended().await.success());
+    assert_eq!(app.stats("ann").await["conversations"], 1);
+}
+
+#[tokio::test]
+async fn a_function_without_its_settings_names_every_one_of_them_and_ends() {
+    let expected = Config::from_vars(|_| None).unwrap_err();
+    let expected: BTreeSet<&str> = expected.iter().collect();
+    assert!(expected.len() > 3, "{expected:?}");
+    let names: Vec<_> = ALL.iter().map(|row| row.name).chain(["app"]).collect();
+    for platform in PLATFORMS {
+        for name in &names {
+            let output = binary::run(&platform.binary(name), []).await;
+            assert!(!output.status.success(), "{platform:?} {name}");
+            let log = String::from_utf8(output.stderr).unwrap();
+            let lines: Vec<Value> =
+                log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+            let problems: BTreeSet<&str> =
+                lines.iter().filter_map(|line| line["problem"].as_str()).collect();
+            assert_eq!(problems, expected, "{platform:?} {name}: {log}");
+        }
+    }
+}

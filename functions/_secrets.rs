@@ -1,0 +1,108 @@
+//! Settings out of AWS Secrets Manager, for those who keep secrets out of a function's environment.
+//!
+//! `FAREBOX_SECRET_ARN` names a secret that holds a JSON object of settings; what the environment sets
+//! as well, wins. Credentials and region come from Lambda's environment, through aws-config. The one
+//! call there is goes over our own client, signed: the generated SDK for it would be as large as a
+//! function is.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
+use aws_config::meta::region::ProvideRegion as _;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use axum::http::{HeaderName, HeaderValue, Request};
+use bytes::Bytes;
+use http_body_util::Full;
+use lambda_http::Error;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::app::environment;
+use shared::clock::Clock;
+use shared::http_client::{Budget, HttpClient};
+
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(3),
+    max_bytes: 256 * 1024,
+};
+
+/// Looks a setting up: in the environment, then in the secret, if one is named.
+pub(crate) async fn settings() -> Result<impl Fn(&str) -> Option<String>, Error> {
+    let secret = match environment("FAREBOX_SECRET_ARN").filter(|arn| !arn.is_empty()) {
+        Some(arn) => read(&arn).await?,
+        None => BTreeMap::new(),
+    };
+    Ok(move |name: &str| {
+        let set = environment(name).filter(|value| !value.is_empty());
+        set.or_else(|| secret.get(name).cloned())
+    })
+}
+
+async fn read(arn: &str) -> Result<BTreeMap<String, String>, Error> {
+    let region = EnvironmentVariableRegionProvider::new().region().await;
+    let region = region.ok_or("AWS_REGION is not set")?;
+    let own = environment("AWS_ENDPOINT_URL_SECRETS_MANAGER");
+    let url = own.unwrap_or_else(|| format!("https://secretsmanager.{region}.amazonaws.com/"));
+    let body = json!({ "SecretId": arn }).to_string();
+    let mut request = Request::post(&url)
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "secretsmanager.GetSecretValue")
+        .body(Full::new(Bytes::from(body.clone())))?;
+    for (name, value) in signature(&request, &body, region.as_ref()).await? {
+        request.headers_mut().insert(name, value);
+    }
+    let answer = HttpClient::default().call(request, BUDGET).await?;
+    if !answer.status.is_success() {
+        return Err(format!("Secrets Manager answered {}", answer.status).into());
+    }
+    parse(&answer.body)
+}
+
+async fn signature(
+    request: &Request<Full<Bytes>>,
+    body: &str,
+    region: &str,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
+    let credentials = EnvironmentVariableCredentialsProvider::new().provide_credentials().await?;
+    let identity = credentials.into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("secretsmanager")
+        .time(SystemTime::from(Clock::default().now()))
+        .settings(SigningSettings::default())
+        .build()?
+        .into();
+    let headers = request.headers().iter();
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let body = SignableBody::Bytes(body.as_bytes());
+    let signable = SignableRequest::new("POST", request.uri().to_string(), headers, body)?;
+    let (instructions, _) = sign(signable, &params)?.into_parts();
+    let (headers, _) = instructions.into_parts();
+    let header = |name: &str, value: &str| -> Result<_, Error> {
+        Ok((HeaderName::try_from(name)?, HeaderValue::try_from(value)?))
+    };
+    headers.iter().map(|signed| header(signed.name(), signed.value())).collect()
+}
+
+fn parse(answer: &[u8]) -> Result<BTreeMap<String, String>, Error> {
+    #[derive(Deserialize)]
+    struct Secret {
+        #[serde(rename = "SecretString")]
+        text: String,
+    }
+    // What is wrong with a secret is said without a word of what is in it.
+    const FORM: &str = "the secret must be a JSON object of settings";
+    let secret: Secret = serde_json::from_slice(answer).map_err(|_| FORM)?;
+    let settings: BTreeMap<String, Value> = serde_json::from_str(&secret.text).map_err(|_| FORM)?;
+    let text = |value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(settings.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
