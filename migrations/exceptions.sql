@@ -1,6 +1,6 @@
 -- Every exception from the rules on roles and grants, one row each; none is as it should be.
 --
--- $1 schema, $2 our tables, $3 our functions. Run by the tests, and by `farebox doctor`.
+-- $1 schema, $2 our tables and views, $3 our functions. Asked as the role that functions use. Run by the tests, and by `farebox doctor`.
 
 with
 ours as (
@@ -62,13 +62,17 @@ cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
 join outsiders o on o.oid = a.grantee
 
 union all
-select format('function %I does not set its search_path', proname)
+select format('function %I does not set its search_path as it should', proname)
 from routines
-where not exists (
-  select 1
-  from unnest(proconfig) setting
-  where setting like 'search_path=%'
-)
+where not coalesce(proconfig @> array[format('search_path=%s, pg_temp', $1)], false)
+
+union all
+select format('%s may use the sequence %I', o.rolname, s.relname)
+from ours c
+join pg_depend d on d.refobjid = c.oid and d.deptype = 'i'
+join pg_class s on s.oid = d.objid and s.relkind = 'S'
+cross join aclexplode(s.relacl) a
+join outsiders o on o.oid = a.grantee
 
 union all
 select format('farebox_app owns %I', c.relname)
@@ -79,6 +83,21 @@ union all
 select 'farebox_app bypasses row level security'
 from app
 where rolbypassrls or rolsuper
+
+union all
+select format('the role %I, which connects, owns %I or acts for its owner', current_user, relname)
+from ours
+where pg_has_role(current_user, relowner, 'usage')
+
+union all
+select format('the role %I, which connects, owns %I or acts for its owner', current_user, proname)
+from routines
+where pg_has_role(current_user, proowner, 'usage')
+
+union all
+select format('the role %I, which connects, is not in farebox_app', current_user)
+from app
+where not pg_has_role(current_user, app.oid, 'usage')
 
 union all
 select 'the role farebox_app is missing'

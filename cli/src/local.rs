@@ -72,9 +72,11 @@ impl Local {
         };
         for setting in shared::config::SETTINGS {
             let value = given(setting.name).or_else(|| setting.alias.and_then(given));
-            if let Some(value) = value {
-                local.settings.insert(setting.name.to_owned(), value);
-            }
+            let Some(value) = value else { continue };
+            let own = local.settings.get(setting.name).filter(|_| setting.name == "SERVICE_KEYS");
+            // The keys that `farebox token` prints go on working beside those of the environment.
+            let value = own.map_or(value.clone(), |own| format!("{value},{own}"));
+            local.settings.insert(setting.name.to_owned(), value);
         }
         let (postgres, redis) =
             tokio::try_join!(local.start_postgres(progress), local.start_redis(progress))?;
@@ -173,9 +175,7 @@ impl Local {
 
     /// Tells other commands, run beside this one, how to reach this stack.
     pub fn announce(&self) -> anyhow::Result<()> {
-        let lines: String =
-            self.settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        write_private(&settings_path(&self.dir), &lines)
+        write_private(&settings_path(&self.dir), &serde_json::to_string_pretty(&self.settings)?)
     }
 
     /// Stops the children in order, each with its data safe.
@@ -202,8 +202,7 @@ pub async fn running(dir: &Path) -> anyhow::Result<Settings> {
         // It was killed, and could not take its settings away.
         bail!(missing());
     }
-    let pairs = text.lines().filter_map(|line| line.split_once('='));
-    Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    serde_json::from_str(&text).context("the settings of the running stack are damaged")
 }
 
 async fn is_unclaimed(dir: &Path) -> bool {
@@ -212,7 +211,7 @@ async fn is_unclaimed(dir: &Path) -> bool {
 }
 
 fn settings_path(dir: &Path) -> PathBuf {
-    dir.join("env")
+    dir.join("settings.json")
 }
 
 fn remove_settings(dir: &Path) -> anyhow::Result<()> {

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
                 Command::Migrate => migrate::run().await,
                 Command::Doctor(args) => doctor::run(args).await,
                 Command::Env(args) => env::run(args).await,
-                Command::Token(args) => token::run(&args),
+                Command::Token(args) => token::run(args).await,
                 Command::Key(args) => key::run(&args),
                 Command::Render => render::run(),
             }

@@ -39,11 +39,30 @@ pub struct Applied {
 
 /// Brings the database up to `files`.
 pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> {
-    let client = shared::store::connect(database).await.context("cannot connect to Postgres")?;
+    let connect = || shared::store::connect(database);
+    let client = connect().await.context("cannot connect to Postgres")?;
+    let other = connect().await.context("cannot connect to Postgres")?;
+    if is_pooled(&client, &other).await? {
+        bail!(
+            "this connection goes through a transaction-mode pooler, which keeps no session; set \
+             DIRECT_URL to the database's own address"
+        );
+    }
     let runner = Runner { client, schema: &database.schema };
     runner.lock().await?;
     // The lock goes with the connection, which goes with the runner.
     runner.apply(files).await
+}
+
+/// Whether two connections are lent their backends by the transaction: they share one, or one of
+/// them changes its own.
+pub async fn is_pooled(one: &Client, other: &Client) -> anyhow::Result<bool> {
+    let mut backends = Vec::new();
+    for client in [one, other, other, one] {
+        let row = client.query_typed_one("select pg_backend_pid()", &[]).await?;
+        backends.push(row.get::<_, i32>(0));
+    }
+    Ok(backends[0] == backends[1] || backends[1] != backends[2] || backends[3] != backends[0])
 }
 
 /// What is missing or different in a database, a line each. Needs no more than the functions' role.
@@ -75,10 +94,10 @@ pub async fn exceptions(
     files: &Files,
 ) -> anyhow::Result<Vec<String>> {
     let schema = schema.as_str();
-    let tables = files.tables();
+    let relations = files.relations();
     let functions: Vec<&str> = files.functions.iter().map(|sql| sql.name.as_str()).collect();
     let params: &[files::Param<'_>] =
-        &[(&schema, Type::TEXT), (&tables, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
+        &[(&schema, Type::TEXT), (&relations, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
     let rows = client.query_typed(EXCEPTIONS, params).await.map_err(explain)?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
@@ -113,17 +132,27 @@ impl Runner<'_> {
                 applied.migrations.push(migration.name.clone());
             }
         }
+        applied.functions = self.replace_functions(files).await?;
+        Ok(applied)
+    }
+
+    /// In one transaction with the rights: there is no moment at which a function may be called by
+    /// whom it is not for, or half of them are new.
+    async fn replace_functions(&self, files: &Files) -> anyhow::Result<Vec<String>> {
+        let mut replaced = Vec::new();
+        self.execute("begin").await?;
         for function in &files.functions {
             if self.recorded(&function.name).await?.as_deref() != Some(&function.checksum()) {
                 self.execute(&function.text)
                     .await
                     .with_context(|| format!("function {} failed", function.name))?;
                 self.record(function).await?;
-                applied.functions.push(function.name.clone());
+                replaced.push(function.name.clone());
             }
         }
         self.execute(&grants::statements(self.schema, files)).await.context("granting failed")?;
-        Ok(applied)
+        self.execute("commit").await?;
+        Ok(replaced)
     }
 
     async fn prepare(&self) -> anyhow::Result<()> {
@@ -134,12 +163,12 @@ impl Runner<'_> {
              create schema if not exists {schema};
              set search_path to {schema}, pg_temp;
              set check_function_bodies to off;
-             create table if not exists {schema}.farebox_migrations (
+             create table if not exists farebox_migrations (
                name       text primary key,
                checksum   text not null,
                applied_at timestamptz not null default now()
              );
-             alter table {schema}.farebox_migrations enable row level security;"
+             alter table farebox_migrations enable row level security;"
         ))
         .await
         .context("cannot prepare the schema; does this role own the database?")
@@ -158,7 +187,7 @@ impl Runner<'_> {
     }
 
     async fn migrate(&self, migration: &Sql) -> anyhow::Result<()> {
-        for table in migration.tables() {
+        for table in migration.relations() {
             let (schema, name) = (self.schema, format!("{}.{table}", self.schema));
             let sql = "select to_regclass($1) is not null";
             if self.ask::<bool>(sql, &[(&name, Type::TEXT)]).await? {

@@ -1,7 +1,7 @@
 -- add_history: keeps an entry of a user's history.
 --
--- Promises  With an idempotency key the entry is kept once, however often it is sent; the same key
---           with another fingerprint is refused with FB002. Without one every call adds an entry.
+-- Promises  With an idempotency key the entry is kept once, however often it is sent within a day;
+--           the same key with another fingerprint is refused with FB002. Without one every call adds an entry.
 -- Locks     The user's row (ensure_user), before it looks for the key: a retry that races the first
 --           call waits for it, and then sees its entry.
 -- Races     Of many calls with one key, one inserts; the others find its row.
@@ -24,6 +24,13 @@ declare
   v_fingerprint text;
 begin
   perform ensure_user(p_user_id, p_now);
+
+  -- A key is remembered for a day, whether or not the daily job has come by.
+  update history
+  set idempotency_key = null,
+      fingerprint = null
+  where idempotency_key = p_idempotency_key
+    and created_at < p_now - interval '24 hours';
 
   select id, fingerprint
   into v_id, v_fingerprint

@@ -6,7 +6,7 @@
 //! in the endpoint table; that a user acts for themselves alone is [`Caller::act_for`].
 
 mod jwt;
-mod keys;
+pub(crate) mod keys;
 pub mod service_key;
 
 use std::sync::Arc;
@@ -91,13 +91,14 @@ impl Caller {
 
 impl Auth {
     pub fn new(config: &config::Auth, clock: Clock, http: Arc<HttpClient>) -> Self {
-        let keys = Arc::new(KeyRing::new(config.jwks.clone(), clock.clone(), http));
+        let keys = Arc::new(KeyRing::new(&config.jwks, clock.clone(), http));
         Self { config: config.clone(), clock, keys }
     }
 
     /// How long an erased user's id is remembered.
     pub fn token_lifetime_seconds(&self) -> u32 {
-        self.config.token_lifetime_hours * 3_600
+        // A token is believed for as much longer as clocks may differ.
+        self.config.token_lifetime_hours * 3_600 + self.config.clock_skew_seconds
     }
 
     /// Asks the identity provider for its keys, for the operator's check. Answers how many there are.

@@ -53,7 +53,7 @@ pub struct Redis {
 /// Who may call, and how they prove it.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    pub jwks: Option<JwksSource>,
+    pub jwks: Jwks,
     pub hs256_secret: Option<Secret>,
     pub issuer: String,
     pub audiences: Vec<String>,
@@ -66,11 +66,12 @@ pub struct Auth {
     pub cron_secret: Option<Secret>,
 }
 
-/// Where the identity provider's public keys come from.
+/// Where the identity provider's public keys come from. With both, the URL is asked for what the
+/// inline keys do not answer.
 #[derive(Clone, Debug)]
-pub enum JwksSource {
-    Inline(String),
-    Url(Url),
+pub struct Jwks {
+    pub inline: Option<String>,
+    pub url: Option<Url>,
 }
 
 /// `metadata.role=admin`: where in a token's claims to look, and for what.
@@ -140,8 +141,8 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
     let inline = reader.parsed("AUTH_JWKS", parse::jwks);
     let url = reader.parsed("AUTH_JWKS_URL", parse::http_url);
     let hs256_secret = reader.parsed("AUTH_HS256_SECRET", parse::hs256_secret);
-    let jwks = inline.map(JwksSource::Inline).or(url.map(JwksSource::Url));
-    if jwks.is_none() && hs256_secret.is_none() {
+    let jwks = Jwks { inline, url };
+    if jwks.inline.is_none() && jwks.url.is_none() && hs256_secret.is_none() {
         reader.problem("AUTH_JWKS_URL, AUTH_JWKS or AUTH_HS256_SECRET", "one of them must be set");
     }
     let issuer = reader.required("AUTH_ISSUER", parse::text);

@@ -40,7 +40,7 @@ pub static HEALTH: Endpoint =
 
 pub static HEALTH_READY: Endpoint =
     Endpoint::new("health-ready", "/api/health/ready", &[Get], Public, health::ready::routes)
-        .limited(Rate::per_minute(60))
+        .limited(Rate::per_minute(600))
         .reads();
 
 pub static MOOD: Endpoint =

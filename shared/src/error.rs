@@ -52,8 +52,8 @@ pub struct Problem<'a> {
     /// Quote it when you ask for help; the log line carries it too.
     pub request_id: &'a str,
     /// For input: what is wrong, field by field.
-    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
-    pub errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<&'a [FieldError]>,
 }
 
 impl ApiError {
@@ -131,7 +131,7 @@ impl ApiError {
             code: self.code,
             detail: &self.message,
             request_id,
-            errors: &self.fields,
+            errors: Some(&self.fields[..]).filter(|fields| !fields.is_empty()),
         };
         // A struct of strings and numbers always serializes; the fallback is for the type checker.
         let body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -52,12 +52,23 @@ pub fn document() -> Value {
     settings.definitions_path = "/components/schemas".into();
     let mut generator = settings.into_generator();
     let problem = schema::<Problem<'_>>(&mut generator).unwrap_or_default();
+    let readiness = schema::<health::ready::Readiness>(&mut generator);
+    let operations = operations(&mut generator);
+    let mut schemas = generator.take_definitions(true);
+    for operation in operations.iter().filter(|operation| takes_user(operation)) {
+        add_user_id(&mut schemas, operation);
+    }
     let mut paths = Map::new();
-    for operation in operations(&mut generator) {
+    for operation in &operations {
         let path = paths.entry(operation.endpoint.path).or_insert_with(|| json!({}));
         let method = operation.method.as_str().to_lowercase();
-        path[method] = describe(&operation, &problem);
+        path[method] = describe(operation, &problem);
     }
+    // Not ready is an answer, not a problem: it says what is down.
+    paths["/api/health/ready"]["get"]["responses"]["503"] = json!({
+        "description": "Something is down",
+        "content": { "application/json": { "schema": readiness } },
+    });
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -69,7 +80,7 @@ pub fn document() -> Value {
         "servers": [{ "url": "http://127.0.0.1:3000", "description": "The local stack" }],
         "paths": paths,
         "components": {
-            "schemas": generator.take_definitions(true),
+            "schemas": schemas,
             "securitySchemes": {
                 "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                     "description": "A token of the app's identity provider." },
@@ -79,6 +90,22 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// Whether the request may name the user it is about.
+fn takes_user(operation: &Operation) -> bool {
+    operation.endpoint.access == Access::User
+}
+
+/// The guard takes a body's `userId` before the handler's type sees it.
+fn add_user_id(schemas: &mut Map<String, Value>, operation: &Operation) {
+    let reference = operation.body.as_ref().and_then(|body| body["$ref"].as_str());
+    let name = reference.and_then(|reference| reference.rsplit('/').next());
+    if let Some(schema) = name.and_then(|name| schemas.get_mut(name)) {
+        schema["properties"]["userId"] = json!({
+            "type": "string", "maxLength": 255, "description": "Whom this is about, as in the query.",
+        });
+    }
 }
 
 fn describe(operation: &Operation, problem: &Value) -> Value {
@@ -123,7 +150,7 @@ fn security(access: Access) -> Value {
 fn parameters(operation: &Operation) -> Value {
     let text = json!({ "type": "string", "maxLength": 255 });
     let mut parameters = Vec::new();
-    if operation.endpoint.access == Access::User {
+    if takes_user(operation) {
         parameters.push(json!({
             "name": "userId", "in": "query", "schema": text,
             "description": "Whom this is about. A user may leave it out, or name themselves; a \

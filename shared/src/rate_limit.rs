@@ -18,7 +18,8 @@ use crate::error::{ApiError, ApiResult, chain};
 use crate::http::Once;
 use crate::redis::{Redis, RedisError, Script};
 
-static TAKE: Script = Script::new(concat!(
+/// The script, for those who look at what it leaves in Redis.
+pub static TAKE: Script = Script::new(concat!(
     "#!lua flags=allow-key-locking\n",
     include_str!("scripts/once.lua"),
     include_str!("scripts/take.lua")
@@ -91,7 +92,7 @@ impl Limiter {
             }
         };
         if !taken.allowed && taken.remaining == 0 && source == Source::Redis {
-            self.block(key, taken, now_us);
+            self.block(key, rate, taken, now_us);
         }
         Ok(Verdict::new(rate, taken, source, now_us))
     }
@@ -108,7 +109,7 @@ impl Limiter {
         let keys: Vec<&str> = [Some(key), once.map(Once::key)].into_iter().flatten().collect();
         let limit = rate.limit.to_string();
         let window_us = (i64::from(rate.window_seconds) * 1_000_000).to_string();
-        let (cost, now) = (cost.to_string(), now_us.to_string());
+        let (cost_units, cost, now) = (cost, cost.to_string(), now_us.to_string());
         let fingerprint = once.map_or("", Once::fingerprint);
         let args = [fingerprint, &limit, &window_us, &cost, &now];
         let answer: Vec<String> = self.redis.eval(&TAKE, &keys, &args).await?;
@@ -122,7 +123,7 @@ impl Limiter {
                     remaining: u32::try_from(number(remaining)?)
                         .map_err(|_| unexpected(&answer))?,
                     full_at_us,
-                    retry_at_us: bucket::retry_at_us(rate, full_at_us),
+                    retry_at_us: bucket::retry_at_us(rate, cost_units, full_at_us),
                 }))
             }
             _ => Err(unexpected(&answer)),
@@ -145,10 +146,12 @@ impl Limiter {
         blocked.get(key).filter(|(until_us, _)| *until_us > now_us).map(|(_, refused)| *refused)
     }
 
-    fn block(&self, key: String, refused: Taken, now_us: i64) {
+    /// Until one unit is to be had again, nothing is.
+    fn block(&self, key: String, rate: Rate, refused: Taken, now_us: i64) {
         let mut blocked = lock(&self.blocked);
         make_room(&mut blocked, |(until_us, _)| *until_us > now_us);
-        blocked.insert(key, (refused.retry_at_us.min(now_us + BLOCK_US), refused));
+        let until_us = bucket::retry_at_us(rate, 1, refused.full_at_us).min(now_us + BLOCK_US);
+        blocked.insert(key, (until_us, refused));
     }
 }
 
@@ -195,7 +198,7 @@ fn seconds_up(us: i64) -> u64 {
 }
 
 fn unexpected(answer: &[String]) -> RedisError {
-    RedisError::Unexpected(format!("{answer:?} from the limiter's script"))
+    RedisError::Unexpected(format!("{} strings from the limiter's script", answer.len()))
 }
 
 /// Keeps a map within its bound: first without what is over, then, if a flood of keys fills it, empty.

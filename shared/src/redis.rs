@@ -9,7 +9,7 @@ mod error;
 mod script;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -36,10 +36,11 @@ const BUDGET: Budget = Budget {
     max_bytes: 10 * 1024 * 1024,
 };
 
-/// After a connection took its whole budget without coming, further calls fail at once for this
-/// long, so that a request waits for an unreachable Redis once and not once per call. A refused
-/// connection costs no time, and is tried anew by every call.
+/// After a connection took its whole budget without coming, or so many answers in a row did not come
+/// in time, calls fail at once for this long: a crowd does not queue for a Redis that is not there. A
+/// refused connection costs no time, and is tried anew by every call.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(1);
+const LATE_IN_A_ROW: usize = 5;
 
 /// So many commands are on their way at once. More wait for their turn here, where it does not count
 /// against their 200 ms, instead of in a crowd where it would.
@@ -61,6 +62,7 @@ struct Inner {
     started: Instant,
     /// Milliseconds after `started` until which Redis counts as unreachable.
     unreachable_until_ms: AtomicU64,
+    late_in_a_row: AtomicUsize,
 }
 
 /// What Upstash answers to one command.
@@ -87,6 +89,7 @@ impl Redis {
             in_flight: Semaphore::new(IN_FLIGHT),
             started: Instant::now(),
             unreachable_until_ms: AtomicU64::new(0),
+            late_in_a_row: AtomicUsize::new(0),
         })))
     }
 
@@ -132,9 +135,6 @@ impl Redis {
         uri: &Uri,
         body: &(impl serde::Serialize + ?Sized),
     ) -> Result<T, RedisError> {
-        if self.since_start_ms() < self.0.unreachable_until_ms.load(Ordering::Relaxed) {
-            return Err(RedisError::not_sent("Redis was unreachable a moment ago"));
-        }
         let body = serde_json::to_vec(body).map_err(RedisError::not_sent)?;
         let request = Request::post(uri)
             .header(AUTHORIZATION, &self.0.authorization)
@@ -143,18 +143,36 @@ impl Redis {
             .map_err(RedisError::not_sent)?;
         let turn = timeout(TURN, self.0.in_flight.acquire()).await;
         let _turn = turn.map_err(RedisError::not_sent)?.map_err(RedisError::not_sent)?;
+        if self.since_start_ms() < self.0.unreachable_until_ms.load(Ordering::Relaxed) {
+            return Err(RedisError::not_sent("Redis was unreachable a moment ago"));
+        }
         let asked_ms = self.since_start_ms();
-        match self.0.http.call(request, BUDGET).await {
+        let answer = self.0.http.call(request, BUDGET).await;
+        self.note(asked_ms, &answer);
+        match answer {
             Ok(answer) => read(&answer),
             Err(CallError::MayHaveRun(cause)) => Err(RedisError::MayHaveRun(cause)),
-            Err(CallError::NotSent(cause)) => {
-                let now_ms = self.since_start_ms();
-                if now_ms - asked_ms >= BUDGET.connect.as_millis() as u64 {
-                    let until_ms = now_ms + UNREACHABLE_FOR.as_millis() as u64;
-                    self.0.unreachable_until_ms.store(until_ms, Ordering::Relaxed);
-                }
-                Err(RedisError::NotSent(cause))
+            Err(CallError::NotSent(cause)) => Err(RedisError::NotSent(cause)),
+        }
+    }
+
+    /// Keeps count of what did not come in time.
+    fn note(&self, asked_ms: u64, answer: &Result<Answer, CallError>) {
+        let now_ms = self.since_start_ms();
+        let took = Duration::from_millis(now_ms - asked_ms);
+        let is_unreachable = match answer {
+            Err(CallError::NotSent(_)) => took >= BUDGET.connect,
+            Err(CallError::MayHaveRun(_)) if took >= BUDGET.answer => {
+                self.0.late_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= LATE_IN_A_ROW
             }
+            _ => {
+                self.0.late_in_a_row.store(0, Ordering::Relaxed);
+                false
+            }
+        };
+        if is_unreachable {
+            let until_ms = now_ms + UNREACHABLE_FOR.as_millis() as u64;
+            self.0.unreachable_until_ms.store(until_ms, Ordering::Relaxed);
         }
     }
 

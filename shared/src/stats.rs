@@ -4,9 +4,9 @@
 //! one pipeline. All of them look at the mark that an erased user leaves behind: nothing brings a
 //! deleted account back. The hash's field names are a contract with the apps that read it.
 
-use jiff::Timestamp;
-use jiff::ToSpan;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use ring::digest::{SHA256, digest};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,27 +52,42 @@ pub struct Stats {
     pub last_login: Option<String>,
 }
 
+/// A remembered answer lives a day, so today's index and yesterday's name every one there is.
+const INDEX_SECONDS: u32 = 2 * 86_400;
+
 /// A user's keys. An id never contains what would make two users' keys meet: all around it is fixed.
 struct Keys {
     stats: String,
     last_login: String,
     erased: String,
+    /// The idempotency keys of a day, whose remembered answers are the user's too.
+    index: String,
+    index_before: String,
 }
 
 impl Keys {
-    fn of(user: &UserId) -> Self {
+    fn of(user: &UserId, now: Timestamp) -> Self {
         let hash = digest(&SHA256, user.as_str().as_bytes());
+        let (today, yesterday) = days(now);
         Self {
             stats: format!("user:{user}:stats"),
             last_login: format!("user:{user}:last_login"),
             erased: format!("erased:{}", hex(hash.as_ref())),
+            index: format!("user:{user}:once:{today}"),
+            index_before: format!("user:{user}:once:{yesterday}"),
         }
     }
 }
 
+/// The UTC date of an instant, and the one before.
+fn days(now: Timestamp) -> (Date, Date) {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    (today, today.saturating_sub(1.day()))
+}
+
 /// The stats as they are. Someone who never signed in has none, which reads as zeros.
-pub async fn read(redis: &Redis, user: &UserId) -> ApiResult<Stats> {
-    let keys = Keys::of(user);
+pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> ApiResult<Stats> {
+    let keys = Keys::of(user, now);
     let commands = [
         Command::exists(&keys.erased),
         Command::get(&keys.last_login),
@@ -97,33 +112,66 @@ pub async fn sign_in(
     now: Timestamp,
     once: Option<&Once>,
 ) -> ApiResult<Stats> {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let yesterday = today.saturating_sub(1.day());
-    update(redis, &SIGN_IN, user, once, &[&today.to_string(), &yesterday.to_string()]).await
+    let (today, yesterday) = days(now);
+    let args = [today.to_string(), yesterday.to_string()];
+    update(redis, &SIGN_IN, user, now, once, &args).await
 }
 
 pub async fn save_chat(
     redis: &Redis,
     user: &UserId,
-    summary: &str,
+    now: Timestamp,
     once: Option<&Once>,
+    summary: &str,
 ) -> ApiResult<Stats> {
-    update(redis, &SAVE_CHAT, user, once, &[summary]).await
+    update(redis, &SAVE_CHAT, user, now, once, &[summary.to_owned()]).await
 }
 
-pub async fn set_mood(redis: &Redis, user: &UserId, score: MoodScore) -> ApiResult<Stats> {
-    update(redis, &SET_MOOD, user, None, &[&score.to_string()]).await
+pub async fn set_mood(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    score: MoodScore,
+) -> ApiResult<Stats> {
+    update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
+}
+
+/// Refuses an idempotency key that came with another request, for those who write elsewhere first.
+pub async fn refuse_reused(redis: &Redis, once: &Once) -> ApiResult<()> {
+    let first = Command::new("HGET").arg(once.key()).arg("fingerprint");
+    match redis.run::<Option<String>>(&first).await? {
+        Some(fingerprint) if fingerprint != once.fingerprint() => {
+            Err(ApiError::idempotency_key_reused())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes everything, and remembers for a while that this user is gone.
-pub async fn erase(redis: &Redis, user: &UserId, remember_seconds: u32) -> ApiResult<()> {
-    let keys = Keys::of(user);
-    let commands = [
+///
+/// The mark comes first: once it is there, nothing new is remembered, and the index is complete.
+pub async fn erase(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    remember_seconds: u32,
+) -> ApiResult<()> {
+    let keys = Keys::of(user, now);
+    let marking = [
         Command::set(&keys.erased, "1", remember_seconds),
-        Command::del(&keys.stats),
-        Command::del(&keys.last_login),
+        Command::new("DEL").arg(&keys.stats).arg(&keys.last_login),
+        Command::hgetall(&keys.index),
+        Command::hgetall(&keys.index_before),
     ];
-    redis.transaction(&commands).await?;
+    let answers = redis.transaction(&marking).await?;
+    let remembered = answers.iter().filter_map(Value::as_array).flatten();
+    let remembered: Vec<&str> =
+        remembered.filter_map(Value::as_str).filter(|key| key.starts_with("once:")).collect();
+    if !remembered.is_empty() {
+        let delete = Command::new("DEL").arg(&keys.index).arg(&keys.index_before);
+        let delete = remembered.into_iter().fold(delete, Command::arg);
+        redis.run::<u64>(&delete).await?;
+    }
     Ok(())
 }
 
@@ -131,14 +179,16 @@ async fn update(
     redis: &Redis,
     script: &Script,
     user: &UserId,
+    now: Timestamp,
     once: Option<&Once>,
-    args: &[&str],
+    args: &[String],
 ) -> ApiResult<Stats> {
-    let own = Keys::of(user);
-    let own = [own.stats.as_str(), &own.last_login, &own.erased].map(Some);
-    let keys: Vec<&str> = own.into_iter().chain([once.map(Once::key)]).flatten().collect();
-    let fingerprint = once.map_or("", Once::fingerprint);
-    let args: Vec<&str> = [fingerprint].into_iter().chain(args.iter().copied()).collect();
+    let own = Keys::of(user, now);
+    let mut keys = vec![own.stats.as_str(), &own.last_login, &own.erased];
+    keys.extend(once.map(|once| [once.key(), &own.index]).into_iter().flatten());
+    let index_seconds = INDEX_SECONDS.to_string();
+    let shared = [once.map_or("", Once::fingerprint), &index_seconds];
+    let args: Vec<&str> = shared.into_iter().chain(args.iter().map(String::as_str)).collect();
     let answer: Vec<String> = redis.eval(script, &keys, &args).await?;
     match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ok", last_login, ref fields @ ..] => Ok(parse(last_login, fields)?),
@@ -160,7 +210,7 @@ fn parse(last_login: &str, fields: &[&str]) -> Result<Stats, RedisError> {
     let recent = serde_json::from_str(value("recent_conversations").unwrap_or("[]"));
     Ok(Stats {
         conversations: count("conversations")?,
-        mood_score: mood.map_err(|_| odd("mood_score"))?,
+        mood_score: mood.ok().filter(|mood| mood.is_finite()).ok_or_else(|| odd("mood_score"))?,
         days_active: count("days_active")?,
         login_streak: count("login_streak")?,
         recent_conversations: recent.map_err(|_| odd("recent_conversations"))?,
@@ -169,6 +219,7 @@ fn parse(last_login: &str, fields: &[&str]) -> Result<Stats, RedisError> {
     })
 }
 
-fn unexpected<T: std::fmt::Debug>(answer: &[T]) -> RedisError {
-    RedisError::Unexpected(format!("{answer:?} from the stats"))
+/// The shape alone: what is in it is somebody's.
+fn unexpected<T>(answer: &[T]) -> RedisError {
+    RedisError::Unexpected(format!("{} values from the stats", answer.len()))
 }

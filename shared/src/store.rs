@@ -49,14 +49,29 @@ impl Store {
     /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.
     async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         let sql = sql.replace("{schema}", self.schema.as_str());
-        let connection = self.pool.get().await?;
-        match timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await {
-            Ok(answer) => Ok(answer?),
-            Err(elapsed) => {
-                // Its answer may still come: whoever used this connection next would wait behind it.
-                drop(Object::take(connection));
-                Err(StoreError::unavailable(elapsed))
-            }
+        let mut lent = Lent(Some(self.pool.get().await?));
+        let Some(connection) = &lent.0 else { return Ok(Vec::new()) };
+        let answer = timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await;
+        let answer = answer.map_err(StoreError::may_have_run)?;
+        lent.give_back();
+        Ok(answer?)
+    }
+}
+
+/// A connection with a statement on its way. Unless the answer has come it is closed, not given back:
+/// whoever used it next would wait behind that answer. A caller who hangs up drops it midway.
+struct Lent(Option<Object>);
+
+impl Lent {
+    fn give_back(&mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::local::Local;
+use farebox::local::{Local, token};
 use farebox::{page, server};
 use jiff::Timestamp;
 use shared::app::{App, PoolSize};
@@ -88,7 +88,7 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
 
 /// What runs where, and lines to paste.
 fn describe(local: &Local, data: &Path, base: &str) -> anyhow::Result<()> {
-    let token = local.secrets.user_token("test-123", None, Timestamp::now())?;
+    let token = token::for_user(&local.settings, "test-123", None, Timestamp::now())?;
     println!("\nFarebox   {base}, data in {}", data.display());
     for line in &local.described {
         println!("{line}");

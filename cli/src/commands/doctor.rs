@@ -11,7 +11,7 @@ use farebox::{local, migrate};
 use jiff::Timestamp;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
-use shared::config::{Config, JwksSource};
+use shared::config::Config;
 use shared::domain::Rate;
 use shared::error::chain;
 use shared::redis::Command;
@@ -48,8 +48,13 @@ async fn settings(args: &Args) -> anyhow::Result<impl Fn(&str) -> Option<String>
     let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let named = ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"].into_iter().any(set);
     let local = if named { None } else { local::running(&args.data).await.ok() };
-    if local.is_some() {
-        println!("Looking at the local stack in {}.", args.data.display());
+    match (named, &local) {
+        (true, _) => println!("Looking at the settings of the environment."),
+        (_, Some(_)) => println!("Looking at the local stack in {}.", args.data.display()),
+        (_, None) => println!(
+            "The environment names nothing, and no local stack is running in {}.",
+            args.data.display()
+        ),
     }
     Ok(move |name: &str| match &local {
         Some(local) => local.get(name).cloned(),
@@ -91,8 +96,10 @@ async fn check_redis(app: &App, report: &mut Report) {
             return report.failed("redis", format!("{error:#}"), fix);
         }
     }
-    match limit_of_five(app, &run).await {
-        Ok(()) => report.passed("limit", "5 of 7 requests were allowed, then 2 blocked"),
+    let limited = limit_of_five(app, &run).await;
+    let cleaned = app.redis.run::<u32>(&Command::del(&format!("limit:doctor:{run}"))).await;
+    match limited.and(cleaned.map_err(said)) {
+        Ok(_) => report.passed("limit", "5 of 7 requests were allowed, then 2 blocked"),
         Err(error) => {
             let fix = "Check that the token may run scripts (EVAL and EVALSHA).";
             report.failed("limit", format!("{error:#}"), fix);
@@ -118,7 +125,6 @@ async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
         println!("      request {request}: {word}, remaining {}", verdict.remaining);
         seen.push((verdict.allowed, verdict.remaining));
     }
-    app.redis.run::<u32>(&Command::del(&format!("limit:doctor:{run}"))).await.map_err(said)?;
     let expected = [4, 3, 2, 1, 0].map(|left| (true, left)).into_iter().chain([(false, 0); 2]);
     ensure!(seen.into_iter().eq(expected), "the limit does not count as it should");
     Ok(())
@@ -158,33 +164,28 @@ async fn check_postgres(app: &App, report: &mut Report) {
     }
 }
 
-/// Version, role and way of pooling. Two connections that share a backend are behind a pooler that
-/// lends one out per transaction.
+/// Version, role and way of pooling.
 async fn describe(app: &App, client: &Client) -> anyhow::Result<String> {
-    let ask = "select pg_backend_pid(), current_user::text, current_setting('server_version')";
+    let ask = "select current_user::text, current_setting('server_version')";
     let row = client.query_typed_one(ask, &[]).await?;
-    let (pid, role, version): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
+    let (role, version): (String, String) = (row.get(0), row.get(1));
     let other = shared::store::connect(&app.config.database).await.map_err(said)?;
-    let other: i32 = other.query_typed_one("select pg_backend_pid()", &[]).await?.get(0);
-    let pooling = if pid == other { "through a transaction-mode pooler" } else { "directly" };
+    let pooled = migrate::is_pooled(client, &other).await?;
+    let pooling = if pooled { "through a transaction-mode pooler" } else { "directly" };
     Ok(format!("{version}, as {role}, {pooling}"))
 }
 
 async fn check_identity(app: &App, report: &mut Report) {
-    match &app.config.auth.jwks {
-        None => report.passed("identity", "tokens are signed with a shared secret"),
-        Some(source) => match app.auth.check_keys().await {
-            Ok(count) => report.passed("identity", format!("{count} public keys that can be used")),
-            Err(error) => {
-                let fix = match source {
-                    JwksSource::Url(_) => {
-                        "Check AUTH_JWKS_URL: it must answer with a JSON key set."
-                    }
-                    JwksSource::Inline(_) => "Check AUTH_JWKS.",
-                };
-                report.failed("identity", error, fix);
-            }
-        },
+    let jwks = &app.config.auth.jwks;
+    if jwks.inline.is_none() && jwks.url.is_none() {
+        return report.passed("identity", "tokens are signed with a shared secret");
+    }
+    match app.auth.check_keys().await {
+        Ok(count) => report.passed("identity", format!("{count} public keys that can be used")),
+        Err(error) => {
+            let fix = "Check AUTH_JWKS_URL: it must answer with a JSON key set.";
+            report.failed("identity", error, fix);
+        }
     }
 }
 

@@ -14,7 +14,16 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     for (name, value) in local::running(&args.data).await? {
-        println!("{name}={value}");
+        println!("{name}={}", quoted(&value));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As it is, where no reader of dotenv lines could stumble over it.
+fn quoted(value: &str) -> String {
+    if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,:;/@%+=?&~".contains(c)) {
+        return value.to_owned();
+    }
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{escaped}\"")
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::local::Secrets;
+use farebox::local::{self, Secrets, token};
 use jiff::Timestamp;
 
 #[derive(Debug, clap::Args)]
@@ -26,10 +26,15 @@ pub struct Args {
     data: PathBuf,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let secrets = Secrets::read(&args.data)?;
     let token = match &args.user {
-        Some(user) => secrets.user_token(user, args.email.as_deref(), Timestamp::now())?,
+        Some(user) => {
+            // A running stack may have been told of another issuer or secret.
+            let settings = local::running(&args.data).await;
+            let settings = settings.unwrap_or_else(|_| secrets.settings(""));
+            token::for_user(&settings, user, args.email.as_deref(), Timestamp::now())?
+        }
         None if args.admin => secrets.admin_key,
         None => secrets.service_key,
     };

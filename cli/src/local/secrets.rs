@@ -4,16 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::auth::service_key;
 use shared::hash::hex;
 
-use super::{Settings, token, write_private};
+use super::{Settings, write_private};
 use crate::standins::process::random_password;
 
 /// Who issues the local stack's tokens.
-pub const ISSUER: &str = "farebox-local";
+const ISSUER: &str = "farebox-local";
 
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Secrets {
@@ -59,18 +58,8 @@ impl Secrets {
         })
     }
 
-    /// A user's token, good for a day.
-    pub fn user_token(
-        &self,
-        user: &str,
-        email: Option<&str>,
-        now: Timestamp,
-    ) -> anyhow::Result<String> {
-        token::user(&self.hs256_secret, ISSUER, user, email, now)
-    }
-
     /// What the local stack sets unless the environment says otherwise.
-    pub(super) fn settings(&self, base: &str) -> Settings {
+    pub fn settings(&self, base: &str) -> Settings {
         let hash = |key: &str| hex(&service_key::sha256(key));
         let keys = format!("service:{},admin:{}", hash(&self.service_key), hash(&self.admin_key));
         let localhost = base.replace("127.0.0.1", "localhost");

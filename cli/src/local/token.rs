@@ -1,23 +1,32 @@
 //! Tokens of the local identity provider: an HS256 secret that the local stack shares with itself.
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
 
-/// A user's token, good for a day.
-pub fn user(
-    secret: &str,
-    issuer: &str,
+use super::Settings;
+
+/// A user's token that a stack with these settings believes, good for a day.
+pub fn for_user(
+    settings: &Settings,
     user: &str,
     email: Option<&str>,
     now: Timestamp,
 ) -> anyhow::Result<String> {
     shared::domain::UserId::try_from(user.to_owned()).map_err(|what| anyhow!("--user {what}"))?;
+    let setting = |name: &str| settings.get(name).with_context(|| format!("{name} is not set"));
+    let (secret, issuer) = (setting("AUTH_HS256_SECRET")?, setting("AUTH_ISSUER")?);
     let issued = now.as_second();
     let mut claims = json!({ "iss": issuer, "sub": user, "iat": issued, "exp": issued + 86_400 });
+    // Where an audience or a party is asked for, one of those that are accepted.
+    for (claim, name) in [("aud", "AUTH_AUDIENCE"), ("azp", "AUTH_AUTHORIZED_PARTIES")] {
+        if let Some(accepted) = settings.get(name).and_then(|list| list.split(',').next()) {
+            claims[claim] = accepted.trim().into();
+        }
+    }
     if let Some(email) = email {
         claims["email"] = email.into();
     }

@@ -34,10 +34,10 @@ impl Files {
         Self { migrations: numbered, functions: functions.unwrap_or_default() }
     }
 
-    /// The tables these files create.
-    pub fn tables(&self) -> Vec<&str> {
+    /// The tables and views these files create.
+    pub fn relations(&self) -> Vec<&str> {
         let own = ["farebox_migrations"];
-        own.into_iter().chain(self.migrations.iter().flat_map(Sql::tables)).collect()
+        own.into_iter().chain(self.migrations.iter().flat_map(Sql::relations)).collect()
     }
 }
 
@@ -68,10 +68,13 @@ impl Sql {
         self.text.starts_with("-- internal")
     }
 
-    /// The tables it creates: each stands in a line `create table NAME (`.
-    pub(super) fn tables(&self) -> impl Iterator<Item = &str> {
-        let lines = self.text.lines().filter_map(|line| line.strip_prefix("create table "));
-        lines.map(|rest| rest.split([' ', '(']).next().unwrap_or_default())
+    /// The tables and views it creates: each stands in a line `create table NAME (`.
+    pub(super) fn relations(&self) -> impl Iterator<Item = &str> {
+        const CREATES: [&str; 3] = ["create table ", "create view ", "create or replace view "];
+        self.text
+            .lines()
+            .filter_map(|line| CREATES.iter().find_map(|creates| line.strip_prefix(creates)))
+            .map(|rest| rest.split([' ', '(']).next().unwrap_or_default())
     }
 
     /// The index it builds concurrently.
@@ -89,7 +92,7 @@ mod tests {
     fn the_files_are_understood() {
         let files = Files::embedded();
         assert_eq!(files.migrations[0].name, "0001_users");
-        assert!(files.tables().contains(&"erased_users"));
+        assert!(files.relations().contains(&"erased_users"));
         let index = files.migrations.iter().find(|sql| sql.is_outside_transactions()).unwrap();
         assert_eq!(index.index(), Some("history_newest_first"));
     }

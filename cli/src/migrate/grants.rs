@@ -7,36 +7,62 @@ use super::Files;
 /// Whoever is not `farebox_app` may do nothing, and `farebox_app` may read tables and call functions.
 ///
 /// `anon` and `authenticated` are the roles that Supabase opens to browsers; it grants them every
-/// new table and function by default.
+/// new table, sequence and function by default.
 pub(super) fn statements(schema: &Schema, files: &Files) -> String {
-    let list = |names: Vec<&str>| {
-        let names: Vec<String> = names.into_iter().map(|name| format!("{schema}.{name}")).collect();
-        names.join(", ")
-    };
-    let functions = &files.functions;
-    let tables = list(files.tables());
-    let all = list(functions.iter().map(|sql| sql.name.as_str()).collect());
-    let callable = functions.iter().filter(|sql| !sql.is_internal());
-    let callable = list(callable.map(|sql| sql.name.as_str()).collect());
+    let internal: Vec<&str> =
+        files.functions.iter().filter(|sql| sql.is_internal()).map(|sql| &*sql.name).collect();
+    let functions: Vec<&str> = files.functions.iter().map(|sql| &*sql.name).collect();
     format!(
-        "begin;
-         grant usage on schema {schema} to farebox_app;
-         revoke all on table {tables} from public, farebox_app;
-         grant select on table {tables} to farebox_app;
-         revoke all on function {all} from public, farebox_app;
-         grant execute on function {callable} to farebox_app;
+        "grant usage on schema {schema} to farebox_app;
          do $$
          declare
-           outsider text;
+           outsiders text;
+           item      record;
          begin
-           for outsider in
-             select rolname from pg_roles where rolname in ('anon', 'authenticated')
+           select string_agg(quote_ident(rolname), ', ')
+           into outsiders
+           from pg_roles
+           where rolname in ('farebox_app', 'anon', 'authenticated');
+           outsiders := concat_ws(', ', 'public', outsiders);
+
+           for item in
+             select c.oid::regclass as name,
+                    case c.relkind when 'S' then 'sequence' else 'table' end as kind
+             from pg_class c
+             left join pg_depend d on d.objid = c.oid and d.deptype = 'i' and c.relkind = 'S'
+             left join pg_class parent on parent.oid = d.refobjid
+             where c.relnamespace = '{schema}'::regnamespace
+               and coalesce(parent.relname, c.relname) in ({relations})
+               and c.relkind in ('r', 'p', 'v', 'S')
            loop
-             execute format('revoke all on table {tables} from %I', outsider);
-             execute format('revoke all on function {all} from %I', outsider);
+             execute format('revoke all on %s %s from %s', item.kind, item.name, outsiders);
+             if item.kind = 'table' then
+               execute format('grant select on table %s to farebox_app', item.name);
+             end if;
+           end loop;
+
+           for item in
+             select p.oid::regprocedure as name,
+                    p.proname in ({internal}) as is_internal
+             from pg_proc p
+             where p.pronamespace = '{schema}'::regnamespace
+               and p.proname in ({functions})
+           loop
+             execute format('revoke all on function %s from %s', item.name, outsiders);
+             if not item.is_internal then
+               execute format('grant execute on function %s to farebox_app', item.name);
+             end if;
            end loop;
          end
-         $$;
-         commit;"
+         $$;",
+        relations = list(&files.relations()),
+        internal = list(&internal),
+        functions = list(&functions),
     )
+}
+
+/// Names as SQL literals. They come from our own files, and are plain words.
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") }
 }

@@ -103,6 +103,44 @@ async fn a_key_used_with_another_body_is_refused() {
     }
 }
 
+/// Whichever store knows the key, the other keeps nothing.
+#[tokio::test]
+async fn a_key_used_without_content_is_refused_with_it_and_the_other_way_round() {
+    let app = TestApp::new().await;
+    let token = app.token("ann");
+    let (short, long) = (json!({ "summary": "a" }), json!({ "summary": "a", "content": "b" }));
+    for (key, first, second) in [("one", &short, &long), ("two", &long, &short)] {
+        let save = |body: &serde_json::Value| {
+            let call = app.post("/api/chat/save").bearer(&token).json(body.clone());
+            call.header("idempotency-key", key).send()
+        };
+        save(first).await.expect_status(200);
+        let before =
+            (app.redis_contents("ann").await, app.count("select count(*) from history").await);
+        save(second).await.expect_problem(422, "idempotency_key_reused");
+        let after =
+            (app.redis_contents("ann").await, app.count("select count(*) from history").await);
+        assert_eq!(before, after);
+    }
+}
+
+/// In both stores a key is remembered for a day.
+#[tokio::test]
+async fn a_key_of_the_day_before_yesterday_is_new_again() {
+    let app = TestApp::new().await;
+    let far = app.now().as_second() + 3 * 86_400;
+    let token = app.token_with(json!({ "sub": "ann", "exp": far }));
+    let save = || {
+        let body = json!({ "summary": "a", "content": "b" });
+        let call = app.post("/api/chat/save").bearer(&token).json(body);
+        call.header("idempotency-key", "again").send()
+    };
+    save().await.expect_status(200);
+    app.clock.advance(jiff::SignedDuration::from_hours(25));
+    save().await.expect_status(200);
+    assert_eq!(app.count("select count(*) from history").await, 2);
+}
+
 /// A key belongs to its user: another's same key is another key.
 #[tokio::test]
 async fn two_users_may_use_the_same_key() {

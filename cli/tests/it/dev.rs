@@ -49,6 +49,10 @@ impl Dev {
         if let Redis::Engine = redis {
             command.env("FAREBOX_DEV_REDIS", "engine");
         }
+        Self::ready(command).await
+    }
+
+    async fn ready(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut said = Vec::new();
@@ -191,6 +195,22 @@ async fn a_stack_says_what_runs_where_and_how_to_reach_it() {
     dev.stop(&dir).await;
 }
 
+/// Someone whose shell holds a deployment's settings.
+#[tokio::test]
+async fn tokens_follow_what_the_environment_says_of_them() {
+    let dir = directory("env");
+    let mut command = farebox(&dir, &["dev", "--port", "0"]);
+    command.env("AUTH_ISSUER", "https://id.example").env("AUTH_AUDIENCE", "api, other");
+    command.env("SERVICE_KEYS", format!("service:{}", "ab".repeat(32)));
+    let dev = Dev::ready(command).await;
+    let token = said(&dir, &["token", "--user", "ann"]).await;
+    dev.call("POST", "/api/session", &token, None).await.expect_status(200);
+    let key = said(&dir, &["token", "--service"]).await;
+    let ask = json!({ "action": "review-code", "identifier": "ann" });
+    dev.call("POST", "/api/rate-limit", &key, Some(ask)).await.expect_status(200);
+    dev.stop(&dir).await;
+}
+
 #[tokio::test]
 async fn the_tokens_that_are_printed_work() {
     let dir = directory("tokens");
@@ -281,6 +301,7 @@ async fn doctor_sees_a_wrong_role_and_missing_migrations() {
     assert!(applied.contains("applied   0001_users"), "{applied}");
     let report = doctor(&empty.owner).await;
     assert!(report.contains("ok    migrations: all applied"), "{report}");
+    assert!(report.contains("FAIL  rights: the role farebox_owner"), "{report}");
 }
 
 #[tokio::test]

@@ -106,6 +106,18 @@ async fn exactly_the_listed_methods_answer() {
     }
 }
 
+/// A field that stands twice, an id that is sent twice: whichever of the two was meant, it is refused.
+#[tokio::test]
+async fn nothing_is_said_twice() {
+    let app = TestApp::new().await;
+    let twice = r#"{"userId": "bob", "userId": "ann", "score": 5}"#;
+    let answer = app.patch("/api/mood").bearer(&app.token("ann")).raw(twice).send().await;
+    answer.expect_problem(400, "malformed_json");
+    let call = app.post("/api/session").bearer(&app.token("ann"));
+    let call = call.header("idempotency-key", "one").header("idempotency-key", "two");
+    call.send().await.expect_invalid("Idempotency-Key");
+}
+
 #[tokio::test]
 async fn unknown_paths_are_a_problem_too() {
     let app = TestApp::new().await;
@@ -172,11 +184,28 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
             }
         }
         app.redis.set(Mode::Pass).await;
+        app.redis_is_back().await;
         for (row, _) in calls_of(Access::User).filter(|(row, _)| row.name != "account") {
             let stats = app.stats(&user(row)).await;
             assert_eq!(stats["conversations"], 0, "{mode:?} {}: nothing was half-done", row.name);
         }
     }
+}
+
+/// Nor does a crowd: once it is known that Redis does not answer, nobody queues for it.
+#[tokio::test]
+async fn no_crowd_waits_for_a_redis_that_does_not_answer() {
+    let app = TestApp::new().await;
+    app.redis.set(Mode::Slow(Duration::from_secs(5))).await;
+    let calls = (0..300).map(|n| {
+        let (app, token) = (&app, app.token(&format!("user-{n}")));
+        async move { app.get("/api/dashboard").bearer(&token).send().await }
+    });
+    for answer in futures_util::future::join_all(calls).await {
+        answer.expect_problem(503, "redis_unavailable");
+    }
+    let flights = app.redis.flights();
+    assert!(flights <= 64, "{flights} of 600 commands were sent before it was known");
 }
 
 /// With Postgres down, what lives in Redis goes on.

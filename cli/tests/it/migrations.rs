@@ -129,7 +129,7 @@ async fn there_is_no_exception_from_the_rules_on_rights() {
     let tables = "select count(*) from pg_class
                   where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'p', 'm')";
     let count: i64 = client.query_typed_one(tables, &[]).await.unwrap().get(0);
-    assert_eq!(count, i64::try_from(files.tables().len()).unwrap(), "every table is looked at");
+    assert_eq!(count, i64::try_from(files.relations().len()).unwrap(), "every table is looked at");
 }
 
 /// The same walk finds what it is there to find.
@@ -142,26 +142,70 @@ async fn every_exception_from_the_rules_is_found() {
         "alter table users disable row level security;
          grant insert on users to farebox_app;
          grant select on history to public;
+         grant usage on sequence history_id_seq to public;
          grant execute on function erase_user to public;
-         alter function add_history reset all;",
+         alter function add_history reset all;
+         alter function ensure_user set search_path to public;",
     )
     .await;
-    let database = settings(&app.owner_url);
-    let found = migrate::exceptions(&owner, &database.schema, &Files::embedded()).await.unwrap();
-    let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
-    found.sort_unstable();
-    let expected = [
-        "PUBLIC may execute erase_user",
-        "PUBLIC may select history",
-        "farebox_app may insert users",
-        "function add_history does not set its search_path",
+    let login = settings(&app.settings["DATABASE_URL"]);
+    let client = connect(&login).await;
+    let found = async || {
+        let files = Files::embedded();
+        let mut found = migrate::exceptions(&client, &login.schema, &files).await.unwrap();
+        found.sort_unstable();
+        found
+    };
+    let unset = [
+        "function add_history does not set its search_path as it should",
+        "function ensure_user does not set its search_path as it should",
         "table users has no row level security",
     ];
-    assert_eq!(found, expected);
+    let granted = [
+        "PUBLIC may execute erase_user",
+        "PUBLIC may select history",
+        "PUBLIC may use the sequence history_id_seq",
+        "farebox_app may insert users",
+    ];
+    assert_eq!(found().await, [&granted[..], &unset[..]].concat());
     // The next run puts the grants right.
-    migrate::run(&database, &Files::embedded()).await.unwrap();
-    let left = migrate::exceptions(&owner, &database.schema, &Files::embedded()).await.unwrap();
-    assert_eq!(left.len(), 2, "{left:?}");
+    migrate::run(&settings(&app.owner_url), &Files::embedded()).await.unwrap();
+    assert_eq!(found().await, unset);
+}
+
+/// Whoever connects as the owner is not held by any of the rules.
+#[tokio::test]
+async fn the_owner_is_not_a_role_for_functions() {
+    let app = TestApp::new().await;
+    let owner = settings(&app.owner_url);
+    let client = connect(&owner).await;
+    let found = migrate::exceptions(&client, &owner.schema, &Files::embedded()).await.unwrap();
+    let owns = "the role farebox_owner, which connects, owns users or acts for its owner";
+    assert!(found.iter().any(|line| line == owns), "{found:?}");
+}
+
+/// A run that fails midway has not opened a function to anybody for a moment.
+#[tokio::test]
+async fn a_function_that_fails_leaves_no_other_open() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    files.functions.push(migration("zz_broken", "create function zz_broken() syntax error"));
+    let refusal = refusal(&database, &files).await;
+    assert!(refusal.contains("function zz_broken failed"), "{refusal}");
+    let client = connect(&database).await;
+    let functions = "select count(*) from pg_proc where pronamespace = 'public'::regnamespace";
+    let count: i64 = client.query_typed_one(functions, &[]).await.unwrap().get(0);
+    assert_eq!(count, 0);
+}
+
+/// Behind a pooler the session that migrations need is not one.
+#[tokio::test]
+async fn migrating_through_a_pooler_is_refused() {
+    for size in 1..=3 {
+        let database = crate::postgres::pooled_empty_database(size).await;
+        let refusal = refusal(&database, &Files::embedded()).await;
+        assert!(refusal.contains("set DIRECT_URL"), "{size} backends: {refusal}");
+    }
 }
 
 /// CP-6: with an identity set, only that user's rows; and nobody writes past the functions.
@@ -217,11 +261,12 @@ async fn the_roles_that_supabase_opens_to_browsers_get_nothing() {
          end
          $$;
          alter default privileges in schema public grant all on tables to anon;
+         alter default privileges in schema public grant all on sequences to anon;
          alter default privileges in schema public grant all on functions to anon;",
     )
     .await;
     let files = Files::embedded();
     migrate::run(&database, &files).await.unwrap();
     let found = migrate::exceptions(&client, &database.schema, &files).await.unwrap();
-    assert_eq!(found, [""; 0]);
+    assert!(!found.iter().any(|line| line.starts_with("anon ")), "{found:?}");
 }

@@ -52,7 +52,16 @@ async fn what_is_not_a_json_object_is_refused() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let mood = || app.patch("/api/mood").bearer(&token);
-    for body in ["{\"score\": NaN}", "{\"score\": 1e999}", "{", "[]", "8", "\"\"", "\u{feff}{}"] {
+    for body in [
+        "{\"score\": NaN}",
+        "{\"score\": 1e999}",
+        "{",
+        "[]",
+        "8",
+        "\"\"",
+        "\u{feff}{}",
+        "{\"score\": 5, \"score\": 6}",
+    ] {
         mood().raw(body).send().await.expect_problem(400, "malformed_json");
     }
     mood().send().await.expect_problem(400, "missing_body");
@@ -122,7 +131,15 @@ async fn a_mood_takes_two_flights_and_a_dashboard_one_in_series() {
 #[tokio::test]
 async fn spoiled_stats_are_not_shown_as_zeros() {
     let app = TestApp::new().await;
-    app.redis_command(&["HSET", "user:ann:stats", "conversations", "many"]).await;
-    let answer = app.get("/api/dashboard").bearer(&app.token("ann")).send().await;
-    answer.expect_problem(503, "redis_unavailable");
+    let token = app.token("ann");
+    for (field, value) in [("conversations", "many"), ("mood_score", "nan")] {
+        app.redis_command(&["HSET", "user:ann:stats", field, value]).await;
+        let answer = app.get("/api/dashboard").bearer(&token).send().await;
+        answer.expect_problem(500, "internal");
+        app.redis_command(&["HDEL", "user:ann:stats", field]).await;
+    }
+    app.redis_command(&["DEL", "user:ann:stats"]).await;
+    app.redis_command(&["SET", "user:ann:stats", "not a hash"]).await;
+    let answer = app.post("/api/session").bearer(&token).send().await;
+    answer.expect_problem(500, "internal");
 }

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::support::{Stack, TestApp, listen};
+use crate::support::{Stack, listen};
 
 const PACKAGE: &str = include_str!("fixtures/official-client/package.json");
 const LOCK: &str = include_str!("fixtures/official-client/package-lock.json");
@@ -43,8 +43,8 @@ async fn expect_all_of_it_to_work(backend: Backend) {
     node.arg("--input-type=module").current_dir(client);
     node.env("URL", format!("http://{}", front.address));
     node.env("TOKEN", "full").env("READ_ONLY_TOKEN", "read-only");
-    let limiter = TestApp::limiter_script();
-    node.env("LIMITER", format!("#!lua flags=allow-key-locking\n{limiter}"));
+    let limiter = shared::rate_limit::TAKE.source();
+    node.env("LIMITER", limiter);
     let output = run(node, SCRIPT).await;
     let said = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);

@@ -3,6 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::json;
 use shared::config::Database;
+use shared::domain::UserId;
+use shared::store::{NewEntry, Store};
 
 use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings};
 
@@ -45,6 +47,18 @@ async fn pooled(size: usize) -> (TestApp, Database) {
     let url = format!("postgres://{POOLED}@{address}/{name}?sslmode=disable&pgbouncer=true");
     let app = Setup::default().set("DATABASE_URL", &url).start().await;
     (app, settings(&url))
+}
+
+/// An empty database behind a pooler, as its owner would reach it.
+pub async fn pooled_empty_database(size: usize) -> Database {
+    let stack = Stack::start().await;
+    allow_without_password(stack).await;
+    let urls = stack.empty_database().await;
+    let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let superuser = stack.superuser(&name).await;
+    execute(&superuser, &format!("alter database {name} owner to {POOLED}")).await;
+    let address = pooler::start(stack.postgres_address(), POOLED, &name, size).await;
+    settings(&format!("postgres://{POOLED}@{address}/{name}?sslmode=disable"))
 }
 
 #[tokio::test]
@@ -124,6 +138,38 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
     let pem = cert.pem().replace('\n', "\\n");
     let app = Setup::default().set("DATABASE_URL", url).set("DATABASE_CA_CERT", pem).start().await;
     app.get("/api/health/ready").send().await.expect_status(200);
+}
+
+/// A statement that is given up leaves its answer on the way; nobody else waits behind it.
+#[tokio::test]
+async fn a_statement_that_is_given_up_jams_no_connection() {
+    let stack = Stack::start().await;
+    let urls = stack.database().await;
+    let store = Store::new(&settings(&urls.app), 1).unwrap();
+    let ann = UserId::try_from("ann".to_owned()).unwrap();
+    let save = || {
+        let entry = NewEntry { user: &ann, kind: "chat", content: "talk" };
+        store.add_history(entry, None, jiff::Timestamp::UNIX_EPOCH)
+    };
+    save().await.unwrap();
+    let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
+    let holder = stack.superuser(name).await;
+    execute(&holder, "begin; select from users where id = 'ann' for update").await;
+
+    let watcher = stack.superuser(name).await;
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    let waits = async {
+        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        saved = save() => panic!("the row is locked: {saved:?}"),
+        () = waits => {}
+    }
+    store.ping().await.expect("the one connection of the pool is free for others");
+    execute(&holder, "rollback").await;
 }
 
 /// What a frozen function wakes up with: connections that the other end has closed.

@@ -10,6 +10,6 @@ mod stack;
 
 pub use app::{ISSUER, Setup, TestApp, claims, listen};
 pub use process::Process;
-pub use proxy::Mode;
+pub use proxy::{Mode, Proxy};
 pub use request::{Answer, Call};
 pub use stack::{Stack, execute, settings};

@@ -1,8 +1,8 @@
 //! The identity provider's public keys: inline, or fetched and kept.
 //!
 //! A token signed with a key we do not know makes us ask the provider, at most once a minute however
-//! many such tokens come. Known keys are refreshed after an answer, never before one, and are kept
-//! while the provider is down.
+//! many such tokens come. Known keys are refreshed after an answer, where the host allows work there,
+//! and are kept while the provider is down.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,10 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
+use url::Url;
 
 use super::jwt::Algorithm;
 use crate::clock::Clock;
-use crate::config::JwksSource;
+use crate::config::Jwks;
 use crate::error::chain;
 use crate::http::AfterAnswer;
 use crate::http_client::{Budget, HttpClient};
@@ -51,7 +52,7 @@ pub(super) enum Material {
 
 #[derive(Debug)]
 pub(super) struct KeyRing {
-    source: Option<JwksSource>,
+    url: Option<Url>,
     clock: Clock,
     http: Arc<HttpClient>,
     known: RwLock<Known>,
@@ -66,13 +67,11 @@ struct Known {
 }
 
 impl KeyRing {
-    pub(super) fn new(source: Option<JwksSource>, clock: Clock, http: Arc<HttpClient>) -> Self {
-        let keys = match &source {
-            Some(JwksSource::Inline(json)) => parse(json.as_bytes()).unwrap_or_default(),
-            _ => Arc::default(),
-        };
-        let known = RwLock::new(Known { keys, fetched_at: None });
-        Self { source, clock, http, known, asked_at: Mutex::default() }
+    /// Begins with the keys that are configured inline, if any; the URL has the later ones.
+    pub(super) fn new(jwks: &Jwks, clock: Clock, http: Arc<HttpClient>) -> Self {
+        let inline = jwks.inline.as_deref().and_then(|json| parse(json.as_bytes()));
+        let known = RwLock::new(Known { keys: inline.unwrap_or_default(), fetched_at: None });
+        Self { url: jwks.url.clone(), clock, http, known, asked_at: Mutex::default() }
     }
 
     /// The keys that a token with this key id and algorithm may have been signed with.
@@ -85,7 +84,9 @@ impl KeyRing {
         let known = self.known();
         let mut found = known.matching(id, algorithm);
         if found.is_empty() {
-            self.refresh().await;
+            // A task of its own: a caller who hangs up does not take the answer from the others.
+            let ring = Arc::clone(self);
+            let _ = tokio::spawn(async move { ring.refresh().await }).await;
             found = self.known().matching(id, algorithm);
         } else if known.fetched_at.is_some_and(|at| self.clock.now().duration_since(at) > FRESH_FOR)
         {
@@ -96,7 +97,7 @@ impl KeyRing {
     }
 
     async fn refresh(&self) {
-        let Some(JwksSource::Url(url)) = &self.source else { return };
+        let Some(url) = &self.url else { return };
         let mut asked_at = self.asked_at.lock().await;
         let now = self.clock.now();
         let pause = match self.known().keys.is_empty() {
@@ -107,24 +108,22 @@ impl KeyRing {
             return;
         }
         *asked_at = Some(now);
-        match self.fetch(url.as_str()).await {
-            Ok(keys) => {
-                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                *known = Known { keys, fetched_at: Some(now) };
-            }
+        let fetched = self.fetch(url.as_str()).await;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // A failure counts as a refresh of the keys there are: the next one can wait its turn.
+        known.fetched_at = Some(now);
+        match fetched {
+            Ok(keys) => known.keys = keys,
             Err(why) => {
-                tracing::warn!(cause = why, "the identity provider's keys were not refreshed")
+                tracing::warn!(cause = why, "the identity provider's keys were not fetched")
             }
         }
     }
 
     pub(super) async fn check(&self) -> Result<usize, String> {
-        match &self.source {
-            Some(JwksSource::Url(url)) => Ok(self.fetch(url.as_str()).await?.len()),
-            _ => match self.known().keys.len() {
-                0 => Err("there is no key we can use".to_owned()),
-                count => Ok(count),
-            },
+        match &self.url {
+            Some(url) => Ok(self.fetch(url.as_str()).await?.len()),
+            None => Ok(self.known().keys.len()),
         }
     }
 
@@ -178,13 +177,18 @@ struct Jwk {
     y: Option<String>,
 }
 
+/// Whether a key set holds a key that signatures can be checked with.
+pub(crate) fn is_usable(json: &str) -> bool {
+    parse(json.as_bytes()).is_some()
+}
+
 /// The usable keys of a key set; nothing if there is none.
 fn parse(json: &[u8]) -> Option<Arc<[Key]>> {
     #[derive(Deserialize)]
-    struct Jwks {
+    struct KeySet {
         keys: Vec<Value>,
     }
-    let jwks: Jwks = serde_json::from_slice(json).ok()?;
+    let jwks: KeySet = serde_json::from_slice(json).ok()?;
     let jwks = jwks.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
     let keys: Arc<[Key]> = jwks.filter_map(usable).collect();
     (!keys.is_empty()).then_some(keys)

@@ -137,10 +137,10 @@ pub(super) fn pem(value: &str) -> Parsed<String> {
 }
 
 pub(super) fn jwks(value: &str) -> Parsed<String> {
-    let keys: serde_json::Value = serde_json::from_str(value).map_err(|_| "is not JSON")?;
-    match keys.get("keys").and_then(|keys| keys.as_array()) {
-        Some(list) if !list.is_empty() => Ok(value.to_owned()),
-        _ => Err("is not a key set: {\"keys\": [...]} with at least one key"),
+    if crate::auth::keys::is_usable(value) {
+        Ok(value.to_owned())
+    } else {
+        Err("is not a key set, {\"keys\": [...]}, with an RS256, ES256 or EdDSA key")
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Taken {
     pub remaining: u32,
     /// When the bucket is full again; the state to keep, if the attempt was allowed.
     pub full_at_us: i64,
-    /// When one unit is to be had again, if none is left.
+    /// When the same cost is to be had, if nobody takes anything before.
     pub retry_at_us: i64,
 }
 
@@ -33,14 +33,14 @@ pub fn take(rate: Rate, cost: u32, full_at_us: i64, now_us: i64) -> Taken {
         allowed,
         remaining: u32::try_from(free_us / unit_us).unwrap_or(u32::MAX),
         full_at_us,
-        retry_at_us: retry_at_us(rate, full_at_us),
+        retry_at_us: retry_at_us(rate, cost, full_at_us),
     }
 }
 
-/// When one unit is to be had from a bucket that will be full at `full_at_us`.
-pub fn retry_at_us(rate: Rate, full_at_us: i64) -> i64 {
+/// When `cost` units are to be had from a bucket that will be full at `full_at_us`.
+pub fn retry_at_us(rate: Rate, cost: u32, full_at_us: i64) -> i64 {
     let (unit_us, capacity_us) = sizes(rate);
-    full_at_us + unit_us - capacity_us
+    full_at_us + unit_us * i64::from(cost) - capacity_us
 }
 
 /// What one unit and the whole bucket take to refill.

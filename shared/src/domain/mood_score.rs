@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// How a user feels, from 0 to 10; decimals allowed.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "f64")]
-pub struct MoodScore(#[schemars(range(min = 0.0, max = 10.0))] f64);
+#[schemars(extend("minimum" = 0, "maximum" = 10))]
+pub struct MoodScore(f64);
 
 impl TryFrom<f64> for MoodScore {
     type Error = &'static str;

@@ -10,7 +10,8 @@ macro_rules! bounded_text {
         $(#[$doc])*
         #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
         #[serde(try_from = "String")]
-        pub struct $name(#[schemars(length(min = 1, max = $max))] String);
+        #[schemars(extend("minLength" = 1, "maxLength" = $max))]
+        pub struct $name(String);
 
         impl $name {
             pub fn as_str(&self) -> &str {

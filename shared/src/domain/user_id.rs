@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// short. Two different ids never make the same key: the parts around them are fixed.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "String")]
-pub struct UserId(#[schemars(length(min = 1, max = 255))] String);
+#[schemars(extend("minLength" = 1, "maxLength" = 255))]
+pub struct UserId(String);
 
 impl UserId {
     pub const MAX_BYTES: usize = 255;
@@ -23,7 +24,9 @@ impl TryFrom<String> for UserId {
     type Error = &'static str;
 
     fn try_from(id: String) -> Result<Self, Self::Error> {
-        let printable = id.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        // The replacement character stands where bytes were not text: different ids would meet in it.
+        let odd = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
+        let printable = !id.chars().any(odd);
         if id.is_empty() || id.len() > Self::MAX_BYTES || !printable {
             return Err("must be 1 to 255 bytes without spaces or control characters");
         }

@@ -17,7 +17,8 @@ pub fn routes() -> MethodRouter<App> {
 }
 
 async fn erase(State(app): State<App>, User(user): User) -> ApiResult<StatusCode> {
-    app.store.erase_user(&user, app.clock.now()).await?;
-    stats::erase(&app.redis, &user, app.auth.token_lifetime_seconds()).await?;
+    let now = app.clock.now();
+    app.store.erase_user(&user, now).await?;
+    stats::erase(&app.redis, &user, now, app.auth.token_lifetime_seconds()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,5 +14,5 @@ pub fn routes() -> MethodRouter<App> {
 }
 
 async fn show(State(app): State<App>, User(user): User) -> ApiResult<Json<Stats>> {
-    Ok(Json(stats::read(&app.redis, &user).await?))
+    Ok(Json(stats::read(&app.redis, &user, app.clock.now()).await?))
 }

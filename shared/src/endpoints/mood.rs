@@ -27,5 +27,5 @@ async fn set(
     User(user): User,
     Input(mood): Input<Mood>,
 ) -> ApiResult<Json<Stats>> {
-    Ok(Json(stats::set_mood(&app.redis, &user, mood.score).await?))
+    Ok(Json(stats::set_mood(&app.redis, &user, app.clock.now(), mood.score).await?))
 }

@@ -136,7 +136,7 @@ async fn pass(
         Access::Stripe => serde_json::Value::Null,
         _ => input::parse(&parts.headers, &bytes)?,
     };
-    let subject = caller.act_for(&user::named(parts.uri.query(), &parts.headers, &json))?;
+    let subject = caller.act_for(&user::named(parts.uri.query(), &parts.headers, &json)?)?;
     if let Some(fields) = json.as_object_mut() {
         fields.remove("userId");
     }

@@ -1,11 +1,13 @@
 //! A request's JSON, checked, with every complaint naming its field.
 
+use std::fmt;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -44,12 +46,40 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
         ));
     }
     match serde_json::from_slice(bytes) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(ApiError::bad_request("malformed_json", "The body must be a JSON object.")),
+        Ok(Fields(fields)) => Ok(Value::Object(fields)),
         Err(error) => {
-            let message = format!("The body is not JSON: {error}.");
+            let message = format!("The body is not a JSON object: {error}.");
             Err(ApiError::bad_request("malformed_json", message))
         }
+    }
+}
+
+/// An object in which each field stands once: of two, a reader before us may have seen the other.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(de::Error::custom("a field stands in it twice"));
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
     }
 }
 

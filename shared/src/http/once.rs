@@ -33,7 +33,11 @@ impl<S: Sync> OptionalFromRequestParts<S> for Once {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ApiError> {
-        let Some(given) = parts.headers.get("idempotency-key") else { return Ok(None) };
+        let mut all = parts.headers.get_all("idempotency-key").iter();
+        let Some(given) = all.next() else { return Ok(None) };
+        if all.next().is_some() {
+            return Err(ApiError::invalid("Idempotency-Key", "must be sent once"));
+        }
         let printable = given.as_bytes().iter().all(u8::is_ascii_graphic);
         if given.is_empty() || given.len() > Self::MAX_BYTES || !printable {
             let message = "must be 1 to 255 printable characters without spaces";
@@ -43,6 +47,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Once {
         let endpoint = extensions.get::<&'static Endpoint>().map_or("", |endpoint| endpoint.name);
         let caller = match extensions.get() {
             Some(Caller::Service { key, .. }) => key.as_str(),
+            Some(Caller::User { id, .. }) => id.as_str(),
             _ => "",
         };
         let subject = match extensions.get() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::domain::UserId;
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult};
 
 /// The user a request is about: the caller, or whom a trusted caller named.
 #[derive(Clone, Debug)]
@@ -16,16 +16,22 @@ pub struct User(pub UserId);
 pub(super) struct Subject(pub(super) Option<UserId>);
 
 /// Every user id that a request names: in the query, in a header, in the body.
-pub(super) fn named(query: Option<&str>, headers: &HeaderMap, body: &Value) -> Vec<String> {
+pub(super) fn named(
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: &Value,
+) -> ApiResult<Vec<String>> {
     let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let from_query = query.filter(|(name, _)| name == "userId").map(|(_, id)| id.into_owned());
     let headers = headers.get_all("x-user-id").iter();
     let from_headers = headers.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-    let from_body = body.get("userId").map(|id| match id {
-        Value::String(id) => id.clone(),
-        other => other.to_string(),
-    });
-    from_query.chain(from_headers).chain(from_body).collect()
+    let from_body = match body.get("userId") {
+        None => None,
+        Some(Value::String(id)) => Some(id.clone()),
+        // Somebody's undefined variable must not become a user called "null".
+        Some(_) => return Err(ApiError::invalid("userId", "must be a string")),
+    };
+    Ok(from_query.chain(from_headers).chain(from_body).collect())
 }
 
 impl<S: Sync> FromRequestParts<S> for User {

@@ -46,15 +46,26 @@ impl StdError for RedisError {
     }
 }
 
-/// For routes whose data lives in Redis. A caller is told whether trying again may count twice.
+/// For routes whose data lives in Redis. A caller is told whether trying again may count twice; what
+/// somebody else spoiled in there is for us to see, and does not go away by trying again.
 impl From<RedisError> for ApiError {
     fn from(error: RedisError) -> Self {
-        let message = if error.may_have_run() {
-            "The store did not answer in time; the change may have been made. Try again with the \
-             same Idempotency-Key."
-        } else {
-            "The store cannot be reached; nothing was changed. Try again in a moment."
+        let is_spoiled = match &error {
+            RedisError::Unexpected(_) => true,
+            // A command inside a script met a value it cannot work with.
+            RedisError::Refused(message) => {
+                message.starts_with("WRONGTYPE") || message.contains("script")
+            }
+            RedisError::NotSent(_) | RedisError::MayHaveRun(_) => false,
         };
+        if is_spoiled {
+            return Self::internal(error);
+        }
+        let message = if error.may_have_run() { MAY_HAVE_RUN } else { NOT_RUN };
         Self::unavailable("redis_unavailable", message).because(error)
     }
 }
+
+const NOT_RUN: &str = "The store cannot be reached; nothing was changed. Try again in a moment.";
+const MAY_HAVE_RUN: &str = "The store did not answer in time; a change may have been made. Try again, \
+                            with the same Idempotency-Key if you sent one.";

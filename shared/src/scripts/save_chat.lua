@@ -1,10 +1,10 @@
 -- Counts a conversation and puts its summary before the others, of which the newest three stay.
 --
--- ARGV: fingerprint, summary
+-- ARGV: .., summary
 return update(function()
   redis.call('HINCRBY', stats, 'conversations', '1')
   local kept, recent = pcall(cjson.decode, redis.call('HGET', stats, 'recent_conversations'))
-  local newest = {ARGV[2]}
+  local newest = {ARGV[3]}
   if kept and type(recent) == 'table' then
     newest[2], newest[3] = recent[1], recent[2]
   end

@@ -1,6 +1,6 @@
 -- Sets the mood score.
 --
--- ARGV: fingerprint, score
+-- ARGV: .., score
 return update(function()
-  redis.call('HSET', stats, 'mood_score', ARGV[2])
+  redis.call('HSET', stats, 'mood_score', ARGV[3])
 end)

@@ -1,5 +1,7 @@
--- What the stats scripts share. KEYS begin with the stats hash, the last login and the erased
--- mark; an idempotency key may follow. ARGV begins with the fingerprint.
+-- What the stats scripts share.
+--
+-- KEYS: stats hash, last login, erased mark, [idempotency key, index of the user's keys]
+-- ARGV: fingerprint, seconds to keep the index, and what each script takes
 local stats, last_login, erased = KEYS[1], KEYS[2], KEYS[3]
 
 -- Gives a new user their fields; for any other it changes nothing.
@@ -20,6 +22,11 @@ local function update(change)
   return once(KEYS[4], ARGV[1], function()
     create()
     change()
+    if KEYS[5] then
+      -- The answer that is remembered under the key goes when the user goes.
+      redis.call('HSET', KEYS[5], KEYS[4], '')
+      redis.call('EXPIRE', KEYS[5], ARGV[2])
+    end
     local answer = redis.call('HGETALL', stats)
     table.insert(answer, 1, redis.call('GET', last_login) or '')
     table.insert(answer, 1, 'ok')

@@ -51,11 +51,13 @@ pub async fn connect(config: &config::Database) -> Result<Client, StoreError> {
     let connection = connection_config(config.url.expose())?;
     let connecting = async {
         if connection.get_ssl_mode() == SslMode::Disable {
-            let (client, driver) = connection.connect(tokio_postgres::NoTls).await?;
+            let connected = connection.connect(tokio_postgres::NoTls).await;
+            let (client, driver) = connected.map_err(StoreError::unavailable)?;
             tokio::spawn(driver);
             Ok(client)
         } else {
-            let (client, driver) = connection.connect(tls_connect(config)?).await?;
+            let connected = connection.connect(tls_connect(config)?).await;
+            let (client, driver) = connected.map_err(StoreError::unavailable)?;
             tokio::spawn(driver);
             Ok(client)
         }
@@ -70,8 +72,8 @@ fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, StoreErro
 
 /// Reads a connection URL, keeping the parameters that mean something to us.
 ///
-/// Certificates are verified whatever `sslmode` says, so `verify-ca` and `verify-full` are what
-/// `require` is already. What only concerns other clients (`pgbouncer`, `connection_limit`,
+/// A URL that does not say otherwise asks for TLS, unless the server is on this machine. Certificates
+/// are verified whatever `sslmode` says, so `verify-ca` and `verify-full` are what `require` is already. What only concerns other clients (`pgbouncer`, `connection_limit`,
 /// `schema`, `options` ...) is dropped.
 pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, StoreError> {
     let mut url = Url::parse(url).map_err(StoreError::broken)?;
@@ -86,6 +88,10 @@ pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, StoreError
         };
         kept.push((name.into_owned(), value));
     }
+    let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if !is_local && !kept.iter().any(|(name, _)| name == "sslmode") {
+        kept.push(("sslmode".to_owned(), "require".to_owned()));
+    }
     url.query_pairs_mut().clear().extend_pairs(kept);
     url.as_str().parse().map_err(StoreError::broken)
 }
@@ -99,14 +105,16 @@ mod tests {
     #[test]
     fn the_urls_that_providers_hand_out_are_understood() {
         for (url, mode) in [
-            ("postgres://u:p@h/db", SslMode::Prefer),
+            ("postgres://u:p@h/db", SslMode::Require),
+            ("postgres://u:p@127.0.0.1/db", SslMode::Prefer),
+            ("postgres://u:p@h/db?sslmode=prefer", SslMode::Prefer),
             (
                 "postgresql://u:p%40@h.neon.example/db?sslmode=require&channel_binding=require",
                 SslMode::Require,
             ),
             (
                 "postgres://u.ref:p@h:6543/postgres?pgbouncer=true&connection_limit=1",
-                SslMode::Prefer,
+                SslMode::Require,
             ),
             (
                 "postgres://u:p@h/db?schema=public&pool_timeout=0&sslmode=verify-full",

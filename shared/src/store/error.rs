@@ -10,8 +10,10 @@ type Cause = Box<dyn StdError + Send + Sync>;
 /// Why Postgres gave no answer.
 #[derive(Debug)]
 pub enum StoreError {
-    /// Away, overloaded or restarting: the same call may succeed in a moment.
+    /// Away, overloaded or restarting: nothing was done, and the same call may succeed in a moment.
     Unavailable(Cause),
+    /// The statement was sent, and no answer came: it may have been carried out.
+    MayHaveRun(Cause),
     /// One of our SQL functions refused, with a code of its own (`FB...`).
     Refused(String),
     /// A mistake of ours.
@@ -28,6 +30,10 @@ impl StoreError {
         Self::Unavailable(cause.into())
     }
 
+    pub(super) fn may_have_run(cause: impl Into<Cause>) -> Self {
+        Self::MayHaveRun(cause.into())
+    }
+
     pub(super) fn broken(cause: impl Into<Cause>) -> Self {
         Self::Broken(cause.into())
     }
@@ -35,15 +41,17 @@ impl StoreError {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        // Without an SQLSTATE it is the connection that failed, or what came over it.
-        let Some(code) = error.code() else { return Self::unavailable(error) };
-        let code = code.code();
+        // Without an SQLSTATE it is the connection that failed, after the statement was sent.
+        let Some(database) = error.as_db_error() else { return Self::may_have_run(error) };
+        let code = database.code().code().to_owned();
+        // Code and message only: a detail may quote the row.
+        let said = format!("{code}: {}", database.message());
         let transient = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
-        match code {
-            _ if code.starts_with("FB") => Self::Refused(code.to_owned()),
-            "55P03" | "25006" => Self::unavailable(error),
-            _ if transient => Self::unavailable(error),
-            _ => Self::broken(error),
+        match code.as_str() {
+            _ if code.starts_with("FB") => Self::Refused(code),
+            "55P03" | "25006" => Self::unavailable(said),
+            _ if transient => Self::unavailable(said),
+            _ => Self::broken(said),
         }
     }
 }
@@ -51,6 +59,8 @@ impl From<tokio_postgres::Error> for StoreError {
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
+            // There was no connection to send anything on.
+            PoolError::Backend(error) if error.as_db_error().is_none() => Self::unavailable(error),
             PoolError::Backend(error) => error.into(),
             other => Self::unavailable(other),
         }
@@ -61,7 +71,13 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => {
-                let message = "The database cannot be reached. Try again in a moment.";
+                let message =
+                    "The database cannot be reached; nothing was changed. Try again in a moment.";
+                Self::unavailable("database_unavailable", message).because(error)
+            }
+            StoreError::MayHaveRun(_) => {
+                let message = "The database did not answer in time; a change may have been made. \
+                               Try again, with the same Idempotency-Key if you sent one.";
                 Self::unavailable("database_unavailable", message).because(error)
             }
             StoreError::Refused(code) if code == StoreError::ERASED => Self::account_erased(),
@@ -77,6 +93,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(_) => f.write_str("Postgres is not available"),
+            Self::MayHaveRun(_) => f.write_str("no answer from Postgres, the call may have run"),
             Self::Refused(code) => write!(f, "Postgres refused with {code}"),
             Self::Broken(_) => f.write_str("Postgres and Farebox do not understand each other"),
         }
@@ -86,7 +103,9 @@ impl fmt::Display for StoreError {
 impl StdError for StoreError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Unavailable(cause) | Self::Broken(cause) => Some(cause.as_ref()),
+            Self::Unavailable(cause) | Self::MayHaveRun(cause) | Self::Broken(cause) => {
+                Some(cause.as_ref())
+            }
             Self::Refused(_) => None,
         }
     }

@@ -42,6 +42,6 @@ impl Store {
     pub async fn forget_history_keys(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
         let sql = "select {schema}.forget_history_keys($1, $2)";
         let rows = self.call(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await?;
-        rows.first().map_or(Ok(0), |row| row.try_get(0).map_err(StoreError::from))
+        rows.first().map_or(Ok(0), |row| row.try_get(0).map_err(StoreError::broken))
     }
 }

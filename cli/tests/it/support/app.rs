@@ -161,11 +161,12 @@ impl TestApp {
         answer.expect_status(200).body
     }
 
-    /// The limiter's script, as the library puts it together.
-    pub fn limiter_script() -> String {
-        let once = include_str!("../../../../shared/src/scripts/once.lua");
-        let take = include_str!("../../../../shared/src/scripts/take.lua");
-        format!("{once}{take}")
+    /// Waits until it is noticed that Redis answers again.
+    pub async fn redis_is_back(&self) {
+        let token = self.token("waiting");
+        while self.get("/api/dashboard").bearer(&token).send().await.status != 200 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A Redis command, past every proxy.

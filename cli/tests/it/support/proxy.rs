@@ -71,6 +71,11 @@ impl Proxy {
         self.shared.flights.swap(0, Ordering::SeqCst)
     }
 
+    /// Flights so far, which stay counted.
+    pub fn waiting(&self) -> usize {
+        self.shared.flights.load(Ordering::SeqCst)
+    }
+
     /// Changes what happens, to open connections too.
     pub async fn set(&self, mode: Mode) {
         self.shared.flights.store(0, Ordering::SeqCst);

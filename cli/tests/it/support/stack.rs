@@ -77,7 +77,9 @@ impl Stack {
     /// A database with nothing in it.
     pub async fn empty_database(&self) -> Urls {
         let name = self.new_name();
-        database::create(&self.postgres, &name, PASSWORD).await.unwrap()
+        let client = self.superuser("postgres").await;
+        execute(&client, &format!("create database {name} owner farebox_owner")).await;
+        self.urls(&name)
     }
 
     fn new_name(&self) -> String {

@@ -1,7 +1,8 @@
 //! `POST /api/chat/save`: counts a conversation and keeps its summary among the last three (AI-3).
 //!
 //! The content, where it is given, goes to the user's history in Postgres before anything is
-//! counted: with an idempotency key a retry after a failure in between keeps it once.
+//! counted: with an idempotency key a retry after a failure in between keeps it once. The key is looked
+//! up in Redis before that, so that a call which is going to be refused keeps nothing.
 
 use axum::Json;
 use axum::extract::State;
@@ -37,10 +38,14 @@ async fn save(
     once: Option<Once>,
     Input(chat): Input<Chat>,
 ) -> ApiResult<Json<Stats>> {
+    let now = app.clock.now();
     if let Some(content) = &chat.content {
+        if let Some(once) = &once {
+            stats::refuse_reused(&app.redis, once).await?;
+        }
         let entry = NewEntry { user: &user, kind: "chat", content: content.as_str() };
-        app.store.add_history(entry, once.as_ref(), app.clock.now()).await?;
+        app.store.add_history(entry, once.as_ref(), now).await?;
     }
-    let stats = stats::save_chat(&app.redis, &user, chat.summary.as_str(), once.as_ref()).await?;
-    Ok(Json(stats))
+    let summary = chat.summary.as_str();
+    Ok(Json(stats::save_chat(&app.redis, &user, now, once.as_ref(), summary).await?))
 }

@@ -1,0 +1,44 @@
+//! The server of `farebox serve` and `farebox dev`, against those who say nothing or half of it.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::TestApp;
+
+/// Half a head is not waited for. The clock is tokio's own, moved on instead of waited for.
+#[tokio::test(start_paused = true)]
+async fn half_a_request_is_cut_off() {
+    let router = axum::Router::new();
+    let address = crate::support::listen(router).await.address;
+    for said in ["", "GET / HTTP/1.1\r\nx-half:"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let reading = stream.read_to_end(&mut answer);
+        let ended = tokio::time::timeout(Duration::from_secs(60), reading).await;
+        assert!(ended.is_ok(), "{said:?} is still waited for after a minute");
+    }
+}
+
+/// Idle connections do not keep a server from stopping, and requests in flight are answered.
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
+    let app = TestApp::new().await;
+    let server = crate::support::Process::serve(&app.settings).await;
+    let address = server.base.trim_start_matches("http://").to_owned();
+    let _idle = TcpStream::connect(&address).await.unwrap();
+    app.redis.set(crate::support::Mode::HoldUntil(2)).await;
+    let request = reqwest::Client::new().post(format!("{}/api/session", server.base));
+    let asking = tokio::spawn(request.bearer_auth(app.token("ann")).send());
+    while app.redis.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let ending = tokio::spawn(server.end());
+    app.redis.set(crate::support::Mode::Pass).await;
+    let answer = asking.await.unwrap().unwrap();
+    // Held up for too long, the limit fell back and the store was found away; but it was answered.
+    assert!([200, 503].contains(&answer.status().as_u16()));
+    ending.await.unwrap();
+}
