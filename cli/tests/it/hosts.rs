@@ -8,6 +8,7 @@
 mod binary;
 mod lambda;
 mod request;
+mod secrets;
 mod vercel;
 
 use std::collections::{BTreeMap, BTreeSet};
