@@ -1,1 +1,42 @@
-fn main() {}
+//! `bench`: measures what docs/PERFORMANCE.md states, and prints it beside what it was measured on.
+//!
+//! Its tables are Markdown. Linux only: it reads `/proc`. Deliberately absent: history, comparison
+//! with an earlier run, and anything that a profiler does better.
+
+#![expect(clippy::print_stdout, reason = "figures go to standard output")]
+
+mod machine;
+mod release;
+mod samples;
+mod start;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(name = "bench", version, about)]
+enum Command {
+    /// How large the functions are, and what a cold start of one costs
+    Start(start::Args),
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match command {
+                Command::Start(args) => start::run(args).await,
+            }
+        })
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

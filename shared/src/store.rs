@@ -9,6 +9,7 @@ mod connect;
 mod error;
 mod history;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
@@ -28,17 +29,28 @@ const STATEMENT_TIME: Duration = Duration::from_secs(5);
 /// A parameter with its type.
 type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A pool that connects on first use.
-#[derive(Clone)]
+/// A pool that is made, and connects, on first use: reading the platform's certificates for it takes
+/// longer than all else that a start does, and most functions never get here.
 pub struct Store {
-    pool: Pool,
-    schema: config::Schema,
+    pool: OnceLock<Pool>,
+    config: config::Database,
+    size: usize,
 }
 
 impl Store {
     pub fn new(config: &config::Database, default_size: usize) -> Result<Self, StoreError> {
-        let pool = connect::pool(config, config.pool_size.unwrap_or(default_size))?;
-        Ok(Self { pool, schema: config.schema.clone() })
+        // What is wrong with the URL is said at once.
+        connection_config(config.url.expose())?;
+        let size = config.pool_size.unwrap_or(default_size);
+        Ok(Self { pool: OnceLock::new(), config: config.clone(), size })
+    }
+
+    fn pool(&self) -> Result<&Pool, StoreError> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let pool = connect::pool(&self.config, self.size)?;
+        Ok(self.pool.get_or_init(|| pool))
     }
 
     /// Whether Postgres answers.
@@ -48,8 +60,8 @@ impl Store {
 
     /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.
     async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let sql = sql.replace("{schema}", self.schema.as_str());
-        let mut lent = Lent(Some(self.pool.get().await?));
+        let sql = sql.replace("{schema}", self.config.schema.as_str());
+        let mut lent = Lent(Some(self.pool()?.get().await?));
         let Some(connection) = &lent.0 else { return Ok(Vec::new()) };
         let answer = timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await;
         let answer = answer.map_err(StoreError::may_have_run)?;
@@ -78,6 +90,6 @@ impl Drop for Lent {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("Store").field("schema", &self.config.schema).finish_non_exhaustive()
     }
 }

@@ -1,17 +1,23 @@
 //! TLS as a client: the platform's root certificates, ring's cryptography, always verified.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+/// Read once, for Redis and Postgres alike.
+static PLATFORM: LazyLock<RootCertStore> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+});
+
 /// Trusts what the platform trusts, and `extra_pem` beside it.
 ///
 /// Reading the platform's store takes milliseconds, so callers do it only once they must encrypt.
 pub(crate) fn client_config(extra_pem: Option<&str>) -> Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut roots = PLATFORM.clone();
     let extra = extra_pem.map(|pem| CertificateDer::pem_slice_iter(pem.as_bytes()));
     for certificate in extra.into_iter().flatten() {
         let certificate = certificate

@@ -1,0 +1,203 @@
+//! `bench start`: how large each function is, how soon after exec it is ready and has answered its
+//! first request, and how much processor time and memory that took.
+//!
+//! Redis and Postgres answer on loopback, so what is left is our own. Each run starts a process of
+//! its own; the functions take turns, so that a busy moment of the machine does not fall on one of
+//! them alone. A first round brings the files into the page cache and does not count: a platform
+//! that has to fetch them adds its own time.
+
+mod call;
+mod child;
+mod lambda;
+mod stack;
+mod vercel;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::process::Command;
+
+use crate::machine;
+use crate::release::{Binaries, HOSTS, Host, functions};
+use crate::samples::Samples;
+use crate::table::{Table, grouped};
+use call::CALLS;
+use child::Start;
+use stack::Stack;
+
+const SIZE_BUDGET_BYTES: u64 = 6_000_000;
+const READY_BUDGET: Duration = Duration::from_millis(10);
+/// A machine is too busy to measure on when doing nothing takes this many times as long now and then.
+const NOISE: f64 = 1.5;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How often each function is started
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(20..=1_000))]
+    runs: u32,
+}
+
+/// Every run of one function on one host.
+struct Series {
+    /// Its name, and whether TLS was asked for.
+    binary: String,
+    starts: Vec<Start>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let binaries = Binaries::build()?;
+    let stack = Stack::start().await?;
+    let measured = tokio::select! {
+        measured = measure(&stack, &binaries, args.runs) => measured,
+        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+    };
+    let described = stack.stop().await?;
+    let (series, nothing) = measured?;
+
+    println!("{}", machine::describe()?);
+    for line in described {
+        println!("{line}");
+    }
+    println!();
+    let mut over = print_sizes(&binaries)?;
+    over.extend(print_times(&series, &nothing, args.runs)?);
+    print_use(&series)?;
+    for line in &over {
+        println!("OVER BUDGET: {line}");
+    }
+    Ok(if over.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All series, and how long a process takes that does nothing.
+async fn measure(
+    stack: &Stack,
+    binaries: &Binaries,
+    runs: u32,
+) -> anyhow::Result<(Vec<Series>, Samples)> {
+    let mut series = Vec::new();
+    for host in HOSTS {
+        for call in &CALLS {
+            let mut binary = host.binary(call.function);
+            if call.encrypted {
+                binary.push_str(", TLS");
+            }
+            series.push((host, call, Series { binary, starts: Vec::new() }));
+        }
+    }
+    let mut nothing = Vec::new();
+    for run in 0..=runs {
+        let counts = run > 0;
+        let did_nothing = do_nothing().await?;
+        if counts {
+            nothing.push(did_nothing);
+        }
+        for (host, call, series) in &mut series {
+            let path = binaries.path(call.function, *host)?;
+            let request = call.request(stack.token(run)?);
+            let start = match host {
+                Host::Vercel => vercel::start(path, &request, stack).await,
+                Host::Lambda => lambda::start(path, &request, stack).await,
+            };
+            let start = start.with_context(|| stack.what_it_said(&series.binary))?;
+            if counts {
+                series.starts.push(start);
+            }
+        }
+    }
+    let series = series.into_iter().map(|(_, _, series)| series).collect();
+    Ok((series, Samples::new(nothing).context("no runs")?))
+}
+
+/// The floor of every other figure: a process that ends as soon as it begins, in milliseconds.
+async fn do_nothing() -> anyhow::Result<f64> {
+    let began = Instant::now();
+    Command::new("true").status().await.context("cannot run `true`")?;
+    Ok(milliseconds(began.elapsed()))
+}
+
+/// Prints one line per function; gives what is too large.
+fn print_sizes(binaries: &Binaries) -> anyhow::Result<Vec<String>> {
+    let mut over = Vec::new();
+    let mut table = Table::new(["size, bytes", "Vercel", "Lambda"]);
+    for function in functions() {
+        let mut row = vec![function.to_owned()];
+        for host in HOSTS {
+            let bytes = binaries.bytes(function, host)?;
+            row.push(grouped(bytes));
+            if bytes > SIZE_BUDGET_BYTES {
+                over.push(format!("{} is {} bytes", host.binary(function), grouped(bytes)));
+            }
+        }
+        table.row(row);
+    }
+    println!("{table}\nBudget: {} each.\n", grouped(SIZE_BUDGET_BYTES));
+    Ok(over)
+}
+
+/// Prints when each function was ready and had answered; gives what was too late.
+fn print_times(series: &[Series], nothing: &Samples, runs: u32) -> anyhow::Result<Vec<String>> {
+    let budget = milliseconds(READY_BUDGET);
+    let mut over = Vec::new();
+    let mut table = Table::new([
+        "exec to ..., ms",
+        "ready: min",
+        "median",
+        "p95",
+        "first answer: min",
+        "median",
+        "p95",
+    ]);
+    for Series { binary, starts } in series {
+        let ready = Samples::new(starts.iter().map(|start| milliseconds(start.ready)));
+        let answered = Samples::new(starts.iter().map(|start| milliseconds(start.answered)));
+        let (ready, answered) = ready.zip(answered).context("no runs")?;
+        let figures = [ready.min(), ready.median(), ready.p95()].into_iter().chain([
+            answered.min(),
+            answered.median(),
+            answered.p95(),
+        ]);
+        table.row([binary.clone()].into_iter().chain(figures.map(|ms| format!("{ms:.1}"))));
+        if ready.median() > budget {
+            over.push(format!("{binary} is ready after {:.1} ms", ready.median()));
+        }
+    }
+    println!("{table}\nBudget: ready within {budget} ms, in the median of {runs} runs.");
+    let [min, median, p95] = [nothing.min(), nothing.median(), nothing.p95()];
+    let verdict = if p95 > NOISE * min { "busy: trust the minima" } else { "quiet" };
+    println!(
+        "Floor: `true`, from exec to exit, takes {min:.1}, {median:.1} and {p95:.1} ms \
+         (min, median, p95). The machine was {verdict}.\n"
+    );
+    Ok(over)
+}
+
+fn print_use(series: &[Series]) -> anyhow::Result<()> {
+    let mut table = Table::new([
+        "used until the first answer",
+        "CPU, ms",
+        "resident, KiB",
+        "of it private, KiB",
+    ]);
+    for Series { binary, starts } in series {
+        let median = |figure: fn(&Start) -> f64| {
+            Samples::new(starts.iter().map(figure))
+                .map(|samples| samples.median())
+                .context("no runs")
+        };
+        table.row([
+            binary.clone(),
+            format!("{:.1}", median(|start| milliseconds(start.cpu))?),
+            format!("{:.0}", median(|start| start.resident_kib as f64)?),
+            format!("{:.0}", median(|start| start.private_kib as f64)?),
+        ]);
+    }
+    println!(
+        "{table}\nMedians. What is not private is the binary's and the C library's own pages."
+    );
+    Ok(())
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
