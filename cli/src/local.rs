@@ -170,7 +170,8 @@ impl Local {
             full: self.secrets.redis_token.clone(),
             read_only: self.secrets.redis_read_only_token.clone(),
         };
-        Router::new().nest(UPSTASH_PATH, upstash::router(backend, tokens))
+        // As a service, so that a client which asks for `/upstash/` is answered too.
+        Router::new().nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
     }
 
     /// Tells other commands, run beside this one, how to reach this stack.

@@ -5,7 +5,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 use shared::hash::hex;
 
-use crate::support::{Mode, TestApp};
+use crate::support::{Mode, TestApp, until};
 
 async fn with_history(app: &TestApp, user: &str) {
     let body = json!({ "summary": "hello", "content": "a talk" });
@@ -91,9 +91,9 @@ async fn a_deletion_is_completed_though_its_caller_hangs_up() {
         let user = format!("ann-{round}");
         let there = format!("select count(*) from users where id = '{user}'");
         let stats = format!("user:{user}:stats");
-        while app.count(&there).await != app.redis_command(&["EXISTS", &stats]).await {
-            tokio::task::yield_now().await;
-        }
+        let agree =
+            async || app.count(&there).await == app.redis_command(&["EXISTS", &stats]).await;
+        until(agree).await;
     }
 }
 

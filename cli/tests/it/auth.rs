@@ -17,7 +17,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Mode, Proxy, Setup, TestApp, claims, listen};
+use crate::support::{Mode, Proxy, Setup, TestApp, claims, listen, until};
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -193,19 +193,13 @@ async fn a_fetch_is_completed_though_its_caller_hangs_up() {
     let url = format!("http://{}/keys", held.address());
     let app = Setup::default().set("AUTH_JWKS_URL", url).start().await;
     let stranger = Signer::p256().good_token(&app, "stranger");
-    let asked = async {
-        while held.flights() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
+    let asked = until(async || held.waiting() > 0);
     tokio::select! {
         answer = status(&app, &stranger) => panic!("the provider is held up: {answer}"),
         () = asked => {}
     }
     held.set(Mode::Pass).await;
-    while status(&app, &signer.good_token(&app, "one")).await != 200 {
-        app.clock.advance(SignedDuration::from_secs(1));
-    }
+    until(async || status(&app, &signer.good_token(&app, "one")).await == 200).await;
     assert_eq!(provider.asked(), 1);
 }
 
@@ -266,12 +260,8 @@ async fn a_key_taken_back_is_forgotten() {
     provider.publish(&[kept.jwk("kept")]);
     app.clock.advance(SignedDuration::from_mins(11));
     assert_eq!(status(&app, &kept.good_token(&app, "kept")).await, 200, "answered at once");
-    while provider.asked() < 2 {
-        tokio::task::yield_now().await;
-    }
-    while status(&app, &lost.good_token(&app, "lost")).await != 401 {
-        tokio::task::yield_now().await;
-    }
+    until(async || provider.asked() >= 2).await;
+    until(async || status(&app, &lost.good_token(&app, "lost")).await == 401).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::support::Answer;
+use crate::support::{Answer, until};
 
 /// A local stack in a directory of its own.
 struct Dev {
@@ -79,9 +79,7 @@ impl Dev {
 
     async fn kill(mut self, dir: &Path) {
         self.child.kill().await.unwrap();
-        while !processes_in(dir).is_empty() {
-            tokio::task::yield_now().await;
-        }
+        until(async || processes_in(dir).is_empty()).await;
     }
 
     /// As Ctrl-C does.
@@ -161,9 +159,8 @@ impl Dev {
     async fn kept(&self, dir: &Path, text: &str) {
         if self.said.iter().any(|line| line.contains("own engine")) {
             let snapshot = dir.join(".farebox/redis.snapshot");
-            while !fs::read_to_string(&snapshot).is_ok_and(|kept| kept.contains(text)) {
-                tokio::task::yield_now().await;
-            }
+            let kept = async || fs::read_to_string(&snapshot).is_ok_and(|kept| kept.contains(text));
+            until(kept).await;
         }
     }
 }

@@ -21,7 +21,7 @@ use shared::config::Config;
 use shared::endpoints::{ALL, CHAT_SAVE, HEALTH, HEALTH_READY, MOOD};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Answer, Mode, TestApp};
+use crate::support::{Answer, Mode, TestApp, until};
 use lambda::{Encoding, Front, Lambda};
 use request::Request;
 use vercel::Vercel;
@@ -310,9 +310,7 @@ async fn a_request_in_flight_is_answered_before_the_function_ends() {
     app.postgres.set(Mode::HoldUntil(2)).await;
 
     let meanwhile = async {
-        while app.postgres.flights() == 0 {
-            tokio::task::yield_now().await;
-        }
+        until(async || app.postgres.waiting() > 0).await;
         function.terminate();
         let soon = Duration::from_millis(300);
         let ended = tokio::time::timeout(soon, function.ended()).await;

@@ -6,7 +6,7 @@ use shared::config::Database;
 use shared::domain::UserId;
 use shared::store::{NewEntry, Store};
 
-use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings};
+use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings, until};
 
 const POOLED: &str = "farebox_pooled";
 
@@ -32,9 +32,7 @@ async fn allow_without_password(stack: &Stack) {
     .await;
     // Postgres reads the file a moment later: there is nothing to wait for but an attempt.
     let url = format!("postgres://{POOLED}@{}/postgres?sslmode=disable", stack.postgres_address());
-    while shared::store::connect(&settings(&url)).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    until(async || shared::store::connect(&settings(&url)).await.is_ok()).await;
 }
 
 /// A Farebox whose Postgres is behind a pooler with so many backends.
@@ -121,12 +119,8 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
     let url = urls.app.replace("sslmode=disable", "sslmode=verify-full&channel_binding=require");
     let trusting = Database { ca_certificate: Some(cert.pem()), ..settings(&url) };
     // Postgres reads its settings a moment later.
-    let client = loop {
-        match shared::store::connect(&trusting).await {
-            Ok(client) => break client,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    until(async || shared::store::connect(&trusting).await.is_ok()).await;
+    let client = shared::store::connect(&trusting).await.unwrap();
     let encrypted = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
     assert!(client.query_typed_one(encrypted, &[]).await.unwrap().get::<_, bool>(0));
 
@@ -159,11 +153,8 @@ async fn a_statement_that_is_given_up_jams_no_connection() {
     let watcher = stack.superuser(name).await;
     let waiting = "select count(*) from pg_stat_activity
                    where datname = current_database() and wait_event_type = 'Lock'";
-    let waits = async {
-        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
+    let waits =
+        until(async || watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0);
     tokio::select! {
         saved = save() => panic!("the row is locked: {saved:?}"),
         () = waits => {}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 /// Half a head is not waited for. The clock is tokio's own, moved on instead of waited for.
 #[tokio::test(start_paused = true)]
@@ -22,6 +22,25 @@ async fn half_a_request_is_cut_off() {
     }
 }
 
+/// A body that is announced as too long is refused before any of it has come.
+#[tokio::test]
+async fn a_body_announced_as_too_long_is_not_waited_for() {
+    let app = TestApp::new().await;
+    let address = app.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "PATCH /api/mood HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 2000000\r\n\r\n",
+        app.token("ann")
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let reading = stream.read_exact(&mut answer);
+    // The body itself would have ten seconds.
+    tokio::time::timeout(Duration::from_secs(8), reading).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
 /// Idle connections do not keep a server from stopping, and requests in flight are answered.
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
@@ -32,9 +51,7 @@ async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
     app.redis.set(crate::support::Mode::HoldUntil(2)).await;
     let request = reqwest::Client::new().post(format!("{}/api/session", server.base));
     let asking = tokio::spawn(request.bearer_auth(app.token("ann")).send());
-    while app.redis.waiting() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(async || app.redis.waiting() > 0).await;
     let ending = tokio::spawn(server.end());
     app.redis.set(crate::support::Mode::Pass).await;
     let answer = asking.await.unwrap().unwrap();

@@ -7,9 +7,11 @@ mod process;
 mod proxy;
 mod request;
 mod stack;
+mod until;
 
 pub use app::{ISSUER, Setup, TestApp, claims, listen};
 pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use request::{Answer, Call};
 pub use stack::{Stack, execute, settings};
+pub use until::until;

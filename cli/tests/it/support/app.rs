@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 
 use super::proxy::{self, Proxy};
 use super::stack::{self, Stack};
-use super::{Answer, Call};
+use super::{Answer, Call, until};
 
 pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
@@ -164,9 +164,7 @@ impl TestApp {
     /// Waits until it is noticed that Redis answers again.
     pub async fn redis_is_back(&self) {
         let token = self.token("waiting");
-        while self.get("/api/dashboard").bearer(&token).send().await.status != 200 {
-            tokio::task::yield_now().await;
-        }
+        until(async || self.get("/api/dashboard").bearer(&token).send().await.status == 200).await;
     }
 
     /// A Redis command, past every proxy.

@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
+use super::until;
+
 /// How the proxy treats what comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
@@ -82,9 +84,7 @@ impl Proxy {
         self.shared.mode.send_replace(mode);
         // The listener goes, or comes back, in a task of its own.
         let refused = mode == Mode::Down;
-        while TcpStream::connect(self.address).await.is_err() != refused {
-            tokio::task::yield_now().await;
-        }
+        until(async || TcpStream::connect(self.address).await.is_err() == refused).await;
     }
 }
 
