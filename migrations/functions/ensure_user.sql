@@ -1,12 +1,11 @@
 -- internal: called by our functions, not by farebox_app.
 --
--- ensure_user: makes sure a user's row is there, and locks it.
+-- ensure_user: what every function that writes what is a user's calls first.
 --
--- Promises  A user who was erased is refused with FB001, and never comes back.
--- Locks     The user's row, until the end of the transaction. Every function that writes what is a
---           user's calls this first, so that two of them take turns and an erasure waits for both.
--- Races     Two first calls: one inserts, the other waits and finds the row. A call beside the
---           erasure of the same user: it waits, and is then refused.
+-- Promises  The user's row is there. A user who was erased is refused with FB001, and never comes
+--           back.
+-- Locks     The user's row (lock_user), so that two writes take turns and an erasure waits for both.
+-- Races     A call beside the erasure of the same user: it waits, and is then refused.
 
 create or replace function ensure_user(p_user_id text, p_now timestamptz)
 returns void
@@ -15,14 +14,7 @@ security definer
 set search_path from current
 as $$
 begin
-  insert into users (id, created_at)
-  values (p_user_id, p_now)
-  on conflict (id) do nothing;
-
-  perform 1
-  from users
-  where id = p_user_id
-  for update;
+  perform lock_user(p_user_id, p_now);
 
   if exists (
     select 1

@@ -1,0 +1,25 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- lock_user: locks a user's row, which it makes if it is not there, so that there is something to lock.
+--
+-- Promises  The row is there, and nobody else's until the end of the transaction.
+-- Locks     The user's row.
+-- Races     Two first calls: one inserts, the other waits and finds the row.
+
+create or replace function lock_user(p_user_id text, p_now timestamptz)
+returns void
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+  insert into users (id, created_at)
+  values (p_user_id, p_now)
+  on conflict (id) do nothing;
+
+  perform 1
+  from users
+  where id = p_user_id
+  for update;
+end
+$$;
