@@ -5,6 +5,7 @@ use serde_json::json;
 use shared::config::Database;
 use shared::domain::UserId;
 use shared::store::{NewEntry, Store};
+use tokio_postgres::Client;
 
 use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings, until};
 
@@ -134,6 +135,35 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
     app.get("/api/health/ready").send().await.expect_status(200);
 }
 
+/// Waits until a statement in this client's database waits for a lock.
+async fn until_someone_waits(watcher: Client) {
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    until(async || watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0).await;
+}
+
+/// A retry that meets its first call midway waits for it, and finds what it wrote. Without the lock on
+/// the user's row it would look too early, and fail over the key's index.
+#[tokio::test]
+async fn a_retry_waits_for_its_first_call() {
+    let stack = Stack::start().await;
+    let urls = stack.database().await;
+    let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
+    let call = "select add_history('ann', 'chat', 'talk', 'key', 'print', 'epoch')";
+    let first = shared::store::connect(&settings(&urls.app)).await.unwrap();
+    let retry = shared::store::connect(&settings(&urls.app)).await.unwrap();
+    execute(&first, "select add_history('ann', 'chat', 'before', null, null, 'epoch')").await;
+
+    execute(&first, "begin").await;
+    let written: i64 = first.query_typed_one(call, &[]).await.unwrap().get(0);
+    let commit = async {
+        until_someone_waits(stack.superuser(name).await).await;
+        execute(&first, "commit").await;
+    };
+    let (found, ()) = tokio::join!(retry.query_typed_one(call, &[]), commit);
+    assert_eq!(found.unwrap().get::<_, i64>(0), written);
+}
+
 /// A statement that is given up leaves its answer on the way; nobody else waits behind it.
 #[tokio::test]
 async fn a_statement_that_is_given_up_jams_no_connection() {
@@ -150,11 +180,7 @@ async fn a_statement_that_is_given_up_jams_no_connection() {
     let holder = stack.superuser(name).await;
     execute(&holder, "begin; select from users where id = 'ann' for update").await;
 
-    let watcher = stack.superuser(name).await;
-    let waiting = "select count(*) from pg_stat_activity
-                   where datname = current_database() and wait_event_type = 'Lock'";
-    let waits =
-        until(async || watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0);
+    let waits = until_someone_waits(stack.superuser(name).await);
     tokio::select! {
         saved = save() => panic!("the row is locked: {saved:?}"),
         () = waits => {}
