@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::select_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use shared::http::{AfterAnswer, ClientIp};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -105,19 +107,18 @@ async fn answer(
     })
 }
 
-/// Resolves when the terminal or the system asks this process to end.
-pub async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signals) => drop(signals.recv().await),
-            // Without a handler the signal ends the process by itself.
-            Err(_) => std::future::pending().await,
+/// Resolves when the terminal or the system asks this process to end. Listening for it begins at the
+/// call, not at the first poll: a process that has said it is ready can be told to stop.
+pub fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    // A signal that cannot be listened for ends the process by itself.
+    let signals = kinds.into_iter().filter_map(|kind| signal(kind).ok());
+    let arrivals: Vec<_> =
+        signals.map(|mut signal| Box::pin(async move { drop(signal.recv().await) })).collect();
+    async move {
+        match arrivals.is_empty() {
+            true => std::future::pending().await,
+            false => drop(select_all(arrivals).await),
         }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
     }
 }

@@ -26,7 +26,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind((args.host, args.port))
         .await
         .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;
+    let stop = asked_to_stop();
     println!("ready http://{}", listener.local_addr()?);
-    serve(listener, http::mount_all(endpoints::ALL, &app), asked_to_stop()).await?;
+    serve(listener, http::mount_all(endpoints::ALL, &app), stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,14 +5,21 @@ use serde_json::json;
 use shared::config::Database;
 use shared::domain::UserId;
 use shared::store::{NewEntry, Store};
+use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings, until};
 
 const POOLED: &str = "farebox_pooled";
 
-/// A login that needs no password, for the pooler alone.
+/// A login that needs no password, for the pooler alone. Once for all tests: roles and the file of
+/// who may connect belong to the whole cluster.
 async fn allow_without_password(stack: &Stack) {
+    static ALLOWED: OnceCell<()> = OnceCell::const_new();
+    ALLOWED.get_or_init(|| write_rule(stack)).await;
+}
+
+async fn write_rule(stack: &Stack) {
     let superuser = stack.superuser("postgres").await;
     let line = format!("host all {POOLED} 127.0.0.1/32 trust");
     execute(
