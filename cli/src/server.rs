@@ -114,7 +114,7 @@ pub fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
     // A signal that cannot be listened for ends the process by itself.
     let signals = kinds.into_iter().filter_map(|kind| signal(kind).ok());
     let arrivals: Vec<_> =
-        signals.map(|mut signal| Box::pin(async move { drop(signal.recv().await) })).collect();
+        signals.map(|mut signal| Box::pin(async move { signal.recv().await })).collect();
     async move {
         match arrivals.is_empty() {
             true => std::future::pending().await,
