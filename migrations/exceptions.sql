@@ -1,6 +1,7 @@
 -- Every exception from the rules on roles and grants, one row each; none is as it should be.
 --
--- $1 schema, $2 our tables and views, $3 our functions. Asked as the role that functions use. Run by the tests, and by `farebox doctor`.
+-- $1 schema, $2 our tables and views, $3 our functions. Asked as the role that functions use, by the
+-- tests and by `farebox doctor`.
 
 with
 ours as (

@@ -1,7 +1,8 @@
 -- add_history: keeps an entry of a user's history.
 --
 -- Promises  With an idempotency key the entry is kept once, however often it is sent within a day;
---           the same key with another fingerprint is refused with FB002. Without one every call adds an entry.
+--           the same key with another fingerprint is refused with FB002. Without one every call
+--           adds an entry.
 -- Locks     The user's row (ensure_user), before it looks for the key: a retry that races the first
 --           call waits for it, and then sees its entry.
 -- Races     Of many calls with one key, one inserts; the others find its row.

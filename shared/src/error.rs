@@ -107,6 +107,19 @@ impl ApiError {
         error
     }
 
+    /// A store that gives no answer. Whether trying again may count twice is the caller's to know.
+    pub fn no_answer(code: &'static str, store: &str, may_have_run: bool) -> Self {
+        let message = if may_have_run {
+            format!(
+                "The {store} did not answer in time; a change may have been made. Try again, with \
+                 the same Idempotency-Key if you sent one."
+            )
+        } else {
+            format!("The {store} cannot be reached; nothing was changed. Try again in a moment.")
+        };
+        Self::unavailable(code, message)
+    }
+
     /// A mistake of ours. The caller learns no more than the request's id.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(

@@ -109,9 +109,9 @@ impl Limiter {
         let keys: Vec<&str> = [Some(key), once.map(Once::key)].into_iter().flatten().collect();
         let limit = rate.limit.to_string();
         let window_us = (i64::from(rate.window_seconds) * 1_000_000).to_string();
-        let (cost_units, cost, now) = (cost, cost.to_string(), now_us.to_string());
+        let (cost_text, now) = (cost.to_string(), now_us.to_string());
         let fingerprint = once.map_or("", Once::fingerprint);
-        let args = [fingerprint, &limit, &window_us, &cost, &now];
+        let args = [fingerprint, &limit, &window_us, &cost_text, &now];
         let answer: Vec<String> = self.redis.eval(&TAKE, &keys, &args).await?;
         match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["key_reused"] => Ok(None),
@@ -123,7 +123,7 @@ impl Limiter {
                     remaining: u32::try_from(number(remaining)?)
                         .map_err(|_| unexpected(&answer))?,
                     full_at_us,
-                    retry_at_us: bucket::retry_at_us(rate, cost_units, full_at_us),
+                    retry_at_us: bucket::retry_at_us(rate, cost, full_at_us),
                 }))
             }
             _ => Err(unexpected(&answer)),

@@ -61,8 +61,8 @@ impl Store {
     /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.
     async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         let sql = sql.replace("{schema}", self.config.schema.as_str());
-        let mut lent = Lent(Some(self.pool()?.get().await?));
-        let Some(connection) = &lent.0 else { return Ok(Vec::new()) };
+        let mut lent = Lent(None);
+        let connection = lent.0.insert(self.pool()?.get().await?);
         let answer = timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await;
         let answer = answer.map_err(StoreError::may_have_run)?;
         lent.give_back();

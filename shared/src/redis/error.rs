@@ -61,11 +61,6 @@ impl From<RedisError> for ApiError {
         if is_spoiled {
             return Self::internal(error);
         }
-        let message = if error.may_have_run() { MAY_HAVE_RUN } else { NOT_RUN };
-        Self::unavailable("redis_unavailable", message).because(error)
+        Self::no_answer("redis_unavailable", "store", error.may_have_run()).because(error)
     }
 }
-
-const NOT_RUN: &str = "The store cannot be reached; nothing was changed. Try again in a moment.";
-const MAY_HAVE_RUN: &str = "The store did not answer in time; a change may have been made. Try again, \
-                            with the same Idempotency-Key if you sent one.";

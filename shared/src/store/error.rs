@@ -70,15 +70,9 @@ impl From<PoolError> for StoreError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => {
-                let message =
-                    "The database cannot be reached; nothing was changed. Try again in a moment.";
-                Self::unavailable("database_unavailable", message).because(error)
-            }
-            StoreError::MayHaveRun(_) => {
-                let message = "The database did not answer in time; a change may have been made. \
-                               Try again, with the same Idempotency-Key if you sent one.";
-                Self::unavailable("database_unavailable", message).because(error)
+            StoreError::Unavailable(_) | StoreError::MayHaveRun(_) => {
+                let may_have_run = matches!(error, StoreError::MayHaveRun(_));
+                Self::no_answer("database_unavailable", "database", may_have_run).because(error)
             }
             StoreError::Refused(code) if code == StoreError::ERASED => Self::account_erased(),
             StoreError::Refused(code) if code == StoreError::KEY_REUSED => {
