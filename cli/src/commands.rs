@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 
+pub mod catalog;
+pub mod clock;
 pub mod dev;
 pub mod doctor;
 pub mod env;
@@ -9,4 +11,6 @@ pub mod key;
 pub mod migrate;
 pub mod render;
 pub mod serve;
+pub mod simulator;
 pub mod token;
+pub mod trigger;

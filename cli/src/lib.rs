@@ -1,5 +1,6 @@
 //! Farebox on one machine: the local stack, the operator's tools, and what the tests stand on.
 
+pub mod catalog;
 pub mod local;
 pub mod migrate;
 pub mod page;

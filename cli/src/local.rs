@@ -3,6 +3,8 @@
 //! What the environment already names is used as it is: `DATABASE_URL`, `UPSTASH_REDIS_REST_URL`.
 //! The rest lives below one directory and in this process's children, and is gone with them.
 
+pub mod catalog;
+pub mod control;
 pub mod database;
 mod secrets;
 pub mod token;
@@ -15,18 +17,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use axum::Router;
+use shared::clock::Clock;
 use shared::config::{Config, Database, Secret};
 
 use crate::migrate::{self, Files};
 use crate::standins::postgres::{self, Postgres};
 use crate::standins::process::{Claim, Progress};
 use crate::standins::redis::{self, RedisServer};
+use crate::standins::stripe::runtime::{self as stripe, Simulator, Target};
 use crate::standins::upstash::{self, Backend, Tokens};
 
 pub use secrets::Secrets;
 
 /// Where the Redis front answers, below the one port.
 pub const UPSTASH_PATH: &str = "/upstash";
+
+/// Where Stripe's events are sent, below the one port.
+const WEBHOOK_PATH: &str = "/api/stripe/webhook";
 
 /// Settings by name, as a function reads them from its environment.
 pub type Settings = BTreeMap<String, String>;
@@ -41,6 +48,7 @@ pub struct Local {
     postgres: Option<Postgres>,
     redis: Option<RedisServer>,
     front: Option<Backend>,
+    stripe: Option<Simulator>,
     // Last: fields drop in order, and the directory is ours until all else is gone.
     _claim: Claim,
 }
@@ -52,8 +60,14 @@ impl std::fmt::Debug for Local {
 }
 
 impl Local {
-    /// Starts what is missing. `base` is where this process will serve, `http://127.0.0.1:3000`.
-    pub async fn start(dir: &Path, base: &str, progress: Progress<'_>) -> anyhow::Result<Self> {
+    /// Starts what is missing. `base` is where this process will serve, `http://127.0.0.1:3000`;
+    /// `clock` is everybody's, and is moved to where the simulator of Stripe was last.
+    pub async fn start(
+        dir: &Path,
+        base: &str,
+        clock: &Clock,
+        progress: Progress<'_>,
+    ) -> anyhow::Result<Self> {
         create_private(dir)?;
         let claim = Claim::take(dir).await?;
         // Whoever reads the settings of a stack finds those of a running one, or none.
@@ -68,6 +82,7 @@ impl Local {
             postgres: None,
             redis: None,
             front: None,
+            stripe: None,
             _claim: claim,
         };
         for setting in shared::config::SETTINGS {
@@ -82,6 +97,7 @@ impl Local {
             tokio::try_join!(local.start_postgres(progress), local.start_redis(progress))?;
         local.adopt_postgres(postgres).await?;
         local.adopt_redis(redis, base)?;
+        local.adopt_stripe(base, clock).await?;
         Ok(local)
     }
 
@@ -125,11 +141,16 @@ impl Local {
     }
 
     async fn migrate(&self) -> anyhow::Result<()> {
+        migrate::run(&self.owned_database()?, &Files::embedded()).await.map(drop)
+    }
+
+    /// How its owner connects to the database.
+    fn owned_database(&self) -> anyhow::Result<Database> {
         let mut database = Database::from_vars(|name| self.settings.get(name).cloned())?;
         if let Some(direct) = self.settings.get("DIRECT_URL") {
             database.url = Secret::new(direct.clone());
         }
-        migrate::run(&database, &Files::embedded()).await.map(drop)
+        Ok(database)
     }
 
     fn adopt_redis(&mut self, redis: Option<RedisServer>, base: &str) -> anyhow::Result<()> {
@@ -158,6 +179,35 @@ impl Local {
         Ok(())
     }
 
+    /// Stripe itself where the environment has a key of it, else the simulator.
+    async fn adopt_stripe(&mut self, base: &str, clock: &Clock) -> anyhow::Result<()> {
+        let names = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_URL"];
+        let given = names.map(|name| (name, std::env::var(name).unwrap_or_default()));
+        if !given[0].1.is_empty() {
+            let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+            self.settings.extend(given.map(|(name, value)| (name.to_owned(), value)));
+            self.described.push("Stripe    as STRIPE_SECRET_KEY says".to_owned());
+            return Ok(());
+        }
+        let (key, secret) =
+            (self.secrets.stripe_secret_key.clone(), self.secrets.stripe_webhook_secret.clone());
+        let webhook = Target { url: format!("{base}{WEBHOOK_PATH}"), secret: secret.clone() };
+        let options = stripe::Options {
+            base: base.to_owned(),
+            secret_key: key.clone(),
+            webhook: Some(webhook),
+            clock: clock.clone(),
+            snapshot: Some(self.dir.join("stripe.json")),
+        };
+        self.stripe = Some(Simulator::start(options).await?);
+        for (name, value) in names.into_iter().zip([key, secret, base.to_owned()]) {
+            self.settings.insert(name.to_owned(), value);
+        }
+        let described = format!("Stripe    SIMULATOR, no money moves: {base}/simulator");
+        self.described.push(described);
+        Ok(())
+    }
+
     /// What a function would read from its environment, as configuration.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::from_vars(|name| self.settings.get(name).cloned())?)
@@ -165,13 +215,14 @@ impl Local {
 
     /// The stand-ins that this process serves beside the product.
     pub fn router(&self) -> Router {
-        let Some(backend) = self.front.clone() else { return Router::new() };
+        let stripe = self.stripe.as_ref().map(Simulator::router).unwrap_or_default();
+        let Some(backend) = self.front.clone() else { return stripe };
         let tokens = Tokens {
             full: self.secrets.redis_token.clone(),
             read_only: self.secrets.redis_read_only_token.clone(),
         };
         // As a service, so that a client which asks for `/upstash/` is answered too.
-        Router::new().nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
+        stripe.nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
     }
 
     /// Tells other commands, run beside this one, how to reach this stack.
@@ -182,6 +233,9 @@ impl Local {
     /// Stops the children in order, each with its data safe.
     pub async fn stop(self) -> anyhow::Result<()> {
         remove_settings(&self.dir)?;
+        if let Some(stripe) = self.stripe {
+            stripe.flush().await?;
+        }
         if let Some(front) = self.front {
             front.flush().await?;
         }

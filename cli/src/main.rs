@@ -5,7 +5,9 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::Parser;
-use commands::{dev, doctor, env, key, migrate, render, serve, token};
+use commands::{
+    catalog, clock, dev, doctor, env, key, migrate, render, serve, simulator, token, trigger,
+};
 
 #[derive(Debug, Parser)]
 #[command(name = "farebox", version, about, args_conflicts_with_subcommands = true)]
@@ -24,12 +26,20 @@ enum Command {
     Serve(serve::Args),
     /// Bring the database up to date
     Migrate,
+    /// Check, compare or publish what is sold
+    Catalog(catalog::Args),
     /// Check every connection, and say what to fix
     Doctor(doctor::Args),
     /// Print the running local stack's settings as dotenv lines
     Env(env::Args),
     /// Print a token of the local stack
     Token(token::Args),
+    /// Tell the local stack's time, or move it on
+    Clock(clock::Args),
+    /// Make one of Stripe's events happen in the simulator
+    Trigger(trigger::Args),
+    /// Look at the simulator of Stripe, and let it misbehave
+    Simulator(simulator::Args),
     /// Make a service key for a deployment
     Key(key::Args),
     /// Write the files that follow from the endpoint table
@@ -45,9 +55,13 @@ fn main() -> ExitCode {
                 Command::Dev(args) => dev::run(args).await,
                 Command::Serve(args) => serve::run(args).await,
                 Command::Migrate => migrate::run().await,
+                Command::Catalog(args) => catalog::run(args).await,
                 Command::Doctor(args) => doctor::run(args).await,
                 Command::Env(args) => env::run(args).await,
                 Command::Token(args) => token::run(args).await,
+                Command::Clock(args) => clock::run(args).await,
+                Command::Trigger(args) => trigger::run(args).await,
+                Command::Simulator(args) => simulator::run(args).await,
                 Command::Key(args) => key::run(&args),
                 Command::Render => render::run(),
             }

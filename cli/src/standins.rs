@@ -4,4 +4,5 @@
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod stripe;
 pub mod upstash;

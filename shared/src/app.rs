@@ -12,6 +12,7 @@ use crate::log;
 use crate::rate_limit::Limiter;
 use crate::redis::Redis;
 use crate::store::Store;
+use crate::stripe::Stripe;
 
 /// Cheap to clone. Nothing in it connects anywhere before it is first used.
 #[derive(Clone, Debug)]
@@ -25,6 +26,7 @@ pub struct Parts {
     pub redis: Redis,
     pub limiter: Limiter,
     pub store: Store,
+    pub stripe: Stripe,
 }
 
 /// Connections to Postgres where the configuration names no number.
@@ -46,11 +48,14 @@ impl App {
             .map_err(|error| StartError(error.into()))?;
         let store = Store::new(&config.database, pool_size as usize)
             .map_err(|error| StartError(error.into()))?;
+        let stripe = Stripe::new(Arc::clone(&http), &config.stripe)
+            .map_err(|error| StartError(error.into()))?;
         Ok(Self(Arc::new(Parts {
             auth: Auth::new(&config.auth, clock.clone(), http),
             limiter: Limiter::new(redis.clone(), clock.clone()),
             redis,
             store,
+            stripe,
             config,
             clock,
         })))

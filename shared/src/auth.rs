@@ -61,6 +61,15 @@ impl Caller {
         }
     }
 
+    /// Who it was, for the audit trail.
+    pub fn audit_name(&self) -> String {
+        match self {
+            Self::User { id, .. } => format!("user {id}"),
+            Self::Service { key, .. } => format!("key {key}"),
+            Self::Anyone | Self::Cron => self.kind().to_owned(),
+        }
+    }
+
     pub fn is_admin(&self) -> bool {
         matches!(self, Self::User { admin: true, .. } | Self::Service { admin: true, .. })
     }

@@ -16,9 +16,13 @@ pub struct Clock {
 
 impl Clock {
     pub fn now(&self) -> Timestamp {
-        let shift = SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed));
         // Timestamps end in the year 9999; a shift beyond it leaves the time as it is.
-        Timestamp::now().checked_add(shift).unwrap_or_else(|_| Timestamp::now())
+        Timestamp::now().checked_add(self.shift()).unwrap_or_else(|_| Timestamp::now())
+    }
+
+    /// How far this clock is ahead of the wall's.
+    pub fn shift(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed))
     }
 
     /// Moves this clock, and every clone of it, forward or back.

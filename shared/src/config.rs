@@ -26,8 +26,9 @@ use parse::Reader;
 pub struct Config {
     pub database: Database,
     pub redis: Redis,
+    pub stripe: Stripe,
     pub auth: Auth,
-    /// Browser origins that may call, exactly as browsers send them.
+    /// Browser origins that may call, exactly as browsers send them; checkout returns to no others.
     pub allowed_origins: Vec<String>,
     /// The named limits of `POST /api/rate-limit`.
     pub rate_limits: BTreeMap<String, Rate>,
@@ -48,6 +49,16 @@ pub struct Database {
 pub struct Redis {
     pub url: Url,
     pub token: Secret,
+}
+
+#[derive(Clone, Debug)]
+pub struct Stripe {
+    pub secret_key: Secret,
+    /// Any of them may have signed a webhook.
+    pub webhook_secrets: Vec<Secret>,
+    pub api_url: Url,
+    pub automatic_tax: bool,
+    pub portal_configuration: Option<String>,
 }
 
 /// Who may call, and how they prove it.
@@ -104,6 +115,7 @@ impl Config {
         let mut reader = Reader::new(&vars);
         let database = read_database(&mut reader);
         let redis = read_redis(&mut reader);
+        let stripe = read_stripe(&mut reader);
         let auth = read_auth(&mut reader);
         let allowed_origins = reader.list("ALLOWED_ORIGINS", parse::origin);
         let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
@@ -113,9 +125,9 @@ impl Config {
             })
             .unwrap_or(tracing::Level::INFO);
         let problems = reader.finish();
-        match (database, redis, auth) {
-            (Some(database), Some(redis), Some(auth)) if problems.is_empty() => {
-                Ok(Self { database, redis, auth, allowed_origins, rate_limits, log_level })
+        match (database, redis, stripe, auth) {
+            (Some(database), Some(redis), Some(stripe), Some(auth)) if problems.is_empty() => {
+                Ok(Self { database, redis, stripe, auth, allowed_origins, rate_limits, log_level })
             }
             _ => Err(problems),
         }
@@ -135,6 +147,22 @@ fn read_redis(reader: &mut Reader<'_>) -> Option<Redis> {
     let token =
         reader.required_either("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", parse::secret);
     Some(Redis { url: url?, token: token? })
+}
+
+fn read_stripe(reader: &mut Reader<'_>) -> Option<Stripe> {
+    let secret_key = reader.required("STRIPE_SECRET_KEY", parse::stripe_key);
+    let webhook_secrets = reader.list("STRIPE_WEBHOOK_SECRET", parse::webhook_secret);
+    let api_url = reader.parsed("STRIPE_API_URL", parse::http_url);
+    let automatic_tax = reader.parsed("STRIPE_AUTOMATIC_TAX", parse::boolean).unwrap_or(false);
+    let portal_configuration = reader.parsed("STRIPE_PORTAL_CONFIGURATION", parse::text);
+    let api_url = api_url.or_else(|| Url::parse(Stripe::API_URL).ok())?;
+    Some(Stripe {
+        secret_key: secret_key?,
+        webhook_secrets,
+        api_url,
+        automatic_tax,
+        portal_configuration,
+    })
 }
 
 fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
@@ -163,6 +191,23 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
         cron_secret: reader.parsed("CRON_SECRET", parse::secret),
     };
     Some(auth)
+}
+
+impl Stripe {
+    const API_URL: &str = "https://api.stripe.com";
+
+    /// The settings of Stripe alone, for what needs nothing else.
+    pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(&vars);
+        let stripe = read_stripe(&mut reader);
+        let problems = reader.finish();
+        stripe.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// Whether this is real money. An event of the other kind is none of ours.
+    pub fn is_live(&self) -> bool {
+        ["sk_live_", "rk_live_"].iter().any(|live| self.secret_key.expose().starts_with(live))
+    }
 }
 
 impl Database {

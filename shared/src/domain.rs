@@ -1,12 +1,24 @@
 //! The rules, as types and pure functions: no I/O, no clock. A value that exists here is valid.
 
 pub mod bucket;
+pub mod catalog;
+mod catalog_key;
+mod email;
+pub mod event;
+pub mod facts;
 mod mood_score;
+mod quantity;
 mod rate;
+mod return_url;
 mod text;
 mod user_id;
 
+pub use catalog::Interval;
+pub use catalog_key::{CatalogKey, Currency};
+pub use email::Email;
 pub use mood_score::MoodScore;
+pub use quantity::Quantity;
 pub use rate::Rate;
-pub use text::{Content, Identifier, Summary};
+pub use return_url::ReturnUrl;
+pub use text::{Content, Identifier, Reason, Summary};
 pub use user_id::UserId;

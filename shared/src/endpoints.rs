@@ -9,11 +9,15 @@ pub mod cron;
 pub mod dashboard;
 pub mod health;
 pub mod mood;
+pub mod plan;
+pub mod plans;
 pub mod rate_limit;
 pub mod session;
+pub mod stripe;
+pub mod subscription;
 
 use crate::domain::Rate;
-use crate::http::Access::{Cron, Public, Service, User};
+use crate::http::Access::{Cron, Public, Service, Stripe, User};
 use crate::http::Endpoint;
 use crate::http::Method::{Delete, Get, Patch, Post};
 
@@ -29,6 +33,10 @@ pub static CHAT_SAVE: Endpoint =
 pub static CRON_DAILY: Endpoint =
     Endpoint::new("cron-daily", "/api/cron/daily", &[Get], Cron, cron::daily::routes)
         .scheduled("15 3 * * *");
+
+pub static CRON_MINUTE: Endpoint =
+    Endpoint::new("cron-minute", "/api/cron/minute", &[Get], Cron, cron::minute::routes)
+        .scheduled("* * * * *");
 
 pub static DASHBOARD: Endpoint =
     Endpoint::new("dashboard", "/api/dashboard", &[Get], User, dashboard::routes)
@@ -46,6 +54,12 @@ pub static HEALTH_READY: Endpoint =
 pub static MOOD: Endpoint =
     Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes).limited(Rate::per_minute(120));
 
+pub static PLAN: Endpoint = Endpoint::new("plan", "/api/plan", &[Patch], Service, plan::routes)
+    .limited(Rate::per_minute(600));
+
+pub static PLANS: Endpoint =
+    Endpoint::new("plans", "/api/plans", &[Get], Public, plans::routes).reads();
+
 pub static RATE_LIMIT: Endpoint =
     Endpoint::new("rate-limit", "/api/rate-limit", &[Post], Service, rate_limit::routes);
 
@@ -53,15 +67,74 @@ pub static SESSION: Endpoint =
     Endpoint::new("session", "/api/session", &[Post, Delete], User, session::routes)
         .limited(Rate::per_minute(300));
 
+pub static STRIPE_CHECKOUT_SESSION: Endpoint = Endpoint::new(
+    "stripe-checkout-session",
+    "/api/stripe/checkout-session",
+    &[Get],
+    User,
+    stripe::checkout_session::routes,
+)
+.limited(Rate::per_minute(60));
+
+pub static STRIPE_CREATE_CHECKOUT_SESSION: Endpoint = Endpoint::new(
+    "stripe-create-checkout-session",
+    "/api/stripe/create-checkout-session",
+    &[Post],
+    User,
+    stripe::create_checkout_session::routes,
+)
+.limited(Rate::per_minute(20));
+
+pub static STRIPE_CREATE_PORTAL_SESSION: Endpoint = Endpoint::new(
+    "stripe-create-portal-session",
+    "/api/stripe/create-portal-session",
+    &[Post],
+    User,
+    stripe::create_portal_session::routes,
+)
+.limited(Rate::per_minute(20));
+
+pub static STRIPE_WEBHOOK: Endpoint = Endpoint::new(
+    "stripe-webhook",
+    "/api/stripe/webhook",
+    &[Post],
+    Stripe,
+    stripe::webhook::routes,
+)
+.body_limit(1024 * 1024);
+
+pub static SUBSCRIPTION: Endpoint =
+    Endpoint::new("subscription", "/api/subscription", &[Get, Patch], User, subscription::routes)
+        .limited(Rate::per_minute(60));
+
+/// The same webhook, under the address that other apps gave Stripe.
+pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(
+    "webhooks-stripe",
+    "/api/webhooks/stripe",
+    &[Post],
+    Stripe,
+    stripe::webhook::routes,
+)
+.body_limit(1024 * 1024);
+
 /// Every row, by name.
 pub const ALL: &[&Endpoint] = &[
     &ACCOUNT,
     &CHAT_SAVE,
     &CRON_DAILY,
+    &CRON_MINUTE,
     &DASHBOARD,
     &HEALTH,
     &HEALTH_READY,
     &MOOD,
+    &PLAN,
+    &PLANS,
     &RATE_LIMIT,
     &SESSION,
+    &STRIPE_CHECKOUT_SESSION,
+    &STRIPE_CREATE_CHECKOUT_SESSION,
+    &STRIPE_CREATE_PORTAL_SESSION,
+    &STRIPE_WEBHOOK,
+    &SUBSCRIPTION,
+    &WEBHOOKS_STRIPE,
 ];

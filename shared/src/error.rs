@@ -23,6 +23,8 @@ pub struct ApiError {
     pub message: String,
     pub fields: Vec<FieldError>,
     pub retry_after_seconds: Option<u64>,
+    /// The page where the user can pay or confirm.
+    pub payment_url: Option<Box<str>>,
     pub cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -54,6 +56,9 @@ pub struct Problem<'a> {
     /// For input: what is wrong, field by field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<&'a [FieldError]>,
+    /// For a payment: the page where the user can pay or confirm it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_url: Option<&'a str>,
 }
 
 impl ApiError {
@@ -64,6 +69,7 @@ impl ApiError {
             message: message.into(),
             fields: Vec::new(),
             retry_after_seconds: None,
+            payment_url: None,
             cause: None,
         }
     }
@@ -99,6 +105,24 @@ impl ApiError {
             "idempotency_key_reused",
             "This Idempotency-Key was used with another request. Use a new key for a new request.",
         )
+    }
+
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    pub fn payment_required(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
+    }
+
+    /// Two changes of one user are not asked of Stripe at once.
+    pub fn under_way() -> Self {
+        let mut error = Self::conflict(
+            "request_under_way",
+            "Another request of this user is being carried out. Try again in a moment.",
+        );
+        error.retry_after_seconds = Some(1);
+        error
     }
 
     pub fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
@@ -145,6 +169,7 @@ impl ApiError {
             detail: &self.message,
             request_id,
             errors: Some(&self.fields[..]).filter(|fields| !fields.is_empty()),
+            payment_url: self.payment_url.as_deref(),
         };
         // A struct of strings and numbers always serializes; the fallback is for the type checker.
         let body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Outgoing HTTP over one pooled client: Upstash and the identity provider's keys.
+//! Outgoing HTTP over one pooled client: Upstash, Stripe and the identity
+//! provider's keys.
 //!
 //! Every call has two budgets, one to get a connection and one for the answer, and every failure
 //! says whether the request may have reached the other side. Nothing is retried here, but for what

@@ -9,11 +9,13 @@
 
 pub mod app;
 pub mod auth;
+pub mod checkout;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod endpoints;
 pub mod error;
+pub mod fulfilment;
 pub mod hash;
 pub mod http;
 pub mod http_client;
@@ -23,4 +25,6 @@ pub mod rate_limit;
 pub mod redis;
 pub mod stats;
 pub mod store;
+pub mod stripe;
+pub mod subscription_change;
 mod tls;

@@ -6,10 +6,11 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::endpoints as table;
-use crate::endpoints::{chat, cron, health, mood, rate_limit};
+use crate::endpoints::{chat, cron, health, mood, plan, rate_limit, stripe, subscription};
 use crate::error::Problem;
 use crate::http::{Access, Endpoint, Method};
 use crate::stats::Stats;
+use crate::store::catalog::Catalog;
 
 /// What the table does not say of one method of one endpoint.
 struct Operation {
@@ -36,13 +37,23 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
         op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
         op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
         op(&table::CRON_DAILY, Get, "Forget what was only kept for a day", None, "200", schema::<cron::daily::Done>(g)),
+        op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::Drained>(g)),
         op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
         op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),
         op(&table::HEALTH_READY, Get, "Whether everything a request may need answers", None, "200", schema::<health::ready::Readiness>(g)),
         op(&table::MOOD, Patch, "Set how a user feels", schema::<mood::Mood>(g), "200", schema::<Stats>(g)),
+        op(&table::PLAN, Patch, "Give a user a plan without Stripe", schema::<plan::Gift>(g), "200", schema::<Stats>(g)),
+        op(&table::PLANS, Get, "What is sold, for a pricing page", None, "200", schema::<Catalog>(g)),
         op(&table::RATE_LIMIT, Post, "Take from a named limit of the app", schema::<rate_limit::Question>(g), "200", schema::<rate_limit::Answer>(g)),
         op(&table::SESSION, Post, "Sign in: count the day, once", None, "200", schema::<Stats>(g)),
         op(&table::SESSION, Delete, "Sign out", None, "204", None),
+        op(&table::STRIPE_CHECKOUT_SESSION, Get, "How a purchase stands", None, "200", schema::<stripe::checkout_session::Purchase>(g)),
+        op(&table::STRIPE_CREATE_CHECKOUT_SESSION, Post, "Begin to buy a plan or a pack of credits", schema::<stripe::create_checkout_session::Order>(g), "200", schema::<stripe::create_checkout_session::Page>(g)),
+        op(&table::STRIPE_CREATE_PORTAL_SESSION, Post, "Open the customer portal", schema::<stripe::create_portal_session::Visit>(g), "200", schema::<stripe::create_portal_session::PortalPage>(g)),
+        op(&table::STRIPE_WEBHOOK, Post, "What Stripe tells us", None, "200", schema::<stripe::webhook::Received>(g)),
+        op(&table::SUBSCRIPTION, Get, "A user's subscription", None, "200", schema::<subscription::Overview>(g)),
+        op(&table::SUBSCRIPTION, Patch, "Change, cancel or resume a subscription", schema::<subscription::Action>(g), "200", schema::<subscription::Overview>(g)),
+        op(&table::WEBHOOKS_STRIPE, Post, "What Stripe tells us, under another address", None, "200", schema::<stripe::webhook::Received>(g)),
     ]
 }
 
@@ -69,6 +80,8 @@ pub fn document() -> Value {
         "description": "Something is down",
         "content": { "application/json": { "schema": readiness } },
     });
+    paths["/api/plans"]["get"]["responses"]["304"] =
+        json!({ "description": "As it was when the ETag in If-None-Match was given" });
     json!({
         "openapi": "3.1.0",
         "info": {

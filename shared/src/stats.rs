@@ -33,6 +33,7 @@ macro_rules! stats_script {
 static SIGN_IN: Script = stats_script!("scripts/sign_in.lua");
 static SAVE_CHAT: Script = stats_script!("scripts/save_chat.lua");
 static SET_MOOD: Script = stats_script!("scripts/set_mood.lua");
+static SET_PLAN: Script = stats_script!("scripts/set_plan.lua");
 
 /// A user's stats, in the hash's own field names.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
@@ -134,6 +135,18 @@ pub async fn set_mood(
     score: MoodScore,
 ) -> ApiResult<Stats> {
     update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
+}
+
+/// Shows the plan a user has, unless a newer one is shown already.
+pub async fn set_plan(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    plan_name: &str,
+    version: i64,
+) -> ApiResult<Stats> {
+    let args = [plan_name.to_owned(), version.to_string()];
+    update(redis, &SET_PLAN, user, now, None, &args).await
 }
 
 /// Refuses an idempotency key that came with another request, for those who write elsewhere first.

@@ -5,21 +5,31 @@
 //! types are given, so that nothing has to be looked up first; clippy bans the calls that would.
 
 mod account;
+pub mod catalog;
+mod checkout;
 mod connect;
 mod error;
 mod history;
+mod subscription;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{FromSql, ToSql, Type};
 
+pub use checkout::{BegunCheckout, Checkout, Customer, Purchase, Terms, Wanted};
 pub use connect::{connect, connection_config};
 pub use error::StoreError;
 pub use history::NewEntry;
+pub use subscription::{
+    Applied, BegunChange, Change, Entitlement, EventName, FinishedChange, Portal, Steps, Told, Way,
+    Wish,
+};
 
 use crate::config;
 
@@ -56,6 +66,28 @@ impl Store {
     /// Whether Postgres answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.call("select 1", &[]).await.map(drop)
+    }
+
+    /// Runs a statement that answers one value.
+    async fn call_value<T: for<'a> FromSql<'a>>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<T, StoreError> {
+        let rows = self.call(sql, params).await?;
+        let row = rows.first().ok_or_else(|| StoreError::broken("a function without a row"))?;
+        row.try_get(0).map_err(StoreError::broken)
+    }
+
+    /// Runs a statement that answers one value as JSON, whose form is the statement's to keep. SQL's
+    /// null is JSON's.
+    async fn call_json<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<T, StoreError> {
+        let value: Option<Value> = self.call_value(sql, params).await?;
+        serde_json::from_value(value.unwrap_or_default()).map_err(StoreError::broken)
     }
 
     /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.

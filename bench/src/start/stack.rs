@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use farebox::local::{Local, Settings, token};
 use farebox::server;
 use jiff::Timestamp;
+use shared::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,7 +24,8 @@ impl Stack {
         let dir = std::env::temp_dir().join(format!("farebox-bench-{}", std::process::id()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
-        let local = Local::start(&dir, &base, &|line| eprintln!("{line}")).await?;
+        let local =
+            Local::start(&dir, &base, &Clock::default(), &|line| eprintln!("{line}")).await?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::serve(listener, local.router(), async {
             let _ = stopped.await;

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::local::{Local, token};
+use farebox::local::{Local, catalog, token};
 use farebox::{page, server};
-use jiff::Timestamp;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
 use shared::{endpoints, http, log};
@@ -27,9 +26,14 @@ pub struct Args {
     /// Where to keep data
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
+    /// What is sold, where Stripe is a stand-in [default: a demo of everything]
+    #[arg(long, value_name = "FILE", env = "FAREBOX_CATALOG")]
+    catalog: Option<PathBuf>,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let file = args.catalog.as_deref().filter(|file| !file.as_os_str().is_empty());
+    let catalog = catalog::read(file)?;
     let listener = listen(args.port).await?;
     let base = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
     std::fs::create_dir_all(&args.data)
@@ -38,15 +42,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let dir = args.data.canonicalize()?;
 
     let mut asked_to_stop = Box::pin(server::asked_to_stop());
-    let starting = Local::start(&dir, &base, &|line| println!("{line}"));
-    let local = tokio::select! {
+    let clock = Clock::default();
+    let starting = Local::start(&dir, &base, &clock, &|line| println!("{line}"));
+    let mut local = tokio::select! {
         started = starting => started?,
         // What has been started ends with this process.
         () = &mut asked_to_stop => return Ok(ExitCode::SUCCESS),
     };
     let config = local.config()?;
     log::start(config.log_level);
-    let app = App::new(config, Clock::default(), PoolSize::Server)?;
+    let app = App::new(config, clock.clone(), PoolSize::Server)?;
     let router = http::mount_all(endpoints::ALL, &app);
     let router = Router::new().merge(local.router()).merge(page::router()).fallback_service(router);
 
@@ -54,8 +59,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let serving = tokio::spawn(server::serve(listener, router, async {
         let _ = stopped.await;
     }));
+    local.sell(&catalog, file.is_some(), app.clock.now()).await?;
     local.announce()?;
-    describe(&local, &args.data, &base)?;
+    describe(&local, &args.data, &base, &clock)?;
     println!("ready {base}");
 
     asked_to_stop.await;
@@ -87,8 +93,8 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
 }
 
 /// What runs where, and lines to paste.
-fn describe(local: &Local, data: &Path, base: &str) -> anyhow::Result<()> {
-    let token = token::for_user(&local.settings, "test-123", None, Timestamp::now())?;
+fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Result<()> {
+    let token = token::for_user(&local.settings, "test-123", None, clock.now())?;
     println!("\nFarebox   {base}, data in {}", data.display());
     for line in &local.described {
         println!("{line}");

@@ -2,6 +2,8 @@
 //!
 //! It looks at the settings of the environment; if they name nothing, at the running local stack.
 
+mod stripe;
+
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +42,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = App::new(config, Clock::default(), PoolSize::Function)?;
     check_redis(&app, &mut report).await;
     check_postgres(&app, &mut report).await;
+    stripe::check(&app, &mut report).await;
     check_identity(&app, &mut report).await;
     Ok(report.end())
 }

@@ -1,8 +1,9 @@
 //! `farebox token`: a bare token of the local stack, to paste behind `Authorization: Bearer`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use farebox::local::control::Control;
 use farebox::local::{self, Secrets, token};
 use jiff::Timestamp;
 
@@ -33,11 +34,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             // A running stack may have been told of another issuer or secret.
             let settings = local::running(&args.data).await;
             let settings = settings.unwrap_or_else(|_| secrets.settings(""));
-            token::for_user(&settings, user, args.email.as_deref(), Timestamp::now())?
+            token::for_user(&settings, user, args.email.as_deref(), now(&args.data).await)?
         }
         None if args.admin => secrets.admin_key,
         None => secrets.service_key,
     };
     println!("{token}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time of the running stack, whose clock may have been moved; else the wall's.
+async fn now(data: &Path) -> Timestamp {
+    let asked = async { Control::of(data).await?.now().await };
+    asked.await.unwrap_or_else(|_| Timestamp::now())
 }

@@ -23,17 +23,23 @@ pub struct Secrets {
     pub(super) cron_secret: String,
     pub service_key: String,
     pub admin_key: String,
+    /// Empty in a file from before there was a simulator of Stripe.
+    #[serde(default)]
+    pub(super) stripe_secret_key: String,
+    #[serde(default)]
+    pub(super) stripe_webhook_secret: String,
 }
 
 impl Secrets {
     pub(super) fn keep_in(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("secrets.json");
-        if path.exists() {
-            return Self::read(dir);
+        let mut secrets = if path.exists() { Self::read(dir)? } else { Self::generate()? };
+        if secrets.stripe_secret_key.is_empty() {
+            secrets.stripe_secret_key = format!("sk_test_{}", random_password()?);
+            secrets.stripe_webhook_secret = format!("whsec_{}", random_password()?);
+            write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
         }
-        let new = Self::generate()?;
-        write_private(&path, &serde_json::to_string_pretty(&new)?)?;
-        Ok(new)
+        Ok(secrets)
     }
 
     /// Those of a stack that has been started before.
@@ -55,6 +61,8 @@ impl Secrets {
             cron_secret: random_password()?,
             service_key: key()?,
             admin_key: key()?,
+            stripe_secret_key: String::new(),
+            stripe_webhook_secret: String::new(),
         })
     }
 

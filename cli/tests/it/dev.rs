@@ -1,5 +1,7 @@
 //! `farebox dev` and the commands around it, as a newcomer runs them: one process, one directory.
 
+mod doctor;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -29,6 +31,7 @@ fn farebox(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
     // Relative to the working directory, as it is for whoever types the command.
     command.args(args).current_dir(dir).env_remove("DATABASE_URL").env_remove("PORT");
+    command.env_remove("STRIPE_SECRET_KEY");
     command.kill_on_drop(true);
     command
 }
@@ -229,78 +232,70 @@ async fn the_tokens_that_are_printed_work() {
     dev.stop(&dir).await;
 }
 
-/// CR-2: the operator's check, from the shell.
+/// One clock for the product and for Stripe, and tokens that go with it.
 #[tokio::test]
-async fn doctor_finds_a_healthy_stack_well() {
-    let dir = directory("doctor");
+async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
+    let dir = directory("clock");
     let dev = Dev::start(&dir, Redis::Found).await;
-    let report = said(&dir, &["doctor"]).await;
-    for line in [
-        "request 1: allowed, remaining 4",
-        "request 5: allowed, remaining 0",
-        "request 6: blocked, remaining 0",
-        "request 7: blocked, remaining 0",
-        "ok    migrations: all applied",
-        "ok    rights: as they should be",
-        "as farebox, directly",
-        "Everything is well.",
-    ] {
-        assert!(report.contains(line), "{line}: {report}");
-    }
-    assert!(!report.contains("FAIL"), "{report}");
+    assert!(dev.said.iter().any(|line| line.contains("SIMULATOR")), "{:?}", dev.said);
+    let settings = said(&dir, &["env"]).await;
+    assert_eq!(setting(&settings, "STRIPE_API_URL"), dev.base);
+    assert!(setting(&settings, "STRIPE_WEBHOOK_SECRET").starts_with("whsec_"));
+    let key = setting(&settings, "STRIPE_SECRET_KEY").to_owned();
+    let ann = dev.call("POST", "/v1/customers", &key, None).await.expect_status(200).body;
+
+    let moved: jiff::Timestamp = said(&dir, &["clock", "advance", "2mo"]).await.parse().unwrap();
+    assert!(moved.as_second() - jiff::Timestamp::now().as_second() > 58 * 86_400);
+    let token = said(&dir, &["token", "--user", "ann"]).await;
+    dev.call("POST", "/api/session", &token, None).await.expect_status(200);
+    dev.stop(&dir).await;
+
+    // As a file from before there was a simulator.
+    let secrets = dir.join(".farebox/secrets.json");
+    let mut old: Value = serde_json::from_slice(&fs::read(&secrets).unwrap()).unwrap();
+    old.as_object_mut().unwrap().retain(|name, _| !name.starts_with("stripe"));
+    fs::write(&secrets, old.to_string()).unwrap();
+    let dev = Dev::start(&dir, Redis::Found).await;
+    dev.call("POST", "/api/session", &token, None).await.expect_status(200);
+    let now: jiff::Timestamp = said(&dir, &["clock", "now"]).await.parse().unwrap();
+    assert!(now >= moved, "{now} {moved}");
+    let key = setting(&said(&dir, &["env"]).await, "STRIPE_SECRET_KEY").to_owned();
+    let path = format!("/v1/customers/{}", ann["id"].as_str().unwrap());
+    let kept = dev.call("GET", &path, &key, None).await.expect_status(200).body;
+    assert_eq!(kept["created"], ann["created"]);
+
+    let caused = said(&dir, &["trigger", "customer.updated", "--user", "bob"]).await;
+    assert!(caused.lines().any(|line| line.ends_with(" customer.updated")), "{caused}");
+    said(&dir, &["simulator", "set", "drop=true"]).await;
+    let state: Value = serde_json::from_str(&said(&dir, &["simulator"]).await).unwrap();
+    assert_eq!(
+        (&state["switches"]["drop"], &state["counts"]["customer"]),
+        (&json!(true), &json!(2))
+    );
+    let wrong = run(&dir, &["clock", "advance", "soon"]).await;
+    let message = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && message.contains("'soon'"), "{message}");
     dev.stop(&dir).await;
 }
 
+/// Someone who has a key of Stripe's.
+#[tokio::test]
+async fn with_a_key_of_stripes_there_is_no_simulator() {
+    let dir = directory("stripe");
+    let mut command = farebox(&dir, &["dev", "--port", "0"]);
+    command.env("STRIPE_SECRET_KEY", "sk_test_of_stripe");
+    let dev = Dev::ready(command).await;
+    let settings = said(&dir, &["env"]).await;
+    assert_eq!(setting(&settings, "STRIPE_SECRET_KEY"), "sk_test_of_stripe");
+    assert!(!settings.contains("STRIPE_API_URL"), "{settings}");
+    dev.call("GET", "/v1/account", "sk_test_of_stripe", None).await.expect_status(404);
+    assert!(!run(&dir, &["clock", "advance", "1d"]).await.status.success());
+    dev.stop(&dir).await;
+}
+
+/// CR-2: the operator's check, from the shell.
 /// CR-2: each failure says what to fix.
-#[tokio::test]
-async fn doctor_says_what_to_fix() {
-    let dir = directory("sick");
-    let nothing = run(&dir, &["doctor"]).await;
-    let report = String::from_utf8_lossy(&nothing.stdout).into_owned();
-    assert!(!nothing.status.success());
-    for name in ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "AUTH_ISSUER"] {
-        assert!(report.contains(&format!("FAIL  settings: {name}: must be set")), "{report}");
-    }
-
-    let app = crate::support::TestApp::new().await;
-    app.redis.set(crate::support::Mode::Down).await;
-    app.postgres.set(crate::support::Mode::Down).await;
-    let mut command = farebox(&dir, &["doctor"]);
-    let output = command.envs(&app.settings).output().await.unwrap();
-    let report = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(!output.status.success());
-    assert!(report.contains("FAIL  redis: ") && report.contains("Check UPSTASH_"), "{report}");
-    assert!(report.contains("FAIL  postgres: ") && report.contains("Check DATABASE_"), "{report}");
-    assert!(report.contains("2 things to fix."), "{report}");
-}
-
 /// Someone who connects as the owner, to a database without tables.
-#[tokio::test]
-async fn doctor_sees_a_wrong_role_and_missing_migrations() {
-    let dir = directory("role");
-    let app = crate::support::TestApp::new().await;
-    let empty = crate::support::Stack::start().await.empty_database().await;
-    let doctor = async |url: &str| {
-        let mut command = farebox(&dir, &["doctor"]);
-        let output = command.envs(&app.settings).env("DATABASE_URL", url).output().await.unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let report = doctor(&empty.owner).await;
-    assert!(
-        report.contains("FAIL  migrations: ") && report.contains("farebox migrate"),
-        "{report}"
-    );
-
-    let mut migrate = farebox(&dir, &["migrate"]);
-    let output = migrate.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
-    let output = output.env("DIRECT_URL", &empty.owner).output().await.unwrap();
-    let applied = String::from_utf8(output.stdout).unwrap();
-    assert!(applied.contains("applied   0001_users"), "{applied}");
-    let report = doctor(&empty.owner).await;
-    assert!(report.contains("ok    migrations: all applied"), "{report}");
-    assert!(report.contains("FAIL  rights: the role farebox_owner"), "{report}");
-}
-
 #[tokio::test]
 async fn a_second_stack_in_one_directory_is_refused() {
     let dir = directory("twice");
@@ -317,4 +312,36 @@ async fn a_second_stack_in_one_directory_is_refused() {
     let message = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert!(message.contains(&format!("cannot listen on port {port}")), "{message}");
     dev.stop(&dir).await;
+}
+
+/// Where Stripe is a stand-in there is something to buy from the start.
+#[tokio::test]
+async fn a_stack_sells_the_demo_or_what_it_is_told_to() {
+    let dir = directory("sells");
+    let stripe = crate::catalog::stripe::start().await;
+    let catalogs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalogs");
+    let dearme = catalogs.join("dearme.toml");
+    for (catalog, line, listed) in [
+        (None, "Catalog   Farebox Demo (plans: 5, packs: 2)", 4),
+        (Some(&dearme), "Catalog   DearMe (plans: 2, packs: 0)", 2),
+    ] {
+        let mut command = farebox(&dir, &["dev", "--port", "0"]);
+        command.env("STRIPE_API_URL", &stripe).env("STRIPE_SECRET_KEY", "sk_test_stand_in");
+        if let Some(catalog) = catalog {
+            command.env("FAREBOX_CATALOG", catalog);
+        }
+        let dev = Dev::ready(command).await;
+        assert!(dev.said.iter().any(|said| said == line), "{line}: {:#?}", dev.said);
+        let page = dev.call("GET", "/api/plans", "", None).await.expect_status(200);
+        assert_eq!(page.body["plans"].as_array().unwrap().len(), listed, "{}", page.text);
+        dev.stop(&dir).await;
+    }
+
+    let broken = dir.join("broken.toml");
+    fs::write(&broken, "[product]\nkey = 'x'\n").unwrap();
+    let refused = run(&dir, &["dev", "--port", "0", "--catalog", "broken.toml"]).await;
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    assert!(message.contains("broken.toml:1: product.name is missing"), "{message}");
+    assert_eq!(processes_in(&dir), [""; 0]);
 }

@@ -6,25 +6,48 @@ use serde_json::{Value, json};
 use shared::endpoints::{ALL, RATE_LIMIT};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Call, Mode, TestApp};
+use crate::support::{Answer, Call, Mode, TestApp};
 
 /// A good call of this endpoint, but for whom it is about.
 fn call(app: &TestApp, method: &str, row: &Endpoint) -> Call {
     let call = app.call(method, row.path);
-    match (row.name, method) {
-        ("mood", _) => call.json(json!({ "score": 5 })),
-        ("chat-save", _) => call.json(json!({ "summary": "a", "content": "b" })),
-        ("rate-limit", _) => call.json(json!({ "action": "review-code", "identifier": "x" })),
+    let call = match row.name {
+        "stripe-checkout-session" => call.query("sessionId", "cs_test_nobodys"),
         _ => call,
+    };
+    match body(row, method) {
+        Value::Null => call,
+        body => call.json(body),
     }
 }
 
-fn body_of(row: &Endpoint, user: &str) -> Value {
-    match row.name {
-        "mood" => json!({ "score": 5, "userId": user }),
-        "chat-save" => json!({ "summary": "a", "content": "b", "userId": user }),
-        _ => json!({ "userId": user }),
+fn body(row: &Endpoint, method: &str) -> Value {
+    match (row.name, method) {
+        ("mood", _) => json!({ "score": 5 }),
+        ("chat-save", _) => json!({ "summary": "a", "content": "b" }),
+        ("rate-limit", _) => json!({ "action": "review-code", "identifier": "x" }),
+        ("plan", _) => json!({ "plan": "Free" }),
+        ("stripe-create-checkout-session", _) => json!({
+            "tier": "basic", "interval": "monthly",
+            "successUrl": "https://app.example/done", "cancelUrl": "https://app.example/cancel",
+        }),
+        ("stripe-create-portal-session", _) => json!({ "returnUrl": "https://app.example" }),
+        ("subscription", "PATCH") => json!({ "action": "resume" }),
+        _ => Value::Null,
     }
+}
+
+/// The same, naming in its body whom it is about.
+fn body_about(row: &Endpoint, method: &str, user: &str) -> Value {
+    let mut body = body(row, method);
+    body["userId"] = user.into();
+    body
+}
+
+/// Whether the call was carried out, or would have been if there were anything to do it to.
+fn was_let_in(answer: &Answer) -> bool {
+    let nothing_there = ["no_subscription", "session_not_found"];
+    answer.status < 300 || nothing_there.iter().any(|code| answer.body["code"] == *code)
 }
 
 fn calls_of(access: Access) -> impl Iterator<Item = (&'static Endpoint, &'static str)> {
@@ -45,7 +68,7 @@ async fn nobody_acts_for_another_user() {
             call(&app, method, row).query("userId", "ann").query("userId", "bob"),
             call(&app, method, row).header("x-user-id", "bob"),
             call(&app, method, row).query("userId", "ann").header("x-user-id", "bob"),
-            app.call(method, row.path).json(body_of(row, "bob")),
+            app.call(method, row.path).json(body_about(row, method, "bob")),
             call(&app, method, row).query("userId", ""),
         ];
         for attempt in attempts {
@@ -61,16 +84,16 @@ async fn nobody_acts_for_another_user() {
 /// Naming oneself, in any place, changes nothing.
 #[tokio::test]
 async fn everybody_may_name_themselves() {
-    let app = TestApp::new().await;
+    let app = TestApp::selling("paintracker").await;
     let token = app.token("ann");
     for (row, method) in calls_of(Access::User).filter(|(row, _)| row.name != "account") {
         for attempt in [
             call(&app, method, row).query("userId", "ann"),
             call(&app, method, row).header("x-user-id", "ann"),
-            app.call(method, row.path).json(body_of(row, "ann")),
+            call(&app, method, row).json(body_about(row, method, "ann")),
         ] {
             let answer = attempt.bearer(&token).send().await;
-            assert!(answer.status < 300, "{method} {}: {answer:?}", row.path);
+            assert!(was_let_in(&answer), "{method} {}: {answer:?}", row.path);
         }
     }
 }
@@ -81,12 +104,15 @@ async fn exactly_the_listed_endpoints_are_public() {
     for row in ALL {
         for method in row.methods {
             let answer = call(&app, method.as_str(), row).send().await;
-            let public = row.access == Access::Public;
-            assert_eq!(answer.status == 401, !public, "{} {answer:?}", row.path);
+            match row.access {
+                Access::Public => assert_ne!(answer.status, 401, "{} {answer:?}", row.path),
+                Access::Stripe => drop(answer.expect_problem(400, "invalid_signature")),
+                _ => drop(answer.expect_status(401)),
+            }
         }
     }
     let public: Vec<_> = calls_of(Access::Public).map(|(row, _)| row.path).collect();
-    assert_eq!(public, ["/api/health", "/api/health/ready"]);
+    assert_eq!(public, ["/api/health", "/api/health/ready", "/api/plans"]);
 }
 
 #[tokio::test]
@@ -164,7 +190,7 @@ async fn browsers_are_answered_by_origin() {
 /// With Redis down, slow or mad, every route answers as it should, within a second.
 #[tokio::test]
 async fn no_route_waits_for_a_redis_that_does_not_answer() {
-    let app = TestApp::new().await;
+    let app = TestApp::selling("paintracker").await;
     let modes = [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::Garbage];
     for (round, mode) in modes.into_iter().enumerate() {
         app.redis.set(mode).await;
@@ -177,9 +203,17 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
             let took = started.elapsed();
             assert!(took < Duration::from_secs(1), "{mode:?} {method} {}: {took:?}", row.path);
             match (row.name, method) {
-                ("health", _) => drop(answer.expect_status(200)),
+                ("health" | "plans", _) => drop(answer.expect_status(200)),
                 ("health-ready", _) => drop(answer.expect_status(503)),
                 ("session", "DELETE") => drop(answer.expect_status(204)),
+                // Losing a cache does not stop revenue.
+                ("subscription", _) => assert!(was_let_in(&answer), "{answer:?}"),
+                (name, _) if name.starts_with("stripe-create-portal") => {
+                    drop(answer.expect_problem(409, "no_customer"));
+                }
+                (name, _) if name.starts_with("stripe-") => {
+                    assert!(was_let_in(&answer), "{answer:?}")
+                }
                 _ => drop(answer.expect_problem(503, "redis_unavailable")),
             }
         }
@@ -220,7 +254,10 @@ async fn no_route_waits_for_a_postgres_that_is_down() {
         let took = started.elapsed();
         assert!(took < Duration::from_secs(1), "{method} {}: {took:?}", row.path);
         match (row.name, method) {
-            ("account", _) | ("chat-save", _) => {
+            ("account" | "chat-save" | "plans" | "subscription", _) => {
+                drop(answer.expect_problem(503, "database_unavailable"));
+            }
+            (name, _) if name.starts_with("stripe-") => {
                 drop(answer.expect_problem(503, "database_unavailable"));
             }
             ("health-ready", _) => drop(answer.expect_status(503)),
@@ -247,7 +284,7 @@ async fn a_panic_costs_one_request() {
     let served = crate::support::listen(shared::http::mount(&PANICS, &panicking)).await;
     for _ in 0..2 {
         let url = format!("http://{}/api/panics", served.address);
-        let answer = crate::support::Answer::of(reqwest::get(url).await.unwrap()).await;
+        let answer = Answer::of(reqwest::get(url).await.unwrap()).await;
         let answer = answer.expect_problem(500, "internal");
         assert!(!answer.text.contains("secret reason"), "{answer:?}");
     }

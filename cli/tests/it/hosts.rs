@@ -21,7 +21,7 @@ use shared::config::Config;
 use shared::endpoints::{ALL, CHAT_SAVE, HEALTH, HEALTH_READY, MOOD};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Answer, Mode, TestApp, until};
+use crate::support::{Answer, Mode, TestApp, signature, until};
 use lambda::{Encoding, Front, Lambda};
 use request::Request;
 use vercel::Vercel;
@@ -80,6 +80,21 @@ fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
         "rate-limit" => {
             let question = json!({ "action": "review-code", "identifier": "ann" });
             call.json(&question).header("idempotency-key", "the-same")
+        }
+        "plan" => call.json(&json!({ "plan": "Pro" })),
+        // What it would make is made anew for each host: what each refuses can be compared.
+        "stripe-create-checkout-session" => {
+            call.json(&json!({ "tier": "basic", "successUrl": "/", "cancelUrl": "/" }))
+        }
+        "stripe-create-portal-session" => call.json(&json!({ "returnUrl": "https://app.example" })),
+        "subscription" if method == "PATCH" => call.json(&json!({ "action": "resume" })),
+        "stripe-webhook" | "webhooks-stripe" => {
+            let event = json!({
+                "id": "evt_1", "type": "ping", "created": 0, "livemode": false,
+                "data": { "object": {} },
+            });
+            let signature = signature(&event.to_string(), jiff::Timestamp::now());
+            call.json(&event).header("stripe-signature", &signature)
         }
         _ => call,
     }
@@ -142,7 +157,7 @@ fn assert_same(expected: &Answer, found: &Answer, what: &str) {
 /// Every row through its own function, and through the one that has them all. Each is given a user
 /// of its own, so that none sees what another did.
 async fn every_route_answers_as_on_a_server(platform: Platform) {
-    let app = TestApp::new().await;
+    let app = TestApp::selling("paintracker").await;
     let of_all = platform.start("app", &app).await;
     for row in ALL {
         let own = platform.start(row.name, &app).await;
@@ -152,7 +167,12 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
             for call in calls("server") {
                 expected.push(serve(&app, &call).await);
             }
-            assert!(expected[0].status < 300, "{:?}", expected[0]);
+            let sells = row.name.starts_with("stripe-create") || row.name == "subscription";
+            let is_good = |answer: &Answer| match answer.status {
+                400 | 404 | 409 => sells || row.name == "stripe-checkout-session",
+                status => status < 300,
+            };
+            assert!(expected[..2].iter().any(is_good), "{:?}", expected[0]);
             for (function, host) in [(&own, "own"), (&of_all, "all")] {
                 for (call, expected) in calls(host).iter().zip(&expected) {
                     let found = function.send(call).await;
@@ -267,12 +287,16 @@ async fn a_schedule_of_the_template_runs_its_job() {
         let event = |secret: &str| scheduled_event(row, secret);
         let refused = function.invoke(event("a guess")).await;
         assert_eq!(refused["statusCode"], 401, "{refused}");
-        leave_an_old_key(&app).await;
+        let expected = match row.name {
+            "cron-daily" => {
+                leave_an_old_key(&app).await;
+                "{\"forgottenKeys\":1,\"forgottenRequests\":0}"
+            }
+            _ => "{\"endedGrants\":0}",
+        };
         let done = function.invoke(event(&app.settings["CRON_SECRET"])).await;
         assert_eq!(done["statusCode"], 200, "{done}");
-        if row.name == "cron-daily" {
-            assert_eq!(done["body"], "{\"forgottenKeys\":1}", "{done}");
-        }
+        assert_eq!(done["body"], expected, "{done}");
     }
 }
 

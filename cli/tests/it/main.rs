@@ -6,8 +6,11 @@
 
 mod account;
 mod auth;
+mod catalog;
 mod chat;
+mod checkout;
 mod contract;
+mod crash;
 mod cron;
 mod dev;
 mod guard;
@@ -17,8 +20,15 @@ mod log;
 mod migrations;
 mod mood;
 mod official_client;
+mod official_stripe;
+mod plan;
 mod postgres;
 mod rate_limit;
 mod server;
 mod session;
+mod simulator;
+mod stories;
+mod stripe_outage;
+mod subscription;
 mod support;
+mod webhook;

@@ -2,6 +2,8 @@
 //! own, a Redis of its own, a clock of its own, and Farebox listening on a port of its own.
 
 mod app;
+mod billing;
+pub mod node;
 pub mod pooler;
 mod process;
 mod proxy;
@@ -10,6 +12,7 @@ mod stack;
 mod until;
 
 pub use app::{ISSUER, Setup, TestApp, claims, listen};
+pub use billing::{Button, signature};
 pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use request::{Answer, Call};

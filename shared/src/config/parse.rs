@@ -105,6 +105,21 @@ pub(super) fn secret(value: &str) -> Parsed<Secret> {
     Ok(Secret::new(value))
 }
 
+pub(super) fn boolean(value: &str) -> Parsed<bool> {
+    value.parse().map_err(|_| "is true or false")
+}
+
+pub(super) fn stripe_key(value: &str) -> Parsed<Secret> {
+    let is_key = ["sk_test_", "sk_live_", "rk_test_", "rk_live_"]
+        .iter()
+        .any(|prefix| value.starts_with(prefix));
+    if is_key { secret(value) } else { Err("begins with sk_ or rk_, and test_ or live_") }
+}
+
+pub(super) fn webhook_secret(value: &str) -> Parsed<Secret> {
+    if value.starts_with("whsec_") { secret(value) } else { Err("begins with whsec_") }
+}
+
 pub(super) fn within<T: FromStr + PartialOrd>(value: &str, range: RangeInclusive<T>) -> Parsed<T> {
     let number = value.parse().map_err(|_| "is not a whole number")?;
     if range.contains(&number) { Ok(number) } else { Err("is out of range") }

@@ -38,6 +38,15 @@ pub const SETTINGS: &[Setting] = &[
     required("UPSTASH_REDIS_REST_TOKEN", "its token, with write access")
         .secret()
         .alias("KV_REST_API_TOKEN"),
+    required("STRIPE_SECRET_KEY", "Stripe's secret or restricted key").secret(),
+    optional(
+        "STRIPE_WEBHOOK_SECRET",
+        "`whsec_...` of the webhook endpoint; while it is being rotated both, comma-separated",
+    )
+    .secret(),
+    optional("STRIPE_API_URL", "where Stripe answers; `https://api.stripe.com`"),
+    optional("STRIPE_AUTOMATIC_TAX", "`true` lets Stripe compute taxes at checkout"),
+    optional("STRIPE_PORTAL_CONFIGURATION", "`bpc_...`; the account's default"),
     optional("AUTH_JWKS_URL", "the identity provider's public keys (RS256, ES256, EdDSA)"),
     optional("AUTH_JWKS", "the same keys inline, as JSON; saves the first request a fetch"),
     optional("AUTH_HS256_SECRET", "for providers that sign with a shared secret (HS256)").secret(),
@@ -55,7 +64,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     optional("SERVICE_KEYS", "`service:SHA256` or `admin:SHA256`, comma-separated"),
     optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
-    optional("ALLOWED_ORIGINS", "browser origins that may call, comma-separated"),
+    optional("ALLOWED_ORIGINS", "browser origins that may call, and that checkout may return to"),
     optional("RATE_LIMITS", "named limits: `review-code=10/1h,review-repo=5/1h`"),
     optional("LOG_LEVEL", "`error`, `warn`, `info`, `debug` or `trace`; `info`"),
 ];

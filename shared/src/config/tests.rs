@@ -7,6 +7,7 @@ const GOOD: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://farebox:hunter2@db.example/app?sslmode=require"),
     ("UPSTASH_REDIS_REST_URL", "https://eu1.upstash.example"),
     ("UPSTASH_REDIS_REST_TOKEN", "hunter2"),
+    ("STRIPE_SECRET_KEY", "sk_test_hunter2"),
     ("AUTH_HS256_SECRET", "hunter2hunter2hunter2hunter2hunter2"),
     ("AUTH_ISSUER", "https://id.example"),
     ("RATE_LIMITS", "review-code=10/1h, review-repo=5/h"),
@@ -36,7 +37,12 @@ fn a_good_configuration_is_read() {
 fn secrets_never_print() {
     let printed = format!("{:?}", parse(&[("CRON_SECRET", "hunter2")]).unwrap());
     assert!(!printed.contains("hunter2"), "{printed}");
-    let complaint = problems(&[("DATABASE_URL", "hunter2"), ("AUTH_HS256_SECRET", "hunter2")]);
+    let complaint = problems(&[
+        ("DATABASE_URL", "hunter2"),
+        ("AUTH_HS256_SECRET", "hunter2"),
+        ("STRIPE_SECRET_KEY", "hunter2"),
+        ("STRIPE_WEBHOOK_SECRET", "hunter2"),
+    ]);
     assert!(!complaint.contains("hunter2"), "{complaint}");
 }
 
@@ -60,6 +66,10 @@ fn each_bad_value_is_named() {
         ("DATABASE_POOL_SIZE", "many"),
         ("FAREBOX_SCHEMA", "public; drop table users"),
         ("UPSTASH_REDIS_REST_URL", "redis://localhost:6379"),
+        ("STRIPE_SECRET_KEY", "pk_test_published"),
+        ("STRIPE_WEBHOOK_SECRET", "we_the_endpoint"),
+        ("STRIPE_API_URL", "api.stripe.com"),
+        ("STRIPE_AUTOMATIC_TAX", "yes"),
         ("AUTH_JWKS_URL", "id.example/keys"),
         ("AUTH_JWKS", "{}"),
         ("AUTH_HS256_SECRET", "short"),
@@ -99,6 +109,14 @@ fn service_keys_are_known_by_their_hash() {
     let config = parse(&[("SERVICE_KEYS", &format!("service:{hash},admin:{hash}"))]).unwrap();
     assert_eq!(config.auth.service_keys[0].sha256, [0xab; 32]);
     assert_eq!(config.auth.service_keys[1].scope, Scope::Admin);
+}
+
+#[test]
+fn the_key_says_whether_it_is_real_money() {
+    assert!(!parse(&[]).unwrap().stripe.is_live());
+    assert!(parse(&[("STRIPE_SECRET_KEY", "rk_live_x")]).unwrap().stripe.is_live());
+    let rotating = parse(&[("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_old")]).unwrap();
+    assert_eq!(rotating.stripe.webhook_secrets.len(), 2);
 }
 
 #[test]

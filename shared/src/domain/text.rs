@@ -1,14 +1,14 @@
 //! Texts with a purpose and a bound.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Declares a text of 1 to `$max` characters. No control characters but for line ends and tabs:
 /// Postgres cannot keep a NUL, and nobody means the others.
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident, $max:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+        #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
         #[serde(try_from = "String")]
         #[schemars(extend("minLength" = 1, "maxLength" = $max))]
         pub struct $name(String);
@@ -53,6 +53,12 @@ bounded_text!(
     /// Whom a named limit applies to.
     Identifier,
     255
+);
+
+bounded_text!(
+    /// Why something was done, in somebody's own words.
+    Reason,
+    500
 );
 
 #[cfg(test)]

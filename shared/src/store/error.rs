@@ -14,8 +14,8 @@ pub enum StoreError {
     Unavailable(Cause),
     /// The statement was sent, and no answer came: it may have been carried out.
     MayHaveRun(Cause),
-    /// One of our SQL functions refused, with a code of its own (`FB...`).
-    Refused(String),
+    /// One of our SQL functions refused, with a code of its own (`FB...`) and in its own words.
+    Refused { code: String, why: String },
     /// A mistake of ours.
     Broken(Cause),
 }
@@ -25,6 +25,25 @@ impl StoreError {
     const ERASED: &str = "FB001";
     /// What they raise for an idempotency key that came with another request before.
     const KEY_REUSED: &str = "FB002";
+    /// Another change of the same user's is being asked of Stripe.
+    const UNDER_WAY: &str = "FB003";
+    /// Two states of one subscription in one second.
+    const TIE: &str = "FB004";
+    /// What was asked for may not be.
+    const NOT_ALLOWED: &str = "FB005";
+
+    /// Whether Stripe has to be asked which of two states is the later one.
+    pub fn is_tie(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == Self::TIE)
+    }
+
+    /// Why what was asked for may not be, if that is what was said.
+    pub fn not_allowed(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, why } if code == Self::NOT_ALLOWED => Some(why),
+            _ => None,
+        }
+    }
 
     pub(super) fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::Unavailable(cause.into())
@@ -48,7 +67,10 @@ impl From<tokio_postgres::Error> for StoreError {
         let said = format!("{code}: {}", database.message());
         let transient = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
         match code.as_str() {
-            _ if code.starts_with("FB") => Self::Refused(code),
+            _ if code.starts_with("FB") => {
+                let why = database.message().to_owned();
+                Self::Refused { code, why }
+            }
             "55P03" | "25006" => Self::unavailable(said),
             _ if transient => Self::unavailable(said),
             _ => Self::broken(said),
@@ -74,11 +96,13 @@ impl From<StoreError> for ApiError {
                 let may_have_run = matches!(error, StoreError::MayHaveRun(_));
                 Self::no_answer("database_unavailable", "database", may_have_run).because(error)
             }
-            StoreError::Refused(code) if code == StoreError::ERASED => Self::account_erased(),
-            StoreError::Refused(code) if code == StoreError::KEY_REUSED => {
-                Self::idempotency_key_reused()
-            }
-            StoreError::Refused(_) | StoreError::Broken(_) => Self::internal(error),
+            StoreError::Refused { ref code, .. } => match code.as_str() {
+                StoreError::ERASED => Self::account_erased(),
+                StoreError::KEY_REUSED => Self::idempotency_key_reused(),
+                StoreError::UNDER_WAY => Self::under_way(),
+                _ => Self::internal(error),
+            },
+            StoreError::Broken(_) => Self::internal(error),
         }
     }
 }
@@ -88,7 +112,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Unavailable(_) => f.write_str("Postgres is not available"),
             Self::MayHaveRun(_) => f.write_str("no answer from Postgres, the call may have run"),
-            Self::Refused(code) => write!(f, "Postgres refused with {code}"),
+            Self::Refused { code, why } => write!(f, "Postgres refused with {code}: {why}"),
             Self::Broken(_) => f.write_str("Postgres and Farebox do not understand each other"),
         }
     }
@@ -100,7 +124,7 @@ impl StdError for StoreError {
             Self::Unavailable(cause) | Self::MayHaveRun(cause) | Self::Broken(cause) => {
                 Some(cause.as_ref())
             }
-            Self::Refused(_) => None,
+            Self::Refused { .. } => None,
         }
     }
 }

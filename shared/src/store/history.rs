@@ -41,7 +41,6 @@ impl Store {
     /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
     pub async fn forget_history_keys(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
         let sql = "select {schema}.forget_history_keys($1, $2)";
-        let rows = self.call(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await?;
-        rows.first().map_or(Ok(0), |row| row.try_get(0).map_err(StoreError::broken))
+        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }
 }

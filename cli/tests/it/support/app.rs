@@ -1,15 +1,17 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
+use farebox::catalog::{self, Catalog, Ids};
 use farebox::local::token;
 use farebox::server;
+use farebox::standins::stripe::runtime::{self as simulator, Simulator, Target};
 use farebox::standins::upstash::{self, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
 use shared::auth::service_key;
 use shared::clock::Clock;
-use shared::config::Config;
+use shared::config::{Config, Secret};
 use shared::hash::hex;
 use shared::{endpoints, http};
 use tokio::net::TcpListener;
@@ -23,6 +25,8 @@ pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
 pub const CRON_SECRET: &str = "the-scheduler";
 const REDIS_TOKEN: &str = "redis-token";
+const STRIPE_KEY: &str = "sk_test_of_the_tests";
+pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
 
 /// A Farebox of one test's own.
 pub struct TestApp {
@@ -30,6 +34,9 @@ pub struct TestApp {
     pub clock: Clock,
     pub redis: Proxy,
     pub postgres: Proxy,
+    /// On the way from Farebox to the simulator, which everybody else reaches directly.
+    pub stripe: Proxy,
+    pub simulator: Simulator,
     pub settings: BTreeMap<String, String>,
     pub service_key: String,
     pub admin_key: String,
@@ -42,9 +49,16 @@ pub struct TestApp {
 #[derive(Default)]
 pub struct Setup {
     settings: Vec<(String, String)>,
+    sells: Option<&'static str>,
 }
 
 impl Setup {
+    /// Publishes the catalog of one of the apps.
+    pub fn sells(mut self, catalog: &'static str) -> Self {
+        self.sells = Some(catalog);
+        self
+    }
+
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.push((name.to_owned(), value.into()));
         self
@@ -60,6 +74,11 @@ impl TestApp {
         Setup::default().start().await
     }
 
+    /// One that sells what one of the apps sells.
+    pub async fn selling(catalog: &'static str) -> Self {
+        Setup::default().sells(catalog).start().await
+    }
+
     async fn start(setup: Setup) -> Self {
         let stack = Stack::start().await;
         let urls = stack.database().await;
@@ -67,6 +86,13 @@ impl TestApp {
         let front = listen(upstash::router(stack.redis(), tokens)).await;
         let redis = Proxy::start(front.address, proxy::is_http).await;
         let postgres = Proxy::start(stack.postgres_address(), proxy::is_postgres).await;
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let clock = Clock::default();
+        let simulator = simulate_stripe(&base, &clock).await;
+        let stripe_address = simulator.base().trim_start_matches("http://").parse().unwrap();
+        let stripe = Proxy::start(stripe_address, proxy::is_http).await;
 
         let service_key = service_key::generate().unwrap();
         let admin_key = service_key::generate().unwrap();
@@ -85,6 +111,9 @@ impl TestApp {
             ("AUTH_ADMIN_CLAIM", "role=admin".to_owned()),
             ("SERVICE_KEYS", keys),
             ("CRON_SECRET", CRON_SECRET.to_owned()),
+            ("STRIPE_SECRET_KEY", STRIPE_KEY.to_owned()),
+            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
+            ("STRIPE_API_URL", format!("http://{}", stripe.address())),
             ("ALLOWED_ORIGINS", "https://app.example".to_owned()),
             ("RATE_LIMITS", "review-code=10/1h".to_owned()),
             ("LOG_LEVEL", "error".to_owned()),
@@ -94,21 +123,38 @@ impl TestApp {
         settings.extend(setup.settings);
 
         let config = Config::from_vars(|name| settings.get(name).cloned()).unwrap();
-        let clock = Clock::default();
         let app = App::new(config, clock.clone(), PoolSize::Server).unwrap();
-        let served = listen(http::mount_all(endpoints::ALL, &app)).await;
-        Self {
-            base: format!("http://{}", served.address),
+        let router = http::mount_all(endpoints::ALL, &app);
+        tokio::spawn(server::serve(listener, router, std::future::pending()));
+        let app = Self {
+            base,
             clock,
             redis,
             postgres,
+            stripe,
+            simulator,
             settings,
             service_key,
             admin_key,
             owner_url: urls.owner,
             redis_url,
             http: reqwest::Client::new(),
+        };
+        if let Some(catalog) = setup.sells {
+            app.sell(catalog).await;
         }
+        app
+    }
+
+    /// Publishes the catalog of one of the apps.
+    pub async fn sell(&self, name: &str) {
+        let path = format!("{}/../catalogs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let catalog = Catalog::read(name, &text, &Ids::Ignored).unwrap();
+        let stripe =
+            catalog::Stripe::new(self.simulator.base(), Secret::new(STRIPE_KEY.to_owned()));
+        let database = stack::settings(&self.owner_url);
+        catalog::publish(&catalog, &database, &stripe, self.now()).await.unwrap();
     }
 
     pub fn get(&self, path: &str) -> Call {
@@ -190,6 +236,22 @@ impl TestApp {
     pub async fn count(&self, sql: &str) -> i64 {
         self.owner().await.query_typed_one(sql, &[]).await.unwrap().get(0)
     }
+}
+
+/// A Stripe of one test's own, which tells the app of everything.
+async fn simulate_stripe(app: &str, clock: &Clock) -> Simulator {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("{app}/api/stripe/webhook");
+    let options = simulator::Options {
+        base: format!("http://{}", listener.local_addr().unwrap()),
+        secret_key: STRIPE_KEY.to_owned(),
+        webhook: Some(Target { url, secret: WEBHOOK_SECRET.to_owned() }),
+        clock: clock.clone(),
+        snapshot: None,
+    };
+    let simulator = Simulator::start(options).await.unwrap();
+    tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));
+    simulator
 }
 
 /// Claims of a good token, with changes; null leaves one out.

@@ -24,6 +24,11 @@ impl Process {
         panic!("farebox serve ended before it was ready");
     }
 
+    /// Kills it in the middle of whatever it is doing.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Asks it to stop; answers what it logged.
     pub async fn end(self) -> String {
         let pid = nix::unistd::Pid::from_raw(self.child.id().unwrap().try_into().unwrap());

@@ -23,8 +23,14 @@ pub enum Mode {
     Slow(Duration),
     /// Each flight is answered with something that no client expects.
     Garbage,
+    /// Each flight is answered with that status, in the form of Stripe's errors.
+    Says(u16),
     /// Each flight waits until so many have come.
     HoldUntil(usize),
+    /// The flight of that number never arrives; whoever sent it waits.
+    LoseRequest(usize),
+    /// The flight of that number arrives, and its answer never does.
+    LoseAnswer(usize),
 }
 
 /// Whether these first bytes begin a flight worth counting.
@@ -50,6 +56,8 @@ struct Shared {
     counts: Counts,
     flights: AtomicUsize,
     arrived: Notify,
+    /// How many flights were lost.
+    lost: watch::Sender<usize>,
     mode: watch::Sender<Mode>,
 }
 
@@ -59,7 +67,8 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (flights, arrived) = (AtomicUsize::new(0), Notify::new());
         let mode = watch::Sender::new(Mode::Pass);
-        let shared = Arc::new(Shared { upstream, counts, flights, arrived, mode });
+        let lost = watch::Sender::new(0);
+        let shared = Arc::new(Shared { upstream, counts, flights, arrived, lost, mode });
         tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared }
     }
@@ -78,9 +87,17 @@ impl Proxy {
         self.shared.flights.load(Ordering::SeqCst)
     }
 
+    /// Resolves once the flight that was to be lost is.
+    pub async fn lost(&self) {
+        let mut lost = self.shared.lost.subscribe();
+        // The sender lives as long as this proxy.
+        let _ = lost.wait_for(|lost| *lost > 0).await;
+    }
+
     /// Changes what happens, to open connections too.
     pub async fn set(&self, mode: Mode) {
         self.shared.flights.store(0, Ordering::SeqCst);
+        self.shared.lost.send_replace(0);
         self.shared.mode.send_replace(mode);
         // The listener goes, or comes back, in a task of its own.
         let refused = mode == Mode::Down;
@@ -117,15 +134,16 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let Ok(mut server) = TcpStream::connect(shared.upstream).await else { return };
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
     let mut answered = true;
+    let mut flight = 0;
     loop {
         tokio::select! {
             read = client.read(&mut from_client) => {
                 let Ok(length @ 1..) = read else { return };
                 let bytes = &from_client[..length];
                 if answered && (shared.counts)(bytes) {
-                    shared.flights.fetch_add(1, Ordering::SeqCst);
+                    flight = shared.flights.fetch_add(1, Ordering::SeqCst) + 1;
                     shared.arrived.notify_waiters();
-                    if !may_go_on(&shared, &mut client).await {
+                    if !may_go_on(&shared, &mut client, flight).await {
                         return;
                     }
                 }
@@ -135,11 +153,22 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
             read = server.read(&mut from_server) => {
                 let Ok(length @ 1..) = read else { return };
                 answered = true;
+                if *mode.borrow() == Mode::LoseAnswer(flight) {
+                    return lose(&shared).await;
+                }
                 if client.write_all(&from_server[..length]).await.is_err() { return }
             }
             () = taken_down(&mut mode) => return,
         }
     }
+}
+
+/// Holds what was lost until the mode changes.
+async fn lose(shared: &Shared) {
+    let mut mode = shared.mode.subscribe();
+    mode.borrow_and_update();
+    shared.lost.send_modify(|lost| *lost += 1);
+    let _ = mode.changed().await;
 }
 
 async fn taken_down(mode: &mut watch::Receiver<Mode>) {
@@ -148,12 +177,24 @@ async fn taken_down(mode: &mut watch::Receiver<Mode>) {
 }
 
 /// Treats one flight as the mode says; false ends its connection.
-async fn may_go_on(shared: &Shared, client: &mut TcpStream) -> bool {
+async fn may_go_on(shared: &Shared, client: &mut TcpStream, flight: usize) -> bool {
     let mut mode = shared.mode.subscribe();
     let now = *mode.borrow_and_update();
     match now {
-        Mode::Pass => true,
+        Mode::LoseRequest(number) if number == flight => {
+            lose(shared).await;
+            false
+        }
+        Mode::Pass | Mode::LoseRequest(_) | Mode::LoseAnswer(_) => true,
         Mode::Down => false,
+        Mode::Says(status) => {
+            let body = r#"{"error": {"type": "api_error", "message": "a fault of the test"}}"#;
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status} Fault\r\ncontent-length: {length}\r\n\r\n{body}");
+            let _ = client.write_all(answer.as_bytes()).await;
+            false
+        }
         Mode::Slow(delay) => {
             tokio::select! {
                 () = tokio::time::sleep(delay) => true,

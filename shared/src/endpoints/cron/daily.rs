@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::error::ApiResult;
+use crate::store::StoreError;
 
 /// Rows of one statement, and statements of one run: a run ends well within a function's time, and
 /// the next one goes on.
@@ -20,6 +21,8 @@ const MAX_BATCHES: usize = 20;
 pub struct Done {
     /// Idempotency keys of history entries, older than a day.
     forgotten_keys: i64,
+    /// Requests to Stripe, older than a day.
+    forgotten_requests: i64,
 }
 
 pub fn routes() -> MethodRouter<App> {
@@ -27,13 +30,25 @@ pub fn routes() -> MethodRouter<App> {
 }
 
 async fn run(State(app): State<App>) -> ApiResult<Json<Done>> {
-    let mut forgotten_keys = 0;
+    let (store, now) = (&app.store, app.clock.now());
+    Ok(Json(Done {
+        forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
+        forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,
+    }))
+}
+
+/// Repeats what answers how many rows it did, while there are more.
+async fn in_batches<F>(batch: impl Fn() -> F) -> Result<i64, StoreError>
+where
+    F: Future<Output = Result<i64, StoreError>>,
+{
+    let mut all = 0;
     for _ in 0..MAX_BATCHES {
-        let forgotten = app.store.forget_history_keys(app.clock.now(), BATCH).await?;
-        forgotten_keys += forgotten;
-        if forgotten < i64::from(BATCH) {
+        let done = batch().await?;
+        all += done;
+        if done < i64::from(BATCH) {
             break;
         }
     }
-    Ok(Json(Done { forgotten_keys }))
+    Ok(all)
 }

@@ -1,0 +1,5 @@
+//! PATCH /api/plan
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::PLAN)
+}

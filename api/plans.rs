@@ -1,0 +1,5 @@
+//! GET /api/plans
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::PLANS)
+}

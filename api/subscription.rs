@@ -1,0 +1,5 @@
+//! GET, PATCH /api/subscription
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::SUBSCRIPTION)
+}

@@ -1,0 +1,105 @@
+//! What differs between the catalog that is sold and the one that is to be, a line for each change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// One change, as an operator reads it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Line {
+    /// `stripe` or `database`.
+    pub(super) place: &'static str,
+    /// `+` makes, `~` changes, `-` ends.
+    pub(super) sign: char,
+    /// `product`, `price`, `plan` or `pack`.
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) says: String,
+}
+
+/// Lines, their columns aligned.
+pub(super) struct Aligned<'a>(pub(super) &'a [Line]);
+
+impl fmt::Display for Aligned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widest = self.0.iter().map(|line| line.name.chars().count()).max().unwrap_or_default();
+        for Line { place, sign, kind, name, says } in self.0 {
+            let line = format!("{place:<8}  {sign} {kind:<7}  {name:<widest$}  {says}");
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// What differs between two catalogs in the form in which they are published.
+pub(super) fn between(current: &Value, wanted: &Value) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (list, kind) in [("plans", "plan"), ("packs", "pack")] {
+        let (current, wanted) = (by_key(&current[list], kind), by_key(&wanted[list], kind));
+        for (key, wanted) in &wanted {
+            let (sign, says) = match current.get(key) {
+                None => ('+', "sold from now on".to_owned()),
+                Some(current) if current == wanted => continue,
+                Some(current) => ('~', differences(current, wanted)),
+            };
+            lines.push(Line { place: "database", sign, kind, name: key.clone(), says });
+        }
+        for key in current.keys().filter(|key| !wanted.contains_key(*key)) {
+            let says = format!("no longer sold; whoever has the {kind} keeps it");
+            lines.push(Line { place: "database", sign: '-', kind, name: key.clone(), says });
+        }
+    }
+    lines
+}
+
+/// Plans or packs by their keys, and a plan's prices by their intervals.
+fn by_key(list: &Value, kind: &str) -> BTreeMap<String, Value> {
+    let items = list.as_array().into_iter().flatten().cloned();
+    let keyed = |mut item: Value| {
+        if item["prices"].is_array() {
+            let prices = by_key(&item["prices"], "interval");
+            item["prices"] = Value::Object(prices.into_iter().collect());
+        }
+        (item[kind].as_str().unwrap_or_default().to_owned(), item)
+    };
+    items.map(keyed).collect()
+}
+
+/// `trial_days 14 → 30, prices.monthly.amount_minor 999 → 1099`.
+fn differences(current: &Value, wanted: &Value) -> String {
+    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+    leaves("", current, &mut before);
+    leaves("", wanted, &mut after);
+    let paths: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let changed = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
+    let said: Vec<String> = changed
+        .map(|path| match (before.get(path), after.get(path)) {
+            (Some(before), Some(after)) => format!("{path} {before} → {after}"),
+            (None, Some(after)) => format!("{path} {after}"),
+            _ => format!("without {path}"),
+        })
+        .collect();
+    said.join(", ")
+}
+
+fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    let nothing = Map::new();
+    let fields = value.as_object().unwrap_or(&nothing);
+    for (name, value) in fields {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        leaves(&path, value, found);
+    }
+    if !value.is_object() {
+        found.insert(path.to_owned(), leaf(path, value));
+    }
+}
+
+fn leaf(path: &str, value: &Value) -> String {
+    match value {
+        Value::Null if path.ends_with("stripe_price_id") => "a new one".to_owned(),
+        Value::Null if path.ends_with("limit") => "unlimited".to_owned(),
+        Value::Null => "none".to_owned(),
+        value => value.to_string(),
+    }
+}

@@ -1,0 +1,120 @@
+//! The catalog in the database: what is sold now, and `publish_catalog()`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::config::{Database, Schema};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::standing::Standing;
+use super::{Catalog, Pack, Plan, goods};
+
+/// The plans and packs that are sold now, each in the form in which it was published.
+const CURRENT: &str = "
+    select jsonb_build_object(
+      'plans', (
+        select coalesce(jsonb_agg(
+          to_jsonb(v) - '{version,digest,created_at}'::text[] || jsonb_build_object('prices', (
+            select coalesce(jsonb_agg(to_jsonb(p) - '{plan,version}'::text[]), '[]')
+            from {schema}.pricing_plan_prices p
+            where p.plan = v.plan and p.version = v.version
+          ))
+        ), '[]')
+        from {schema}.current_plans c
+        join {schema}.pricing_plan_versions v on v.plan = c.plan and v.version = c.version
+      ),
+      'packs', (
+        select coalesce(jsonb_agg(to_jsonb(v) - '{version,digest,created_at}'::text[]), '[]')
+        from {schema}.current_packs c
+        join {schema}.credit_pack_versions v on v.pack = c.pack and v.version = c.version
+      )
+    )";
+
+pub(super) async fn connect(database: &Database) -> anyhow::Result<Client> {
+    shared::store::connect(database).await.context("cannot connect to Postgres")
+}
+
+pub(super) async fn current(client: &Client, schema: &Schema) -> anyhow::Result<Value> {
+    let sql = CURRENT.replace("{schema}", schema.as_str());
+    let row = client.query_typed_one(&sql, &[]).await.map_err(explain)?;
+    Ok(row.get(0))
+}
+
+/// Makes `published` what is sold.
+pub(super) async fn publish(
+    client: &Client,
+    schema: &Schema,
+    published: &Value,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let sql = format!("select {schema}.publish_catalog($1, $2)");
+    let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
+        &[(published, Type::JSONB), (&now, Type::TIMESTAMPTZ)];
+    client.query_typed_one(&sql, params).await.map(drop).map_err(explain)
+}
+
+/// A catalog as `publish_catalog()` takes it. An id that Stripe has yet to make is null.
+pub(super) fn published(catalog: &Catalog, standings: &BTreeMap<String, Standing>) -> Value {
+    json!({
+        "plans": catalog.plans.iter().map(|it| plan(catalog, it, standings)).collect::<Vec<_>>(),
+        "packs": catalog.packs.iter().map(|it| pack(catalog, it, standings)).collect::<Vec<_>>(),
+    })
+}
+
+fn plan(catalog: &Catalog, plan: &Plan, standings: &BTreeMap<String, Standing>) -> Value {
+    let prices = plan.prices.iter().map(|(interval, price)| {
+        let standing = standings.get(&catalog.plan_lookup_key(&plan.key, *interval));
+        json!({
+            "interval": goods::name(*interval),
+            "currency": price.currency,
+            "amount_minor": price.amount_minor,
+            "currency_amounts": price.currency_amounts,
+            "per_seat": plan.per_seat,
+            "stripe_product_id": standing.map(|standing| &standing.product_id),
+            "stripe_price_id": standing.and_then(|standing| standing.price_id.as_ref()),
+        })
+    });
+    json!({
+        "plan": plan.key,
+        "name": plan.name,
+        "description": plan.description,
+        "rank": plan.rank,
+        "trial_days": plan.trial_days,
+        "is_default": plan.is_default,
+        "is_listed": plan.is_listed,
+        "past_due_grace_days": plan.past_due_grace_days,
+        "features": plan.features,
+        "prices": prices.collect::<Vec<_>>(),
+    })
+}
+
+fn pack(catalog: &Catalog, pack: &Pack, standings: &BTreeMap<String, Standing>) -> Value {
+    let standing = standings.get(&catalog.pack_lookup_key(&pack.key));
+    json!({
+        "pack": pack.key,
+        "name": pack.name,
+        "description": pack.description,
+        "rank": pack.rank,
+        "unit": pack.unit,
+        "credits": pack.credits,
+        "expires_after_days": pack.expires_after_days,
+        "currency": pack.price.currency,
+        "amount_minor": pack.price.amount_minor,
+        "currency_amounts": pack.price.currency_amounts,
+        "stripe_product_id": standing.map(|standing| &standing.product_id),
+        "stripe_price_id": standing.and_then(|standing| standing.price_id.as_ref()),
+    })
+}
+
+fn explain(error: tokio_postgres::Error) -> anyhow::Error {
+    let Some(database) = error.as_db_error() else { return error.into() };
+    let (code, message) = (database.code().code(), database.message());
+    match code {
+        "42P01" | "42883" | "3F000" => anyhow!("{message} ({code}): run `farebox migrate` first"),
+        "42501" => anyhow!("{message} ({code}): set DIRECT_URL to the owner's login"),
+        _ => anyhow!("{message} ({code})"),
+    }
+}

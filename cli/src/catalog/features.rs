@@ -1,0 +1,198 @@
+//! Features: what the catalog says of each, and what a plan gives of it.
+
+use std::collections::BTreeMap;
+
+use shared::domain::catalog::{Every, Feature, Overage, Reset};
+
+use super::field::{Field, Table};
+use super::item;
+
+/// The largest number that every client reads exactly (JavaScript's are floats).
+pub(super) const LARGEST: i64 = 9_007_199_254_740_991;
+
+const RESETS: [(&str, Reset); 4] = [
+    ("month", Reset::Month),
+    ("billing_period", Reset::BillingPeriod),
+    ("day", Reset::Day),
+    ("never", Reset::Never),
+];
+
+/// What is the same of a feature in every plan.
+#[derive(Debug)]
+pub(super) struct Definition {
+    pub(super) key: String,
+    name: String,
+    /// None where the file does not say it right, which has been said.
+    kind: Option<Kind>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Boolean,
+    Metered { unit: String, reset: Reset },
+    Credits { unit: String },
+}
+
+impl Definition {
+    /// The unit of its credits, if it is of that kind.
+    pub(super) fn credits_unit(&self) -> Option<&str> {
+        match &self.kind {
+            Some(Kind::Credits { unit }) => Some(unit),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn definitions(root: &Table<'_>) -> Vec<Definition> {
+    let Some(features) = root.get("features").and_then(|field| field.table()) else {
+        return Vec::new();
+    };
+    let mut names = item::Names::default();
+    let mut definitions: Vec<Definition> = Vec::new();
+    for (key, field) in item::each(&features) {
+        let Some(table) = field.table() else { continue };
+        let name = table.get("name").and_then(|field| field.line(item::LONGEST_NAME));
+        let name = name.unwrap_or_else(|| in_words(key));
+        names.claim(key, &name, &table);
+        let definition = Definition { key: key.to_owned(), name, kind: kind(&table) };
+        let unit = definition.credits_unit();
+        let same = definitions.iter().find(|other| unit.is_some() && other.credits_unit() == unit);
+        if let Some(other) = same {
+            // A spend names the unit, and has to find one feature.
+            table.complain(format!("counts its credits in the unit of features.{}", other.key));
+        }
+        definitions.push(definition);
+    }
+    definitions
+}
+
+/// `mail_credits` is `Mail credits`.
+fn in_words(key: &str) -> String {
+    let words = key.replace(['_', '-'], " ");
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+fn kind(table: &Table<'_>) -> Option<Kind> {
+    let unit = || table.require("unit").and_then(|field| unit(&field));
+    match table.require("type")?.word(&[("boolean", 0), ("metered", 1), ("credits", 2)])? {
+        0 => {
+            table.knows(&["type", "name"]);
+            Some(Kind::Boolean)
+        }
+        1 => {
+            table.knows(&["type", "name", "unit", "reset"]);
+            let reset = table.require("reset").and_then(|field| field.word(&RESETS));
+            Some(Kind::Metered { unit: unit()?, reset: reset? })
+        }
+        _ => {
+            table.knows(&["type", "name", "unit"]);
+            Some(Kind::Credits { unit: unit()? })
+        }
+    }
+}
+
+pub(super) fn unit(field: &Field<'_>) -> Option<String> {
+    let unit = field.text()?;
+    let plain = unit.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !plain || !unit.starts_with(|c: char| c.is_ascii_lowercase()) || unit.len() > 50 {
+        field.complain(format!("must be lower-case letters, digits and _, not {unit:?}"));
+        return None;
+    }
+    Some(unit.to_owned())
+}
+
+/// What a plan gives of every feature; what it does not mention is not in it.
+pub(super) fn of_plan(plan: &Table<'_>, definitions: &[Definition]) -> BTreeMap<String, Feature> {
+    let given = plan.get("features").and_then(|field| field.table());
+    for (key, field) in given.iter().flat_map(Table::fields) {
+        if !definitions.iter().any(|definition| definition.key == key) {
+            field.complain("is not one of the catalog's features");
+        }
+    }
+    let mut features = BTreeMap::new();
+    for definition in definitions {
+        let field = given.as_ref().and_then(|table| table.get(&definition.key));
+        if let Some(kind) = &definition.kind {
+            features.insert(definition.key.clone(), grant(&definition.name, kind, field.as_ref()));
+        }
+    }
+    features
+}
+
+fn grant(name: &str, kind: &Kind, field: Option<&Field<'_>>) -> Feature {
+    let name = name.to_owned();
+    match kind {
+        Kind::Boolean => Feature::Boolean { name, enabled: field.and_then(enabled) == Some(true) },
+        Kind::Metered { unit, reset } => {
+            let none = (Some(0), Overage::Hard);
+            let (limit, overage) = field.and_then(allowance).unwrap_or(none);
+            Feature::Metered { name, unit: unit.clone(), reset: *reset, limit, overage }
+        }
+        Kind::Credits { unit } => {
+            let (amount, every) = field.and_then(granted).unwrap_or((0, Every::BillingPeriod));
+            Feature::Credits { name, unit: unit.clone(), amount, every }
+        }
+    }
+}
+
+fn enabled(field: &Field<'_>) -> Option<bool> {
+    let enabled = field.as_boolean();
+    if enabled.is_none() {
+        field.complain(format!("is a boolean feature: true or false, not {}", field.said()));
+    }
+    enabled
+}
+
+/// `100`, `"unlimited"`, `{ limit = 100, overage = "soft" }`, or `false`: not in the plan.
+fn allowance(field: &Field<'_>) -> Option<(Option<u64>, Overage)> {
+    if field.as_boolean() == Some(false) {
+        return None;
+    }
+    if !field.is_table() {
+        return limit(field).map(|limit| (limit, Overage::Hard));
+    }
+    let table = field.table()?;
+    table.knows(&["limit", "overage"]);
+    let overage = table.get("overage").map_or(Some(Overage::Hard), |field| {
+        field.word(&[("hard", Overage::Hard), ("soft", Overage::Soft)])
+    });
+    Some((table.require("limit").and_then(|field| limit(&field))?, overage?))
+}
+
+fn limit(field: &Field<'_>) -> Option<Option<u64>> {
+    if field.is_text() && field.text() == Some("unlimited") {
+        return Some(None);
+    }
+    if field.whole_number().is_none() {
+        field.complain(format!(
+            "is a metered feature: a whole number, \"unlimited\", {{ limit = 100, overage = \
+             \"soft\" \
+             }}, or false, not {}",
+            field.said()
+        ));
+        return None;
+    }
+    field.number(0..=LARGEST, "").map(|limit| Some(limit.unsigned_abs()))
+}
+
+/// `2`, `{ amount = 2, every = "billing_period" }`, or `false`: none.
+fn granted(field: &Field<'_>) -> Option<(u64, Every)> {
+    if field.as_boolean() == Some(false) {
+        return None;
+    }
+    if field.is_table() {
+        let table = field.table()?;
+        table.knows(&["amount", "every"]);
+        let every = table.get("every").map_or(Some(Every::BillingPeriod), |field| {
+            field.word(&[("billing_period", Every::BillingPeriod)])
+        });
+        return Some((table.require("amount").and_then(|field| credits(&field))?, every?));
+    }
+    Some((credits(field)?, Every::BillingPeriod))
+}
+
+pub(super) fn credits(field: &Field<'_>) -> Option<u64> {
+    field.number(1..=LARGEST, " of credits").map(i64::unsigned_abs)
+}

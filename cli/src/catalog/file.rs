@@ -1,0 +1,199 @@
+//! The file as a whole: its product, plans and packs, and what must hold between them.
+
+use toml::de::DeTable;
+
+use super::features::{self, Definition};
+use super::field::{Complaints, Field, Table};
+use super::ids::{IdReader, Ids};
+use super::item::{self, Names};
+use super::{Catalog, Pack, Plan, Problems, prices};
+
+/// What Stripe takes for a trial.
+const LONGEST_TRIAL: i64 = 730;
+const LONGEST_GRACE: i64 = 365;
+/// Stripe goes on trying to charge a card for about as long.
+const USUAL_GRACE: u32 = 7;
+const LONGEST_EXPIRY: i64 = 3_650;
+
+/// What reading a plan or a pack needs to know of the rest.
+struct Context<'a> {
+    currency: String,
+    features: Vec<Definition>,
+    ids: IdReader<'a>,
+}
+
+pub(super) fn read(file: &str, text: &str, ids: &Ids<'_>) -> Result<Catalog, Problems> {
+    let complaints = Complaints::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let at = error.span().map_or(0, |span| span.start);
+        complaints.add(at.min(text.len()), error.message().to_owned());
+    }
+    // What cannot be read as TOML would only be said again, in other words.
+    complaints.end()?;
+    let root = Table::root(document.get_ref(), &complaints);
+    let catalog = catalog(&root, ids);
+    complaints.end()?;
+    Ok(catalog)
+}
+
+fn catalog(root: &Table<'_>, ids: &Ids<'_>) -> Catalog {
+    root.knows(&["product", "features", "plans", "packs"]);
+    let product = root.require("product").and_then(|field| field.table());
+    let (key, name, currency) = product.map(|table| read_product(&table)).unwrap_or_default();
+    let features = features::definitions(root);
+    let context = Context { currency, features, ids: IdReader::new(ids) };
+    let plans = plans(root, &context);
+    let packs = packs(root, &context);
+    Catalog { product: key, name, plans, packs }
+}
+
+fn read_product(table: &Table<'_>) -> (String, String, String) {
+    table.knows(&["key", "name", "currency"]);
+    let key = table.require("key").and_then(|field| product_key(&field)).unwrap_or_default();
+    let currency = table.require("currency").and_then(|field| prices::currency(&field));
+    (key, item::name(table), currency.unwrap_or_default())
+}
+
+/// No `_`: in the ids that are made of it, that ends it.
+fn product_key(field: &Field<'_>) -> Option<String> {
+    let key = field.text()?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let starts = key.starts_with(|c: char| c.is_ascii_lowercase());
+    if !starts || key.len() > 40 || !key.chars().all(plain) {
+        field.complain(format!("must be up to 40 lower-case letters, digits and -, not {key:?}"));
+        return None;
+    }
+    Some(key.to_owned())
+}
+
+fn plans(root: &Table<'_>, context: &Context<'_>) -> Vec<Plan> {
+    let table = root.require("plans").and_then(|field| field.table());
+    let (mut plans, mut names) = (Vec::new(), Names::default());
+    let mut default: Option<String> = None;
+    for (position, (key, field)) in table.iter().flat_map(item::each).enumerate() {
+        let Some(table) = field.table() else { continue };
+        let plan = plan(key, &table, position, context);
+        names.claim(key, &plan.name, &table);
+        if plan.is_default
+            && let Some(earlier) = default.replace(key.to_owned())
+        {
+            table.complain(format!("is default, and so is plans.{earlier}: there is one"));
+        }
+        plans.push(plan);
+    }
+    if let (Some(table), None) = (table, default) {
+        table.complain("have no default: say default = true in that of those who pay nothing");
+    }
+    plans.sort_by_key(|plan| plan.rank);
+    plans
+}
+
+fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) -> Plan {
+    table.knows(&[
+        "name",
+        "description",
+        "rank",
+        "default",
+        "listed",
+        "trial_days",
+        "past_due_grace_days",
+        "per_seat",
+        "product",
+        "product_env",
+        "prices",
+        "features",
+    ]);
+    let flag = |name: &str| table.get(name).and_then(|field| field.boolean());
+    let prices = table.get("prices");
+    let prices = prices.map(|field| prices::by_interval(&field, &context.currency, &context.ids));
+    let grace = item::days(table, "past_due_grace_days", 0, LONGEST_GRACE);
+    let plan = Plan {
+        key: key.to_owned(),
+        name: item::name(table),
+        description: item::description(table),
+        rank: item::rank(table, position),
+        trial_days: item::days(table, "trial_days", 0, LONGEST_TRIAL).unwrap_or_default(),
+        is_default: flag("default").unwrap_or(false),
+        is_listed: flag("listed").unwrap_or(true),
+        past_due_grace_days: grace.unwrap_or(USUAL_GRACE),
+        features: features::of_plan(table, &context.features),
+        per_seat: flag("per_seat").unwrap_or(false),
+        product_id: context.ids.read(table, "product"),
+        prices: prices.unwrap_or_default(),
+    };
+    check(&plan, table);
+    plan
+}
+
+/// What cannot be together.
+fn check(plan: &Plan, table: &Table<'_>) {
+    let is_free = plan.prices.is_empty();
+    if plan.is_default && !is_free {
+        table.complain("is the default of those who pay nothing, and has prices");
+    }
+    if plan.is_default && !plan.is_listed {
+        table.complain("is the default, which is always listed");
+    }
+    if !plan.is_default && plan.is_listed && is_free {
+        table.complain("has no prices: give it some, or say listed = false if it is given by hand");
+    }
+    for (set, name) in [
+        (plan.trial_days > 0, "trial_days"),
+        (plan.per_seat, "per_seat"),
+        (table.get("product").or(table.get("product_env")).is_some(), "a Stripe product"),
+    ] {
+        if is_free && set {
+            table.complain(format!("has {name}, and no prices"));
+        }
+    }
+}
+
+fn packs(root: &Table<'_>, context: &Context<'_>) -> Vec<Pack> {
+    let table = root.get("packs").and_then(|field| field.table());
+    let (mut packs, mut names) = (Vec::new(), Names::default());
+    for (position, (key, field)) in table.iter().flat_map(item::each).enumerate() {
+        let Some(table) = field.table() else { continue };
+        let pack = pack(key, &table, position, context);
+        names.claim(key, &pack.name, &table);
+        packs.push(pack);
+    }
+    packs.sort_by_key(|pack| pack.rank);
+    packs
+}
+
+fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) -> Pack {
+    const OWN: [&str; 8] = [
+        "name",
+        "description",
+        "rank",
+        "unit",
+        "credits",
+        "expires_after_days",
+        "product",
+        "product_env",
+    ];
+    table.knows(&[&OWN[..], &prices::FIELDS].concat());
+    let unit = table.require("unit").and_then(|field| pack_unit(&field, &context.features));
+    let credits = table.require("credits").and_then(|field| features::credits(&field));
+    Pack {
+        key: key.to_owned(),
+        name: item::name(table),
+        description: item::description(table),
+        rank: item::rank(table, position),
+        unit: unit.unwrap_or_default(),
+        credits: credits.unwrap_or_default(),
+        expires_after_days: item::days(table, "expires_after_days", 1, LONGEST_EXPIRY),
+        product_id: context.ids.read(table, "product"),
+        price: prices::read(table, &context.currency, &context.ids),
+    }
+}
+
+/// Credits of a unit that no feature has could never be spent.
+fn pack_unit(field: &Field<'_>, features: &[Definition]) -> Option<String> {
+    let unit = features::unit(field)?;
+    if !features.iter().any(|feature| feature.credits_unit() == Some(&unit)) {
+        field.complain(format!("is {unit:?}, which is the unit of no credits feature"));
+    }
+    Some(unit)
+}

@@ -1,0 +1,86 @@
+//! What a catalog asks of Stripe: products, and prices of them, each under an id or a lookup key
+//! that follows from the catalog alone, so that a push finds what an earlier one made.
+
+use shared::domain::catalog::Interval;
+
+use super::{Catalog, Price};
+
+/// One price, and the product it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Good<'a> {
+    /// Where it stands in the file.
+    pub(super) path: String,
+    pub(super) lookup_key: String,
+    pub(super) price: &'a Price,
+    /// None where it is paid once.
+    pub(super) interval: Option<Interval>,
+    pub(super) product: Product<'a>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Product<'a> {
+    /// The one the catalog names, or our own.
+    pub(super) id: String,
+    pub(super) is_given: bool,
+    pub(super) name: &'a str,
+    pub(super) description: &'a str,
+}
+
+impl Catalog {
+    /// The lookup key of a plan's price.
+    pub(super) fn plan_lookup_key(&self, plan: &str, interval: Interval) -> String {
+        format!("{}_{}", self.product_id("plan", plan), name(interval))
+    }
+
+    /// The lookup key of a pack's price.
+    pub(super) fn pack_lookup_key(&self, pack: &str) -> String {
+        self.product_id("pack", pack)
+    }
+
+    /// Our own id for a product in Stripe. The product's key has no `_` and an interval's name is
+    /// always last, so that no two are the same.
+    fn product_id(&self, kind: &str, key: &str) -> String {
+        format!("farebox_{}_{kind}_{key}", self.product)
+    }
+
+    pub(super) fn goods(&self) -> Vec<Good<'_>> {
+        let of_plans = self.plans.iter().flat_map(|plan| {
+            let id = plan.product_id.clone();
+            let product = Product {
+                is_given: id.is_some(),
+                id: id.unwrap_or_else(|| self.product_id("plan", &plan.key)),
+                name: &plan.name,
+                description: &plan.description,
+            };
+            plan.prices.iter().map(move |(interval, price)| Good {
+                path: format!("plans.{}.prices.{}", plan.key, name(*interval)),
+                lookup_key: self.plan_lookup_key(&plan.key, *interval),
+                price,
+                interval: Some(*interval),
+                product: product.clone(),
+            })
+        });
+        let of_packs = self.packs.iter().map(|pack| Good {
+            path: format!("packs.{}", pack.key),
+            lookup_key: self.pack_lookup_key(&pack.key),
+            price: &pack.price,
+            interval: None,
+            product: Product {
+                is_given: pack.product_id.is_some(),
+                id: pack.product_id.clone().unwrap_or_else(|| self.product_id("pack", &pack.key)),
+                name: &pack.name,
+                description: &pack.description,
+            },
+        });
+        of_plans.chain(of_packs).collect()
+    }
+}
+
+pub(super) fn name(interval: Interval) -> &'static str {
+    match interval {
+        Interval::Weekly => "weekly",
+        Interval::Monthly => "monthly",
+        Interval::Quarterly => "quarterly",
+        Interval::Yearly => "yearly",
+    }
+}

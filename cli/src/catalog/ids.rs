@@ -1,0 +1,107 @@
+//! Stripe ids that a file gives, inline (`price`) or by the name of a setting (`price_env`).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::field::{Field, Table};
+
+/// What to do with the ids that a file gives.
+pub enum Ids<'a> {
+    /// Take them, and look the names of settings up.
+    Taken(&'a dyn Fn(&str) -> Option<String>),
+    /// Check their form, and go on as if there were none: the simulator does not have them.
+    Ignored,
+}
+
+/// Reads the ids of one file.
+pub(super) struct IdReader<'a> {
+    ids: &'a Ids<'a>,
+    /// Where each id or setting was given first.
+    seen: RefCell<BTreeMap<String, String>>,
+}
+
+impl<'a> IdReader<'a> {
+    pub(super) fn new(ids: &'a Ids<'a>) -> Self {
+        Self { ids, seen: RefCell::default() }
+    }
+
+    /// The id in `name`, or in the setting that `name_env` names.
+    pub(super) fn read(&self, table: &Table<'_>, name: &str) -> Option<String> {
+        let by_setting = format!("{name}_env");
+        match (table.get(name), table.get(&by_setting)) {
+            (Some(_), Some(field)) => {
+                field.complain(format!("stands beside {name}: give one of them"));
+                None
+            }
+            (Some(field), None) => self.inline(&field),
+            (None, Some(field)) => self.setting(&field, name),
+            (None, None) => None,
+        }
+    }
+
+    fn inline(&self, field: &Field<'_>) -> Option<String> {
+        let id = field.text()?;
+        if !is_id(id) {
+            field.complain(format!("must be an id of Stripe's, not {id:?}"));
+            return None;
+        }
+        let is_first = self.is_first(id, field);
+        (is_first && matches!(self.ids, Ids::Taken(_))).then(|| id.to_owned())
+    }
+
+    fn setting(&self, field: &Field<'_>, name: &str) -> Option<String> {
+        let setting = field.text()?;
+        let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        if !setting.starts_with(|c: char| c.is_ascii_uppercase()) || !setting.chars().all(plain) {
+            field.complain(format!(
+                "must be the name of a setting, such as STRIPE_PRICE_PRO_MONTHLY, not {setting:?}"
+            ));
+            return None;
+        }
+        if !self.is_first(&format!("${setting}"), field) {
+            return None;
+        }
+        let Ids::Taken(settings) = self.ids else { return None };
+        let id = settings(setting).map(|id| id.trim().to_owned()).unwrap_or_default();
+        if id.is_empty() {
+            field.complain(format!(
+                "names {setting}, which is not set: set it to the id of a {name} in Stripe, or \
+                 leave \
+                 {name}_env out, and a push makes the {name}"
+            ));
+            return None;
+        }
+        if !is_id(&id) {
+            field.complain(format!("names {setting}, whose value is not an id of Stripe's"));
+            return None;
+        }
+        self.is_first(&id, field).then_some(id)
+    }
+
+    /// Two prices with one id could not be told apart when Stripe names it.
+    fn is_first(&self, id: &str, field: &Field<'_>) -> bool {
+        let path = field.place.path.clone();
+        let earlier = self.seen.borrow_mut().insert(id.to_owned(), path);
+        if let Some(earlier) = &earlier {
+            let id = id.trim_start_matches('$');
+            field.complain(format!("gives {id}, which {earlier} gives already"));
+        }
+        earlier.is_none()
+    }
+}
+
+/// A plain word: it becomes part of a path.
+fn is_id(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    (1..=255).contains(&text.len()) && text.chars().all(plain)
+}
+
+impl fmt::Debug for Ids<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken(_) => "Taken",
+            Self::Ignored => "Ignored",
+        })
+    }
+}

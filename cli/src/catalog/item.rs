@@ -1,0 +1,73 @@
+//! What plans, packs and features have in common: a key for programs and a name for people.
+
+use std::collections::BTreeMap;
+
+use super::field::{Field, Table};
+
+pub(super) const LONGEST_NAME: usize = 100;
+/// More of a kind than any pricing page shows.
+const MOST: usize = 100;
+const LONGEST_DESCRIPTION: usize = 1_000;
+
+/// Who goes by what, in lower case. Requests may call a plan by its key or its name.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    pub(super) fn claim(&mut self, key: &str, name: &str, table: &Table<'_>) {
+        for called in [key.to_lowercase(), name.to_lowercase()] {
+            let owner = self.0.entry(called.clone()).or_insert_with(|| table.place.path.clone());
+            if *owner != table.place.path {
+                table.complain(format!("is called {called:?}, and so is {owner}"));
+                return;
+            }
+        }
+    }
+}
+
+fn check_key(key: &str, field: &Field<'_>) {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    let starts = key.starts_with(|c: char| c.is_ascii_lowercase());
+    if !starts || key.len() > 50 || !key.chars().all(plain) {
+        field.complain(
+            "is not a key: up to 50 lower-case letters, digits, _ and -, a letter first; what \
+             people \
+             read is the name",
+        );
+    }
+}
+
+/// What stands in a table of plans, packs or features, in the order of the file.
+pub(super) fn each<'a>(table: &Table<'a>) -> Vec<(&'a str, Field<'a>)> {
+    let fields = table.fields();
+    if fields.len() > MOST {
+        table.complain(format!("are {}, and can be {MOST}", fields.len()));
+    }
+    for (key, field) in &fields {
+        check_key(key, field);
+    }
+    fields
+}
+
+pub(super) fn name(table: &Table<'_>) -> String {
+    let name = table.require("name").and_then(|field| field.line(LONGEST_NAME));
+    name.unwrap_or_default()
+}
+
+pub(super) fn description(table: &Table<'_>) -> String {
+    let description = table.get("description").and_then(|field| field.line(LONGEST_DESCRIPTION));
+    description.unwrap_or_default()
+}
+
+/// Its place among its like: as it says, or as the file's order has it.
+pub(super) fn rank(table: &Table<'_>, position: usize) -> i32 {
+    let given = table.get("rank").and_then(|field| field.number(0..=1_000_000, ""));
+    let rank = given.and_then(|rank| i32::try_from(rank).ok());
+    rank.unwrap_or_else(|| i32::try_from(position + 1).unwrap_or(i32::MAX))
+}
+
+/// A number of days that need not be given.
+pub(super) fn days(table: &Table<'_>, name: &str, least: i64, most: i64) -> Option<u32> {
+    let days = table.get(name).and_then(|field| field.number(least..=most, " of days"))?;
+    u32::try_from(days).ok()
+}

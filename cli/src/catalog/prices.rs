@@ -1,0 +1,100 @@
+//! Prices: amounts in whole minor units, the same in other currencies, and which price of Stripe's.
+
+use std::collections::BTreeMap;
+
+use shared::domain::catalog::Interval;
+use stripe_types::Currency;
+
+use super::Price;
+use super::field::{Field, Table};
+use super::ids::IdReader;
+
+/// What Stripe takes: at least one minor unit, at most eight digits.
+const LARGEST: i64 = 99_999_999;
+
+pub(super) const INTERVALS: [(&str, Interval); 4] = [
+    ("weekly", Interval::Weekly),
+    ("monthly", Interval::Monthly),
+    ("quarterly", Interval::Quarterly),
+    ("yearly", Interval::Yearly),
+];
+
+/// The fields that say what something costs.
+pub(super) const FIELDS: [&str; 5] = ["amount", "currency", "currencies", "price", "price_env"];
+
+/// A plan's `prices`: by interval, each an amount or a table.
+pub(super) fn by_interval(
+    field: &Field<'_>,
+    currency: &str,
+    ids: &IdReader<'_>,
+) -> BTreeMap<Interval, Price> {
+    let Some(table) = field.table() else { return BTreeMap::new() };
+    table.knows(&INTERVALS.map(|(name, _)| name));
+    let mut prices = BTreeMap::new();
+    for (name, interval) in INTERVALS {
+        let Some(field) = table.get(name) else { continue };
+        let price = if field.is_table() {
+            field.table().map(|table| {
+                table.knows(&FIELDS);
+                read(&table, currency, ids)
+            })
+        } else {
+            amount(&field).map(|amount_minor| Price {
+                amount_minor,
+                currency: currency.to_owned(),
+                ..Price::default()
+            })
+        };
+        prices.insert(interval, price.unwrap_or_default());
+    }
+    prices
+}
+
+/// The price that stands in a table. Where something is wrong it has been said, and something
+/// stands
+/// in its place.
+pub(super) fn read(table: &Table<'_>, currency: &str, ids: &IdReader<'_>) -> Price {
+    let own = table.get("currency").and_then(|field| self::currency(&field));
+    let currency = own.unwrap_or_else(|| currency.to_owned());
+    let others = table.get("currencies");
+    Price {
+        amount_minor: table.require("amount").and_then(|field| amount(&field)).unwrap_or_default(),
+        currency_amounts: others.map(|field| amounts(&field, &currency)).unwrap_or_default(),
+        currency,
+        price_id: ids.read(table, "price"),
+    }
+}
+
+fn amount(field: &Field<'_>) -> Option<u64> {
+    field.number(1..=LARGEST, " of minor units").map(i64::unsigned_abs)
+}
+
+fn amounts(field: &Field<'_>, own: &str) -> BTreeMap<String, u64> {
+    let Some(table) = field.table() else { return BTreeMap::new() };
+    let mut amounts = BTreeMap::new();
+    for (name, field) in table.fields() {
+        if name == own {
+            field.complain("gives the price a second time: that is its own currency");
+        } else if !is_currency(name) {
+            field.complain(NOT_A_CURRENCY);
+        } else if let Some(amount) = amount(&field) {
+            amounts.insert(name.to_owned(), amount);
+        }
+    }
+    amounts
+}
+
+const NOT_A_CURRENCY: &str = "must be a currency of three lower-case letters, such as usd";
+
+pub(super) fn currency(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    if !is_currency(text) {
+        field.complain(format!("{NOT_A_CURRENCY}, not {text:?}"));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && !matches!(text.parse(), Ok(Currency::Unknown(_)) | Err(_))
+}

@@ -1,0 +1,322 @@
+//! The few calls to Stripe that pricing as code makes: find a product or a price, or create one.
+//!
+//! Requests are async-stripe's; of an answer only what is compared is read. Nothing is edited and
+//! nothing is tried twice: whoever pushes again goes on where the last push stopped.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{Request, StatusCode};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use shared::config::Secret;
+use shared::domain::catalog::Interval;
+use shared::error::chain;
+use shared::http_client::{Budget, HttpClient};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest as _, VERSION};
+use stripe_product::price::{
+    CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval,
+    ListPrice, RetrievePrice,
+};
+use stripe_product::product::{CreateProduct, RetrieveProduct};
+
+use super::Price;
+
+/// An operator waits, and Stripe is far away.
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(10),
+    answer: Duration::from_secs(60),
+    max_bytes: 4 * 1024 * 1024,
+};
+
+/// As many lookup keys as Stripe takes at once.
+const LOOKUP_KEYS: usize = 10;
+
+pub struct Stripe {
+    http: HttpClient,
+    /// Without a slash at its end.
+    url: String,
+    key: Secret,
+}
+
+/// A product of Stripe's, as far as it matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct StripeProduct {
+    pub(super) id: String,
+    pub(super) active: bool,
+}
+
+/// A price of Stripe's, as far as it matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct StripePrice {
+    pub(super) id: String,
+    pub(super) active: bool,
+    pub(super) product: String,
+    pub(super) lookup_key: Option<String>,
+    currency: String,
+    unit_amount: Option<u64>,
+    recurring: Option<Recurring>,
+    /// Where so many units cost the amount, not one.
+    transform_quantity: Option<Value>,
+    #[serde(default)]
+    currency_options: BTreeMap<String, CurrencyOption>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Recurring {
+    interval: String,
+    interval_count: u64,
+    usage_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct CurrencyOption {
+    unit_amount: Option<u64>,
+}
+
+/// A price to be made.
+#[derive(Clone, Debug)]
+pub(super) struct NewPrice {
+    pub(super) product_id: String,
+    pub(super) lookup_key: String,
+    pub(super) price: Price,
+    /// None where it is paid once.
+    pub(super) interval: Option<Interval>,
+}
+
+/// Stripe's answer that is not what was asked for.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl Stripe {
+    /// Where Stripe is.
+    pub const API_URL: &str = "https://api.stripe.com";
+
+    pub fn new(url: &str, key: Secret) -> Self {
+        Self { http: HttpClient::default(), url: url.trim_end_matches('/').to_owned(), key }
+    }
+
+    /// Whether it is the account with real money in it.
+    pub fn is_live(&self) -> bool {
+        ["sk_live_", "rk_live_"].iter().any(|prefix| self.key.expose().starts_with(prefix))
+    }
+
+    pub(super) async fn product(&self, id: &str) -> anyhow::Result<Option<StripeProduct>> {
+        self.find(RetrieveProduct::new(id).build()).await?.map(parse).transpose()
+    }
+
+    pub(super) async fn price(&self, id: &str) -> anyhow::Result<Option<StripePrice>> {
+        let expand = vec!["currency_options".to_owned()];
+        self.find(RetrievePrice::new(id).expand(expand).build()).await?.map(parse).transpose()
+    }
+
+    /// Prices by their lookup keys, of those that have one.
+    pub(super) async fn prices(&self, lookup_keys: &[String]) -> anyhow::Result<Vec<StripePrice>> {
+        #[derive(Deserialize)]
+        struct List {
+            data: Vec<StripePrice>,
+        }
+        let mut prices = Vec::new();
+        for keys in lookup_keys.chunks(LOOKUP_KEYS) {
+            let list = ListPrice::new().lookup_keys(keys.to_vec()).limit(100);
+            let list = list.expand(vec!["data.currency_options".to_owned()]);
+            prices.extend(parse::<List>(self.call(list.build(), None).await??)?.data);
+        }
+        Ok(prices)
+    }
+
+    /// A product under an id that we choose, so that it is made once however often this is called.
+    pub(super) async fn create_product(
+        &self,
+        id: &str,
+        name: &str,
+        description: &str,
+    ) -> anyhow::Result<()> {
+        let mut create = CreateProduct::new(name).id(id);
+        if !description.is_empty() {
+            create = create.description(description);
+        }
+        match self.call(create.build(), None).await? {
+            Err(refusal) if refusal.code == "resource_already_exists" => Ok(()),
+            answer => answer.map(drop).map_err(anyhow::Error::from),
+        }
+    }
+
+    /// A price; answers its id. Its lookup key is taken from the price that had it.
+    pub(super) async fn create_price(
+        &self,
+        new: &NewPrice,
+        idempotency_key: &str,
+    ) -> anyhow::Result<String> {
+        let answer = self.call(new.request(), Some(idempotency_key)).await??;
+        let id = answer["id"].as_str().context("Stripe answered a price without an id")?;
+        Ok(id.to_owned())
+    }
+
+    async fn find(&self, request: RequestBuilder) -> anyhow::Result<Option<Value>> {
+        match self.call(request, None).await? {
+            Err(refusal) if refusal.code == "resource_missing" => Ok(None),
+            answer => Ok(Some(answer?)),
+        }
+    }
+
+    /// Sends a request that async-stripe built. The outer failure is that of having no answer.
+    async fn call(
+        &self,
+        built: RequestBuilder,
+        idempotency_key: Option<&str>,
+    ) -> anyhow::Result<Result<Value, Refusal>> {
+        let method = match built.method {
+            StripeMethod::Get => "GET",
+            StripeMethod::Post => "POST",
+            StripeMethod::Delete => "DELETE",
+        };
+        let query = built.query.filter(|query| !query.is_empty());
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}/v1{}{query}", self.url, built.path))
+            .header(AUTHORIZATION, format!("Bearer {}", self.key.expose()))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("stripe-version", VERSION.as_str());
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        let body = Bytes::from(built.body.unwrap_or_default());
+        let request = request.body(body.into()).context("STRIPE_API_URL or the key is odd")?;
+        let answer = self.http.call(request, BUDGET).await;
+        let answer = answer.map_err(|error| anyhow!("Stripe: {}", chain(&error)))?;
+        let request_id = answer.headers.get("request-id").and_then(|id| id.to_str().ok());
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status == StatusCode::OK {
+            return Ok(Ok(body));
+        }
+        let mut refusal = Refusal::deserialize(&body["error"]).unwrap_or_default();
+        let (status, id) = (answer.status.as_u16(), request_id.unwrap_or("none"));
+        refusal.message = format!("{} (status {status}, request {id})", refusal.message);
+        Ok(Err(refusal))
+    }
+}
+
+impl NewPrice {
+    fn request(&self) -> RequestBuilder {
+        let currency = |code: &str| {
+            let Ok(currency) = code.parse::<stripe_types::Currency>();
+            currency
+        };
+        let mut create = CreatePrice::new(currency(&self.price.currency))
+            .unit_amount(self.price.amount_minor.cast_signed())
+            .product(&self.product_id)
+            .lookup_key(&self.lookup_key)
+            .transfer_lookup_key(true);
+        if let Some(interval) = self.interval {
+            create = create.recurring(recurring(interval));
+        }
+        if !self.price.currency_amounts.is_empty() {
+            let options = self.price.currency_amounts.iter().map(|(code, amount)| {
+                let mut option = CreatePriceCurrencyOptions::new();
+                option.unit_amount = Some(amount.cast_signed());
+                (currency(code), option)
+            });
+            create = create.currency_options(options.collect::<HashMap<_, _>>());
+        }
+        create.build()
+    }
+}
+
+fn recurring(interval: Interval) -> CreatePriceRecurring {
+    use CreatePriceRecurringInterval::{Month, Week, Year};
+    let (unit, count) = match interval {
+        Interval::Weekly => (Week, 1),
+        Interval::Monthly => (Month, 1),
+        Interval::Quarterly => (Month, 3),
+        Interval::Yearly => (Year, 1),
+    };
+    let mut recurring = CreatePriceRecurring::new(unit);
+    recurring.interval_count = Some(count);
+    recurring
+}
+
+impl StripePrice {
+    /// Whether it costs what the catalog says, as often.
+    pub(super) fn is(&self, price: &Price, interval: Option<Interval>) -> bool {
+        let same_rhythm = match (&self.recurring, interval) {
+            (None, None) => true,
+            (Some(own), Some(interval)) => {
+                let wanted = recurring(interval);
+                own.interval == wanted.interval.as_str()
+                    && Some(own.interval_count) == wanted.interval_count
+                    && own.usage_type == "licensed"
+            }
+            _ => false,
+        };
+        let same_elsewhere = price.currency_amounts.iter().all(|(currency, amount)| {
+            self.currency_options.get(currency).is_some_and(|own| own.unit_amount == Some(*amount))
+        });
+        same_rhythm
+            && same_elsewhere
+            && self.currency == price.currency
+            && self.unit_amount == Some(price.amount_minor)
+            && self.transform_quantity.is_none()
+    }
+
+    /// Whether it costs something in a currency of which the catalog says nothing.
+    pub(super) fn knows_others(&self, price: &Price) -> bool {
+        let known =
+            |code: &String| *code == price.currency || price.currency_amounts.contains_key(code);
+        !self.currency_options.keys().all(known)
+    }
+
+    /// What it costs, in words.
+    pub(super) fn said(&self) -> String {
+        let amount =
+            self.unit_amount.map_or("no flat amount".to_owned(), |amount| amount.to_string());
+        let mut said = format!("{amount} {}", self.currency);
+        match &self.recurring {
+            None => said += " once",
+            Some(own) => said += &format!(" every {} {}", own.interval_count, own.interval),
+        }
+        if self.transform_quantity.is_some() {
+            said += " for several units";
+        }
+        for (currency, option) in &self.currency_options {
+            if let (true, Some(amount)) = (*currency != self.currency, option.unit_amount) {
+                said += &format!(", {amount} {currency}");
+            }
+        }
+        said
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(answer: Value) -> anyhow::Result<T> {
+    serde_json::from_value(answer).context("Stripe answered something that is not understood")
+}
+
+impl Default for Refusal {
+    fn default() -> Self {
+        Self { code: String::new(), message: "Stripe refused without saying why".to_owned() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stripe: {}", self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Debug for Stripe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stripe").field("url", &self.url).finish_non_exhaustive()
+    }
+}

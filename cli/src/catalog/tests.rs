@@ -1,0 +1,194 @@
+use proptest::prelude::*;
+use shared::domain::catalog::{Every, Feature, Interval, Overage, Reset};
+
+use super::{Catalog, DEMO, Ids, Plan};
+
+mod ids;
+mod mistakes;
+
+/// A small catalog with something of everything. Tests change one line of it.
+const SMALL: &str = r#"
+[product]
+key = "small"
+name = "Small"
+currency = "usd"
+
+[features]
+letters = { type = "metered", unit = "letter", reset = "month" }
+calls = { type = "metered", unit = "call", reset = "day" }
+scheduling = { type = "boolean" }
+mail_credits = { type = "credits", name = "Stamps", unit = "mail_credit" }
+
+[plans.free]
+name = "Free"
+default = true
+features = { letters = 5 }
+
+[plans.pro]
+name = "Pro"
+trial_days = 14
+[plans.pro.prices]
+monthly = { amount = 999, currencies = { eur = 899 } }
+yearly = 9_590
+[plans.pro.features]
+letters = "unlimited"
+calls = { limit = 100, overage = "soft" }
+scheduling = true
+mail_credits = { amount = 2, every = "billing_period" }
+
+[packs.stamps]
+name = "Ten stamps"
+unit = "mail_credit"
+credits = 10
+amount = 500
+"#;
+
+fn read(text: &str) -> Result<Catalog, String> {
+    Catalog::read("c.toml", text, &Ids::Ignored).map_err(|problems| problems.to_string())
+}
+
+/// What is said of the small catalog with one thing in it written otherwise.
+fn said(from: &str, to: &str) -> String {
+    assert!(SMALL.contains(from), "{from}");
+    read(&SMALL.replacen(from, to, 1)).expect_err(to)
+}
+
+fn plan<'a>(catalog: &'a Catalog, key: &str) -> &'a Plan {
+    catalog.plans.iter().find(|plan| plan.key == key).unwrap()
+}
+
+#[test]
+fn a_catalog_is_read_as_it_is_written() {
+    let catalog = read(SMALL).unwrap();
+    assert_eq!((&*catalog.product, &*catalog.name), ("small", "Small"));
+    let pro = plan(&catalog, "pro");
+    assert_eq!((pro.rank, pro.trial_days, pro.past_due_grace_days), (2, 14, 7));
+    assert_eq!((pro.is_default, pro.is_listed, pro.per_seat), (false, true, false));
+    assert_eq!(pro.prices[&Interval::Monthly].amount_minor, 999);
+    assert_eq!(pro.prices[&Interval::Monthly].currency_amounts["eur"], 899);
+    assert_eq!(pro.prices[&Interval::Yearly].currency, "usd");
+    assert_eq!(
+        pro.features["calls"],
+        Feature::Metered {
+            name: "Calls".to_owned(),
+            unit: "call".to_owned(),
+            reset: Reset::Day,
+            limit: Some(100),
+            overage: Overage::Soft,
+        }
+    );
+    assert_eq!(
+        pro.features["mail_credits"],
+        Feature::Credits {
+            name: "Stamps".to_owned(),
+            unit: "mail_credit".to_owned(),
+            amount: 2,
+            every: Every::BillingPeriod,
+        }
+    );
+    let pack = &catalog.packs[0];
+    assert_eq!((&*pack.unit, pack.credits, pack.expires_after_days), ("mail_credit", 10, None));
+}
+
+#[test]
+fn what_a_plan_does_not_mention_is_not_in_it() {
+    let catalog = read(SMALL).unwrap();
+    let free = &plan(&catalog, "free").features;
+    assert!(matches!(&free["scheduling"], Feature::Boolean { enabled: false, .. }));
+    let Feature::Metered { limit, overage, .. } = &free["calls"] else { panic!("{free:?}") };
+    assert_eq!((*limit, *overage), (Some(0), Overage::Hard));
+    assert!(matches!(&free["mail_credits"], Feature::Credits { amount: 0, .. }));
+    let without =
+        read(&SMALL.replace("calls = { limit = 100, overage = \"soft\" }", "calls = false"));
+    assert_eq!(plan(&without.unwrap(), "pro").features["calls"], free["calls"]);
+}
+
+#[test]
+fn plans_stand_in_the_order_of_the_file_unless_ranked() {
+    let keys = |text: &str| -> Vec<String> {
+        read(text).unwrap().plans.into_iter().map(|plan| plan.key).collect()
+    };
+    // By the alphabet it would be the other way round.
+    let renamed = SMALL.replace("plans.pro", "plans.a_pro");
+    assert_eq!(keys(&renamed), ["free", "a_pro"]);
+    assert_eq!(keys(&renamed.replace("trial_days = 14", "rank = 0")), ["a_pro", "free"]);
+}
+
+#[test]
+fn the_documented_example_is_a_catalog() {
+    let guide = include_str!("../../../docs/SETUP.md");
+    let example = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(read(example).unwrap().to_string(), "Letters (plans: 4, packs: 1)");
+}
+
+#[test]
+fn the_demo_shows_every_kind_of_everything() {
+    let demo = read(DEMO).unwrap();
+    let features: Vec<&Feature> =
+        demo.plans.iter().flat_map(|plan| plan.features.values()).collect();
+    let metered = |wanted: Reset| {
+        features.iter().any(|it| matches!(it, Feature::Metered { reset, .. } if *reset == wanted))
+    };
+    for reset in [Reset::Month, Reset::BillingPeriod, Reset::Day, Reset::Never] {
+        assert!(metered(reset), "{reset:?}");
+    }
+    let soft = |it: &&&Feature| matches!(it, Feature::Metered { overage: Overage::Soft, .. });
+    let unlimited = |it: &&&Feature| matches!(it, Feature::Metered { limit: None, .. });
+    assert!(features.iter().any(|it| soft(&it)) && features.iter().any(|it| unlimited(&it)));
+    assert!(features.iter().any(|it| matches!(it, Feature::Credits { amount: 1.., .. })));
+    let prices: Vec<_> = demo.plans.iter().flat_map(|plan| &plan.prices).collect();
+    for interval in [Interval::Weekly, Interval::Monthly, Interval::Quarterly, Interval::Yearly] {
+        assert!(prices.iter().any(|(own, _)| **own == interval), "{interval:?}");
+    }
+    assert!(prices.iter().any(|(_, price)| !price.currency_amounts.is_empty()));
+    assert!(demo.plans.iter().any(|plan| plan.per_seat));
+    assert!(demo.plans.iter().any(|plan| !plan.is_listed));
+    assert!(demo.plans.iter().any(|plan| plan.trial_days > 0));
+    assert!(demo.packs.iter().any(|pack| pack.expires_after_days.is_some()));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_what_is_sold(
+        amount in 1_u64..=99_999_999, limit in 0_u64..=9_007_199_254_740_991,
+        trial in 0_u32..=730, credits in 1_u64..=9_007_199_254_740_991,
+    ) {
+        let text = SMALL.replace("amount = 999", &format!("amount = {amount}"));
+        let text = text.replace("letters = 5", &format!("letters = {limit}"));
+        let text = text.replace("trial_days = 14", &format!("trial_days = {trial}"));
+        let text = text.replace("credits = 10", &format!("credits = {credits}"));
+        let catalog = read(&text).unwrap();
+        let pro = plan(&catalog, "pro");
+        prop_assert_eq!(pro.prices[&Interval::Monthly].amount_minor, amount);
+        prop_assert_eq!(pro.trial_days, trial);
+        prop_assert_eq!(catalog.packs[0].credits, credits);
+        let letters = &plan(&catalog, "free").features["letters"];
+        let Feature::Metered { limit: own, .. } = letters else { panic!("{letters:?}") };
+        prop_assert_eq!(*own, Some(limit));
+    }
+
+    #[test]
+    fn no_amount_outside_what_stripe_takes_is_sold(
+        amount in prop_oneof![..1_i64, 100_000_000_i64..],
+    ) {
+        let text = SMALL.replace("amount = 999", &format!("amount = {amount}"));
+        prop_assert!(read(&text).is_err());
+    }
+
+    /// However a file is damaged, it is read or refused, and each complaint names a line of it.
+    #[test]
+    fn a_damaged_file_is_read_or_refused_by_its_lines(
+        at in 0..SMALL.len(), length in 0_usize..40, put in "[\\PC\n]{0,6}",
+    ) {
+        let end = (at + length).min(SMALL.len());
+        let damaged = format!("{}{put}{}", &SMALL[..at], &SMALL[end..]);
+        if let Err(said) = read(&damaged) {
+            let last = damaged.split('\n').count();
+            for line in said.lines() {
+                let rest = line.strip_prefix("c.toml:").expect(line);
+                let number: usize = rest.split(':').next().unwrap().parse().expect(line);
+                prop_assert!((1..=last).contains(&number), "{}", line);
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What is wrong with a file is told by its line and field, all of it at once.
+
+use super::{SMALL, read, said};
+
+/// What is written otherwise in the small catalog, how, and what is said of it.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("key = \"small\"", "", "c.toml:2: product.key is missing"),
+    (
+        "key = \"small\"",
+        "key = \"very_small\"",
+        "c.toml:3: product.key must be up to 40 lower-case letters, digits and -, not \
+         \"very_small\"",
+    ),
+    (
+        "currency = \"usd\"",
+        "currency = \"USD\"",
+        "c.toml:5: product.currency must be a currency of three lower-case letters, such as usd, \
+             not \"USD\"",
+    ),
+    (
+        "reset = \"month\"",
+        "reset = \"weekly\"",
+        "c.toml:8: features.letters.reset must be one of month, billing_period, day, never, not \
+             \"weekly\"",
+    ),
+    (
+        "type = \"boolean\"",
+        "type = \"flag\"",
+        "c.toml:10: features.scheduling.type must be one of boolean, metered, credits, not \
+         \"flag\"",
+    ),
+    ("unit = \"letter\", ", "", "c.toml:8: features.letters.unit is missing"),
+    (
+        "unit = \"letter\"",
+        "unit = \"A letter\"",
+        "c.toml:8: features.letters.unit must be lower-case letters, digits and _, not \"A \
+         letter\"",
+    ),
+    (
+        "{ type = \"boolean\" }",
+        "{ type = \"boolean\", limit = 5 }",
+        "c.toml:10: features.scheduling.limit is not known; what can stand here is type, name",
+    ),
+    (
+        "scheduling = { type = \"boolean\" }",
+        "scheduling = { type = \"boolean\" }\nx = { type = \"credits\", unit = \"mail_credit\" }",
+        "c.toml:12: features.mail_credits counts its credits in the unit of features.x",
+    ),
+    (
+        "scheduling = { type = \"boolean\" }",
+        "scheduling = { type = \"boolean\", name = \"LETTERS\" }",
+        "c.toml:10: features.scheduling is called \"letters\", and so is features.letters",
+    ),
+    (
+        "name = \"Pro\"",
+        "name = \"FREE\"",
+        "c.toml:18: plans.pro is called \"free\", and so is plans.free",
+    ),
+    (
+        "[plans.free]",
+        "[plans.Free]",
+        "c.toml:13: plans.Free is not a key: up to 50 lower-case letters, digits, _ and -, a \
+         letter \
+             first; what people read is the name",
+    ),
+    (
+        "trial_days = 14",
+        "trail_days = 14",
+        "c.toml:20: plans.pro.trail_days is not known; what can stand here is name, description, \
+             rank, default, listed, trial_days, past_due_grace_days, per_seat, product, \
+             product_env, \
+             prices, features",
+    ),
+    (
+        "trial_days = 14",
+        "trial_days = 731",
+        "c.toml:20: plans.pro.trial_days must be from 0 to 730, not 731",
+    ),
+    (
+        "trial_days = 14",
+        "trial_days = \"14\"",
+        "c.toml:20: plans.pro.trial_days must be a whole number of days, not \"14\"",
+    ),
+    (
+        "trial_days = 14",
+        "description = \"two\\nlines\"",
+        "c.toml:20: plans.pro.description must be a line of 1 to 1000 characters",
+    ),
+    (
+        "trial_days = 14",
+        "per_seat = 1",
+        "c.toml:20: plans.pro.per_seat must be true or false, not 1",
+    ),
+    (
+        "default = true",
+        "listed = false",
+        "c.toml:13: plans have no default: say default = true in that of those who pay nothing",
+    ),
+    (
+        "default = true",
+        "default = true\nlisted = false",
+        "c.toml:13: plans.free is the default, which is always listed",
+    ),
+    (
+        "default = true",
+        "default = true\ntrial_days = 3",
+        "c.toml:13: plans.free has trial_days, and no prices",
+    ),
+    (
+        "[packs.stamps]",
+        "[plans.other]\nname = \"Other\"\n[packs.stamps]",
+        "c.toml:30: plans.other has no prices: give it some, or say listed = false if it is given \
+         by \
+             hand",
+    ),
+    (
+        "amount = 999",
+        "amount = 9.99",
+        "c.toml:22: plans.pro.prices.monthly.amount must be a whole number of minor units, not \
+         9.99",
+    ),
+    (
+        "amount = 999",
+        "amount = 0",
+        "c.toml:22: plans.pro.prices.monthly.amount must be from 1 to 99999999, not 0",
+    ),
+    (
+        "amount = 999",
+        "amount = -1",
+        "c.toml:22: plans.pro.prices.monthly.amount must be from 1 to 99999999, not -1",
+    ),
+    (
+        "yearly = 9_590",
+        "yearly = 100_000_000",
+        "c.toml:23: plans.pro.prices.yearly must be from 1 to 99999999, not 100000000",
+    ),
+    (
+        "yearly = 9_590",
+        "yearly = 99999999999999999999",
+        "c.toml:23: plans.pro.prices.yearly must be from 1 to 99999999, not 99999999999999999999",
+    ),
+    (
+        "yearly = 9_590",
+        "annually = 9_590",
+        "c.toml:23: plans.pro.prices.annually is not known; what can stand here is weekly, \
+         monthly, \
+             quarterly, yearly",
+    ),
+    ("yearly = 9_590", "monthly = 9_590", "c.toml:23: duplicate key"),
+    (
+        "eur = 899",
+        "usd = 899",
+        "c.toml:22: plans.pro.prices.monthly.currencies.usd gives the price a second time: that is \
+             its own currency",
+    ),
+    (
+        "eur = 899",
+        "eru = 899",
+        "c.toml:22: plans.pro.prices.monthly.currencies.eru must be a currency of three lower-case \
+             letters, such as usd",
+    ),
+    (
+        "eur = 899",
+        "eur = 8.99",
+        "c.toml:22: plans.pro.prices.monthly.currencies.eur must be a whole number of minor units, \
+             not 8.99",
+    ),
+    (
+        "scheduling = true",
+        "scheduling = 5",
+        "c.toml:27: plans.pro.features.scheduling is a boolean feature: true or false, not 5",
+    ),
+    (
+        "scheduling = true",
+        "sheduling = true",
+        "c.toml:27: plans.pro.features.sheduling is not one of the catalog's features",
+    ),
+    (
+        "letters = 5",
+        "letters = true",
+        "c.toml:16: plans.free.features.letters is a metered feature: a whole number, \
+         \"unlimited\", \
+             { limit = 100, overage = \"soft\" }, or false, not true",
+    ),
+    (
+        "letters = 5",
+        "letters = 9_007_199_254_740_992",
+        "c.toml:16: plans.free.features.letters must be from 0 to 9007199254740991, not \
+             9007199254740992",
+    ),
+    (
+        "overage = \"soft\"",
+        "overage = \"none\"",
+        "c.toml:26: plans.pro.features.calls.overage must be one of hard, soft, not \"none\"",
+    ),
+    ("limit = 100, ", "", "c.toml:26: plans.pro.features.calls.limit is missing"),
+    (
+        "amount = 2, every = \"billing_period\"",
+        "amount = 2, every = \"day\"",
+        "c.toml:28: plans.pro.features.mail_credits.every must be one of billing_period, not \
+         \"day\"",
+    ),
+    (
+        "amount = 2,",
+        "amount = 0.5,",
+        "c.toml:28: plans.pro.features.mail_credits.amount must be a whole number of credits, not \
+         0.5",
+    ),
+    (
+        "unit = \"mail_credit\"\ncredits",
+        "unit = \"stamp\"\ncredits",
+        "c.toml:32: packs.stamps.unit is \"stamp\", which is the unit of no credits feature",
+    ),
+    (
+        "credits = 10",
+        "credits = 10\nexpires_after_days = 0",
+        "c.toml:34: packs.stamps.expires_after_days must be from 1 to 3650, not 0",
+    ),
+    ("amount = 500", "", "c.toml:30: packs.stamps.amount is missing"),
+    (
+        "[packs.stamps]",
+        "[bundles.stamps]",
+        "c.toml:30: bundles is not known; what can stand here is product, features, plans, packs",
+    ),
+];
+
+#[test]
+fn every_mistake_is_told_by_its_line_and_field() {
+    for (from, to, expected) in MISTAKES {
+        assert_eq!(said(from, to), *expected, "{to}");
+    }
+}
+
+#[test]
+fn more_than_a_page_can_show_is_too_much() {
+    let flags: String = (0..97).map(|n| format!("flag_{n} = {{ type = \"boolean\" }}\n")).collect();
+    let many = format!("[features]\n{flags}");
+    assert_eq!(said("[features]", &many), "c.toml:7: features are 101, and can be 100");
+}
+
+#[test]
+fn two_defaults_are_one_too_many() {
+    let second = "[plans.none]\nname = \"None\"\ndefault = true\n[packs.stamps]";
+    let expected = "c.toml:30: plans.none is default, and so is plans.free: there is one";
+    assert_eq!(said("[packs.stamps]", second), expected);
+    let paid = said("name = \"Pro\"", "name = \"Pro\"\ndefault = true");
+    assert_eq!(
+        paid,
+        "c.toml:18: plans.pro is the default of those who pay nothing, and has prices\n\
+         c.toml:18: plans.pro is default, and so is plans.free: there is one"
+    );
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let text = SMALL.replace("amount = 999", "amount = 9.99").replace("letters = 5", "letter = 5");
+    let text = text.replace("trial_days = 14", "trial_days = 1000").replace("= 500", "= 0");
+    let said = read(&text).unwrap_err();
+    let lines: Vec<&str> = said.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(lines, ["c.toml:16:", "c.toml:20:", "c.toml:22:", "c.toml:34:"], "{said}");
+}
+
+#[test]
+fn what_is_not_toml_is_told_by_its_line() {
+    assert_eq!(said("[features]", "[features"), "c.toml:7: unclosed table, expected `]`");
+}

@@ -1,0 +1,139 @@
+//! `farebox catalog`: pricing as code. `check` reads files, `diff` says what a push would change,
+//! and `push` makes Stripe and the database agree with a file.
+
+use std::fs;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow, bail};
+use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
+use jiff::Timestamp;
+use shared::config::{Database, Secret};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Say everything that is wrong with files, without asking anything outside
+    Check {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Say what a push would change in Stripe and in the database
+    Diff { file: PathBuf },
+    /// Make Stripe and the database agree with a file
+    Push {
+        file: PathBuf,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Action::Check { files } => return check(&files),
+        Action::Diff { file } | Action::Push { file, dry_run: true, .. } => {
+            let target = Target::from_environment()?;
+            let catalog = read(&file)?;
+            describe(&target.look(&catalog).await?);
+        }
+        Action::Push { file, yes, .. } => push(&file, yes).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        match Catalog::read(&file.display().to_string(), &text(file)?, &Ids::Ignored) {
+            Ok(catalog) => println!("{}: {catalog}", file.display()),
+            Err(problems) => {
+                eprintln!("{problems}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+async fn push(file: &Path, yes: bool) -> anyhow::Result<()> {
+    let target = Target::from_environment()?;
+    let catalog = read(file)?;
+    let mut changes = target.look(&catalog).await?;
+    describe(&changes);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let account = if target.stripe.is_live() { "LIVE" } else { "test" };
+    if !yes && !agreed(&format!("Apply this, in Stripe's {account} mode? [y/N] "))? {
+        bail!("nothing was changed");
+    }
+    changes.apply(&target.database, &target.stripe, Timestamp::now()).await?;
+    println!("Done.");
+    Ok(())
+}
+
+fn text(file: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn read(file: &Path) -> anyhow::Result<Catalog> {
+    let settings = |name: &str| std::env::var(name).ok();
+    let catalog = Catalog::read(&file.display().to_string(), &text(file)?, &Ids::Taken(&settings));
+    catalog.map_err(|problems| anyhow!("the catalog cannot be used:\n{problems}"))
+}
+
+fn describe(changes: &Changes<'_>) {
+    match changes.is_empty() {
+        true => println!("Nothing to do: this is what is sold."),
+        false => print!("{changes}"),
+    }
+}
+
+fn agreed(question: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody is here to ask: say --yes to apply this, or --dry-run to look only");
+    }
+    print!("{question}");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Where a catalog is pushed to.
+struct Target {
+    database: Database,
+    stripe: Stripe,
+}
+
+impl Target {
+    fn from_environment() -> anyhow::Result<Self> {
+        let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        // Publishing is the owner's; a pooler would do, but the owner's address is the direct one.
+        let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
+        let mut database = Database::from_vars(|name| match name {
+            "DATABASE_URL" => given(name).or_else(|| direct.clone()),
+            name => given(name),
+        })?;
+        if let Some(direct) = direct {
+            database.url = Secret::new(direct);
+        }
+        let key = given("STRIPE_SECRET_KEY").context("STRIPE_SECRET_KEY: must be set")?;
+        let url = given("STRIPE_API_URL").unwrap_or_else(|| Stripe::API_URL.to_owned());
+        Ok(Self { database, stripe: Stripe::new(&url, Secret::new(key)) })
+    }
+
+    async fn look<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
+        catalog::look(catalog, &self.database, &self.stripe).await
+    }
+}

@@ -1,0 +1,76 @@
+//! The part about Stripe: the key works, what the catalog sells is there, webhooks can be believed.
+
+use shared::app::App;
+use shared::stripe::object::flag;
+use stripe_client_core::StripeRequest as _;
+use stripe_product::price::{ListPrice, RetrievePrice};
+
+use super::{Report, said};
+
+/// What is on sale, as far as Stripe has to have it.
+struct OnSale {
+    name: String,
+    price: String,
+}
+
+pub(super) async fn check(app: &App, report: &mut Report) {
+    let mode = if app.config.stripe.is_live() { "live" } else { "test" };
+    match app.stripe.ask(&ListPrice::new().limit(1).build()).await {
+        Ok(_) => report.passed("stripe", format!("the key works, in {mode} mode")),
+        Err(error) => {
+            let fix = "Check STRIPE_SECRET_KEY; a restricted key has to read prices.";
+            return report.failed("stripe", format!("{:#}", said(error)), fix);
+        }
+    }
+    match check_prices(app).await {
+        Ok(0) => report.passed("catalog", "nothing is on sale"),
+        Ok(prices) => report.passed("catalog", format!("Stripe has all {prices} prices")),
+        Err(error) => {
+            let fix = "Run `farebox catalog push FILE`.";
+            report.failed("catalog", format!("{error:#}"), fix);
+        }
+    }
+    match app.config.stripe.webhook_secrets.len() {
+        0 => {
+            let fix =
+                "Set STRIPE_WEBHOOK_SECRET to the whsec_... of the webhook endpoint at Stripe.";
+            report.failed("webhook", "there is no secret, so no event will be believed", fix);
+        }
+        1 => report.passed("webhook", "its secret is set"),
+        some => report.passed("webhook", format!("any of {some} secrets is believed")),
+    }
+}
+
+/// How many prices there are, all of them at Stripe and in use.
+async fn check_prices(app: &App) -> anyhow::Result<usize> {
+    let on_sale = on_sale(app).await?;
+    let mut missing = Vec::new();
+    for OnSale { name, price } in &on_sale {
+        match app.stripe.ask(&RetrievePrice::new(price.as_str()).build()).await {
+            Ok(found) if flag(&found.object, "active") => {}
+            Ok(_) => missing.push(format!("{price} of {name} is archived")),
+            Err(error) if error.refusal().is_some() => {
+                missing.push(format!("{price} of {name} is not there"));
+            }
+            Err(error) => return Err(said(error)),
+        }
+    }
+    anyhow::ensure!(missing.is_empty(), "{}", missing.join(", "));
+    Ok(on_sale.len())
+}
+
+async fn on_sale(app: &App) -> anyhow::Result<Vec<OnSale>> {
+    let database = &app.config.database;
+    let client = shared::store::connect(database).await.map_err(said)?;
+    let schema = &database.schema;
+    let query = format!(
+        "select plan || ' ' || \"interval\", stripe_price_id
+         from {schema}.pricing_plans
+         union all
+         select pack, stripe_price_id
+         from {schema}.credit_packs
+         order by 1"
+    );
+    let rows = client.query_typed(&query, &[]).await?;
+    Ok(rows.iter().map(|row| OnSale { name: row.get(0), price: row.get(1) }).collect())
+}

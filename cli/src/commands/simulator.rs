@@ -1,0 +1,55 @@
+//! `farebox simulator`: what the simulator of Stripe knows, and how it misbehaves.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use farebox::local::control::Control;
+use serde_json::{Map, Value};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Where the stack keeps its data
+    #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Print its time, its switches, and how much there is of what (the default)
+    State,
+    /// Set switches: duplicate, reorder, same_second, drop, unpaid (true or false), delay_seconds,
+    /// answer_after_ms (a number)
+    Set {
+        #[arg(required = true, value_name = "SWITCH=VALUE")]
+        switches: Vec<String>,
+    },
+    /// Send an event once more
+    Resend { event: String },
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let control = Control::of(&args.data).await?;
+    let answer = match args.what.unwrap_or(What::State) {
+        What::State => control.get("state").await?,
+        What::Set { switches } => control.post("switches", &parse(&switches)?).await?,
+        What::Resend { event } => {
+            control.post(&format!("events/{event}/resend"), &Value::Null).await?
+        }
+    };
+    println!("{answer:#}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `duplicate=true`, as JSON.
+fn parse(switches: &[String]) -> anyhow::Result<Value> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').with_context(|| format!("{text}: no value"))?;
+        let value =
+            serde_json::from_str(value).with_context(|| format!("{text}: no such value"))?;
+        Ok((name.to_owned(), value))
+    };
+    Ok(Value::Object(switches.iter().map(pair).collect::<anyhow::Result<Map<_, _>>>()?))
+}

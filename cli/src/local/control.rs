@@ -1,0 +1,66 @@
+//! How other commands steer the simulator of a running stack: over its control routes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::http::{Method, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::Full;
+use jiff::Timestamp;
+use serde_json::Value;
+use shared::http_client::{Budget, HttpClient};
+
+/// A year of events, each delivered before the next, takes its time.
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(900),
+    max_bytes: 10_000_000,
+};
+
+#[derive(Debug)]
+pub struct Control {
+    /// Where the simulator is, `http://127.0.0.1:3000`.
+    pub base: String,
+    http: HttpClient,
+}
+
+impl Control {
+    /// That of the stack which runs in `dir`.
+    pub async fn of(dir: &Path) -> anyhow::Result<Self> {
+        let settings = super::running(dir).await?;
+        let real = "the running stack talks to Stripe itself, which nobody can steer";
+        let base = settings.get("STRIPE_API_URL").context(real)?.clone();
+        Ok(Self { base, http: HttpClient::default() })
+    }
+
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(Method::GET, path, String::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call(Method::POST, path, body.to_string()).await
+    }
+
+    /// What time it is in the running stack.
+    pub async fn now(&self) -> anyhow::Result<Timestamp> {
+        let state = self.get("state").await?;
+        let now = state["now"].as_str().context("the simulator does not tell its time")?;
+        Ok(now.parse()?)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: String) -> anyhow::Result<Value> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/simulator/api/{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let answer = self.http.call(request, BUDGET).await.context("the simulator is away")?;
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status != StatusCode::OK {
+            let said = body["error"]["message"].as_str().unwrap_or("it does not say why");
+            bail!("the simulator refuses ({}): {said}", answer.status.as_u16());
+        }
+        Ok(body)
+    }
+}

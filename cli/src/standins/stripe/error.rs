@@ -1,0 +1,33 @@
+//! Stripe's errors, in Stripe's shape.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+/// What Stripe says when it refuses.
+#[derive(Clone, Debug)]
+pub struct StripeError {
+    pub status: StatusCode,
+    /// The object below `error`.
+    pub body: Value,
+}
+
+impl StripeError {
+    /// `invalid_request_error` about one parameter.
+    pub fn invalid(code: &str, param: &str, message: impl Into<String>) -> Self {
+        let body = json!({
+            "type": "invalid_request_error",
+            "code": code,
+            "param": param,
+            "message": message.into(),
+            "doc_url": format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")),
+        });
+        Self { status: StatusCode::BAD_REQUEST, body }
+    }
+
+    /// An object that is not there: 404 where the path names it, 400 where a parameter does.
+    pub fn missing(kind: &str, id: &str, param: &str) -> Self {
+        let message = format!("No such {}: '{id}'", kind.replace('.', " "));
+        let status = if param == "id" { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+        Self { status, ..Self::invalid("resource_missing", param, message) }
+    }
+}

@@ -1,0 +1,179 @@
+//! Stripe's API as tables of plain functions over the world, one table a file of resources.
+//!
+//! How requests arrive and what an answer looks like on the wire is not said here, but in `api.rs`.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::error::StripeError;
+use super::expand::{self, Wanted};
+use super::form::Node;
+use super::params::Params;
+use super::world::World;
+use super::{
+    account, charges, checkout, coupons, customers, disputes, events, invoices, invoicing,
+    payment_intents, payment_methods, portal, prices, products, promotion_codes, refunds,
+    schedules, setup_intents, subscriptions, webhook_endpoints,
+};
+
+/// One operation of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub verb: Verb,
+    /// `/v1/subscriptions/{id}/resume`
+    pub path: &'static str,
+    pub run: Run,
+}
+
+/// Checks everything first and changes the world after, so that a refusal changes nothing.
+pub type Run = fn(&mut World, &Call) -> Result<Value, StripeError>;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verb {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Verb {
+    pub fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET => Some(Self::Get),
+            Method::POST => Some(Self::Post),
+            Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl Route {
+    pub const fn get(path: &'static str, run: Run) -> Self {
+        Self { verb: Verb::Get, path, run }
+    }
+
+    pub const fn post(path: &'static str, run: Run) -> Self {
+        Self { verb: Verb::Post, path, run }
+    }
+
+    pub const fn delete(path: &'static str, run: Run) -> Self {
+        Self { verb: Verb::Delete, path, run }
+    }
+}
+
+/// What a route is given.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What stands in the path's places, by their names.
+    path: Vec<(&'static str, String)>,
+    pub form: Params,
+    /// The public URL of this server, for links to pages; no slash at its end.
+    pub base: String,
+}
+
+impl Call {
+    /// What the path has in the place `{id}`.
+    pub fn id(&self) -> &str {
+        self.at("id")
+    }
+
+    pub fn at(&self, place: &str) -> &str {
+        let found = self.path.iter().find(|(name, _)| *name == place);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+}
+
+/// Every route there is.
+const TABLES: &[&[Route]] = &[
+    account::ROUTES,
+    charges::ROUTES,
+    checkout::ROUTES,
+    coupons::ROUTES,
+    customers::ROUTES,
+    disputes::ROUTES,
+    events::ROUTES,
+    invoices::ROUTES,
+    invoicing::balance::ROUTES,
+    payment_intents::ROUTES,
+    payment_methods::ROUTES,
+    portal::ROUTES,
+    prices::ROUTES,
+    products::ROUTES,
+    promotion_codes::ROUTES,
+    refunds::ROUTES,
+    schedules::ROUTES,
+    setup_intents::ROUTES,
+    subscriptions::ROUTES,
+    webhook_endpoints::ROUTES,
+];
+
+/// Does what a request asks for: the API without HTTP around it, for other parts of the simulator.
+pub fn ask(
+    world: &mut World,
+    verb: Verb,
+    path: &str,
+    form: impl Into<Node>,
+) -> Result<Value, StripeError> {
+    let (route, path) = find(verb, path).ok_or_else(|| not_simulated(verb, path))?;
+    let call = Call { path, form: Params::new(form.into()), base: world.base().to_owned() };
+    let wanted = Wanted::of(&call.form.texts("expand")?.unwrap_or_default())?;
+    // What cannot be expanded is only known at the end, and must not have happened then.
+    let before = (verb != Verb::Get && !wanted.is_empty()).then(|| world.clone());
+    let result = (route.run)(world, &call)?;
+    if !call.form.is_finished() {
+        return Err(unfinished(&route));
+    }
+    expand::shown(world, &result, &wanted).inspect_err(|_| {
+        if let Some(before) = before {
+            *world = before;
+        }
+    })
+}
+
+fn not_simulated(verb: Verb, path: &str) -> StripeError {
+    let message = format!(
+        "Unrecognized request URL ({}: {path}). The simulator has no such route; Stripe may have it.",
+        verb.name()
+    );
+    let body = json!({ "type": "invalid_request_error", "message": message });
+    StripeError { status: StatusCode::NOT_FOUND, body }
+}
+
+/// A mistake of the simulator's: parameters that it does not know would pass unnoticed.
+fn unfinished(route: &Route) -> StripeError {
+    let message = format!("The simulator did not look at all parameters of {}.", route.path);
+    let body = json!({ "type": "api_error", "message": message });
+    StripeError { status: StatusCode::INTERNAL_SERVER_ERROR, body }
+}
+
+/// The route of a path, with what stands in its places. A literal beats a place.
+fn find(verb: Verb, path: &str) -> Option<(Route, Vec<(&'static str, String)>)> {
+    let routes = TABLES.iter().copied().flatten().filter(|route| route.verb == verb);
+    let found = routes.filter_map(|route| Some((*route, places(route.path, path)?)));
+    found.min_by_key(|(_, places)| places.len())
+}
+
+fn places(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut places = Vec::new();
+    let (mut expected, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), given.next()) {
+            (None, None) => return Some(places),
+            (Some(expected), Some(given)) => {
+                match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                    Some(name) if !given.is_empty() => places.push((name, given.to_owned())),
+                    None if expected == given => {}
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+use serde_json::json;
+
+use super::*;
+
+fn price(minor: i64, recurring: Value) -> Value {
+    json!({ "id": "price_1", "unit_amount": minor, "currency": "usd", "recurring": recurring })
+}
+
+fn line(minor: i64, quantity: i64, recurring: Value) -> Value {
+    json!({
+        "id": "li_1", "description": "Pro <b>", "quantity": quantity, "currency": "usd",
+        "amount_subtotal": minor * quantity, "price": price(minor, recurring),
+        "adjustable_quantity": null,
+    })
+}
+
+fn session(changes: Value) -> Value {
+    let mut session = json!({
+        "id": "cs_test_1", "object": "checkout.session", "status": "open", "mode": "subscription",
+        "currency": "usd", "amount_total": 1_998, "payment_status": "unpaid",
+        "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
+        "success_url": "https://shop.example/done?s={CHECKOUT_SESSION_ID}",
+        "cancel_url": "https://shop.example/no", "customer_email": null,
+        "customer_details": null, "allow_promotion_codes": null,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        session[name] = value.clone();
+    }
+    session
+}
+
+fn beside() -> Beside {
+    let lines = vec![line(999, 2, json!({ "interval": "month", "interval_count": 1 }))];
+    Beside { lines, token: "secret".to_owned(), ..Beside::default() }
+}
+
+#[track_caller]
+fn expect(page: &str, shown: &[&str]) {
+    for part in shown {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+#[test]
+fn an_open_session_shows_what_is_bought_and_every_way_to_pay() {
+    let page = page(&session(json!({})), &beside(), None);
+    expect(&page, &["Pro &lt;b&gt;", "USD 9.99 per month", "Total due now: USD 19.98"]);
+    expect(&page, &["USD 19.98 per month, until you cancel.", "name=\"token\" value=\"secret\""]);
+    for outcome in ["paid", "declined", "authenticate", "pays_later", "fails_later"] {
+        expect(&page, &[&format!("<button name=\"outcome\" value=\"{outcome}\"")]);
+    }
+    expect(&page, &["<a href=\"https://shop.example/no\">Abandon"]);
+    assert!(!page.contains("Promotion code") && !page.contains("Quantities"), "{page}");
+}
+
+#[test]
+fn a_trial_says_until_when_it_is_free() {
+    let beside = Beside { trial_end: Some(1_795_180_445), ..beside() };
+    let page = page(&session(json!({ "amount_total": 0 })), &beside, None);
+    expect(&page, &["Free until 20 November 2026, then USD 19.98 per month, until you cancel."]);
+    expect(&page, &["Total due now: USD 0.00", ">Start the trial</button>"]);
+}
+
+#[test]
+fn a_one_time_payment_promises_nothing_later() {
+    let beside = Beside { lines: vec![line(1_998, 1, Value::Null)], ..beside() };
+    let page = page(&session(json!({ "mode": "payment" })), &beside, None);
+    expect(&page, &["<h1>Pay</h1>", ">Pay USD 19.98</button>"]);
+    assert!(!page.contains("until you cancel"), "{page}");
+}
+
+#[test]
+fn a_card_can_be_kept_without_a_purchase() {
+    let setup = json!({ "mode": "setup", "amount_total": null, "currency": null });
+    let page = page(&session(setup), &Beside { lines: Vec::new(), ..beside() }, None);
+    expect(&page, &["<h1>Save a card</h1>", "Nothing is bought", ">Save the card</button>"]);
+    assert!(!page.contains("Total due now"), "{page}");
+}
+
+#[test]
+fn discounts_and_taxes_are_lines_of_their_own() {
+    let details = json!({ "amount_discount": 500, "amount_shipping": 0, "amount_tax": 95 });
+    let page = page(&session(json!({ "total_details": details })), &beside(), None);
+    expect(&page, &["<span>Discount</span>", "−USD 5.00", "<span>Tax</span>", "USD 0.95"]);
+    assert!(!page.contains("Shipping"), "{page}");
+}
+
+#[test]
+fn what_the_session_asks_for_has_a_field() {
+    let asks = session(json!({
+        "allow_promotion_codes": true, "billing_address_collection": "required",
+        "phone_number_collection": { "enabled": true },
+        "consent_collection": { "terms_of_service": "required" },
+    }));
+    let mut lines = beside().lines;
+    lines[0]["adjustable_quantity"] = json!({ "enabled": true, "minimum": 1, "maximum": 9 });
+    let page = page(&asks, &Beside { lines, ..beside() }, None);
+    for name in ["promotion_code", "line1", "city", "postal_code", "country", "phone"] {
+        expect(&page, &[&format!("name=\"{name}\"")]);
+    }
+    expect(&page, &["name=\"quantity_li_1\" value=\"2\"", "name=\"terms_of_service\""]);
+}
+
+#[test]
+fn fields_are_filled_in_with_what_is_known_best() {
+    let customer = json!({
+        "email": "ada@shop.example", "name": "Ada", "address": { "country": "FR", "postal_code": "75001" },
+    });
+    let known = Beside { customer, ..beside() };
+    let first = page(&session(json!({})), &known, None);
+    expect(&first, &["Email: ada@shop.example", "type=\"hidden\" name=\"email\""]);
+    expect(&first, &["name=\"name\" value=\"Ada\"", "name=\"country\" value=\"FR\""]);
+
+    let typed = Fields::read(b"name=Bob&country=IT");
+    let again = page(&session(json!({})), &Beside { typed, ..known }, None);
+    expect(&again, &["name=\"name\" value=\"Bob\"", "name=\"country\" value=\"IT\""]);
+
+    let stranger = page(&session(json!({})), &beside(), None);
+    expect(&stranger, &["type=\"email\" name=\"email\" value=\"ada@example.com\""]);
+}
+
+#[test]
+fn the_banks_page_carries_what_was_typed_but_no_second_outcome() {
+    let typed = Fields::read(b"token=secret&outcome=authenticate&name=Bob+%3Cb%3E");
+    let page = authentication(&session(json!({})), &Beside { typed, ..beside() });
+    expect(&page, &["name=\"name\" value=\"Bob &lt;b&gt;\"", "value=\"approved_3ds\""]);
+    expect(&page, &["value=\"refused_3ds\"", "whether USD 19.98 may be taken"]);
+    assert_eq!(page.matches("name=\"token\"").count(), 1);
+    assert!(!page.contains("value=\"authenticate\""), "{page}");
+}
+
+#[test]
+fn a_session_that_is_over_offers_nothing() {
+    let paid = json!({ "status": "complete", "payment_status": "paid" });
+    let complete = page(&session(paid), &beside(), None);
+    expect(&complete, &["is complete", "https://shop.example/done?s=cs_test_1", "It is paid."]);
+    let expired = page(&session(json!({ "status": "expired" })), &beside(), None);
+    expect(&expired, &["has expired", "https://shop.example/no"]);
+    assert!(!complete.contains("<form") && !expired.contains("<form"));
+}
+
+#[test]
+fn an_address_without_a_country_is_none() {
+    assert_eq!(typed_address(&Fields::read(b"city=Berlin&country=")), None);
+    let address = typed_address(&Fields::read(b"country=DE&postal_code=10115")).unwrap();
+    let expected = json!({
+        "line1": null, "line2": null, "city": null, "state": null,
+        "postal_code": "10115", "country": "DE",
+    });
+    assert_eq!(address, expected);
+}

@@ -1,0 +1,51 @@
+//! What a form of ours posts, or a link of ours asks.
+
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+/// Fields by name, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub fn read(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).into_owned().collect())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find_map(|(other, value)| (other == name).then_some(value.as_str()))
+    }
+
+    /// A field in which something stands.
+    pub fn filled(&self, name: &str) -> Option<&str> {
+        self.get(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Some of them as an object; null for those that are empty.
+    pub fn object(&self, names: &[&str]) -> Value {
+        names.iter().map(|name| ((*name).to_owned(), json!(self.filled(name)))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_a_name_counts() {
+        let fields = Fields::read(b"token=a&token=b&name=+Ada+%26+Co+");
+        assert_eq!(fields.get("token"), Some("a"));
+        assert_eq!(fields.filled("name"), Some("Ada & Co"));
+    }
+
+    #[test]
+    fn an_empty_field_is_null_in_an_object() {
+        let fields = Fields::read(b"city=Berlin&state=+");
+        let expected = json!({ "city": "Berlin", "state": null, "line2": null });
+        assert_eq!(fields.object(&["city", "state", "line2"]), expected);
+    }
+}

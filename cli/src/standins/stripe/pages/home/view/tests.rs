@@ -1,0 +1,87 @@
+use serde_json::json;
+
+use super::*;
+
+fn home() -> Home {
+    let event = json!({
+        "id": "evt_1", "type": "invoice.paid", "created": 0, "data": { "object": { "id": "in_1" } },
+    });
+    let attempt = |status: Option<u16>, error: Option<&str>, next: Option<i64>| Attempt {
+        at: 60,
+        url: "http://shop.example/hook".to_owned(),
+        status,
+        error: error.map(str::to_owned),
+        next,
+    };
+    Home {
+        now: 0,
+        switches: Switches { duplicate: true, delay_seconds: 5, ..Switches::default() },
+        events: vec![
+            (
+                event.clone(),
+                vec![attempt(Some(503), None, Some(360)), attempt(Some(200), None, None)],
+            ),
+            (event.clone(), vec![attempt(None, Some("refused <b>"), None)]),
+            (event, Vec::new()),
+        ],
+        customers: vec![json!({
+            "id": "cus_1", "email": "a<b>@example.com", "metadata": { "userId": "user_1" },
+        })],
+        subscriptions: vec![json!({
+            "id": "sub_1", "status": "active", "customer": "cus_1", "items": { "data": [{
+                "price": { "unit_amount": 999, "currency": "usd" }, "current_period_end": 86_400,
+            }] },
+        })],
+        sessions: vec![json!({
+            "id": "cs_test_1", "amount_total": 999, "currency": "usd", "mode": "payment",
+            "expires_at": 0, "customer": null, "customer_email": null,
+        })],
+        plans: vec!["pro".to_owned()],
+        token: "secret".to_owned(),
+    }
+}
+
+#[track_caller]
+fn expect(page: &str, shown: &[&str]) {
+    for part in shown {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+#[test]
+fn the_home_tells_what_happened_and_who_heard_of_it() {
+    let page = page(&home(), None);
+    expect(&page, &["It is 1 Jan 1970, 00:00:00 UTC.", "value=\"1mo\">Advance 1 month</button>"]);
+    expect(&page, &["00:01:00 UTC: 503, again 1 Jan 1970, 00:06:00 UTC", "UTC: 200<"]);
+    expect(&page, &["refused &lt;b&gt;", "not yet", "aria-label=\"Resend evt_1\""]);
+    expect(&page, &["a&lt;b&gt;@example.com", "user_1", "href=\"/simulator/checkout/cs_test_1\""]);
+    expect(&page, &["2 Jan 1970, 00:00:00 UTC", "USD 9.99"]);
+}
+
+#[test]
+fn switches_show_how_they_are_set() {
+    let page = page(&home(), None);
+    expect(&page, &["name=\"duplicate\" value=\"on\" checked>", "name=\"delay_seconds\""]);
+    expect(&page, &["value=\"5\"", "name=\"drop\" value=\"on\"><span>"]);
+}
+
+#[test]
+fn everything_that_can_be_triggered_is_offered() {
+    let page = page(&home(), None);
+    for event in trigger::EVENTS {
+        expect(&page, &[&format!("<option value=\"{event}\"")]);
+    }
+    expect(&page, &["<option value=\"pro\">pro</option>"]);
+}
+
+#[test]
+fn an_empty_world_is_told_as_such() {
+    let empty = Home {
+        events: Vec::new(),
+        customers: Vec::new(),
+        subscriptions: Vec::new(),
+        sessions: Vec::new(),
+        ..home()
+    };
+    expect(&page(&empty, None), &["Nothing yet.", "create-checkout-session", "None."]);
+}

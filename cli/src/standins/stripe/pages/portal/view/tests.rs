@@ -1,0 +1,139 @@
+use serde_json::json;
+
+use super::*;
+
+fn session(flow: Value) -> Value {
+    json!({
+        "id": "bps_1", "object": "billing_portal.session", "customer": "cus_1",
+        "return_url": "https://shop.example/account", "flow": flow,
+    })
+}
+
+fn price(id: &str, minor: i64) -> Value {
+    let recurring = json!({ "interval": "month", "interval_count": 1 });
+    json!({ "id": id, "unit_amount": minor, "currency": "usd", "recurring": recurring })
+}
+
+fn subscription(changes: Value) -> Value {
+    let item = json!({
+        "id": "si_1", "quantity": 1, "price": price("price_basic", 999),
+        "current_period_end": 1_795_180_445,
+    });
+    let mut subscription = json!({
+        "id": "sub_1", "status": "active", "cancel_at": null, "cancel_at_period_end": false,
+        "pause_collection": null, "pending_update": null, "items": { "data": [item] },
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        subscription[name] = value.clone();
+    }
+    subscription
+}
+
+fn beside(subscription: Value) -> Beside {
+    let reason = json!({ "enabled": true, "options": ["too_expensive", "unused"] });
+    Beside {
+        features: json!({
+            "customer_update": { "enabled": true, "allowed_updates": ["email"] },
+            "invoice_history": { "enabled": true },
+            "payment_method_update": { "enabled": true },
+            "subscription_cancel": {
+                "enabled": true, "mode": "at_period_end", "cancellation_reason": reason,
+            },
+            "subscription_update": { "enabled": true, "default_allowed_updates": ["price"] },
+        }),
+        customer: json!({ "id": "cus_1", "email": "\"ada\"@example.com" }),
+        subscriptions: vec![subscription],
+        prices: vec![
+            (price("price_basic", 999), "Basic".to_owned()),
+            (price("price_pro", 2_499), "Pro".to_owned()),
+        ],
+        invoices: vec![json!({
+            "id": "in_1", "number": "ABC-0001", "created": 0, "total": 999, "currency": "usd",
+            "status": "paid",
+        })],
+        card: Some("visa ending in 4242".to_owned()),
+        token: "secret".to_owned(),
+    }
+}
+
+#[track_caller]
+fn expect(page: &str, shown: &[&str]) {
+    for part in shown {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+#[test]
+fn a_customer_sees_what_they_have_and_may_do() {
+    let page = page(&session(Value::Null), &beside(subscription(json!({}))), None);
+    expect(&page, &["<h2>Basic, USD 9.99 per month</h2>", "It renews on 20 November 2026."]);
+    expect(
+        &page,
+        &["<option value=\"price_basic\" selected>", "<option value=\"price_pro\">Pro, "],
+    );
+    expect(
+        &page,
+        &["Cancel at the end of the period", "<option value=\"too_expensive\">too expensive"],
+    );
+    expect(&page, &["Now: visa ending in 4242.", "href=\"/simulator/invoice/in_1\">ABC-0001</a>"]);
+    expect(
+        &page,
+        &["value=\"&quot;ada&quot;@example.com\"", "href=\"https://shop.example/account\""],
+    );
+    assert!(!page.contains("name=\"quantity\"") && !page.contains("name=\"phone\""), "{page}");
+}
+
+#[test]
+fn the_way_out_depends_on_where_the_subscription_stands() {
+    for (changes, says, button) in [
+        (json!({ "cancel_at_period_end": true }), "It ends on 20 November 2026.", "keep"),
+        (json!({ "cancel_at": 1_795_266_845 }), "It ends on 21 November 2026.", "keep"),
+        (json!({ "status": "paused" }), "Status: paused.", "resume"),
+        (json!({ "status": "trialing" }), "Its trial ends on 20 November 2026.", "cancel"),
+        (json!({ "pending_update": {} }), "A change waits for its payment.", "cancel"),
+    ] {
+        let page = page(&session(Value::Null), &beside(subscription(changes)), None);
+        expect(&page, &[says, &format!("name=\"act\" value=\"{button}\"")]);
+    }
+}
+
+#[test]
+fn what_the_configuration_does_not_offer_is_not_there() {
+    let mut beside = beside(subscription(json!({})));
+    beside.features = json!({});
+    let page = page(&session(Value::Null), &beside, None);
+    assert!(!page.contains("<form") && !page.contains("Invoices"), "{page}");
+}
+
+#[test]
+fn a_session_for_one_thing_shows_that_one() {
+    let flow = json!({
+        "type": "subscription_cancel",
+        "subscription_cancel": { "subscription": "sub_1" },
+        "after_completion": {
+            "type": "redirect", "redirect": { "return_url": "https://shop.example/bye" },
+        },
+    });
+    let mut beside = beside(subscription(json!({})));
+    beside.subscriptions.push(subscription(json!({ "id": "sub_2" })));
+    let session = session(flow);
+    let page = page(&session, &beside, None);
+    expect(&page, &["value=\"cancel\"", "value=\"sub_1\""]);
+    for other in ["change_plan", "change_card", "sub_2", "Invoices"] {
+        assert!(!page.contains(other), "{other} in {page}");
+    }
+    assert_eq!(after_flow(&session), Some("https://shop.example/bye"));
+}
+
+#[test]
+fn a_change_to_be_confirmed_is_chosen_already() {
+    let flow = json!({
+        "type": "subscription_update_confirm",
+        "subscription_update_confirm": {
+            "subscription": "sub_1", "items": [{ "id": "si_1", "price": "price_pro" }],
+        },
+    });
+    let page = page(&session(flow), &beside(subscription(json!({}))), None);
+    expect(&page, &["<option value=\"price_pro\" selected>"]);
+    assert!(!page.contains("value=\"cancel\""), "{page}");
+}

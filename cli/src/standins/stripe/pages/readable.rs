@@ -1,0 +1,115 @@
+//! Amounts, intervals and moments as a person reads them.
+//!
+//! English alone: the simulator is a tool of the people who build a shop, not a page of the shop.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::standins::stripe::world::text;
+
+/// Currencies without a minor unit.
+const WHOLE: [&str; 16] = [
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv",
+    "xaf", "xof", "xpf",
+];
+/// Currencies with a thousand minor units.
+const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// `USD 9.99`, from minor units.
+pub fn money(minor: i64, currency: &str) -> String {
+    let digits = match currency {
+        whole if WHOLE.contains(&whole) => 0,
+        thousandths if THOUSANDTHS.contains(&thousandths) => 3,
+        _ => 2,
+    };
+    let sign = if minor < 0 { "−" } else { "" };
+    let (units, rest) =
+        (minor.unsigned_abs() / 10_u64.pow(digits), minor.unsigned_abs() % 10_u64.pow(digits));
+    let currency = currency.to_uppercase();
+    let width = usize::try_from(digits).unwrap_or_default();
+    match width {
+        0 => format!("{sign}{currency} {units}"),
+        width => format!("{sign}{currency} {units}.{rest:0width$}"),
+    }
+}
+
+/// An amount beside the currency of the same object.
+pub fn amount(object: &Value, field: &str) -> String {
+    money(object[field].as_i64().unwrap_or_default(), text(object, "currency"))
+}
+
+/// `USD 9.99 per month`, `USD 30.00 every 3 months`; a one-time price has no interval.
+pub fn price(price: &Value) -> String {
+    let amount = amount(price, "unit_amount");
+    match interval(&price["recurring"]) {
+        Some(interval) => format!("{amount} {interval}"),
+        None => amount,
+    }
+}
+
+/// How often a recurring price is paid.
+pub fn interval(recurring: &Value) -> Option<String> {
+    let unit = recurring["interval"].as_str()?;
+    Some(match recurring["interval_count"].as_i64() {
+        None | Some(1) => format!("per {unit}"),
+        Some(count) => format!("every {count} {unit}s"),
+    })
+}
+
+/// `20 Nov 2026, 13:14:05 UTC`.
+pub fn moment(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(
+        |_| "a time out of range".to_owned(),
+        |moment| moment.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
+    )
+}
+
+/// `20 November 2026`.
+pub fn day(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(
+        |_| "a day out of range".to_owned(),
+        |moment| moment.strftime("%-d %B %Y").to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn minor_units_depend_on_the_currency() {
+        for (minor, currency, expected) in [
+            (999, "usd", "USD 9.99"),
+            (5, "eur", "EUR 0.05"),
+            (0, "usd", "USD 0.00"),
+            (-1250, "usd", "−USD 12.50"),
+            (500, "jpy", "JPY 500"),
+            (1005, "kwd", "KWD 1.005"),
+            (i64::MIN, "jpy", "−JPY 9223372036854775808"),
+        ] {
+            assert_eq!(money(minor, currency), expected);
+        }
+    }
+
+    #[test]
+    fn a_price_says_how_often_it_is_paid() {
+        let recurring = |count: i64| json!({ "interval": "month", "interval_count": count });
+        for (recurring, expected) in [
+            (recurring(1), "USD 9.99 per month"),
+            (recurring(3), "USD 9.99 every 3 months"),
+            (Value::Null, "USD 9.99"),
+        ] {
+            let object = json!({ "unit_amount": 999, "currency": "usd", "recurring": recurring });
+            assert_eq!(price(&object), expected);
+        }
+    }
+
+    #[test]
+    fn moments_are_told_in_utc() {
+        assert_eq!(moment(0), "1 Jan 1970, 00:00:00 UTC");
+        assert_eq!(day(1_795_180_445), "20 November 2026");
+        assert_eq!(moment(i64::MAX), "a time out of range");
+    }
+}

@@ -1,0 +1,95 @@
+//! `farebox catalog`, as it is typed.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tokio::process::Command;
+
+use super::shop::{SMALL, Shop};
+use super::stripe::{self, count};
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("catalog");
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn farebox(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    command.arg("catalog").args(args).env_clear().current_dir(root).kill_on_drop(true);
+    command
+}
+
+async fn run(shop: &Shop, args: &[&str]) -> Output {
+    let mut command = farebox(args);
+    command.env("DIRECT_URL", shop.database.url.expose());
+    command.env("STRIPE_API_URL", &shop.url).env("STRIPE_SECRET_KEY", stripe::KEY);
+    command.output().await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
+}
+
+/// What CI runs: no network, no settings.
+#[tokio::test]
+async fn checking_files_says_what_is_wrong_with_each() {
+    let all = ["aira", "coderev", "credits", "dearme", "demo", "paintracker"];
+    let files = all.map(|name| format!("catalogs/{name}.toml"));
+    let mut args = vec!["check"];
+    args.extend(files.iter().map(String::as_str));
+    let good = farebox(&args).output().await.unwrap();
+    assert!(good.status.success(), "{}", said(&good));
+    let last = said(&good).lines().last().unwrap().to_owned();
+    assert_eq!(last, "catalogs/paintracker.toml: PainTracker (plans: 4, packs: 0)");
+
+    let broken = file("broken.toml", &SMALL.replace("= 999", "= 9.99").replace("= 14", "= 900"));
+    let broken = broken.to_str().unwrap();
+    let bad = farebox(&["check", broken, "catalogs/demo.toml"]).output().await.unwrap();
+    assert!(!bad.status.success());
+    let said = said(&bad);
+    assert!(said.contains("Farebox Demo (plans: 5, packs: 2)"), "{said}");
+    assert!(said.contains(&format!("{broken}:19: plans.pro.trial_days must be")), "{said}");
+    assert!(
+        said.contains(&format!("{broken}:20: plans.pro.prices.monthly.amount must be")),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_push_shows_what_it_does_asks_and_is_done_once() {
+    let shop = Shop::new().await;
+    let file = file("small.toml", SMALL);
+    let file = file.to_str().unwrap();
+    for look in [&["diff", file][..], &["push", file, "--dry-run"]] {
+        let looked = run(&shop, look).await;
+        assert!(looked.status.success(), "{}", said(&looked));
+        assert!(
+            said(&looked).contains("+ price    farebox_small_plan_pro_yearly   9590 usd yearly")
+        );
+    }
+    let nobody = run(&shop, &["push", file]).await;
+    assert!(!nobody.status.success());
+    assert!(said(&nobody).contains("say --yes"), "{}", said(&nobody));
+    assert_eq!(count(&shop.url).await, (0, 0));
+
+    let pushed = run(&shop, &["push", file, "--yes"]).await;
+    assert!(pushed.status.success(), "{}", said(&pushed));
+    assert!(said(&pushed).ends_with("Done.\n"), "{}", said(&pushed));
+    assert_eq!(count(&shop.url).await, (2, 3));
+    let again = run(&shop, &["push", file, "--yes"]).await;
+    assert_eq!(said(&again), "Nothing to do: this is what is sold.\n");
+}
+
+#[tokio::test]
+async fn a_push_without_settings_says_which() {
+    let file = file("unset.toml", SMALL);
+    let file = file.to_str().unwrap();
+    let bare = farebox(&["push", file]).output().await.unwrap();
+    assert!(said(&bare).contains("DATABASE_URL: must be set"), "{}", said(&bare));
+    let half = farebox(&["push", file]).env("DIRECT_URL", "postgres://h/d").output().await.unwrap();
+    assert!(said(&half).contains("STRIPE_SECRET_KEY: must be set"), "{}", said(&half));
+}

@@ -1,0 +1,298 @@
+//! What a push makes in Stripe and in the database, and what it leaves.
+
+use futures_util::future::{join, join_all};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+
+use super::shop::{SMALL, Shop, catalog, of_app};
+use super::stripe::{call, count};
+use crate::support::{execute, until};
+
+/// A price that an app has already.
+const PLUS_YEARLY: [(&str, &str); 4] = [
+    ("product", "prod_plus"),
+    ("currency", "usd"),
+    ("unit_amount", "9590"),
+    ("recurring[interval]", "year"),
+];
+
+const PRO_MONTHLY: &str = "prices?lookup_keys[0]=farebox_small_plan_pro_monthly";
+
+#[tokio::test]
+async fn a_first_push_makes_everything_and_a_second_has_nothing_to_do() {
+    let (shop, catalog) = (Shop::new().await, catalog(SMALL));
+    let pushed = shop.push(&catalog).await.unwrap().to_string();
+    assert_eq!(
+        pushed,
+        "stripe    + product  farebox_small_plan_pro          Pro\n\
+         stripe    + price    farebox_small_plan_pro_monthly  999 usd monthly, 899 eur\n\
+         stripe    + price    farebox_small_plan_pro_yearly   9590 usd yearly\n\
+         stripe    + product  farebox_small_pack_ten          Ten stamps\n\
+         stripe    + price    farebox_small_pack_ten          500 usd once\n\
+         database  + plan     free                            sold from now on\n\
+         database  + plan     pro                             sold from now on\n\
+         database  + pack     ten                             sold from now on\n"
+    );
+    assert_eq!(count(&shop.url).await, (2, 3));
+    let rows = "select * from pricing_plan_versions, pricing_plan_prices, credit_pack_versions";
+    let before = shop.rows(rows).await;
+    let again = shop.push(&catalog).await.unwrap();
+    assert!(again.is_empty(), "{again}");
+    assert_eq!(count(&shop.url).await, (2, 3));
+    assert_eq!(shop.rows(rows).await, before);
+}
+
+#[tokio::test]
+async fn looking_changes_nothing() {
+    let (shop, catalog) = (Shop::new().await, catalog(SMALL));
+    let changes = shop.look(&catalog).await.unwrap();
+    assert!(!changes.is_empty());
+    assert_eq!(count(&shop.url).await, (0, 0));
+    assert!(shop.rows("select * from pricing_plan_versions").await.is_empty());
+}
+
+/// Whoever subscribed at the old price keeps it, in Stripe and in the database.
+#[tokio::test]
+async fn a_changed_price_makes_a_new_one_and_leaves_the_old_to_its_subscribers() {
+    let shop = Shop::new().await;
+    shop.push(&catalog(SMALL)).await.unwrap();
+    let old = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0].clone();
+    let text = SMALL.replace("amount = 999", "amount = 1_099").replace("= 14", "= 30");
+    let changes = shop.push(&catalog(&text)).await.unwrap().to_string();
+    let id = old["id"].as_str().unwrap();
+    assert_eq!(
+        changes,
+        format!(
+            "stripe    ~ price    farebox_small_plan_pro_monthly  1099 usd monthly, 899 eur; {id} \
+             stays \
+             for its subscribers\n\
+             database  ~ plan     pro                             prices.monthly.amount_minor \
+             999 → 1099, prices.monthly.stripe_price_id \"{id}\" → a new one, trial_days 14 → 30\n"
+        )
+    );
+    let left = call(&shop.url, &format!("prices/{id}"), &[]).await;
+    assert_eq!(left["active"], true);
+    assert_eq!(left["unit_amount"], 999);
+    let new = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0].clone();
+    assert_eq!(new["unit_amount"], 1_099);
+    let versions = shop
+        .rows(
+            "select v.version, trial_days, amount_minor, stripe_price_id
+             from pricing_plan_versions v
+             join pricing_plan_prices p on p.plan = v.plan and p.version = v.version
+             where v.plan = 'pro' and interval = 'monthly'
+             order by v.version",
+        )
+        .await;
+    let row = |version, days, amount, price: &Value| {
+        json!({
+            "version": version,
+            "trial_days": days,
+            "amount_minor": amount,
+            "stripe_price_id": price,
+        })
+    };
+    assert_eq!(versions, [row(1, 14, 999, &old["id"]), row(2, 30, 1_099, &new["id"])]);
+    assert_eq!(
+        shop.rows("select plan, version from current_plans order by plan").await,
+        [json!({ "plan": "free", "version": 1 }), json!({ "plan": "pro", "version": 2 })]
+    );
+}
+
+/// An idempotency key that only said what is wanted would answer the price of the day before.
+#[tokio::test]
+async fn going_back_to_an_earlier_amount_makes_a_price_that_is_sold() {
+    let shop = Shop::new().await;
+    for amount in [999, 1_099, 999, 1_099] {
+        let text = SMALL.replace("amount = 999", &format!("amount = {amount}"));
+        shop.push(&catalog(&text)).await.unwrap();
+        let sold = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0].clone();
+        assert_eq!(sold["unit_amount"], amount);
+        let current = "select stripe_price_id from pricing_plans where interval = 'monthly'";
+        assert_eq!(shop.rows(current).await, [json!({ "stripe_price_id": sold["id"] })]);
+        assert!(shop.look(&catalog(&text)).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_price_that_was_archived_is_made_anew() {
+    let shop = Shop::new().await;
+    shop.push(&catalog(SMALL)).await.unwrap();
+    let old = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0]["id"].clone();
+    let path = format!("prices/{}", old.as_str().unwrap());
+    call(&shop.url, &path, &[("active", "false")]).await;
+    shop.push(&catalog(SMALL)).await.unwrap();
+    let new = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0].clone();
+    assert_ne!(new["id"], old);
+    assert_eq!(new["active"], true);
+}
+
+#[tokio::test]
+async fn what_left_the_file_is_no_longer_sold_and_is_kept() {
+    let shop = Shop::new().await;
+    shop.push(&catalog(SMALL)).await.unwrap();
+    let start = SMALL.find("[plans.pro]").unwrap();
+    let less = catalog(&SMALL[..start]);
+    let changes = shop.push(&less).await.unwrap().to_string();
+    assert_eq!(
+        changes,
+        "database  - plan     pro  no longer sold; whoever has the plan keeps it\n\
+         database  - pack     ten  no longer sold; whoever has the pack keeps it\n"
+    );
+    assert_eq!(shop.rows("select plan from current_plans").await, [json!({ "plan": "free" })]);
+    assert!(shop.rows("select * from credit_packs").await.is_empty());
+    assert_eq!(shop.rows("select 1 from pricing_plan_prices where plan = 'pro'").await.len(), 2);
+    // It comes back as it was.
+    shop.push(&catalog(SMALL)).await.unwrap();
+    let versions = "select version from pricing_plan_versions where plan = 'pro'";
+    assert_eq!(shop.rows(versions).await, [json!({ "version": 1 })]);
+    assert_eq!(count(&shop.url).await, (2, 3));
+}
+
+/// All of them have looked before any of them publishes, and then go on at the same moment.
+#[tokio::test]
+async fn eight_pushes_at_once_make_one_version() {
+    let (shop, catalog) = (Shop::new().await, catalog(SMALL));
+    let mut pushes = Vec::new();
+    for _ in 0..8 {
+        pushes.push(shop.look(&catalog).await.unwrap());
+    }
+    let (holder, watcher) = (shop.owner().await, shop.owner().await);
+    execute(&holder, "begin; lock table pricing_plan_versions in access exclusive mode").await;
+    let now = Clock::default().now();
+    let applying = pushes.iter_mut().map(|push| push.apply(&shop.database, &shop.stripe, now));
+    let release = async {
+        let waiting = "select count(*) from pg_locks where not granted and database =
+                         (select oid from pg_database where datname = current_database())";
+        let count = async || watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+        until(async || count().await == 8).await;
+        execute(&holder, "commit").await;
+    };
+    let (applied, ()) = join(join_all(applying), release).await;
+    for applied in applied {
+        applied.unwrap();
+    }
+    assert_eq!(count(&shop.url).await, (2, 3));
+    let versions = "select version from pricing_plan_versions union all
+                    select version from credit_pack_versions";
+    let first = json!({ "version": 1 });
+    assert_eq!(shop.rows(versions).await, [&first; 3].map(Clone::clone));
+}
+
+/// Stripe has been told, and the database has not: whoever pushes next finishes it.
+#[tokio::test]
+async fn a_push_cut_off_between_stripe_and_the_database_is_finished_by_the_next() {
+    let (shop, catalog) = (Shop::new().await, catalog(SMALL));
+    let mut changes = shop.look(&catalog).await.unwrap();
+    let now = Clock::default().now();
+    let refused = changes.apply(&shop.app_database, &shop.stripe, now).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("set DIRECT_URL to the owner's login"), "{refused:#}");
+    assert_eq!(count(&shop.url).await, (2, 3));
+    assert!(shop.rows("select * from pricing_plan_versions").await.is_empty());
+
+    shop.push(&catalog).await.unwrap();
+    assert_eq!(count(&shop.url).await, (2, 3));
+    assert_eq!(shop.rows("select * from pricing_plans").await.len(), 2);
+}
+
+/// Stripe itself fails midway: what it made is found again.
+#[tokio::test]
+async fn a_push_cut_off_within_stripe_is_finished_by_the_next() {
+    let (shop, whole) = (Shop::new().await, catalog(SMALL));
+    // As far as a push came that was cut off after its first price.
+    let product = [("id", "farebox_small_plan_pro"), ("name", "Pro")];
+    call(&shop.url, "products", &product).await;
+    let price = [
+        ("product", "farebox_small_plan_pro"),
+        ("lookup_key", "farebox_small_plan_pro_yearly"),
+        ("currency", "usd"),
+        ("unit_amount", "9590"),
+        ("recurring[interval]", "year"),
+    ];
+    let made = call(&shop.url, "prices", &price).await;
+    shop.push(&whole).await.unwrap();
+    assert_eq!(count(&shop.url).await, (2, 3));
+    let yearly = "select stripe_price_id from pricing_plans where interval = 'yearly'";
+    assert_eq!(shop.rows(yearly).await, [json!({ "stripe_price_id": made["id"] })]);
+}
+
+/// PT-2, AI-7: prices and products that an app has already are checked, not made.
+#[tokio::test]
+async fn ids_that_the_catalog_gives_are_checked_and_used() {
+    let shop = Shop::new().await;
+    call(&shop.url, "products", &[("id", "prod_plus"), ("name", "Plus")]).await;
+    let made = call(&shop.url, "prices", &PLUS_YEARLY).await;
+    let id = made["id"].as_str().unwrap();
+    let yearly = format!("yearly = {{ amount = 9_590, price = \"{id}\" }}");
+    let text = SMALL.replace("yearly = 9_590", &yearly);
+    // Without a product of its own the other price gets one of ours.
+    let changes = shop.look(&catalog(&text)).await.unwrap().to_string();
+    assert!(changes.contains("+ product  farebox_small_plan_pro "), "{changes}");
+    assert!(!changes.contains("pro_yearly"), "{changes}");
+
+    let text = text.replace("trial_days = 14", "product = \"prod_plus\"");
+    shop.push(&catalog(&text)).await.unwrap();
+    let rows = "select interval, stripe_product_id from pricing_plans order by interval";
+    assert_eq!(
+        shop.rows(rows).await,
+        [
+            json!({ "interval": "monthly", "stripe_product_id": "prod_plus" }),
+            json!({ "interval": "yearly", "stripe_product_id": "prod_plus" }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn ids_that_are_not_what_the_catalog_says_are_told_all_at_once() {
+    let shop = Shop::new().await;
+    call(&shop.url, "products", &[("id", "prod_plus"), ("name", "Plus")]).await;
+    let price = call(&shop.url, "prices", &PLUS_YEARLY).await;
+    let id = price["id"].as_str().unwrap();
+    let yearly = format!("yearly = {{ amount = 9_590, price = \"{id}\" }}");
+    let text = SMALL.replace("yearly = 9_590", &yearly);
+    let text = text.replace("trial_days = 14", "product = \"prod_plus\"");
+    shop.push(&catalog(&text)).await.unwrap();
+
+    let costs = "is another price: it costs 9590 usd every 1 year in Stripe";
+    for (from, to, expected) in [
+        ("= 9_590,", "= 9_591,", format!("prices.yearly names {id}, which {costs}")),
+        ("yearly =", "quarterly =", format!("prices.quarterly names {id}, which {costs}")),
+        (id, "price_x", "names price_x, which this Stripe account does not have".to_owned()),
+        ("prod_plus", "prod_x", "prices.monthly is of the product prod_x, which this".to_owned()),
+        (
+            "prod_plus",
+            "farebox_small_pack_ten",
+            format!("names {id}, which is a price of prod_plus, not of farebox_small_pack_ten"),
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let said = shop.refusal(&text.replace(from, to)).await;
+        assert!(said.contains(&expected), "{said}");
+    }
+    call(&shop.url, &format!("prices/{id}"), &[("active", "false")]).await;
+    call(&shop.url, "products/farebox_small_pack_ten", &[("active", "false")]).await;
+    assert_eq!(
+        shop.refusal(&text).await,
+        format!(
+            "Stripe and the catalog disagree:\n\
+             plans.pro.prices.yearly names {id}, which is archived in Stripe\n\
+             packs.ten is of the product farebox_small_pack_ten, which is archived in Stripe"
+        )
+    );
+}
+
+#[tokio::test]
+async fn stripes_own_words_reach_the_operator() {
+    let shop = Shop::new().await;
+    let nobody =
+        farebox::catalog::Stripe::new("http://127.0.0.1:9", shared::config::Secret::new("x"));
+    let catalog = of_app("dearme");
+    let now = Clock::default().now();
+    let error =
+        farebox::catalog::publish(&catalog, &shop.database, &nobody, now).await.unwrap_err();
+    assert!(format!("{error:#}").contains("Stripe: no connection"), "{error:#}");
+    // The database is of an older release.
+    execute(&shop.owner().await, "drop function publish_catalog").await;
+    let error = shop.push(&catalog).await.unwrap_err();
+    assert!(format!("{error:#}").contains("run `farebox migrate` first"), "{error:#}");
+}

@@ -1,0 +1,191 @@
+//! A process that is killed around each call it makes to Stripe, and whoever calls again afterwards:
+//! with the same idempotency key, or without one. One customer, one session, one subscription, one
+//! payment, wherever it broke.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Button, Mode, Process, TestApp};
+
+/// Longer than a request stays with a process that is gone.
+const LEASE: SignedDuration = SignedDuration::from_secs(31);
+
+/// A call of the product's.
+#[derive(Clone)]
+struct Request {
+    method: &'static str,
+    path: &'static str,
+    body: Value,
+}
+
+impl Request {
+    fn new(method: &'static str, path: &'static str, body: Value) -> Self {
+        Self { method, path, body }
+    }
+
+    fn order(tier: &str, interval: &str) -> Self {
+        Self::new(
+            "POST",
+            "/api/stripe/create-checkout-session",
+            json!({
+                "tier": tier, "interval": interval,
+                "successUrl": "https://app.example/done", "cancelUrl": "https://app.example/cancel",
+            }),
+        )
+    }
+
+    fn change(action: Value) -> Self {
+        Self::new("PATCH", "/api/subscription", action)
+    }
+}
+
+/// Where a process is killed: around which of its calls to Stripe, and whether that one arrived.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    call: usize,
+    arrives: bool,
+    retry_has_key: bool,
+}
+
+/// Every point around so many calls.
+fn points(calls: usize) -> impl Iterator<Item = Point> {
+    (1..=calls).flat_map(|call| {
+        [(true, true), (true, false), (false, true), (false, false)]
+            .map(move |(arrives, retry_has_key)| Point { call, arrives, retry_has_key })
+    })
+}
+
+/// Sends the request to a process of its own, which is killed at that point; then sends it again, to
+/// another. Answers what that one answers.
+async fn killed_and_retried(app: &TestApp, request: &Request, point: Point) -> Value {
+    let process = Process::serve(&app.settings).await;
+    let Point { call, arrives, retry_has_key } = point;
+    app.stripe.set(if arrives { Mode::LoseAnswer(call) } else { Mode::LoseRequest(call) }).await;
+    let Request { method, path, body } = request.clone();
+    let first =
+        reqwest::Client::new().request(method.parse().unwrap(), format!("{}{path}", process.base));
+    let first =
+        first.bearer_auth(app.token("ann")).header("idempotency-key", "the-key").json(&body);
+    let first = tokio::spawn(first.send());
+    app.stripe.lost().await;
+    process.kill().await;
+    assert!(first.await.unwrap().is_err(), "{point:?}: it was answered after all");
+    app.stripe.set(Mode::Pass).await;
+
+    let again = || {
+        let call = app.call(method, path).bearer(&app.token("ann")).json(body.clone());
+        if retry_has_key { call.header("idempotency-key", "the-key") } else { call }
+    };
+    again().send().await.expect_problem(409, "request_under_way");
+    app.clock.advance(LEASE);
+    let answer = again().send().await;
+    assert_eq!(answer.status, 200, "{point:?}: {answer:?}");
+    if retry_has_key {
+        let replayed = again().send().await.expect_status(200);
+        assert_eq!(replayed.body, answer.body, "{point:?}");
+    }
+    answer.body
+}
+
+fn paid_charges(app: &TestApp) -> usize {
+    app.at_stripe("charge").iter().filter(|charge| charge["status"] == "succeeded").count()
+}
+
+#[tokio::test]
+async fn a_first_purchase_survives_a_crash_anywhere() {
+    for point in points(2) {
+        let app = TestApp::selling("dearme").await;
+        let session = killed_and_retried(&app, &Request::order("pro", "monthly"), point).await;
+        assert_eq!(app.at_stripe("customer").len(), 1, "{point:?}");
+        assert_eq!(app.open_sessions(), 1, "{point:?}");
+        app.press(&session, Button::Pay).await;
+        app.simulator.delivered().await;
+        assert_eq!(app.subscription("ann").await["status"], "active", "{point:?}");
+        assert_eq!(app.at_stripe("subscription").len(), 1, "{point:?}");
+        assert_eq!(paid_charges(&app), 1, "{point:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_replaced_survives_a_crash_anywhere() {
+    for point in points(2) {
+        let app = TestApp::selling("dearme").await;
+        let order = json!({ "tier": "pro", "interval": "yearly" });
+        app.order("ann", order).send().await.expect_status(200);
+        let session = killed_and_retried(&app, &Request::order("pro", "monthly"), point).await;
+        assert_eq!(app.at_stripe("customer").len(), 1, "{point:?}");
+        assert_eq!(app.open_sessions(), 1, "{point:?}");
+        app.press(&session, Button::Pay).await;
+        app.simulator.delivered().await;
+        let subscription = app.subscription("ann").await["subscription"].clone();
+        assert_eq!(subscription["interval"], "monthly", "{point:?}");
+        assert_eq!(paid_charges(&app), 1, "{point:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_is_paid_once_wherever_it_broke() {
+    for point in points(1) {
+        let app = TestApp::selling("aira").await;
+        app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+        let upgrade = Request::change(json!({ "action": "change", "tier": "premium" }));
+        let overview = killed_and_retried(&app, &upgrade, point).await;
+        assert_eq!(overview["plan"], "premium", "{point:?}");
+        app.simulator.delivered().await;
+        assert_eq!(paid_charges(&app), 2, "{point:?}: the purchase, and the difference");
+        assert_eq!(app.at_stripe("subscription").len(), 1, "{point:?}");
+        assert_eq!(app.subscription("ann").await["plan"], "premium", "{point:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_downgrade_is_planned_once_wherever_it_broke() {
+    for point in points(2) {
+        let app = TestApp::selling("aira").await;
+        app.buy("ann", json!({ "tier": "premium", "interval": "monthly" })).await;
+        let downgrade = Request::change(json!({ "action": "change", "tier": "plus" }));
+        let overview = killed_and_retried(&app, &downgrade, point).await;
+        assert_eq!(overview["plan"], "premium", "{point:?}");
+        assert_eq!(overview["subscription"]["scheduledChange"]["plan"], "plus", "{point:?}");
+        app.advance("32d").await;
+        assert_eq!(app.subscription("ann").await["plan"], "plus", "{point:?}");
+        assert_eq!(paid_charges(&app), 2, "{point:?}: one a month");
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_is_done_wherever_it_broke() {
+    for when in ["now", "period_end"] {
+        for point in points(1) {
+            let app = TestApp::selling("aira").await;
+            app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+            let cancel = Request::change(json!({ "action": "cancel", "when": when }));
+            let overview = if when == "now" && point.arrives && !point.retry_has_key {
+                // What was canceled is known by now: there is nothing left to cancel.
+                continue;
+            } else {
+                killed_and_retried(&app, &cancel, point).await
+            };
+            match when {
+                "now" => assert_eq!(overview["status"], "canceled", "{point:?}"),
+                _ => assert_eq!(overview["subscription"]["cancelAtPeriodEnd"], true, "{point:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_visit_to_the_portal_survives_a_crash() {
+    for point in points(1) {
+        let app = TestApp::selling("aira").await;
+        app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+        let body = json!({ "returnUrl": "https://app.example" });
+        let visit = Request::new("POST", "/api/stripe/create-portal-session", body);
+        if !point.retry_has_key {
+            // Somebody's other visit is not in the way.
+            continue;
+        }
+        let page = killed_and_retried(&app, &visit, point).await;
+        assert!(page["url"].as_str().unwrap().contains("/simulator/portal/"), "{page}");
+    }
+}

@@ -1,0 +1,75 @@
+//! `farebox doctor` (CR-2): every connection as a function would use it, and what to fix.
+
+use super::{Dev, Redis, directory, farebox, run, said};
+use crate::support::{Mode, Stack, TestApp};
+
+#[tokio::test]
+async fn doctor_finds_a_healthy_stack_well() {
+    let dir = directory("doctor");
+    let dev = Dev::start(&dir, Redis::Found).await;
+    let report = said(&dir, &["doctor"]).await;
+    for line in [
+        "request 1: allowed, remaining 4",
+        "request 5: allowed, remaining 0",
+        "request 6: blocked, remaining 0",
+        "request 7: blocked, remaining 0",
+        "ok    migrations: all applied",
+        "ok    rights: as they should be",
+        "as farebox, directly",
+        "Everything is well.",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("FAIL"), "{report}");
+    dev.stop(&dir).await;
+}
+
+#[tokio::test]
+async fn doctor_says_what_to_fix() {
+    let dir = directory("sick");
+    let nothing = run(&dir, &["doctor"]).await;
+    let report = String::from_utf8_lossy(&nothing.stdout).into_owned();
+    assert!(!nothing.status.success());
+    for name in ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "STRIPE_SECRET_KEY", "AUTH_ISSUER"] {
+        assert!(report.contains(&format!("FAIL  settings: {name}: must be set")), "{report}");
+    }
+
+    let app = TestApp::new().await;
+    app.redis.set(Mode::Down).await;
+    app.postgres.set(Mode::Down).await;
+    app.stripe.set(Mode::Down).await;
+    let mut command = farebox(&dir, &["doctor"]);
+    let output = command.envs(&app.settings).output().await.unwrap();
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success());
+    assert!(report.contains("FAIL  redis: ") && report.contains("Check UPSTASH_"), "{report}");
+    assert!(report.contains("FAIL  postgres: ") && report.contains("Check DATABASE_"), "{report}");
+    assert!(report.contains("FAIL  stripe: ") && report.contains("STRIPE_SECRET_KEY"), "{report}");
+    assert!(report.contains("3 things to fix."), "{report}");
+}
+
+#[tokio::test]
+async fn doctor_sees_a_wrong_role_and_missing_migrations() {
+    let dir = directory("role");
+    let app = TestApp::new().await;
+    let empty = Stack::start().await.empty_database().await;
+    let doctor = async |url: &str| {
+        let mut command = farebox(&dir, &["doctor"]);
+        let output = command.envs(&app.settings).env("DATABASE_URL", url).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let report = doctor(&empty.owner).await;
+    assert!(
+        report.contains("FAIL  migrations: ") && report.contains("farebox migrate"),
+        "{report}"
+    );
+
+    let mut migrate = farebox(&dir, &["migrate"]);
+    let output = migrate.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
+    let output = output.env("DIRECT_URL", &empty.owner).output().await.unwrap();
+    let applied = String::from_utf8(output.stdout).unwrap();
+    assert!(applied.contains("applied   0001_users"), "{applied}");
+    let report = doctor(&empty.owner).await;
+    assert!(report.contains("ok    migrations: all applied"), "{report}");
+    assert!(report.contains("FAIL  rights: the role farebox_owner"), "{report}");
+}

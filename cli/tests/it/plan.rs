@@ -1,0 +1,132 @@
+//! Plans given without Stripe (AI-6).
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::TestApp;
+
+impl TestApp {
+    async fn give(&self, user: &str, gift: serde_json::Value) -> crate::support::Answer {
+        let call = self.patch("/api/plan").query("userId", user).bearer(&self.service_key);
+        call.json(gift).send().await
+    }
+}
+
+/// AI-6: the answer is the updated stats; only a trusted server or an admin may.
+#[tokio::test]
+async fn a_server_gives_a_plan_and_a_user_cannot() {
+    let app = TestApp::selling("aira").await;
+    let stats = app.give("test-123", json!({ "plan": "Plus" })).await.expect_status(200).body;
+    assert_eq!(stats["plan"], "Plus");
+    assert_eq!(stats["conversations"], 0);
+    assert_eq!(app.stats("test-123").await, stats);
+    let overview = app.subscription("test-123").await;
+    assert_eq!(overview["source"], "grant");
+    assert_eq!(overview["granted"]["plan"], "plus");
+
+    let own = app.patch("/api/plan").bearer(&app.token("test-123"));
+    own.json(json!({ "plan": "Premium" })).send().await.expect_problem(403, "service_only");
+    let admin = app.token_with(json!({ "sub": "boss", "role": "admin" }));
+    let by_admin = app.patch("/api/plan").query("userId", "test-123").bearer(&admin);
+    let by_admin = by_admin.json(json!({ "plan": "Premium", "reason": "a friend" })).send().await;
+    assert_eq!(by_admin.expect_status(200).body["plan"], "Premium");
+    let trail = app.count("select count(*) from audit_log where user_id = 'test-123'").await;
+    assert_eq!(trail, 2);
+    let who = "select count(*) from audit_log where actor = 'user boss'
+               and details ->> 'reason' = 'a friend'
+               and details -> 'before' ->> 'plan' = 'plus'";
+    assert_eq!(app.count(who).await, 1);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_none_is_refused() {
+    let app = TestApp::selling("aira").await;
+    app.give("ann", json!({ "plan": "Gold" })).await.expect_invalid("plan");
+    app.give("ann", json!({ "plan": "" })).await.expect_invalid("plan");
+    app.give("ann", json!({ "plan": 5 })).await.expect_invalid("plan");
+    app.give("ann", json!({ "plan": "Plus", "role": "admin" })).await.expect_invalid("role");
+    let past = json!({ "plan": "Plus", "endsAt": "2020-01-01T00:00:00Z" });
+    app.give("ann", past).await.expect_invalid("endsAt");
+    let odd = json!({ "plan": "Plus", "endsAt": "tomorrow" });
+    app.give("ann", odd).await.expect_invalid("endsAt");
+    let nobody = app.patch("/api/plan").bearer(&app.service_key).json(json!({ "plan": "Plus" }));
+    nobody.send().await.expect_invalid("userId");
+    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from audit_log").await, 0);
+}
+
+/// It outranks Stripe until it ends, and then what is paid for is back.
+#[tokio::test]
+async fn a_gift_outranks_a_subscription_until_it_ends() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "yearly" })).await;
+    let ends_at = app.now() + SignedDuration::from_hours(24 * 7);
+    app.give("ann", json!({ "plan": "premium", "endsAt": ends_at })).await.expect_status(200);
+    app.simulator.delivered().await;
+    let overview = app.subscription("ann").await;
+    assert_eq!(overview["plan"], "premium");
+    assert_eq!(overview["subscription"]["plan"], "plus");
+    let change = json!({ "action": "cancel" });
+    app.change("ann", change).await.expect_status(200);
+    assert_eq!(app.stats("ann").await["plan"], "Premium", "Stripe's news do not outrank it");
+
+    app.clock.advance(SignedDuration::from_hours(24 * 7 + 1));
+    let run = || app.get("/api/cron/minute").cron().send();
+    let (one, other) = tokio::join!(run(), run());
+    let ended = |answer: crate::support::Answer| {
+        answer.expect_status(200).body["endedGrants"].as_i64().unwrap()
+    };
+    assert_eq!(ended(one) + ended(other), 1, "two runs share the work");
+    assert_eq!(app.stats("ann").await["plan"], "Plus");
+    assert_eq!(app.subscription("ann").await["plan"], "plus");
+    assert_eq!(ended(run().await), 0);
+}
+
+/// The plan of those who pay nothing takes the gift back; it takes nothing that is paid for.
+#[tokio::test]
+async fn giving_the_free_plan_ends_a_gift() {
+    let app = TestApp::selling("aira").await;
+    app.give("ann", json!({ "plan": "Premium" })).await.expect_status(200);
+    let stats = app.give("ann", json!({ "plan": "Free" })).await.expect_status(200).body;
+    assert_eq!(stats["plan"], "Free");
+    app.buy("bob", json!({ "tier": "plus", "interval": "monthly" })).await;
+    let stats = app.give("bob", json!({ "plan": "Free" })).await.expect_status(200).body;
+    assert_eq!(stats["plan"], "Plus");
+}
+
+/// The same gift twice is one; of many at once, one counts.
+#[tokio::test]
+async fn racing_gifts_leave_one() {
+    let app = TestApp::selling("aira").await;
+    for _ in 0..2 {
+        app.give("ann", json!({ "plan": "Plus" })).await.expect_status(200);
+    }
+    assert_eq!(app.count("select count(*) from audit_log").await, 1);
+    let gifts = (0..32)
+        .map(|n| app.give("bob", json!({ "plan": if n % 2 == 0 { "Plus" } else { "Premium" } })));
+    for answer in futures_util::future::join_all(gifts).await {
+        answer.expect_status(200);
+    }
+    let running = "select count(*) from plan_grants where user_id = 'bob' and ended_at is null";
+    assert_eq!(app.count(running).await, 1);
+    let shown = app.stats("bob").await["plan"].as_str().unwrap().to_lowercase();
+    assert_eq!(app.subscription("bob").await["plan"], shown, "the last one is shown");
+}
+
+/// With Redis away the gift counts, and is shown later; with Postgres away there is none.
+#[tokio::test]
+async fn a_gift_survives_an_outage() {
+    use crate::support::Mode;
+    let app = TestApp::selling("aira").await;
+    app.redis.set(Mode::Down).await;
+    app.give("ann", json!({ "plan": "Plus" })).await.expect_problem(503, "redis_unavailable");
+    assert_eq!(app.subscription("ann").await["plan"], "plus");
+    app.redis.set(Mode::Pass).await;
+    app.redis_is_back().await;
+    app.give("ann", json!({ "plan": "Plus" })).await.expect_status(200);
+    assert_eq!(app.stats("ann").await["plan"], "Plus", "asked again, it is shown");
+    app.postgres.set(Mode::Down).await;
+    app.give("bob", json!({ "plan": "Plus" })).await.expect_problem(503, "database_unavailable");
+    app.postgres.set(Mode::Pass).await;
+    assert_eq!(app.stats("bob").await["plan"], "Free");
+}

@@ -1,0 +1,300 @@
+//! The life of a subscription: changed, canceled, resumed, unpaid, recovered, over fourteen months.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+async fn subscriber(plan: &str, interval: &str) -> TestApp {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": plan, "interval": interval })).await;
+    app
+}
+
+fn paid(app: &TestApp) -> Vec<i64> {
+    let mut paid: Vec<i64> = app
+        .at_stripe("charge")
+        .iter()
+        .filter(|charge| charge["status"] == "succeeded")
+        .map(|charge| charge["amount"].as_i64().unwrap())
+        .collect();
+    paid.reverse();
+    paid
+}
+
+/// CR-5: what a billing page shows, before and after.
+#[tokio::test]
+async fn a_billing_page_shows_what_there_is() {
+    let app = TestApp::selling("coderev").await;
+    let nothing = app.subscription("ann").await;
+    assert_eq!(nothing["status"], "none");
+    assert_eq!(nothing["plan"], "free");
+    assert_eq!(nothing["source"], "default");
+    assert_eq!(nothing["subscription"], Value::Null);
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    let overview = app.subscription("ann").await;
+    assert_eq!(overview["status"], "active");
+    assert_eq!(overview["planName"], "Pro");
+    let subscription = &overview["subscription"];
+    assert_eq!(subscription["amountMinor"], 19_000);
+    assert_eq!(subscription["currency"], "usd");
+    assert_eq!(subscription["planVersion"], 1);
+    assert_eq!(subscription["cancelAtPeriodEnd"], false);
+    assert_eq!(app.subscription("bob").await["subscription"], Value::Null, "nobody else's");
+}
+
+/// DM-11: now, or when the period ends, with a reason; and back again.
+#[tokio::test]
+async fn a_cancellation_can_be_taken_back_until_the_period_ends() {
+    let app = subscriber("plus", "monthly").await;
+    let cancel = json!({ "action": "cancel", "reason": "too many letters" });
+    let canceled = app.change("ann", cancel).await.expect_status(200).body;
+    assert_eq!(canceled["subscription"]["cancelAtPeriodEnd"], true);
+    assert_eq!(canceled["subscription"]["cancellationReason"], "too many letters");
+    assert_eq!(canceled["plan"], "plus", "what was paid for stays");
+    let change = json!({ "action": "change", "tier": "premium" });
+    app.change("ann", change).await.expect_problem(409, "cancellation_pending");
+
+    let resumed = app.change("ann", json!({ "action": "resume" })).await.expect_status(200).body;
+    assert_eq!(resumed["subscription"]["cancelAtPeriodEnd"], false);
+    let nothing = app.change("ann", json!({ "action": "resume" })).await;
+    nothing.expect_problem(409, "nothing_to_resume");
+    app.advance("32d").await;
+    assert_eq!(app.subscription("ann").await["status"], "active");
+
+    app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
+    let over = app.subscription("ann").await;
+    assert_eq!(over["status"], "canceled");
+    assert_eq!(over["plan"], "free");
+    assert_eq!(app.stats("ann").await["plan"], "Free");
+    let again = app.change("ann", json!({ "action": "cancel" })).await;
+    again.expect_problem(409, "no_subscription");
+}
+
+#[tokio::test]
+async fn an_upgrade_is_paid_at_once_and_a_downgrade_waits() {
+    let app = subscriber("plus", "monthly").await;
+    app.advance("15d").await;
+    let upgrade = json!({ "action": "change", "tier": "premium" });
+    let upgraded = app.change("ann", upgrade.clone()).await.expect_status(200).body;
+    assert_eq!(upgraded["plan"], "premium");
+    assert_eq!(app.stats("ann").await["plan"], "Premium");
+    let [first, difference] = paid(&app)[..] else { panic!("{:?}", paid(&app)) };
+    assert_eq!(first, 999);
+    assert!(
+        (400..=600).contains(&difference),
+        "half of ten dollars for half a month: {difference}"
+    );
+    let same = app.change("ann", upgrade).await.expect_status(200).body;
+    assert_eq!(same["plan"], "premium");
+    assert_eq!(paid(&app).len(), 2, "what is so already costs nothing");
+
+    let downgrade = json!({ "action": "change", "tier": "plus" });
+    let planned = app.change("ann", downgrade).await.expect_status(200).body;
+    assert_eq!(planned["plan"], "premium", "what was paid for stays");
+    assert_eq!(planned["subscription"]["scheduledChange"]["plan"], "plus");
+    app.simulator.delivered().await;
+    let shown = app.subscription("ann").await;
+    assert_eq!(
+        shown["subscription"]["scheduledChange"],
+        planned["subscription"]["scheduledChange"]
+    );
+    app.advance("20d").await;
+    let after = app.subscription("ann").await;
+    assert_eq!(after["plan"], "plus", "{after}");
+    assert_eq!(after["subscription"]["scheduledChange"], Value::Null);
+    assert_eq!(paid(&app)[2..], [999]);
+}
+
+#[tokio::test]
+async fn a_planned_change_can_be_taken_back() {
+    let app = subscriber("premium", "monthly").await;
+    app.change("ann", json!({ "action": "change", "tier": "plus" })).await.expect_status(200);
+    let kept = app.change("ann", json!({ "action": "resume" })).await.expect_status(200).body;
+    assert_eq!(kept["subscription"]["scheduledChange"], Value::Null);
+    app.simulator.delivered().await;
+    app.advance("32d").await;
+    assert_eq!(app.subscription("ann").await["plan"], "premium");
+    assert_eq!(paid(&app), [1_999, 1_999]);
+}
+
+/// A longer interval is more, a shorter one less.
+#[tokio::test]
+async fn an_interval_is_changed_like_a_plan() {
+    let app = subscriber("plus", "monthly").await;
+    let yearly = json!({ "action": "change", "interval": "yearly" });
+    let changed = app.change("ann", yearly).await.expect_status(200).body;
+    assert_eq!(changed["subscription"]["interval"], "yearly");
+    assert_eq!(changed["subscription"]["amountMinor"], 9_990);
+    app.simulator.delivered().await;
+    let monthly = json!({ "action": "change", "interval": "monthly" });
+    let planned = app.change("ann", monthly).await.expect_status(200).body;
+    assert_eq!(planned["subscription"]["interval"], "yearly");
+    assert_eq!(planned["subscription"]["scheduledChange"]["interval"], "monthly");
+    app.advance("1y 1d").await;
+    let after = app.subscription("ann").await;
+    assert_eq!(after["subscription"]["interval"], "monthly", "{after}");
+}
+
+/// The old plan stays, and the answer says why and where to pay.
+#[tokio::test]
+async fn an_upgrade_that_is_not_paid_changes_nothing() {
+    for (card, code) in [
+        ("pm_card_chargeCustomerFail", "payment_failed"),
+        ("pm_card_authenticationRequired", "payment_confirmation_required"),
+    ] {
+        let app = subscriber("plus", "monthly").await;
+        app.give_card("ann", card).await;
+        let upgrade = json!({ "action": "change", "tier": "premium" });
+        let refused = app.change("ann", upgrade).await.expect_problem(402, code);
+        let page = refused.body["paymentUrl"].as_str().unwrap();
+        assert!(page.contains("/simulator/invoice/"), "{refused:?}");
+        app.simulator.delivered().await;
+        let after = app.subscription("ann").await;
+        assert_eq!(after["plan"], "plus", "{after}");
+        assert_eq!(after["status"], "active");
+        assert_eq!(after["subscription"]["pendingChange"]["plan"], "premium");
+        assert_eq!(paid(&app), [999]);
+
+        // Paid at last.
+        app.give_card("ann", "pm_card_visa").await;
+        let invoice = page.rsplit('/').next().unwrap();
+        app.ask_stripe("POST", &format!("/v1/invoices/{invoice}/pay"), &[]).await;
+        app.simulator.delivered().await;
+        let after = app.subscription("ann").await;
+        assert_eq!(after["plan"], "premium", "{after}");
+        assert_eq!(after["subscription"]["pendingChange"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_with_what_to_do() {
+    let app = subscriber("plus", "monthly").await;
+    app.stripe.flights();
+    for (action, field) in [
+        (json!({ "action": "change" }), "tier"),
+        (json!({ "action": "change", "tier": "unheard-of" }), "tier"),
+        (json!({ "action": "change", "tier": "free" }), "tier"),
+        (json!({ "action": "change", "interval": "weekly" }), "interval"),
+        (json!({ "action": "change", "tier": "plus", "quantity": 3 }), "quantity"),
+    ] {
+        app.change("ann", action).await.expect_invalid(field);
+    }
+    for odd in [
+        json!({}),
+        json!({ "action": "explode" }),
+        json!({ "action": "resume", "tier": "plus" }),
+        json!({ "action": "change", "tier": "premium", "price": "price_1" }),
+        json!({ "action": "cancel", "when": "yesterday" }),
+        json!({ "action": "cancel", "reason": "x".repeat(501) }),
+    ] {
+        app.change("ann", odd).await.expect_problem(400, "invalid_input");
+    }
+    let stranger = app.change("bob", json!({ "action": "cancel" })).await;
+    let stranger = stranger.expect_problem(409, "no_subscription");
+    assert!(stranger.text.contains("create-checkout-session"), "{stranger:?}");
+    assert_eq!(app.stripe.flights(), 0, "nothing of it reached Stripe");
+}
+
+/// However many calls race with one key, there is one change, and one payment.
+#[tokio::test]
+async fn one_key_makes_one_change() {
+    let app = subscriber("plus", "monthly").await;
+    let upgrade = || {
+        let call = app.patch("/api/subscription").bearer(&app.token("ann"));
+        let call = call.json(json!({ "action": "change", "tier": "premium" }));
+        call.header("idempotency-key", "k").send()
+    };
+    let answers = futures_util::future::join_all((0..32).map(|_| upgrade())).await;
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    for answer in answers {
+        match answer.status {
+            200 => assert_eq!(answer.body["plan"], "premium"),
+            _ => drop(answer.expect_problem(409, "request_under_way")),
+        }
+    }
+    assert_eq!(paid(&app).len(), 2);
+    assert_eq!(upgrade().await.expect_status(200).body["plan"], "premium");
+    assert_eq!(paid(&app).len(), 2);
+}
+
+/// Without a key each call is one of its own; the same wish twice is still one change.
+#[tokio::test]
+async fn racing_changes_take_turns() {
+    let app = subscriber("plus", "monthly").await;
+    let wishes = (0..16).map(|n| {
+        let tier = if n % 2 == 0 { "premium" } else { "plus" };
+        app.change("ann", json!({ "action": "change", "tier": tier }))
+    });
+    for answer in futures_util::future::join_all(wishes).await {
+        assert!([200, 409].contains(&answer.status), "{answer:?}");
+    }
+    app.simulator.delivered().await;
+    let overview = app.subscription("ann").await;
+    let at_stripe = &app.at_stripe("subscription")[0];
+    let price = &at_stripe["items"]["data"][0]["price"]["unit_amount"];
+    assert_eq!(overview["subscription"]["amountMinor"], *price, "ours is what Stripe has");
+    assert!(paid(&app).len() <= 2, "{:?}", paid(&app));
+}
+
+/// Trial, renewal, failure, recovery, upgrade, downgrade, cancellation, resumption: fourteen months.
+#[tokio::test]
+async fn fourteen_months_pass() {
+    let app = TestApp::selling("paintracker").await;
+    app.buy("ann", json!({ "tier": "basic", "interval": "monthly" })).await;
+    let status = async || app.subscription("ann").await["status"].as_str().unwrap().to_owned();
+    assert_eq!(status().await, "trialing");
+    assert_eq!(paid(&app), [] as [i64; 0]);
+    app.advance("14d").await;
+    app.advance("2h").await;
+    assert_eq!(status().await, "active");
+    assert_eq!(paid(&app), [999]);
+    app.advance("1mo").await;
+    app.advance("2h").await;
+    assert_eq!(paid(&app), [999; 2]);
+
+    app.give_card("ann", "pm_card_chargeCustomerFail").await;
+    app.advance("1mo").await;
+    app.advance("2h").await;
+    assert_eq!(status().await, "past_due");
+    assert_eq!(app.subscription("ann").await["plan"], "basic", "there is still time to pay");
+    let change = json!({ "action": "change", "tier": "pro" });
+    app.change("ann", change.clone()).await.expect_problem(409, "not_in_good_standing");
+    let again = app.order("ann", json!({ "tier": "pro", "interval": "monthly" })).send().await;
+    let again = again.expect_problem(409, "already_subscribed");
+    assert!(again.text.contains("create-portal-session"), "{again:?}");
+    app.give_card("ann", "pm_card_visa").await;
+    app.advance("4d").await;
+    assert_eq!(status().await, "active", "the next attempt succeeded");
+    assert_eq!(paid(&app), [999; 3]);
+
+    assert_eq!(app.change("ann", change).await.expect_status(200).body["plan"], "pro");
+    app.simulator.delivered().await;
+    app.advance("2mo").await;
+    app.change("ann", json!({ "action": "change", "tier": "basic" })).await.expect_status(200);
+    app.advance("1mo").await;
+    app.advance("2h").await;
+    assert_eq!(app.subscription("ann").await["plan"], "basic");
+    app.change("ann", json!({ "action": "cancel" })).await.expect_status(200);
+    app.advance("1d").await;
+    app.change("ann", json!({ "action": "resume" })).await.expect_status(200);
+    app.advance("4mo").await;
+    assert_eq!(status().await, "active");
+    app.change("ann", json!({ "action": "cancel" })).await.expect_status(200);
+    app.advance("4mo").await;
+    assert_eq!(status().await, "canceled");
+    assert_eq!(app.subscription("ann").await["plan"], "free");
+    assert_eq!(app.stats("ann").await["plan"], "Free");
+    assert_eq!(app.at_stripe("subscription").len(), 1);
+}
+
+/// Nobody pays the failed renewal: in the end the subscription is over.
+#[tokio::test]
+async fn who_never_pays_ends_with_the_free_plan() {
+    let app = subscriber("plus", "monthly").await;
+    app.give_card("ann", "pm_card_chargeCustomerFail").await;
+    app.advance("2mo").await;
+    let over = app.subscription("ann").await;
+    assert_eq!(over["status"], "canceled", "{over}");
+    assert_eq!(over["plan"], "free");
+    assert_eq!(paid(&app), [999]);
+}

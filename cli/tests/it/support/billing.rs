@@ -1,0 +1,138 @@
+//! What a customer does in a browser, and what stands at Stripe afterwards.
+
+use farebox::standins::stripe::world::World;
+use jiff::Timestamp;
+use ring::hmac;
+use serde_json::{Value, json};
+use shared::hash::hex;
+
+use super::app::WEBHOOK_SECRET;
+use super::{Answer, Call, TestApp};
+
+/// Which button is pressed on the page where one pays.
+#[derive(Clone, Copy, Debug)]
+pub enum Button {
+    Pay,
+    Declined,
+    PaysLater,
+    FailsLater,
+    Approved,
+}
+
+impl Button {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pay => "paid",
+            Self::Declined => "declined",
+            Self::PaysLater => "pays_later",
+            Self::FailsLater => "fails_later",
+            Self::Approved => "approved_3ds",
+        }
+    }
+}
+
+impl TestApp {
+    /// A request to buy, with a token of that user.
+    pub fn order(&self, user: &str, changes: Value) -> Call {
+        let mut order = json!({
+            "successUrl": "https://app.example/done?session={CHECKOUT_SESSION_ID}",
+            "cancelUrl": "https://app.example/cancel",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            order[name] = value.clone();
+        }
+        self.post("/api/stripe/create-checkout-session").bearer(&self.token(user)).json(order)
+    }
+
+    /// The session of a purchase that was begun.
+    pub async fn session(&self, user: &str, order: Value) -> Value {
+        self.order(user, order).send().await.expect_status(200).body
+    }
+
+    /// Presses a button on the page of a session.
+    pub async fn press(&self, session: &Value, button: Button) {
+        let page = session["url"].as_str().unwrap();
+        let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let browser = browser.build().unwrap();
+        let html = browser.get(page).send().await.unwrap().text().await.unwrap();
+        let (_, rest) = html.split_once("name=\"token\" value=\"").unwrap();
+        let token = rest.split_once('"').unwrap().0;
+        let form = [("token", token), ("outcome", button.name())];
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let form = browser.post(page).body(body);
+        let form = form.header("content-type", "application/x-www-form-urlencoded");
+        let answer = form.send().await.unwrap();
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+    }
+
+    /// Buys it, and waits until Farebox has been told.
+    pub async fn buy(&self, user: &str, order: Value) -> Value {
+        let session = self.session(user, order).await;
+        self.press(&session, Button::Pay).await;
+        self.simulator.delivered().await;
+        session
+    }
+
+    pub async fn subscription(&self, user: &str) -> Value {
+        let call = self.get("/api/subscription").bearer(&self.token(user));
+        call.send().await.expect_status(200).body
+    }
+
+    pub async fn change(&self, user: &str, action: Value) -> Answer {
+        self.patch("/api/subscription").bearer(&self.token(user)).json(action).send().await
+    }
+
+    /// Lets time pass, and waits until Farebox has been told what it brought: `14d`, `1mo`.
+    pub async fn advance(&self, by: &str) {
+        self.simulator.advance(by.parse().unwrap()).await.unwrap();
+        self.simulator.delivered().await;
+    }
+
+    /// A call of Stripe's own API, past Farebox; the form's fields are named as Stripe has them.
+    pub async fn ask_stripe(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+        let url = format!("{}{path}", self.simulator.base());
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body);
+        let request = request.bearer_auth(&self.settings["STRIPE_SECRET_KEY"]);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        Answer::of(request.send().await.unwrap()).await.expect_status(200).body
+    }
+
+    /// From now on this test card pays for the user's subscription.
+    pub async fn give_card(&self, user: &str, card: &str) {
+        let id = self.subscription(user).await["subscription"]["id"].clone();
+        let path = format!("/v1/subscriptions/{}", id.as_str().unwrap());
+        let customer = self.ask_stripe("GET", &path, &[]).await["customer"].clone();
+        let customer = [("customer", customer.as_str().unwrap())];
+        let attach = format!("/v1/payment_methods/{card}/attach");
+        let attached = self.ask_stripe("POST", &attach, &customer).await["id"].clone();
+        let default = [("default_payment_method", attached.as_str().unwrap())];
+        self.ask_stripe("POST", &path, &default).await;
+        self.simulator.delivered().await;
+    }
+
+    /// From now on Stripe tells nobody of anything.
+    pub fn lose_webhooks(&self) {
+        let mut switches = self.simulator.switches();
+        switches.drop = true;
+        self.simulator.set_switches(switches);
+    }
+
+    /// Everything of a kind that stands at Stripe, the newest first.
+    pub fn at_stripe(&self, kind: &str) -> Vec<Value> {
+        self.simulator.read(|world: &World| world.all(kind).cloned().collect())
+    }
+
+    pub fn open_sessions(&self) -> usize {
+        let sessions = self.at_stripe("checkout.session");
+        sessions.iter().filter(|session| session["status"] == "open").count()
+    }
+}
+
+/// The header with which Stripe would send that body, at that moment.
+pub fn signature(body: &str, at: Timestamp) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
+    let time = at.as_second();
+    let signature = hmac::sign(&key, format!("{time}.{body}").as_bytes());
+    format!("t={time},v1={}", hex(signature.as_ref()))
+}

@@ -1,0 +1,183 @@
+//! What Stripe tells us: believed only with its signature, and applied once, in any order.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Mode, TestApp, signature};
+
+impl TestApp {
+    async fn deliver(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let header = signature(&body, self.now());
+        self.deliver_signed(&body, &header).await
+    }
+
+    async fn deliver_signed(&self, body: &str, header: &str) -> Answer {
+        let call = self.post("/api/stripe/webhook").header("stripe-signature", header);
+        call.raw(body.to_owned()).send().await
+    }
+
+    /// The last event of that type that the simulator knows.
+    fn event(&self, kind: &str) -> Value {
+        let events = self.at_stripe("event");
+        events.into_iter().find(|event| event["type"] == kind).unwrap()
+    }
+}
+
+/// PT-3: forged, truncated, late or early, it is refused before anything is asked of anyone.
+#[tokio::test]
+async fn only_what_stripe_signed_is_believed() {
+    let app = TestApp::new().await;
+    let body = json!({
+        "id": "evt_1", "type": "ping", "created": 0, "livemode": false, "data": { "object": {} },
+    });
+    let body = body.to_string();
+    let (now, minute) = (app.now(), SignedDuration::from_mins(1));
+    let good = signature(&body, now);
+    let forged = good.replace("v1=", "v1=0000").chars().take(good.len()).collect::<String>();
+    for header in [
+        String::new(),
+        "t=,v1=".to_owned(),
+        forged,
+        good[..good.len() - 1].to_owned(),
+        good.replace("v1=", "v0="),
+        good.replace("t=", "t=1"),
+        signature(&format!("{body} "), now),
+        signature(&body, now - minute * 6),
+        signature(&body, now + minute * 6),
+    ] {
+        let refused = app.deliver_signed(&body, &header).await;
+        refused.expect_problem(400, "invalid_signature");
+    }
+    assert_eq!((app.postgres.flights(), app.redis.flights()), (0, 0));
+    app.deliver_signed("{}", &signature("{}", now)).await.expect_problem(400, "malformed_event");
+    let long = "x".repeat(1024 * 1024 + 1);
+    let too_long = app.deliver_signed(&long, &signature(&long, now)).await;
+    too_long.expect_problem(413, "body_too_large");
+    for early in [now - minute * 4, now + minute * 4] {
+        app.deliver_signed(&body, &signature(&body, early)).await.expect_status(200);
+    }
+    let other = format!("t={},v1={},{good}", now.as_second(), "0".repeat(64));
+    app.deliver_signed(&body, &other).await.expect_status(200);
+}
+
+/// AI-7: the same webhook under its other address, with the answer that Stripe is used to.
+#[tokio::test]
+async fn both_addresses_answer_received() {
+    let app = TestApp::selling("aira").await;
+    let event = json!({
+        "id": "evt_1", "type": "ping", "created": 0, "livemode": false, "data": { "object": {} },
+    });
+    let body = event.to_string();
+    for path in ["/api/stripe/webhook", "/api/webhooks/stripe"] {
+        let call = app.post(path).header("stripe-signature", &signature(&body, app.now()));
+        let answer = call.raw(body.clone()).send().await.expect_status(200);
+        assert_eq!(answer.body, json!({ "received": true }));
+    }
+    assert_eq!(app.count("select count(*) from webhook_events where id = 'evt_1'").await, 1);
+}
+
+/// Of the other mode, test or live, it is none of ours.
+#[tokio::test]
+async fn an_event_of_the_other_mode_changes_nothing() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    let mut event = app.event("customer.subscription.created");
+    event["id"] = "evt_live".into();
+    event["livemode"] = true.into();
+    event["data"]["object"]["status"] = "canceled".into();
+    app.deliver(&event).await.expect_status(200);
+    assert_eq!(app.subscription("ann").await["status"], "active");
+}
+
+/// Delivered twice, at once and later, in any order: the last word of Stripe's counts.
+#[tokio::test]
+async fn stale_and_repeated_events_change_nothing() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    let created = app.event("customer.subscription.created");
+    app.clock.advance(SignedDuration::from_mins(1));
+    app.change("ann", json!({ "action": "change", "tier": "premium" })).await.expect_status(200);
+    app.simulator.delivered().await;
+    for again in ["evt_other_id", created["id"].as_str().unwrap()] {
+        let mut event = created.clone();
+        event["id"] = again.into();
+        let deliveries = (0..16).map(|_| app.deliver(&event));
+        for answer in futures_util::future::join_all(deliveries).await {
+            answer.expect_status(200);
+        }
+        assert_eq!(app.subscription("ann").await["plan"], "premium");
+    }
+    app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
+    let mut revived = app.event("customer.subscription.updated");
+    revived["id"] = "evt_late".into();
+    revived["created"] = (app.now().as_second() + 60).into();
+    app.deliver(&revived).await.expect_status(200);
+    assert_eq!(app.subscription("ann").await["status"], "canceled", "what has ended stays so");
+}
+
+/// Two different stories of one second: Stripe is asked which is true.
+#[tokio::test]
+async fn a_tie_is_settled_by_asking() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    let mut one = app.event("customer.subscription.created");
+    one["type"] = "customer.subscription.updated".into();
+    one["created"] = (app.now().as_second() + 5).into();
+    one["id"] = "evt_b".into();
+    one["data"]["object"]["status"] = "past_due".into();
+    let mut other = one.clone();
+    other["id"] = "evt_a".into();
+    other["data"]["object"]["status"] = "unpaid".into();
+    app.deliver(&one).await.expect_status(200);
+    assert_eq!(app.subscription("ann").await["status"], "past_due");
+    app.clock.advance(SignedDuration::from_secs(10));
+    app.stripe.flights();
+    app.deliver(&other).await.expect_status(200);
+    assert_eq!(app.stripe.flights(), 1);
+    assert_eq!(app.subscription("ann").await["status"], "active", "as it is at Stripe");
+    app.deliver(&other).await.expect_status(200);
+    assert_eq!(app.stripe.flights(), 0, "the second delivery is a duplicate");
+}
+
+/// A push that is lost costs nothing but time: the next one shows what is.
+#[tokio::test]
+async fn a_repeated_event_repairs_what_is_shown() {
+    let app = TestApp::selling("aira").await;
+    app.redis.set(Mode::Down).await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    app.redis.set(Mode::Pass).await;
+    app.redis_is_back().await;
+    assert_eq!(app.stats("ann").await["plan"], "Free", "nobody could be told");
+    let event = app.event("customer.subscription.created");
+    app.deliver(&event).await.expect_status(200);
+    assert_eq!(app.stats("ann").await["plan"], "Plus");
+}
+
+/// Stripe tries again what could not be written.
+#[tokio::test]
+async fn what_cannot_be_written_is_not_received() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    let mut event = app.event("customer.subscription.created");
+    event["id"] = "evt_new".into();
+    app.postgres.set(Mode::Down).await;
+    app.deliver(&event).await.expect_problem(503, "database_unavailable");
+    app.postgres.set(Mode::Pass).await;
+    app.deliver(&event).await.expect_status(200);
+    let known = "select count(*) from webhook_events where id = 'evt_new'";
+    assert_eq!(app.count(known).await, 1);
+}
+
+/// One flight to Postgres, one to Redis.
+#[tokio::test]
+async fn a_webhook_costs_two_flights() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    let mut event = app.event("customer.subscription.created");
+    event["id"] = "evt_new".into();
+    let flights = || (app.postgres.flights(), app.redis.flights(), app.stripe.flights());
+    flights();
+    app.deliver(&event).await.expect_status(200);
+    assert_eq!(flights(), (1, 1, 0));
+}

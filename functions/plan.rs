@@ -1,0 +1,5 @@
+//! PATCH /api/plan
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::PLAN)
+}

@@ -1,0 +1,5 @@
+//! POST /api/stripe/create-portal-session
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::STRIPE_CREATE_PORTAL_SESSION)
+}

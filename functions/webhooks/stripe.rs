@@ -1,0 +1,5 @@
+//! POST /api/webhooks/stripe
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::WEBHOOKS_STRIPE)
+}

@@ -1,0 +1,155 @@
+-- Pricing as code: what is sold, and what was sold before.
+--
+-- A version of a plan never changes, and says by itself everything it gives, so that whoever
+-- subscribed to it keeps what they bought: functions/refuse_change.sql has the triggers that see to
+-- it. Which version is sold now stands apart. Only publish_catalog() writes here; everybody may read:
+-- prices are public.
+
+create table pricing_plan_versions (
+  plan                text not null check (plan ~ '^[a-z][a-z0-9_-]{0,49}$'),
+  version             integer not null check (version > 0),
+  name                text not null check (length(name) between 1 and 100),
+  description         text not null,
+  rank                integer not null,
+  trial_days          integer not null check (trial_days between 0 and 730),
+  is_default          boolean not null,
+  is_listed           boolean not null,
+  past_due_grace_days integer not null check (past_due_grace_days between 0 and 365),
+  features            jsonb not null check (jsonb_typeof(features) = 'object'),
+  digest              text not null,
+  created_at          timestamptz not null,
+  primary key (plan, version)
+);
+
+comment on table pricing_plan_versions is 'Every plan as it was ever sold; a row never changes.';
+comment on column pricing_plan_versions.trial_days is 'Zero where there is no trial.';
+comment on column pricing_plan_versions.is_default is 'The plan of those who pay nothing.';
+comment on column pricing_plan_versions.is_listed is 'False where it is only given by hand.';
+comment on column pricing_plan_versions.features is
+  'Every feature of the catalog by its key, with what this plan gives of it. A metered feature with
+   a hard limit of 0 is not in the plan; a limit of null has no end.';
+comment on column pricing_plan_versions.digest is 'SHA-256 of the version as it was published.';
+
+create table pricing_plan_prices (
+  plan              text not null,
+  version           integer not null,
+  interval          text not null check (interval in ('weekly', 'monthly', 'quarterly', 'yearly')),
+  currency          text not null check (currency ~ '^[a-z]{3}$'),
+  amount_minor      bigint not null check (amount_minor between 1 and 99999999),
+  currency_amounts  jsonb not null check (jsonb_typeof(currency_amounts) = 'object'),
+  per_seat          boolean not null,
+  stripe_product_id text not null,
+  stripe_price_id   text not null,
+  primary key (plan, version, interval),
+  foreign key (plan, version) references pricing_plan_versions (plan, version)
+);
+
+comment on table pricing_plan_prices is 'What a version of a plan costs, by interval.';
+comment on column pricing_plan_prices.amount_minor is 'Whole minor units of the currency: cents.';
+comment on column pricing_plan_prices.currency_amounts is 'The same price in others: {"eur": 899}.';
+comment on column pricing_plan_prices.per_seat is 'The amount is for each seat.';
+
+-- Not unique: versions that differ in something else share their price.
+create index pricing_plan_prices_stripe_price on pricing_plan_prices (stripe_price_id);
+create index pricing_plan_prices_stripe_product on pricing_plan_prices (stripe_product_id);
+
+create table credit_pack_versions (
+  pack               text not null check (pack ~ '^[a-z][a-z0-9_-]{0,49}$'),
+  version            integer not null check (version > 0),
+  name               text not null check (length(name) between 1 and 100),
+  description        text not null,
+  rank               integer not null,
+  unit               text not null check (length(unit) between 1 and 50),
+  credits            bigint not null check (credits > 0),
+  expires_after_days integer check (expires_after_days > 0),
+  currency           text not null check (currency ~ '^[a-z]{3}$'),
+  amount_minor       bigint not null check (amount_minor between 1 and 99999999),
+  currency_amounts   jsonb not null check (jsonb_typeof(currency_amounts) = 'object'),
+  stripe_product_id  text not null,
+  stripe_price_id    text not null,
+  digest             text not null,
+  created_at         timestamptz not null,
+  primary key (pack, version)
+);
+
+comment on table credit_pack_versions is 'Every credit pack as it was ever sold; a row never changes.';
+comment on column credit_pack_versions.expires_after_days is 'Null where its credits do not expire.';
+
+create index credit_pack_versions_stripe_price on credit_pack_versions (stripe_price_id);
+create index credit_pack_versions_stripe_product on credit_pack_versions (stripe_product_id);
+
+create table current_plans (
+  plan    text primary key,
+  version integer not null,
+  foreign key (plan, version) references pricing_plan_versions (plan, version)
+);
+
+comment on table current_plans is 'Which version of a plan is sold now; a plan that is not is absent.';
+
+create table current_packs (
+  pack    text primary key,
+  version integer not null,
+  foreign key (pack, version) references credit_pack_versions (pack, version)
+);
+
+comment on table current_packs is 'Which version of a pack is sold now; a pack that is not is absent.';
+
+alter table pricing_plan_versions enable row level security;
+alter table pricing_plan_prices enable row level security;
+alter table credit_pack_versions enable row level security;
+alter table current_plans enable row level security;
+alter table current_packs enable row level security;
+
+create policy all_rows on pricing_plan_versions for select to farebox_app using (true);
+create policy all_rows on pricing_plan_prices for select to farebox_app using (true);
+create policy all_rows on credit_pack_versions for select to farebox_app using (true);
+create policy all_rows on current_plans for select to farebox_app using (true);
+create policy all_rows on current_packs for select to farebox_app using (true);
+
+create view pricing_plans
+with (security_invoker = true)
+as
+select
+  v.plan,
+  v.version,
+  v.name,
+  v.description,
+  v.rank,
+  p.interval,
+  p.currency,
+  p.amount_minor,
+  p.currency_amounts,
+  p.per_seat,
+  v.trial_days,
+  v.is_listed,
+  v.past_due_grace_days,
+  v.features,
+  p.stripe_product_id,
+  p.stripe_price_id
+from current_plans c
+join pricing_plan_versions v on v.plan = c.plan and v.version = c.version
+join pricing_plan_prices p on p.plan = c.plan and p.version = c.version;
+
+comment on view pricing_plans is 'The paid plans that are sold now, a row for each interval.';
+
+create view credit_packs
+with (security_invoker = true)
+as
+select
+  v.pack,
+  v.version,
+  v.name,
+  v.description,
+  v.rank,
+  v.unit,
+  v.credits,
+  v.expires_after_days,
+  v.currency,
+  v.amount_minor,
+  v.currency_amounts,
+  v.stripe_product_id,
+  v.stripe_price_id
+from current_packs c
+join credit_pack_versions v on v.pack = c.pack and v.version = c.version;
+
+comment on view credit_packs is 'The credit packs that are sold now.';

@@ -1,0 +1,98 @@
+-- begin_checkout: decides whether a user may buy something, and writes down what Stripe will be asked.
+--
+-- Promises  `p_request` says what is wanted: `mode`, `plan` and `interval` or `pack`, `quantity`,
+--           `currency`, `email`, the URLs. The answer is one of
+--             {answer}    this idempotency key's first answer;
+--             {begun}     what to ask of Stripe, claimed for this caller: `terms` with everything
+--                         that goes into the session, the customer or how to make one, and the
+--                         sessions to close first.
+--           What may not be bought is refused with FB005, and nothing was changed. A retry gets the
+--           terms of the first call, whatever has changed since. Another request of the user's that
+--           is under way: FB003.
+-- Locks     The user's row (ensure_user).
+-- Races     Of many calls of one user one is answered a request; the others wait for this
+--           transaction, and are then refused with FB003 until finish_checkout.
+
+create or replace function begin_checkout(
+  p_user_id         text,
+  p_request         jsonb,
+  p_idempotency_key text,
+  p_fingerprint     text,
+  p_now             timestamptz
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_request    stripe_requests;
+  v_unfinished stripe_requests;
+  v_terms      jsonb;
+begin
+  perform ensure_user(p_user_id, p_now);
+
+  v_request := claim_stripe_request(
+    p_user_id, 'checkout', p_idempotency_key, p_fingerprint, p_now);
+
+  if v_request.answer is not null then
+    return jsonb_build_object('answer', v_request.answer);
+  end if;
+
+  if v_request.id is null then
+    v_terms := checkout_terms(p_user_id, p_request, p_now);
+    -- Somebody gave up in the middle of it.
+    select *
+    into v_unfinished
+    from stripe_requests
+    where user_id = p_user_id
+      and kind in ('checkout', 'subscription')
+      and answered_at is null;
+
+    if v_unfinished.parameters - 'unfinished' = v_terms and v_unfinished.idempotency_key is null
+    then
+      -- Asked for the same again: this goes on with it.
+      update stripe_requests
+      set idempotency_key = p_idempotency_key,
+          fingerprint = p_fingerprint,
+          leased_until = p_now + stripe_lease()
+      where id = v_unfinished.id
+      returning * into v_request;
+    else
+      -- Its session may exist, and must not stay payable.
+      delete from stripe_requests
+      where id = v_unfinished.id;
+
+      if v_unfinished.kind = 'checkout' then
+        v_terms := v_terms || jsonb_build_object(
+          'unfinished',
+          coalesce(v_unfinished.parameters -> 'unfinished', '[]') || jsonb_build_array(
+            jsonb_build_object(
+              'stripe_key', v_unfinished.stripe_key,
+              'terms', v_unfinished.parameters - 'unfinished')));
+      end if;
+
+      insert into stripe_requests (
+        user_id, kind, parameters, idempotency_key, fingerprint, created_at, leased_until)
+      values (
+        p_user_id, 'checkout', v_terms, p_idempotency_key, p_fingerprint, p_now,
+        p_now + stripe_lease())
+      returning * into v_request;
+    end if;
+  end if;
+
+  return jsonb_build_object('begun', jsonb_build_object(
+    'request', v_request.id,
+    'stripe_key', v_request.stripe_key,
+    'terms', v_request.parameters - 'unfinished',
+    'unfinished', coalesce(v_request.parameters -> 'unfinished', '[]'),
+    'customer', customer_for_request(p_user_id, v_request.parameters ->> 'email', p_now),
+    'open_session', (
+      select id
+      from checkout_sessions
+      where user_id = p_user_id
+        and mode = 'subscription'
+        and status = 'open'
+        and v_request.parameters ->> 'mode' = 'subscription')));
+end
+$$;

@@ -1,0 +1,75 @@
+-- grant_plan: gives a user a plan without Stripe, or takes such a plan back.
+--
+-- Promises  The plan counts from now until `p_ends_at`, if that is given, and outranks every
+--           subscription; it takes the place of one given before. The plan of those who pay nothing
+--           ends what was given. Written into the audit trail. Granting the same again changes nothing.
+--           A plan that does not exist is refused with FB005. Answers the entitlement.
+-- Locks     The user's row (ensure_user).
+-- Races     Two grants at once: the second sees the first, and replaces it.
+
+create or replace function grant_plan(
+  p_user_id text,
+  p_plan    text,
+  p_ends_at timestamptz,
+  p_reason  text,
+  p_actor   text,
+  p_now     timestamptz
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_plan  record;
+  v_grant plan_grants;
+begin
+  perform ensure_user(p_user_id, p_now);
+
+  select v.plan, v.version, v.is_default
+  into v_plan
+  from current_plans c
+  join pricing_plan_versions v using (plan, version)
+  where v.plan = p_plan
+    or lower(v.name) = lower(p_plan)
+  order by v.plan = p_plan desc
+  limit 1;
+  if v_plan.plan is null then
+    perform refuse('unknown_plan');
+  end if;
+
+  select *
+  into v_grant
+  from plan_grants
+  where user_id = p_user_id
+    and ended_at is null
+    and (ends_at is null or ends_at > p_now);
+
+  if (v_grant.plan, v_grant.plan_version, v_grant.ends_at)
+     is distinct from (v_plan.plan, v_plan.version, p_ends_at)
+     and not (v_plan.is_default and v_grant.id is null)
+  then
+    update plan_grants
+    set ended_at = p_now
+    where user_id = p_user_id
+      and ended_at is null;
+
+    if not v_plan.is_default then
+      insert into plan_grants (user_id, plan, plan_version, starts_at, ends_at)
+      values (p_user_id, v_plan.plan, v_plan.version, p_now, p_ends_at);
+    end if;
+
+    insert into audit_log (occurred_at, actor, action, user_id, details)
+    values (
+      p_now, p_actor, 'plan.grant', p_user_id,
+      jsonb_build_object(
+        'before', jsonb_build_object('plan', v_grant.plan, 'ends_at', v_grant.ends_at),
+        'after', jsonb_build_object('plan', v_plan.plan, 'ends_at', p_ends_at),
+        'reason', p_reason));
+  end if;
+
+  perform settle(p_user_id, p_now);
+
+  return current_entitlement(p_user_id);
+end
+$$;

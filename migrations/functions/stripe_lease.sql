@@ -1,0 +1,17 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- stripe_lease: for how long a request to Stripe belongs to whoever began it.
+--
+-- Promises  Longer than a route spends on Stripe, so that only one who is gone loses it.
+-- Locks     None.
+-- Races     None.
+
+create or replace function stripe_lease()
+returns interval
+language sql
+immutable
+security definer
+set search_path from current
+as $$
+  select interval '30 seconds'
+$$;

@@ -1,0 +1,130 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- subscription_steps: what has to be asked of Stripe for a user's wish to come true.
+--
+-- Promises  Refuses (FB005), or answers {unchanged} or {do, subscription, ...}: `upgrade` (now, for its price),
+--           `downgrade` (when the period ends), `replace` (now, for nothing: a trial), `cancel_now`,
+--           `cancel_later`, `keep` (take a cancellation or a scheduled change back), `unpause`.
+-- Locks     None of its own: the caller holds the user's row.
+-- Races     An event that is applied meanwhile waits for the user's row.
+
+create or replace function subscription_steps(p_user_id text, p_wish jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path from current
+as $$
+declare
+  v_live   subscriptions;
+  v_to     record;
+  v_common jsonb;
+  v_rank   integer;
+  v_way    text;
+begin
+  select *
+  into v_live
+  from subscriptions
+  where user_id = p_user_id
+    and status in ('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')
+  order by status in ('active', 'trialing') desc, created_at desc
+  limit 1;
+
+  if v_live.id is null then
+    perform refuse('no_subscription');
+  end if;
+
+  v_common := jsonb_build_object(
+    'subscription', v_live.id,
+    'customer', v_live.customer_id,
+    'item', v_live.stripe_item_id,
+    'schedule', v_live.stripe_schedule_id);
+
+  if p_wish ->> 'action' = 'cancel' then
+    return v_common || jsonb_build_object(
+      'do', case when (p_wish ->> 'now')::boolean then 'cancel_now' else 'cancel_later' end,
+      'reason', p_wish ->> 'reason');
+  end if;
+
+  if p_wish ->> 'action' = 'resume' then
+    if v_live.status = 'paused' then
+      return v_common || jsonb_build_object('do', 'unpause');
+    end if;
+    if not v_live.cancel_at_period_end and v_live.cancel_at is null
+       and v_live.stripe_schedule_id is null
+    then
+      perform refuse('nothing_to_resume');
+    end if;
+    return v_common || jsonb_build_object('do', 'keep');
+  end if;
+
+  if v_live.status not in ('active', 'trialing') then
+    perform refuse('not_in_good_standing ' || v_live.status);
+  end if;
+  if v_live.cancel_at_period_end or v_live.cancel_at is not null then
+    perform refuse('cancellation_pending');
+  end if;
+
+  select v.plan, v.version, v.rank, p.interval, p.stripe_price_id, p.per_seat, p.currency,
+         p.currency_amounts
+  into v_to
+  from current_plans c
+  join pricing_plan_versions v using (plan, version)
+  left join pricing_plan_prices p
+    on p.plan = v.plan
+    and p.version = v.version
+    and p.interval = coalesce(p_wish ->> 'interval', v_live.interval)
+  where c.plan = coalesce(p_wish ->> 'plan', v_live.plan)
+    and v.is_listed
+    and exists (
+      select 1
+      from pricing_plan_prices any_price
+      where any_price.plan = v.plan
+        and any_price.version = v.version);
+
+  if v_to.plan is null then
+    perform refuse('unknown_plan');
+  end if;
+  if v_to.stripe_price_id is null then
+    perform refuse('unknown_interval');
+  end if;
+  if v_live.currency <> v_to.currency and not v_to.currency_amounts ? v_live.currency then
+    perform refuse('unknown_currency');
+  end if;
+  if (p_wish ->> 'quantity')::bigint <> 1 and not v_to.per_seat then
+    perform refuse('no_seats');
+  end if;
+
+  select rank
+  into v_rank
+  from pricing_plan_versions
+  where plan = v_live.plan
+    and version = v_live.plan_version;
+
+  v_way := change_direction(
+    v_to.rank - coalesce(v_rank, 0),
+    interval_days(v_to.interval) - interval_days(v_live.interval),
+    coalesce((p_wish ->> 'quantity')::bigint, v_live.quantity) - v_live.quantity);
+
+  if v_way = 'none' and v_live.scheduled_at is null then
+    return jsonb_build_object('unchanged', subscription_view(p_user_id, p_now));
+  end if;
+
+  return v_common || jsonb_build_object(
+    'do', case
+      when v_way = 'none' then 'keep'
+      when v_live.status = 'trialing' then 'replace'
+      else v_way
+    end,
+    'current_price', v_live.stripe_price_id,
+    'current_quantity', v_live.quantity,
+    'price', v_to.stripe_price_id,
+    'quantity', case
+      when v_to.per_seat then coalesce((p_wish ->> 'quantity')::bigint, v_live.quantity)
+      else 1
+    end,
+    'plan', v_to.plan,
+    'interval', v_to.interval,
+    'period_end', extract(epoch from v_live.current_period_end)::bigint);
+end
+$$;

@@ -1,0 +1,79 @@
+use serde::Serialize;
+use url::Url;
+
+/// Where Stripe sends a customer back to: a page of one of the app's own origins.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ReturnUrl(String);
+
+impl ReturnUrl {
+    const MAX_BYTES: usize = 2_000;
+
+    /// Accepts a URL on one of `origins`. Both its text and what a browser makes of it must agree on
+    /// where that is: everything that parsers are known to read differently is refused.
+    pub fn parse(text: &str, origins: &[String]) -> Result<Self, &'static str> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+        if text.len() > Self::MAX_BYTES || !text.bytes().all(plain) {
+            return Err("must be a URL of at most 2000 plain characters");
+        }
+        let is_ours = origins.iter().any(|origin| {
+            let rest = text.strip_prefix(origin.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+        });
+        let url = Url::parse(text).map_err(|_| "must be a URL")?;
+        let has_login = !url.username().is_empty() || url.password().is_some();
+        let parsed = url.origin().ascii_serialization();
+        if !is_ours || has_login || !origins.contains(&parsed) {
+            return Err("must be on one of the origins in ALLOWED_ORIGINS");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReturnUrl;
+
+    #[test]
+    fn only_pages_of_our_own_origins_are_returned_to() {
+        let origins = ["https://good.example".to_owned(), "http://localhost:3000".to_owned()];
+        for good in [
+            "https://good.example",
+            "https://good.example/",
+            "https://good.example/done?session_id={CHECKOUT_SESSION_ID}",
+            "https://good.example?a=b#c",
+            "http://localhost:3000/cancel",
+        ] {
+            assert!(ReturnUrl::parse(good, &origins).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "/done",
+            "//evil.example/done",
+            "https://evil.example",
+            "https://good.example@evil.example",
+            "https://good.example:443@evil.example",
+            "https://me:secret@good.example/",
+            "https://good.example.evil.example",
+            "https://good.example:8443/",
+            "http://good.example/",
+            "HTTPS://GOOD.example/",
+            "https:good.example/",
+            "https://good.example\\@evil.example",
+            "https://good.example/\r\nLocation: https://evil.example",
+            "https://good.example/\t",
+            " https://good.example/",
+            "https://gооd.example/",
+            "javascript:alert(1)",
+            "javascript://good.example/%0aalert(1)",
+            "data:text/html,x",
+            "null",
+        ] {
+            assert!(ReturnUrl::parse(bad, &origins).is_err(), "{bad}");
+        }
+        assert!(ReturnUrl::parse("https://good.example", &[]).is_err());
+    }
+}

@@ -1,0 +1,56 @@
+//! `PATCH /api/plan`: gives a user a plan without Stripe (AI-6): a gift, a contract, a tester.
+//!
+//! Only a trusted server or an admin may: a user who can set their own plan is a hole. The plan outranks
+//! whatever Stripe says until it ends; giving the plan of those who pay nothing ends it.
+
+use axum::Extension;
+use axum::Json;
+use axum::extract::State;
+use axum::routing::{MethodRouter, patch};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::domain::Reason;
+use crate::error::{ApiError, ApiResult};
+use crate::http::{Input, User};
+use crate::stats::{self, Stats};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Gift {
+    /// The plan's name or key in the catalog.
+    plan: String,
+    /// Until then; for good if absent.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    ends_at: Option<Timestamp>,
+    /// For the audit trail.
+    #[serde(default)]
+    reason: Option<Reason>,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    patch(give)
+}
+
+async fn give(
+    State(app): State<App>,
+    User(user): User,
+    Extension(caller): Extension<Caller>,
+    Input(gift): Input<Gift>,
+) -> ApiResult<Json<Stats>> {
+    let now = app.clock.now();
+    if gift.ends_at.is_some_and(|ends_at| ends_at <= now) {
+        return Err(ApiError::invalid("endsAt", "must be in the future"));
+    }
+    let (reason, actor) = (gift.reason.as_ref(), caller.audit_name());
+    let granted = app.store.grant_plan(&user, &gift.plan, gift.ends_at, reason, &actor, now).await;
+    let given = granted.map_err(|error| match error.not_allowed() {
+        Some(_) => ApiError::invalid("plan", "is not a plan of the catalog"),
+        None => error.into(),
+    })?;
+    stats::set_plan(&app.redis, &user, now, &given.plan_name, given.version).await.map(Json)
+}

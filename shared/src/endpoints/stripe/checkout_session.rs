@@ -1,0 +1,84 @@
+//! `GET /api/stripe/checkout-session?sessionId=`: what the success page polls.
+//!
+//! A session that Stripe says is paid is applied on the spot, on the path that the webhook takes: a
+//! late webhook keeps nobody waiting.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::routing::{MethodRouter, get};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
+
+use crate::app::App;
+use crate::error::{ApiError, ApiResult};
+use crate::fulfilment;
+use crate::http::User;
+use crate::stripe::requests;
+
+/// How a purchase stands.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all(serialize = "camelCase"))]
+pub struct Purchase {
+    session_id: String,
+    /// `subscription` or `payment`.
+    mode: String,
+    /// `open`, `complete` or `expired`.
+    status: String,
+    /// `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial).
+    payment_status: Option<String>,
+    plan: Option<String>,
+    interval: Option<String>,
+    pack: Option<String>,
+    quantity: Option<i64>,
+    currency: Option<String>,
+    amount_minor: Option<i64>,
+    /// The status of the subscription that came of it.
+    subscription_status: Option<String>,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    get(look)
+}
+
+async fn look(State(app): State<App>, User(user): User, uri: Uri) -> ApiResult<Json<Purchase>> {
+    let id = session_id(&uri)?;
+    let purchase: Option<Purchase> = app.store.get_checkout_session(&user, &id).await?;
+    let purchase = purchase.ok_or_else(not_found)?;
+    if purchase.is_over() {
+        return Ok(Json(purchase));
+    }
+    let session = app.stripe.ask(&requests::retrieve_session(&id)).await?;
+    if session.text("status") == Some("open") {
+        return Ok(Json(purchase));
+    }
+    fulfilment::hear_session(&app, &session).await?;
+    app.store.get_checkout_session(&user, &id).await?.ok_or_else(not_found).map(Json)
+}
+
+impl Purchase {
+    /// Whether Stripe can have nothing new to say of it.
+    fn is_over(&self) -> bool {
+        let is_settled = self.payment_status.as_deref().is_some_and(|status| status != "unpaid");
+        let is_there = self.mode != "subscription" || self.subscription_status.is_some();
+        self.status == "expired" || self.status == "complete" && is_settled && is_there
+    }
+}
+
+/// Somebody else's session is answered like one that does not exist.
+fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "session_not_found", "You have no such checkout session.")
+}
+
+fn session_id(uri: &Uri) -> ApiResult<String> {
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let id = query.find(|(name, _)| name == "sessionId").map(|(_, id)| id.into_owned());
+    let id = id.ok_or_else(|| ApiError::invalid("sessionId", "is missing"))?;
+    // It becomes part of a path at Stripe.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !id.starts_with("cs_") || id.len() > 255 || !id.bytes().all(plain) {
+        return Err(ApiError::invalid("sessionId", "must be the id of a checkout session"));
+    }
+    Ok(id)
+}

@@ -1,0 +1,108 @@
+//! `POST /api/stripe/create-checkout-session`: a page of Stripe's where a user buys a plan (PT-1) or a
+//! pack of credits (CP-1).
+//!
+//! What it costs is never the caller's to say: the request names a plan or a pack, and the catalog
+//! knows the rest.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::{MethodRouter, post};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::checkout;
+use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
+use crate::error::{ApiError, ApiResult};
+use crate::http::{Input, Once, User};
+use crate::store::{Purchase, Wanted};
+
+/// What to buy: `tier` and `interval`, or `pack`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Order {
+    /// The plan's key in the catalog.
+    #[serde(default)]
+    tier: Option<CatalogKey>,
+    #[serde(default)]
+    interval: Option<Interval>,
+    /// The credit pack's key in the catalog.
+    #[serde(default)]
+    pack: Option<CatalogKey>,
+    /// Seats of a plan that has them, or how many packs; 1 if absent.
+    #[serde(default)]
+    quantity: Option<Quantity>,
+    /// One of the currencies it is sold in; its first if absent.
+    #[serde(default)]
+    currency: Option<Currency>,
+    /// On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id.
+    success_url: String,
+    /// On one of the app's origins.
+    cancel_url: String,
+    /// For receipts; a trusted server may send `x-user-email` instead.
+    #[serde(default)]
+    email: Option<Email>,
+}
+
+/// Where the user pays.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    session_id: String,
+    url: String,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    post(create)
+}
+
+async fn create(
+    State(app): State<App>,
+    User(user): User,
+    once: Option<Once>,
+    headers: HeaderMap,
+    Input(order): Input<Order>,
+) -> ApiResult<Json<Page>> {
+    let purchase = purchase(order, named_email(&headers)?, &app.config.allowed_origins)?;
+    let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;
+    serde_json::from_value(answer).map(Json).map_err(ApiError::internal)
+}
+
+fn purchase(order: Order, named: Option<Email>, origins: &[String]) -> ApiResult<Purchase> {
+    let wanted = match (order.tier, order.interval, order.pack) {
+        (Some(plan), Some(interval), None) => Wanted::Subscription { plan, interval },
+        (None, None, Some(pack)) => Wanted::Payment { pack },
+        (Some(_), None, None) => return Err(ApiError::invalid("interval", "is missing")),
+        (None, Some(_), None) | (None, None, None) => {
+            return Err(ApiError::invalid("tier", "is missing: name a tier, or a pack"));
+        }
+        (_, _, Some(_)) => {
+            return Err(ApiError::invalid("pack", "cannot be bought together with a tier"));
+        }
+    };
+    let email = match (order.email, named) {
+        (Some(email), Some(named)) if email != named => {
+            return Err(ApiError::invalid("email", "is not the one in x-user-email"));
+        }
+        (email, named) => email.or(named),
+    };
+    let url = |field: &str, text: &str| {
+        ReturnUrl::parse(text, origins).map_err(|what| ApiError::invalid(field, what))
+    };
+    Ok(Purchase {
+        wanted,
+        quantity: order.quantity,
+        currency: order.currency,
+        email,
+        success_url: url("successUrl", &order.success_url)?,
+        cancel_url: url("cancelUrl", &order.cancel_url)?,
+    })
+}
+
+fn named_email(headers: &HeaderMap) -> ApiResult<Option<Email>> {
+    let Some(value) = headers.get("x-user-email") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().to_owned();
+    let email = Email::try_from(text).map_err(|what| ApiError::invalid("x-user-email", what))?;
+    Ok(Some(email))
+}

@@ -1,0 +1,75 @@
+//! `POST /api/stripe/create-portal-session`: Stripe's page where a customer changes their card, sees
+//! their invoices and cancels (DM-11).
+
+use axum::Json;
+use axum::extract::State;
+use axum::routing::{MethodRouter, post};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::App;
+use crate::checkout::release;
+use crate::domain::ReturnUrl;
+use crate::error::{ApiError, ApiResult};
+use crate::http::{Input, Once, User};
+use crate::store::{Portal, StoreError};
+use crate::stripe::{StripeError, requests};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Visit {
+    /// Where the customer comes back to, on one of the app's origins.
+    return_url: String,
+}
+
+/// Where the customer goes. The address is theirs alone, and short-lived.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+pub struct PortalPage {
+    url: String,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    post(create)
+}
+
+async fn create(
+    State(app): State<App>,
+    User(user): User,
+    once: Option<Once>,
+    Input(visit): Input<Visit>,
+) -> ApiResult<Json<PortalPage>> {
+    let return_url = ReturnUrl::parse(&visit.return_url, &app.config.allowed_origins)
+        .map_err(|what| ApiError::invalid("returnUrl", what))?;
+    let wanted = json!({ "return_url": return_url });
+    let begun = app.store.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
+    let begun = match begun.map_err(not_allowed)? {
+        Portal::Answer(answer) => {
+            return serde_json::from_value(answer).map(Json).map_err(ApiError::internal);
+        }
+        Portal::Begun(begun) => begun,
+    };
+    let configuration = app.config.stripe.portal_configuration.as_deref();
+    let session =
+        requests::create_portal_session(&begun.customer, &begun.return_url, configuration);
+    let made = app.stripe.post(&session, &begun.stripe_key).await;
+    let url = made.and_then(|page| {
+        page.text("url").map(str::to_owned).ok_or_else(|| StripeError::lacks("url"))
+    });
+    let page = match url {
+        Ok(url) => PortalPage { url },
+        Err(error) => {
+            release(&app, begun.request, error.is_final()).await;
+            return Err(error.into());
+        }
+    };
+    app.store.finish_portal(begun.request, &json!(page), app.clock.now()).await?;
+    Ok(Json(page))
+}
+
+fn not_allowed(error: StoreError) -> ApiError {
+    match error.not_allowed() {
+        Some(_) => ApiError::conflict("no_customer", "You have not bought anything yet."),
+        None => error.into(),
+    }
+}

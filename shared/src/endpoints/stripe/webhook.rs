@@ -1,0 +1,61 @@
+//! `POST /api/stripe/webhook`, and `POST /api/webhooks/stripe` (AI-7): what Stripe tells us.
+//!
+//! Nothing is asked of anyone before the signature over the raw bytes is found good. An event that we
+//! know nothing to do with is recorded, and answered like any other.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::{MethodRouter, post};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::domain::event::Event;
+use crate::error::{ApiError, ApiResult};
+use crate::fulfilment;
+use crate::store::{EventName, Told};
+use crate::stripe::signature;
+
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct Received {
+    received: bool,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    post(receive)
+}
+
+async fn receive(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> ApiResult<Json<Received>> {
+    let stripe = &app.config.stripe;
+    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
+    let signature = signature.unwrap_or_default();
+    signature::verify(signature, &body, &stripe.webhook_secrets, app.clock.now()).map_err(
+        |why| {
+            let message = "This does not carry a fresh signature of Stripe's that we know.";
+            ApiError::bad_request("invalid_signature", message).because(format!("{why:?}"))
+        },
+    )?;
+    let event = Event::parse(&body).ok_or_else(|| {
+        ApiError::bad_request("malformed_event", "This is not an event of Stripe's.")
+    })?;
+    if event.livemode != stripe.is_live() {
+        tracing::error!(event = event.id, "an event of the other mode, test or live, was ignored");
+        return Ok(Json(Received { received: true }));
+    }
+    let facts = event.facts().map_err(ApiError::internal)?;
+    let told = Told {
+        event: Some(EventName { id: &event.id, kind: &event.kind }),
+        created: event.created,
+        rank: event.rank(),
+        heard: event.id.clone(),
+        facts,
+    };
+    fulfilment::hear(&app, told).await?;
+    Ok(Json(Received { received: true }))
+}

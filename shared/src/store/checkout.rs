@@ -1,0 +1,169 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_postgres::types::{Json, Type};
+
+use super::{Store, StoreError};
+use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl, UserId};
+use crate::http::Once;
+
+/// What a user wants to buy, and where they go after that.
+#[derive(Debug, Serialize)]
+pub struct Purchase {
+    #[serde(flatten)]
+    pub wanted: Wanted,
+    pub quantity: Option<Quantity>,
+    pub currency: Option<Currency>,
+    pub email: Option<Email>,
+    pub success_url: ReturnUrl,
+    pub cancel_url: ReturnUrl,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum Wanted {
+    Subscription { plan: CatalogKey, interval: Interval },
+    Payment { pack: CatalogKey },
+}
+
+/// What came of asking to buy.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checkout {
+    /// What this idempotency key was answered before.
+    Answer(Value),
+    Begun(Box<BegunCheckout>),
+}
+
+/// What to ask of Stripe. It belongs to whoever got it, until it is finished or given up.
+#[derive(Debug, Deserialize)]
+pub struct BegunCheckout {
+    pub request: i64,
+    pub stripe_key: String,
+    pub terms: Terms,
+    pub customer: Customer,
+    /// Sessions that somebody asked for and gave up: they may exist.
+    pub unfinished: Vec<Unfinished>,
+    /// The session that this one takes the place of.
+    pub open_session: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Unfinished {
+    pub stripe_key: String,
+    pub terms: Terms,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Customer {
+    Known(String),
+    New { stripe_key: String, email: Option<String> },
+}
+
+/// Everything that decides what a session is asked to be, as it was written down.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Terms {
+    pub mode: String,
+    pub price: String,
+    pub quantity: u64,
+    pub plan: Option<String>,
+    pub plan_version: Option<i32>,
+    pub interval: Option<String>,
+    pub pack: Option<String>,
+    pub pack_version: Option<i32>,
+    pub trial_days: Option<u32>,
+    pub currency: Option<String>,
+    pub email: Option<String>,
+    pub success_url: String,
+    pub cancel_url: String,
+}
+
+impl Store {
+    pub async fn begin_checkout(
+        &self,
+        user: &UserId,
+        purchase: &Purchase,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<Checkout, StoreError> {
+        self.call_json(
+            "select {schema}.begin_checkout($1, $2, $3, $4, $5)",
+            &[
+                (&user.as_str(), Type::TEXT),
+                (&Json(purchase), Type::JSONB),
+                (&once.map(Once::key), Type::TEXT),
+                (&once.map(Once::fingerprint), Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    /// Whether the request was still ours: if not, whoever took it over has closed our session.
+    pub async fn finish_checkout(
+        &self,
+        request: i64,
+        customer: &str,
+        session: &Value,
+        answer: &Value,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.call_value(
+            "select {schema}.finish_checkout($1, $2, $3, $4, $5)",
+            &[
+                (&request, Type::INT8),
+                (&customer, Type::TEXT),
+                (&session, Type::JSONB),
+                (&answer, Type::JSONB),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    /// Gives up a request: for good where Stripe said no, else until somebody goes on with it.
+    pub async fn release_stripe_request(
+        &self,
+        request: i64,
+        forget: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "select {schema}.release_stripe_request($1, $2, $3)";
+        let params: [super::Param<'_>; 3] =
+            [(&request, Type::INT8), (&forget, Type::BOOL), (&now, Type::TIMESTAMPTZ)];
+        self.call(sql, &params).await.map(drop)
+    }
+
+    /// Forgets requests of more than a day ago; answers how many, at most `batch`.
+    pub async fn forget_stripe_requests(
+        &self,
+        now: Timestamp,
+        batch: i32,
+    ) -> Result<i64, StoreError> {
+        let sql = "select {schema}.forget_stripe_requests($1, $2)";
+        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
+    }
+
+    pub async fn forget_customer(
+        &self,
+        user: &UserId,
+        customer: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "select {schema}.forget_customer($1, $2, $3)";
+        let params: [super::Param<'_>; 3] =
+            [(&user.as_str(), Type::TEXT), (&customer, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
+        self.call(sql, &params).await.map(drop)
+    }
+
+    /// A user's own session; none for anybody else's.
+    pub async fn get_checkout_session<T: serde::de::DeserializeOwned>(
+        &self,
+        user: &UserId,
+        session: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let sql = "select {schema}.get_checkout_session($1, $2)";
+        self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&session, Type::TEXT)]).await
+    }
+}

@@ -1,0 +1,289 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_postgres::types::{Json, Type};
+
+use super::{Store, StoreError};
+use crate::domain::facts::Facts;
+use crate::domain::{CatalogKey, Interval, Quantity, Reason, UserId};
+use crate::http::Once;
+
+/// What a user wants of their subscription.
+#[derive(Debug, Serialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum Wish {
+    Change { plan: Option<CatalogKey>, interval: Option<Interval>, quantity: Option<Quantity> },
+    Cancel { now: bool, reason: Option<Reason> },
+    Resume,
+}
+
+/// What came of a wish.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// What this idempotency key was answered before.
+    Answer(Value),
+    /// It is so already.
+    Unchanged(Value),
+    Begun(BegunChange),
+}
+
+/// What to ask of Stripe. It belongs to whoever got it, until it is finished or given up.
+#[derive(Debug, Deserialize)]
+pub struct BegunChange {
+    pub request: i64,
+    pub stripe_key: String,
+    pub steps: Steps,
+}
+
+/// Everything that decides what Stripe is asked for, as it was written down.
+#[derive(Debug, Deserialize)]
+pub struct Steps {
+    #[serde(rename = "do")]
+    pub way: Way,
+    pub subscription: String,
+    pub item: Option<String>,
+    pub schedule: Option<String>,
+    pub reason: Option<String>,
+    pub current_price: Option<String>,
+    pub current_quantity: Option<u64>,
+    pub price: Option<String>,
+    pub quantity: Option<u64>,
+    pub interval: Option<Interval>,
+    pub period_end: Option<i64>,
+}
+
+/// The ways to a wish.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Now, for its price.
+    Upgrade,
+    /// When the period ends.
+    Downgrade,
+    /// Now, for nothing: nothing has been paid yet.
+    Replace,
+    CancelNow,
+    CancelLater,
+    /// Takes a cancellation, or a change planned ahead, back.
+    Keep,
+    Unpause,
+}
+
+/// Facts with what puts them in order.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// The event's id and type; an answer of Stripe's to a question has none.
+    pub event: Option<EventName<'a>>,
+    /// When it was so, in Stripe's seconds.
+    pub created: i64,
+    pub rank: i32,
+    /// What decides within one rank of one second.
+    pub heard: String,
+    pub facts: Facts,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct EventName<'a> {
+    pub id: &'a str,
+    pub kind: &'a str,
+}
+
+/// What came of facts.
+#[derive(Debug, Deserialize)]
+pub struct Applied {
+    pub duplicate: bool,
+    pub entitlement: Option<Entitlement>,
+}
+
+/// What a user may do, as far as caches have to know it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Entitlement {
+    pub user_id: String,
+    pub version: i64,
+    pub plan_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct FinishedChange {
+    pub answer: Value,
+    pub entitlement: Option<Entitlement>,
+}
+
+/// A request for the portal.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Portal {
+    /// What this idempotency key was answered before.
+    Answer(Value),
+    Begun(BegunPortal),
+}
+
+#[derive(Debug, Deserialize)]
+pub struct BegunPortal {
+    pub request: i64,
+    pub stripe_key: String,
+    pub customer: String,
+    pub return_url: String,
+}
+
+impl Told<'_> {
+    /// Above every event of the same second: it was asked for after they were heard of.
+    const ANSWERED: i32 = 9;
+
+    /// What Stripe answered just now, by its own clock at `at` and by ours at `now`.
+    pub fn by_asking(facts: Facts, at: Timestamp, now: Timestamp) -> Self {
+        // As text, instants of this form compare as they follow each other.
+        let heard = format!("{now:.6}");
+        Self { event: None, created: at.as_second(), rank: Self::ANSWERED, heard, facts }
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { event, created, rank, heard, facts } = self;
+        let mut told =
+            json!({ "created": created, "rank": rank, "heard": heard, "facts": facts.as_json() });
+        if let Some(EventName { id, kind }) = event {
+            told["id"] = (*id).into();
+            told["type"] = (*kind).into();
+        }
+        told
+    }
+}
+
+impl Store {
+    /// Applies facts, once per event.
+    pub async fn apply_event(
+        &self,
+        told: &Told<'_>,
+        now: Timestamp,
+    ) -> Result<Applied, StoreError> {
+        let sql = "select {schema}.apply_event($1, $2)";
+        self.call_json(sql, &[(&told.to_json(), Type::JSONB), (&now, Type::TIMESTAMPTZ)]).await
+    }
+
+    pub async fn get_subscription<T: serde::de::DeserializeOwned>(
+        &self,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<T, StoreError> {
+        let sql = "select {schema}.get_subscription($1, $2)";
+        self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await
+    }
+
+    /// Those that a user goes on paying for.
+    pub async fn live_subscriptions(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        let sql = "select * from {schema}.live_subscriptions($1)";
+        let rows = self.call(sql, &[(&user.as_str(), Type::TEXT)]).await?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(StoreError::broken)
+    }
+
+    pub async fn begin_subscription_change(
+        &self,
+        user: &UserId,
+        wish: &Wish,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<Change, StoreError> {
+        self.call_json(
+            "select {schema}.begin_subscription_change($1, $2, $3, $4, $5)",
+            &[
+                (&user.as_str(), Type::TEXT),
+                (&Json(wish), Type::JSONB),
+                (&once.map(Once::key), Type::TEXT),
+                (&once.map(Once::fingerprint), Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    /// None if the request is no longer ours.
+    pub async fn finish_subscription_change(
+        &self,
+        request: i64,
+        told: Option<&Told<'_>>,
+        schedule: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<FinishedChange>, StoreError> {
+        self.call_json(
+            "select {schema}.finish_subscription_change($1, $2, $3, $4)",
+            &[
+                (&request, Type::INT8),
+                (&told.map(Told::to_json), Type::JSONB),
+                (&schedule, Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    pub async fn begin_portal(
+        &self,
+        user: &UserId,
+        request: &Value,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<Portal, StoreError> {
+        self.call_json(
+            "select {schema}.begin_portal($1, $2, $3, $4, $5)",
+            &[
+                (&user.as_str(), Type::TEXT),
+                (&request, Type::JSONB),
+                (&once.map(Once::key), Type::TEXT),
+                (&once.map(Once::fingerprint), Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    pub async fn finish_portal(
+        &self,
+        request: i64,
+        answer: &Value,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "select {schema}.finish_portal($1, $2, $3)";
+        let params: [super::Param<'_>; 3] =
+            [(&request, Type::INT8), (&answer, Type::JSONB), (&now, Type::TIMESTAMPTZ)];
+        self.call(sql, &params).await.map(drop)
+    }
+
+    /// Gives a user a plan without Stripe; `actor` stands in the audit trail.
+    pub async fn grant_plan(
+        &self,
+        user: &UserId,
+        plan: &str,
+        ends_at: Option<Timestamp>,
+        reason: Option<&Reason>,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Entitlement, StoreError> {
+        self.call_json(
+            "select {schema}.grant_plan($1, $2, $3, $4, $5, $6)",
+            &[
+                (&user.as_str(), Type::TEXT),
+                (&plan, Type::TEXT),
+                (&ends_at, Type::TIMESTAMPTZ),
+                (&reason.map(Reason::as_str), Type::TEXT),
+                (&actor, Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    /// Ends plans given by hand whose time has come; answers what their users have instead.
+    pub async fn end_due_grants(
+        &self,
+        now: Timestamp,
+        batch: i32,
+    ) -> Result<Vec<Entitlement>, StoreError> {
+        let sql = "select {schema}.end_due_grants($1, $2)";
+        let rows = self.call(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await?;
+        rows.iter()
+            .map(|row| row.try_get(0).map(|Json(entitlement)| entitlement))
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::broken)
+    }
+}

@@ -1,0 +1,54 @@
+//! Stripe's objects, as they come.
+//!
+//! They are read field by field, where a field is needed, and not into types of their own: any field may
+//! be absent, null or of a newer form, since the account's API version decides what is sent and not
+//! ours; and each type would cost every function that links it tens of kilobytes.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// One object of Stripe's, or a part of one; `Null` where there is none.
+pub type Object = Value;
+
+/// A field that is text.
+pub fn text<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
+    object[field].as_str()
+}
+
+/// A field that is a whole number: an amount, a quantity, seconds since 1970.
+pub fn integer(object: &Object, field: &str) -> Option<i64> {
+    object[field].as_i64()
+}
+
+pub fn flag(object: &Object, field: &str) -> bool {
+    object[field].as_bool().unwrap_or(false)
+}
+
+/// The id of another object that a field names: its id alone, or all of it where that was asked for.
+pub fn link<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
+    let linked = &object[field];
+    linked.as_str().or_else(|| text(linked, "id"))
+}
+
+/// The objects in a list.
+pub fn list<'a>(object: &'a Object, field: &str) -> &'a [Object] {
+    let list = &object[field];
+    list["data"].as_array().or(list.as_array()).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// An object that Stripe answered with, and when it was so: by Stripe's own clock, to the second.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub object: Object,
+    pub at: Timestamp,
+}
+
+impl Snapshot {
+    pub fn text(&self, field: &str) -> Option<&str> {
+        text(&self.object, field)
+    }
+
+    pub fn integer(&self, field: &str) -> Option<i64> {
+        integer(&self.object, field)
+    }
+}

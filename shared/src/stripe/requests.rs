@@ -1,0 +1,288 @@
+//! What Farebox asks of Stripe, built by async-stripe.
+//!
+//! Each function is a pure function of what was written down before the call: the same parameters
+//! always make the same request, or Stripe would refuse its idempotency key. A change here is a change
+//! of what a retry over a deployment sends; the test below says so.
+
+use std::collections::HashMap;
+
+use stripe_billing::billing_portal_session::CreateBillingPortalSession;
+use stripe_billing::subscription::{
+    CancelSubscription, CancelSubscriptionCancellationDetails, ResumeSubscription,
+    RetrieveSubscription, UpdateSubscription, UpdateSubscriptionCancellationDetails,
+    UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior,
+    UpdateSubscriptionProrationBehavior,
+};
+use stripe_billing::subscription_schedule::{
+    CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, RetrieveSubscriptionSchedule,
+    UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases,
+    UpdateSubscriptionSchedulePhasesDuration, UpdateSubscriptionSchedulePhasesDurationInterval,
+    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
+    UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+};
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
+    CreateCheckoutSessionInvoiceCreation, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionSubscriptionData,
+    ExpireCheckoutSession, RetrieveCheckoutSession,
+};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use stripe_core::customer::CreateCustomer;
+use stripe_shared::{
+    CheckoutSessionBillingAddressCollection, CheckoutSessionMode, SubscriptionScheduleEndBehavior,
+};
+
+use crate::domain::{Interval, UserId};
+use crate::store::Terms;
+
+/// Stripe takes no longer reference; the id is in the metadata, where it always fits.
+const MAX_REFERENCE: usize = 200;
+
+pub fn create_customer(user: &UserId, email: Option<&str>) -> RequestBuilder {
+    let mut request = CreateCustomer::new().metadata(metadata([("userId", Some(user.as_str()))]));
+    if let Some(email) = email {
+        request = request.email(email);
+    }
+    canonical(request.build())
+}
+
+pub fn create_session(
+    user: &UserId,
+    customer: &str,
+    terms: &Terms,
+    automatic_tax: bool,
+) -> RequestBuilder {
+    let is_subscription = terms.plan.is_some();
+    let metadata = session_metadata(user, terms);
+    let item = CreateCheckoutSessionLineItems {
+        price: Some(terms.price.clone()),
+        quantity: Some(terms.quantity),
+        ..CreateCheckoutSessionLineItems::new()
+    };
+    let mut request = CreateCheckoutSession::new()
+        .customer(customer)
+        .customer_update(customer_update())
+        .line_items(vec![item])
+        .metadata(metadata.clone())
+        .allow_promotion_codes(true)
+        .billing_address_collection(CheckoutSessionBillingAddressCollection::Required)
+        .success_url(terms.success_url.as_str())
+        .cancel_url(terms.cancel_url.as_str());
+    if user.as_str().len() <= MAX_REFERENCE {
+        request = request.client_reference_id(user.as_str());
+    }
+    if let Some(currency) = terms.currency.as_deref().and_then(|code| code.parse().ok()) {
+        let currency: stripe_types::Currency = currency;
+        request = request.currency(currency);
+    }
+    if automatic_tax {
+        request = request.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true));
+    }
+    let request = if is_subscription {
+        request.mode(CheckoutSessionMode::Subscription).subscription_data(
+            CreateCheckoutSessionSubscriptionData {
+                metadata: Some(metadata),
+                trial_period_days: terms.trial_days.filter(|days| *days > 0),
+                ..CreateCheckoutSessionSubscriptionData::new()
+            },
+        )
+    } else {
+        request
+            .mode(CheckoutSessionMode::Payment)
+            .invoice_creation(CreateCheckoutSessionInvoiceCreation::new(true))
+            .payment_intent_data(CreateCheckoutSessionPaymentIntentData {
+                metadata: Some(metadata),
+                ..CreateCheckoutSessionPaymentIntentData::new()
+            })
+    };
+    canonical(request.build())
+}
+
+/// Who bought what: on the session, and on the subscription or payment that comes of it.
+fn session_metadata(user: &UserId, terms: &Terms) -> HashMap<String, String> {
+    let version = terms.plan_version.or(terms.pack_version).map(|version| version.to_string());
+    let is_plan = terms.plan.is_some();
+    metadata([
+        ("userId", Some(user.as_str())),
+        ("userEmail", terms.email.as_deref()),
+        ("tier", terms.plan.as_deref()),
+        ("plan", terms.plan.as_deref().or(terms.pack.as_deref())),
+        ("interval", terms.interval.as_deref()),
+        ("pack", terms.pack.as_deref()),
+        ("planVersion", version.as_deref().filter(|_| is_plan)),
+        ("packVersion", version.as_deref().filter(|_| !is_plan)),
+    ])
+}
+
+/// What the customer enters at checkout is what they are invoiced with from then on.
+fn customer_update() -> CreateCheckoutSessionCustomerUpdate {
+    CreateCheckoutSessionCustomerUpdate {
+        address: Some(CreateCheckoutSessionCustomerUpdateAddress::Auto),
+        name: Some(CreateCheckoutSessionCustomerUpdateName::Auto),
+        shipping: None,
+    }
+}
+
+/// With the subscription that came of it, whole.
+pub fn retrieve_session(id: &str) -> RequestBuilder {
+    RetrieveCheckoutSession::new(id).expand(vec!["subscription".to_owned()]).build()
+}
+
+pub fn expire_session(id: &str) -> RequestBuilder {
+    canonical(ExpireCheckoutSession::new(id).build())
+}
+
+pub fn create_portal_session(
+    customer: &str,
+    return_url: &str,
+    configuration: Option<&str>,
+) -> RequestBuilder {
+    let mut request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+    if let Some(configuration) = configuration {
+        request = request.configuration(configuration);
+    }
+    canonical(request.build())
+}
+
+/// Stripe expands no further than four levels, and this is a fifth below a subscription.
+pub fn retrieve_payment_intent(id: &str) -> RequestBuilder {
+    RequestBuilder::new(StripeMethod::Get, format!("/payment_intents/{id}"))
+}
+
+pub fn retrieve_subscription(id: &str) -> RequestBuilder {
+    RetrieveSubscription::new(id).build()
+}
+
+/// Another price, paid for now. Until it is paid the old one stays.
+pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
+    let request = UpdateSubscription::new(subscription)
+        .items(vec![item_with(item, price, quantity)])
+        .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
+        .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
+        .expand(vec!["latest_invoice.payments".to_owned()]);
+    canonical(request.build())
+}
+
+/// Another price from the next payment on, with nothing owed for this period.
+pub fn replace(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
+    let request = UpdateSubscription::new(subscription)
+        .items(vec![item_with(item, price, quantity)])
+        .proration_behavior(UpdateSubscriptionProrationBehavior::None);
+    canonical(request.build())
+}
+
+fn item_with(item: &str, price: &str, quantity: u64) -> UpdateSubscriptionItems {
+    UpdateSubscriptionItems {
+        id: Some(item.to_owned()),
+        price: Some(price.to_owned()),
+        quantity: Some(quantity),
+        ..UpdateSubscriptionItems::new()
+    }
+}
+
+pub fn cancel_later(subscription: &str, reason: Option<&str>) -> RequestBuilder {
+    let mut request = UpdateSubscription::new(subscription).cancel_at_period_end(true);
+    if let Some(reason) = reason {
+        request = request.cancellation_details(UpdateSubscriptionCancellationDetails {
+            comment: Some(reason.to_owned()),
+            ..UpdateSubscriptionCancellationDetails::new()
+        });
+    }
+    canonical(request.build())
+}
+
+pub fn cancel_now(subscription: &str, reason: Option<&str>) -> RequestBuilder {
+    let mut request = CancelSubscription::new(subscription);
+    if let Some(reason) = reason {
+        request = request.cancellation_details(CancelSubscriptionCancellationDetails {
+            comment: Some(reason.to_owned()),
+            ..CancelSubscriptionCancellationDetails::new()
+        });
+    }
+    canonical(request.build())
+}
+
+pub fn keep(subscription: &str) -> RequestBuilder {
+    canonical(UpdateSubscription::new(subscription).cancel_at_period_end(false).build())
+}
+
+pub fn unpause(subscription: &str) -> RequestBuilder {
+    canonical(ResumeSubscription::new(subscription).build())
+}
+
+pub fn create_schedule(subscription: &str) -> RequestBuilder {
+    canonical(CreateSubscriptionSchedule::new().from_subscription(subscription).build())
+}
+
+pub fn retrieve_schedule(schedule: &str) -> RequestBuilder {
+    RetrieveSubscriptionSchedule::new(schedule).build()
+}
+
+pub fn release_schedule(schedule: &str) -> RequestBuilder {
+    canonical(ReleaseSubscriptionSchedule::new(schedule).build())
+}
+
+/// Until `at` what is, from then on another price; after one period of it the schedule is done.
+pub fn plan_ahead(
+    schedule: &str,
+    since: i64,
+    at: i64,
+    now: (&str, u64),
+    then: (&str, u64),
+    interval: Interval,
+) -> RequestBuilder {
+    let phase = |(price, quantity): (&str, u64)| {
+        let item = UpdateSubscriptionSchedulePhasesItems {
+            price: Some(price.to_owned()),
+            quantity: Some(quantity),
+            ..UpdateSubscriptionSchedulePhasesItems::new()
+        };
+        UpdateSubscriptionSchedulePhases {
+            proration_behavior: Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None),
+            ..UpdateSubscriptionSchedulePhases::new(vec![item])
+        }
+    };
+    let phases = vec![
+        UpdateSubscriptionSchedulePhases {
+            start_date: Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(since)),
+            end_date: Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(at)),
+            ..phase(now)
+        },
+        UpdateSubscriptionSchedulePhases { duration: Some(one(interval)), ..phase(then) },
+    ];
+    let request = UpdateSubscriptionSchedule::new(schedule)
+        .phases(phases)
+        .end_behavior(SubscriptionScheduleEndBehavior::Release);
+    canonical(request.build())
+}
+
+/// One period of it.
+fn one(interval: Interval) -> UpdateSubscriptionSchedulePhasesDuration {
+    use UpdateSubscriptionSchedulePhasesDurationInterval::{Month, Week, Year};
+    let (interval, count) = match interval {
+        Interval::Weekly => (Week, 1),
+        Interval::Monthly => (Month, 1),
+        Interval::Quarterly => (Month, 3),
+        Interval::Yearly => (Year, 1),
+    };
+    UpdateSubscriptionSchedulePhasesDuration { interval, interval_count: Some(count) }
+}
+
+fn metadata<const N: usize>(fields: [(&str, Option<&str>); N]) -> HashMap<String, String> {
+    let given = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The form's fields in one order: metadata comes in any.
+fn canonical(request: RequestBuilder) -> RequestBuilder {
+    let body = request.body.map(|body| {
+        let mut fields: Vec<&str> = body.split('&').collect();
+        fields.sort_unstable();
+        fields.join("&")
+    });
+    RequestBuilder { body, ..request }
+}
+
+#[cfg(test)]
+mod tests;

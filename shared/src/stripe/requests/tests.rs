@@ -1,0 +1,130 @@
+use super::*;
+
+fn terms() -> Terms {
+    Terms {
+        mode: "subscription".to_owned(),
+        price: "price_1".to_owned(),
+        quantity: 1,
+        plan: Some("basic".to_owned()),
+        plan_version: Some(2),
+        interval: Some("monthly".to_owned()),
+        pack: None,
+        pack_version: None,
+        trial_days: Some(14),
+        currency: None,
+        email: Some("a@b.example".to_owned()),
+        success_url: "https://app.example/done?s={CHECKOUT_SESSION_ID}".to_owned(),
+        cancel_url: "https://app.example/cancel".to_owned(),
+    }
+}
+
+fn decoded(request: &RequestBuilder) -> Vec<String> {
+    let fields = url::form_urlencoded::parse(request.body.as_deref().unwrap_or("").as_bytes());
+    fields.map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// A request that a retry after a deployment sends under its old key must be the old request.
+#[test]
+fn a_session_is_asked_for_in_the_same_words_as_ever() {
+    let user = UserId::try_from("user_1".to_owned()).unwrap();
+    let request = create_session(&user, "cus_1", &terms(), false);
+    assert_eq!(request.path, "/checkout/sessions");
+    assert_eq!(
+        decoded(&request),
+        [
+            "allow_promotion_codes=true",
+            "billing_address_collection=required",
+            "cancel_url=https://app.example/cancel",
+            "client_reference_id=user_1",
+            "customer=cus_1",
+            "customer_update[address]=auto",
+            "customer_update[name]=auto",
+            "line_items[0][price]=price_1",
+            "line_items[0][quantity]=1",
+            "metadata[interval]=monthly",
+            "metadata[planVersion]=2",
+            "metadata[plan]=basic",
+            "metadata[tier]=basic",
+            "metadata[userEmail]=a@b.example",
+            "metadata[userId]=user_1",
+            "mode=subscription",
+            "subscription_data[metadata][interval]=monthly",
+            "subscription_data[metadata][planVersion]=2",
+            "subscription_data[metadata][plan]=basic",
+            "subscription_data[metadata][tier]=basic",
+            "subscription_data[metadata][userEmail]=a@b.example",
+            "subscription_data[metadata][userId]=user_1",
+            "subscription_data[trial_period_days]=14",
+            "success_url=https://app.example/done?s={CHECKOUT_SESSION_ID}",
+        ]
+    );
+}
+
+#[test]
+fn a_pack_is_paid_once_and_invoiced() {
+    let user = UserId::try_from("user_1".to_owned()).unwrap();
+    let pack = Terms {
+        mode: "payment".to_owned(),
+        plan: None,
+        plan_version: None,
+        interval: None,
+        trial_days: None,
+        email: None,
+        pack: Some("small".to_owned()),
+        pack_version: Some(1),
+        quantity: 3,
+        currency: Some("eur".to_owned()),
+        ..terms()
+    };
+    let request = create_session(&user, "cus_1", &pack, true);
+    assert_eq!(
+        decoded(&request),
+        [
+            "allow_promotion_codes=true",
+            "automatic_tax[enabled]=true",
+            "billing_address_collection=required",
+            "cancel_url=https://app.example/cancel",
+            "client_reference_id=user_1",
+            "currency=eur",
+            "customer=cus_1",
+            "customer_update[address]=auto",
+            "customer_update[name]=auto",
+            "invoice_creation[enabled]=true",
+            "line_items[0][price]=price_1",
+            "line_items[0][quantity]=3",
+            "metadata[packVersion]=1",
+            "metadata[pack]=small",
+            "metadata[plan]=small",
+            "metadata[userId]=user_1",
+            "mode=payment",
+            "payment_intent_data[metadata][packVersion]=1",
+            "payment_intent_data[metadata][pack]=small",
+            "payment_intent_data[metadata][plan]=small",
+            "payment_intent_data[metadata][userId]=user_1",
+            "success_url=https://app.example/done?s={CHECKOUT_SESSION_ID}",
+        ]
+    );
+}
+
+#[test]
+fn a_planned_change_keeps_what_is_until_the_period_ends() {
+    let (now, then) = (("price_big", 1), ("price_small", 2));
+    let request = plan_ahead("sub_sched_1", 100, 200, now, then, Interval::Quarterly);
+    assert_eq!(request.path, "/subscription_schedules/sub_sched_1");
+    assert_eq!(
+        decoded(&request),
+        [
+            "end_behavior=release",
+            "phases[0][end_date]=200",
+            "phases[0][items][0][price]=price_big",
+            "phases[0][items][0][quantity]=1",
+            "phases[0][proration_behavior]=none",
+            "phases[0][start_date]=100",
+            "phases[1][duration][interval]=month",
+            "phases[1][duration][interval_count]=3",
+            "phases[1][items][0][price]=price_small",
+            "phases[1][items][0][quantity]=2",
+            "phases[1][proration_behavior]=none",
+        ]
+    );
+}
