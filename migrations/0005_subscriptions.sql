@@ -106,23 +106,33 @@ create table subscriptions (
   ended_at              timestamptz,
   cancellation_reason   text,
   stripe_schedule_id    text,
+  scheduled_by          text,
   scheduled_plan        text,
   scheduled_interval    text,
+  scheduled_quantity    bigint,
   scheduled_at          timestamptz,
   pending_price_id      text,
+  pending_quantity      bigint,
   pending_until         timestamptz,
   created_at            timestamptz not null,
   updated_at            timestamptz not null,
-  -- What was last heard of it, to tell news from old stories.
+  -- What was last heard of it, to tell news from old stories. It was so between the two.
+  heard_since           timestamptz not null,
   heard_at              timestamptz not null,
   heard_rank            integer not null,
   heard_event           text not null,
   foreign key (plan, plan_version) references pricing_plan_versions (plan, version)
 );
 
+comment on column subscriptions.scheduled_by is
+  'The schedule at Stripe that will bring what is scheduled; it counts while it is the subscription''s.';
 comment on column subscriptions.amount_minor is 'What one period costs, before discounts and taxes.';
 
 create index subscriptions_user on subscriptions (user_id, created_at desc);
+
+create index subscriptions_unclaimed
+  on subscriptions (customer_id)
+  where user_id is null;
 
 create index subscriptions_live
   on subscriptions (user_id)

@@ -181,11 +181,7 @@ impl Local {
 
     /// Stripe itself where the environment has a key of it, else the simulator.
     async fn adopt_stripe(&mut self, base: &str, clock: &Clock) -> anyhow::Result<()> {
-        let names = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_URL"];
-        let given = names.map(|name| (name, std::env::var(name).unwrap_or_default()));
-        if !given[0].1.is_empty() {
-            let given = given.into_iter().filter(|(_, value)| !value.is_empty());
-            self.settings.extend(given.map(|(name, value)| (name.to_owned(), value)));
+        if self.settings.contains_key("STRIPE_SECRET_KEY") {
             self.described.push("Stripe    as STRIPE_SECRET_KEY says".to_owned());
             return Ok(());
         }
@@ -200,7 +196,11 @@ impl Local {
             snapshot: Some(self.dir.join("stripe.json")),
         };
         self.stripe = Some(Simulator::start(options).await?);
-        for (name, value) in names.into_iter().zip([key, secret, base.to_owned()]) {
+        for (name, value) in [
+            ("STRIPE_SECRET_KEY", key),
+            ("STRIPE_WEBHOOK_SECRET", secret),
+            ("STRIPE_API_URL", base.to_owned()),
+        ] {
             self.settings.insert(name.to_owned(), value);
         }
         let described = format!("Stripe    SIMULATOR, no money moves: {base}/simulator");

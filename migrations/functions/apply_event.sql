@@ -6,8 +6,8 @@
 -- Locks     The event's row (by inserting it), the customer's, the user's, in this order.
 -- Races     A concurrent duplicate waits at the event's row for the winner, and then is a duplicate.
 --
--- `p_event` holds `facts` by kind (`subscription`, `session`); `created` is when they were so, `rank` and
--- `heard` what decides within one second. For an event of Stripe's there are also its `id` and `type`.
+-- `p_event` holds `facts` by kind (`subscription`, `session`); they were so between `since` and
+-- `created`; `rank` and `heard` decide within one second. For an event of Stripe's there are also its `id` and `type`.
 
 create or replace function apply_event(p_event jsonb, p_now timestamptz)
 returns jsonb
@@ -40,11 +40,8 @@ begin
   perform lock_customer(v_customer_id, p_now);
   v_user_id := user_of_customer(
     v_customer_id,
-    coalesce(v_subscription ->> 'user_id', v_session ->> 'user_id'));
-
-  if v_user_id is not null then
-    perform lock_user(v_user_id, p_now);
-  end if;
+    coalesce(v_subscription ->> 'user_id', v_session ->> 'user_id'),
+    p_now);
 
   if v_is_new then
     if v_session is not null then
@@ -54,6 +51,7 @@ begin
       perform merge_subscription(
         v_subscription,
         v_user_id,
+        to_timestamp((p_event ->> 'since')::bigint),
         to_timestamp((p_event ->> 'created')::bigint),
         (p_event ->> 'rank')::integer,
         p_event ->> 'heard',

@@ -39,6 +39,15 @@ begin
     return jsonb_build_object('answer', v_request.answer);
   end if;
 
+  -- A retry of what was not finished gets its first terms, unless what it would buy has been bought
+  -- meanwhile.
+  if v_request.parameters ->> 'mode' = 'subscription' then
+    perform refuse_second_subscription(p_user_id);
+    if (v_request.parameters ->> 'trial_days')::integer > 0 and has_had_trial(p_user_id) then
+      perform refuse('trial_is_over');
+    end if;
+  end if;
+
   if v_request.id is null then
     v_terms := checkout_terms(p_user_id, p_request, p_now);
     -- Somebody gave up in the middle of it.
@@ -59,17 +68,16 @@ begin
       where id = v_unfinished.id
       returning * into v_request;
     else
-      -- Its session may exist, and must not stay payable.
+      -- Its session may exist, and must not stay payable. One that was given up before it was shown
+      -- to nobody either, and expires by itself.
       delete from stripe_requests
       where id = v_unfinished.id;
 
       if v_unfinished.kind = 'checkout' then
         v_terms := v_terms || jsonb_build_object(
-          'unfinished',
-          coalesce(v_unfinished.parameters -> 'unfinished', '[]') || jsonb_build_array(
-            jsonb_build_object(
-              'stripe_key', v_unfinished.stripe_key,
-              'terms', v_unfinished.parameters - 'unfinished')));
+          'unfinished', jsonb_build_object(
+            'stripe_key', v_unfinished.stripe_key,
+            'terms', v_unfinished.parameters - 'unfinished'));
       end if;
 
       insert into stripe_requests (
@@ -85,14 +93,24 @@ begin
     'request', v_request.id,
     'stripe_key', v_request.stripe_key,
     'terms', v_request.parameters - 'unfinished',
-    'unfinished', coalesce(v_request.parameters -> 'unfinished', '[]'),
+    'unfinished', v_request.parameters -> 'unfinished',
     'customer', customer_for_request(p_user_id, v_request.parameters ->> 'email', p_now),
     'open_session', (
-      select id
-      from checkout_sessions
-      where user_id = p_user_id
-        and mode = 'subscription'
-        and status = 'open'
-        and v_request.parameters ->> 'mode' = 'subscription')));
+      select c.id
+      from checkout_sessions c
+      where c.user_id = p_user_id
+        and c.mode = 'subscription'
+        and v_request.parameters ->> 'mode' = 'subscription'
+        and (
+          c.status = 'open'
+          -- Paid, and its subscription has not been heard of yet.
+          or c.status = 'complete'
+          and c.subscription_id is not null
+          and not exists (
+            select 1
+            from subscriptions s
+            where s.id = c.subscription_id))
+      order by c.created_at desc
+      limit 1)));
 end
 $$;

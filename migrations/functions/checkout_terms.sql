@@ -18,12 +18,13 @@ as $$
 declare
   v_quantity bigint := coalesce((p_request ->> 'quantity')::bigint, 1);
   v_currency text := p_request ->> 'currency';
-  v_live     text;
   v_plan     record;
   v_pack     record;
 begin
   if p_request ->> 'mode' = 'payment' then
-    select p.pack, p.version, p.stripe_price_id, p.currency, p.currency_amounts
+    select p.pack, p.version, p.stripe_price_id,
+           p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts,
+           p.currency
     into v_pack
     from current_packs c
     join credit_pack_versions p using (pack, version)
@@ -32,9 +33,10 @@ begin
     if v_pack.stripe_price_id is null then
       perform refuse('unknown_pack');
     end if;
-    if v_currency <> v_pack.currency and not v_pack.currency_amounts ? v_currency then
+    if not v_pack.amounts ? v_currency then
       perform refuse('unknown_currency');
     end if;
+    perform refuse_too_many(v_pack.amounts, coalesce(v_currency, v_pack.currency), v_quantity);
 
     return p_request || jsonb_build_object(
       'price', v_pack.stripe_price_id,
@@ -42,49 +44,15 @@ begin
       'quantity', v_quantity);
   end if;
 
-  select status
-  into v_live
-  from subscriptions
-  where user_id = p_user_id
-    and status in ('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')
-  limit 1;
+  perform refuse_second_subscription(p_user_id);
 
-  if v_live is not null then
-    perform refuse('already_subscribed ' || v_live);
-  end if;
-
-  select v.plan, v.version, v.trial_days, p.stripe_price_id, p.currency, p.currency_amounts,
-         p.per_seat
+  select *
   into v_plan
-  from current_plans c
-  join pricing_plan_versions v using (plan, version)
-  left join pricing_plan_prices p
-    on p.plan = v.plan
-    and p.version = v.version
-    and p.interval = p_request ->> 'interval'
-  where c.plan = p_request ->> 'plan'
-    and v.is_listed
-    and exists (
-      select 1
-      from pricing_plan_prices any_price
-      where any_price.plan = v.plan
-        and any_price.version = v.version);
-
-  if v_plan.plan is null then
-    perform refuse('unknown_plan');
-  end if;
-  if v_plan.stripe_price_id is null then
-    perform refuse('unknown_interval');
-  end if;
-  if v_currency <> v_plan.currency and not v_plan.currency_amounts ? v_currency then
-    perform refuse('unknown_currency');
-  end if;
-  if v_quantity <> 1 and not v_plan.per_seat then
-    perform refuse('no_seats');
-  end if;
+  from plan_on_sale(
+    p_request ->> 'plan', p_request ->> 'interval', v_currency, v_quantity);
 
   return p_request || jsonb_build_object(
-    'price', v_plan.stripe_price_id,
+    'price', v_plan.price_id,
     'plan_version', v_plan.version,
     'quantity', v_quantity,
     'trial_days', case when has_had_trial(p_user_id) then 0 else v_plan.trial_days end);

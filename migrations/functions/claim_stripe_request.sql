@@ -51,7 +51,7 @@ begin
     where user_id = p_user_id
       and answered_at is null
       and leased_until > p_now
-      and (id = v_request.id or kind = p_kind or (kind <> 'portal' and p_kind <> 'portal'))
+      and (id = v_request.id or kind <> 'portal' and p_kind <> 'portal')
   ) then
     raise exception using
       errcode = 'FB003',

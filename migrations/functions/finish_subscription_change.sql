@@ -51,6 +51,8 @@ begin
     if p_schedule is not null then
       update subscriptions
       set stripe_schedule_id = p_schedule,
+          scheduled_by = p_schedule,
+          scheduled_quantity = (v_steps ->> 'quantity')::bigint,
           scheduled_plan = v_steps ->> 'plan',
           scheduled_interval = v_steps ->> 'interval',
           scheduled_at = to_timestamp((v_steps ->> 'period_end')::bigint)

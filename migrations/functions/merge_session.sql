@@ -2,7 +2,7 @@
 --
 -- merge_session: what is known of a checkout session.
 --
--- Promises  A status only moves on from open. What the session was for stays as its maker recorded it.
+-- Promises  What is complete stays so, and what is over is not open again. What the session was for stays as its maker recorded it.
 -- Locks     The session's row. The caller holds the customer's.
 -- Races     The customer's row puts callers in line.
 
@@ -30,9 +30,10 @@ as $$
     to_timestamp((p_session ->> 'created')::bigint),
     p_now)
   on conflict (id) do update
-  set status = case checkout_sessions.status
-        when 'open' then p_session ->> 'status'
-        else checkout_sessions.status
+  set status = case
+        when checkout_sessions.status = 'complete' then 'complete'
+        when p_session ->> 'status' = 'open' then checkout_sessions.status
+        else p_session ->> 'status'
       end,
       payment_status = case
         when checkout_sessions.payment_status in ('paid', 'no_payment_required')

@@ -1,7 +1,7 @@
 -- plan_sold_as: which version of which plan a Stripe price stands for.
 --
--- Promises  The version that the sale names, if the price is one of its; else the newest one with this
---           price that was there at the time; else, by the product alone, likewise. No row for a price
+-- Promises  The version that the sale names, if the price is one of its: a plan bought with another
+--           name says nothing. Else the newest one with this price that was there at the time; else, by the product alone, likewise. No row for a price
 --           that is none of ours.
 -- Locks     None.
 -- Races     None: versions never change.
@@ -9,6 +9,7 @@
 create or replace function plan_sold_as(
   p_price_id   text,
   p_product_id text,
+  p_plan       text,
   p_version    integer,
   p_at         timestamptz
 )
@@ -23,8 +24,8 @@ as $$
   where p.stripe_price_id = p_price_id
     or p.stripe_product_id = p_product_id
   order by
-    p.stripe_price_id = p_price_id desc,
-    p.version = p_version desc,
+    coalesce(p.stripe_price_id = p_price_id, false) desc,
+    coalesce((p.plan, p.version) = (p_plan, p_version), false) desc,
     v.created_at <= p_at desc,
     case when v.created_at <= p_at then p.version else -p.version end desc
   limit 1

@@ -1,16 +1,17 @@
 -- release_stripe_request: gives up a request to Stripe that was not answered as hoped.
 --
 -- Promises  With `p_forget` it never was: Stripe said no for good, and a retry begins anew, under new
---           keys. Without, whoever retries goes on with it at once, under the same ones: Stripe may
+--           keys; with `p_forget_customer` the customer it needed never was either. Without, whoever retries goes on with it at once, under the same ones: Stripe may
 --           have carried it out. A request that was finished stays.
 -- Locks     The user's row.
 -- Races     Somebody who took the request over: it is released from under them, which at worst makes
 --           two ask the same of Stripe under the same key.
 
 create or replace function release_stripe_request(
-  p_request_id bigint,
-  p_forget     boolean,
-  p_now        timestamptz
+  p_request_id      bigint,
+  p_forget          boolean,
+  p_forget_customer boolean,
+  p_now             timestamptz
 )
 returns void
 language plpgsql
@@ -36,11 +37,9 @@ begin
   where id = p_request_id
     and answered_at is null;
 
-  if p_forget then
-    delete from stripe_requests
-    where user_id = v_user_id
-      and answered_at is null
-      and (id = p_request_id or kind = 'customer');
-  end if;
+  delete from stripe_requests
+  where user_id = v_user_id
+    and answered_at is null
+    and (id = p_request_id and p_forget or kind = 'customer' and p_forget_customer);
 end
 $$;

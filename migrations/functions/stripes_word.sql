@@ -15,6 +15,6 @@ set search_path from current
 as $$
   select to_jsonb(p_row) - array[
     'user_id', 'plan', 'plan_version', 'interval',
-    'scheduled_plan', 'scheduled_interval', 'scheduled_at',
-    'heard_at', 'heard_rank', 'heard_event', 'updated_at']
+    'scheduled_by', 'scheduled_plan', 'scheduled_interval', 'scheduled_quantity', 'scheduled_at',
+    'heard_since', 'heard_at', 'heard_rank', 'heard_event', 'updated_at']
 $$;

@@ -36,6 +36,7 @@ begin
   v_row.cancellation_reason := p_fact ->> 'cancellation_reason';
   v_row.stripe_schedule_id := p_fact ->> 'schedule';
   v_row.pending_price_id := p_fact ->> 'pending_price';
+  v_row.pending_quantity := (p_fact ->> 'pending_quantity')::bigint;
   v_row.pending_until := to_timestamp((p_fact ->> 'pending_until')::bigint);
   v_row.created_at := to_timestamp((p_fact ->> 'created')::bigint);
 

@@ -38,7 +38,9 @@ begin
     'subscription', v_live.id,
     'customer', v_live.customer_id,
     'item', v_live.stripe_item_id,
-    'schedule', v_live.stripe_schedule_id);
+    'schedule', v_live.stripe_schedule_id,
+    'is_pending', v_live.pending_until > p_now,
+    'cancels_on_a_date', v_live.cancel_at is not null and not v_live.cancel_at_period_end);
 
   if p_wish ->> 'action' = 'cancel' then
     return v_common || jsonb_build_object(
@@ -65,34 +67,32 @@ begin
     perform refuse('cancellation_pending');
   end if;
 
-  select v.plan, v.version, v.rank, p.interval, p.stripe_price_id, p.per_seat, p.currency,
-         p.currency_amounts
+  -- Who keeps plan and interval keeps what was bought, whatever is sold now.
+  select p.plan, p.version, v.rank, p.interval, p.stripe_price_id as price_id, p.per_seat,
+         p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts
   into v_to
-  from current_plans c
+  from pricing_plan_prices p
   join pricing_plan_versions v using (plan, version)
-  left join pricing_plan_prices p
-    on p.plan = v.plan
-    and p.version = v.version
-    and p.interval = coalesce(p_wish ->> 'interval', v_live.interval)
-  where c.plan = coalesce(p_wish ->> 'plan', v_live.plan)
-    and v.is_listed
-    and exists (
-      select 1
-      from pricing_plan_prices any_price
-      where any_price.plan = v.plan
-        and any_price.version = v.version);
+  where p.plan = v_live.plan
+    and p.version = v_live.plan_version
+    and p.interval = v_live.interval
+    and p.plan = coalesce(p_wish ->> 'plan', p.plan)
+    and p.interval = coalesce(p_wish ->> 'interval', p.interval);
 
   if v_to.plan is null then
-    perform refuse('unknown_plan');
-  end if;
-  if v_to.stripe_price_id is null then
-    perform refuse('unknown_interval');
-  end if;
-  if v_live.currency <> v_to.currency and not v_to.currency_amounts ? v_live.currency then
-    perform refuse('unknown_currency');
-  end if;
-  if (p_wish ->> 'quantity')::bigint <> 1 and not v_to.per_seat then
-    perform refuse('no_seats');
+    select *
+    into v_to
+    from plan_on_sale(
+      coalesce(p_wish ->> 'plan', v_live.plan),
+      coalesce(p_wish ->> 'interval', v_live.interval),
+      v_live.currency,
+      coalesce((p_wish ->> 'quantity')::bigint, 1));
+  else
+    if (p_wish ->> 'quantity')::bigint <> 1 and not v_to.per_seat then
+      perform refuse('no_seats');
+    end if;
+    perform refuse_too_many(
+      v_to.amounts, v_live.currency, (p_wish ->> 'quantity')::bigint);
   end if;
 
   select rank
@@ -106,19 +106,23 @@ begin
     interval_days(v_to.interval) - interval_days(v_live.interval),
     coalesce((p_wish ->> 'quantity')::bigint, v_live.quantity) - v_live.quantity);
 
-  if v_way = 'none' and v_live.scheduled_at is null then
+  if v_way = 'none' and v_live.stripe_schedule_id is null then
     return jsonb_build_object('unchanged', subscription_view(p_user_id, p_now));
+  end if;
+
+  if v_way = 'upgrade' and v_live.stripe_schedule_id is not null then
+    perform refuse('change_planned');
   end if;
 
   return v_common || jsonb_build_object(
     'do', case
       when v_way = 'none' then 'keep'
-      when v_live.status = 'trialing' then 'replace'
+      -- What began as a trial may have ended unheard: then it is Stripe's to say what is owed.
+      when v_live.status = 'trialing' and v_live.trial_end > p_now then 'replace'
       else v_way
     end,
     'current_price', v_live.stripe_price_id,
-    'current_quantity', v_live.quantity,
-    'price', v_to.stripe_price_id,
+    'price', v_to.price_id,
     'quantity', case
       when v_to.per_seat then coalesce((p_wish ->> 'quantity')::bigint, v_live.quantity)
       else 1

@@ -19,8 +19,9 @@ as $$
              select jsonb_build_object(
                'plan', pending.plan,
                'interval', pending.interval,
+               'quantity', coalesce(s.pending_quantity, 1),
                'expires_at', s.pending_until)
-             from plan_sold_as(s.pending_price_id, null, null, p_now) pending
+             from plan_sold_as(s.pending_price_id, null, null, null, p_now) pending
              where s.pending_until > p_now
            ) as pending_change
     from subscriptions s
@@ -36,18 +37,9 @@ as $$
     limit 1
   ),
   effective as (
-    select e.plan, v.name, e.source
-    from entitlements e
-    join pricing_plan_versions v
-      on v.plan = e.plan
-      and v.version = e.plan_version
-    where e.user_id = p_user_id
-    union all
-    select c.plan, v.name, 'default'
-    from current_plans c
+    select due.plan, v.name, due.source
+    from due_entitlement(p_user_id, p_now) due
     join pricing_plan_versions v using (plan, version)
-    where v.is_default
-    limit 1
   )
   select jsonb_build_object(
     'plan', e.plan,
@@ -77,10 +69,14 @@ as $$
       'canceled_at', s.canceled_at,
       'ended_at', s.ended_at,
       'cancellation_reason', s.cancellation_reason,
-      'scheduled_change', case when s.scheduled_at is not null then jsonb_build_object(
-        'plan', s.scheduled_plan,
-        'interval', s.scheduled_interval,
-        'at', s.scheduled_at) end,
+      'scheduled_change', case
+        when s.scheduled_by = s.stripe_schedule_id and s.scheduled_at > p_now
+        then jsonb_build_object(
+          'plan', s.scheduled_plan,
+          'interval', s.scheduled_interval,
+          'quantity', s.scheduled_quantity,
+          'at', s.scheduled_at)
+      end,
       'pending_change', s.pending_change,
       'created_at', s.created_at) end)
   from (select 1) one

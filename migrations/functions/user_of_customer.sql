@@ -2,30 +2,60 @@
 --
 -- user_of_customer: whose a Stripe customer is.
 --
--- Promises  Once known it stays so. Until then the id that an object's metadata names decides, if it is
---           a user we know; null if it is not.
--- Locks     None of its own: the caller holds the customer's row.
--- Races     The customer's row puts callers in line.
+-- Promises  Once known it stays so. Until then the id that an object's metadata names decides: whoever
+--           wrote it there is the app's own server. Null if it names nobody, or somebody erased. What
+--           was heard of the customer before is theirs from then on, and a user who had no customer
+--           has this one.
+-- Locks     The user's row (ensure_user). The caller holds the customer's.
+-- Races     The customer's row puts callers in line. A user who is erased meanwhile: FB001, and Stripe's
+--           next attempt finds them erased.
 
-create or replace function user_of_customer(p_customer_id text, p_named_user_id text)
+create or replace function user_of_customer(
+  p_customer_id   text,
+  p_named_user_id text,
+  p_now           timestamptz
+)
 returns text
 language plpgsql
 security definer
 set search_path from current
 as $$
 declare
-  v_user_id text;
+  v_known_id text;
+  v_user_id  text;
 begin
-  update stripe_customers
-  set user_id = coalesce(user_id, (select id from users where id = p_named_user_id))
-  where id = p_customer_id
-  returning user_id into v_user_id;
+  select user_id
+  into v_known_id
+  from stripe_customers
+  where id = p_customer_id;
 
-  update subscriptions
-  set user_id = v_user_id
-  where customer_id = p_customer_id
-    and user_id is null
-    and v_user_id is not null;
+  v_user_id := coalesce(v_known_id, p_named_user_id);
+
+  if v_user_id is null or length(v_user_id) not between 1 and 255 or exists (
+    select 1
+    from erased_users
+    where id_sha256 = sha256(convert_to(v_user_id, 'UTF8'))
+  ) then
+    return null;
+  end if;
+
+  perform ensure_user(v_user_id, p_now);
+
+  if v_known_id is null then
+    update stripe_customers
+    set user_id = v_user_id
+    where id = p_customer_id;
+
+    update subscriptions
+    set user_id = v_user_id
+    where customer_id = p_customer_id
+      and user_id is null;
+
+    update users
+    set stripe_customer_id = p_customer_id
+    where id = v_user_id
+      and stripe_customer_id is null;
+  end if;
 
   return v_user_id;
 end

@@ -4,20 +4,27 @@
 //! whoever comes back after a crash, with the same idempotency key or without one, finds what was
 //! begun and goes on with it: one customer, one open subscription session, however often it broke.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::domain::UserId;
 use crate::error::{ApiError, ApiResult, chain};
 use crate::fulfilment;
 use crate::http::Once;
-use crate::store::{BegunCheckout, Checkout, Customer, Purchase, StoreError};
-use crate::stripe::object::Snapshot;
-use crate::stripe::{StripeError, requests};
+use crate::store::{BegunCheckout, Checkout, Customer, Forget, Purchase, StoreError};
+use crate::stripe::{Snapshot, StripeError, requests};
+
+/// For everything that one route asks of Stripe: less than its lease, and than a function may run.
+pub const STRIPE_TIME: Duration = Duration::from_secs(25);
 
 /// How it ended, short of a session.
 #[derive(Debug)]
 enum Failure {
+    /// The user's customer could not be made.
+    Customer(StripeError),
     Stripe(StripeError),
     /// The session that was to be replaced has been paid.
     Paid,
@@ -36,18 +43,22 @@ pub async fn create_session(
     purchase: &Purchase,
     once: Option<&Once>,
 ) -> ApiResult<Value> {
-    // Twice, for a customer that has been deleted at Stripe.
-    for _ in 0..2 {
+    // Again, once it is known that a session was paid, or that a customer is gone at Stripe.
+    for _ in 0..3 {
         let begun = app.store.begin_checkout(user, purchase, once, app.clock.now()).await;
         let begun = match begun.map_err(not_allowed)? {
             Checkout::Answer(answer) => return Ok(answer),
             Checkout::Begun(begun) => begun,
         };
-        match ask(app, user, &begun).await {
+        let asked = timeout(STRIPE_TIME, ask(app, user, &begun)).await;
+        match asked.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed).into())) {
             Ok((customer, session)) => return finish(app, &begun, &customer, &session).await,
-            Err(Failure::Paid) => {
-                release(app, begun.request, true).await;
-                return Err(explain("already_subscribed"));
+            Err(Failure::Paid) => give_up(app, begun.request, Forget::Request).await,
+            Err(Failure::Customer(error)) => {
+                let forget =
+                    if error.is_final() { Forget::RequestAndCustomer } else { Forget::Nothing };
+                give_up(app, begun.request, forget).await;
+                return Err(error.into());
             }
             Err(Failure::Stripe(error)) => {
                 release(app, begun.request, error.is_final()).await;
@@ -61,7 +72,7 @@ pub async fn create_session(
             }
         }
     }
-    Err(ApiError::internal("a customer that Stripe made and does not know"))
+    Err(explain("already_subscribed"))
 }
 
 /// Everything there is to ask of Stripe. Each step may be repeated.
@@ -74,15 +85,15 @@ async fn ask(
         Customer::Known(id) => id.clone(),
         Customer::New { stripe_key, email } => {
             let request = requests::create_customer(user, email.as_deref());
-            id(&app.stripe.post(&request, stripe_key).await?)?
+            let made = app.stripe.post(&request, stripe_key).await.map_err(Failure::Customer)?;
+            made.id()?.to_owned()
         }
     };
-    let tax = app.config.stripe.automatic_tax;
-    for unfinished in &begun.unfinished {
-        let request = requests::create_session(user, &customer, &unfinished.terms, tax);
-        // Only what exists must be closed: if Stripe refuses to make it, it does not.
+    if let Some(unfinished) = &begun.unfinished {
+        let request = requests::create_session(user, &customer, &unfinished.terms);
         match app.stripe.post(&request, &unfinished.stripe_key).await {
-            Ok(session) => close(app, &id(&session)?).await?,
+            Ok(session) => close(app, session.id()?).await?,
+            // Either it was never made, or nobody can learn what it is: it was shown to nobody.
             Err(error) if error.is_final() => {}
             Err(error) => return Err(error.into()),
         }
@@ -90,33 +101,32 @@ async fn ask(
     if let Some(open) = &begun.open_session {
         close(app, open).await?;
     }
-    let request = requests::create_session(user, &customer, &begun.terms, tax);
+    let request = requests::create_session(user, &customer, &begun.terms);
     let session = app.stripe.post(&request, &begun.stripe_key).await?;
     Ok((customer, session))
 }
 
-fn id(made: &Snapshot) -> Result<String, StripeError> {
-    made.text("id").map(str::to_owned).ok_or_else(|| StripeError::lacks("id"))
-}
-
 /// Makes sure that nobody can pay in a session any more. If somebody has, that counts.
 async fn close(app: &App, session: &str) -> Result<(), Failure> {
-    let key = format!("expire-{session}");
-    match app.stripe.post(&requests::expire_session(session), &key).await {
-        Ok(_) => return Ok(()),
-        Err(error) if error.is_final() => {}
-        Err(error) => return Err(error.into()),
-    }
-    // It is not open: either it is over, or it was paid and we have not heard of it yet.
-    let session = app.stripe.ask(&requests::retrieve_session(session)).await?;
-    if session.text("status") != Some("complete") {
+    // Without a key: only what is open can be closed, and a failure must not be replayed for a day.
+    let Err(error) = app.stripe.ask(&requests::expire_session(session)).await else {
         return Ok(());
+    };
+    if !error.is_impossible() {
+        return Err(error.into());
     }
-    if let Err(error) = fulfilment::hear_session(app, &session).await {
-        // The webhook will bring it; that it was paid is certain.
-        tracing::warn!(problem = chain(&error), "a paid session is not applied yet");
+    let session = app.stripe.ask(&requests::retrieve_session(session)).await?;
+    match session.text("status") {
+        Some("expired") => Ok(()),
+        Some("complete") => {
+            if let Err(error) = fulfilment::hear_session(app, &session).await {
+                // The webhook will bring it; that it was paid is certain.
+                tracing::warn!(problem = chain(&error), "a paid session is not applied yet");
+            }
+            Err(Failure::Paid)
+        }
+        _ => Err(error.into()),
     }
-    Err(Failure::Paid)
 }
 
 async fn finish(
@@ -138,15 +148,49 @@ async fn finish(
         "created": session.integer("created"),
     });
     let now = app.clock.now();
-    if app.store.finish_checkout(begun.request, customer, &made, &answer, now).await? {
-        return Ok(answer);
+    match app.store.finish_checkout(begun.request, customer, &made, &answer, now).await {
+        Ok(true) => Ok(answer),
+        // Somebody took over from us, and has closed this session or keeps it as theirs.
+        Ok(false) => Err(ApiError::under_way()),
+        Err(error) => {
+            let error = ApiError::from(error);
+            if error.code == ApiError::ACCOUNT_ERASED {
+                // Nobody is left to pay: what was made for them goes as well.
+                forget_at_stripe(app, &[id.to_owned()], &[customer.to_owned()]).await?;
+            }
+            Err(error)
+        }
     }
-    // Somebody took over from us, and has closed this session or keeps it as theirs.
-    Err(ApiError::under_way())
+}
+
+/// Leaves nothing at Stripe that somebody could go on paying. May be repeated.
+pub async fn forget_at_stripe(
+    app: &App,
+    sessions: &[String],
+    customers: &[String],
+) -> Result<(), StripeError> {
+    for session in sessions {
+        match app.stripe.ask(&requests::expire_session(session)).await {
+            // It is over, or it was paid: what was bought ends with its customer.
+            Err(error) if error.is_impossible() => {}
+            closed => drop(closed?),
+        }
+    }
+    for customer in customers {
+        match app.stripe.ask(&requests::delete_customer(customer)).await {
+            Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => {}
+            deleted => drop(deleted?),
+        }
+    }
+    Ok(())
 }
 
 /// Gives the request up. If that fails too its lease runs out by itself.
-pub async fn release(app: &App, request: i64, forget: bool) {
+pub async fn release(app: &App, request: i64, is_final: bool) {
+    give_up(app, request, if is_final { Forget::Request } else { Forget::Nothing }).await;
+}
+
+async fn give_up(app: &App, request: i64, forget: Forget) {
     let now = app.clock.now();
     if let Err(error) = app.store.release_stripe_request(request, forget, now).await {
         tracing::warn!(problem = chain(&error), "a request to Stripe stays leased for a while");
@@ -178,6 +222,12 @@ fn explain(why: &str) -> ApiError {
         ("unknown_interval", _) => ApiError::invalid("interval", "is not sold for this plan"),
         ("unknown_pack", _) => ApiError::invalid("pack", "is not a pack that is sold"),
         ("unknown_currency", _) => ApiError::invalid("currency", "is not one it is sold in"),
+        ("trial_is_over", _) => ApiError::conflict(
+            "trial_is_over",
+            "There has been a trial since this was first asked for. Ask again with a new \
+             Idempotency-Key.",
+        ),
+        ("too_many", _) => ApiError::invalid("quantity", "costs more than Stripe takes at once"),
         ("no_seats", _) => ApiError::invalid("quantity", "must be 1: this plan has no seats"),
         _ => ApiError::internal(format!("an unknown refusal: {why}")),
     }

@@ -57,8 +57,9 @@ pub static MOOD: Endpoint =
 pub static PLAN: Endpoint = Endpoint::new("plan", "/api/plan", &[Patch], Service, plan::routes)
     .limited(Rate::per_minute(600));
 
-pub static PLANS: Endpoint =
-    Endpoint::new("plans", "/api/plans", &[Get], Public, plans::routes).reads();
+pub static PLANS: Endpoint = Endpoint::new("plans", "/api/plans", &[Get], Public, plans::routes)
+    .limited(Rate::per_minute(600))
+    .reads();
 
 pub static RATE_LIMIT: Endpoint =
     Endpoint::new("rate-limit", "/api/rate-limit", &[Post], Service, rate_limit::routes);

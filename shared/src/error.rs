@@ -95,8 +95,10 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
+    pub const ACCOUNT_ERASED: &str = "account_erased";
+
     pub fn account_erased() -> Self {
-        Self::forbidden("account_erased", "This account has been deleted.")
+        Self::forbidden(Self::ACCOUNT_ERASED, "This account has been deleted.")
     }
 
     pub fn idempotency_key_reused() -> Self {

@@ -12,8 +12,7 @@ use crate::domain::facts::Facts;
 use crate::error::{ApiError, ApiResult, chain};
 use crate::stats;
 use crate::store::{Entitlement, Told};
-use crate::stripe::object::Snapshot;
-use crate::stripe::requests;
+use crate::stripe::{Snapshot, requests};
 
 /// Applies what an event says. Where two of them tell different stories of one second, Stripe is asked
 /// which is true, and its answer takes the event's place.
@@ -36,7 +35,7 @@ pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<()> {
 /// Applies what Stripe answered about a session.
 pub async fn hear_session(app: &App, session: &Snapshot) -> ApiResult<()> {
     let facts = Facts::of_session(&session.object).map_err(ApiError::internal)?;
-    hear(app, Told::by_asking(facts, session.at, app.clock.now())).await
+    hear(app, Told::by_asking(facts, session, app.clock.now())).await
 }
 
 async fn settle_tie<'a>(app: &App, told: Told<'a>, now: Timestamp) -> ApiResult<Told<'a>> {
@@ -45,7 +44,7 @@ async fn settle_tie<'a>(app: &App, told: Told<'a>, now: Timestamp) -> ApiResult<
     };
     let subscription = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
     let facts = Facts::of_subscription(&subscription.object).map_err(ApiError::internal)?;
-    Ok(Told { event: told.event, ..Told::by_asking(facts, subscription.at, now) })
+    Ok(Told { event: told.event, ..Told::by_asking(facts, &subscription, now) })
 }
 
 /// Shows a user's plan wherever it is shown.
@@ -56,7 +55,7 @@ pub async fn show(app: &App, entitlement: Option<&Entitlement>, now: Timestamp) 
     match stats::set_plan(&app.redis, &user, now, plan_name, *version).await {
         Ok(_) => {}
         // Somebody who was erased meanwhile is shown nothing.
-        Err(error) if error.code == "account_erased" => {}
+        Err(error) if error.code == ApiError::ACCOUNT_ERASED => {}
         Err(error) => tracing::warn!(problem = chain(&error), "the new plan is not shown yet"),
     }
 }

@@ -107,7 +107,7 @@ pub fn document() -> Value {
 
 /// Whether the request may name the user it is about.
 fn takes_user(operation: &Operation) -> bool {
-    operation.endpoint.access == Access::User
+    operation.endpoint.access == Access::User || operation.endpoint.name == "plan"
 }
 
 /// The guard takes a body's `userId` before the handler's type sees it.
@@ -170,7 +170,21 @@ fn parameters(operation: &Operation) -> Value {
                 service key names the user here or in x-user-id.",
         }));
     }
-    if operation.method == Method::Post {
+    let name = operation.endpoint.name;
+    if name == "stripe-checkout-session" {
+        parameters.push(json!({
+            "name": "sessionId", "in": "query", "required": true, "schema": text,
+            "description": "The session, as create-checkout-session answered it.",
+        }));
+    }
+    if name == "stripe-create-checkout-session" {
+        parameters.push(json!({
+            "name": "x-user-email", "in": "header", "schema": text,
+            "description": "The buyer's address, where a server buys for them.",
+        }));
+    }
+    let may_be_repeated = (name, operation.method) == ("subscription", Method::Patch);
+    if operation.method == Method::Post || may_be_repeated {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": text,
             "description": "Makes a retry safe: for a day, the same key with the same request \

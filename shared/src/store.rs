@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
-pub use checkout::{BegunCheckout, Checkout, Customer, Purchase, Terms, Wanted};
+pub use checkout::{BegunCheckout, Checkout, Customer, Forget, Purchase, Terms, Wanted};
 pub use connect::{connect, connection_config};
 pub use error::StoreError;
 pub use history::NewEntry;

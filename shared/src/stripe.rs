@@ -2,14 +2,14 @@
 //!
 //! Requests are built by async-stripe and sent over our own pooled client, since theirs has no
 //! timeout, no pool and keys of its own; of the answers only the few fields that are read are looked at
-//! (`object`), since a field that is unknown or gone must not break a purchase. A POST carries the
+//! (`domain/object.rs`), since a field that is unknown or gone must not break a purchase. A POST carries the
 //! idempotency key under which it was written down before: that, and nothing else, makes it safe to
 //! send again, so it is sent again a bounded number of times within one budget.
 
 mod error;
-pub mod object;
 pub mod requests;
 pub mod signature;
+mod snapshot;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,14 +22,13 @@ use jiff::fmt::rfc2822;
 use stripe_client_core::{RequestBuilder, StripeMethod, VERSION};
 use tokio::time::sleep;
 
-use object::Snapshot;
-
 pub use error::{Refusal, StripeError};
+pub use snapshot::Snapshot;
 
 use crate::config;
 use crate::http_client::{Answer, Budget, CallError, HttpClient};
 
-/// For one request with all its attempts. A route makes three at most, and is leased for longer.
+/// For one request with all its attempts.
 const CALL_TIME: Duration = Duration::from_secs(8);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 const ATTEMPTS: u32 = 3;
@@ -72,22 +71,21 @@ impl Stripe {
     ) -> Result<Snapshot, StripeError> {
         let started = Instant::now();
         let mut pause = PAUSE;
-        for _ in 1..ATTEMPTS {
-            match self.attempt(request, key, started).await {
-                Err(error) if error.is_worth_another_try() => tracing::warn!(
-                    path = request.path,
-                    problem = crate::error::chain(&error),
-                    "Stripe is asked again"
-                ),
+        let mut attempts = 1;
+        loop {
+            let error = match self.attempt(request, key, started).await {
+                Err(error) if error.is_worth_another_try() => error,
                 answer => return answer,
+            };
+            if attempts == ATTEMPTS || started.elapsed() + pause >= CALL_TIME {
+                return Err(error);
             }
-            if started.elapsed() + pause >= CALL_TIME {
-                break;
-            }
+            let problem = crate::error::chain(&error);
+            tracing::warn!(path = request.path, problem, "Stripe is asked again");
             sleep(pause).await;
             pause *= 2;
+            attempts += 1;
         }
-        self.attempt(request, key, started).await
     }
 
     async fn attempt(
@@ -98,6 +96,7 @@ impl Stripe {
     ) -> Result<Snapshot, StripeError> {
         let left = CALL_TIME.saturating_sub(started.elapsed());
         let budget = Budget { connect: CONNECT_TIME.min(left), answer: left, max_bytes: MAX_BYTES };
+        let asked = Instant::now();
         let answer = self.http.call(self.request(request, key)?, budget).await;
         let answer = answer.map_err(|error| match error {
             CallError::NotSent(cause) => StripeError::NotSent(cause),
@@ -110,7 +109,7 @@ impl Stripe {
             ms = started.elapsed().as_millis() as u64,
             "asked Stripe"
         );
-        read(answer)
+        read(&answer, asked.elapsed())
     }
 
     fn request(
@@ -140,16 +139,18 @@ impl Stripe {
     }
 }
 
-fn read(answer: Answer) -> Result<Snapshot, StripeError> {
+fn read(answer: &Answer, took: Duration) -> Result<Snapshot, StripeError> {
     if !answer.status.is_success() {
-        return Err(error::refusal(&answer));
+        return Err(error::refusal(answer));
     }
     let at = rfc2822::parse(header(&answer.headers, DATE.as_str()))
         .map(|at| at.timestamp())
         .map_err(|error| StripeError::Garbage(error.into()))?;
     let object =
         serde_json::from_slice(&answer.body).map_err(|error| StripeError::Garbage(error.into()))?;
-    Ok(Snapshot { object, at })
+    let since = at.checked_sub(took).unwrap_or(at);
+    let replayed = header(&answer.headers, "idempotent-replayed") == "true";
+    Ok(Snapshot { object, since, at, replayed })
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

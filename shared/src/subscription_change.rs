@@ -6,17 +6,18 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::app::App;
-use crate::checkout::release;
+use crate::checkout::{STRIPE_TIME, release};
 use crate::domain::facts::Facts;
+use crate::domain::object::{Object, flag, integer, link, list, text};
 use crate::domain::{Interval, UserId};
 use crate::error::{ApiError, ApiResult};
 use crate::fulfilment;
 use crate::http::Once;
 use crate::store::{BegunChange, Change, Steps, StoreError, Told, Way, Wish};
-use crate::stripe::object::{Object, Snapshot, integer, link, list, text};
-use crate::stripe::{StripeError, requests};
+use crate::stripe::{Snapshot, StripeError, requests};
 
 /// What Stripe answered in the end.
 struct Outcome {
@@ -38,7 +39,8 @@ pub async fn change(
         Change::Answer(answer) | Change::Unchanged(answer) => return Ok(answer),
         Change::Begun(begun) => begun,
     };
-    let outcome = match ask(app, &steps, &stripe_key).await {
+    let asked = timeout(STRIPE_TIME, ask(app, &steps, &stripe_key)).await;
+    let outcome = match asked.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed))) {
         Ok(outcome) => outcome,
         Err(error) => {
             release(app, request, error.is_final()).await;
@@ -48,6 +50,7 @@ pub async fn change(
     let now = app.clock.now();
     let told = outcome.subscription.as_ref().map(|it| told(it, now)).transpose()?;
     if let Some(changed) = &outcome.subscription
+        && steps.way == Way::Upgrade
         && changed.object["pending_update"].is_object()
         && let Some(told) = told
     {
@@ -65,7 +68,7 @@ pub async fn change(
 
 fn told(subscription: &Snapshot, now: Timestamp) -> ApiResult<Told<'static>> {
     let facts = Facts::of_subscription(&subscription.object).map_err(ApiError::internal)?;
-    Ok(Told::by_asking(facts, subscription.at, now))
+    Ok(Told::by_asking(facts, subscription, now))
 }
 
 async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError> {
@@ -84,14 +87,23 @@ async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError
     if let (Some(schedule), true) = (&steps.schedule, steps.way != Way::CancelNow) {
         match post("release", requests::release_schedule(schedule)).await {
             // It has been released or is done, and we have not heard of it.
-            Err(error) if error.is_final() => {}
+            Err(error) if error.is_impossible() => {}
             released => drop(released?),
         }
     }
     let subscription = match steps.way {
+        Way::Upgrade if steps.is_pending == Some(true) => {
+            match pending_upgrade(app, steps, key).await? {
+                Some(same) => same,
+                None => post("upgrade", requests::upgrade(id, item, price, quantity)).await?,
+            }
+        }
         Way::Upgrade => post("upgrade", requests::upgrade(id, item, price, quantity)).await?,
         Way::Replace => post("replace", requests::replace(id, item, price, quantity)).await?,
         Way::CancelLater => post("cancel", requests::cancel_later(id, reason)).await?,
+        Way::Keep if steps.cancels_on_a_date => {
+            post("keep", requests::keep_beyond_date(id)).await?
+        }
         Way::Keep => post("keep", requests::keep(id)).await?,
         Way::Unpause => post("unpause", requests::unpause(id)).await?,
         Way::CancelNow | Way::Downgrade => {
@@ -104,7 +116,39 @@ async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError
             }
         }
     };
-    Ok(Outcome { subscription: Some(subscription), schedule: None })
+    if !subscription.replayed {
+        return Ok(Outcome { subscription: Some(subscription), schedule: None });
+    }
+    // What a key was answered before is no news: since then it may have been paid, or canceled.
+    let now = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
+    Ok(Outcome { subscription: Some(now), schedule: None })
+}
+
+/// An upgrade that waits for its payment is owed once: the same wish is answered with the same invoice,
+/// and another wish takes its place, once nobody can pay that invoice any more.
+async fn pending_upgrade(
+    app: &App,
+    steps: &Steps,
+    key: &str,
+) -> Result<Option<Snapshot>, StripeError> {
+    let now = app.stripe.ask(&requests::retrieve_subscription(&steps.subscription)).await?;
+    let pending = &now.object["pending_update"];
+    if !pending.is_object() {
+        return Ok(None);
+    }
+    let item = list(pending, "subscription_items").first().unwrap_or(&Value::Null);
+    let quantity = integer(item, "quantity").and_then(|it| u64::try_from(it).ok());
+    if link(item, "price") == steps.price.as_deref() && quantity == steps.quantity {
+        return Ok(Some(now));
+    }
+    if let Some(invoice) = link(&now.object, "latest_invoice") {
+        match app.stripe.post(&requests::void_invoice(invoice), &format!("{key}-void")).await {
+            // It is paid or void already.
+            Err(error) if error.is_impossible() => {}
+            voided => drop(voided?),
+        }
+    }
+    Ok(None)
 }
 
 /// Leaves the change to Stripe, which will make it when the period ends, whatever becomes of us.
@@ -116,18 +160,21 @@ async fn plan_ahead(app: &App, steps: &Steps, key: &str) -> Result<Outcome, Stri
             app.stripe.post(&request, &format!("{key}-schedule")).await?
         }
     };
-    let id = schedule.text("id").ok_or_else(|| StripeError::lacks("id"))?;
-    let since = integer(&schedule.object["current_phase"], "start_date")
-        .or(integer(&schedule.object["phases"][0], "start_date"))
-        .ok_or_else(|| StripeError::lacks("phases"))?;
-    let current = steps.current_price.as_deref().unwrap_or_default();
-    let price = steps.price.as_deref().unwrap_or_default();
+    let id = schedule.id()?;
+    let since = integer(&schedule.object["current_phase"], "start_date");
+    let phases = list(&schedule.object, "phases");
+    let running = phases.iter().find(|phase| integer(phase, "start_date") == since);
+    let running = running.ok_or_else(|| StripeError::lacks("current_phase"))?;
+    // What is paid for now is Stripe's to say. If that is not what we thought, neither is this less.
+    let price = list(running, "items").first().and_then(|item| link(item, "price"));
+    if price != steps.current_price.as_deref() {
+        return Err(StripeError::Outdated);
+    }
     let request = requests::plan_ahead(
         id,
-        since,
-        steps.period_end.unwrap_or_default(),
-        (current, steps.current_quantity.unwrap_or(1)),
-        (price, steps.quantity.unwrap_or(1)),
+        running,
+        steps.price.as_deref().unwrap_or_default(),
+        steps.quantity.unwrap_or(1),
         steps.interval.unwrap_or(Interval::Monthly),
     );
     app.stripe.post(&request, &format!("{key}-phases")).await?;
@@ -137,7 +184,9 @@ async fn plan_ahead(app: &App, steps: &Steps, key: &str) -> Result<Outcome, Stri
 /// An upgrade that waits for its payment: why, and where to pay.
 async fn unpaid(app: &App, subscription: &Object) -> ApiError {
     let invoice = &subscription["latest_invoice"];
-    let payment = list(invoice, "payments").last().unwrap_or(&Value::Null);
+    let payments = list(invoice, "payments");
+    let payment = payments.iter().find(|payment| flag(payment, "is_default"));
+    let payment = payment.or(payments.first()).unwrap_or(&Value::Null);
     let intent = match link(&payment["payment"], "payment_intent") {
         Some(id) => app.stripe.ask(&requests::retrieve_payment_intent(id)).await.ok(),
         None => None,
@@ -163,8 +212,7 @@ async fn unpaid(app: &App, subscription: &Object) -> ApiError {
 /// Stripe refused what looked possible from here: most likely the subscription is not what we thought
 /// it was. What it is now is applied, and the caller looks again.
 async fn explain(app: &App, steps: &Steps, error: StripeError) -> ApiError {
-    let refused = error.refusal().is_some_and(|it| it.kind == "invalid_request_error");
-    if !refused || !error.is_final() {
+    if !error.is_impossible() {
         return error.into();
     }
     let request = requests::retrieve_subscription(&steps.subscription);
@@ -212,11 +260,16 @@ fn reason(why: &str) -> ApiError {
             "cancellation_pending",
             "The subscription is going to end. Resume it first, with action resume.",
         ),
+        "change_planned" => ApiError::conflict(
+            "change_planned",
+            "A change is planned for the end of the period. Take it back first, with action resume.",
+        ),
         "unknown_plan" => ApiError::invalid("tier", "is not a plan that is sold"),
         "unknown_interval" => ApiError::invalid("interval", "is not sold for this plan"),
         "unknown_currency" => {
             ApiError::invalid("tier", "is not sold in the currency of this subscription")
         }
+        "too_many" => ApiError::invalid("quantity", "costs more than Stripe takes at once"),
         "no_seats" => ApiError::invalid("quantity", "must be 1: this plan has no seats"),
         _ => ApiError::internal(format!("an unknown refusal: {why}")),
     }

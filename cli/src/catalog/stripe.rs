@@ -1,23 +1,20 @@
 //! The few calls to Stripe that pricing as code makes: find a product or a price, or create one.
 //!
-//! Requests are async-stripe's; of an answer only what is compared is read. Nothing is edited and
-//! nothing is tried twice: whoever pushes again goes on where the last push stopped.
+//! Requests are async-stripe's; of an answer only what is compared is read. Nothing is edited:
+//! whoever pushes again goes on where the last push stopped.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{Request, StatusCode};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::config::Secret;
+use shared::config;
 use shared::domain::catalog::Interval;
 use shared::error::chain;
-use shared::http_client::{Budget, HttpClient};
-use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest as _, VERSION};
+use shared::http_client::HttpClient;
+use shared::stripe::StripeError;
+use stripe_client_core::{RequestBuilder, StripeRequest as _};
 use stripe_product::price::{
     CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval,
     ListPrice, RetrievePrice,
@@ -26,21 +23,14 @@ use stripe_product::product::{CreateProduct, RetrieveProduct};
 
 use super::Price;
 
-/// An operator waits, and Stripe is far away.
-const BUDGET: Budget = Budget {
-    connect: Duration::from_secs(10),
-    answer: Duration::from_secs(60),
-    max_bytes: 4 * 1024 * 1024,
-};
-
 /// As many lookup keys as Stripe takes at once.
 const LOOKUP_KEYS: usize = 10;
 
+/// The account to push to.
+#[derive(Debug)]
 pub struct Stripe {
-    http: HttpClient,
-    /// Without a slash at its end.
-    url: String,
-    key: Secret,
+    client: shared::stripe::Stripe,
+    is_live: bool,
 }
 
 /// A product of Stripe's, as far as it matters.
@@ -88,35 +78,26 @@ pub(super) struct NewPrice {
     pub(super) interval: Option<Interval>,
 }
 
-/// Stripe's answer that is not what was asked for.
-#[derive(Debug, Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
 impl Stripe {
-    /// Where Stripe is.
-    pub const API_URL: &str = "https://api.stripe.com";
-
-    pub fn new(url: &str, key: Secret) -> Self {
-        Self { http: HttpClient::default(), url: url.trim_end_matches('/').to_owned(), key }
+    /// The one that these settings name.
+    pub fn from_settings(vars: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let config = config::Stripe::from_vars(vars)?;
+        let client = shared::stripe::Stripe::new(Arc::new(HttpClient::default()), &config);
+        Ok(Self { client: client.map_err(said)?, is_live: config.is_live() })
     }
 
     /// Whether it is the account with real money in it.
     pub fn is_live(&self) -> bool {
-        ["sk_live_", "rk_live_"].iter().any(|prefix| self.key.expose().starts_with(prefix))
+        self.is_live
     }
 
     pub(super) async fn product(&self, id: &str) -> anyhow::Result<Option<StripeProduct>> {
-        self.find(RetrieveProduct::new(id).build()).await?.map(parse).transpose()
+        self.find(&RetrieveProduct::new(id).build()).await?.map(parse).transpose()
     }
 
     pub(super) async fn price(&self, id: &str) -> anyhow::Result<Option<StripePrice>> {
         let expand = vec!["currency_options".to_owned()];
-        self.find(RetrievePrice::new(id).expand(expand).build()).await?.map(parse).transpose()
+        self.find(&RetrievePrice::new(id).expand(expand).build()).await?.map(parse).transpose()
     }
 
     /// Prices by their lookup keys, of those that have one.
@@ -129,7 +110,8 @@ impl Stripe {
         for keys in lookup_keys.chunks(LOOKUP_KEYS) {
             let list = ListPrice::new().lookup_keys(keys.to_vec()).limit(100);
             let list = list.expand(vec!["data.currency_options".to_owned()]);
-            prices.extend(parse::<List>(self.call(list.build(), None).await??)?.data);
+            let found = self.client.ask(&list.build()).await.map_err(said)?;
+            prices.extend(parse::<List>(found.object)?.data);
         }
         Ok(prices)
     }
@@ -145,9 +127,9 @@ impl Stripe {
         if !description.is_empty() {
             create = create.description(description);
         }
-        match self.call(create.build(), None).await? {
-            Err(refusal) if refusal.code == "resource_already_exists" => Ok(()),
-            answer => answer.map(drop).map_err(anyhow::Error::from),
+        match self.client.ask(&create.build()).await {
+            Err(error) if is(&error, "resource_already_exists") => Ok(()),
+            made => made.map(drop).map_err(said),
         }
     }
 
@@ -157,54 +139,25 @@ impl Stripe {
         new: &NewPrice,
         idempotency_key: &str,
     ) -> anyhow::Result<String> {
-        let answer = self.call(new.request(), Some(idempotency_key)).await??;
-        let id = answer["id"].as_str().context("Stripe answered a price without an id")?;
+        let made = self.client.post(&new.request(), idempotency_key).await.map_err(said)?;
+        let id = made.text("id").context("Stripe answered a price without an id")?;
         Ok(id.to_owned())
     }
 
-    async fn find(&self, request: RequestBuilder) -> anyhow::Result<Option<Value>> {
-        match self.call(request, None).await? {
-            Err(refusal) if refusal.code == "resource_missing" => Ok(None),
-            answer => Ok(Some(answer?)),
+    async fn find(&self, request: &RequestBuilder) -> anyhow::Result<Option<Value>> {
+        match self.client.ask(request).await {
+            Err(error) if is(&error, "resource_missing") => Ok(None),
+            found => Ok(Some(found.map_err(said)?.object)),
         }
     }
+}
 
-    /// Sends a request that async-stripe built. The outer failure is that of having no answer.
-    async fn call(
-        &self,
-        built: RequestBuilder,
-        idempotency_key: Option<&str>,
-    ) -> anyhow::Result<Result<Value, Refusal>> {
-        let method = match built.method {
-            StripeMethod::Get => "GET",
-            StripeMethod::Post => "POST",
-            StripeMethod::Delete => "DELETE",
-        };
-        let query = built.query.filter(|query| !query.is_empty());
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}/v1{}{query}", self.url, built.path))
-            .header(AUTHORIZATION, format!("Bearer {}", self.key.expose()))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("stripe-version", VERSION.as_str());
-        if let Some(key) = idempotency_key {
-            request = request.header("idempotency-key", key);
-        }
-        let body = Bytes::from(built.body.unwrap_or_default());
-        let request = request.body(body.into()).context("STRIPE_API_URL or the key is odd")?;
-        let answer = self.http.call(request, BUDGET).await;
-        let answer = answer.map_err(|error| anyhow!("Stripe: {}", chain(&error)))?;
-        let request_id = answer.headers.get("request-id").and_then(|id| id.to_str().ok());
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if answer.status == StatusCode::OK {
-            return Ok(Ok(body));
-        }
-        let mut refusal = Refusal::deserialize(&body["error"]).unwrap_or_default();
-        let (status, id) = (answer.status.as_u16(), request_id.unwrap_or("none"));
-        refusal.message = format!("{} (status {status}, request {id})", refusal.message);
-        Ok(Err(refusal))
-    }
+fn is(error: &StripeError, code: &str) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.code == code)
+}
+
+fn said(error: StripeError) -> anyhow::Error {
+    anyhow!(chain(&error))
 }
 
 impl NewPrice {
@@ -299,24 +252,4 @@ impl StripePrice {
 
 fn parse<T: serde::de::DeserializeOwned>(answer: Value) -> anyhow::Result<T> {
     serde_json::from_value(answer).context("Stripe answered something that is not understood")
-}
-
-impl Default for Refusal {
-    fn default() -> Self {
-        Self { code: String::new(), message: "Stripe refused without saying why".to_owned() }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stripe: {}", self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl fmt::Debug for Stripe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stripe").field("url", &self.url).finish_non_exhaustive()
-    }
 }

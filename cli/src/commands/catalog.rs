@@ -128,9 +128,7 @@ impl Target {
         if let Some(direct) = direct {
             database.url = Secret::new(direct);
         }
-        let key = given("STRIPE_SECRET_KEY").context("STRIPE_SECRET_KEY: must be set")?;
-        let url = given("STRIPE_API_URL").unwrap_or_else(|| Stripe::API_URL.to_owned());
-        Ok(Self { database, stripe: Stripe::new(&url, Secret::new(key)) })
+        Ok(Self { database, stripe: Stripe::from_settings(given)? })
     }
 
     async fn look<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {

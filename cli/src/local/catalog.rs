@@ -4,8 +4,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
-use shared::config::Secret;
-use url::Url;
 
 use super::Local;
 use crate::catalog::{self, Catalog, DEMO, Ids, Stripe};
@@ -25,8 +23,7 @@ pub fn read(file: Option<&Path>) -> anyhow::Result<Catalog> {
 }
 
 impl Local {
-    /// Makes a catalog what is sold, if Stripe is a stand-in, which has to answer by now. A
-    /// database
+    /// Makes a catalog what is sold, if Stripe is simulated, and has to be served by now. A database
     /// that the environment names may be somebody's: there only what was asked for is published.
     pub async fn sell(
         &mut self,
@@ -34,26 +31,15 @@ impl Local {
         asked_for: bool,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        let Some(stripe) = self.stand_in() else { return Ok(()) };
-        if self.postgres.is_none() && !asked_for {
+        if self.stripe.is_none() || self.postgres.is_none() && !asked_for {
             return Ok(());
         }
+        let stripe = Stripe::from_settings(|name| self.settings.get(name).cloned())?;
         let database = self.owned_database()?;
         catalog::publish(catalog, &database, &stripe, now)
             .await
             .context("the catalog cannot be published")?;
         self.described.push(format!("Catalog   {catalog}"));
         Ok(())
-    }
-
-    /// Stripe, if it is on this machine.
-    fn stand_in(&self) -> Option<Stripe> {
-        let setting = |name| self.settings.get(name).cloned().or_else(|| std::env::var(name).ok());
-        let url = setting("STRIPE_API_URL")?;
-        let host = Url::parse(&url).ok()?.host_str().map(str::to_owned)?;
-        let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
-        is_here
-            .then(|| setting("STRIPE_SECRET_KEY"))?
-            .map(|key| Stripe::new(&url, Secret::new(key)))
     }
 }

@@ -15,6 +15,7 @@ mod cron;
 mod dev;
 mod guard;
 mod health;
+mod hostile;
 mod hosts;
 mod log;
 mod migrations;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::facts::{Facts, Unreadable};
-use crate::stripe::object::{flag, integer, text};
+use super::object::{flag, integer, text};
 
 #[derive(Clone, Debug)]
 pub struct Event {

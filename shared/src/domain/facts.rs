@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::stripe::object::{Object, flag, integer, link, list, text};
+use super::object::{Object, flag, integer, link, list, text};
 
 /// Everything one event, or one answer, tells: objects by their kind, in SQL's names.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,8 @@ fn subscription(object: &Object) -> Result<Value, Unreadable> {
     let unit = integer(price, "unit_amount").or(integer(price, "amount"));
     // Since Basil the period is the item's.
     let period = |field| integer(item, field).or(integer(object, field));
+    let currency = text(object, "currency").or(text(price, "currency"));
+    let same_currency = text(price, "currency").is_none_or(|own| Some(own) == currency);
     let details = &object["cancellation_details"];
     let reason = text(details, "comment").or(text(details, "feedback"));
     let pending = &object["pending_update"];
@@ -60,6 +62,7 @@ fn subscription(object: &Object) -> Result<Value, Unreadable> {
         "status": text(object, "status").ok_or(Unreadable("status"))?,
         "created": integer(object, "created").ok_or(Unreadable("created"))?,
         "user_id": named_user(object),
+        "plan": text(&object["metadata"], "plan"),
         "plan_version": text(&object["metadata"], "planVersion")
             .and_then(|version| version.parse::<i32>().ok()),
         "item": text(item, "id"),
@@ -67,8 +70,10 @@ fn subscription(object: &Object) -> Result<Value, Unreadable> {
         "product": link(price, "product"),
         "interval": interval(price),
         "quantity": quantity,
-        "currency": text(object, "currency").or(text(price, "currency")),
-        "amount_minor": unit.and_then(|unit| unit.checked_mul(quantity)),
+        "currency": currency,
+        "amount_minor": unit
+            .filter(|_| same_currency)
+            .and_then(|unit| unit.checked_mul(quantity)),
         "period_start": period("current_period_start"),
         "period_end": period("current_period_end"),
         "trial_start": integer(object, "trial_start"),
@@ -80,6 +85,7 @@ fn subscription(object: &Object) -> Result<Value, Unreadable> {
         "cancellation_reason": reason.or(text(details, "reason")),
         "schedule": link(object, "schedule"),
         "pending_price": link(pending_item, "price"),
+        "pending_quantity": integer(pending_item, "quantity"),
         "pending_until": integer(pending, "expires_at"),
     }))
 }

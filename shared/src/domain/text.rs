@@ -56,6 +56,12 @@ bounded_text!(
 );
 
 bounded_text!(
+    /// A plan, by its name or its key in the catalog.
+    PlanName,
+    100
+);
+
+bounded_text!(
     /// Why something was done, in somebody's own words.
     Reason,
     500

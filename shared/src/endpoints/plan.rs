@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::domain::Reason;
+use crate::domain::{PlanName, Reason};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, User};
 use crate::stats::{self, Stats};
@@ -22,7 +22,7 @@ use crate::stats::{self, Stats};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Gift {
     /// The plan's name or key in the catalog.
-    plan: String,
+    plan: PlanName,
     /// Until then; for good if absent.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -47,7 +47,8 @@ async fn give(
         return Err(ApiError::invalid("endsAt", "must be in the future"));
     }
     let (reason, actor) = (gift.reason.as_ref(), caller.audit_name());
-    let granted = app.store.grant_plan(&user, &gift.plan, gift.ends_at, reason, &actor, now).await;
+    let granted =
+        app.store.grant_plan(&user, gift.plan.as_str(), gift.ends_at, reason, &actor, now).await;
     let given = granted.map_err(|error| match error.not_allowed() {
         Some(_) => ApiError::invalid("plan", "is not a plan of the catalog"),
         None => error.into(),

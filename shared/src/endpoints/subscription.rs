@@ -17,6 +17,7 @@ use crate::subscription_change;
 /// What a user has.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
 pub struct Overview {
     /// The plan that counts, wherever it comes from; null while nothing is sold yet.
     plan: Option<String>,
@@ -32,6 +33,7 @@ pub struct Overview {
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
 struct Grant {
     plan: String,
     #[schemars(with = "String")]
@@ -42,6 +44,7 @@ struct Grant {
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
 struct Subscription {
     id: String,
     plan: Option<String>,
@@ -78,50 +81,61 @@ struct Subscription {
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
 struct ScheduledChange {
     plan: String,
     interval: String,
+    quantity: i64,
     #[schemars(with = "String")]
     at: Timestamp,
 }
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
 struct PendingChange {
     plan: Option<String>,
     interval: Option<String>,
+    quantity: i64,
     #[schemars(with = "String")]
     expires_at: Timestamp,
 }
 
 /// What to do with it.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Action {
-    /// Another plan, interval or number of seats: up at once, for its price; down when the period ends.
-    Change {
-        #[serde(default)]
-        tier: Option<CatalogKey>,
-        #[serde(default)]
-        interval: Option<Interval>,
-        #[serde(default)]
-        quantity: Option<Quantity>,
-    },
-    Cancel {
-        /// When the period ends, if absent.
-        #[serde(default)]
-        when: When,
-        #[serde(default)]
-        reason: Option<Reason>,
-    },
-    /// Takes back a cancellation or a change that has not happened yet; ends a pause.
-    Resume {},
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Action {
+    action: ActionKind,
+    /// To change: the other plan.
+    #[serde(default)]
+    tier: Option<CatalogKey>,
+    /// To change: how often it is paid.
+    #[serde(default)]
+    interval: Option<Interval>,
+    /// To change: how many seats.
+    #[serde(default)]
+    quantity: Option<Quantity>,
+    /// To cancel: `period_end`, if absent.
+    #[serde(default)]
+    when: Option<When>,
+    /// To cancel: why.
+    #[serde(default)]
+    reason: Option<Reason>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum ActionKind {
+    /// Another plan, interval or number of seats: up at once, for its price; down when the period ends.
+    Change,
+    Cancel,
+    /// Takes back a cancellation or a change that has not happened yet; ends a pause.
+    Resume,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "snake_case")]
-pub enum When {
-    #[default]
+enum When {
     PeriodEnd,
     Now,
 }
@@ -145,14 +159,37 @@ async fn change(
 }
 
 fn wish(action: Action) -> ApiResult<Wish> {
+    let Action { action, tier, interval, quantity, when, reason } = action;
+    let to_change = [
+        ("tier", tier.is_some()),
+        ("interval", interval.is_some()),
+        ("quantity", quantity.is_some()),
+    ];
+    let to_cancel = [("when", when.is_some()), ("reason", reason.is_some())];
     match action {
-        Action::Change { tier: None, interval: None, quantity: None } => {
-            Err(ApiError::invalid("tier", "is missing: name a tier, an interval or a quantity"))
-        }
-        Action::Change { tier, interval, quantity } => {
+        ActionKind::Change => {
+            refuse_given(&to_cancel)?;
+            if to_change.iter().all(|(_, given)| !given) {
+                let what = "is missing: name a tier, an interval or a quantity";
+                return Err(ApiError::invalid("tier", what));
+            }
             Ok(Wish::Change { plan: tier, interval, quantity })
         }
-        Action::Cancel { when, reason } => Ok(Wish::Cancel { now: when == When::Now, reason }),
-        Action::Resume {} => Ok(Wish::Resume),
+        ActionKind::Cancel => {
+            refuse_given(&to_change)?;
+            Ok(Wish::Cancel { now: when == Some(When::Now), reason })
+        }
+        ActionKind::Resume => {
+            refuse_given(&to_change)?;
+            refuse_given(&to_cancel)?;
+            Ok(Wish::Resume)
+        }
+    }
+}
+
+fn refuse_given(fields: &[(&str, bool)]) -> ApiResult<()> {
+    match fields.iter().find(|(_, given)| *given) {
+        Some((field, _)) => Err(ApiError::invalid(*field, "does not belong to this action")),
+        None => Ok(()),
     }
 }

@@ -110,8 +110,15 @@ fn typed<T: DeserializeOwned>(value: Value) -> ApiResult<T> {
     })
 }
 
-/// `invalid type: string "8", expected f64` is `must be a number, not string "8"`.
+/// `invalid type: string "8", expected f64` is `must be a number, not string "8"`, and an unknown word is
+/// told the known ones.
 fn in_plain_words(message: &str) -> String {
+    if let Some((_, words)) =
+        message.strip_prefix("unknown variant ").and_then(|it| it.split_once(", expected "))
+    {
+        let words = words.trim_start_matches("one of ").replace('`', "");
+        return format!("must be one of: {}", words.replace(" or ", ", "));
+    }
     let found = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
     let Some((found, expected)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
         return message.to_owned();

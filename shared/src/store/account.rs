@@ -1,10 +1,23 @@
 use jiff::Timestamp;
+use serde::Deserialize;
 use tokio_postgres::types::Type;
 
 use super::{Store, StoreError};
 use crate::domain::UserId;
 
+/// What has to end at Stripe before a user is forgotten.
+#[derive(Debug, Deserialize)]
+pub struct Payable {
+    pub customers: Vec<String>,
+    pub sessions: Vec<String>,
+}
+
 impl Store {
+    pub async fn begin_erasure(&self, user: &UserId) -> Result<Payable, StoreError> {
+        let sql = "select {schema}.begin_erasure($1)";
+        self.call_json(sql, &[(&user.as_str(), Type::TEXT)]).await
+    }
+
     /// Deletes a user with everything that is theirs, for good.
     pub async fn erase_user(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
         let sql = "select {schema}.erase_user($1, $2)";

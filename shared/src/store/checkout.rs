@@ -17,6 +17,7 @@ pub struct Purchase {
     pub email: Option<Email>,
     pub success_url: ReturnUrl,
     pub cancel_url: ReturnUrl,
+    pub automatic_tax: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,8 +43,8 @@ pub struct BegunCheckout {
     pub stripe_key: String,
     pub terms: Terms,
     pub customer: Customer,
-    /// Sessions that somebody asked for and gave up: they may exist.
-    pub unfinished: Vec<Unfinished>,
+    /// A session that somebody asked for and gave up: it may exist.
+    pub unfinished: Option<Unfinished>,
     /// The session that this one takes the place of.
     pub open_session: Option<String>,
 }
@@ -59,6 +60,15 @@ pub struct Unfinished {
 pub enum Customer {
     Known(String),
     New { stripe_key: String, email: Option<String> },
+}
+
+/// What of a request to Stripe is given up for good: Stripe would answer its key the same for ever.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Forget {
+    /// Whoever retries goes on with it.
+    Nothing,
+    Request,
+    RequestAndCustomer,
 }
 
 /// Everything that decides what a session is asked to be, as it was written down.
@@ -77,6 +87,7 @@ pub struct Terms {
     pub email: Option<String>,
     pub success_url: String,
     pub cancel_url: String,
+    pub automatic_tax: bool,
 }
 
 impl Store {
@@ -126,13 +137,22 @@ impl Store {
     pub async fn release_stripe_request(
         &self,
         request: i64,
-        forget: bool,
+        forget: Forget,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "select {schema}.release_stripe_request($1, $2, $3)";
-        let params: [super::Param<'_>; 3] =
-            [(&request, Type::INT8), (&forget, Type::BOOL), (&now, Type::TIMESTAMPTZ)];
-        self.call(sql, &params).await.map(drop)
+        let request_too = forget != Forget::Nothing;
+        let customer_too = forget == Forget::RequestAndCustomer;
+        self.call(
+            "select {schema}.release_stripe_request($1, $2, $3, $4)",
+            &[
+                (&request, Type::INT8),
+                (&request_too, Type::BOOL),
+                (&customer_too, Type::BOOL),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+        .map(drop)
     }
 
     /// Forgets requests of more than a day ago; answers how many, at most `batch`.

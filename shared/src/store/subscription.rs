@@ -7,6 +7,7 @@ use super::{Store, StoreError};
 use crate::domain::facts::Facts;
 use crate::domain::{CatalogKey, Interval, Quantity, Reason, UserId};
 use crate::http::Once;
+use crate::stripe::Snapshot;
 
 /// What a user wants of their subscription.
 #[derive(Debug, Serialize)]
@@ -45,8 +46,12 @@ pub struct Steps {
     pub item: Option<String>,
     pub schedule: Option<String>,
     pub reason: Option<String>,
+    /// The end of the subscription was set as a date, and not as the end of its period.
+    pub cancels_on_a_date: bool,
+    /// An upgrade waits for its payment.
+    #[serde(default)]
+    pub is_pending: Option<bool>,
     pub current_price: Option<String>,
-    pub current_quantity: Option<u64>,
     pub price: Option<String>,
     pub quantity: Option<u64>,
     pub interval: Option<Interval>,
@@ -75,7 +80,8 @@ pub enum Way {
 pub struct Told<'a> {
     /// The event's id and type; an answer of Stripe's to a question has none.
     pub event: Option<EventName<'a>>,
-    /// When it was so, in Stripe's seconds.
+    /// When it was so, in Stripe's seconds: between these two.
+    pub since: i64,
     pub created: i64,
     pub rank: i32,
     /// What decides within one rank of one second.
@@ -125,23 +131,30 @@ pub struct BegunPortal {
     pub stripe_key: String,
     pub customer: String,
     pub return_url: String,
+    pub configuration: Option<String>,
 }
 
 impl Told<'_> {
     /// Above every event of the same second: it was asked for after they were heard of.
     const ANSWERED: i32 = 9;
 
-    /// What Stripe answered just now, by its own clock at `at` and by ours at `now`.
-    pub fn by_asking(facts: Facts, at: Timestamp, now: Timestamp) -> Self {
+    /// What Stripe answered just now.
+    pub fn by_asking(facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
+        let (since, created) = (found.since.as_second(), found.at.as_second());
         // As text, instants of this form compare as they follow each other.
         let heard = format!("{now:.6}");
-        Self { event: None, created: at.as_second(), rank: Self::ANSWERED, heard, facts }
+        Self { event: None, since, created, rank: Self::ANSWERED, heard, facts }
     }
 
     fn to_json(&self) -> Value {
-        let Self { event, created, rank, heard, facts } = self;
-        let mut told =
-            json!({ "created": created, "rank": rank, "heard": heard, "facts": facts.as_json() });
+        let Self { event, since, created, rank, heard, facts } = self;
+        let mut told = json!({
+            "since": since,
+            "created": created,
+            "rank": rank,
+            "heard": heard,
+            "facts": facts.as_json(),
+        });
         if let Some(EventName { id, kind }) = event {
             told["id"] = (*id).into();
             told["type"] = (*kind).into();
@@ -168,13 +181,6 @@ impl Store {
     ) -> Result<T, StoreError> {
         let sql = "select {schema}.get_subscription($1, $2)";
         self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await
-    }
-
-    /// Those that a user goes on paying for.
-    pub async fn live_subscriptions(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
-        let sql = "select * from {schema}.live_subscriptions($1)";
-        let rows = self.call(sql, &[(&user.as_str(), Type::TEXT)]).await?;
-        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(StoreError::broken)
     }
 
     pub async fn begin_subscription_change(

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::header;
-use super::object::text;
+use crate::domain::object::text;
 use crate::error::ApiError;
 use crate::http_client::Answer;
 
@@ -23,6 +23,8 @@ pub enum StripeError {
     Garbage(Cause),
     /// Stripe understood, and said no.
     Refused(Box<Refusal>),
+    /// What Stripe has is not what we thought it has, so that we asked for the wrong thing.
+    Outdated,
 }
 
 /// Stripe's own words.
@@ -47,6 +49,10 @@ impl StripeError {
         Self::Garbage(format!("an object without its {field}").into())
     }
 
+    pub fn may_have_run(cause: impl Into<Cause>) -> Self {
+        Self::MayHaveRun(cause.into())
+    }
+
     pub(super) fn not_sent(cause: impl Into<Cause>) -> Self {
         Self::NotSent(cause.into())
     }
@@ -61,13 +67,25 @@ impl StripeError {
 
     /// Whether Stripe has answered for good: the same key would get the same answer for ever.
     pub fn is_final(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.replayed || !refusal.is_transient())
+        match self {
+            Self::Refused(refusal) => refusal.replayed || !refusal.is_transient(),
+            Self::Outdated => true,
+            Self::NotSent(_) | Self::MayHaveRun(_) | Self::Garbage(_) => false,
+        }
+    }
+
+    /// Whether Stripe could not do it to what it has: nothing was done.
+    pub fn is_impossible(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.kind == "invalid_request_error",
+            _ => matches!(self, Self::Outdated),
+        }
     }
 
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::MayHaveRun(_) => true,
-            Self::Garbage(_) => false,
+            Self::Garbage(_) | Self::Outdated => false,
             Self::Refused(refusal) => {
                 !refusal.replayed && refusal.should_retry.unwrap_or(refusal.is_transient())
             }
@@ -120,6 +138,7 @@ impl From<StripeError> for ApiError {
     fn from(error: StripeError) -> Self {
         let refusal = match &error {
             StripeError::Refused(refusal) => refusal,
+            StripeError::Outdated => return Self::internal(error),
             StripeError::NotSent(_) | StripeError::Garbage(_) | StripeError::MayHaveRun(_) => {
                 return Self::unavailable(
                     "stripe_unavailable",
@@ -152,6 +171,7 @@ impl fmt::Display for StripeError {
             Self::NotSent(_) => f.write_str("Stripe cannot be reached"),
             Self::MayHaveRun(_) => f.write_str("no answer from Stripe, the call may have run"),
             Self::Garbage(_) => f.write_str("an answer that is not Stripe's"),
+            Self::Outdated => f.write_str("Stripe has something else than we thought"),
             Self::Refused(refusal) => write!(
                 f,
                 "Stripe refused with {} {} {} {} (request {}): {}",
@@ -172,7 +192,7 @@ impl StdError for StripeError {
             Self::NotSent(cause) | Self::MayHaveRun(cause) | Self::Garbage(cause) => {
                 Some(cause.as_ref())
             }
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Outdated => None,
         }
     }
 }

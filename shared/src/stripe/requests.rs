@@ -16,9 +16,10 @@ use stripe_billing::subscription::{
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, RetrieveSubscriptionSchedule,
     UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases,
-    UpdateSubscriptionSchedulePhasesDuration, UpdateSubscriptionSchedulePhasesDurationInterval,
-    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
-    UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+    UpdateSubscriptionSchedulePhasesDiscounts, UpdateSubscriptionSchedulePhasesDuration,
+    UpdateSubscriptionSchedulePhasesDurationInterval, UpdateSubscriptionSchedulePhasesEndDate,
+    UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior,
+    UpdateSubscriptionSchedulePhasesStartDate,
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
@@ -28,13 +29,16 @@ use stripe_checkout::checkout_session::{
     ExpireCheckoutSession, RetrieveCheckoutSession,
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
-use stripe_core::customer::CreateCustomer;
+use stripe_core::customer::{CreateCustomer, DeleteCustomer};
 use stripe_shared::{
     CheckoutSessionBillingAddressCollection, CheckoutSessionMode, SubscriptionScheduleEndBehavior,
 };
 
+use crate::domain::object::{Object, integer, link, list};
 use crate::domain::{Interval, UserId};
 use crate::store::Terms;
+
+const LATEST_PAYMENTS: &str = "latest_invoice.payments";
 
 /// Stripe takes no longer reference; the id is in the metadata, where it always fits.
 const MAX_REFERENCE: usize = 200;
@@ -47,12 +51,12 @@ pub fn create_customer(user: &UserId, email: Option<&str>) -> RequestBuilder {
     canonical(request.build())
 }
 
-pub fn create_session(
-    user: &UserId,
-    customer: &str,
-    terms: &Terms,
-    automatic_tax: bool,
-) -> RequestBuilder {
+/// Ends what the customer subscribed to, and forgets who they are.
+pub fn delete_customer(id: &str) -> RequestBuilder {
+    DeleteCustomer::new(id).build()
+}
+
+pub fn create_session(user: &UserId, customer: &str, terms: &Terms) -> RequestBuilder {
     let is_subscription = terms.plan.is_some();
     let metadata = session_metadata(user, terms);
     let item = CreateCheckoutSessionLineItems {
@@ -76,7 +80,7 @@ pub fn create_session(
         let currency: stripe_types::Currency = currency;
         request = request.currency(currency);
     }
-    if automatic_tax {
+    if terms.automatic_tax {
         request = request.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true));
     }
     let request = if is_subscription {
@@ -145,13 +149,18 @@ pub fn create_portal_session(
     canonical(request.build())
 }
 
+pub fn void_invoice(id: &str) -> RequestBuilder {
+    RequestBuilder::new(StripeMethod::Post, format!("/invoices/{id}/void"))
+}
+
 /// Stripe expands no further than four levels, and this is a fifth below a subscription.
 pub fn retrieve_payment_intent(id: &str) -> RequestBuilder {
     RequestBuilder::new(StripeMethod::Get, format!("/payment_intents/{id}"))
 }
 
+/// With the payments of its latest invoice.
 pub fn retrieve_subscription(id: &str) -> RequestBuilder {
-    RetrieveSubscription::new(id).build()
+    RetrieveSubscription::new(id).expand(vec![LATEST_PAYMENTS.to_owned()]).build()
 }
 
 /// Another price, paid for now. Until it is paid the old one stays.
@@ -160,7 +169,7 @@ pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> Re
         .items(vec![item_with(item, price, quantity)])
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
-        .expand(vec!["latest_invoice.payments".to_owned()]);
+        .expand(vec![LATEST_PAYMENTS.to_owned()]);
     canonical(request.build())
 }
 
@@ -207,6 +216,15 @@ pub fn keep(subscription: &str) -> RequestBuilder {
     canonical(UpdateSubscription::new(subscription).cancel_at_period_end(false).build())
 }
 
+/// Takes back an end that was set as a date. Stripe unsets what is sent empty, which async-stripe's
+/// type for it cannot say.
+pub fn keep_beyond_date(subscription: &str) -> RequestBuilder {
+    let mut request =
+        RequestBuilder::new(StripeMethod::Post, format!("/subscriptions/{subscription}"));
+    request.body = Some("cancel_at=".to_owned());
+    request
+}
+
 pub fn unpause(subscription: &str) -> RequestBuilder {
     canonical(ResumeSubscription::new(subscription).build())
 }
@@ -223,38 +241,60 @@ pub fn release_schedule(schedule: &str) -> RequestBuilder {
     canonical(ReleaseSubscriptionSchedule::new(schedule).build())
 }
 
-/// Until `at` what is, from then on another price; after one period of it the schedule is done.
+/// Until its end the phase that is running, as Stripe has it; from then on another price, with the same
+/// discounts. After one period of that the schedule is done.
 pub fn plan_ahead(
     schedule: &str,
-    since: i64,
-    at: i64,
-    now: (&str, u64),
-    then: (&str, u64),
+    running: &Object,
+    price: &str,
+    quantity: u64,
     interval: Interval,
 ) -> RequestBuilder {
-    let phase = |(price, quantity): (&str, u64)| {
-        let item = UpdateSubscriptionSchedulePhasesItems {
-            price: Some(price.to_owned()),
-            quantity: Some(quantity),
-            ..UpdateSubscriptionSchedulePhasesItems::new()
-        };
-        UpdateSubscriptionSchedulePhases {
-            proration_behavior: Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None),
-            ..UpdateSubscriptionSchedulePhases::new(vec![item])
-        }
+    let at = |field| integer(running, field);
+    let discounts: Vec<_> = list(running, "discounts").iter().map(same_discount).collect();
+    let discounts = Some(discounts).filter(|discounts| !discounts.is_empty());
+    let phase = |items| UpdateSubscriptionSchedulePhases {
+        discounts: discounts.clone(),
+        proration_behavior: Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None),
+        ..UpdateSubscriptionSchedulePhases::new(items)
     };
+    let item = |price: Option<&str>, quantity| UpdateSubscriptionSchedulePhasesItems {
+        price: price.map(str::to_owned),
+        quantity,
+        ..UpdateSubscriptionSchedulePhasesItems::new()
+    };
+    let running_items = list(running, "items").iter().map(|running| {
+        let quantity = integer(running, "quantity").and_then(|it| u64::try_from(it).ok());
+        item(link(running, "price"), quantity)
+    });
+    let start = at("start_date").map(UpdateSubscriptionSchedulePhasesStartDate::Timestamp);
+    let end = at("end_date").map(UpdateSubscriptionSchedulePhasesEndDate::Timestamp);
     let phases = vec![
         UpdateSubscriptionSchedulePhases {
-            start_date: Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(since)),
-            end_date: Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(at)),
-            ..phase(now)
+            start_date: start,
+            end_date: end,
+            ..phase(running_items.collect::<Vec<_>>())
         },
-        UpdateSubscriptionSchedulePhases { duration: Some(one(interval)), ..phase(then) },
+        UpdateSubscriptionSchedulePhases {
+            duration: Some(one(interval)),
+            ..phase(vec![item(Some(price), Some(quantity))])
+        },
     ];
     let request = UpdateSubscriptionSchedule::new(schedule)
         .phases(phases)
         .end_behavior(SubscriptionScheduleEndBehavior::Release);
     canonical(request.build())
+}
+
+/// Phases are replaced whole: a discount that is not named again is gone.
+fn same_discount(running: &Object) -> UpdateSubscriptionSchedulePhasesDiscounts {
+    let id = |field| link(running, field).map(str::to_owned);
+    let mut same = UpdateSubscriptionSchedulePhasesDiscounts::new();
+    same.discount = id("discount");
+    if same.discount.is_none() {
+        same.coupon = id("coupon");
+    }
+    same
 }
 
 /// One period of it.

@@ -1,7 +1,7 @@
 //! The part about Stripe: the key works, what the catalog sells is there, webhooks can be believed.
 
 use shared::app::App;
-use shared::stripe::object::flag;
+use shared::domain::object::flag;
 use stripe_client_core::StripeRequest as _;
 use stripe_product::price::{ListPrice, RetrievePrice};
 

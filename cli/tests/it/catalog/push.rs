@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 
 use super::shop::{SMALL, Shop, catalog, of_app};
-use super::stripe::{call, count};
+use super::stripe::{self, call, count};
 use crate::support::{execute, until};
 
 /// A price that an app has already.
@@ -284,13 +284,12 @@ async fn ids_that_are_not_what_the_catalog_says_are_told_all_at_once() {
 #[tokio::test]
 async fn stripes_own_words_reach_the_operator() {
     let shop = Shop::new().await;
-    let nobody =
-        farebox::catalog::Stripe::new("http://127.0.0.1:9", shared::config::Secret::new("x"));
+    let nobody = stripe::client("http://127.0.0.1:9");
     let catalog = of_app("dearme");
     let now = Clock::default().now();
     let error =
         farebox::catalog::publish(&catalog, &shop.database, &nobody, now).await.unwrap_err();
-    assert!(format!("{error:#}").contains("Stripe: no connection"), "{error:#}");
+    assert!(format!("{error:#}").contains("Stripe cannot be reached"), "{error:#}");
     // The database is of an older release.
     execute(&shop.owner().await, "drop function publish_catalog").await;
     let error = shop.push(&catalog).await.unwrap_err();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
 use shared::auth::service_key;
 use shared::clock::Clock;
-use shared::config::{Config, Secret};
+use shared::config::Config;
 use shared::hash::hex;
 use shared::{endpoints, http};
 use tokio::net::TcpListener;
@@ -151,8 +151,11 @@ impl TestApp {
         let path = format!("{}/../catalogs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
         let catalog = Catalog::read(name, &text, &Ids::Ignored).unwrap();
-        let stripe =
-            catalog::Stripe::new(self.simulator.base(), Secret::new(STRIPE_KEY.to_owned()));
+        let stripe = catalog::Stripe::from_settings(|name| match name {
+            "STRIPE_API_URL" => Some(self.simulator.base().to_owned()),
+            name => self.settings.get(name).cloned(),
+        });
+        let stripe = stripe.unwrap();
         let database = stack::settings(&self.owner_url);
         catalog::publish(&catalog, &database, &stripe, self.now()).await.unwrap();
     }

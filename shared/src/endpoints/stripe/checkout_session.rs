@@ -20,6 +20,7 @@ use crate::stripe::requests;
 /// How a purchase stands.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
 pub struct Purchase {
     session_id: String,
     /// `subscription` or `payment`.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::checkout;
+use crate::config::Config;
 use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
 use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, Once, User};
@@ -64,12 +65,12 @@ async fn create(
     headers: HeaderMap,
     Input(order): Input<Order>,
 ) -> ApiResult<Json<Page>> {
-    let purchase = purchase(order, named_email(&headers)?, &app.config.allowed_origins)?;
+    let purchase = purchase(order, named_email(&headers)?, &app.config)?;
     let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(ApiError::internal)
 }
 
-fn purchase(order: Order, named: Option<Email>, origins: &[String]) -> ApiResult<Purchase> {
+fn purchase(order: Order, named: Option<Email>, config: &Config) -> ApiResult<Purchase> {
     let wanted = match (order.tier, order.interval, order.pack) {
         (Some(plan), Some(interval), None) => Wanted::Subscription { plan, interval },
         (None, None, Some(pack)) => Wanted::Payment { pack },
@@ -88,7 +89,8 @@ fn purchase(order: Order, named: Option<Email>, origins: &[String]) -> ApiResult
         (email, named) => email.or(named),
     };
     let url = |field: &str, text: &str| {
-        ReturnUrl::parse(text, origins).map_err(|what| ApiError::invalid(field, what))
+        ReturnUrl::parse(text, &config.allowed_origins)
+            .map_err(|what| ApiError::invalid(field, what))
     };
     Ok(Purchase {
         wanted,
@@ -97,11 +99,16 @@ fn purchase(order: Order, named: Option<Email>, origins: &[String]) -> ApiResult
         email,
         success_url: url("successUrl", &order.success_url)?,
         cancel_url: url("cancelUrl", &order.cancel_url)?,
+        automatic_tax: config.stripe.automatic_tax,
     })
 }
 
 fn named_email(headers: &HeaderMap) -> ApiResult<Option<Email>> {
-    let Some(value) = headers.get("x-user-email") else { return Ok(None) };
+    let mut all = headers.get_all("x-user-email").iter();
+    let Some(value) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(ApiError::invalid("x-user-email", "must be sent once"));
+    }
     let text = value.to_str().unwrap_or_default().to_owned();
     let email = Email::try_from(text).map_err(|what| ApiError::invalid("x-user-email", what))?;
     Ok(Some(email))

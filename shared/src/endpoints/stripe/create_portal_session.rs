@@ -41,7 +41,8 @@ async fn create(
 ) -> ApiResult<Json<PortalPage>> {
     let return_url = ReturnUrl::parse(&visit.return_url, &app.config.allowed_origins)
         .map_err(|what| ApiError::invalid("returnUrl", what))?;
-    let wanted = json!({ "return_url": return_url });
+    let configuration = app.config.stripe.portal_configuration.as_deref();
+    let wanted = json!({ "return_url": return_url, "configuration": configuration });
     let begun = app.store.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
     let begun = match begun.map_err(not_allowed)? {
         Portal::Answer(answer) => {
@@ -49,9 +50,11 @@ async fn create(
         }
         Portal::Begun(begun) => begun,
     };
-    let configuration = app.config.stripe.portal_configuration.as_deref();
-    let session =
-        requests::create_portal_session(&begun.customer, &begun.return_url, configuration);
+    let session = requests::create_portal_session(
+        &begun.customer,
+        &begun.return_url,
+        begun.configuration.as_deref(),
+    );
     let made = app.stripe.post(&session, &begun.stripe_key).await;
     let url = made.and_then(|page| {
         page.text("url").map(str::to_owned).ok_or_else(|| StripeError::lacks("url"))

@@ -51,6 +51,7 @@ async fn receive(
     let facts = event.facts().map_err(ApiError::internal)?;
     let told = Told {
         event: Some(EventName { id: &event.id, kind: &event.kind }),
+        since: event.created,
         created: event.created,
         rank: event.rank(),
         heard: event.id.clone(),

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 fn terms() -> Terms {
@@ -15,6 +17,7 @@ fn terms() -> Terms {
         email: Some("a@b.example".to_owned()),
         success_url: "https://app.example/done?s={CHECKOUT_SESSION_ID}".to_owned(),
         cancel_url: "https://app.example/cancel".to_owned(),
+        automatic_tax: false,
     }
 }
 
@@ -27,7 +30,7 @@ fn decoded(request: &RequestBuilder) -> Vec<String> {
 #[test]
 fn a_session_is_asked_for_in_the_same_words_as_ever() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
-    let request = create_session(&user, "cus_1", &terms(), false);
+    let request = create_session(&user, "cus_1", &terms());
     assert_eq!(request.path, "/checkout/sessions");
     assert_eq!(
         decoded(&request),
@@ -74,9 +77,10 @@ fn a_pack_is_paid_once_and_invoiced() {
         pack_version: Some(1),
         quantity: 3,
         currency: Some("eur".to_owned()),
+        automatic_tax: true,
         ..terms()
     };
-    let request = create_session(&user, "cus_1", &pack, true);
+    let request = create_session(&user, "cus_1", &pack);
     assert_eq!(
         decoded(&request),
         [
@@ -108,18 +112,24 @@ fn a_pack_is_paid_once_and_invoiced() {
 
 #[test]
 fn a_planned_change_keeps_what_is_until_the_period_ends() {
-    let (now, then) = (("price_big", 1), ("price_small", 2));
-    let request = plan_ahead("sub_sched_1", 100, 200, now, then, Interval::Quarterly);
+    let running = json!({
+        "start_date": 100, "end_date": 200,
+        "items": [{ "price": "price_big", "quantity": 1 }],
+        "discounts": [{ "coupon": null, "discount": "di_1", "promotion_code": null }],
+    });
+    let request = plan_ahead("sub_sched_1", &running, "price_small", 2, Interval::Quarterly);
     assert_eq!(request.path, "/subscription_schedules/sub_sched_1");
     assert_eq!(
         decoded(&request),
         [
             "end_behavior=release",
+            "phases[0][discounts][0][discount]=di_1",
             "phases[0][end_date]=200",
             "phases[0][items][0][price]=price_big",
             "phases[0][items][0][quantity]=1",
             "phases[0][proration_behavior]=none",
             "phases[0][start_date]=100",
+            "phases[1][discounts][0][discount]=di_1",
             "phases[1][duration][interval]=month",
             "phases[1][duration][interval_count]=3",
             "phases[1][items][0][price]=price_small",

@@ -4,7 +4,6 @@
 //! be absent, null or of a newer form, since the account's API version decides what is sent and not
 //! ours; and each type would cost every function that links it tens of kilobytes.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 /// One object of Stripe's, or a part of one; `Null` where there is none.
@@ -34,21 +33,4 @@ pub fn link<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
 pub fn list<'a>(object: &'a Object, field: &str) -> &'a [Object] {
     let list = &object[field];
     list["data"].as_array().or(list.as_array()).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// An object that Stripe answered with, and when it was so: by Stripe's own clock, to the second.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub object: Object,
-    pub at: Timestamp,
-}
-
-impl Snapshot {
-    pub fn text(&self, field: &str) -> Option<&str> {
-        text(&self.object, field)
-    }
-
-    pub fn integer(&self, field: &str) -> Option<i64> {
-        integer(&self.object, field)
-    }
 }

@@ -1,0 +1,25 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- refuse_too_many: refuses (FB005) a quantity that costs more than Stripe takes at once.
+--
+-- Promises  `p_amounts` holds the price of one in each currency.
+-- Locks     None.
+-- Races     None.
+
+create or replace function refuse_too_many(
+  p_amounts  jsonb,
+  p_currency text,
+  p_quantity bigint
+)
+returns void
+language plpgsql
+immutable
+security definer
+set search_path from current
+as $$
+begin
+  if (p_amounts ->> p_currency)::bigint * p_quantity > 99999999 then
+    perform refuse('too_many');
+  end if;
+end
+$$;

@@ -1,0 +1,30 @@
+use jiff::Timestamp;
+
+use super::StripeError;
+use crate::domain::object::{Object, integer, text};
+
+/// An object that Stripe answered with, and when it was so.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub object: Object,
+    /// By Stripe's own clock, which tells whole seconds: it was so between these two.
+    pub since: Timestamp,
+    pub at: Timestamp,
+    /// It is what this idempotency key was answered before, and says nothing of now.
+    pub replayed: bool,
+}
+
+impl Snapshot {
+    pub fn text(&self, field: &str) -> Option<&str> {
+        text(&self.object, field)
+    }
+
+    pub fn integer(&self, field: &str) -> Option<i64> {
+        integer(&self.object, field)
+    }
+
+    /// What every object has.
+    pub fn id(&self) -> Result<&str, StripeError> {
+        self.text("id").ok_or_else(|| StripeError::lacks("id"))
+    }
+}
