@@ -18,22 +18,17 @@ use futures_util::future::join_all;
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, Request, RequestExt, run, service_fn};
 use shared::app::{self, PoolSize};
-use shared::http::{AfterAnswer, ClientIp, Endpoint, mount_all};
+use shared::http::{AfterAnswer, ClientIp, Endpoint, mount};
 use tower::ServiceExt;
 
 /// Serves one endpoint.
 pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
-    serve_all(&[endpoint])
-}
-
-/// Serves several endpoints from one function.
-pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(Error::from).and_then(|runtime| {
         runtime.block_on(async {
             let settings = secrets::settings().await?;
             let app = app::start(settings, PoolSize::Function).ok_or("there is no app to run")?;
-            let router = mount_all(endpoints, &app);
+            let router = mount(endpoint, &app);
             run(service_fn(move |request| answer(router.clone(), request))).await
         })
     });

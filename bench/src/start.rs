@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use tokio::process::Command;
 
 use crate::machine;
-use crate::release::{Binaries, HOSTS, Host, functions};
+use crate::release::{Binaries, HOSTS, Host, functions, hosts_of};
 use crate::samples::Samples;
 use crate::table::{Table, grouped};
 use call::CALLS;
@@ -77,7 +77,7 @@ async fn measure(
 ) -> anyhow::Result<(Vec<Series>, Samples)> {
     let mut series = Vec::new();
     for host in HOSTS {
-        for call in &CALLS {
+        for call in CALLS.iter().filter(|call| hosts_of(call.function).contains(&host)) {
             let mut binary = host.binary(call.function);
             if call.encrypted {
                 binary.push_str(", TLS");
@@ -122,7 +122,7 @@ fn print_sizes(binaries: &Binaries) -> anyhow::Result<Vec<String>> {
     let mut table = Table::new(["size, bytes", "Vercel", "Lambda"]);
     for function in functions() {
         let mut row = vec![function.to_owned()];
-        for host in HOSTS {
+        for &host in hosts_of(function) {
             let bytes = binaries.bytes(function, host)?;
             row.push(grouped(bytes));
             if bytes > SIZE_BUDGET_BYTES {

@@ -88,8 +88,9 @@ impl Local {
         for setting in shared::config::SETTINGS {
             let value = given(setting.name).or_else(|| setting.alias.and_then(given));
             let Some(value) = value else { continue };
-            let own = local.settings.get(setting.name).filter(|_| setting.name == "SERVICE_KEYS");
-            // The keys that `farebox token` prints go on working beside those of the environment.
+            let is_list = ["SERVICE_KEYS", "ALLOWED_ORIGINS"].contains(&setting.name);
+            let own = local.settings.get(setting.name).filter(|_| is_list);
+            // The stack's own keys and pages go on working beside those of the environment.
             let value = own.map_or(value.clone(), |own| format!("{value},{own}"));
             local.settings.insert(setting.name.to_owned(), value);
         }

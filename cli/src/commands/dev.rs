@@ -99,6 +99,10 @@ fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Re
     for line in &local.described {
         println!("{line}");
     }
+    let ahead = clock.shift().as_hours() / 24;
+    if ahead != 0 {
+        println!("Clock     {:.0}, {ahead} days ahead of yours", clock.now());
+    }
     println!("\nTry it:");
     println!("  TOKEN={token}");
     println!("  curl -X POST {base}/api/session -H \"Authorization: Bearer $TOKEN\"");
@@ -106,8 +110,12 @@ fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Re
         "  curl -X PATCH {base}/api/mood -H \"Authorization: Bearer $TOKEN\" \
          -H 'Content-Type: application/json' -d '{{\"score\": 8.5}}'"
     );
+    println!("  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\"");
+    println!("Buy something, and open the url that it answers:");
     println!(
-        "  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\"\n"
+        "  curl -X POST {base}/api/stripe/create-checkout-session -H \"Authorization: Bearer $TOKEN\" \
+         -H 'Content-Type: application/json' -d '{{\"tier\": \"pro\", \"interval\": \"monthly\", \
+         \"successUrl\": \"{base}/?session={{CHECKOUT_SESSION_ID}}\", \"cancelUrl\": \"{base}/\"}}'\n"
     );
     Ok(())
 }

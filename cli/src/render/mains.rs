@@ -15,10 +15,14 @@ pub(super) struct Host {
     pub(super) folder: &'static str,
     /// Before each binary's name: names are unique in the workspace.
     pub(super) prefix: &'static str,
+    /// It has plans that cap how many functions there may be, and so one function with every route.
+    pub(super) is_capped: bool,
 }
 
-pub(super) const HOSTS: [Host; 2] =
-    [Host { folder: "api", prefix: "vercel" }, Host { folder: "functions", prefix: "lambda" }];
+pub(super) const HOSTS: [Host; 2] = [
+    Host { folder: "api", prefix: "vercel", is_capped: true },
+    Host { folder: "functions", prefix: "lambda", is_capped: false },
+];
 
 /// From here on, a manifest is rendered.
 const MARK: &str = "# From here on rendered from the endpoint table: run `farebox render`.\n";
@@ -40,13 +44,15 @@ pub(super) fn files(host: Host, table: &[&Endpoint]) -> Vec<Rendered> {
             Rendered { path: format!("{folder}/{}.rs", endpoint.file()).into(), text }
         })
         .collect();
-    let text = format!(
-        "//! Every route in one function, for plans that cap their number.\n\n\
-         fn main() -> std::process::ExitCode {{\n    \
-             {folder}::serve_all(shared::endpoints::ALL)\n\
-         }}\n"
-    );
-    files.push(Rendered { path: format!("{folder}/app.rs").into(), text });
+    if host.is_capped {
+        let text = format!(
+            "//! Every route in one function, for plans that cap their number.\n\n\
+             fn main() -> std::process::ExitCode {{\n    \
+                 {folder}::serve_all(shared::endpoints::ALL)\n\
+             }}\n"
+        );
+        files.push(Rendered { path: format!("{folder}/app.rs").into(), text });
+    }
     files
 }
 
@@ -57,7 +63,8 @@ pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::
     let own = current.split(MARK).next().unwrap_or_default().trim_end();
     let mut text = format!("{own}\n\n{MARK}");
     let bins = table.iter().map(|endpoint| (endpoint.name, endpoint.file()));
-    for (name, file) in bins.chain([("app", "app")]) {
+    let app = host.is_capped.then_some(("app", "app"));
+    for (name, file) in bins.chain(app) {
         let prefix = host.prefix;
         // Writing to a string cannot fail.
         let _ = write!(

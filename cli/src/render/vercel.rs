@@ -1,6 +1,7 @@
 //! `vercel.json`: the schedules, how long a function may take, and where unknown paths go. Routes need
 //! no entry: on Vercel a file's path is its URL. `vercel.app.json` is for plans that cap the number of
-//! functions: it builds `api/app.rs` alone.
+//! functions and how often a job may run: it builds `api/app.rs` alone,
+//! and runs every job once a day.
 
 use serde_json::{Value, json};
 use shared::http::Endpoint;
@@ -23,9 +24,17 @@ pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
         "$schema": SCHEMA,
         "builds": [{ "src": "api/app.rs", "use": "@vercel/rust" }],
         "routes": [{ "src": "/api/.*", "dest": "/api/app.rs" }],
-        "crons": crons(table),
+        "crons": crons(table).into_iter().map(daily).collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&config)? + "\n")
+}
+
+/// A job that would run more often runs once a day.
+fn daily(mut cron: Value) -> Value {
+    if cron["schedule"].as_str().is_some_and(|schedule| schedule.starts_with('*')) {
+        cron["schedule"] = "45 3 * * *".into();
+    }
+    cron
 }
 
 fn crons(table: &[&Endpoint]) -> Vec<Value> {

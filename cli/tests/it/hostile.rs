@@ -1,4 +1,5 @@
-//! What a hostile customer found: each of these fails.
+//! What a customer may try, and what happens by chance at the worst moment: nobody pays twice, and nobody
+//! gets for nothing what others pay for.
 
 use serde_json::{Value, json};
 
