@@ -252,8 +252,9 @@ impl Local {
 
 /// The settings of the stack that runs in `dir`.
 pub async fn running(dir: &Path) -> anyhow::Result<Settings> {
-    let missing = || format!("no stack is running in {}: start one with `farebox`", dir.display());
-    let text = fs::read_to_string(settings_path(dir)).with_context(missing)?;
+    let missing =
+        || format!("no stack is running in {}: start one with `cargo run`", dir.display());
+    let Ok(text) = fs::read_to_string(settings_path(dir)) else { bail!(missing()) };
     if is_unclaimed(dir).await {
         // It was killed, and could not take its settings away.
         bail!(missing());

@@ -6,6 +6,7 @@
 mod lambda;
 mod mains;
 mod readme;
+mod typescript;
 mod vercel;
 
 use std::fs;
@@ -24,9 +25,11 @@ pub struct Rendered {
 /// Every rendered file. `root` is read for those of which only a part is rendered.
 pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     let table = endpoints::ALL;
-    let openapi = serde_json::to_string_pretty(&shared::openapi::document())? + "\n";
+    let document = shared::openapi::document();
+    let openapi = serde_json::to_string_pretty(&document)? + "\n";
     let mut files = vec![
         Rendered { path: "openapi.json".into(), text: openapi },
+        Rendered { path: "farebox.d.ts".into(), text: typescript::declarations(&document) },
         Rendered { path: "vercel.json".into(), text: vercel::config(table)? },
         Rendered { path: "vercel.app.json".into(), text: vercel::app_config(table)? },
         Rendered { path: "template.yaml".into(), text: lambda::template(table) },

@@ -81,10 +81,9 @@ async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError
     let item = steps.item.as_deref().unwrap_or_default();
     let price = steps.price.as_deref().unwrap_or_default();
     let quantity = steps.quantity.unwrap_or(1);
-    if let Way::Downgrade = steps.way {
-        return plan_ahead(app, steps, key).await;
-    }
-    if let (Some(schedule), true) = (&steps.schedule, steps.way != Way::CancelNow) {
+    if let Some(schedule) = &steps.schedule
+        && !matches!(steps.way, Way::CancelNow | Way::Downgrade)
+    {
         match post("release", requests::release_schedule(schedule)).await {
             // It has been released or is done, and we have not heard of it.
             Err(error) if error.is_impossible() => {}
@@ -106,15 +105,8 @@ async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError
         }
         Way::Keep => post("keep", requests::keep(id)).await?,
         Way::Unpause => post("unpause", requests::unpause(id)).await?,
-        Way::CancelNow | Way::Downgrade => {
-            match app.stripe.ask(&requests::cancel_now(id, reason)).await {
-                // Only a POST has a key: the first of two attempts may have done it.
-                Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => {
-                    app.stripe.ask(&requests::retrieve_subscription(id)).await?
-                }
-                canceled => canceled?,
-            }
-        }
+        Way::CancelNow => cancel_now(app, id, reason).await?,
+        Way::Downgrade => return plan_ahead(app, steps, key).await,
     };
     if !subscription.replayed {
         return Ok(Outcome { subscription: Some(subscription), schedule: None });
@@ -122,6 +114,20 @@ async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError
     // What a key was answered before is no news: since then it may have been paid, or canceled.
     let now = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
     Ok(Outcome { subscription: Some(now), schedule: None })
+}
+
+/// Only a POST has a key: the first of two attempts may have done it.
+async fn cancel_now(
+    app: &App,
+    subscription: &str,
+    reason: Option<&str>,
+) -> Result<Snapshot, StripeError> {
+    match app.stripe.ask(&requests::cancel_now(subscription, reason)).await {
+        Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => {
+            app.stripe.ask(&requests::retrieve_subscription(subscription)).await
+        }
+        canceled => canceled,
+    }
 }
 
 /// An upgrade that waits for its payment is owed once: the same wish is answered with the same invoice,

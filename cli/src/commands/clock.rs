@@ -10,7 +10,7 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
     /// Where the stack keeps its data
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
@@ -18,7 +18,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Print the time of the stack
+    /// Print the time of the stack (the default)
     Now,
     /// Let time pass: 14d, 1mo, 2h
     Advance { span: String },
@@ -26,7 +26,7 @@ enum What {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let control = Control::of(&args.data).await?;
-    if let What::Advance { span } = args.what {
+    if let Some(What::Advance { span }) = args.what {
         control.post("clock", &json!({ "advance": span })).await?;
     }
     println!("{}", control.now().await?);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::local::control::Control;
+use farebox::standins::stripe::switches::Switches;
 use serde_json::{Map, Value};
 
 #[derive(Debug, clap::Args)]
@@ -47,9 +48,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn parse(switches: &[String]) -> anyhow::Result<Value> {
     let pair = |text: &String| {
         let (name, value) = text.split_once('=').with_context(|| format!("{text}: no value"))?;
-        let value =
-            serde_json::from_str(value).with_context(|| format!("{text}: no such value"))?;
+        // What is no JSON is a text, which no switch takes: it says what it must be.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        Switches::default().set(name, &value).map_err(anyhow::Error::msg)?;
         Ok((name.to_owned(), value))
     };
     Ok(Value::Object(switches.iter().map(pair).collect::<anyhow::Result<Map<_, _>>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_set_to_what_it_takes() {
+        let parsed = parse(&["duplicate=true".to_owned(), "delay_seconds=5".to_owned()]).unwrap();
+        assert_eq!(parsed, serde_json::json!({ "duplicate": true, "delay_seconds": 5 }));
+        let refused = parse(&["duplicate=yes".to_owned()]).unwrap_err();
+        assert_eq!(refused.to_string(), "duplicate must be true or false");
+    }
 }

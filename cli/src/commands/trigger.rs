@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 pub struct Args {
     /// Such as invoice.payment_failed
     event: String,
-    /// To this user of the app
+    /// Of whom; test-123 if left out
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// With this plan or pack of the catalog
+    /// What they have; the cheapest monthly plan if left out
     #[arg(long, value_name = "KEY")]
     plan: Option<String>,
     /// Where the stack keeps its data
@@ -29,9 +29,32 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     for event in answer["events"].as_array().into_iter().flatten() {
         println!("{} {}", shown(&event["id"]), shown(&event["type"]));
     }
+    println!("{}. See {}/simulator", result(&answer["standing"]), control.base);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the user has now: `test-123: pro, monthly, active`.
+fn result(standing: &Value) -> String {
+    let what: Vec<&str> =
+        ["plan", "interval", "status"].iter().filter_map(|name| standing[name].as_str()).collect();
+    let what = if what.is_empty() { "no subscription".to_owned() } else { what.join(", ") };
+    format!("{}: {what}", shown(&standing["user"]))
 }
 
 fn shown(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_result_is_one_line() {
+        let has =
+            json!({ "user": "ada", "plan": "pro", "interval": "monthly", "status": "active" });
+        assert_eq!(result(&has), "ada: pro, monthly, active");
+        let none = json!({ "user": "ada", "plan": null, "interval": null, "status": null });
+        assert_eq!(result(&none), "ada: no subscription");
+    }
 }

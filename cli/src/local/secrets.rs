@@ -46,7 +46,7 @@ impl Secrets {
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("secrets.json");
         let text = fs::read_to_string(&path).with_context(|| {
-            format!("no stack has been started in {}: start one with `farebox`", dir.display())
+            format!("no stack has been started in {}: start one with `cargo run`", dir.display())
         })?;
         serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
     }

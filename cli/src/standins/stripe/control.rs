@@ -3,6 +3,8 @@
 //! Whoever reaches the port may steer, as with everything else on a laptop; but a page of a foreign
 //! site may not: it cannot send JSON without asking first, and asking is not answered.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, Request, State as Given};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -125,13 +127,12 @@ async fn switches(Given(simulator): Given<Simulator>) -> Json<Switches> {
 /// Those that are named are set; the others stay as they are.
 async fn set_switches(
     Given(simulator): Given<Simulator>,
-    Json(asked): Json<Value>,
+    Json(asked): Json<BTreeMap<String, Value>>,
 ) -> Result<Json<Switches>, Refusal> {
-    let mut switches = json!(simulator.switches());
-    if let (Value::Object(switches), Value::Object(asked)) = (&mut switches, asked) {
-        switches.extend(asked);
+    let mut switches = simulator.switches();
+    for (name, value) in &asked {
+        switches.set(name, value).map_err(malformed)?;
     }
-    let switches: Switches = serde_json::from_value(switches).map_err(malformed)?;
     simulator.set_switches(switches.clone());
     Ok(Json(switches))
 }
@@ -152,11 +153,12 @@ async fn run_trigger(
     let caused = |world: &mut World| {
         let ids = trigger::trigger(world, &asked.event, user, plan)?;
         let kind = |id: &String| world.get(id).map(|event| event["type"].clone());
-        Ok(ids.iter().map(|id| json!({ "id": id, "type": kind(id) })).collect::<Vec<_>>())
+        let events: Vec<_> = ids.iter().map(|id| json!({ "id": id, "type": kind(id) })).collect();
+        Ok(json!({ "events": events, "standing": trigger::standing(world, user, plan) }))
     };
-    let events = simulator.change(caused)?;
+    let told = simulator.change(caused)?;
     simulator.delivered().await;
-    Ok(Json(json!({ "events": events })))
+    Ok(Json(told))
 }
 
 #[derive(Deserialize)]

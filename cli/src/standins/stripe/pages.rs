@@ -37,6 +37,7 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 pub fn router(simulator: Simulator) -> Router {
     Router::new()
         .route("/simulator", get(home::show))
+        .route("/simulator/", get(async || see_other("/simulator")))
         .route("/simulator/act/advance", post(home::advance))
         .route("/simulator/act/switches", post(home::switch))
         .route("/simulator/act/trigger", post(home::trigger))

@@ -5,6 +5,8 @@
 //! Deliberately absent: an event made up from a fixture, whose objects nobody could retrieve.
 
 mod means;
+mod plans;
+mod standing;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -14,7 +16,8 @@ use super::disputes;
 use super::error::StripeError;
 use super::world::{World, text};
 use means::Cause;
-pub use means::plans;
+pub use plans::offers;
+pub use standing::standing;
 
 type Recipe = fn(&mut Cause<'_>) -> Result<(), StripeError>;
 
@@ -90,10 +93,11 @@ pub fn trigger(
         let message = format!("No event to trigger is called {event}: try {}.", EVENTS.join(", "));
         StripeError::invalid("parameter_invalid", "event", message)
     })?;
-    let before = world.clone();
-    let last = world.all("event").next().map(|event| text(event, "id").to_owned());
-    let caused = recipe(&mut Cause { world, user, plan });
-    if let Err(error) = caused {
+    let mut cause = Cause { world, user, plan };
+    cause.check()?;
+    let before = cause.world.clone();
+    let last = cause.world.all("event").next().map(|event| text(event, "id").to_owned());
+    if let Err(error) = recipe(&mut cause) {
         *world = before;
         return Err(error);
     }
@@ -109,7 +113,9 @@ pub fn open_session(
     user: Option<&str>,
     plan: Option<&str>,
 ) -> Result<String, StripeError> {
-    Cause { world, user, plan }.session()
+    let mut cause = Cause { world, user, plan };
+    cause.check()?;
+    cause.session()
 }
 
 /// A card that says no is what was asked for, and not a failure.
@@ -295,6 +301,21 @@ mod tests {
         assert_eq!(subscription["metadata"]["userId"], "user_1");
         let price = &subscription["items"]["data"][0]["price"];
         assert_eq!(price["metadata"]["plan"], "pro");
-        assert_eq!(plans(&world), ["pro"]);
+        assert_eq!(offers(&world), ["pro"]);
+    }
+
+    #[test]
+    fn an_unknown_plan_is_refused_where_there_are_others() {
+        let mut world = world();
+        trigger(&mut world, "customer.subscription.created", None, Some("plus")).unwrap();
+        let events = world.all("event").count();
+        for refused in [
+            trigger(&mut world, "checkout.session.completed", None, Some("gold")).unwrap_err(),
+            open_session(&mut world, None, Some("gold")).unwrap_err(),
+        ] {
+            let expected = "no plan or pack is called gold: there are plus";
+            assert_eq!(text(&refused.body, "message"), expected);
+        }
+        assert_eq!(world.all("event").count(), events);
     }
 }

@@ -39,7 +39,7 @@ fn known(simulator: &Simulator) -> Home {
         customers: latest(world, "customer", |one| one["deleted"] != true).collect(),
         subscriptions: latest(world, "subscription", |_| true).collect(),
         sessions: latest(world, "checkout.session", |one| one["status"] == "open").collect(),
-        plans: trigger::plans(world),
+        plans: trigger::offers(world),
         token: simulator.page_token().to_owned(),
     });
     home.switches = simulator.switches();
@@ -75,16 +75,22 @@ pub async fn advance(State(simulator): State<Simulator>, Posted(fields): Posted)
 
 pub async fn switch(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
     let on = |name: &str| fields.get(name) == Some("on");
-    let number = |name: &str| fields.filled(name).and_then(|text| text.parse().ok()).unwrap_or(0);
-    simulator.set_switches(Switches {
+    let mut switches = Switches {
         duplicate: on("duplicate"),
         reorder: on("reorder"),
         same_second: on("same_second"),
         drop: on("drop"),
         unpaid: on("unpaid"),
-        delay_seconds: number("delay_seconds"),
-        answer_after_ms: number("answer_after_ms"),
-    });
+        ..Switches::default()
+    };
+    for name in ["delay_seconds", "answer_after_ms"] {
+        let Some(typed) = fields.filled(name) else { continue };
+        let value = typed.parse().map_or_else(|_| json!(typed), |number: u64| json!(number));
+        if let Err(why) = switches.set(name, &value) {
+            return shown(&simulator, StatusCode::BAD_REQUEST, Some(Notice::Failed(why)));
+        }
+    }
+    simulator.set_switches(switches);
     done()
 }
 

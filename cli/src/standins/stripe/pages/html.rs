@@ -135,6 +135,11 @@ pub fn span(text: impl Into<String>) -> Element {
     element("span").text(text)
 }
 
+/// An amount of money, which stays on its line.
+pub fn sum(text: impl Into<String>) -> Element {
+    span(text).class("sum")
+}
+
 pub fn code(text: impl Into<String>) -> Element {
     element("code").text(text)
 }

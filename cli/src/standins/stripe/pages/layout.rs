@@ -24,7 +24,7 @@ pub fn document(title: &str, notice: Option<Notice>, content: Vec<Element>) -> S
     let banner = element("header")
         .child(element("strong").text("SIMULATOR"))
         .child(span("No money moves. No card is real."))
-        .child(link("/simulator", "All that happened"));
+        .child(link("/simulator#happened", "All that happened"));
     let main = element("main")
         .child(element("h1").text(title))
         .children(notice.map(Notice::shown))

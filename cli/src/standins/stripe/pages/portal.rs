@@ -76,7 +76,8 @@ fn beside(world: &World, session: &Value) -> Beside {
 }
 
 /// The prices that the configuration names; if it names none, those a customer of these
-/// subscriptions could have bought instead: recurring, for sale, in the same currency.
+/// subscriptions could have bought instead: recurring, in the same currency. What is not for sale is
+/// not offered, nor what lost its lookup key to a newer price of its product.
 fn prices(world: &World, features: &Value, subscriptions: &[Value]) -> Vec<(Value, String)> {
     let listed = features["subscription_update"]["products"].as_array();
     let named: Vec<&str> = listed
@@ -89,16 +90,21 @@ fn prices(world: &World, features: &Value, subscriptions: &[Value]) -> Vec<(Valu
         let items = subscriptions.iter().filter_map(|one| one["items"]["data"].as_array());
         items.flatten().any(|item| item["price"]["id"] == price["id"])
     };
+    let keeps_key = |price: &Value| {
+        let holds = |price: &Value| price["active"] == true && price["lookup_key"].is_string();
+        let mut family = world.all("price").filter(|one| one["product"] == price["product"]);
+        holds(price) || !family.any(holds)
+    };
     let buyable = |price: &Value| {
         let currency = subscriptions.iter().any(|one| one["currency"] == price["currency"]);
-        price["active"] == true && price["recurring"].is_object() && currency
+        price["recurring"].is_object() && currency && keeps_key(price)
     };
     let offered = world.all("price").filter(|price| {
         let offered = match named.is_empty() {
             true => buyable(price),
             false => named.contains(&text(price, "id")),
         };
-        offered || present(price)
+        offered && price["active"] == true || present(price)
     });
     let with_name = |price: &Value| {
         let product = object(world, "product", &price["product"]);

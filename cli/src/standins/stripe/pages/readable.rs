@@ -47,6 +47,19 @@ pub fn price(price: &Value) -> String {
     }
 }
 
+/// What so many of a price cost: `USD 48.00 per month (2 × USD 24.00)`.
+pub fn priced(each: &Value, quantity: &Value) -> String {
+    let count = quantity.as_i64().unwrap_or(1);
+    if count == 1 {
+        return price(each);
+    }
+    let unit = amount(each, "unit_amount");
+    let mut all = each.clone();
+    all["unit_amount"] =
+        Value::from(each["unit_amount"].as_i64().unwrap_or_default().saturating_mul(count));
+    format!("{} ({count} × {unit})", price(&all))
+}
+
 /// How often a recurring price is paid.
 pub fn interval(recurring: &Value) -> Option<String> {
     let unit = recurring["interval"].as_str()?;
@@ -104,6 +117,15 @@ mod tests {
             let object = json!({ "unit_amount": 999, "currency": "usd", "recurring": recurring });
             assert_eq!(price(&object), expected);
         }
+    }
+
+    #[test]
+    fn several_of_a_price_say_what_they_cost_together() {
+        let recurring = json!({ "interval": "month", "interval_count": 1 });
+        let each = json!({ "unit_amount": 2_400, "currency": "usd", "recurring": recurring });
+        assert_eq!(priced(&each, &json!(2)), "USD 48.00 per month (2 × USD 24.00)");
+        assert_eq!(priced(&each, &json!(1)), "USD 24.00 per month");
+        assert_eq!(priced(&each, &Value::Null), "USD 24.00 per month");
     }
 
     #[test]

@@ -9,40 +9,16 @@ use crate::standins::stripe::error::StripeError;
 use crate::standins::stripe::http::{Verb, ask};
 use crate::standins::stripe::world::{World, text};
 
-use super::tolerating_cards;
+use super::{plans, tolerating_cards};
 
 /// The user to whom things happen unless another is named.
-const SOMEBODY: &str = "test-123";
+pub const SOMEBODY: &str = "test-123";
 
 /// What is to happen to whom.
 pub struct Cause<'a> {
     pub world: &'a mut World,
     pub user: Option<&'a str>,
     pub plan: Option<&'a str>,
-}
-
-/// Every name by which a price can be asked for: its plan, or its lookup key.
-pub fn plans(world: &World) -> Vec<String> {
-    let active = world.all("price").filter(|price| price["active"] == true);
-    let mut names: Vec<String> = active
-        .filter_map(|price| {
-            let name = names(world, price).into_iter().next()?;
-            Some(name.to_owned())
-        })
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// What a price is called: its lookup key, and the plan that it or its product names.
-fn names<'a>(world: &'a World, price: &'a Value) -> Vec<&'a str> {
-    let product = world.get(text(price, "product")).unwrap_or(&Value::Null);
-    let marks = [&price["metadata"], &product["metadata"]];
-    let plans = marks.into_iter().flat_map(|metadata| {
-        ["plan", "tier", "pack", "farebox_plan"].map(|name| metadata[name].as_str())
-    });
-    std::iter::once(price["lookup_key"].as_str()).chain(plans).flatten().collect()
 }
 
 impl Cause<'_> {
@@ -54,17 +30,24 @@ impl Cause<'_> {
         ask(self.world, Verb::Delete, path, json!({})).map(drop)
     }
 
-    /// The user's customer, or a new one.
-    pub fn customer(&mut self) -> Result<String, StripeError> {
+    /// The user's customer, if there is one.
+    pub fn known_customer(&self) -> Option<String> {
         let user = self.user.unwrap_or(SOMEBODY);
         let is_theirs = |customer: &&Value| {
             let metadata = &customer["metadata"];
             customer["deleted"] != true
                 && ["userId", "user_id"].iter().any(|name| metadata[name] == user)
         };
-        if let Some(customer) = self.world.all("customer").find(is_theirs) {
-            return Ok(text(customer, "id").to_owned());
+        let customer = self.world.all("customer").find(is_theirs)?;
+        Some(text(customer, "id").to_owned())
+    }
+
+    /// The user's customer, or a new one.
+    pub fn customer(&mut self) -> Result<String, StripeError> {
+        if let Some(customer) = self.known_customer() {
+            return Ok(customer);
         }
+        let user = self.user.unwrap_or(SOMEBODY);
         let local: String = user.chars().filter(char::is_ascii_alphanumeric).collect();
         let form = json!({
             "email": format!("{}@example.com", if local.is_empty() { "user" } else { &local }),
@@ -90,10 +73,26 @@ impl Cause<'_> {
         Ok(customer)
     }
 
-    /// The price that is called like the plan, or a new one; without a plan, a recurring price that
-    /// costs something.
+    /// Refuses a plan that is none, if there is any: in an empty account one is made.
+    pub fn check(&self) -> Result<(), StripeError> {
+        let Some(plan) = self.plan else { return Ok(()) };
+        let there = plans::plans(self.world);
+        if there.is_empty() || plans::known(self.world, plan).is_some() {
+            return Ok(());
+        }
+        let there = there.join(", ");
+        let message = format!("no plan or pack is called {plan}: there are {there}");
+        Err(StripeError::invalid("parameter_invalid", "plan", message))
+    }
+
+    /// The price that is called like the plan, or a new one; without a plan, the cheapest monthly
+    /// one that costs something.
     pub fn price(&mut self) -> Result<Value, StripeError> {
-        if let Some(price) = self.known_price() {
+        let known = match self.plan {
+            Some(plan) => plans::known(self.world, plan),
+            None => plans::any(self.world),
+        };
+        if let Some(price) = known {
             return Ok(price);
         }
         let plan = self.plan.unwrap_or("plan");
@@ -104,23 +103,6 @@ impl Cause<'_> {
             "recurring": { "interval": "month" }, "metadata": { "plan": plan },
         });
         self.post("/v1/prices", form)
-    }
-
-    fn known_price(&self) -> Option<Value> {
-        let world = &*self.world;
-        let mut prices = world.all("price").filter(|price| price["active"] == true);
-        let found = match self.plan {
-            // A lookup key often has more in it than the plan: `app_pro_monthly`.
-            Some(plan) => prices.find(|price| {
-                let part = |name: &&str| name.split(['_', '-', ':', '.']).any(|part| part == plan);
-                let names = names(world, price);
-                names.contains(&plan) || names.iter().any(part)
-            }),
-            None => prices.find(|price| {
-                price["recurring"].is_object() && price["unit_amount"].as_i64() > Some(0)
-            }),
-        };
-        found.cloned()
     }
 
     /// A checkout session that waits to be paid.

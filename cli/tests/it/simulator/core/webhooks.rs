@@ -237,6 +237,43 @@ async fn an_event_can_be_made_to_happen() {
 }
 
 #[tokio::test]
+async fn what_was_made_to_happen_is_of_a_plan_that_there_is() {
+    let stripe = Stripe::new().await;
+    for (key, minor) in [("premium", 2_900), ("plus", 900)] {
+        let price = json!({
+            "currency": "usd", "unit_amount": minor, "recurring": { "interval": "month" },
+            "product_data": { "name": key },
+            "lookup_key": format!("farebox_shop_plan_{key}_monthly"),
+        });
+        stripe.post("/v1/prices", price).await;
+    }
+    let trigger = async |plan: Value| {
+        let event = "customer.subscription.created";
+        let asked = json!({ "event": event, "user": "ada", "plan": plan });
+        stripe.control("POST", "trigger", asked).await
+    };
+    let refused = trigger(json!("gold")).await.expect_status(400).body;
+    let expected = "no plan or pack is called gold: there are plus, premium";
+    assert_eq!(refused["error"]["message"], expected);
+    for (plan, expected) in [(Value::Null, "plus"), (json!("premium"), "premium")] {
+        let caused = trigger(plan).await.expect_status(200).body;
+        let standing = json!({
+            "user": "ada", "plan": expected, "interval": "monthly", "status": "active",
+        });
+        assert_eq!(caused["standing"], standing);
+    }
+}
+
+#[tokio::test]
+async fn a_switch_is_not_set_to_what_it_cannot_be() {
+    let stripe = Stripe::new().await;
+    let asked = json!({ "drop": true, "duplicate": "yes" });
+    let refused = stripe.control("POST", "switches", asked).await.expect_status(400).body;
+    assert_eq!(refused["error"]["message"], "duplicate must be true or false");
+    assert!(!stripe.simulator.switches().drop);
+}
+
+#[tokio::test]
 async fn a_payment_can_be_disputed_and_the_dispute_decided() {
     let stripe = Stripe::new().await;
     let paid = json!({

@@ -70,6 +70,37 @@ async fn the_home_sets_the_switches() {
     assert!(switches.duplicate && !switches.drop);
     assert_eq!(switches.delay_seconds, 30);
     browser.open("/simulator").await.expect(&["name=\"duplicate\" value=\"on\" checked>"]);
+    let nonsense = [("delay_seconds", "abc")];
+    let refused = browser.press("/simulator", "/simulator/act/switches", &nonsense).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    refused.expect(&["role=\"alert\"", "delay_seconds must be a whole number"]);
+    assert_eq!(stripe.simulator.switches(), switches);
+}
+
+#[tokio::test]
+async fn the_home_is_found_with_a_slash_too_and_leads_to_what_happened() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    assert_eq!(browser.open("/simulator/").await.location(), "/simulator");
+    let home = browser.open("/simulator").await;
+    home.expect(&["href=\"/simulator#happened\"", "<section id=\"happened\">"]);
+}
+
+#[tokio::test]
+async fn a_plan_that_there_is_not_is_refused_on_the_home() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let price = json!({
+        "currency": "usd", "unit_amount": 900, "recurring": { "interval": "month" },
+        "product_data": { "name": "Plus" }, "lookup_key": "farebox_shop_plan_plus_monthly",
+    });
+    stripe.post("/v1/prices", price).await;
+    for action in ["/simulator/act/trigger", "/simulator/act/checkout"] {
+        let asked = [("event", "customer.subscription.created"), ("plan", "gold")];
+        let refused = browser.press("/simulator", action, &asked).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{action}");
+        refused.expect(&["no plan or pack is called gold: there are plus"]);
+    }
 }
 
 #[tokio::test]

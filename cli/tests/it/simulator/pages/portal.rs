@@ -107,3 +107,46 @@ async fn a_step_down_in_the_portal_waits_for_the_end_of_the_period_if_the_shop_w
     stripe.advance("32d").await;
     assert_eq!(of(&stripe.get(&path, json!({})).await), 100);
 }
+
+#[tokio::test]
+async fn a_portal_offers_what_is_for_sale_and_leaves_seats_with_their_product() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let make = async |product: Value, key: &str, minor: i64| {
+        let form = json!({
+            "currency": "usd", "unit_amount": minor, "recurring": { "interval": "month" },
+            "product": product, "lookup_key": key, "transfer_lookup_key": true,
+        });
+        stripe.post("/v1/prices", form).await
+    };
+    let team = stripe.post("/v1/products", json!({ "name": "Team" })).await["id"].clone();
+    let solo = stripe.post("/v1/products", json!({ "name": "Solo" })).await["id"].clone();
+    make(team.clone(), "team", 1_111).await;
+    make(solo.clone(), "solo", 2_222).await;
+    let now = make(team, "team", 2_400).await;
+    let other = make(solo, "solo", 900).await;
+    let customer = stripe.post("/v1/customers", json!({ "email": "ada@example.com" })).await;
+    let path = "/v1/payment_methods/pm_card_visa/attach";
+    let card = stripe.post(path, json!({ "customer": customer["id"] })).await;
+    let form = json!({
+        "customer": customer["id"], "default_payment_method": card["id"],
+        "items": [{ "price": now["id"], "quantity": 2 }],
+    });
+    let subscription = stripe.post("/v1/subscriptions", form).await;
+    let form = json!({ "customer": customer["id"] });
+    let portal = stripe.post("/v1/billing_portal/sessions", form).await;
+    let page = portal["url"].as_str().unwrap();
+    let shown = browser.open(page).await;
+    shown.expect(&["Team, USD 48.00 per month (2 × USD 24.00)", "Solo, USD 9.00 per month"]);
+    assert!(!shown.html.contains("11.11") && !shown.html.contains("22.22"), "{}", shown.html);
+
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let id = text(&subscription["id"]);
+    let (item, price) = (text(&subscription["items"]["data"][0]["id"]), text(&other["id"]));
+    let chosen =
+        [("act", "change_plan"), ("subscription", &id), ("item", &item), ("price", &price)];
+    browser.press(page, page, &chosen).await.location();
+    let path = format!("/v1/subscriptions/{id}");
+    let item = stripe.get(&path, json!({})).await["items"]["data"][0].clone();
+    assert_eq!((&item["price"]["id"], &item["quantity"]), (&other["id"], &json!(1)));
+}

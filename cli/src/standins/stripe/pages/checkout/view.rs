@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::standins::stripe::pages::fields::Fields;
 use crate::standins::stripe::pages::html::{
-    Element, element, heading, link, paragraph, span, table,
+    Element, element, heading, link, paragraph, span, sum, table,
 };
 use crate::standins::stripe::pages::layout::{
     Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden,
@@ -32,8 +32,8 @@ pub struct Beside {
 
 /// Cards that pay at once; what becomes of them later differs.
 const CARDS: [(&str, &str); 2] = [
-    ("pm_card_visa", "4242 4242 4242 4242: always pays"),
-    ("pm_card_chargeCustomerFail", "4000 0000 0000 0341: is kept, fails at every later charge"),
+    ("pm_card_visa", "Always pays (4242…)"),
+    ("pm_card_chargeCustomerFail", "Fails later on (4000…0341)"),
 ];
 
 pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String {
@@ -114,8 +114,8 @@ fn bought(session: &Value, lines: &[Value]) -> Element {
             vec![
                 span(text(line, "description")),
                 span(line["quantity"].as_i64().unwrap_or(1).to_string()),
-                span(price(&line["price"])),
-                span(amount(line, "amount_subtotal")),
+                sum(price(&line["price"])),
+                sum(amount(line, "amount_subtotal")),
             ]
         })
         .collect();
@@ -127,7 +127,7 @@ fn bought(session: &Value, lines: &[Value]) -> Element {
     ] {
         let part = session["total_details"][name].as_i64().unwrap_or_default();
         if part != 0 {
-            let shown = span(money(sign * part, currency));
+            let shown = sum(money(sign * part, currency));
             rows.push(vec![span(label), span(""), span(""), shown]);
         }
     }
@@ -253,10 +253,18 @@ fn outcomes(session: &Value, beside: &Beside) -> Element {
     let buttons = element("div")
         .child(button("outcome", "paid", &pay).class("main"))
         .child(button("outcome", "declined", "The card is declined"))
-        .child(button("outcome", "authenticate", "The bank asks (3D Secure)"))
-        .child(button("outcome", "pays_later", "Pay later, and succeed"))
-        .child(button("outcome", "fails_later", "Pay later, and fail"));
+        .child(button("outcome", "authenticate", "The bank asks (3D Secure)"));
+    // Where nothing is due, there is nothing to pay later.
+    let later = [
+        button("outcome", "pays_later", "Pay later, and succeed"),
+        button("outcome", "fails_later", "Pay later, and fail"),
+    ];
+    let buttons = buttons.children(later.into_iter().filter(|_| is_due(session)));
     element("section").child(heading).child(buttons)
+}
+
+fn is_due(session: &Value) -> bool {
+    session["amount_total"].as_i64().unwrap_or_default() > 0
 }
 
 /// The bank's page: what was typed is carried through it, for nothing has happened yet.
@@ -270,7 +278,12 @@ pub fn authentication(session: &Value, beside: &Beside) -> String {
         .children(carried)
         .child(button("outcome", "approved_3ds", "Approve").class("main"))
         .child(button("outcome", "refused_3ds", "Refuse"));
-    let asks = format!("The bank asks whether {} may be taken.", amount(session, "amount_total"));
+    let asks = match is_due(session) {
+        true => {
+            format!("The bank asks whether {} may be taken.", amount(session, "amount_total"))
+        }
+        false => "The bank asks whether your card may be kept.".to_owned(),
+    };
     document("Your bank asks (3D Secure)", None, vec![paragraph(asks), form])
 }
 

@@ -1,18 +1,18 @@
 //! The simulator's home: its clock, its switches, things to make happen, what happened and whether
 //! the shop heard of it, and who the customers are.
 //!
-//! Pure: from what is known to the page. What a button does stands in `pages/acts.rs`.
+//! Pure: from what is known to the page. What a button does stands in `pages/home.rs`.
 
 use serde_json::Value;
 
 use crate::standins::stripe::deliveries::Attempt;
 use crate::standins::stripe::pages::html::{
-    Element, code, element, heading, link, paragraph, span, table,
+    Element, code, element, heading, link, paragraph, span, sum, table,
 };
 use crate::standins::stripe::pages::layout::{
     Notice, button, checkbox, choice, document, field, fieldset, form, hidden, labelled,
 };
-use crate::standins::stripe::pages::readable::{amount, moment, price};
+use crate::standins::stripe::pages::readable::{amount, moment, priced};
 use crate::standins::stripe::switches::Switches;
 use crate::standins::stripe::trigger;
 use crate::standins::stripe::world::text;
@@ -46,12 +46,12 @@ pub struct Home {
 pub fn page(home: &Home, notice: Option<Notice>) -> String {
     let content = vec![
         clock(home),
-        events(home),
         triggers(home),
         sessions(home),
         subscriptions(home),
         customers(home),
         switches(home),
+        events(home),
     ];
     document("Stripe, simulated", notice, content)
 }
@@ -81,7 +81,7 @@ fn events(home: &Home) -> Element {
         ]
     });
     let rows: Vec<_> = rows.collect();
-    let section = element("section").child(heading("What happened"));
+    let section = element("section").attr("id", "happened").child(heading("What happened"));
     if rows.is_empty() {
         return section.child(paragraph("Nothing yet."));
     }
@@ -105,14 +105,14 @@ pub fn heard(attempts: &[Attempt]) -> Element {
 fn triggers(home: &Home) -> Element {
     let choices: Vec<_> =
         trigger::EVENTS.iter().map(|event| ((*event).to_owned(), (*event).to_owned())).collect();
-    let mut plans = vec![(String::new(), "any".to_owned())];
+    let mut plans = vec![(String::new(), "the cheapest monthly".to_owned())];
     plans.extend(home.plans.iter().map(|plan| (plan.clone(), plan.clone())));
     let by_hand = element("button").attr("formaction", "/simulator/act/checkout");
     let by_hand = by_hand.text("Open a checkout, to pay by hand");
     let fields = fieldset("Make something happen")
         .child(choice("event", "Event", &choices, trigger::EVENTS[0]))
-        .child(field("user", "text", "To the user (may be empty)", ""))
-        .child(choice("plan", "With the plan", &plans, ""))
+        .child(field("user", "text", "Of whom (test-123 if empty)", ""))
+        .child(choice("plan", "What they have", &plans, ""))
         .child(element("button").text("Make it happen"))
         .child(by_hand);
     form("/simulator/act/trigger", &home.token).child(fields)
@@ -128,7 +128,7 @@ fn sessions(home: &Home) -> Element {
         let path = format!("/simulator/checkout/{}", text(session, "id"));
         let who = session["customer_email"].as_str().or_else(|| session["customer"].as_str());
         vec![
-            link(&path, amount(session, "amount_total")),
+            link(&path, amount(session, "amount_total")).class("sum"),
             span(text(session, "mode")),
             span(who.unwrap_or("anyone")),
             span(moment(session["expires_at"].as_i64().unwrap_or_default())),
@@ -148,12 +148,13 @@ fn subscriptions(home: &Home) -> Element {
         vec![
             code(text(subscription, "id")),
             span(text(subscription, "status")),
-            span(price(&item["price"])),
+            sum(priced(&item["price"], &item["quantity"])),
             span(until),
+            span(user(subscription).unwrap_or_default()),
             code(text(subscription, "customer")),
         ]
     });
-    let heads = ["Id", "Status", "Price", "Period ends", "Customer"];
+    let heads = ["Id", "Status", "Price", "Period ends", "User", "Customer"];
     section.child(table("Subscriptions", &heads, rows.collect()))
 }
 
@@ -167,11 +168,16 @@ fn customers(home: &Home) -> Element {
         let portal = form("/simulator/act/portal", &home.token)
             .child(hidden("customer", id))
             .child(element("button").attr("aria-label", format!("Portal of {id}")).text("Portal"));
-        let metadata = &customer["metadata"];
-        let user = metadata["userId"].as_str().or_else(|| metadata["user_id"].as_str());
-        vec![code(id), span(text(customer, "email")), span(user.unwrap_or_default()), portal]
+        let user = user(customer).unwrap_or_default();
+        vec![code(id), span(text(customer, "email")), span(user), portal]
     });
     section.child(table("Customers", &["Id", "Email", "User", "Manage"], rows.collect()))
+}
+
+/// The app's user, as it notes them with what it makes.
+fn user(object: &Value) -> Option<&str> {
+    let metadata = &object["metadata"];
+    metadata["userId"].as_str().or_else(|| metadata["user_id"].as_str())
 }
 
 fn switches(home: &Home) -> Element {

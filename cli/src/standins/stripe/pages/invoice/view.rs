@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::standins::stripe::pages::authenticate::answers;
 use crate::standins::stripe::pages::html::{
-    Element, element, heading, link, paragraph, span, table,
+    Element, element, heading, link, paragraph, span, sum, table,
 };
 use crate::standins::stripe::pages::layout::{Notice, button, choice, document, fieldset, form};
 use crate::standins::stripe::pages::readable::{amount, day, moment, money};
@@ -15,9 +15,9 @@ use crate::standins::stripe::world::text;
 
 /// Cards to pay with, by what becomes of the payment.
 pub const CARDS: [(&str, &str); 3] = [
-    ("pm_card_visa", "4242 4242 4242 4242: pays"),
-    ("pm_card_chargeDeclined", "4000 0000 0000 0002: is declined"),
-    ("pm_card_authenticationRequired", "4000 0027 6000 3184: the bank asks first"),
+    ("pm_card_visa", "Pays (4242…)"),
+    ("pm_card_chargeDeclined", "Is declined (4000…0002)"),
+    ("pm_card_authenticationRequired", "The bank asks (4000…3184)"),
 ];
 
 /// What a page shows beside the invoice itself.
@@ -92,7 +92,7 @@ fn lines(invoice: &Value) -> Element {
                 (Some(start), _) => day(start),
                 _ => String::new(),
             };
-            vec![span(text(line, "description")), span(period), span(amount(line, "amount"))]
+            vec![span(text(line, "description")), span(period), sum(amount(line, "amount"))]
         })
         .collect();
     let currency = text(invoice, "currency");
@@ -100,7 +100,7 @@ fn lines(invoice: &Value) -> Element {
         invoice["total_discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let discount: i64 = discounts.iter().filter_map(|one| one["amount"].as_i64()).sum();
     let mut add = |label: &str, minor: i64| {
-        rows.push(vec![span(label), span(""), span(money(minor, currency))]);
+        rows.push(vec![span(label), span(""), sum(money(minor, currency))]);
     };
     if discount != 0 {
         add("Discount", -discount);

@@ -31,7 +31,8 @@ pub fn change(
             &offered.ok_or_else(|| StripeError::missing("price", id, "price"))?.0
         }
     };
-    let quantity = chosen.filled("quantity").map_or(item["quantity"].clone(), |text| json!(text));
+    let quantity =
+        chosen.filled("quantity").map_or_else(|| quantity(item, price), |text| json!(text));
     let feature = &beside.features["subscription_update"];
     if is_scheduled(feature, item, price, &quantity) {
         return schedule(world, subscription, item, price, &quantity);
@@ -48,6 +49,15 @@ pub fn change(
     }
     let path = format!("/v1/subscriptions/{}", text(subscription, "id"));
     ask(world, Verb::Post, &path, form).map(drop)
+}
+
+/// How many there are with another price. Seats stay with their product: whether another one has
+/// any, no price says.
+pub fn quantity(item: &Value, price: &Value) -> Value {
+    match price["product"] == item["price"]["product"] {
+        true => item["quantity"].clone(),
+        false => json!(1),
+    }
 }
 
 /// Whether a change is one that the configuration wants to wait for the end of the period.

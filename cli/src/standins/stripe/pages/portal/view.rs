@@ -6,19 +6,20 @@
 use serde_json::Value;
 
 use crate::standins::stripe::pages::html::{
-    Element, element, heading, link, paragraph, span, table,
+    Element, element, heading, link, paragraph, span, sum, table,
 };
 use crate::standins::stripe::pages::layout::{
     Notice, button, choice, document, field, fieldset, filled_in, form, hidden,
 };
-use crate::standins::stripe::pages::readable::{amount, day, price};
+use crate::standins::stripe::pages::portal::plan;
+use crate::standins::stripe::pages::readable::{amount, day, priced};
 use crate::standins::stripe::world::text;
 
 /// Cards to keep instead of the present one.
 const CARDS: [(&str, &str); 3] = [
-    ("pm_card_visa", "4242 4242 4242 4242: always pays"),
-    ("pm_card_mastercard", "5555 5555 5555 4444: always pays"),
-    ("pm_card_chargeCustomerFail", "4000 0000 0000 0341: fails at every charge"),
+    ("pm_card_visa", "Always pays (4242…)"),
+    ("pm_card_mastercard", "Always pays (5555…)"),
+    ("pm_card_chargeCustomerFail", "Never pays (4000…0341)"),
 ];
 
 /// What a page shows beside the session itself.
@@ -105,7 +106,7 @@ fn name(subscription: &Value, beside: &Beside) -> String {
             let id = text(&item["price"], "id");
             let known = beside.prices.iter().find(|(price, _)| text(price, "id") == id);
             let name = known.map_or(text(&item["price"], "product"), |(_, name)| name.as_str());
-            format!("{name}, {}", price(&item["price"]))
+            format!("{name}, {}", priced(&item["price"], &item["quantity"]))
         })
         .collect();
     names.join(" and ")
@@ -150,7 +151,10 @@ fn plans(session: &Value, subscription: &Value, beside: &Beside, path: &str) -> 
         let choices: Vec<_> = beside
             .prices
             .iter()
-            .map(|(each, name)| (text(each, "id").to_owned(), format!("{name}, {}", price(each))))
+            .map(|(each, name)| {
+                let costs = priced(each, &plan::quantity(item, each));
+                (text(each, "id").to_owned(), format!("{name}, {costs}"))
+            })
             .collect();
         let chosen = confirmed["price"].as_str().unwrap_or(text(&item["price"], "id"));
         fields.push(choice("price", "Plan", &choices, chosen));
@@ -237,7 +241,7 @@ fn invoices(beside: &Beside) -> Element {
         vec![
             link(&path, number),
             span(day(invoice["created"].as_i64().unwrap_or_default())),
-            span(amount(invoice, "total")),
+            sum(amount(invoice, "total")),
             span(text(invoice, "status")),
         ]
     });

@@ -56,9 +56,13 @@ fn an_open_session_shows_what_is_bought_and_every_way_to_pay() {
 #[test]
 fn a_trial_says_until_when_it_is_free() {
     let beside = Beside { trial_end: Some(1_795_180_445), ..beside() };
-    let page = page(&session(json!({ "amount_total": 0 })), &beside, None);
+    let session = session(json!({ "amount_total": 0 }));
+    let page = page(&session, &beside, None);
     expect(&page, &["Free until 20 November 2026, then USD 19.98 per month, until you cancel."]);
     expect(&page, &["Total due now: USD 0.00", ">Start the trial</button>"]);
+    assert!(!page.contains("Pay later"), "{page}");
+    let bank = authentication(&session, &beside);
+    expect(&bank, &["The bank asks whether your card may be kept."]);
 }
 
 #[test]

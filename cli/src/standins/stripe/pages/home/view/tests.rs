@@ -28,8 +28,10 @@ fn home() -> Home {
             "id": "cus_1", "email": "a<b>@example.com", "metadata": { "userId": "user_1" },
         })],
         subscriptions: vec![json!({
-            "id": "sub_1", "status": "active", "customer": "cus_1", "items": { "data": [{
-                "price": { "unit_amount": 999, "currency": "usd" }, "current_period_end": 86_400,
+            "id": "sub_1", "status": "active", "customer": "cus_1",
+            "metadata": { "userId": "user_<2>" }, "items": { "data": [{
+                "quantity": 3, "current_period_end": 86_400,
+                "price": { "unit_amount": 999, "currency": "usd" },
             }] },
         })],
         sessions: vec![json!({
@@ -55,7 +57,9 @@ fn the_home_tells_what_happened_and_who_heard_of_it() {
     expect(&page, &["00:01:00 UTC: 503, again 1 Jan 1970, 00:06:00 UTC", "UTC: 200<"]);
     expect(&page, &["refused &lt;b&gt;", "not yet", "aria-label=\"Resend evt_1\""]);
     expect(&page, &["a&lt;b&gt;@example.com", "user_1", "href=\"/simulator/checkout/cs_test_1\""]);
-    expect(&page, &["2 Jan 1970, 00:00:00 UTC", "USD 9.99"]);
+    expect(&page, &["2 Jan 1970, 00:00:00 UTC", "USD 29.97 (3 × USD 9.99)", "user_&lt;2&gt;"]);
+    let place = |part: &str| page.find(part).unwrap();
+    assert!(place("Make something happen") < place("id=\"happened\""), "what can be done is first");
 }
 
 #[test]

@@ -11,7 +11,11 @@ fn session(flow: Value) -> Value {
 
 fn price(id: &str, minor: i64) -> Value {
     let recurring = json!({ "interval": "month", "interval_count": 1 });
-    json!({ "id": id, "unit_amount": minor, "currency": "usd", "recurring": recurring })
+    let product = format!("prod_of_{id}");
+    json!({
+        "id": id, "product": product, "unit_amount": minor, "currency": "usd",
+        "recurring": recurring,
+    })
 }
 
 fn subscription(changes: Value) -> Value {
@@ -81,6 +85,19 @@ fn a_customer_sees_what_they_have_and_may_do() {
         &["value=\"&quot;ada&quot;@example.com\"", "href=\"https://shop.example/account\""],
     );
     assert!(!page.contains("name=\"quantity\"") && !page.contains("name=\"phone\""), "{page}");
+}
+
+#[test]
+fn several_seats_are_told_with_what_they_cost_together() {
+    let mut seats = subscription(json!({}));
+    seats["items"]["data"][0]["quantity"] = json!(2);
+    let page = page(&session(Value::Null), &beside(seats), None);
+    expect(&page, &["<h2>Basic, USD 19.98 per month (2 × USD 9.99)</h2>"]);
+    // Whether another product has seats nobody knows.
+    expect(
+        &page,
+        &["Basic, USD 19.98 per month (2 × USD 9.99)</option>", "Pro, USD 24.99 per month"],
+    );
 }
 
 #[test]

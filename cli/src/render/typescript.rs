@@ -1,0 +1,124 @@
+//! `farebox.d.ts`: what every route takes and answers, for clients in TypeScript.
+//!
+//! It is made from the OpenAPI document, and so from the handlers' own types. Deliberately absent: a
+//! client. `fetch` is one.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+const HEAD: &str = "// What Farebox's routes take and answer. Rendered from the endpoint table by \
+                    `farebox render`.\n";
+
+pub(super) fn declarations(document: &Value) -> String {
+    let mut text = HEAD.to_owned();
+    for (name, schema) in object(&document["components"]["schemas"]) {
+        text += "\n";
+        comment(&mut text, schema, "");
+        let shape = shape(schema, "");
+        // Writing to a string cannot fail.
+        let _ = match schema["type"] == "object" {
+            true => writeln!(text, "export interface {name} {shape}"),
+            false => writeln!(text, "export type {name} = {shape};"),
+        };
+    }
+    text += "\n/** Every route: what its body is, and what it answers when it succeeds. */\n";
+    text += "export interface Routes {\n";
+    for (path, methods) in object(&document["paths"]) {
+        for (method, operation) in object(methods) {
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let success =
+                object(&operation["responses"]).find(|(status, _)| status.starts_with('2')).map_or(
+                    &Value::Null,
+                    |(_, answer)| &answer["content"]["application/json"]["schema"],
+                );
+            let either = |schema: &Value| match schema {
+                Value::Null => "undefined".to_owned(),
+                schema => shape(schema, ""),
+            };
+            let _ = writeln!(
+                text,
+                "  \"{} {path}\": {{ body: {}; answer: {} }};",
+                method.to_uppercase(),
+                either(body),
+                either(success)
+            );
+        }
+    }
+    text + "}\n"
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// A schema as a type. `indent` is where the line it stands on begins.
+fn shape(schema: &Value, indent: &str) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return reference.rsplit('/').next().unwrap_or("unknown").to_owned();
+    }
+    if let Some(constant) = schema.get("const") {
+        return constant.to_string();
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return union(values.iter().map(Value::to_string));
+    }
+    for either in ["oneOf", "anyOf"] {
+        if let Some(choices) = schema[either].as_array() {
+            return union(choices.iter().map(|choice| shape(choice, indent)));
+        }
+    }
+    match &schema["type"] {
+        Value::Array(kinds) => {
+            union(kinds.iter().filter_map(Value::as_str).map(|kind| typed(kind, schema, indent)))
+        }
+        Value::String(kind) => typed(kind, schema, indent),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn typed(kind: &str, schema: &Value, indent: &str) -> String {
+    match kind {
+        "integer" | "number" => "number".to_owned(),
+        "string" | "boolean" | "null" => kind.to_owned(),
+        "array" => format!("Array<{}>", shape(&schema["items"], indent)),
+        "object" => match schema["properties"].as_object() {
+            Some(properties) => interface(properties, &schema["required"], indent),
+            None if schema["additionalProperties"].is_object() => {
+                format!("Record<string, {}>", shape(&schema["additionalProperties"], indent))
+            }
+            None => "Record<string, unknown>".to_owned(),
+        },
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn interface(properties: &Map<String, Value>, required: &Value, indent: &str) -> String {
+    let inner = format!("{indent}  ");
+    let mut text = "{\n".to_owned();
+    for (name, schema) in properties {
+        let is_required =
+            required.as_array().is_some_and(|names| names.iter().any(|required| required == name));
+        let mark = if is_required { "" } else { "?" };
+        comment(&mut text, schema, &inner);
+        let _ = writeln!(text, "{inner}{name}{mark}: {};", shape(schema, &inner));
+    }
+    text + indent + "}"
+}
+
+fn union(choices: impl Iterator<Item = String>) -> String {
+    let mut distinct = Vec::new();
+    for choice in choices {
+        if !distinct.contains(&choice) {
+            distinct.push(choice);
+        }
+    }
+    distinct.join(" | ")
+}
+
+fn comment(text: &mut String, schema: &Value, indent: &str) {
+    if let Some(description) = schema["description"].as_str() {
+        let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = writeln!(text, "{indent}/** {words} */");
+    }
+}

@@ -1,0 +1,402 @@
+// What Farebox's routes take and answer. Rendered from the endpoint table by `farebox render`.
+
+/** What to do with it. */
+export interface Action {
+  action: ActionKind;
+  /** To change: how often it is paid. */
+  interval?: Interval | null;
+  /** To change: how many seats. */
+  quantity?: Quantity | null;
+  /** To cancel: why. */
+  reason?: Reason | null;
+  /** To change: the other plan. */
+  tier?: CatalogKey | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+  /** To cancel: `period_end`, if absent. */
+  when?: When | null;
+}
+
+export type ActionKind = "cancel" | "change" | "resume";
+
+export interface Answer {
+  allowed: boolean;
+  /** Units in a full bucket. */
+  limit: number;
+  /** Units left. */
+  remaining: number;
+  /** When the whole limit is to be had again. */
+  resetsAt: string;
+}
+
+export interface Catalog {
+  packs: Array<CatalogPack>;
+  /** The cheapest first, as the product orders them. */
+  plans: Array<CatalogPlan>;
+}
+
+/** The key of a plan or a credit pack in the catalog: `pro`, `mail_credits_10`. */
+export type CatalogKey = string;
+
+/** Credits to buy once. */
+export interface CatalogPack {
+  /** In whole minor units, such as cents. */
+  amountMinor: number;
+  credits: number;
+  /** The amount in other currencies. */
+  currencies: Record<string, number>;
+  currency: string;
+  description: string;
+  /** Null where they do not expire. */
+  expiresAfterDays?: number | null;
+  key: string;
+  name: string;
+  /** What the credits are counted in: the unit of a feature. */
+  unit: string;
+  version: number;
+}
+
+export interface CatalogPlan {
+  /** The plan of those who pay nothing. */
+  default: boolean;
+  description: string;
+  /** What the plan gives of every feature of the product, by the feature's key. */
+  features: Record<string, Feature>;
+  /** What a checkout calls it. */
+  key: string;
+  name: string;
+  /** One for each interval, the shortest first; none where it costs nothing. */
+  prices: Array<CatalogPrice>;
+  /** 0 where there is no trial. */
+  trialDays: number;
+  /** Rises when anything about the plan changes; whoever has it keeps the version they bought. */
+  version: number;
+}
+
+export interface CatalogPrice {
+  /** In whole minor units, such as cents. */
+  amountMinor: number;
+  /** The amount in other currencies. */
+  currencies: Record<string, number>;
+  currency: string;
+  interval: Interval;
+  /** The amount is for each seat. */
+  perSeat: boolean;
+}
+
+/** A conversation to count. */
+export interface Chat {
+  /** The conversation itself, for the user's history. */
+  content?: Content | null;
+  /** What the conversation was about, for the dashboard. */
+  summary: Summary;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+export type Condition = "up" | "down";
+
+/** A conversation, as it is kept in a user's history. */
+export type Content = string;
+
+/** A currency as Stripe writes it: `usd`. */
+export type Currency = string;
+
+/** What the job did. */
+export interface Done {
+  /** Idempotency keys of history entries, older than a day. */
+  forgottenKeys: number;
+  /** Requests to Stripe, older than a day. */
+  forgottenRequests: number;
+}
+
+/** What the job did. */
+export interface Drained {
+  /** Plans given by hand whose time had come. */
+  endedGrants: number;
+}
+
+/** An e-mail address, as far as anyone can tell without writing to it. */
+export type Email = string;
+
+/** When a plan grants its credits. */
+export type Every = "billing_period";
+
+/** What one plan gives of one feature. */
+export type Feature = {
+  enabled: boolean;
+  name: string;
+  type: "boolean";
+} | {
+  limit?: number | null;
+  name: string;
+  overage: Overage;
+  reset: Reset;
+  type: "metered";
+  unit: string;
+} | {
+  amount: number;
+  every: Every;
+  name: string;
+  type: "credits";
+  unit: string;
+};
+
+/** One thing wrong with the input. */
+export interface FieldError {
+  /** The field, as a path from the top of the input: `score`, `items[2].quantity`. */
+  field: string;
+  /** What is wrong with it, in words. */
+  message: string;
+}
+
+export interface Gift {
+  /** Until then; for good if absent. */
+  endsAt?: string | null;
+  /** The plan's name or key in the catalog. */
+  plan: PlanName;
+  /** For the audit trail. */
+  reason?: Reason | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+export interface Grant {
+  endsAt?: string | null;
+  plan: string;
+  startsAt: string;
+}
+
+export interface Health {
+  /** Always `ok`: whoever is not well does not answer. */
+  status: string;
+}
+
+/** Whom a named limit applies to. */
+export type Identifier = string;
+
+/** How often a price is paid. */
+export type Interval = "weekly" | "monthly" | "quarterly" | "yearly";
+
+export interface Mood {
+  score: MoodScore;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** How a user feels, from 0 to 10; decimals allowed. */
+export type MoodScore = number;
+
+/** What to buy: `tier` and `interval`, or `pack`. */
+export interface Order {
+  /** On one of the app's origins. */
+  cancelUrl: string;
+  /** One of the currencies it is sold in; its first if absent. */
+  currency?: Currency | null;
+  /** For receipts; a trusted server may send `x-user-email` instead. */
+  email?: Email | null;
+  interval?: Interval | null;
+  /** The credit pack's key in the catalog. */
+  pack?: CatalogKey | null;
+  /** Seats of a plan that has them, or how many packs; 1 if absent. */
+  quantity?: Quantity | null;
+  /** On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id. */
+  successUrl: string;
+  /** The plan's key in the catalog. */
+  tier?: CatalogKey | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** What happens at the limit of a metered feature. */
+export type Overage = "hard" | "soft";
+
+/** What a user has. */
+export interface Overview {
+  /** A plan given by hand, which outranks the subscription. */
+  granted?: Grant | null;
+  /** The plan that counts, wherever it comes from; null while nothing is sold yet. */
+  plan?: string | null;
+  planName?: string | null;
+  /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
+  source?: string | null;
+  /** The subscription's status; `none` without one. */
+  status: string;
+  subscription?: Subscription | null;
+}
+
+/** Where the user pays. */
+export interface Page {
+  sessionId: string;
+  url: string;
+}
+
+export interface PendingChange {
+  expiresAt: string;
+  interval?: string | null;
+  plan?: string | null;
+  quantity: number;
+}
+
+/** A plan, by its name or its key in the catalog. */
+export type PlanName = string;
+
+/** Where the customer goes. The address is theirs alone, and short-lived. */
+export interface PortalPage {
+  url: string;
+}
+
+/** The body of every answer that is not a success (RFC 9457). */
+export interface Problem {
+  /** Stable, for programs to match on. */
+  code: string;
+  /** For people; the wording may change. */
+  detail: string;
+  /** For input: what is wrong, field by field. */
+  errors?: Array<FieldError> | null;
+  /** For a payment: the page where the user can pay or confirm it. */
+  paymentUrl?: string | null;
+  /** Quote it when you ask for help; the log line carries it too. */
+  requestId: string;
+  status: number;
+  /** The status in words. */
+  title: string;
+  /** Always `about:blank`: `code` says what kind of problem it is. */
+  type: string;
+}
+
+/** How a purchase stands. */
+export interface Purchase {
+  amountMinor?: number | null;
+  currency?: string | null;
+  interval?: string | null;
+  /** `subscription` or `payment`. */
+  mode: string;
+  pack?: string | null;
+  /** `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial). */
+  paymentStatus?: string | null;
+  plan?: string | null;
+  quantity?: number | null;
+  sessionId: string;
+  /** `open`, `complete` or `expired`. */
+  status: string;
+  /** The status of the subscription that came of it. */
+  subscriptionStatus?: string | null;
+}
+
+/** How many seats, or packs: 1 to 10,000. */
+export type Quantity = number;
+
+export interface Question {
+  /** The name of a configured limit, such as `review-code`. */
+  action: string;
+  /** Units to take; 1 if absent. */
+  cost?: number;
+  /** Whom to limit: a user id, an address, whatever the app tells apart. */
+  identifier: Identifier;
+}
+
+/** What answers and what does not. */
+export interface Readiness {
+  postgres: Condition;
+  redis: Condition;
+  /** `ready`, or `degraded` if anything is down. */
+  status: string;
+}
+
+/** Why something was done, in somebody's own words. */
+export type Reason = string;
+
+export interface Received {
+  received: boolean;
+}
+
+/** When a metered feature starts again from nothing. */
+export type Reset = "never" | "month" | "billing_period" | "day";
+
+export interface ScheduledChange {
+  at: string;
+  interval: string;
+  plan: string;
+  quantity: number;
+}
+
+/** A user's stats, in the hash's own field names. */
+export interface Stats {
+  /** Conversations saved so far. */
+  conversations: number;
+  /** Days on which the user signed in. */
+  days_active: number;
+  /** The UTC date of the last sign-in; null before the first. */
+  last_login?: string | null;
+  /** Days in a row, up to the last sign-in. */
+  login_streak: number;
+  /** From 0 to 10. */
+  mood_score: number;
+  plan: string;
+  /** Summaries of the last three conversations, newest first. */
+  recent_conversations: Array<unknown>;
+}
+
+export interface Subscription {
+  /** What one period costs, before discounts and taxes. */
+  amountMinor?: number | null;
+  cancelAt?: string | null;
+  cancelAtPeriodEnd: boolean;
+  canceledAt?: string | null;
+  cancellationReason?: string | null;
+  createdAt: string;
+  currency?: string | null;
+  currentPeriodEnd?: string | null;
+  currentPeriodStart?: string | null;
+  endedAt?: string | null;
+  id: string;
+  interval?: string | null;
+  /** What it becomes once that is paid for. */
+  pendingChange?: PendingChange | null;
+  plan?: string | null;
+  planName?: string | null;
+  /** The version of the plan that was bought. */
+  planVersion?: number | null;
+  /** Seats. */
+  quantity: number;
+  /** What it becomes when the period ends. */
+  scheduledChange?: ScheduledChange | null;
+  trialEnd?: string | null;
+}
+
+/** What a conversation was about, in a few words. */
+export type Summary = string;
+
+export interface Visit {
+  /** Where the customer comes back to, on one of the app's origins. */
+  returnUrl: string;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+export type When = "period_end" | "now";
+
+/** Every route: what its body is, and what it answers when it succeeds. */
+export interface Routes {
+  "DELETE /api/account": { body: undefined; answer: undefined };
+  "POST /api/chat/save": { body: Chat; answer: Stats };
+  "GET /api/cron/daily": { body: undefined; answer: Done };
+  "GET /api/cron/minute": { body: undefined; answer: Drained };
+  "GET /api/dashboard": { body: undefined; answer: Stats };
+  "GET /api/health": { body: undefined; answer: Health };
+  "GET /api/health/ready": { body: undefined; answer: Readiness };
+  "PATCH /api/mood": { body: Mood; answer: Stats };
+  "PATCH /api/plan": { body: Gift; answer: Stats };
+  "GET /api/plans": { body: undefined; answer: Catalog };
+  "POST /api/rate-limit": { body: Question; answer: Answer };
+  "DELETE /api/session": { body: undefined; answer: undefined };
+  "POST /api/session": { body: undefined; answer: Stats };
+  "GET /api/stripe/checkout-session": { body: undefined; answer: Purchase };
+  "POST /api/stripe/create-checkout-session": { body: Order; answer: Page };
+  "POST /api/stripe/create-portal-session": { body: Visit; answer: PortalPage };
+  "POST /api/stripe/webhook": { body: undefined; answer: Received };
+  "GET /api/subscription": { body: undefined; answer: Overview };
+  "PATCH /api/subscription": { body: Action; answer: Overview };
+  "POST /api/webhooks/stripe": { body: undefined; answer: Received };
+}
