@@ -68,7 +68,11 @@ as $$
       'cancel_at', s.cancel_at,
       'canceled_at', s.canceled_at,
       'ended_at', s.ended_at,
-      'cancellation_reason', s.cancellation_reason,
+      -- Stripe keeps the reason of a cancellation that was taken back.
+      'cancellation_reason', case
+        when s.cancel_at_period_end or coalesce(s.cancel_at, s.canceled_at, s.ended_at) is not null
+        then s.cancellation_reason
+      end,
       'scheduled_change', case
         when s.scheduled_by = s.stripe_schedule_id and s.scheduled_at > p_now
         then jsonb_build_object(

@@ -63,6 +63,13 @@ impl Store {
         Ok(self.pool.get_or_init(|| pool))
     }
 
+    /// Closes every connection that is not in use, and makes no other.
+    pub fn close(&self) {
+        if let Some(pool) = self.pool.get() {
+            pool.close();
+        }
+    }
+
     /// Whether Postgres answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.call("select 1", &[]).await.map(drop)

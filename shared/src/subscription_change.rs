@@ -270,7 +270,9 @@ fn reason(why: &str) -> ApiError {
             "change_planned",
             "A change is planned for the end of the period. Take it back first, with action resume.",
         ),
-        "unknown_plan" => ApiError::invalid("tier", "is not a plan that is sold"),
+        "unknown_plan" => {
+            ApiError::invalid("tier", "is not a plan that is sold; to pay nothing, cancel")
+        }
         "unknown_interval" => ApiError::invalid("interval", "is not sold for this plan"),
         "unknown_currency" => {
             ApiError::invalid("tier", "is not sold in the currency of this subscription")

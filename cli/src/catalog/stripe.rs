@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::config;
 use shared::domain::catalog::Interval;
-use shared::error::chain;
 use shared::http_client::HttpClient;
 use shared::stripe::StripeError;
 use stripe_client_core::{RequestBuilder, StripeRequest as _};
@@ -157,7 +156,7 @@ fn is(error: &StripeError, code: &str) -> bool {
 }
 
 fn said(error: StripeError) -> anyhow::Error {
-    anyhow!(chain(&error))
+    anyhow!(error.in_words())
 }
 
 impl NewPrice {

@@ -68,6 +68,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     println!("stopping");
     drop(stop);
     serving.await??;
+    // Or Postgres would cut them off, and the pool complain.
+    app.store.close();
     local.stop().await?;
     Ok(ExitCode::SUCCESS)
 }

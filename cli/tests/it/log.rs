@@ -46,6 +46,32 @@ async fn each_request_is_one_line_that_names_nobody() {
     assert_eq!(told, expected);
 }
 
+/// What Stripe was asked can be found there by its own id; the key, and who buys, are not in the log.
+#[tokio::test]
+async fn what_stripe_was_asked_is_logged_by_its_id() {
+    let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
+    let server = Process::serve(&app.settings).await;
+    let order = |email: &str| {
+        let url = format!("{}/api/stripe/create-checkout-session", server.base);
+        let order = json!({
+            "tier": "plus", "interval": "monthly", "email": email,
+            "successUrl": "https://app.example/", "cancelUrl": "https://app.example/",
+        });
+        reqwest::Client::new().post(url).bearer_auth(app.token("ann")).json(&order).send()
+    };
+    assert_eq!(order("ann@private.example").await.unwrap().status(), 200);
+    let log = server.end().await;
+    let key = &app.settings["STRIPE_SECRET_KEY"];
+    for private in [key, "ann", "private", "Bearer"] {
+        assert!(!log.contains(private), "{private} is in {log}");
+    }
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let asked: Vec<_> = lines.iter().filter(|line| line["message"] == "asked Stripe").collect();
+    let paths: Vec<_> = asked.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/customers", "/checkout/sessions"]);
+    assert!(asked.iter().all(|line| line["stripe_request"].as_str().unwrap().starts_with("req_")));
+}
+
 /// A cause is for the log, and an outage has one.
 #[tokio::test]
 async fn an_outage_is_logged_with_its_cause() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::header;
 use crate::domain::object::text;
-use crate::error::ApiError;
+use crate::error::{ApiError, chain};
 use crate::http_client::Answer;
 
 type Cause = Box<dyn StdError + Send + Sync>;
@@ -63,6 +63,13 @@ impl StripeError {
             Self::Refused(refusal) => Some(refusal),
             _ => None,
         }
+    }
+
+    /// All there is to say, with Stripe's own words: for an operator, not for a log.
+    pub fn in_words(&self) -> String {
+        let said = self.refusal().map(|refusal| refusal.message.as_str());
+        let said = said.filter(|said| !said.is_empty());
+        said.map_or_else(|| chain(self), |said| format!("{}: {said}", chain(self)))
     }
 
     /// Whether Stripe has answered for good: the same key would get the same answer for ever.
@@ -172,15 +179,15 @@ impl fmt::Display for StripeError {
             Self::MayHaveRun(_) => f.write_str("no answer from Stripe, the call may have run"),
             Self::Garbage(_) => f.write_str("an answer that is not Stripe's"),
             Self::Outdated => f.write_str("Stripe has something else than we thought"),
+            // Without its message, which may quote an address: the request's id finds it at Stripe.
             Self::Refused(refusal) => write!(
                 f,
-                "Stripe refused with {} {} {} {} (request {}): {}",
+                "Stripe refused with {} {} {} {} (request {})",
                 refusal.status.as_u16(),
                 refusal.kind,
                 refusal.code,
                 refusal.param,
                 refusal.request_id,
-                refusal.message,
             ),
         }
     }
@@ -196,3 +203,6 @@ impl StdError for StripeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

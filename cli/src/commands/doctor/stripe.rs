@@ -19,7 +19,8 @@ pub(super) async fn check(app: &App, report: &mut Report) {
         Ok(_) => report.passed("stripe", format!("the key works, in {mode} mode")),
         Err(error) => {
             let fix = "Check STRIPE_SECRET_KEY; a restricted key has to read prices.";
-            return report.failed("stripe", format!("{:#}", said(error)), fix);
+            report.failed("stripe", error.in_words(), fix);
+            return check_webhook(app, report);
         }
     }
     match check_prices(app).await {
@@ -30,6 +31,10 @@ pub(super) async fn check(app: &App, report: &mut Report) {
             report.failed("catalog", format!("{error:#}"), fix);
         }
     }
+    check_webhook(app, report);
+}
+
+fn check_webhook(app: &App, report: &mut Report) {
     match app.config.stripe.webhook_secrets.len() {
         0 => {
             let fix =
@@ -52,7 +57,7 @@ async fn check_prices(app: &App) -> anyhow::Result<usize> {
             Err(error) if error.refusal().is_some() => {
                 missing.push(format!("{price} of {name} is not there"));
             }
-            Err(error) => return Err(said(error)),
+            Err(error) => return Err(anyhow::anyhow!(error.in_words())),
         }
     }
     anyhow::ensure!(missing.is_empty(), "{}", missing.join(", "));
