@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
+use farebox::local::{self, Settings};
 use jiff::Timestamp;
 use shared::config::{Database, Secret};
 
@@ -15,6 +16,9 @@ use shared::config::{Database, Secret};
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// Where a local stack keeps its data, for where the environment names no database
+    #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -42,11 +46,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Check { files } => return check(&files),
         Action::Diff { file } | Action::Push { file, dry_run: true, .. } => {
-            let target = Target::from_environment()?;
-            let catalog = read(&file)?;
+            let target = Target::find(&args.data).await?;
+            let catalog = target.read(&file)?;
             describe(&target.look(&catalog).await?);
         }
-        Action::Push { file, yes, .. } => push(&file, yes).await?,
+        Action::Push { file, yes, .. } => push(&args.data, &file, yes).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,9 +69,9 @@ fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-async fn push(file: &Path, yes: bool) -> anyhow::Result<()> {
-    let target = Target::from_environment()?;
-    let catalog = read(file)?;
+async fn push(data: &Path, file: &Path, yes: bool) -> anyhow::Result<()> {
+    let target = Target::find(data).await?;
+    let catalog = target.read(file)?;
     let mut changes = target.look(&catalog).await?;
     describe(&changes);
     if changes.is_empty() {
@@ -84,12 +88,6 @@ async fn push(file: &Path, yes: bool) -> anyhow::Result<()> {
 
 fn text(file: &Path) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
-}
-
-fn read(file: &Path) -> anyhow::Result<Catalog> {
-    let settings = |name: &str| std::env::var(name).ok();
-    let catalog = Catalog::read(&file.display().to_string(), &text(file)?, &Ids::Taken(&settings));
-    catalog.map_err(|problems| anyhow!("the catalog cannot be used:\n{problems}"))
 }
 
 fn describe(changes: &Changes<'_>) {
@@ -114,11 +112,19 @@ fn agreed(question: &str) -> anyhow::Result<bool> {
 struct Target {
     database: Database,
     stripe: Stripe,
+    /// The stack on this machine, whose Stripe knows no ids of anybody else's.
+    is_local: bool,
 }
 
 impl Target {
-    fn from_environment() -> anyhow::Result<Self> {
-        let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    /// What the environment names; if that is no database, the running local stack.
+    async fn find(data: &Path) -> anyhow::Result<Self> {
+        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let names = ["DATABASE_URL", "DIRECT_URL", "DATABASE_URL_UNPOOLED"];
+        let is_local = names.into_iter().all(|name| environment(name).is_none());
+        let local = if is_local { local::running(data).await? } else { Settings::new() };
+        let given =
+            |name: &str| if is_local { local.get(name).cloned() } else { environment(name) };
         // Publishing is the owner's; a pooler would do, but the owner's address is the direct one.
         let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
         let mut database = Database::from_vars(|name| match name {
@@ -128,7 +134,14 @@ impl Target {
         if let Some(direct) = direct {
             database.url = Secret::new(direct);
         }
-        Ok(Self { database, stripe: Stripe::from_settings(given)? })
+        Ok(Self { database, stripe: Stripe::from_settings(given)?, is_local })
+    }
+
+    fn read(&self, file: &Path) -> anyhow::Result<Catalog> {
+        let settings = |name: &str| std::env::var(name).ok();
+        let ids = if self.is_local { Ids::Ignored } else { Ids::Taken(&settings) };
+        let catalog = Catalog::read(&file.display().to_string(), &text(file)?, &ids);
+        catalog.map_err(|problems| anyhow!("the catalog cannot be used:\n{problems}"))
     }
 
     async fn look<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {

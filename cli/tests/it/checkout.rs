@@ -125,6 +125,15 @@ async fn what_is_not_a_field_of_an_order_reaches_no_stripe_call() {
     ] {
         app.order("ann", changes).send().await.expect_invalid(field);
     }
+    for emails in [&["nobody"][..], &["a@b.example", "c@d.example"]] {
+        let call = app.order("cid", basic());
+        let call = emails.iter().fold(call, |call, email| call.header("x-user-email", email));
+        call.send().await.expect_invalid("x-user-email");
+    }
+    let mut order = basic();
+    order["email"] = "a@b.example".into();
+    let other = app.order("cid", order).header("x-user-email", "c@d.example");
+    other.send().await.expect_invalid("email");
     assert_eq!(app.stripe.flights(), 0);
     assert_eq!(app.count("select count(*) from users").await, 0, "nothing was begun");
 }

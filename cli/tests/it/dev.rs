@@ -332,6 +332,9 @@ async fn a_stack_sells_the_demo_or_what_it_is_told_to() {
         assert!(dev.said.iter().any(|said| said == line), "{line}: {:#?}", dev.said);
         let page = dev.call("GET", "/api/plans", "", None).await.expect_status(200);
         assert_eq!(page.body["plans"].as_array().unwrap().len(), listed, "{}", page.text);
+        let sold = catalog.unwrap_or(&catalogs.join("demo.toml")).display().to_string();
+        let difference = said(&dir, &["catalog", "diff", &sold]).await;
+        assert_eq!(difference, "Nothing to do: this is what is sold.");
         dev.stop(&dir).await;
     }
 

@@ -104,6 +104,10 @@ async fn the_demo_sells_seats_in_two_currencies() {
     assert_eq!(charged, currency);
     assert!(amount.as_i64().unwrap() > 0);
 
+    let crowd = json!({ "action": "change", "interval": "yearly", "quantity": 10_000 });
+    app.change("ann", crowd).await.expect_invalid("quantity");
+    let crowd = json!({ "tier": team["key"], "interval": "yearly", "quantity": 10_000 });
+    app.order("bob", crowd).send().await.expect_invalid("quantity");
     let more = json!({ "action": "change", "quantity": 5 });
     let more = app.change("ann", more).await.expect_status(200).body;
     assert_eq!(more["subscription"]["quantity"], 5);

@@ -328,3 +328,22 @@ async fn answers_have_the_fields_that_the_document_lists() {
         assert_eq!(found, fields(schema), "{schema}");
     }
 }
+
+/// Flights of the routes around a subscription.
+#[tokio::test]
+async fn a_look_and_a_change_cost_what_they_must() {
+    let app = subscriber("plus", "monthly").await;
+    app.lose_webhooks();
+    let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
+    flights();
+    app.subscription("ann").await;
+    assert_eq!(flights(), (1, 1, 0), "the limit, and one query");
+    app.change("ann", json!({ "action": "change", "tier": "premium" })).await.expect_status(200);
+    assert_eq!(flights(), (2, 2, 1), "the limit and the push; begun and finished; one request");
+    app.change("ann", json!({ "action": "change", "tier": "plus" })).await.expect_status(200);
+    assert_eq!(flights(), (2, 2, 2), "a schedule, and its phases");
+    let visit = app.post("/api/stripe/create-portal-session").bearer(&app.token("ann"));
+    let visit = visit.json(json!({ "returnUrl": "https://app.example" }));
+    visit.send().await.expect_status(200);
+    assert_eq!(flights(), (1, 2, 1));
+}
