@@ -122,7 +122,11 @@ fn print_sizes(binaries: &Binaries) -> anyhow::Result<Vec<String>> {
     let mut table = Table::new(["size, bytes", "Vercel", "Lambda"]);
     for function in functions() {
         let mut row = vec![function.to_owned()];
-        for &host in hosts_of(function) {
+        for host in HOSTS {
+            if !hosts_of(function).contains(&host) {
+                row.push("-".to_owned());
+                continue;
+            }
             let bytes = binaries.bytes(function, host)?;
             row.push(grouped(bytes));
             if bytes > SIZE_BUDGET_BYTES {
