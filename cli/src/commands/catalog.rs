@@ -122,7 +122,10 @@ impl Target {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let names = ["DATABASE_URL", "DIRECT_URL", "DATABASE_URL_UNPOOLED"];
         let is_local = names.into_iter().all(|name| environment(name).is_none());
-        let local = if is_local { local::running(data).await? } else { Settings::new() };
+        let local = match is_local {
+            true => local::running(data).await.context("DATABASE_URL: must be set")?,
+            false => Settings::new(),
+        };
         let given =
             |name: &str| if is_local { local.get(name).cloned() } else { environment(name) };
         // Publishing is the owner's; a pooler would do, but the owner's address is the direct one.
