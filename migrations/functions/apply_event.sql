@@ -7,7 +7,8 @@
 -- Races     A concurrent duplicate waits at the event's row for the winner, and then is a duplicate.
 --
 -- `p_event` holds `facts` by kind (`subscription`, `session`); they were so between `since` and
--- `created`; `rank` and `heard` decide within one second. For an event of Stripe's there are also its `id` and `type`.
+-- `created`; `rank` and `heard` decide within one second. For an event of Stripe's there
+-- are also its `id` and `type`.
 
 create or replace function apply_event(p_event jsonb, p_now timestamptz)
 returns jsonb

@@ -2,8 +2,8 @@
 --
 -- customer_for_request: the Stripe customer of a user, or how to make the one they will have.
 --
--- Promises  Answers {known: id}, or {new: {stripe_key, email}}: the same for everybody who asks until the customer
---           is known, so that Stripe makes one however often it is asked.
+-- Promises  Answers {known: id}, or {new: {stripe_key, email}}: the same for everybody
+--           who asks until the customer is known, so that Stripe makes one however often it is asked.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 

@@ -1,8 +1,8 @@
 -- release_stripe_request: gives up a request to Stripe that was not answered as hoped.
 --
 -- Promises  With `p_forget` it never was: Stripe said no for good, and a retry begins anew, under new
---           keys; with `p_forget_customer` the customer it needed never was either. Without, whoever retries goes on with it at once, under the same ones: Stripe may
---           have carried it out. A request that was finished stays.
+--           keys; with `p_forget_customer` the customer it needed never was either. Without, whoever
+--           retries goes on with it at once, under the same ones: Stripe may have carried it out. A request that was finished stays.
 -- Locks     The user's row.
 -- Races     Somebody who took the request over: it is released from under them, which at worst makes
 --           two ask the same of Stripe under the same key.

@@ -2,8 +2,8 @@
 --
 -- subscription_steps: what has to be asked of Stripe for a user's wish to come true.
 --
--- Promises  Refuses (FB005), or answers {unchanged} or {do, subscription, ...}: `upgrade` (now, for its price),
---           `downgrade` (when the period ends), `replace` (now, for nothing: a trial), `cancel_now`,
+-- Promises  Refuses (FB005), or answers {unchanged} or {do, subscription, ...}: `upgrade` (now, for
+--           its price), `downgrade` (when the period ends), `replace` (now, for nothing: a trial), `cancel_now`,
 --           `cancel_later`, `keep` (take a cancellation or a scheduled change back), `unpause`.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     An event that is applied meanwhile waits for the user's row.

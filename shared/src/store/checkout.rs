@@ -74,7 +74,6 @@ pub enum Forget {
 /// Everything that decides what a session is asked to be, as it was written down.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Terms {
-    pub mode: String,
     pub price: String,
     pub quantity: u64,
     pub plan: Option<String>,

@@ -49,13 +49,11 @@ pub struct Steps {
     /// The end of the subscription was set as a date, and not as the end of its period.
     pub cancels_on_a_date: bool,
     /// An upgrade waits for its payment.
-    #[serde(default)]
     pub is_pending: Option<bool>,
     pub current_price: Option<String>,
     pub price: Option<String>,
     pub quantity: Option<u64>,
     pub interval: Option<Interval>,
-    pub period_end: Option<i64>,
 }
 
 /// The ways to a wish.

@@ -4,7 +4,6 @@ use super::*;
 
 fn terms() -> Terms {
     Terms {
-        mode: "subscription".to_owned(),
         price: "price_1".to_owned(),
         quantity: 1,
         plan: Some("basic".to_owned()),
@@ -67,7 +66,6 @@ fn a_session_is_asked_for_in_the_same_words_as_ever() {
 fn a_pack_is_paid_once_and_invoiced() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
     let pack = Terms {
-        mode: "payment".to_owned(),
         plan: None,
         plan_version: None,
         interval: None,
