@@ -2,13 +2,14 @@
 --
 -- Promises  An event counts once, however often it is delivered. A duplicate changes nothing and is
 --           answered the user's present entitlement, so that a cache that missed it can be repaired.
---           The facts, not their order of arrival, decide what the tables hold in the end.
--- Locks     The event's row (by inserting it), the customer's, the user's, in this order.
+--           The facts, not their order of arrival, decide what the tables hold in the end. What cannot
+--           be applied changes nothing at all.
+-- Locks     The event's row (by inserting it), the payment's, the customer's, the user's, in this order.
 -- Races     A concurrent duplicate waits at the event's row for the winner, and then is a duplicate.
 --
--- `p_event` holds `facts` by kind (`subscription`, `session`); they were so between `since` and
--- `created`; `rank` and `heard` decide within one second. For an event of Stripe's there
--- are also its `id` and `type`.
+-- `p_event` holds `facts` by kind (`subscription`, `session`, `invoice`, `customer`, `payment`,
+-- `refunds`, `dispute`, and a `notice`); they were so between `since` and `created`; `rank` and `heard`
+-- decide within one second. For an event of Stripe's there are also its `id` and `type`.
 
 create or replace function apply_event(p_event jsonb, p_now timestamptz)
 returns jsonb
@@ -17,54 +18,63 @@ security definer
 set search_path from current
 as $$
 declare
-  v_subscription jsonb := p_event -> 'facts' -> 'subscription';
-  v_session      jsonb := p_event -> 'facts' -> 'session';
-  v_customer_id  text := coalesce(v_subscription ->> 'customer', v_session ->> 'customer');
-  v_is_new       boolean := true;
-  v_user_id      text;
+  v_facts       jsonb := p_event -> 'facts';
+  v_customer_id text := said_of(v_facts, 'customer');
+  v_user_id     text := said_of(v_facts, 'user_id');
+  v_payment     payments;
 begin
-  if p_event ? 'id' then
-    insert into webhook_events (id, type, created_at, processed_at)
-    values (
-      p_event ->> 'id',
-      p_event ->> 'type',
+  if p_event ? 'id' and not begin_event(p_event, p_now) then
+    return jsonb_build_object(
+      'duplicate', true,
+      'entitlement', current_entitlement(user_of_facts(v_facts, v_customer_id)));
+  end if;
+
+  if v_facts ? 'payment' then
+    v_payment := lock_payment(v_facts -> 'payment' ->> 'id', p_now);
+    v_customer_id := coalesce(v_customer_id, v_payment.customer_id);
+    v_user_id := coalesce(v_user_id, v_payment.user_id);
+  end if;
+
+  if v_customer_id is not null then
+    perform lock_customer(v_customer_id, p_now);
+    v_user_id := user_of_customer(v_customer_id, v_user_id, p_now);
+    perform hear_customer(
+      v_customer_id,
+      said_of(v_facts, 'email'),
+      coalesce((v_facts -> 'customer' ->> 'deleted')::boolean, false),
       to_timestamp((p_event ->> 'created')::bigint),
-      p_now)
-    on conflict (id) do nothing;
-    v_is_new := found;
+      p_now);
+  elsif v_user_id is not null then
+    perform ensure_user(v_user_id, p_now);
   end if;
 
-  if v_customer_id is null then
-    return jsonb_build_object('duplicate', not v_is_new);
+  if v_facts ? 'session' then
+    perform merge_session(v_facts -> 'session', v_user_id, p_now);
+    perform recognise_pack(
+      v_facts -> 'session', v_user_id, to_timestamp((p_event ->> 'created')::bigint));
+  end if;
+  if v_facts ? 'payment' then
+    perform merge_payment(v_payment, p_event, v_customer_id, v_user_id, p_now);
+  end if;
+  if v_facts ? 'invoice' then
+    perform hear_invoice(p_event, v_user_id, p_now);
+  end if;
+  if v_facts ? 'subscription' then
+    perform hear_subscription(p_event, v_user_id, p_now);
   end if;
 
-  perform lock_customer(v_customer_id, p_now);
-  v_user_id := user_of_customer(
-    v_customer_id,
-    coalesce(v_subscription ->> 'user_id', v_session ->> 'user_id'),
-    p_now);
-
-  if v_is_new then
-    if v_session is not null then
-      perform merge_session(v_session, v_user_id, p_now);
-    end if;
-    if v_subscription is not null then
-      perform merge_subscription(
-        v_subscription,
-        v_user_id,
-        to_timestamp((p_event ->> 'since')::bigint),
-        to_timestamp((p_event ->> 'created')::bigint),
-        (p_event ->> 'rank')::integer,
-        p_event ->> 'heard',
-        p_now);
-    end if;
-    if v_user_id is not null then
-      perform settle(v_user_id, p_now);
-    end if;
+  if v_user_id is null then
+    return jsonb_build_object('duplicate', false);
   end if;
+
+  if v_facts ? 'payment' then
+    perform post_payment(v_payment.id, v_user_id, p_now);
+  end if;
+  perform settle(v_user_id, p_now);
 
   return jsonb_build_object(
-    'duplicate', not v_is_new,
-    'entitlement', current_entitlement(v_user_id));
+    'duplicate', false,
+    'entitlement', current_entitlement(v_user_id),
+    'has_messages', has_messages(v_user_id, p_now));
 end
 $$;

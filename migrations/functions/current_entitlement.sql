@@ -19,7 +19,11 @@ as $$
     'plan', e.plan,
     'plan_name', v.name,
     'source', e.source,
-    'status', e.status)
+    'status', e.status,
+    'credits', (
+      select coalesce(jsonb_object_agg(unit, balance), '{}')
+      from credit_balances
+      where user_id = e.user_id))
   from entitlements e
   join pricing_plan_versions v
     on v.plan = e.plan

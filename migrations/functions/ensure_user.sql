@@ -21,9 +21,7 @@ begin
     from erased_users
     where id_sha256 = sha256(convert_to(p_user_id, 'UTF8'))
   ) then
-    raise exception using
-      errcode = 'FB001',
-      message = 'this user was erased';
+    perform refuse_erased();
   end if;
 end
 $$;

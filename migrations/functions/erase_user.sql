@@ -1,9 +1,10 @@
 -- erase_user: deletes a user with everything that is theirs.
 --
--- Promises  Repeating it changes nothing. From its commit on nothing can be written for this id. What
---           operators did is kept, without the name of whom they did it to.
--- Locks     The rows of the user's customers, in the order of their ids, then the user's (lock_user),
---           also where there is none yet.
+-- Promises  Repeating it changes nothing. From its commit on nothing can be written for this id, nor
+--           for its Stripe customers. What money and credits moved, and what operators did, is kept
+--           without the name of whom it was for.
+-- Locks     The rows of the user's payments, then of their customers, each in the order of their ids,
+--           then the user's (lock_user), also where there is none yet.
 -- Races     A write for the same user that holds the row's lock finishes first, and what it wrote
 --           goes too. One that comes later waits, finds the mark and is refused.
 
@@ -13,12 +14,29 @@ language plpgsql
 security definer
 set search_path from current
 as $$
+declare
+  v_nobody    text := format('erased:%s', gen_random_uuid());
+  v_customers text[];
 begin
   perform 1
-  from stripe_customers
+  from payments
   where user_id = p_user_id
+    or customer_id in (
+      select id
+      from stripe_customers
+      where user_id = p_user_id)
   order by id
   for update;
+
+  select coalesce(array_agg(id), '{}')
+  into v_customers
+  from (
+    select id
+    from stripe_customers
+    where user_id = p_user_id
+    order by id
+    for update
+  ) own;
 
   perform lock_user(p_user_id, p_now);
 
@@ -26,8 +44,43 @@ begin
   values (sha256(convert_to(p_user_id, 'UTF8')), p_now)
   on conflict (id_sha256) do nothing;
 
+  insert into erased_customers (id_sha256, erased_at)
+  select sha256(convert_to(id, 'UTF8')), p_now
+  from unnest(v_customers) id
+  on conflict (id_sha256) do nothing;
+
+  update payments
+  set user_id = null,
+      customer_id = null,
+      erased_at = p_now
+  where user_id = p_user_id
+    or customer_id = any (v_customers);
+
+  delete from invoices
+  where customer_id = any (v_customers);
+
+  update failed_webhooks
+  set user_id = null,
+      customer_id = null,
+      payload = null,
+      next_try_at = null,
+      resolved_at = coalesce(resolved_at, p_now),
+      resolved_by = coalesce(resolved_by, 'erased')
+  where user_id = p_user_id
+    or customer_id = any (v_customers);
+
   update audit_log
   set user_id = null
+  where user_id = p_user_id;
+
+  perform set_config('farebox.erasing', p_user_id, true);
+
+  update credit_transactions
+  set user_id = v_nobody
+  where user_id = p_user_id;
+
+  update billing_events
+  set user_id = v_nobody
   where user_id = p_user_id;
 
   delete from users

@@ -3,7 +3,7 @@
 -- settle: what a user may do, after anything it depends on has changed.
 --
 -- Promises  The entitlement is what is due. Its version grows if anything changed, and never falls
---           behind the clock, so that no restored backup can win.
+--           behind the clock, so that no restored backup can win; the identity provider is told.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
@@ -39,5 +39,9 @@ begin
       updated_at = excluded.updated_at
   where (e.plan, e.plan_version, e.source, e.status)
     is distinct from (excluded.plan, excluded.plan_version, excluded.source, excluded.status);
+
+  if found then
+    perform enqueue('identity', format('identity:%s', p_user_id), p_user_id, '{}', p_now, p_now);
+  end if;
 end
 $$;

@@ -3,12 +3,12 @@
 -- user_of_customer: whose a Stripe customer is.
 --
 -- Promises  Once known it stays so. Until then the id that an object's metadata names decides: whoever
---           wrote it there is the app's own server. Null if it names nobody, or somebody erased. What
---           was heard of the customer before is theirs from then on, and a user who had no customer
---           has this one.
+--           wrote it there is the app's own server. Null if it names nobody. What was heard of the
+--           customer before is theirs from then on, what they paid for included, and a user who had no
+--           customer has this one. Somebody who was erased is refused with FB001.
 -- Locks     The user's row (ensure_user). The caller holds the customer's.
--- Races     The customer's row puts callers in line. A user who is erased meanwhile: FB001, and Stripe's
---           next attempt finds them erased.
+-- Races     The customer's row puts callers in line. A payment that somebody else holds is read as it
+--           was: who holds it waits for the customer's row, and posts the rest.
 
 create or replace function user_of_customer(
   p_customer_id   text,
@@ -24,6 +24,14 @@ declare
   v_known_id text;
   v_user_id  text;
 begin
+  if exists (
+    select 1
+    from erased_customers
+    where id_sha256 = sha256(convert_to(p_customer_id, 'UTF8'))
+  ) then
+    perform refuse_erased();
+  end if;
+
   select user_id
   into v_known_id
   from stripe_customers
@@ -31,11 +39,7 @@ begin
 
   v_user_id := coalesce(v_known_id, p_named_user_id);
 
-  if v_user_id is null or length(v_user_id) not between 1 and 255 or exists (
-    select 1
-    from erased_users
-    where id_sha256 = sha256(convert_to(v_user_id, 'UTF8'))
-  ) then
+  if v_user_id is null or length(v_user_id) not between 1 and 255 then
     return null;
   end if;
 
@@ -51,10 +55,21 @@ begin
     where customer_id = p_customer_id
       and user_id is null;
 
+    update checkout_sessions
+    set user_id = v_user_id
+    where customer_id = p_customer_id
+      and user_id is null
+      and status <> 'open';
+
     update users
     set stripe_customer_id = p_customer_id
     where id = v_user_id
       and stripe_customer_id is null;
+
+    perform post_payment(id, v_user_id, p_now)
+    from payments
+    where customer_id = p_customer_id
+    order by id;
   end if;
 
   return v_user_id;

@@ -1,8 +1,9 @@
 //! From what Stripe says to what a user has: the one path that webhooks, the success page and our own
 //! changes all take.
 //!
-//! Postgres first, then one push to Redis. A push that fails is logged and loses nothing: the version
-//! in it lets any later one repair what is shown.
+//! Postgres first, then one push to Redis. A push that fails is written down to be made later; where not
+//! even that is possible the caller is told that it failed, and whoever called comes again. The version
+//! in every push lets the later of two win.
 
 use jiff::Timestamp;
 
@@ -10,52 +11,101 @@ use crate::app::App;
 use crate::domain::UserId;
 use crate::domain::facts::Facts;
 use crate::error::{ApiError, ApiResult, chain};
-use crate::stats;
-use crate::store::{Entitlement, Told};
+use crate::stats::{self, Shown};
+use crate::store::{Applied, Entitlement, StoreError, Told};
 use crate::stripe::{Snapshot, requests};
 
-/// Applies what an event says. Where two of them tell different stories of one second, Stripe is asked
-/// which is true, and its answer takes the event's place.
-pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<()> {
+/// Applies what an event says, and shows what follows from it. Answers whether others have yet to be
+/// told something.
+pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<bool> {
     let now = app.clock.now();
-    let applied = match app.store.apply_event(&told, now).await {
-        Err(error) if error.is_tie() => {
-            let told = settle_tie(app, told, now).await?;
-            app.store.apply_event(&told, now).await?
-        }
-        applied => applied?,
-    };
-    if applied.duplicate {
+    let session = told.facts.finished_session().map(str::to_owned);
+    let applied = apply(app, told, now).await?;
+    if let Some(entitlement) = &applied.entitlement {
+        show_for(app, entitlement, session.as_deref(), applied.duplicate, now).await?;
+    } else if applied.duplicate {
         tracing::info!("this event was processed before");
     }
-    show(app, applied.entitlement.as_ref(), now).await;
-    Ok(())
+    Ok(applied.has_messages)
 }
 
 /// Applies what Stripe answered about a session.
-pub async fn hear_session(app: &App, session: &Snapshot) -> ApiResult<()> {
+pub async fn hear_session(app: &App, session: &Snapshot) -> ApiResult<bool> {
     let facts = Facts::of_session(&session.object).map_err(ApiError::internal)?;
     hear(app, Told::by_asking(facts, session, app.clock.now())).await
 }
 
-async fn settle_tie<'a>(app: &App, told: Told<'a>, now: Timestamp) -> ApiResult<Told<'a>> {
-    let Some(id) = told.facts.subscription_id() else {
-        return Err(ApiError::internal("a tie without a subscription"));
-    };
-    let subscription = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
+/// Applies what Stripe answered about a subscription.
+pub async fn hear_subscription(app: &App, subscription: &Snapshot) -> ApiResult<bool> {
     let facts = Facts::of_subscription(&subscription.object).map_err(ApiError::internal)?;
-    Ok(Told { event: told.event, ..Told::by_asking(facts, &subscription, now) })
+    hear(app, Told::by_asking(facts, subscription, app.clock.now())).await
 }
 
-/// Shows a user's plan wherever it is shown.
-pub async fn show(app: &App, entitlement: Option<&Entitlement>, now: Timestamp) {
-    let Some(entitlement) = entitlement else { return };
-    let Ok(user) = UserId::try_from(entitlement.user_id.clone()) else { return };
-    let Entitlement { plan_name, version, .. } = entitlement;
-    match stats::set_plan(&app.redis, &user, now, plan_name, *version).await {
-        Ok(_) => {}
-        // Somebody who was erased meanwhile is shown nothing.
-        Err(error) if error.code == ApiError::ACCOUNT_ERASED => {}
-        Err(error) => tracing::warn!(problem = chain(&error), "the new plan is not shown yet"),
+/// Shows what a user has wherever it is shown.
+pub async fn show(app: &App, entitlement: &Entitlement, now: Timestamp) -> ApiResult<()> {
+    show_for(app, entitlement, None, false, now).await
+}
+
+/// The same for who cannot come again: it is in the log, and the next event shows it.
+pub async fn show_if_possible(app: &App, entitlement: &Entitlement, now: Timestamp) {
+    if let Err(error) = show(app, entitlement, now).await {
+        tracing::error!(problem = chain(&error), "what a user has is not shown");
     }
+}
+
+/// Where an event does not say enough, Stripe is asked, and its answer takes the event's place: two of
+/// them tell different stories of one second, or a session that is not ours does not say what it sold.
+async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> {
+    match app.store.apply_event(&told, now).await {
+        Err(error) if error.is_tie() => {
+            let id = told.facts.subscription_id().ok_or_else(|| surprise(&error))?;
+            let found = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
+            let facts = Facts::of_subscription(&found.object).map_err(ApiError::internal)?;
+            Ok(app.store.apply_event(&told.answered_by(facts, &found, now), now).await?)
+        }
+        Err(error) if error.lacks_lines() => {
+            let id = told.facts.finished_session().ok_or_else(|| surprise(&error))?;
+            let found = app.stripe.ask(&requests::retrieve_session(id)).await?;
+            let facts = Facts::of_session(&found.object).map_err(ApiError::internal)?;
+            Ok(app.store.apply_event(&told.answered_by(facts, &found, now), now).await?)
+        }
+        // Whoever it is about was erased: it is taken note of, and that is all.
+        Err(error) if error.is_erased() && told.event.is_some() => {
+            let nothing = told.without_facts();
+            Ok(app.store.apply_event(&nothing, now).await?)
+        }
+        applied => Ok(applied?),
+    }
+}
+
+fn surprise(error: &StoreError) -> ApiError {
+    ApiError::internal(chain(error))
+}
+
+async fn show_for(
+    app: &App,
+    entitlement: &Entitlement,
+    session: Option<&str>,
+    is_duplicate: bool,
+    now: Timestamp,
+) -> ApiResult<()> {
+    let user = &entitlement.user_id;
+    let Ok(id) = UserId::try_from(user.clone()) else { return Ok(()) };
+    let shown = match stats::show(&app.redis, &id, now, entitlement, session).await {
+        Ok(shown) => shown,
+        Err(error) => {
+            tracing::warn!(problem = chain(&error), "what a user has is not shown yet");
+            app.store.repair_cache(&id, now).await?;
+            Shown::Shown
+        }
+    };
+    match session {
+        Some(session) if is_duplicate || shown == Shown::ProcessedBefore => {
+            tracing::info!(session, user, "the session was processed before, and is skipped");
+        }
+        Some(session) => tracing::info!(session, user, "the session was processed for the user"),
+        None if is_duplicate => tracing::info!(user, "this event was processed before"),
+        None => {}
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ pub mod auth;
 pub mod checkout;
 pub mod clock;
 pub mod config;
+pub mod dead_letters;
 pub mod domain;
 pub mod endpoints;
 pub mod error;

@@ -11,6 +11,7 @@ mod connect;
 mod error;
 mod history;
 mod subscription;
+mod webhooks;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use subscription::{
     Applied, BegunChange, Change, Entitlement, EventName, FinishedChange, Portal, Steps, Told, Way,
     Wish,
 };
+pub use webhooks::{FailedEvent, Kept};
 
 use crate::config;
 

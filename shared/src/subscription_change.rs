@@ -62,7 +62,9 @@ pub async fn change(
     let store = &app.store;
     let finished = store.finish_subscription_change(request, told.as_ref(), schedule, now).await?;
     let finished = finished.ok_or_else(ApiError::under_way)?;
-    fulfilment::show(app, finished.entitlement.as_ref(), now).await;
+    if let Some(entitlement) = &finished.entitlement {
+        fulfilment::show_if_possible(app, entitlement, now).await;
+    }
     Ok(finished.answer)
 }
 
@@ -224,7 +226,7 @@ async fn explain(app: &App, steps: &Steps, error: StripeError) -> ApiError {
     let request = requests::retrieve_subscription(&steps.subscription);
     if let Ok(found) = app.stripe.ask(&request).await {
         let heard = match told(&found, app.clock.now()) {
-            Ok(told) => fulfilment::hear(app, told).await,
+            Ok(told) => fulfilment::hear(app, told).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(unheard) = heard {

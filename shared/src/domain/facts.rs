@@ -35,6 +35,21 @@ impl Facts {
         text(self.0.get("subscription")?, "id")
     }
 
+    pub fn payment_id(&self) -> Option<&str> {
+        text(self.0.get("payment")?, "id")
+    }
+
+    /// What they say of whom they are about: `customer` or `user_id`.
+    pub fn said(&self, field: &str) -> Option<&str> {
+        self.0.values().find_map(|fact| text(fact, field))
+    }
+
+    /// The id of the session in it, if that is complete and paid as far as it will be for now.
+    pub fn finished_session(&self) -> Option<&str> {
+        let session = self.0.get("session")?;
+        text(session, "id").filter(|_| text(session, "status") == Some("complete"))
+    }
+
     pub fn as_json(&self) -> &Map<String, Value> {
         &self.0
     }

@@ -31,10 +31,22 @@ impl StoreError {
     const TIE: &str = "FB004";
     /// What was asked for may not be.
     const NOT_ALLOWED: &str = "FB005";
+    /// A session that Farebox did not make, of which it is not known what it sold.
+    const LACKS_LINES: &str = "FB006";
 
     /// Whether Stripe has to be asked which of two states is the later one.
     pub fn is_tie(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == Self::TIE)
+    }
+
+    /// Whether Stripe has to be asked what a session sold.
+    pub fn lacks_lines(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == Self::LACKS_LINES)
+    }
+
+    /// Whether it is about somebody who was erased.
+    pub fn is_erased(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == Self::ERASED)
     }
 
     /// Why what was asked for may not be, if that is what was said.

@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_postgres::types::{Json, Type};
 
 use super::{Store, StoreError};
+use crate::domain::event::Event;
 use crate::domain::facts::Facts;
 use crate::domain::{CatalogKey, Interval, Quantity, Reason, UserId};
 use crate::http::Once;
@@ -98,6 +101,9 @@ pub struct EventName<'a> {
 pub struct Applied {
     pub duplicate: bool,
     pub entitlement: Option<Entitlement>,
+    /// Others have to be told something about the user.
+    #[serde(default)]
+    pub has_messages: bool,
 }
 
 /// What a user may do, as far as caches have to know it.
@@ -105,7 +111,11 @@ pub struct Applied {
 pub struct Entitlement {
     pub user_id: String,
     pub version: i64,
+    pub plan: String,
     pub plan_name: String,
+    pub status: String,
+    /// What is left of each unit; below zero where more was taken back than there was.
+    pub credits: BTreeMap<String, i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,9 +142,20 @@ pub struct BegunPortal {
     pub configuration: Option<String>,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     /// Above every event of the same second: it was asked for after they were heard of.
     const ANSWERED: i32 = 9;
+
+    pub fn by_event(event: &'a Event, facts: Facts) -> Self {
+        Self {
+            event: Some(EventName { id: &event.id, kind: &event.kind }),
+            since: event.created,
+            created: event.created,
+            rank: event.rank(),
+            heard: event.id.clone(),
+            facts,
+        }
+    }
 
     /// What Stripe answered just now.
     pub fn by_asking(facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
@@ -142,6 +163,16 @@ impl Told<'_> {
         // As text, instants of this form compare as they follow each other.
         let heard = format!("{now:.6}");
         Self { event: None, since, created, rank: Self::ANSWERED, heard, facts }
+    }
+
+    /// The same event, with what Stripe answered just now in place of what it says.
+    pub fn answered_by(self, facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
+        Self { event: self.event, ..Self::by_asking(facts, found, now) }
+    }
+
+    /// The same event, as if it said nothing.
+    pub fn without_facts(self) -> Self {
+        Self { facts: Facts::default(), ..self }
     }
 
     fn to_json(&self) -> Value {
@@ -170,6 +201,12 @@ impl Store {
     ) -> Result<Applied, StoreError> {
         let sql = "select {schema}.apply_event($1, $2)";
         self.call_json(sql, &[(&told.to_json(), Type::JSONB), (&now, Type::TIMESTAMPTZ)]).await
+    }
+
+    /// Writes down that what a user has must be shown later.
+    pub async fn repair_cache(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "select {schema}.repair_cache($1, $2)";
+        self.call(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await.map(drop)
     }
 
     pub async fn get_subscription<T: serde::de::DeserializeOwned>(

@@ -128,9 +128,10 @@ fn customer_update() -> CreateCheckoutSessionCustomerUpdate {
     }
 }
 
-/// With the subscription that came of it, whole.
+/// With what it sold, and the subscription that came of it, whole.
 pub fn retrieve_session(id: &str) -> RequestBuilder {
-    RetrieveCheckoutSession::new(id).expand(vec!["subscription".to_owned()]).build()
+    let expand = ["line_items", "subscription"].map(str::to_owned);
+    RetrieveCheckoutSession::new(id).expand(expand.to_vec()).build()
 }
 
 pub fn expire_session(id: &str) -> RequestBuilder {

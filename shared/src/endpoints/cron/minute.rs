@@ -29,7 +29,7 @@ async fn run(State(app): State<App>) -> ApiResult<Json<Drained>> {
     let now = app.clock.now();
     let ended = app.store.end_due_grants(now, BATCH).await?;
     for entitlement in &ended {
-        fulfilment::show(&app, Some(entitlement), now).await;
+        fulfilment::show_if_possible(&app, entitlement, now).await;
     }
     Ok(Json(Drained { ended_grants: ended.len() }))
 }

@@ -12,10 +12,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::dead_letters;
 use crate::domain::event::Event;
 use crate::error::{ApiError, ApiResult};
 use crate::fulfilment;
-use crate::store::{EventName, Told};
+use crate::store::Told;
 use crate::stripe::signature;
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -48,15 +49,20 @@ async fn receive(
         tracing::error!(event = event.id, "an event of the other mode, test or live, was ignored");
         return Ok(Json(Received { received: true }));
     }
-    let facts = event.facts().map_err(ApiError::internal)?;
-    let told = Told {
-        event: Some(EventName { id: &event.id, kind: &event.kind }),
-        since: event.created,
-        created: event.created,
-        rank: event.rank(),
-        heard: event.id.clone(),
-        facts,
-    };
-    fulfilment::hear(&app, told).await?;
+    match hear(&app, &event).await {
+        Ok(has_messages) => {
+            tracing::debug!(has_messages, "heard");
+        }
+        Err(error) if dead_letters::may_pass(&error) => return Err(error),
+        Err(error) => {
+            let payload = String::from_utf8_lossy(&body);
+            dead_letters::keep(&app, &event, &payload, &error).await?;
+        }
+    }
     Ok(Json(Received { received: true }))
+}
+
+async fn hear(app: &App, event: &Event) -> ApiResult<bool> {
+    let facts = event.facts().map_err(ApiError::internal)?;
+    fulfilment::hear(app, Told::by_event(event, facts)).await
 }

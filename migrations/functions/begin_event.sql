@@ -1,0 +1,39 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- begin_event: takes an event as this transaction's to apply.
+--
+-- Promises  False if it was applied before. If it was a dead letter it is one no more, once the
+--           transaction commits.
+-- Locks     The event's row (by inserting it).
+-- Races     A concurrent duplicate waits for the winner.
+
+create or replace function begin_event(p_event jsonb, p_now timestamptz)
+returns boolean
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+  insert into webhook_events (id, type, created_at, processed_at)
+  values (
+    p_event ->> 'id',
+    p_event ->> 'type',
+    to_timestamp((p_event ->> 'created')::bigint),
+    p_now)
+  on conflict (id) do nothing;
+
+  if not found then
+    return false;
+  end if;
+
+  update failed_webhooks
+  set resolved_at = p_now,
+      resolved_by = 'applied',
+      next_try_at = null,
+      payload = null
+  where id = p_event ->> 'id'
+    and resolved_at is null;
+
+  return true;
+end
+$$;

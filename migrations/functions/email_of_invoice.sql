@@ -1,0 +1,26 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- email_of_invoice: what an e-mail says of an invoice.
+--
+-- Promises  Nothing about the person: sums, and the links where they pay or find it.
+-- Locks     None.
+-- Races     None.
+
+create or replace function email_of_invoice(p_invoice invoices)
+returns jsonb
+language sql
+stable
+security definer
+set search_path from current
+as $$
+  select jsonb_build_object(
+    'number', p_invoice.number,
+    'amount_minor', case p_invoice.status
+      when 'paid' then p_invoice.amount_paid_minor
+      else p_invoice.amount_due_minor
+    end,
+    'currency', p_invoice.currency,
+    'hosted_url', p_invoice.hosted_url,
+    'pdf_url', p_invoice.pdf_url,
+    'next_attempt_at', extract(epoch from p_invoice.next_attempt_at)::bigint)
+$$;

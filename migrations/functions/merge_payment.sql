@@ -1,0 +1,55 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- merge_payment: what an event says of a payment, of its refunds and of a dispute about it.
+--
+-- Promises  Everything only grows: what was paid stays paid, the greatest sums count, a refund that
+--           failed stays failed, and a dispute that was decided stays so. A change is written to
+--           billing_events.
+-- Locks     The payment's refunds and disputes. The caller holds the payment's row.
+-- Races     The payment's row puts callers in line.
+
+create or replace function merge_payment(
+  p_old         payments,
+  p_event       jsonb,
+  p_customer_id text,
+  p_user_id     text,
+  p_now         timestamptz
+)
+returns void
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_fact   jsonb := p_event -> 'facts' -> 'payment';
+  v_before jsonb := payment_standing(p_old);
+  v_new    payments;
+begin
+  update payments
+  set customer_id = coalesce(customer_id, p_customer_id),
+      user_id = coalesce(user_id, v_fact ->> 'user_id'),
+      charge_id = coalesce(charge_id, v_fact ->> 'charge'),
+      session_id = coalesce(session_id, v_fact ->> 'session'),
+      invoice_id = coalesce(invoice_id, v_fact ->> 'invoice'),
+      currency = coalesce(currency, v_fact ->> 'currency'),
+      amount_minor = greatest(amount_minor, (v_fact ->> 'amount')::bigint),
+      status = case
+        when 'succeeded' in (status, v_fact ->> 'status') then 'succeeded'
+        else coalesce(v_fact ->> 'status', status)
+      end,
+      failure = coalesce(failure, v_fact ->> 'failure'),
+      refunded_minor = greatest(refunded_minor, (v_fact ->> 'refunded')::bigint),
+      updated_at = p_now
+  where id = p_old.id
+  returning * into v_new;
+
+  perform merge_refund(v_new.id, refund, p_now)
+  from jsonb_array_elements(p_event -> 'facts' -> 'refunds') refund;
+
+  if p_event -> 'facts' ? 'dispute' then
+    perform merge_dispute(v_new.id, p_event, p_now);
+  end if;
+
+  perform record_payment_change(v_new, v_before, payment_standing(v_new), p_event, p_user_id, p_now);
+end
+$$;

@@ -1,0 +1,42 @@
+-- pack_sold_as: which version of which credit pack a session sold, and how many of it.
+--
+-- Promises  What the session's metadata names, if what it came to before discounts and taxes is a whole
+--           number of times that pack's price; else what its only line is the price of, in the newest
+--           version there was at the time. No row if it is none of ours.
+-- Locks     None.
+-- Races     None: versions never change.
+
+create or replace function pack_sold_as(p_session jsonb, p_at timestamptz)
+returns table (pack text, version integer, quantity bigint)
+language sql
+stable
+set search_path from current
+as $$
+  select sold.pack, sold.version, sold.quantity
+  from (
+    select v.pack, v.version, asked.amount / price.amount as quantity, 1 as place, 0 as age
+    from credit_pack_versions v
+    join current_packs c using (pack)
+    cross join lateral (
+      select ((v.currency_amounts || jsonb_build_object(v.currency, v.amount_minor))
+              ->> (p_session ->> 'currency'))::bigint as amount
+    ) price
+    cross join lateral (
+      select coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total')::bigint as amount
+    ) asked
+    where v.pack = p_session ->> 'pack'
+      and v.version = coalesce((p_session ->> 'pack_version')::integer, c.version)
+      and asked.amount > 0
+      and asked.amount % price.amount = 0
+    union all
+    select v.pack, v.version, coalesce((item ->> 'quantity')::bigint, 1), 2,
+           case when v.created_at <= p_at then -v.version else v.version end
+    from jsonb_array_elements(
+      case when jsonb_typeof(p_session -> 'items') = 'array' then p_session -> 'items' end) item
+    join credit_pack_versions v on v.stripe_price_id = item ->> 'price'
+    where jsonb_array_length(p_session -> 'items') = 1
+  ) sold
+  where sold.quantity > 0
+  order by sold.place, sold.age
+  limit 1
+$$;

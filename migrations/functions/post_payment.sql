@@ -1,0 +1,74 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- post_payment: brings the ledger to what a payment's facts imply.
+--
+-- Promises  A paid pack gives its credits; what is refunded or disputed takes them back in proportion,
+--           rounded in the user's favour, and all of them with the whole. Only the difference to what was
+--           posted before is posted, so that the facts and not their order decide what a user has.
+-- Locks     None of its own: the caller holds the user's row.
+-- Races     The user's row puts callers in line; facts that a caller cannot see yet are posted by
+--           whoever is writing them.
+
+create or replace function post_payment(p_payment_id text, p_user_id text, p_now timestamptz)
+returns void
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_sold  record;
+  v_part  record;
+  v_taken bigint;
+begin
+  select p.amount_minor, payment_standing(p) as standing, s.id as session_id,
+         v.unit, v.credits * s.quantity as credits
+  into v_sold
+  from payments p
+  join checkout_sessions s on s.id = p.session_id
+  join credit_pack_versions v on v.pack = s.pack and v.version = s.pack_version
+  where p.id = p_payment_id
+    and s.mode = 'payment'
+    and s.status = 'complete'
+    and s.payment_status in ('paid', 'no_payment_required');
+
+  if v_sold.session_id is null then
+    return;
+  end if;
+
+  v_taken := credits_taken_back(
+    v_sold.credits, v_sold.amount_minor, (v_sold.standing ->> 'refunded_minor')::bigint);
+
+  for v_part in
+    select due.kind, due.credits - coalesce(posted.credits, 0) as difference, posted.times
+    from (
+      values
+        (1, 'purchase', v_sold.credits),
+        (2, 'refund', -v_taken),
+        (3, 'dispute', v_taken - credits_taken_back(
+          v_sold.credits,
+          v_sold.amount_minor,
+          (v_sold.standing ->> 'refunded_minor')::bigint
+            + (v_sold.standing ->> 'disputed_minor')::bigint))
+    ) due (place, kind, credits)
+    cross join lateral (
+      select sum(delta)::bigint as credits, count(*) as times
+      from credit_transactions
+      where payment_id = p_payment_id
+        and kind = due.kind
+    ) posted
+    where due.credits <> coalesce(posted.credits, 0)
+    order by due.place
+  loop
+    perform post_credits(
+      p_user_id,
+      v_sold.unit,
+      v_part.difference,
+      v_part.kind,
+      format('%s:%s:%s', p_payment_id, v_part.kind, v_part.times + 1),
+      v_sold.session_id,
+      p_payment_id,
+      null,
+      p_now);
+  end loop;
+end
+$$;

@@ -1,0 +1,16 @@
+-- repair_cache: has what a user has shown later, since it could not be shown now.
+--
+-- Promises  One row of the outbox a user, due at once.
+-- Locks     The row of the outbox.
+-- Races     Two calls at once arm the same row.
+
+create or replace function repair_cache(p_user_id text, p_now timestamptz)
+returns void
+language sql
+security definer
+set search_path from current
+as $$
+  select enqueue('cache', format('cache:%s', id), id, '{}', p_now, p_now)
+  from users
+  where id = p_user_id
+$$;
