@@ -31,10 +31,11 @@ as $$
     union all
     select v.pack, v.version, coalesce((item ->> 'quantity')::bigint, 1), 2,
            case when v.created_at <= p_at then -v.version else v.version end
-    from jsonb_array_elements(
-      case when jsonb_typeof(p_session -> 'items') = 'array' then p_session -> 'items' end) item
+    from (
+      select p_session -> 'items' -> 0 as item
+      where p_session -> 'items' -> 1 is null
+    ) only_line
     join credit_pack_versions v on v.stripe_price_id = item ->> 'price'
-    where jsonb_array_length(p_session -> 'items') = 1
   ) sold
   where sold.quantity > 0
   order by sold.place, sold.age

@@ -3,11 +3,13 @@
 
 mod app;
 mod billing;
+pub mod events;
 pub mod node;
 pub mod pooler;
 mod process;
 mod proxy;
 mod request;
+mod shop;
 mod stack;
 mod until;
 

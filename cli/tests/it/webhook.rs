@@ -1,5 +1,8 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
+mod orders;
+mod story;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

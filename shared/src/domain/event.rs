@@ -30,13 +30,7 @@ impl Event {
 
     /// What it says. Nothing, if it is of a kind that changes nothing for us.
     pub fn facts(&self) -> Result<Facts, Unreadable> {
-        if self.kind.starts_with("customer.subscription.") {
-            return Facts::of_subscription(&self.object);
-        }
-        if self.kind.starts_with("checkout.session.") {
-            return Facts::of_session(&self.object);
-        }
-        Ok(Facts::default())
+        Facts::of_event(&self.kind, &self.object)
     }
 
     /// Which of two events of one second tells the later part of a story.

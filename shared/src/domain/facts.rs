@@ -3,9 +3,16 @@
 //! Pure, and tolerant of every version of Stripe's API: where a field moved, whichever place has it
 //! counts. Times are Stripe's own seconds; nothing here knows what time it is.
 
+mod customer;
+mod invoice;
+mod payment;
+mod session;
+mod subscription;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::object::{Object, flag, integer, link, list, text};
+use super::object::{Object, list, text};
 
 /// Everything one event, or one answer, tells: objects by their kind, in SQL's names.
 #[derive(Clone, Debug, Default)]
@@ -16,19 +23,78 @@ pub struct Facts(Map<String, Value>);
 pub struct Unreadable(&'static str);
 
 impl Facts {
-    pub fn of_subscription(object: &Object) -> Result<Self, Unreadable> {
-        let mut facts = Self::default();
-        facts.0.insert("subscription".to_owned(), subscription(object)?);
-        Ok(facts)
+    /// What an event of that type says with that object. Nothing, if it changes nothing for us.
+    pub fn of_event(kind: &str, object: &Object) -> Result<Self, Unreadable> {
+        // `charge.refund.updated` brings a refund: what an object says it is goes before the event's name.
+        let (subject, verb) = kind.rsplit_once('.').unwrap_or_default();
+        let facts = match text(object, "object").unwrap_or(subject) {
+            "subscription" | "customer.subscription" => Self::of_subscription(object)?,
+            "checkout.session" => Self::of_session(object)?,
+            // One that is yet to come is none: it may have no id, and never come.
+            "invoice" if verb == "upcoming" => Self::default(),
+            "invoice" => Self::of_invoice(object)?,
+            "invoice_payment" => Self::default().with("payment", payment::of_invoice(object)),
+            "customer" => Self::of_customer(object, verb == "deleted")?,
+            "payment_intent" => Self::of_intent(object, verb == "payment_failed")?,
+            "charge" => Self::of_charge(object)?,
+            "refund" | "charge.refund" => {
+                Self::of_return("refunds", [payment::refund(object)?], object)
+            }
+            "dispute" | "charge.dispute" => {
+                Self::of_return("dispute", payment::dispute(object)?, object)
+            }
+            _ => Self::default(),
+        };
+        Ok(facts.with("notice", notice(kind)))
     }
 
-    /// A session, and the subscription it made where that came with it.
+    pub fn of_subscription(object: &Object) -> Result<Self, Unreadable> {
+        Ok(Self::default().with("subscription", Some(subscription::subscription(object)?)))
+    }
+
+    /// A session, its payment, and the subscription it made where that came with it.
     pub fn of_session(object: &Object) -> Result<Self, Unreadable> {
         let made = &object["subscription"];
-        let mut facts =
-            if made.is_object() { Self::of_subscription(made)? } else { Self::default() };
-        facts.0.insert("session".to_owned(), session(object)?);
-        Ok(facts)
+        let facts = if made.is_object() { Self::of_subscription(made)? } else { Self::default() };
+        let session = session::session(object)?;
+        Ok(facts.with("session", Some(session)).with("payment", session::payment(object)))
+    }
+
+    fn of_invoice(object: &Object) -> Result<Self, Unreadable> {
+        let invoice = invoice::invoice(object)?;
+        Ok(Self::default().with("invoice", Some(invoice)).with("payment", invoice::payment(object)))
+    }
+
+    fn of_customer(object: &Object, is_deletion: bool) -> Result<Self, Unreadable> {
+        Ok(Self::default().with("customer", Some(customer::customer(object, is_deletion)?)))
+    }
+
+    fn of_intent(object: &Object, is_failure: bool) -> Result<Self, Unreadable> {
+        Ok(Self::default().with("payment", Some(payment::of_intent(object, is_failure)?)))
+    }
+
+    /// Older versions list its refunds, the newer only their sum.
+    fn of_charge(object: &Object) -> Result<Self, Unreadable> {
+        let refunds = list(object, "refunds").iter();
+        let refunds: Vec<_> = refunds.filter_map(|refund| payment::refund(refund).ok()).collect();
+        Ok(Self::default()
+            .with("payment", Some(payment::of_charge(object)?))
+            .with("refunds", Some(refunds).filter(|refunds| !refunds.is_empty())))
+    }
+
+    /// Money that goes back, or may. Nothing, if no payment brought it: a customer's own transfer did.
+    fn of_return(name: &str, fact: impl Serialize, object: &Object) -> Self {
+        let payment = payment::returned(object);
+        let fact = payment.is_some().then_some(fact);
+        Self::default().with("payment", payment).with(name, fact)
+    }
+
+    /// Adds a fact, if there is one.
+    fn with(mut self, name: &str, fact: Option<impl Serialize>) -> Self {
+        if let Some(fact) = fact {
+            self.0.insert(name.to_owned(), json!(fact));
+        }
+        self
     }
 
     pub fn subscription_id(&self) -> Option<&str> {
@@ -55,90 +121,21 @@ impl Facts {
     }
 }
 
-/// Farebox sells subscriptions of one item each.
-fn subscription(object: &Object) -> Result<Value, Unreadable> {
-    let item = list(object, "items").first().unwrap_or(&Value::Null);
-    // Before there were prices there were plans; before there were items, the subscription had one.
-    let price = [&item["price"], &item["plan"], &object["plan"]];
-    let price = price.into_iter().find(|price| price.is_object()).unwrap_or(&Value::Null);
-    let quantity = integer(item, "quantity").or(integer(object, "quantity")).unwrap_or(1);
-    let unit = integer(price, "unit_amount").or(integer(price, "amount"));
-    // Since Basil the period is the item's.
-    let period = |field| integer(item, field).or(integer(object, field));
-    let currency = text(object, "currency").or(text(price, "currency"));
-    let same_currency = text(price, "currency").is_none_or(|own| Some(own) == currency);
-    let details = &object["cancellation_details"];
-    let reason = text(details, "comment").or(text(details, "feedback"));
-    let pending = &object["pending_update"];
-    let pending_item = pending["subscription_items"].get(0).unwrap_or(&Value::Null);
-    Ok(json!({
-        "id": text(object, "id").ok_or(Unreadable("id"))?,
-        "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
-        "status": text(object, "status").ok_or(Unreadable("status"))?,
-        "created": integer(object, "created").ok_or(Unreadable("created"))?,
-        "user_id": named_user(object),
-        "plan": text(&object["metadata"], "plan"),
-        "plan_version": text(&object["metadata"], "planVersion")
-            .and_then(|version| version.parse::<i32>().ok()),
-        "item": text(item, "id"),
-        "price": text(price, "id"),
-        "product": link(price, "product"),
-        "interval": interval(price),
-        "quantity": quantity,
-        "currency": currency,
-        "amount_minor": unit
-            .filter(|_| same_currency)
-            .and_then(|unit| unit.checked_mul(quantity)),
-        "period_start": period("current_period_start"),
-        "period_end": period("current_period_end"),
-        "trial_start": integer(object, "trial_start"),
-        "trial_end": integer(object, "trial_end"),
-        "cancel_at": integer(object, "cancel_at"),
-        "cancel_at_period_end": flag(object, "cancel_at_period_end"),
-        "canceled_at": integer(object, "canceled_at"),
-        "ended_at": integer(object, "ended_at"),
-        "cancellation_reason": reason.or(text(details, "reason")),
-        "schedule": link(object, "schedule"),
-        "pending_price": link(pending_item, "price"),
-        "pending_quantity": integer(pending_item, "quantity"),
-        "pending_until": integer(pending, "expires_at"),
-    }))
-}
-
-fn session(object: &Object) -> Result<Value, Unreadable> {
-    Ok(json!({
-        "id": text(object, "id").ok_or(Unreadable("id"))?,
-        "mode": text(object, "mode").ok_or(Unreadable("mode"))?,
-        "status": text(object, "status").ok_or(Unreadable("status"))?,
-        "created": integer(object, "created").ok_or(Unreadable("created"))?,
-        "payment_status": text(object, "payment_status"),
-        // Not `client_reference_id`: whoever opens a payment link may write there what they like.
-        "user_id": named_user(object),
-        "customer": link(object, "customer"),
-        "subscription": link(object, "subscription"),
-        "payment_intent": link(object, "payment_intent"),
-        "currency": text(object, "currency"),
-        "amount_total": integer(object, "amount_total"),
-        "expires_at": integer(object, "expires_at"),
-    }))
+/// What the user should be told because of it.
+fn notice(kind: &str) -> Option<&'static str> {
+    match kind {
+        "customer.subscription.trial_will_end" => Some("trial_ending"),
+        "checkout.session.async_payment_failed"
+        | "invoice.payment_action_required"
+        | "invoice.payment_failed" => Some("payment_failed"),
+        _ => None,
+    }
 }
 
 /// Whom the maker of an object wrote into it.
 fn named_user(object: &Object) -> Option<&str> {
     let metadata = &object["metadata"];
     text(metadata, "userId").or(text(metadata, "user_id"))
-}
-
-/// Our name for how often a price is charged, if we have one.
-fn interval(price: &Object) -> Option<&'static str> {
-    let recurring = if price["recurring"].is_object() { &price["recurring"] } else { price };
-    match (text(recurring, "interval")?, integer(recurring, "interval_count").unwrap_or(1)) {
-        ("week", 1) => Some("weekly"),
-        ("month", 1) => Some("monthly"),
-        ("month", 3) => Some("quarterly"),
-        ("year", 1) | ("month", 12) => Some("yearly"),
-        _ => None,
-    }
 }
 
 impl std::fmt::Display for Unreadable {

@@ -14,9 +14,15 @@ pub fn text<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     object[field].as_str()
 }
 
-/// A field that is a whole number: an amount, a quantity, seconds since 1970.
+/// A field that is a whole number: a quantity, seconds since 1970.
 pub fn integer(object: &Object, field: &str) -> Option<i64> {
     object[field].as_i64()
+}
+
+/// A field that counts money, in the currency's smallest unit. What was asked, paid or given back is never
+/// below zero.
+pub fn amount(object: &Object, field: &str) -> Option<i64> {
+    integer(object, field).filter(|amount| *amount >= 0)
 }
 
 pub fn flag(object: &Object, field: &str) -> bool {

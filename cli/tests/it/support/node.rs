@@ -54,10 +54,15 @@ pub fn node(folder: &Path) -> Command {
 
 /// Runs a script to its end, which is that it says this.
 pub async fn expect_to_say(said: &str, node: Command, script: &str) {
-    let output = run(node, script).await;
-    let (stdout, stderr) = (output.stdout, output.stderr);
-    let (actual, complaint) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(output.status.success() && actual == said, "{actual}\n{complaint}");
+    assert_eq!(what_is_said(node, script).await, said);
+}
+
+/// Runs a script to its end.
+pub async fn what_is_said(node: Command, script: &str) -> String {
+    let Output { status, stdout, stderr } = run(node, script).await;
+    let (said, complaint) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{said}\n{complaint}");
+    said.into_owned()
 }
 
 /// Runs a program to its end with this as its standard input.

@@ -1,0 +1,166 @@
+//! Events as Stripe sends them, about things that no Stripe has: for orders and races of which a real
+//! one, or the simulator, has only one to offer.
+
+use serde_json::{Value, json};
+use shared::domain::event::Event;
+
+/// Things of one customer's, whose ids begin alike.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    name: String,
+    /// When the customer came to be; everything else is so many seconds later.
+    since: i64,
+    user: Option<String>,
+}
+
+/// What is sold, as Stripe has it.
+#[derive(Clone, Debug)]
+pub struct Sold {
+    pub price: String,
+    pub product: String,
+    pub amount: i64,
+}
+
+impl Customer {
+    /// One whose things name the user they are for.
+    pub fn of(user: &str, since: i64) -> Self {
+        Self { name: user.to_owned(), since, user: Some(user.to_owned()) }
+    }
+
+    /// One of whom it is not said who that is, but by [`Customer::named`].
+    pub fn nameless(name: &str, since: i64) -> Self {
+        Self { name: name.to_owned(), since, user: None }
+    }
+
+    fn id(&self, kind: &str, name: &str) -> String {
+        format!("{kind}_{}_{name}", self.name)
+    }
+
+    pub fn customer_id(&self) -> String {
+        format!("cus_{}", self.name)
+    }
+
+    pub fn subscription_id(&self, name: &str) -> String {
+        self.id("sub", name)
+    }
+
+    pub fn payment_id(&self, name: &str) -> String {
+        self.id("pi", name)
+    }
+
+    fn metadata(&self) -> Value {
+        self.user.as_ref().map_or(json!({}), |user| json!({ "userId": user }))
+    }
+
+    /// An event that happened `at` seconds after the customer came to be.
+    fn event(&self, kind: &str, at: i64, name: &str, object: Value) -> Value {
+        json!({
+            "id": format!("evt_{}_{at:03}_{kind}_{name}", self.name),
+            "object": "event",
+            "type": kind,
+            "created": self.since + at,
+            "livemode": false,
+            "data": { "object": object },
+        })
+    }
+
+    /// Says who the customer is.
+    pub fn named(&self, at: i64, user: &str) -> Value {
+        let object = json!({
+            "id": self.customer_id(), "object": "customer", "email": format!("{user}@example.com"),
+            "metadata": { "userId": user },
+        });
+        self.event("customer.updated", at, "named", object)
+    }
+
+    pub fn subscription(&self, name: &str, status: &str, sold: &Sold) -> Value {
+        json!({
+            "id": self.subscription_id(name), "object": "subscription",
+            "customer": self.customer_id(), "status": status, "created": self.since,
+            "currency": "usd", "metadata": self.metadata(), "cancel_at_period_end": false,
+            "items": { "object": "list", "data": [{
+                "id": self.id("si", name), "quantity": 1,
+                "current_period_start": self.since, "current_period_end": self.since + 2_592_000,
+                "price": {
+                    "id": sold.price, "product": sold.product, "currency": "usd",
+                    "unit_amount": sold.amount,
+                    "recurring": { "interval": "month", "interval_count": 1 },
+                },
+            }] },
+        })
+    }
+
+    /// `created`, `updated` or `deleted`.
+    pub fn subscribed(&self, what: &str, at: i64, subscription: &Value) -> Value {
+        let name = subscription["status"].as_str().unwrap();
+        let kind = format!("customer.subscription.{what}");
+        self.event(&kind, at, name, subscription.clone())
+    }
+
+    /// A paid session for a pack, made elsewhere: it names the pack, and says what it came to.
+    pub fn paid(&self, at: i64, name: &str, pack: &str, sold: &Sold) -> Value {
+        let mut metadata = self.metadata();
+        metadata["pack"] = pack.into();
+        let object = json!({
+            "id": self.id("cs_test", name), "object": "checkout.session", "mode": "payment",
+            "status": "complete", "payment_status": "paid", "created": self.since,
+            "customer": self.customer_id(), "payment_intent": self.payment_id(name),
+            "currency": "usd", "amount_subtotal": sold.amount, "amount_total": sold.amount,
+            "metadata": metadata,
+        });
+        self.event("checkout.session.completed", at, name, object)
+    }
+
+    /// So much has been refunded of that payment, in all.
+    pub fn refunded(&self, at: i64, name: &str, sold: &Sold, in_all: i64) -> Value {
+        let object = json!({
+            "id": self.id("ch", name), "object": "charge", "payment_intent": self.payment_id(name),
+            "customer": self.customer_id(), "currency": "usd", "paid": true, "captured": true,
+            "amount": sold.amount, "amount_captured": sold.amount, "amount_refunded": in_all,
+        });
+        self.event("charge.refunded", at, &format!("{name}_{in_all}"), object)
+    }
+
+    /// One refund of that payment, which names nothing else.
+    pub fn refund(&self, at: i64, name: &str, number: usize, amount: i64, status: &str) -> Value {
+        let object = json!({
+            "id": self.id("re", &format!("{name}_{number}")), "object": "refund",
+            "payment_intent": self.payment_id(name), "amount": amount, "currency": "usd",
+            "status": status,
+        });
+        self.event("refund.updated", at, &format!("{name}_{number}_{status}"), object)
+    }
+
+    /// A dispute about that payment, which names nothing else.
+    pub fn disputed(&self, at: i64, name: &str, amount: i64, status: &str) -> Value {
+        let object = json!({
+            "id": self.id("dp", name), "object": "dispute", "currency": "usd",
+            "payment_intent": self.payment_id(name), "charge": self.id("ch", name),
+            "amount": amount, "status": status, "reason": "fraudulent",
+        });
+        let kind = match status {
+            "needs_response" => "charge.dispute.created",
+            "under_review" => "charge.dispute.updated",
+            _ => "charge.dispute.closed",
+        };
+        self.event(kind, at, name, object)
+    }
+
+    /// `paid`, `payment_succeeded` or `payment_failed`.
+    pub fn invoiced(&self, what: &str, at: i64, name: &str, sold: &Sold) -> Value {
+        let is_paid = what != "payment_failed";
+        let object = json!({
+            "id": self.id("in", name), "object": "invoice", "customer": self.customer_id(),
+            "status": if is_paid { "paid" } else { "open" }, "currency": "usd",
+            "amount_due": sold.amount, "amount_paid": if is_paid { sold.amount } else { 0 },
+            "attempt_count": 1, "number": name, "created": self.since + at,
+            "hosted_invoice_url": "https://invoice.example/pay",
+        });
+        self.event(&format!("invoice.{what}"), at, name, object)
+    }
+}
+
+/// The event as Farebox reads it.
+pub fn parsed(event: &Value) -> Event {
+    Event::parse(event.to_string().as_bytes()).unwrap()
+}

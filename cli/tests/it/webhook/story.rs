@@ -1,0 +1,137 @@
+//! Playing a story's events into the store, in any order, and looking at what is there in the end.
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::Value;
+use shared::app::{App, PoolSize};
+use shared::clock::Clock;
+use shared::config::Config;
+use shared::domain::facts::Facts;
+use shared::store::{StoreError, Told};
+
+use crate::support::TestApp;
+use crate::support::events::parsed;
+
+/// One customer's story: what happens, in one order or another.
+pub struct Story {
+    /// Of whom it tells; nobody else's id begins with it.
+    pub name: String,
+    pub events: Vec<Value>,
+    /// What Stripe answers when it is asked for the subscription.
+    pub subscription: Value,
+}
+
+/// Without the way over HTTP, which costs more than what is looked at here.
+pub struct Player {
+    app: App,
+}
+
+impl Player {
+    pub fn new(app: &TestApp) -> Self {
+        let config = Config::from_vars(|name| app.settings.get(name).cloned()).unwrap();
+        Self { app: App::new(config, Clock::default(), PoolSize::Server).unwrap() }
+    }
+
+    /// Each story from its beginning to its end, eight of them at a time.
+    pub async fn play(&self, stories: impl IntoIterator<Item = Story>) {
+        let playing = stream::iter(stories).map(|story| self.play_one(story));
+        playing.buffer_unordered(8).collect::<()>().await;
+    }
+
+    async fn play_one(&self, story: Story) {
+        for event in &story.events {
+            self.hear(event, &story.subscription).await;
+        }
+    }
+
+    /// Applies one event; on a tie what Stripe would answer.
+    async fn hear(&self, event: &Value, subscription: &Value) {
+        let (now, event) = (self.app.clock.now(), parsed(event));
+        let told = Told::by_event(&event, event.facts().unwrap());
+        let applied = match self.app.store.apply_event(&told, now).await {
+            Err(error) if error.is_tie() => {
+                let facts = Facts::of_subscription(subscription).unwrap();
+                let told = Told { rank: 9, heard: now.to_string(), facts, ..told };
+                self.app.store.apply_event(&told, now).await
+            }
+            applied => applied,
+        };
+        applied.unwrap();
+    }
+}
+
+/// What is there of each of these customers, as those who use it see it: everything but when it came.
+const STANDING: &str = "
+  select jsonb_build_object(
+    'subscriptions', (
+      select jsonb_agg(
+        jsonb_build_array(s.id, s.user_id, s.status, s.plan, s.quantity, s.cancel_at_period_end)
+        order by s.id)
+      from subscriptions s
+      where s.customer_id = c.id),
+    'payments', (
+      select jsonb_agg(jsonb_build_array(p.id, payment_standing(p)) order by p.id)
+      from payments p
+      where p.customer_id = c.id),
+    'ledger', (
+      select jsonb_object_agg(t.about, t.total)
+      from (
+        select payment_id || ' ' || kind as about, sum(delta) as total
+        from credit_transactions
+        where user_id = c.user_id
+        group by payment_id, kind
+        having sum(delta) <> 0
+      ) t),
+    'balances', (
+      select jsonb_object_agg(unit, balance) from credit_balances where user_id = c.user_id),
+    'entitlement', (
+      select jsonb_build_array(plan, source, status) from entitlements where user_id = c.user_id),
+    'invoices', (
+      select jsonb_agg(jsonb_build_array(i.id, i.status, i.amount_paid_minor) order by i.id)
+      from invoices i
+      where i.customer_id = c.id)
+    )::text,
+    substr(c.id, 5)
+  from stripe_customers c
+  where c.id like $1
+  order by c.id";
+
+/// What each customer whose name begins so has in the end, by name.
+pub async fn standings(app: &TestApp, prefix: &str) -> Vec<(String, Value)> {
+    use tokio_postgres::types::Type;
+    let pattern = format!("cus_{prefix}%");
+    let rows = app.owner().await.query_typed(STANDING, &[(&pattern, Type::TEXT)]).await.unwrap();
+    let standing = |row: &tokio_postgres::Row| {
+        let (text, name): (String, String) = (row.get(0), row.get(1));
+        // Whose it is makes no difference.
+        (name.clone(), serde_json::from_str(&text.replace(&name, "one")).unwrap())
+    };
+    rows.iter().map(standing).collect()
+}
+
+/// What is written in the books adds up: credits, and the monthly revenue step by step.
+pub async fn books(app: &TestApp) -> Result<(), String> {
+    let off = app.count("select count(*) from validate_credits_consistency()").await;
+    let revenue = "
+      select count(*)
+      from subscriptions s
+      where monthly_revenue(s) <> (
+        select coalesce(sum(
+          coalesce((after ->> 'mrr_minor')::bigint, 0)
+            - coalesce((before ->> 'mrr_minor')::bigint, 0)), 0)
+        from billing_events
+        where subscription_id = s.id
+          and kind like 'subscription.%')";
+    let unexplained = app.count(revenue).await;
+    match (off, unexplained) {
+        (0, 0) => Ok(()),
+        _ => Err(format!("{off} balances off, {unexplained} revenues unexplained")),
+    }
+}
+
+/// Whether they all end alike, and as expected.
+pub fn all_are(standings: &[(String, Value)], expected: &Value) -> Result<(), String> {
+    match standings.iter().find(|(_, standing)| standing != expected) {
+        None => Ok(()),
+        Some((name, standing)) => Err(format!("{name}: {standing:#}\nand not {expected:#}")),
+    }
+}

@@ -1,0 +1,66 @@
+//! What a checkout session says: what was to be bought, and whether it was paid.
+
+use serde_json::{Value, json};
+
+use super::payment::Payment;
+use super::{Unreadable, named_user};
+use crate::domain::object::{Object, amount, integer, link, list, text};
+
+pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
+    let metadata = &object["metadata"];
+    let version = text(metadata, "packVersion").and_then(|version| version.parse::<i32>().ok());
+    let payer = text(&object["customer_details"], "email");
+    Ok(json!({
+        "id": text(object, "id").ok_or(Unreadable("id"))?,
+        "mode": text(object, "mode").ok_or(Unreadable("mode"))?,
+        "status": text(object, "status").ok_or(Unreadable("status"))?,
+        "created": integer(object, "created").ok_or(Unreadable("created"))?,
+        "payment_status": text(object, "payment_status"),
+        // Not `client_reference_id`: whoever opens a payment link may write there what they like.
+        "user_id": named_user(object),
+        "pack": text(metadata, "pack"),
+        "pack_version": version,
+        "customer": link(object, "customer"),
+        "email": payer.or(text(object, "customer_email")),
+        "subscription": link(object, "subscription"),
+        "payment_intent": link(object, "payment_intent"),
+        "invoice": link(object, "invoice"),
+        "currency": text(object, "currency"),
+        "amount_subtotal": amount(object, "amount_subtotal"),
+        "amount_total": amount(object, "amount_total"),
+        "items": items(object),
+        "expires_at": integer(object, "expires_at"),
+    }))
+}
+
+/// What is in the cart. Events come without it.
+fn items(object: &Object) -> Option<Vec<Value>> {
+    object["line_items"].as_object()?;
+    let item = |line: &Object| {
+        json!({
+            "price": link(line, "price"),
+            "product": link(&line["price"], "product"),
+            "quantity": integer(line, "quantity"),
+        })
+    };
+    Some(list(object, "line_items").iter().map(item).collect())
+}
+
+/// The payment that the session is for, if there is or will be one. Where nothing was left to pay Stripe
+/// makes no payment, and the session stands for it.
+pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
+    let is_purchase = text(object, "mode") == Some("payment");
+    let payment_status = text(object, "payment_status");
+    let is_settled = matches!(payment_status, Some("paid" | "no_payment_required"));
+    let itself = text(object, "id").filter(|_| is_purchase && is_settled);
+    Some(Payment {
+        id: link(object, "payment_intent").or(itself)?,
+        customer: link(object, "customer"),
+        user_id: named_user(object),
+        session: text(object, "id"),
+        currency: text(object, "currency"),
+        amount: amount(object, "amount_total").filter(|_| is_settled),
+        status: (is_purchase && is_settled).then_some("succeeded"),
+        ..Payment::default()
+    })
+}

@@ -1,0 +1,68 @@
+//! What a subscription says: what was bought, for how long, and how it ends.
+
+use serde_json::{Value, json};
+
+use super::{Unreadable, named_user};
+use crate::domain::object::{Object, amount, flag, integer, link, list, text};
+
+/// Farebox sells subscriptions of one item each.
+pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
+    let item = list(object, "items").first().unwrap_or(&Value::Null);
+    // Before there were prices there were plans; before there were items, the subscription had one.
+    let price = [&item["price"], &item["plan"], &object["plan"]];
+    let price = price.into_iter().find(|price| price.is_object()).unwrap_or(&Value::Null);
+    let quantity = integer(item, "quantity").or(integer(object, "quantity")).unwrap_or(1);
+    let unit = amount(price, "unit_amount").or(amount(price, "amount"));
+    // Since Basil the period is the item's.
+    let period = |field| integer(item, field).or(integer(object, field));
+    let currency = text(object, "currency").or(text(price, "currency"));
+    let same_currency = text(price, "currency").is_none_or(|own| Some(own) == currency);
+    let details = &object["cancellation_details"];
+    let reason = text(details, "comment").or(text(details, "feedback"));
+    let pending = &object["pending_update"];
+    let pending_item = pending["subscription_items"].get(0).unwrap_or(&Value::Null);
+    Ok(json!({
+        "id": text(object, "id").ok_or(Unreadable("id"))?,
+        "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
+        "status": text(object, "status").ok_or(Unreadable("status"))?,
+        "created": integer(object, "created").ok_or(Unreadable("created"))?,
+        "user_id": named_user(object),
+        "plan": text(&object["metadata"], "plan"),
+        "plan_version": text(&object["metadata"], "planVersion")
+            .and_then(|version| version.parse::<i32>().ok()),
+        "item": text(item, "id"),
+        "price": text(price, "id"),
+        "product": link(price, "product"),
+        "interval": interval(price),
+        "quantity": quantity,
+        "currency": currency,
+        "amount_minor": unit
+            .filter(|_| same_currency)
+            .and_then(|unit| unit.checked_mul(quantity)),
+        "period_start": period("current_period_start"),
+        "period_end": period("current_period_end"),
+        "trial_start": integer(object, "trial_start"),
+        "trial_end": integer(object, "trial_end"),
+        "cancel_at": integer(object, "cancel_at"),
+        "cancel_at_period_end": flag(object, "cancel_at_period_end"),
+        "canceled_at": integer(object, "canceled_at"),
+        "ended_at": integer(object, "ended_at"),
+        "cancellation_reason": reason.or(text(details, "reason")),
+        "schedule": link(object, "schedule"),
+        "pending_price": link(pending_item, "price"),
+        "pending_quantity": integer(pending_item, "quantity"),
+        "pending_until": integer(pending, "expires_at"),
+    }))
+}
+
+/// Our name for how often a price is charged, if we have one.
+fn interval(price: &Object) -> Option<&'static str> {
+    let recurring = if price["recurring"].is_object() { &price["recurring"] } else { price };
+    match (text(recurring, "interval")?, integer(recurring, "interval_count").unwrap_or(1)) {
+        ("week", 1) => Some("weekly"),
+        ("month", 1) => Some("monthly"),
+        ("month", 3) => Some("quarterly"),
+        ("year", 1) | ("month", 12) => Some("yearly"),
+        _ => None,
+    }
+}

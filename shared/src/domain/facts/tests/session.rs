@@ -1,0 +1,147 @@
+use serde_json::{Value, json};
+
+use super::{is_unreadable, of, payment, said};
+
+/// A pack, bought and paid for.
+fn purchase() -> Value {
+    json!({
+        "id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
+        "created": 100, "expires_at": 200, "payment_status": "paid", "currency": "usd",
+        "amount_subtotal": 1000, "amount_total": 900, "customer": "cus_1",
+        "payment_intent": "pi_1", "invoice": "in_1", "subscription": null,
+        "customer_details": { "email": "ann@example.com" }, "customer_email": null,
+        "metadata": { "userId": "ann", "pack": "small", "packVersion": "2" },
+    })
+}
+
+fn completed(session: Value) -> Value {
+    said("checkout.session.completed", session)
+}
+
+#[test]
+fn a_purchase_says_what_was_bought_and_what_was_paid() {
+    let expected = json!({
+        "session": {
+            "id": "cs_1", "mode": "payment", "status": "complete", "created": 100,
+            "payment_status": "paid", "user_id": "ann", "pack": "small", "pack_version": 2,
+            "customer": "cus_1", "email": "ann@example.com", "subscription": null,
+            "payment_intent": "pi_1", "invoice": "in_1", "currency": "usd",
+            "amount_subtotal": 1000, "amount_total": 900, "items": null, "expires_at": 200,
+        },
+        "payment": payment(json!({
+            "id": "pi_1", "customer": "cus_1", "user_id": "ann", "session": "cs_1",
+            "currency": "usd", "amount": 900, "status": "succeeded",
+        })),
+    });
+    assert_eq!(completed(purchase()), expected);
+    let expanded = of(
+        &purchase(),
+        json!({
+            "customer": { "id": "cus_1", "email": "other@example.com" },
+            "payment_intent": { "id": "pi_1", "status": "succeeded" },
+            "invoice": { "id": "in_1" },
+        }),
+    );
+    assert_eq!(completed(expanded), expected);
+    // Before 2021 there were no details of the customer, nor an invoice of a single purchase.
+    let early = of(
+        &purchase(),
+        json!({
+            "customer_details": null, "customer_email": "ann@example.com", "invoice": null,
+            "metadata": { "user_id": "ann", "pack": "small", "packVersion": "2" },
+        }),
+    );
+    let mut without_invoice = expected;
+    without_invoice["session"]["invoice"] = Value::Null;
+    assert_eq!(completed(early), without_invoice);
+}
+
+#[test]
+fn a_delayed_payment_is_none_until_it_arrives() {
+    let unpaid = of(&purchase(), json!({ "payment_status": "unpaid" }));
+    let waiting = completed(unpaid.clone());
+    assert_eq!(waiting["payment"]["id"], "pi_1");
+    assert_eq!(waiting["payment"]["status"], Value::Null);
+    assert_eq!(waiting["payment"]["amount"], Value::Null);
+    let arrived = said("checkout.session.async_payment_succeeded", purchase());
+    assert_eq!(arrived["payment"]["status"], "succeeded");
+    assert_eq!(arrived["notice"], Value::Null);
+    let failed = said("checkout.session.async_payment_failed", unpaid);
+    assert_eq!(failed["payment"]["status"], Value::Null);
+    assert_eq!(failed["notice"], "payment_failed");
+}
+
+#[test]
+fn where_nothing_was_left_to_pay_the_session_is_the_payment() {
+    let free = json!({
+        "payment_intent": null, "payment_status": "no_payment_required", "amount_total": 0,
+    });
+    let facts = completed(of(&purchase(), free));
+    assert_eq!(facts["payment"]["id"], "cs_1");
+    assert_eq!(facts["payment"]["amount"], 0);
+    assert_eq!(facts["payment"]["status"], "succeeded");
+    let open = json!({ "payment_intent": null, "payment_status": "unpaid", "status": "expired" });
+    let facts = said("checkout.session.expired", of(&purchase(), open));
+    assert_eq!(facts["payment"], Value::Null);
+    let trial = json!({
+        "mode": "subscription", "payment_intent": null, "subscription": "sub_1",
+        "payment_status": "no_payment_required",
+    });
+    let facts = completed(of(&purchase(), trial));
+    assert_eq!(facts["payment"], Value::Null);
+    assert_eq!(facts["session"]["subscription"], "sub_1");
+}
+
+#[test]
+fn a_cart_that_came_with_it_is_listed() {
+    let cart = json!({ "line_items": { "object": "list", "data": [
+        { "id": "li_1", "quantity": 3, "price": { "id": "price_1", "product": "prod_1" } },
+        { "id": "li_2", "quantity": null, "price": {
+            "id": "price_2", "product": { "id": "prod_2", "name": "Two" },
+        } },
+        { "id": "li_3", "price": null },
+    ] } });
+    let facts = completed(of(&purchase(), cart));
+    let expected = json!([
+        { "price": "price_1", "product": "prod_1", "quantity": 3 },
+        { "price": "price_2", "product": "prod_2", "quantity": null },
+        { "price": null, "product": null, "quantity": null },
+    ]);
+    assert_eq!(facts["session"]["items"], expected);
+}
+
+#[test]
+fn a_subscription_that_came_with_its_session_is_told_too() {
+    let made = json!({
+        "mode": "subscription", "payment_intent": null,
+        "subscription": { "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1 },
+    });
+    let facts = completed(of(&purchase(), made));
+    assert_eq!(facts["session"]["subscription"], "sub_1");
+    assert_eq!(facts["subscription"]["status"], "active");
+}
+
+#[test]
+fn a_payers_own_words_name_nobody() {
+    let session = json!({
+        "id": "cs_1", "mode": "payment", "status": "complete", "created": 1,
+        "client_reference_id": "somebody-else",
+    });
+    let facts = completed(session);
+    assert_eq!(facts["session"]["user_id"], Value::Null);
+}
+
+#[test]
+fn odd_fields_of_a_session_are_unknown() {
+    let bare = json!({ "id": "cs_1", "mode": "payment", "status": "complete", "created": 1 });
+    let odd = json!({
+        "amount_total": -5, "amount_subtotal": 9.5, "metadata": { "packVersion": "two" },
+        "customer": 5, "payment_intent": {}, "line_items": [], "customer_details": "ann",
+        "payment_status": 1, "invoice": [],
+    });
+    assert_eq!(completed(of(&bare, odd)), completed(bare.clone()));
+    for field in ["id", "mode", "status", "created"] {
+        let without = of(&bare, json!({ field: null }));
+        assert!(is_unreadable("checkout.session.completed", without), "{field}");
+    }
+}
