@@ -1,6 +1,9 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
+mod guards;
+mod model;
 mod orders;
+mod races;
 mod story;
 
 use jiff::SignedDuration;
@@ -9,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Mode, TestApp, signature};
 
 impl TestApp {
-    async fn deliver(&self, event: &Value) -> Answer {
+    pub async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let header = signature(&body, self.now());
         self.deliver_signed(&body, &header).await

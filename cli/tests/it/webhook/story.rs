@@ -1,23 +1,31 @@
 //! Playing a story's events into the store, in any order, and looking at what is there in the end.
 
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
 use shared::config::Config;
 use shared::domain::facts::Facts;
-use shared::store::{StoreError, Told};
+use shared::store::Told;
 
 use crate::support::TestApp;
 use crate::support::events::parsed;
 
 /// One customer's story: what happens, in one order or another.
 pub struct Story {
-    /// Of whom it tells; nobody else's id begins with it.
-    pub name: String,
     pub events: Vec<Value>,
-    /// What Stripe answers when it is asked for the subscription.
-    pub subscription: Value,
+    /// The subscriptions as Stripe has them when it is asked.
+    pub subscriptions: Vec<Value>,
+}
+
+impl Story {
+    /// What Stripe answers when it is asked for what that event is about.
+    fn truth(&self, event: &Value) -> &Value {
+        let id = &event["data"]["object"]["id"];
+        let mut subscriptions = self.subscriptions.iter();
+        subscriptions.find(|subscription| subscription["id"] == *id).unwrap_or(&Value::Null)
+    }
 }
 
 /// Without the way over HTTP, which costs more than what is looked at here.
@@ -39,23 +47,41 @@ impl Player {
 
     async fn play_one(&self, story: Story) {
         for event in &story.events {
-            self.hear(event, &story.subscription).await;
+            self.hear(event, story.truth(event)).await;
         }
     }
 
-    /// Applies one event; on a tie what Stripe would answer.
-    async fn hear(&self, event: &Value, subscription: &Value) {
+    /// Each story from its beginning to its end, but so many of its events at once.
+    pub async fn play_in_chunks(&self, stories: Vec<Story>, size: usize) {
+        let playing = stream::iter(&stories).map(async |story| {
+            for events in story.events.chunks(size) {
+                let hearing = events.iter().map(|event| self.hear(event, story.truth(event)));
+                join_all(hearing).await;
+            }
+        });
+        playing.buffer_unordered(4).collect::<()>().await;
+    }
+
+    /// All of a story's events at once.
+    pub async fn play_at_once(&self, story: Story) {
+        let hearing = story.events.iter().map(|event| self.hear(event, story.truth(event)));
+        join_all(hearing).await;
+    }
+
+    /// Applies one event; on a tie what Stripe would answer. Answers whether it was a duplicate.
+    pub async fn hear(&self, event: &Value, subscription: &Value) -> bool {
         let (now, event) = (self.app.clock.now(), parsed(event));
         let told = Told::by_event(&event, event.facts().unwrap());
         let applied = match self.app.store.apply_event(&told, now).await {
             Err(error) if error.is_tie() => {
                 let facts = Facts::of_subscription(subscription).unwrap();
-                let told = Told { rank: 9, heard: now.to_string(), facts, ..told };
+                let (at, heard) = (now.as_second(), now.to_string());
+                let told = Told { since: at, created: at, rank: 9, heard, facts, ..told };
                 self.app.store.apply_event(&told, now).await
             }
             applied => applied,
         };
-        applied.unwrap();
+        applied.unwrap().duplicate
     }
 }
 

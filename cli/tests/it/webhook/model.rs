@@ -1,0 +1,326 @@
+//! Longer stories, made up at random: what is there in the end is what a model says, which looks at what
+//! happened and at nothing that was sent.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+use super::orders::SINCE;
+use super::story::{Player, Story, all_are, books, standings};
+use crate::support::TestApp;
+use crate::support::events::{Customer, Sold};
+
+/// What happened to one customer.
+#[derive(Clone, Debug)]
+struct Life {
+    /// It is said last, or somewhere, who the customer is; else everything says it, or nothing ever does.
+    known: Known,
+    subscriptions: Vec<Subscription>,
+    purchases: Vec<Purchase>,
+    /// How often an invoice failed before it was paid, if it was.
+    invoices: Vec<bool>,
+    /// Where each event comes, and which come twice.
+    shuffle: Vec<(u32, bool)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Known {
+    Always,
+    BySomebody,
+    Last,
+    Never,
+}
+
+#[derive(Clone, Debug)]
+struct Subscription {
+    /// Status, plan, quantity, and how many seconds after the one before.
+    states: Vec<(&'static str, usize, i64, i64)>,
+    is_deleted: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Purchase {
+    is_large: bool,
+    /// In hundredths of the price, and whether it failed after all.
+    refunds: Vec<(i64, bool)>,
+    /// In hundredths of the price, and how it ended, if it did.
+    dispute: Option<(i64, Option<&'static str>)>,
+}
+
+const PLANS: [&str; 2] = ["starter", "pro"];
+const PACKS: [(&str, i64); 2] = [("ai_100", 100), ("ai_1000", 1_000)];
+
+struct Shop {
+    plans: Vec<Sold>,
+    packs: Vec<Sold>,
+}
+
+fn lives() -> impl Strategy<Value = Life> {
+    let status = prop::sample::select(vec![
+        "incomplete",
+        "trialing",
+        "active",
+        "past_due",
+        "unpaid",
+        "paused",
+    ]);
+    let state = (status, 0..2usize, 1..4i64, 0..3i64);
+    let subscription = (prop::collection::vec(state, 1..6), any::<bool>())
+        .prop_map(|(states, is_deleted)| Subscription { states, is_deleted });
+    let ending = prop::option::of(prop::sample::select(vec!["won", "lost", "warning_closed"]));
+    let purchase = (
+        any::<bool>(),
+        prop::collection::vec((1..50i64, prop::bool::weighted(0.3)), 0..3),
+        prop::option::of((1..120i64, ending)),
+    );
+    let purchase =
+        purchase.prop_map(|(is_large, refunds, dispute)| Purchase { is_large, refunds, dispute });
+    let known =
+        prop::sample::select(vec![Known::Always, Known::BySomebody, Known::Last, Known::Never]);
+    (
+        known,
+        prop::collection::vec(subscription, 0..3),
+        prop::collection::vec(purchase, 0..3),
+        prop::collection::vec(any::<bool>(), 0..3),
+        prop::collection::vec((any::<u32>(), prop::bool::weighted(0.25)), 80),
+    )
+        .prop_map(|(known, subscriptions, purchases, invoices, shuffle)| Life {
+            known,
+            subscriptions,
+            purchases,
+            invoices,
+            shuffle,
+        })
+}
+
+impl Life {
+    fn story(&self, name: &str, shop: &Shop) -> Story {
+        let ann = match self.known {
+            Known::Always => Customer::of(name, SINCE),
+            _ => Customer::nameless(name, SINCE),
+        };
+        let mut events = Vec::new();
+        let mut subscriptions = Vec::new();
+        for (number, subscription) in self.subscriptions.iter().enumerate() {
+            let (told, truth) = subscription.events(&ann, number, shop);
+            events.extend(told);
+            subscriptions.push(truth);
+        }
+        for (number, purchase) in self.purchases.iter().enumerate() {
+            events.extend(purchase.events(&ann, &format!("p{number}"), shop));
+        }
+        for (number, is_paid) in self.invoices.iter().enumerate() {
+            let name = format!("i{number}");
+            let kinds: &[&str] =
+                if *is_paid { &["paid", "payment_succeeded"] } else { &["payment_failed"] };
+            let told = kinds.iter().zip(1..);
+            events.extend(told.map(|(kind, at)| ann.invoiced(kind, at, &name, &shop.plans[0])));
+        }
+        if self.known == Known::BySomebody {
+            events.push(ann.named(50, name));
+        }
+        let mut events = self.shuffled(events);
+        if self.known == Known::Last {
+            events.push(ann.named(50, name));
+        }
+        Story { events, subscriptions }
+    }
+
+    fn shuffled(&self, events: Vec<Value>) -> Vec<Value> {
+        let mut places: Vec<(u32, Value)> = Vec::new();
+        for (number, event) in events.into_iter().enumerate() {
+            let (place, comes_twice) = self.shuffle[number % self.shuffle.len()];
+            places.push((place, event.clone()));
+            if comes_twice {
+                places.push((place.rotate_left(13), event));
+            }
+        }
+        places.sort_by_key(|(place, _)| *place);
+        places.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// What is there in the end.
+    fn end(&self, shop: &Shop) -> Value {
+        let is_known = self.known != Known::Never;
+        let whose = is_known.then_some("one");
+        let ends: Vec<_> = self.subscriptions.iter().map(Subscription::end).collect();
+        let listed = ends.iter().enumerate().map(|(number, (status, plan, quantity))| {
+            json!([format!("sub_one_{number}"), whose, status, PLANS[*plan], quantity, false])
+        });
+        // Of two that count alike the later one does.
+        let counting = |statuses: &[&str]| {
+            let mut counting = ends.iter().rev();
+            counting.find(|(status, ..)| statuses.contains(status))
+        };
+        let counts = counting(&["active", "trialing"]).or_else(|| counting(&["past_due"]));
+        let entitlement = match counts {
+            Some((status, plan, _)) => json!([PLANS[*plan], "stripe", status]),
+            None => json!(["free", "default", "none"]),
+        };
+        // Whoever was never heard of has no entitlement either.
+        let is_there = is_known && self.is_heard_of();
+        let (payments, ledger, balance) = self.books(shop);
+        let invoices = self.invoices.iter().enumerate().map(|(number, is_paid)| {
+            let (status, paid) =
+                if *is_paid { ("paid", shop.plans[0].amount) } else { ("open", 0) };
+            json!([format!("in_one_i{number}"), status, paid])
+        });
+        json!({
+            "subscriptions": list(listed.collect()),
+            "payments": list(payments),
+            "ledger": if is_there && !ledger.is_empty() { json!(ledger) } else { Value::Null },
+            "balances": match balance {
+                Some(balance) if is_there => json!({ "ai_credit": balance }),
+                _ => Value::Null,
+            },
+            "entitlement": if is_there { entitlement } else { Value::Null },
+            "invoices": list(invoices.collect()),
+        })
+    }
+
+    fn is_heard_of(&self) -> bool {
+        match self.known {
+            // An invoice does not say whose it is.
+            Known::Always => !self.subscriptions.is_empty() || !self.purchases.is_empty(),
+            Known::BySomebody | Known::Last => true,
+            Known::Never => false,
+        }
+    }
+
+    fn books(&self, shop: &Shop) -> (Vec<Value>, BTreeMap<String, i64>, Option<i64>) {
+        let mut payments = Vec::new();
+        let mut ledger = BTreeMap::new();
+        let mut balance = 0;
+        for (number, purchase) in self.purchases.iter().enumerate() {
+            let (credits, price) = purchase.sold(shop);
+            let (refunded, disputed) = (purchase.refunded(price), purchase.disputed(price));
+            let id = format!("pi_one_p{number}");
+            payments.push(json!([id, {
+                "status": "succeeded", "amount_minor": price,
+                "refunded_minor": refunded, "disputed_minor": disputed,
+            }]));
+            let by_refunds = credits * refunded.min(price) / price;
+            let gone = credits * (refunded + disputed).min(price) / price;
+            for (kind, credits) in
+                [("purchase", credits), ("refund", -by_refunds), ("dispute", by_refunds - gone)]
+            {
+                if credits != 0 {
+                    ledger.insert(format!("{id} {kind}"), credits);
+                }
+            }
+            balance += credits - gone;
+        }
+        (payments, ledger, (!self.purchases.is_empty()).then_some(balance))
+    }
+}
+
+impl Subscription {
+    fn events(&self, ann: &Customer, number: usize, shop: &Shop) -> (Vec<Value>, Value) {
+        let name = number.to_string();
+        let mut events = Vec::new();
+        let mut at = 0;
+        let mut truth = Value::Null;
+        for (place, (status, plan, quantity, later)) in self.states.iter().enumerate() {
+            at += later;
+            truth = ann.subscription(&name, status, &shop.plans[*plan]);
+            truth["items"]["data"][0]["quantity"] = (*quantity).into();
+            truth["created"] = (SINCE + i64::try_from(number).unwrap()).into();
+            let what = if place == 0 { "created" } else { "updated" };
+            let mut event = ann.subscribed(what, at, &truth);
+            event["id"] = format!("{}_{name}_{place}", event["id"].as_str().unwrap()).into();
+            events.push(event);
+        }
+        if self.is_deleted {
+            truth["status"] = "canceled".into();
+            let mut event = ann.subscribed("deleted", at + 1, &truth);
+            event["id"] = format!("{}_{name}", event["id"].as_str().unwrap()).into();
+            events.push(event);
+        }
+        (events, truth)
+    }
+
+    fn end(&self) -> (&'static str, usize, i64) {
+        let (status, plan, quantity, _) = *self.states.last().unwrap();
+        (if self.is_deleted { "canceled" } else { status }, plan, quantity)
+    }
+}
+
+impl Purchase {
+    fn sold(&self, shop: &Shop) -> (i64, i64) {
+        let number = usize::from(self.is_large);
+        (PACKS[number].1, shop.packs[number].amount)
+    }
+
+    fn refunded(&self, price: i64) -> i64 {
+        let done = self.refunds.iter().filter(|(_, failed)| !failed);
+        done.map(|(hundredths, _)| price * hundredths / 100).sum()
+    }
+
+    fn disputed(&self, price: i64) -> i64 {
+        match self.dispute {
+            Some((hundredths, None | Some("lost"))) => price * hundredths / 100,
+            _ => 0,
+        }
+    }
+
+    fn events(&self, ann: &Customer, name: &str, shop: &Shop) -> Vec<Value> {
+        let number = usize::from(self.is_large);
+        let (pack, sold) = (PACKS[number].0, &shop.packs[number]);
+        let mut events = vec![ann.paid(0, name, pack, sold)];
+        let mut at = 1;
+        let mut in_all = 0;
+        for (number, (hundredths, failed)) in self.refunds.iter().enumerate() {
+            let amount = sold.amount * hundredths / 100;
+            events.push(ann.refund(at, name, number, amount, "pending"));
+            events.push(ann.refunded(at, name, sold, in_all + amount));
+            let status = if *failed { "failed" } else { "succeeded" };
+            events.push(ann.refund(at + 1, name, number, amount, status));
+            if !failed {
+                in_all += amount;
+            }
+            at += 2;
+        }
+        if let Some((hundredths, ending)) = self.dispute {
+            let amount = sold.amount * hundredths / 100;
+            events.push(ann.disputed(at, name, amount, "needs_response"));
+            events.push(ann.disputed(at + 1, name, amount, "under_review"));
+            events.extend(ending.map(|ending| ann.disputed(at + 2, name, amount, ending)));
+        }
+        events
+    }
+}
+
+fn list(values: Vec<Value>) -> Value {
+    if values.is_empty() { Value::Null } else { values.into() }
+}
+
+/// PT-3: 400 lives, told out of order, in part twice and four at a time, end as a model says.
+#[tokio::test]
+async fn whatever_happens_ends_as_the_model_says() {
+    let app = TestApp::selling("demo").await;
+    let mut shop = Shop { plans: Vec::new(), packs: Vec::new() };
+    for plan in PLANS {
+        shop.plans.push(app.plan_sold(plan).await);
+    }
+    for (pack, _) in PACKS {
+        shop.packs.push(app.pack_sold(pack).await);
+    }
+    let mut runner = TestRunner::deterministic();
+    let lives: Vec<Life> =
+        (0..400).map(|_| lives().new_tree(&mut runner).unwrap().current()).collect();
+    let named = |number: usize| format!("l{number:03}");
+    let stories = lives.iter().enumerate().map(|(number, life)| life.story(&named(number), &shop));
+    Player::new(&app).play_in_chunks(stories.collect(), 4).await;
+
+    let ends = standings(&app, "l").await;
+    assert!(ends.len() > 300, "most lives leave a trace");
+    for (name, end) in ends {
+        let life = &lives[name[1..].parse::<usize>().unwrap()];
+        let ended = all_are(&[(name, end)], &life.end(&shop));
+        ended.unwrap_or_else(|wrong| panic!("{wrong}\n{life:?}"));
+    }
+    books(&app).await.unwrap();
+}

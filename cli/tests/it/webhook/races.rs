@@ -1,0 +1,74 @@
+//! Everything at once.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::orders::SINCE;
+use super::story::{Player, Story, all_are, books, standings};
+use crate::support::TestApp;
+use crate::support::events::{Customer, Sold};
+
+/// CP-2: of 64 deliveries of one event at once one is applied, and none is answered an error.
+#[tokio::test]
+async fn two_hundred_rounds_of_sixty_four_deliveries_count_once_each() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    for round in 0..200 {
+        let event = Customer::of(&format!("r{round:03}"), SINCE).paid(0, "pack", "ai_100", &pack);
+        for answer in join_all((0..64).map(|_| app.deliver(&event))).await {
+            answer.expect_status(200);
+        }
+    }
+    for (what, times) in [
+        ("select count(*) from webhook_events where id like 'evt_r%'", 200),
+        ("select count(*) from credit_transactions", 200),
+        ("select count(*) from billing_events where kind = 'payment.succeeded'", 200),
+        ("select count(*) from credit_balances where balance = 100", 200),
+    ] {
+        assert_eq!(app.count(what).await, times, "{what}");
+    }
+    books(&app).await.unwrap();
+}
+
+/// Things of a customer of whom it is said once who that is, among all else that is said.
+pub fn meeting(name: &str, plan: &Sold, pack: &Sold) -> Story {
+    let ann = Customer::nameless(name, SINCE);
+    let active = ann.subscription("1", "active", plan);
+    let events = vec![
+        ann.subscribed("created", 0, &ann.subscription("1", "incomplete", plan)),
+        ann.disputed(4, "pack", 200, "needs_response"),
+        ann.paid(3, "pack", "ai_100", pack),
+        ann.named(2, name),
+        ann.refund(5, "pack", 1, 100, "succeeded"),
+        ann.subscribed("updated", 1, &active),
+    ];
+    Story { events, subscriptions: vec![active] }
+}
+
+pub fn meeting_end() -> Value {
+    json!({
+        "subscriptions": [["sub_one_1", "one", "active", "starter", 1, false]],
+        "payments": [["pi_one_pack", {
+            "status": "succeeded", "amount_minor": 500, "refunded_minor": 100, "disputed_minor": 200,
+        }]],
+        "ledger": {
+            "pi_one_pack purchase": 100, "pi_one_pack refund": -20, "pi_one_pack dispute": -40,
+        },
+        "balances": { "ai_credit": 40 },
+        "entitlement": ["starter", "stripe", "active"],
+        "invoices": null,
+    })
+}
+
+/// A payment, its refund and its dispute, a subscription, and the word whose they are, at once.
+#[tokio::test]
+async fn what_belongs_together_meets_however_it_races() {
+    let app = TestApp::selling("demo").await;
+    let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
+    let player = Player::new(&app);
+    for round in 0..100 {
+        player.play_at_once(meeting(&format!("m{round:03}"), &plan, &pack)).await;
+    }
+    all_are(&standings(&app, "m").await, &meeting_end()).unwrap();
+    books(&app).await.unwrap();
+}
