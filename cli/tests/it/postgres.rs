@@ -10,11 +10,11 @@ use tokio_postgres::Client;
 
 use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings, until};
 
-const POOLED: &str = "farebox_pooled";
+pub const POOLED: &str = "farebox_pooled";
 
 /// A login that needs no password, for the pooler alone. Once for all tests: roles and the file of
 /// who may connect belong to the whole cluster.
-async fn allow_without_password(stack: &Stack) {
+pub async fn allow_without_password(stack: &Stack) {
     static ALLOWED: OnceCell<()> = OnceCell::const_new();
     ALLOWED.get_or_init(|| write_rule(stack)).await;
 }

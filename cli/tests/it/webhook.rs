@@ -1,5 +1,6 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
+mod faults;
 mod guards;
 mod model;
 mod orders;

@@ -235,6 +235,11 @@ impl TestApp {
         shared::store::connect(&stack::settings(&self.owner_url)).await.unwrap()
     }
 
+    pub fn database_name(&self) -> String {
+        let url = url::Url::parse(&self.owner_url).unwrap();
+        url.path().trim_start_matches('/').to_owned()
+    }
+
     /// The number that a query counts, as the owner.
     pub async fn count(&self, sql: &str) -> i64 {
         self.owner().await.query_typed_one(sql, &[]).await.unwrap().get(0)

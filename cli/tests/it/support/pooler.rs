@@ -7,43 +7,38 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 /// `AuthenticationOk`, then `ReadyForQuery` outside a transaction.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
 
-type Backends = Arc<(Vec<Mutex<TcpStream>>, AtomicUsize)>;
+struct Pool {
+    upstream: SocketAddr,
+    user: String,
+    database: String,
+    backends: Vec<Mutex<TcpStream>>,
+    next: AtomicUsize,
+}
 
 /// Starts one in front of a database, for a user who needs no password there.
 pub async fn start(upstream: SocketAddr, user: &str, database: &str, size: usize) -> SocketAddr {
-    let mut backends = Vec::new();
+    let (user, database) = (user.to_owned(), database.to_owned());
+    let (backends, next) = (Vec::new(), AtomicUsize::new(0));
+    let mut pool = Pool { upstream, user, database, backends, next };
     for _ in 0..size {
-        backends.push(Mutex::new(backend(upstream, user, database).await));
+        pool.backends.push(Mutex::new(pool.backend().await));
     }
-    let backends: Backends = Arc::new((backends, AtomicUsize::new(0)));
+    let pool = Arc::new(pool);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (client, _) = listener.accept().await.unwrap();
-            tokio::spawn(carry(client, Arc::clone(&backends)));
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.carry(client).await });
         }
     });
     address
-}
-
-async fn backend(upstream: SocketAddr, user: &str, database: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(upstream).await.unwrap();
-    let body = format!("\0\x03\0\0user\0{user}\0database\0{database}\0\0");
-    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-    stream.write_all(&[&length, body.as_bytes()].concat()).await.unwrap();
-    while let Some(message) = read_message(&mut stream).await {
-        assert_ne!(message[0], b'E', "{}", String::from_utf8_lossy(&message));
-        if message[0] == b'Z' {
-            return stream;
-        }
-    }
-    panic!("Postgres ended the pooler's connection");
 }
 
 /// One typed message, whole; nothing at the end of the stream.
@@ -57,42 +52,66 @@ async fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(message)
 }
 
-async fn carry(mut client: TcpStream, backends: Backends) -> Option<()> {
-    let mut length = [0; 4];
-    client.read_exact(&mut length).await.ok()?;
-    let mut greeting = vec![0; u32::from_be_bytes(length) as usize - 4];
-    client.read_exact(&mut greeting).await.ok()?;
-    client.write_all(WELCOME).await.ok()?;
+impl Pool {
+    async fn backend(&self) -> TcpStream {
+        let (user, database) = (&self.user, &self.database);
+        let mut stream = TcpStream::connect(self.upstream).await.unwrap();
+        let body = format!("\0\x03\0\0user\0{user}\0database\0{database}\0\0");
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        stream.write_all(&[&length, body.as_bytes()].concat()).await.unwrap();
+        while let Some(message) = read_message(&mut stream).await {
+            assert_ne!(message[0], b'E', "{}", String::from_utf8_lossy(&message));
+            if message[0] == b'Z' {
+                return stream;
+            }
+        }
+        panic!("Postgres ended the pooler's connection");
+    }
 
-    let mut held: Option<MutexGuard<'_, TcpStream>> = None;
-    loop {
-        let message = read_message(&mut client).await?;
-        if message[0] == b'X' {
-            // A client's goodbye is to the pooler.
-            return None;
-        }
-        let mut server = match held.take() {
-            Some(server) => server,
-            None => {
-                let next = backends.1.fetch_add(1, Ordering::Relaxed) % backends.0.len();
-                backends.0[next].lock().await
-            }
-        };
-        let mut kind = message[0];
-        server.write_all(&message).await.ok()?;
-        while kind != b'S' && kind != b'Q' {
-            let message = read_message(&mut client).await?;
-            kind = message[0];
-            server.write_all(&message).await.ok()?;
-        }
+    async fn carry(&self, mut client: TcpStream) -> Option<()> {
+        let mut length = [0; 4];
+        client.read_exact(&mut length).await.ok()?;
+        let mut greeting = vec![0; u32::from_be_bytes(length) as usize - 4];
+        client.read_exact(&mut greeting).await.ok()?;
+        client.write_all(WELCOME).await.ok()?;
         loop {
-            let answer = read_message(&mut server).await?;
-            client.write_all(&answer).await.ok()?;
-            if answer[0] == b'Z' {
-                // In a transaction the backend stays with its client.
-                held = (answer[5] != b'I').then_some(server);
-                break;
+            let message = read_message(&mut client).await?;
+            if message[0] == b'X' {
+                // A client's goodbye is to the pooler.
+                return None;
+            }
+            let next = self.next.fetch_add(1, Ordering::Relaxed) % self.backends.len();
+            let mut server = self.backends[next].lock().await;
+            if transaction(&mut client, &mut server, message).await.is_none() {
+                // What the client was at the backend still is: nobody else may have it.
+                *server = self.backend().await;
+                return None;
             }
         }
+    }
+}
+
+/// Carries one transaction, of which the client's first message has come.
+async fn transaction(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    mut message: Vec<u8>,
+) -> Option<()> {
+    loop {
+        server.write_all(&message).await.ok()?;
+        if message[0] == b'S' || message[0] == b'Q' {
+            loop {
+                let answer = read_message(server).await?;
+                client.write_all(&answer).await.ok()?;
+                if answer[0] == b'Z' && answer[5] == b'I' {
+                    return Some(());
+                }
+                if answer[0] == b'Z' {
+                    // In a transaction the backend stays with its client.
+                    break;
+                }
+            }
+        }
+        message = read_message(client).await?;
     }
 }

@@ -124,3 +124,16 @@ async fn without_the_lock_of_a_payment_its_dispute_is_missed() {
     let app = without("lock_payment", "for update", "").await;
     disputes_meet_their_payments(&app).await.unwrap_err();
 }
+
+/// The mark of an event and what it changes belong in one transaction: whoever is cut off between two of
+/// them has lost what it changes.
+#[tokio::test]
+async fn a_mark_apart_from_its_effects_loses_them() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
+    let mark = json!({ "id": event["id"], "type": event["type"], "created": event["created"] });
+    execute(&app.owner().await, &format!("select begin_event('{mark}', now())")).await;
+    Player::new(&app).hear(&event, &Value::Null).await;
+    assert_eq!(app.count("select count(*) from credit_transactions").await, 0);
+}

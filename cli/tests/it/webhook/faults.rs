@@ -1,0 +1,144 @@
+//! The connection to Postgres breaks, at any message of the protocol: what Stripe is answered is true, and
+//! once it has tried again everything is as if nothing had happened.
+
+use std::net::SocketAddr;
+
+use shared::app::{App, PoolSize};
+use shared::clock::Clock;
+use shared::config::Config;
+use shared::{endpoints, http};
+
+use super::orders::SINCE;
+use super::story::{all_are, books, standings};
+use crate::postgres::{POOLED, allow_without_password};
+use crate::support::events::{Customer, Sold};
+use crate::support::wire::{Break, Wire};
+use crate::support::{PgBouncer, Stack, TestApp, listen, pooler, signature};
+
+/// Another process of the same app, which reaches Postgres by a wire that breaks.
+struct Fragile<'a> {
+    app: &'a TestApp,
+    base: String,
+    wire: Wire,
+    pack: Sold,
+    runs: usize,
+}
+
+impl<'a> Fragile<'a> {
+    async fn new(app: &'a TestApp, upstream: SocketAddr, database_url: &str) -> Self {
+        let wire = Wire::to(upstream).await;
+        let url = database_url.replace(&upstream.to_string(), &wire.address.to_string());
+        let setting = |name: &str| match name {
+            "DATABASE_URL" => Some(url.clone()),
+            name => app.settings.get(name).cloned(),
+        };
+        let config = Config::from_vars(setting).unwrap();
+        let own = App::new(config, Clock::default(), PoolSize::Function).unwrap();
+        let served = listen(http::mount_all(endpoints::ALL, &own)).await;
+        let pack = app.pack_sold("ai_100").await;
+        Self { app, base: format!("http://{}", served.address), wire, pack, runs: 0 }
+    }
+
+    async fn deliver(&self, event: &serde_json::Value) -> u16 {
+        let body = event.to_string();
+        let header = signature(&body, self.app.now());
+        let call = reqwest::Client::new().post(format!("{}/api/stripe/webhook", self.base));
+        let call = call.header("stripe-signature", header).body(body);
+        call.send().await.unwrap().status().as_u16()
+    }
+
+    /// Breaks the wire at each message of a delivery, on a connection that is open already or on a new
+    /// one, before, within and after it.
+    async fn break_everywhere(&mut self) {
+        for how in [Break::Before, Break::Within, Break::After] {
+            for is_open in [false, true] {
+                let mut at = 0;
+                while self.breaks(at, how, is_open).await {
+                    at += 1;
+                }
+                assert!(at > 5, "a delivery is some messages: {at}");
+            }
+        }
+    }
+
+    /// One delivery, and Stripe's next attempt. Answers whether the wire did break.
+    async fn breaks(&mut self, at: usize, how: Break, is_open: bool) -> bool {
+        self.runs += 1;
+        let ann = Customer::of(&format!("f{:04}", self.runs), SINCE);
+        let event = ann.paid(0, "pack", "ai_100", &self.pack);
+        if is_open {
+            let other = Customer::nameless(&format!("other{:04}", self.runs), SINCE);
+            assert_eq!(self.deliver(&other.named(0, "other")).await, 200);
+        } else {
+            // Whatever connection there was is gone.
+            self.wire.break_at(0, Break::Before);
+            self.deliver(&Customer::nameless("nobody", SINCE).named(0, "nobody")).await;
+            self.wire.mend();
+        }
+        self.wire.break_at(at, how);
+        let first = self.deliver(&event).await;
+        let broke = self.wire.mend();
+        assert!([200, 503].contains(&first), "{first}");
+        if first == 200 {
+            self.is_there_once(&ann).await;
+        }
+        assert_eq!(self.deliver(&event).await, 200, "{at} {how:?} {is_open}");
+        self.is_there_once(&ann).await;
+        broke
+    }
+
+    async fn is_there_once(&self, ann: &Customer) {
+        let credits = format!(
+            "select count(*) from credit_transactions where user_id = '{}'",
+            ann.customer_id().trim_start_matches("cus_")
+        );
+        assert_eq!(self.app.count(&credits).await, 1);
+    }
+
+    async fn all_is_well(&self) {
+        let ends = standings(self.app, "f").await;
+        assert_eq!(ends.len(), self.runs);
+        all_are(&ends, &ends[0].1.clone()).unwrap();
+        assert_eq!(self.app.count("select count(*) from failed_webhooks").await, 0);
+        books(self.app).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_wire_that_breaks_anywhere_changes_nothing_in_the_end() {
+    let app = TestApp::selling("demo").await;
+    let stack = Stack::start().await;
+    let url = app.owner_url.replace("farebox_owner", "farebox");
+    let mut fragile = Fragile::new(&app, stack.postgres_address(), &url).await;
+    fragile.break_everywhere().await;
+    fragile.all_is_well().await;
+}
+
+#[tokio::test]
+async fn nor_does_it_behind_a_pooler() {
+    let app = TestApp::selling("demo").await;
+    let stack = Stack::start().await;
+    allow_without_password(stack).await;
+    let name = app.database_name();
+    let address = pooler::start(stack.postgres_address(), POOLED, &name, 3).await;
+    let url = format!("postgres://{POOLED}@{address}/{name}?sslmode=disable");
+    let mut fragile = Fragile::new(&app, address, &url).await;
+    fragile.break_everywhere().await;
+    fragile.all_is_well().await;
+}
+
+/// Where PgBouncer is installed, it is the pooler too.
+#[tokio::test]
+async fn nor_does_it_behind_pgbouncer() {
+    let app = TestApp::selling("demo").await;
+    let stack = Stack::start().await;
+    allow_without_password(stack).await;
+    let name = app.database_name();
+    let Some(pooler) = PgBouncer::start(stack.postgres_address(), POOLED, &name).await else {
+        return;
+    };
+    let url = format!("postgres://{POOLED}@{}/{name}?sslmode=disable", pooler.address);
+    let mut fragile = Fragile::new(&app, pooler.address, &url).await;
+    fragile.break_everywhere().await;
+    fragile.all_is_well().await;
+}
