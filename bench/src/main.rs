@@ -8,8 +8,10 @@
 mod machine;
 mod release;
 mod samples;
+mod stack;
 mod start;
 mod table;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,8 @@ use clap::Parser;
 enum Command {
     /// How large the functions are, and what a cold start of one costs
     Start(start::Args),
+    /// How many of Stripe's events are applied in a second, beside bare inserts
+    Webhooks(webhooks::Args),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match command {
                 Command::Start(args) => start::run(args).await,
+                Command::Webhooks(args) => webhooks::run(args).await,
             }
         })
     });

@@ -24,6 +24,10 @@ impl Samples {
         self.percentile(95)
     }
 
+    pub fn p99(&self) -> f64 {
+        self.percentile(99)
+    }
+
     /// The least value that is not less than so many percent of all.
     fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100);

@@ -9,7 +9,6 @@
 mod call;
 mod child;
 mod lambda;
-mod stack;
 mod vercel;
 
 use std::process::ExitCode;
@@ -21,10 +20,10 @@ use tokio::process::Command;
 use crate::machine;
 use crate::release::{Binaries, HOSTS, Host, functions, hosts_of};
 use crate::samples::Samples;
+use crate::stack::Stack;
 use crate::table::{Table, grouped};
 use call::CALLS;
 use child::Start;
-use stack::Stack;
 
 const SIZE_BUDGET_BYTES: u64 = 6_000_000;
 const READY_BUDGET: Duration = Duration::from_millis(10);

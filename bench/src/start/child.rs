@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
-use super::stack::Stack;
 use crate::machine::kib;
+use crate::stack::Stack;
 
 /// More than this and the function will never answer.
 pub const PATIENCE: Duration = Duration::from_secs(10);

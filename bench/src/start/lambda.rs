@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::call::Request;
 use super::child::{PATIENCE, Running, Start};
-use super::stack::Stack;
+use crate::stack::Stack;
 
 /// What the function does, and when.
 enum Sign {

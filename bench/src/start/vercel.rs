@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::call::Request;
 use super::child::{PATIENCE, Running, Start};
-use super::stack::Stack;
+use crate::stack::Stack;
 
 pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Result<Start> {
     let socket = stack.dir.join("vercel.sock");

@@ -1,10 +1,10 @@
-//! The local stack that every measured function talks to, served by this process.
+//! The local stack that everything measured talks to, served by this process.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use farebox::local::{Local, Settings, token};
+use farebox::local::{Local, Settings, catalog, token};
 use farebox::server;
 use jiff::Timestamp;
 use shared::clock::Clock;
@@ -31,6 +31,11 @@ impl Stack {
             let _ = stopped.await;
         }));
         Ok(Self { dir, local, stop, serving })
+    }
+
+    /// Sells what the demo sells.
+    pub async fn sell(&mut self) -> anyhow::Result<()> {
+        self.local.sell(&catalog::read(None)?, false, Timestamp::now()).await
     }
 
     /// `encrypted` asks for TLS to Postgres.

@@ -1,0 +1,152 @@
+//! `bench webhooks`: how many of Stripe's events are applied in a second.
+//!
+//! Three things take turns at each concurrency, in slices of a few seconds, on one Postgres that writes
+//! to its disk: pgbench inserting one row a transaction, which is the floor; pgbench calling
+//! `apply_event`, which is our SQL alone; and signed events over HTTP to every route of Farebox, which
+//! is the whole path, Redis included. Client and server share the machine. Then the same with a million
+//! events and subscriptions stored before.
+
+mod http;
+mod pgbench;
+mod prepare;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::machine;
+use crate::samples::Samples;
+use crate::stack::Stack;
+use crate::table::{Table, grouped};
+use http::Shop;
+use prepare::Database;
+
+const CONCURRENCIES: [u32; 3] = [1, 10, 20];
+/// So many customers know each other before anything is measured, and are told of in turn.
+const FEW: u32 = 50_000;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How long each slice lasts
+    #[arg(long, default_value_t = 3)]
+    seconds: u32,
+    /// How many slices each figure is the median of
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    slices: u32,
+    /// How many events and subscriptions are stored for the second table
+    #[arg(long, default_value_t = 1_000_000)]
+    stored: u32,
+}
+
+/// One concurrency's figures.
+struct Rates {
+    concurrency: u32,
+    /// A second.
+    bare: f64,
+    sql: f64,
+    whole: f64,
+    /// Milliseconds of one event over HTTP.
+    median: f64,
+    p99: f64,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut stack = Stack::start().await?;
+    let measured = tokio::select! {
+        measured = measure(&mut stack, &args) => measured,
+        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+    };
+    let described = stack.stop().await?;
+    let (few, many) = measured?;
+
+    println!("{}", machine::describe()?);
+    for line in described {
+        println!("{line}");
+    }
+    println!();
+    print("few stored", &few);
+    print(&format!("{} stored", grouped(u64::from(args.stored))), &many);
+    println!("{}", compared(&few, &many));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(stack: &mut Stack, args: &Args) -> anyhow::Result<(Vec<Rates>, Vec<Rates>)> {
+    stack.sell().await?;
+    let settings = stack.settings(false);
+    let database = Database::prepare(&settings, &stack.dir).await?;
+    database.store(0, FEW).await?;
+    let shop = Shop::start(settings, &database).await?;
+    let few = rates(&database, &shop, args).await?;
+    database.store(FEW, args.stored).await?;
+    let many = rates(&database, &shop, args).await?;
+    Ok((few, many))
+}
+
+async fn rates(database: &Database, shop: &Shop, args: &Args) -> anyhow::Result<Vec<Rates>> {
+    let mut all = Vec::new();
+    for concurrency in CONCURRENCIES {
+        eprintln!("measuring with {concurrency} at a time");
+        let (mut bare, mut sql, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+        let mut times = Vec::new();
+        for _ in 0..args.slices {
+            bare.push(database.pgbench("bare.sql", concurrency, args.seconds).await?);
+            sql.push(database.pgbench("event.sql", concurrency, args.seconds).await?);
+            let length = Duration::from_secs(u64::from(args.seconds));
+            let slice = shop.deliver(concurrency, length).await?;
+            whole.push(slice.len() as f64 / length.as_secs_f64());
+            times.extend(slice);
+        }
+        let median = |rates| Samples::new(rates).map(|rates| rates.median()).context("no slices");
+        let times = Samples::new(times).context("nothing was delivered")?;
+        all.push(Rates {
+            concurrency,
+            bare: median(bare)?,
+            sql: median(sql)?,
+            whole: median(whole)?,
+            median: times.median(),
+            p99: times.p99(),
+        });
+    }
+    Ok(all)
+}
+
+fn print(what: &str, rates: &[Rates]) {
+    let mut table = Table::new([
+        what,
+        "bare inserts/s",
+        "apply_event/s",
+        "of bare",
+        "over HTTP/s",
+        "of bare",
+        "median, ms",
+        "p99, ms",
+    ]);
+    for Rates { concurrency, bare, sql, whole, median, p99 } in rates {
+        table.row([
+            format!("{concurrency} at a time"),
+            format!("{bare:.0}"),
+            format!("{sql:.0}"),
+            format!("{:.0} %", 100.0 * sql / bare),
+            format!("{whole:.0}"),
+            format!("{:.0} %", 100.0 * whole / bare),
+            format!("{median:.2}"),
+            format!("{p99:.2}"),
+        ]);
+    }
+    println!("{table}");
+}
+
+/// How much slower everything is with more stored; of bare inserts too, which are the measure.
+fn compared(few: &[Rates], many: &[Rates]) -> Table {
+    let mut table = Table::new(["times slower with more", "bare", "apply_event", "over HTTP"]);
+    for (few, many) in few.iter().zip(many) {
+        table.row([
+            format!("{} at a time", few.concurrency),
+            format!("{:.2}", few.bare / many.bare),
+            format!("{:.2}", few.sql / many.sql),
+            format!("{:.2}", few.whole / many.whole),
+        ]);
+    }
+    table
+}
