@@ -104,8 +104,12 @@ export type Currency = string;
 
 /** What the job did. */
 export interface Done {
+  /** Which events were applied, older than 30 days. */
+  forgottenEvents: number;
   /** Idempotency keys of history entries, older than a day. */
   forgottenKeys: number;
+  /** What dead letters held, older than 30 days. */
+  forgottenPayloads: number;
   /** Requests to Stripe, older than a day. */
   forgottenRequests: number;
 }
@@ -114,13 +118,53 @@ export interface Done {
 export interface Drained {
   /** Plans given by hand whose time had come. */
   endedGrants: number;
+  /** Events that had failed and were applied now. */
+  replayed: number;
+  /** Events that failed once more. */
+  stillFailing: number;
 }
 
 /** An e-mail address, as far as anyone can tell without writing to it. */
 export type Email = string;
 
+/** An event of Stripe's, by its id. */
+export type EventId = string;
+
 /** When a plan grants its credits. */
 export type Every = "billing_period";
+
+/** An event that could not be applied, with what became of it. */
+export interface FailedWebhook {
+  /** How often it has failed. */
+  attempts: number;
+  /** Why it failed last. */
+  cause: string;
+  /** When it happened, by Stripe's clock. */
+  createdAt: string;
+  customerId?: string | null;
+  /** When it failed first. */
+  failedAt: string;
+  /** Stripe's id of the event. */
+  id: string;
+  /** When it is tried again by itself; null once only a person can help. */
+  nextTryAt?: string | null;
+  /** Why it was set aside. */
+  note?: string | null;
+  paymentId?: string | null;
+  resolvedAt?: string | null;
+  /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
+  resolvedBy?: string | null;
+  retriedAt?: string | null;
+  type: string;
+  userId?: string | null;
+}
+
+export interface FailedWebhooks {
+  /** The one that failed last first. */
+  data: Array<FailedWebhook>;
+  /** Names the next page; null on the last one. */
+  nextCursor?: string | null;
+}
 
 /** What one plan gives of one feature. */
 export type Feature = {
@@ -149,6 +193,9 @@ export interface FieldError {
   /** What is wrong with it, in words. */
   message: string;
 }
+
+/** A page of dead letters, or the one that was asked for by its id. */
+export type FoundWebhooks = WholeFailedWebhook | FailedWebhooks;
 
 export interface Gift {
   /** Until then; for good if absent. */
@@ -375,11 +422,51 @@ export interface Visit {
   userId?: string;
 }
 
+export type WebhookAction = "replay" | "resolve";
+
+/** What to do about a dead letter. */
+export interface WebhookDecision {
+  action: WebhookAction;
+  id: EventId;
+  /** Why it is set aside; `resolve` needs one. */
+  note?: Reason | null;
+}
+
 export type When = "period_end" | "now";
+
+/** An event that could not be applied, with what it said. */
+export interface WholeFailedWebhook {
+  /** How often it has failed. */
+  attempts: number;
+  /** Why it failed last. */
+  cause: string;
+  /** When it happened, by Stripe's clock. */
+  createdAt: string;
+  customerId?: string | null;
+  /** When it failed first. */
+  failedAt: string;
+  /** Stripe's id of the event. */
+  id: string;
+  /** When it is tried again by itself; null once only a person can help. */
+  nextTryAt?: string | null;
+  /** Why it was set aside. */
+  note?: string | null;
+  /** The event as Stripe sent it; null once that is forgotten. */
+  payload: unknown;
+  paymentId?: string | null;
+  resolvedAt?: string | null;
+  /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
+  resolvedBy?: string | null;
+  retriedAt?: string | null;
+  type: string;
+  userId?: string | null;
+}
 
 /** Every route: what its body is, and what it answers when it succeeds. */
 export interface Routes {
   "DELETE /api/account": { body: undefined; answer: undefined };
+  "GET /api/admin/webhooks": { body: undefined; answer: FoundWebhooks };
+  "POST /api/admin/webhooks": { body: WebhookDecision; answer: FailedWebhook };
   "POST /api/chat/save": { body: Chat; answer: Stats };
   "GET /api/cron/daily": { body: undefined; answer: Done };
   "GET /api/cron/minute": { body: undefined; answer: Drained };

@@ -14,3 +14,4 @@ pub mod serve;
 pub mod simulator;
 pub mod token;
 pub mod trigger;
+pub mod webhooks;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use commands::{
     catalog, clock, dev, doctor, env, key, migrate, render, serve, simulator, token, trigger,
+    webhooks,
 };
 
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ enum Command {
     Trigger(trigger::Args),
     /// Look at the simulator of Stripe, and let it misbehave
     Simulator(simulator::Args),
+    /// Look at Stripe's events that could not be applied, and deal with them
+    Webhooks(webhooks::Args),
     /// Make a service key for a deployment
     Key(key::Args),
     /// Write the files that follow from the endpoint table
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
                 Command::Clock(args) => clock::run(args).await,
                 Command::Trigger(args) => trigger::run(args).await,
                 Command::Simulator(args) => simulator::run(args).await,
+                Command::Webhooks(args) => webhooks::run(args).await,
                 Command::Key(args) => key::run(&args),
                 Command::Render => render::run(),
             }

@@ -13,6 +13,8 @@ language plpgsql
 security definer
 set search_path from current
 as $$
+declare
+  v_is_new boolean;
 begin
   insert into webhook_events (id, type, created_at, processed_at)
   values (
@@ -22,10 +24,9 @@ begin
     p_now)
   on conflict (id) do nothing;
 
-  if not found then
-    return false;
-  end if;
+  v_is_new := found;
 
+  -- Also of a duplicate: it may have become a dead letter beside the one that was applied.
   update failed_webhooks
   set resolved_at = p_now,
       resolved_by = 'applied',
@@ -34,6 +35,6 @@ begin
   where id = p_event ->> 'id'
     and resolved_at is null;
 
-  return true;
+  return v_is_new;
 end
 $$;

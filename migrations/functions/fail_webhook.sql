@@ -3,9 +3,11 @@
 -- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}; what is not known of them is null.
 -- Promises  One row an event, however often it fails. It is tried again by itself, each time later: one
 --           minute after it failed first, and after the eighth failure no more. An event that has been
---           applied meanwhile is left alone. Answers how often it has failed, and how many there are.
--- Locks     The dead letter's row.
--- Races     Two failures of the same event at once: each counts.
+--           applied meanwhile is left alone. Answers how often it has failed, how many there are, and
+--           whether operators have to be told of that.
+-- Locks     The dead letter's row, then the alert's.
+-- Races     Two failures of the same event at once: each counts. Of two events at once neither may see
+--           the other: the next to fail tells of a level that neither of them saw.
 
 create or replace function fail_webhook(
   p_event      jsonb,
@@ -20,7 +22,9 @@ security definer
 set search_path from current
 as $$
 declare
+  v_is_only  boolean;
   v_attempts integer;
+  v_open     bigint;
 begin
   if exists (
     select 1
@@ -29,6 +33,11 @@ begin
   ) then
     return null;
   end if;
+
+  v_is_only := not exists (
+    select 1
+    from failed_webhooks
+    where resolved_at is null);
 
   insert into failed_webhooks as old (
     id, type, created_at, failed_at, cause, attempts, next_try_at, user_id, customer_id, payment_id,
@@ -55,11 +64,20 @@ begin
       note = null
   returning attempts into v_attempts;
 
+  -- Whatever operators were told before is over. It is found out here, and not where the last dead
+  -- letter is dealt with, so that nothing that goes well waits for the alert's row.
+  if v_is_only then
+    perform raise_alert('webhooks', 0, p_now);
+  end if;
+
+  select count(*)
+  into v_open
+  from failed_webhooks
+  where resolved_at is null;
+
   return jsonb_build_object(
     'attempts', v_attempts,
-    'open', (
-      select count(*)
-      from failed_webhooks
-      where resolved_at is null));
+    'open', v_open,
+    'alert', raise_alert('webhooks', v_open, p_now));
 end
 $$;

@@ -22,6 +22,7 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub config: Config,
     pub clock: Clock,
+    pub http: Arc<HttpClient>,
     pub auth: Auth,
     pub redis: Redis,
     pub limiter: Limiter,
@@ -51,8 +52,9 @@ impl App {
         let stripe = Stripe::new(Arc::clone(&http), &config.stripe)
             .map_err(|error| StartError(error.into()))?;
         Ok(Self(Arc::new(Parts {
-            auth: Auth::new(&config.auth, clock.clone(), http),
+            auth: Auth::new(&config.auth, clock.clone(), Arc::clone(&http)),
             limiter: Limiter::new(redis.clone(), clock.clone()),
+            http,
             redis,
             store,
             stripe,

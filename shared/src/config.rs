@@ -32,6 +32,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The named limits of `POST /api/rate-limit`.
     pub rate_limits: BTreeMap<String, Rate>,
+    /// Where operators are told that something is wrong. Whoever knows it may write there.
+    pub alert_webhook_url: Option<Secret>,
     pub log_level: tracing::Level,
 }
 
@@ -119,6 +121,7 @@ impl Config {
         let auth = read_auth(&mut reader);
         let allowed_origins = reader.list("ALLOWED_ORIGINS", parse::origin);
         let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
+        let alert_webhook_url = reader.parsed("ALERT_WEBHOOK_URL", parse::secret_url);
         let log_level = reader
             .parsed("LOG_LEVEL", |text| {
                 tracing::Level::from_str(text).map_err(|_| "is error, warn, info, debug or trace")
@@ -127,7 +130,16 @@ impl Config {
         let problems = reader.finish();
         match (database, redis, stripe, auth) {
             (Some(database), Some(redis), Some(stripe), Some(auth)) if problems.is_empty() => {
-                Ok(Self { database, redis, stripe, auth, allowed_origins, rate_limits, log_level })
+                Ok(Self {
+                    database,
+                    redis,
+                    stripe,
+                    auth,
+                    allowed_origins,
+                    rate_limits,
+                    alert_webhook_url,
+                    log_level,
+                })
             }
             _ => Err(problems),
         }

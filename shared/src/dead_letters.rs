@@ -1,15 +1,31 @@
 //! Events that could not be applied, for a reason that will not go away by itself: kept with the cause,
-//! answered as received, tried again, and shown to operators until they are dealt with.
+//! answered as received, tried again, and shown to operators until they are dealt with (DM-8).
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 
+use crate::alert;
 use crate::app::App;
+use crate::domain::Reason;
 use crate::domain::event::Event;
 use crate::error::{ApiError, ApiResult, chain};
-use crate::store::FailedEvent;
+use crate::fulfilment;
+use crate::http::AfterAnswer;
+use crate::store::{ClaimedWebhook, FailedEvent, FailedWebhook, StoreError};
+
+/// A run of the job begins nothing new after that long; what it took and did not get to is due again in
+/// two minutes.
+const RUN_TIME: Duration = Duration::from_secs(20);
+
+/// What a run of the job did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Replayed {
+    pub applied: usize,
+    pub still_failing: usize,
+}
 
 /// Whether trying again at once, as Stripe does, may help: something was away, or somebody else was at
 /// it.
@@ -17,8 +33,14 @@ pub fn may_pass(error: &ApiError) -> bool {
     [StatusCode::SERVICE_UNAVAILABLE, StatusCode::CONFLICT].contains(&error.status)
 }
 
-/// Keeps an event.
-pub async fn keep(app: &App, event: &Event, payload: &str, why: &ApiError) -> ApiResult<()> {
+/// Keeps an event, and sees to it that operators know.
+pub async fn keep(
+    app: &App,
+    after: &AfterAnswer,
+    event: &Event,
+    payload: &str,
+    why: &ApiError,
+) -> ApiResult<()> {
     let now = app.clock.now();
     let facts = event.facts().unwrap_or_default();
     let cause = printable(&chain(why)).into_owned();
@@ -33,12 +55,97 @@ pub async fn keep(app: &App, event: &Event, payload: &str, why: &ApiError) -> Ap
         customer_id: customer_id.as_deref(),
         payment_id: payment_id.as_deref(),
     };
-    let created_at = Timestamp::from_second(event.created).unwrap_or(now);
+    let created_at = Timestamp::from_second(event.created).ok();
+    // A moment that cannot be may be why it failed.
+    let created_at = created_at.filter(|at| *at >= Timestamp::UNIX_EPOCH).unwrap_or(now);
     let kept = app.store.fail_webhook(&failed, created_at, &cause, payload, now).await?;
-    if let Some(kept) = kept {
-        tracing::error!(event = %id, kind = %kind, cause, kept.attempts, kept.open, "a dead letter");
+    let Some(kept) = kept else { return Ok(()) };
+    tracing::error!(event = %id, kind = %kind, cause, kept.attempts, kept.open, "a dead letter");
+    if kept.alert {
+        let message = format!(
+            "Events of Stripe's that could not be applied: {}. The latest is {id} ({kind}): {cause}. \
+             To see them all: farebox webhooks list",
+            kept.open
+        );
+        alert::raise(app, after, "webhooks", message);
     }
     Ok(())
+}
+
+/// Tries those again whose time has come, as the webhook would.
+pub async fn replay_due(app: &App, after: &AfterAnswer, limit: i32) -> ApiResult<Replayed> {
+    let started = Instant::now();
+    let mut replayed = Replayed::default();
+    for letter in app.store.claim_failed_webhooks(app.clock.now(), limit).await? {
+        if started.elapsed() > RUN_TIME {
+            break;
+        }
+        match try_again(app, after, &letter).await {
+            Ok(true) => replayed.applied += 1,
+            Ok(false) => replayed.still_failing += 1,
+            Err(error) => {
+                replayed.still_failing += 1;
+                tracing::warn!(event = letter.id, problem = chain(&error), "not tried again yet");
+            }
+        }
+    }
+    Ok(replayed)
+}
+
+/// Tries one again because somebody wants it; answers what became of it.
+pub async fn replay(
+    app: &App,
+    after: &AfterAnswer,
+    id: &str,
+    actor: &str,
+) -> ApiResult<FailedWebhook> {
+    let letter = app.store.claim_failed_webhook(id, actor, app.clock.now()).await;
+    try_again(app, after, &letter.map_err(refused)?).await?;
+    find(app, id).await
+}
+
+/// Sets one aside without applying it; answers it as it is then.
+pub async fn resolve(app: &App, id: &str, note: &Reason, actor: &str) -> ApiResult<FailedWebhook> {
+    let resolved = app.store.resolve_failed_webhook(id, note, actor, app.clock.now()).await;
+    resolved.map_err(refused)?;
+    find(app, id).await
+}
+
+pub fn unknown() -> ApiError {
+    let message = "No event of this id has failed, or it was forgotten since.";
+    ApiError::new(StatusCode::NOT_FOUND, "webhook_not_found", message)
+}
+
+async fn find(app: &App, id: &str) -> ApiResult<FailedWebhook> {
+    Ok(app.store.get_failed_webhook(id).await?.ok_or_else(unknown)?.letter)
+}
+
+/// Whether it could be applied. What may pass is an error, and is not counted as another failure.
+async fn try_again(app: &App, after: &AfterAnswer, letter: &ClaimedWebhook) -> ApiResult<bool> {
+    let event = Event::parse(letter.payload.as_bytes());
+    let event = event.ok_or_else(|| ApiError::internal("what was kept is not an event"))?;
+    match fulfilment::hear_event(app, &event).await {
+        Ok(_) => Ok(true),
+        Err(error) if may_pass(&error) => Err(error),
+        Err(error) => {
+            keep(app, after, &event, &letter.payload, &error).await?;
+            Ok(false)
+        }
+    }
+}
+
+fn refused(error: StoreError) -> ApiError {
+    match error.not_allowed() {
+        Some("unknown_webhook") => unknown(),
+        Some("webhook_resolved") => {
+            ApiError::conflict("webhook_resolved", "This event was dealt with before.")
+        }
+        Some("payload_forgotten") => ApiError::conflict(
+            "payload_forgotten",
+            "What was in this event is not kept any more. Look it up at Stripe, and resolve it here.",
+        ),
+        _ => error.into(),
+    }
 }
 
 /// Postgres keeps no NUL in a text; an event may have one.

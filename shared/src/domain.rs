@@ -21,5 +21,5 @@ pub use mood_score::MoodScore;
 pub use quantity::Quantity;
 pub use rate::Rate;
 pub use return_url::ReturnUrl;
-pub use text::{Content, Identifier, PlanName, Reason, Summary};
+pub use text::{Content, EventId, EventType, Identifier, PlanName, Reason, Summary};
 pub use user_id::UserId;

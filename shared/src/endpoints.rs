@@ -4,6 +4,7 @@
 //! render` then writes the two mains, `vercel.json`, `template.yaml` and `openapi.json`.
 
 pub mod account;
+pub mod admin;
 pub mod chat;
 pub mod cron;
 pub mod dashboard;
@@ -17,13 +18,22 @@ pub mod stripe;
 pub mod subscription;
 
 use crate::domain::Rate;
-use crate::http::Access::{Cron, Public, Service, Stripe, User};
+use crate::http::Access::{Admin, Cron, Public, Service, Stripe, User};
 use crate::http::Endpoint;
 use crate::http::Method::{Delete, Get, Patch, Post};
 
 pub static ACCOUNT: Endpoint =
     Endpoint::new("account", "/api/account", &[Delete], User, account::routes)
         .limited(Rate::per_minute(10));
+
+pub static ADMIN_WEBHOOKS: Endpoint = Endpoint::new(
+    "admin-webhooks",
+    "/api/admin/webhooks",
+    &[Get, Post],
+    Admin,
+    admin::webhooks::routes,
+)
+.limited(Rate::per_minute(60));
 
 pub static CHAT_SAVE: Endpoint =
     Endpoint::new("chat-save", "/api/chat/save", &[Post], User, chat::save::routes)
@@ -121,6 +131,7 @@ pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(
 /// Every row, by name.
 pub const ALL: &[&Endpoint] = &[
     &ACCOUNT,
+    &ADMIN_WEBHOOKS,
     &CHAT_SAVE,
     &CRON_DAILY,
     &CRON_MINUTE,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::domain::UserId;
+use crate::domain::event::Event;
 use crate::domain::facts::Facts;
 use crate::error::{ApiError, ApiResult, chain};
 use crate::stats::{self, Shown};
@@ -27,6 +28,12 @@ pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<bool> {
         tracing::info!("this event was processed before");
     }
     Ok(applied.has_messages)
+}
+
+/// Applies what an event of Stripe's says.
+pub async fn hear_event(app: &App, event: &Event) -> ApiResult<bool> {
+    let facts = event.facts().map_err(ApiError::internal)?;
+    hear(app, Told::by_event(event, facts)).await
 }
 
 /// Applies what Stripe answered about a session.

@@ -7,6 +7,7 @@
 //! Start with [`endpoints`], the table of every route and its policy, then read one handler in
 //! `endpoints/` and [`http::guard`], the pipeline in front of all of them.
 
+pub mod alert;
 pub mod app;
 pub mod auth;
 pub mod checkout;

@@ -6,10 +6,11 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::endpoints as table;
-use crate::endpoints::{chat, cron, health, mood, plan, rate_limit, stripe, subscription};
+use crate::endpoints::{admin, chat, cron, health, mood, plan, rate_limit, stripe, subscription};
 use crate::error::Problem;
 use crate::http::{Access, Endpoint, Method};
 use crate::stats::Stats;
+use crate::store::FailedWebhook;
 use crate::store::catalog::Catalog;
 
 /// What the table does not say of one method of one endpoint.
@@ -35,8 +36,10 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
     };
     vec![
         op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
+        op(&table::ADMIN_WEBHOOKS, Get, "Events of Stripe's that could not be applied", None, "200", schema::<admin::webhooks::Found>(g)),
+        op(&table::ADMIN_WEBHOOKS, Post, "Try such an event again, or set it aside", schema::<admin::webhooks::Decision>(g), "200", schema::<FailedWebhook>(g)),
         op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
-        op(&table::CRON_DAILY, Get, "Forget what was only kept for a day", None, "200", schema::<cron::daily::Done>(g)),
+        op(&table::CRON_DAILY, Get, "Forget what was only kept for a time", None, "200", schema::<cron::daily::Done>(g)),
         op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::Drained>(g)),
         op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
         op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),
@@ -176,6 +179,19 @@ fn parameters(operation: &Operation) -> Value {
             "name": "sessionId", "in": "query", "required": true, "schema": text,
             "description": "The session, as create-checkout-session answered it.",
         }));
+    }
+    if (name, operation.method) == ("admin-webhooks", Method::Get) {
+        for (name, about) in [
+            ("id", "One event alone, with its payload."),
+            ("status", "`open` (if left out), `resolved` or `all`."),
+            ("type", "Events of this type alone."),
+            ("limit", "How many at most, 1 to 100; 20 if left out."),
+            ("cursor", "The `nextCursor` of the page before."),
+        ] {
+            parameters.push(json!({
+                "name": name, "in": "query", "schema": text, "description": about,
+            }));
+        }
     }
     if name == "stripe-create-checkout-session" {
         parameters.push(json!({

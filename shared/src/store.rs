@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::types::{FromSql, Json, ToSql, Type};
 
 pub use checkout::{BegunCheckout, Checkout, Customer, Forget, Purchase, Terms, Wanted};
 pub use connect::{connect, connection_config};
@@ -31,7 +31,10 @@ pub use subscription::{
     Applied, BegunChange, Change, Entitlement, EventName, FinishedChange, Portal, Steps, Told, Way,
     Wish,
 };
-pub use webhooks::{FailedEvent, Kept};
+pub use webhooks::{
+    ClaimedWebhook, FailedEvent, FailedWebhook, Kept, WebhookStatus, WhichWebhooks,
+    WholeFailedWebhook,
+};
 
 use crate::config;
 
@@ -97,6 +100,18 @@ impl Store {
     ) -> Result<T, StoreError> {
         let value: Option<Value> = self.call_value(sql, params).await?;
         serde_json::from_value(value.unwrap_or_default()).map_err(StoreError::broken)
+    }
+
+    /// Runs a statement that answers any number of rows, each of them one value as JSON.
+    async fn call_rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.call(sql, params).await?;
+        let read = |row: &Row| row.try_get(0).map(|Json(value): Json<Value>| value);
+        let values = rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::broken)?;
+        serde_json::from_value(Value::Array(values)).map_err(StoreError::broken)
     }
 
     /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.

@@ -266,6 +266,7 @@ async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
 
     let caused = said(&dir, &["trigger", "customer.updated", "--user", "bob"]).await;
     assert!(caused.lines().any(|line| line.ends_with(" customer.updated")), "{caused}");
+    assert_eq!(said(&dir, &["webhooks", "list"]).await, "There are none.");
     said(&dir, &["simulator", "set", "drop=true"]).await;
     let state: Value = serde_json::from_str(&said(&dir, &["simulator"]).await).unwrap();
     assert_eq!(

@@ -32,6 +32,7 @@ fn body(row: &Endpoint, method: &str) -> Value {
             "successUrl": "https://app.example/done", "cancelUrl": "https://app.example/cancel",
         }),
         ("stripe-create-portal-session", _) => json!({ "returnUrl": "https://app.example" }),
+        ("admin-webhooks", "POST") => json!({ "id": "evt_nobodys", "action": "replay" }),
         ("subscription", "PATCH") => json!({ "action": "resume" }),
         _ => Value::Null,
     }

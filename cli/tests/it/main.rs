@@ -12,6 +12,7 @@ mod checkout;
 mod contract;
 mod crash;
 mod cron;
+mod dead_letters;
 mod dev;
 mod guard;
 mod health;

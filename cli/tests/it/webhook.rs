@@ -8,28 +8,9 @@ mod races;
 mod story;
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Answer, Mode, TestApp, signature};
-
-impl TestApp {
-    pub async fn deliver(&self, event: &Value) -> Answer {
-        let body = event.to_string();
-        let header = signature(&body, self.now());
-        self.deliver_signed(&body, &header).await
-    }
-
-    async fn deliver_signed(&self, body: &str, header: &str) -> Answer {
-        let call = self.post("/api/stripe/webhook").header("stripe-signature", header);
-        call.raw(body.to_owned()).send().await
-    }
-
-    /// The last event of that type that the simulator knows.
-    fn event(&self, kind: &str) -> Value {
-        let events = self.at_stripe("event");
-        events.into_iter().find(|event| event["type"] == kind).unwrap()
-    }
-}
+use crate::support::{Mode, TestApp, signature};
 
 /// PT-3: forged, truncated, late or early, it is refused before anything is asked of anyone.
 #[tokio::test]

@@ -133,6 +133,10 @@ pub(super) fn http_url(value: &str) -> Parsed<Url> {
     }
 }
 
+pub(super) fn secret_url(value: &str) -> Parsed<Secret> {
+    http_url(value).map(Secret::new)
+}
+
 pub(super) fn postgres_url(value: &str) -> Parsed<Secret> {
     let url = Url::parse(value).map_err(|_| "is not a URL")?;
     match url.scheme() {

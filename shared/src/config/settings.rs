@@ -66,5 +66,10 @@ pub const SETTINGS: &[Setting] = &[
     optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
     optional("ALLOWED_ORIGINS", "browser origins that may call, and that checkout may return to"),
     optional("RATE_LIMITS", "named limits: `review-code=10/1h,review-repo=5/1h`"),
+    optional(
+        "ALERT_WEBHOOK_URL",
+        "where operators are told that something is wrong, as Slack's incoming webhooks take it",
+    )
+    .secret(),
     optional("LOG_LEVEL", "`error`, `warn`, `info`, `debug` or `trace`; `info`"),
 ];

@@ -35,13 +35,21 @@ fn a_good_configuration_is_read() {
 
 #[test]
 fn secrets_never_print() {
-    let printed = format!("{:?}", parse(&[("CRON_SECRET", "hunter2")]).unwrap());
+    let printed = format!(
+        "{:?}",
+        parse(&[
+            ("CRON_SECRET", "hunter2"),
+            ("ALERT_WEBHOOK_URL", "https://hooks.example/hunter2")
+        ])
+        .unwrap()
+    );
     assert!(!printed.contains("hunter2"), "{printed}");
     let complaint = problems(&[
         ("DATABASE_URL", "hunter2"),
         ("AUTH_HS256_SECRET", "hunter2"),
         ("STRIPE_SECRET_KEY", "hunter2"),
         ("STRIPE_WEBHOOK_SECRET", "hunter2"),
+        ("ALERT_WEBHOOK_URL", "hunter2"),
     ]);
     assert!(!complaint.contains("hunter2"), "{complaint}");
 }

@@ -67,6 +67,18 @@ bounded_text!(
     500
 );
 
+bounded_text!(
+    /// An event of Stripe's, by its id.
+    EventId,
+    255
+);
+
+bounded_text!(
+    /// What an event of Stripe's is about: `invoice.paid`.
+    EventType,
+    255
+);
+
 #[cfg(test)]
 mod tests {
     use super::Summary;

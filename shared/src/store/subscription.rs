@@ -321,10 +321,6 @@ impl Store {
         batch: i32,
     ) -> Result<Vec<Entitlement>, StoreError> {
         let sql = "select {schema}.end_due_grants($1, $2)";
-        let rows = self.call(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await?;
-        rows.iter()
-            .map(|row| row.try_get(0).map(|Json(entitlement)| entitlement))
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::broken)
+        self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }
 }

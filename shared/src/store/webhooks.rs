@@ -1,8 +1,10 @@
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{Json, Type};
 
 use super::{Store, StoreError};
+use crate::domain::{EventType, Reason};
 
 /// An event that could not be applied.
 #[derive(Debug, Serialize)]
@@ -22,6 +24,97 @@ pub struct Kept {
     pub attempts: u32,
     /// How many dead letters there are.
     pub open: u64,
+    /// Operators have to be told.
+    pub alert: bool,
+}
+
+/// A dead letter, taken to be tried again.
+#[derive(Debug, Deserialize)]
+pub struct ClaimedWebhook {
+    pub id: String,
+    pub payload: String,
+}
+
+/// An event that could not be applied, with what became of it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
+pub struct FailedWebhook {
+    /// Stripe's id of the event.
+    pub id: String,
+    #[serde(rename = "type")]
+    #[schemars(rename = "type")]
+    pub kind: String,
+    /// When it happened, by Stripe's clock.
+    #[schemars(with = "String")]
+    pub created_at: Timestamp,
+    /// When it failed first.
+    #[schemars(with = "String")]
+    pub failed_at: Timestamp,
+    /// Why it failed last.
+    pub cause: String,
+    /// How often it has failed.
+    pub attempts: u32,
+    /// When it is tried again by itself; null once only a person can help.
+    #[schemars(with = "Option<String>")]
+    pub next_try_at: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
+    pub retried_at: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
+    pub resolved_at: Option<Timestamp>,
+    /// `applied`, `operator` (set aside by hand) or `erased` (with its user).
+    pub resolved_by: Option<String>,
+    /// Why it was set aside.
+    pub note: Option<String>,
+    pub user_id: Option<String>,
+    pub customer_id: Option<String>,
+    pub payment_id: Option<String>,
+}
+
+/// The same with the event as Stripe sent it, as long as that is kept.
+#[derive(Debug, Deserialize)]
+pub struct WholeFailedWebhook {
+    #[serde(flatten)]
+    pub letter: FailedWebhook,
+    pub payload: Option<String>,
+}
+
+/// Which dead letters to list.
+#[derive(Clone, Debug, Default)]
+pub struct WhichWebhooks {
+    pub status: WebhookStatus,
+    pub kind: Option<EventType>,
+    /// Those behind this one, by when it failed and its id.
+    pub behind: Option<(Timestamp, String)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum WebhookStatus {
+    #[default]
+    Open,
+    Resolved,
+    All,
+}
+
+impl WebhookStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+            Self::All => "all",
+        }
+    }
+}
+
+impl std::str::FromStr for WebhookStatus {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Self::Open, Self::Resolved, Self::All]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or("must be one of: open, resolved, all")
+    }
 }
 
 impl Store {
@@ -45,5 +138,103 @@ impl Store {
             ],
         )
         .await
+    }
+
+    /// Whether operators have to be told that something is that bad; zero says that it is over.
+    pub async fn raise_alert(
+        &self,
+        name: &str,
+        level: i64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let params: [super::Param<'_>; 3] =
+            [(&name, Type::TEXT), (&level, Type::INT8), (&now, Type::TIMESTAMPTZ)];
+        self.call_value("select {schema}.raise_alert($1, $2, $3)", &params).await
+    }
+
+    /// Takes dead letters whose time has come.
+    pub async fn claim_failed_webhooks(
+        &self,
+        now: Timestamp,
+        limit: i32,
+    ) -> Result<Vec<ClaimedWebhook>, StoreError> {
+        let sql = "select {schema}.claim_failed_webhooks($1, $2)";
+        self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&limit, Type::INT4)]).await
+    }
+
+    /// Takes one dead letter, due or not; `actor` stands in the audit trail.
+    pub async fn claim_failed_webhook(
+        &self,
+        id: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<ClaimedWebhook, StoreError> {
+        let params: [super::Param<'_>; 3] =
+            [(&id, Type::TEXT), (&actor, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
+        self.call_json("select {schema}.claim_failed_webhook($1, $2, $3)", &params).await
+    }
+
+    /// Sets a dead letter aside; `actor` stands in the audit trail.
+    pub async fn resolve_failed_webhook(
+        &self,
+        id: &str,
+        note: &Reason,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.call(
+            "select {schema}.resolve_failed_webhook($1, $2, $3, $4)",
+            &[
+                (&id, Type::TEXT),
+                (&note.as_str(), Type::TEXT),
+                (&actor, Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Dead letters, the one that failed last first.
+    pub async fn list_failed_webhooks(
+        &self,
+        which: &WhichWebhooks,
+        limit: i32,
+    ) -> Result<Vec<FailedWebhook>, StoreError> {
+        let (before, before_id) = which.behind.clone().unzip();
+        self.call_rows(
+            "select {schema}.list_failed_webhooks($1, $2, $3, $4, $5)",
+            &[
+                (&which.status.as_str(), Type::TEXT),
+                (&which.kind.as_ref().map(EventType::as_str), Type::TEXT),
+                (&before, Type::TIMESTAMPTZ),
+                (&before_id, Type::TEXT),
+                (&limit, Type::INT4),
+            ],
+        )
+        .await
+    }
+
+    pub async fn get_failed_webhook(
+        &self,
+        id: &str,
+    ) -> Result<Option<WholeFailedWebhook>, StoreError> {
+        self.call_json("select {schema}.get_failed_webhook($1)", &[(&id, Type::TEXT)]).await
+    }
+
+    /// Forgets what old dead letters hold; answers of how many.
+    pub async fn forget_payloads(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+        let sql = "select {schema}.forget_payloads($1, $2)";
+        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
+    }
+
+    /// Forgets which events were applied long ago; answers how many.
+    pub async fn forget_webhook_events(
+        &self,
+        now: Timestamp,
+        batch: i32,
+    ) -> Result<i64, StoreError> {
+        let sql = "select {schema}.forget_webhook_events($1, $2)";
+        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }
 }

@@ -148,6 +148,11 @@ impl TestApp {
 
     /// Publishes the catalog of one of the apps.
     pub async fn sell(&self, name: &str) {
+        self.sell_in(&self.owner_url, name).await;
+    }
+
+    /// Publishes it at Stripe, and in the database of that owner.
+    pub async fn sell_in(&self, owner_url: &str, name: &str) {
         let path = format!("{}/../catalogs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
         let catalog = Catalog::read(name, &text, &Ids::Ignored).unwrap();
@@ -156,7 +161,7 @@ impl TestApp {
             name => self.settings.get(name).cloned(),
         });
         let stripe = stripe.unwrap();
-        let database = stack::settings(&self.owner_url);
+        let database = stack::settings(owner_url);
         catalog::publish(&catalog, &database, &stripe, self.now()).await.unwrap();
     }
 

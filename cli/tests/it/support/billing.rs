@@ -118,6 +118,24 @@ impl TestApp {
         self.simulator.set_switches(switches);
     }
 
+    /// Sends an event to Farebox as Stripe would.
+    pub async fn deliver(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let header = signature(&body, self.now());
+        self.deliver_signed(&body, &header).await
+    }
+
+    pub async fn deliver_signed(&self, body: &str, header: &str) -> Answer {
+        let call = self.post("/api/stripe/webhook").header("stripe-signature", header);
+        call.raw(body.to_owned()).send().await
+    }
+
+    /// The last event of that type that the simulator knows.
+    pub fn event(&self, kind: &str) -> Value {
+        let events = self.at_stripe("event");
+        events.into_iter().find(|event| event["type"] == kind).unwrap()
+    }
+
     /// Everything of a kind that stands at Stripe, the newest first.
     pub fn at_stripe(&self, kind: &str) -> Vec<Value> {
         self.simulator.read(|world: &World| world.all(kind).cloned().collect())

@@ -1,4 +1,4 @@
-//! `GET /api/cron/daily`: forgets what was only kept for a day.
+//! `GET /api/cron/daily`: forgets what was only kept for a time (DM-9).
 
 use axum::Json;
 use axum::extract::State;
@@ -23,6 +23,10 @@ pub struct Done {
     forgotten_keys: i64,
     /// Requests to Stripe, older than a day.
     forgotten_requests: i64,
+    /// Which events were applied, older than 30 days.
+    forgotten_events: i64,
+    /// What dead letters held, older than 30 days.
+    forgotten_payloads: i64,
 }
 
 pub fn routes() -> MethodRouter<App> {
@@ -34,6 +38,8 @@ async fn run(State(app): State<App>) -> ApiResult<Json<Done>> {
     Ok(Json(Done {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
         forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,
+        forgotten_events: in_batches(|| store.forget_webhook_events(now, BATCH)).await?,
+        forgotten_payloads: in_batches(|| store.forget_payloads(now, BATCH)).await?,
     }))
 }
 

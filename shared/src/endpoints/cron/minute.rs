@@ -1,5 +1,6 @@
 //! `GET /api/cron/minute`: what is due. Run twice at once, the two share the work.
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, get};
@@ -7,11 +8,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::dead_letters;
 use crate::error::ApiResult;
 use crate::fulfilment;
+use crate::http::AfterAnswer;
 
 /// The rest is for the next minute.
 const BATCH: i32 = 100;
+const REPLAYS: i32 = 50;
 
 /// What the job did.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -19,17 +23,29 @@ const BATCH: i32 = 100;
 pub struct Drained {
     /// Plans given by hand whose time had come.
     ended_grants: usize,
+    /// Events that had failed and were applied now.
+    replayed: usize,
+    /// Events that failed once more.
+    still_failing: usize,
 }
 
 pub fn routes() -> MethodRouter<App> {
     get(run)
 }
 
-async fn run(State(app): State<App>) -> ApiResult<Json<Drained>> {
+async fn run(
+    State(app): State<App>,
+    Extension(after): Extension<AfterAnswer>,
+) -> ApiResult<Json<Drained>> {
     let now = app.clock.now();
     let ended = app.store.end_due_grants(now, BATCH).await?;
     for entitlement in &ended {
         fulfilment::show_if_possible(&app, entitlement, now).await;
     }
-    Ok(Json(Drained { ended_grants: ended.len() }))
+    let replayed = dead_letters::replay_due(&app, &after, REPLAYS).await?;
+    Ok(Json(Drained {
+        ended_grants: ended.len(),
+        replayed: replayed.applied,
+        still_failing: replayed.still_failing,
+    }))
 }

@@ -3,6 +3,7 @@
 //! Nothing is asked of anyone before the signature over the raw bytes is found good. An event that we
 //! know nothing to do with is recorded, and answered like any other.
 
+use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -16,7 +17,7 @@ use crate::dead_letters;
 use crate::domain::event::Event;
 use crate::error::{ApiError, ApiResult};
 use crate::fulfilment;
-use crate::store::Told;
+use crate::http::AfterAnswer;
 use crate::stripe::signature;
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -30,6 +31,7 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn receive(
     State(app): State<App>,
+    Extension(after): Extension<AfterAnswer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Json<Received>> {
@@ -49,20 +51,15 @@ async fn receive(
         tracing::error!(event = event.id, "an event of the other mode, test or live, was ignored");
         return Ok(Json(Received { received: true }));
     }
-    match hear(&app, &event).await {
+    match fulfilment::hear_event(&app, &event).await {
         Ok(has_messages) => {
             tracing::debug!(has_messages, "heard");
         }
         Err(error) if dead_letters::may_pass(&error) => return Err(error),
         Err(error) => {
             let payload = String::from_utf8_lossy(&body);
-            dead_letters::keep(&app, &event, &payload, &error).await?;
+            dead_letters::keep(&app, &after, &event, &payload, &error).await?;
         }
     }
     Ok(Json(Received { received: true }))
-}
-
-async fn hear(app: &App, event: &Event) -> ApiResult<bool> {
-    let facts = event.facts().map_err(ApiError::internal)?;
-    fulfilment::hear(app, Told::by_event(event, facts)).await
 }

@@ -1,0 +1,176 @@
+//! `farebox webhooks`: events of Stripe's that could not be applied, and what to do about them (DM-8).
+//!
+//! It looks at the database of the environment; if that names none, at the running local stack. Times
+//! are UTC.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use farebox::local;
+use farebox::local::control::Control;
+use jiff::Timestamp;
+use shared::app::{App, PoolSize};
+use shared::clock::Clock;
+use shared::config::Config;
+use shared::dead_letters;
+use shared::domain::{EventType, Reason};
+use shared::error::{ApiError, chain};
+use shared::http::AfterAnswer;
+use shared::store::{FailedWebhook, WebhookStatus, WhichWebhooks, WholeFailedWebhook};
+
+/// Who it was, for the audit trail.
+const ACTOR: &str = "command line";
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// Where a local stack keeps its data, for where the environment names no database
+    #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List them, the one that failed last first
+    List {
+        /// open, resolved or all
+        #[arg(long, default_value = "open", value_parser = ["open", "resolved", "all"])]
+        status: String,
+        /// Of this type alone, such as invoice.paid
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=1000))]
+        limit: i32,
+    },
+    /// Show one of them with the event as Stripe sent it
+    Show { id: String },
+    /// Try one of them again, now
+    Replay { id: String },
+    /// Set one of them aside without applying it
+    Resolve {
+        id: String,
+        /// Why
+        #[arg(long)]
+        note: String,
+    },
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let app = connect(&args.data).await?;
+    match args.action {
+        Action::List { status, kind, limit } => {
+            let status: WebhookStatus =
+                status.parse().map_err(|what| anyhow!("--status {what}"))?;
+            let kind = kind.map(EventType::try_from).transpose();
+            let kind = kind.map_err(|what| anyhow!("--type {what}"))?;
+            let which = WhichWebhooks { status, kind, behind: None };
+            let letters = app.store.list_failed_webhooks(&which, limit).await;
+            list(&letters.map_err(|error| said(error.into()))?);
+        }
+        Action::Show { id } => {
+            let found = app.store.get_failed_webhook(&id).await.map_err(ApiError::from);
+            show(&found.and_then(|found| found.ok_or_else(dead_letters::unknown)).map_err(said)?);
+        }
+        Action::Replay { id } => {
+            let after = AfterAnswer::default();
+            let letter = dead_letters::replay(&app, &after, &id, ACTOR).await.map_err(said)?;
+            if letter.resolved_at.is_none() {
+                println!("{id} still fails: {}", letter.cause);
+                return Ok(ExitCode::FAILURE);
+            }
+            println!("{id} was applied.");
+        }
+        Action::Resolve { id, note } => {
+            let note = Reason::try_from(note).map_err(|what| anyhow!("--note {what}"))?;
+            dead_letters::resolve(&app, &id, &note, ACTOR).await.map_err(said)?;
+            println!("{id} is set aside.");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The app that would have applied them.
+async fn connect(data: &Path) -> anyhow::Result<App> {
+    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let clock = Clock::default();
+    let config = match environment("DATABASE_URL") {
+        Some(_) => Config::from_vars(environment)?,
+        None => {
+            let local = local::running(data).await.context("DATABASE_URL: must be set")?;
+            // The clock of a local stack may have been moved. Where Stripe is real it was not.
+            if let Ok(control) = Control::of(data).await {
+                let now = control.now().await.unwrap_or_else(|_| clock.now());
+                clock.advance(now.duration_since(clock.now()));
+            }
+            Config::from_vars(|name| local.get(name).cloned())?
+        }
+    };
+    Ok(App::new(config, clock, PoolSize::Function)?)
+}
+
+fn list(letters: &[FailedWebhook]) {
+    if letters.is_empty() {
+        return println!("There are none.");
+    }
+    let head = ["ID", "TYPE", "FAILED FIRST", "TRIES", "NEXT", "CAUSE"].map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(head).chain(letters.iter().map(row)).collect();
+    let mut widths = [0; 6];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+fn row(letter: &FailedWebhook) -> [String; 6] {
+    let next = match (&letter.resolved_by, letter.next_try_at) {
+        (Some(how), _) => how.clone(),
+        (None, Some(at)) => time(at),
+        (None, None) => "needs you".to_owned(),
+    };
+    let (id, kind, cause) = (letter.id.clone(), letter.kind.clone(), letter.cause.clone());
+    [id, kind, time(letter.failed_at), letter.attempts.to_string(), next, cause]
+}
+
+fn show(WholeFailedWebhook { letter, payload }: &WholeFailedWebhook) {
+    let facts = [
+        ("id", Some(letter.id.clone())),
+        ("type", Some(letter.kind.clone())),
+        ("happened", Some(time(letter.created_at))),
+        ("failed first", Some(time(letter.failed_at))),
+        ("tries", Some(letter.attempts.to_string())),
+        ("cause", Some(letter.cause.clone())),
+        ("retried", letter.retried_at.map(time)),
+        ("next try", letter.next_try_at.map(time)),
+        ("resolved", letter.resolved_at.map(time)),
+        ("resolved by", letter.resolved_by.clone()),
+        ("note", letter.note.clone()),
+        ("user", letter.user_id.clone()),
+        ("customer", letter.customer_id.clone()),
+        ("payment", letter.payment_id.clone()),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            println!("{name:12}  {value}");
+        }
+    }
+    println!("\n{}", payload.as_deref().unwrap_or("What was in it is not kept any more."));
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// What went wrong; for a mistake of ours, why.
+fn said(error: ApiError) -> anyhow::Error {
+    match &error.cause {
+        Some(cause) => anyhow!(chain(cause.as_ref())),
+        None => anyhow!(error.message),
+    }
+}

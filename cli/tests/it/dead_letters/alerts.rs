@@ -1,0 +1,82 @@
+//! CP-8: operators are told when events begin to fail, and when it gets worse; not of each.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::support::{Process, Setup, listen, signature, until};
+
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Somebody who listens where Slack would.
+async fn listener() -> (String, Heard) {
+    let heard = Heard::default();
+    let hears = Arc::clone(&heard);
+    let hear = async move |Json(message): Json<Value>| {
+        hears.lock().unwrap().push(message["text"].as_str().unwrap().to_owned());
+    };
+    let served = listen(Router::new().route("/hook/{token}", post(hear))).await;
+    (format!("http://{}/hook/the-token", served.address), heard)
+}
+
+/// What they were told last, which is that many messages by now.
+async fn heard(heard: &Heard, count: usize) -> String {
+    until(async || heard.lock().unwrap().len() >= count).await;
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), count, "{heard:?}");
+    heard[count - 1].clone()
+}
+
+#[tokio::test]
+async fn operators_are_told_once_and_again_when_it_gets_worse() {
+    let (url, told) = listener().await;
+    let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
+    app.bury(1).await;
+    let first = heard(&told, 1).await;
+    for said in [": 1.", "evt_00", "customer.subscription.updated", "farebox webhooks list"] {
+        assert!(first.contains(said), "{said}: {first}");
+    }
+    app.bury(12).await;
+    assert!(heard(&told, 2).await.contains(": 10."));
+
+    for number in 0..12 {
+        let id = format!("evt_{number:02}");
+        let decision = json!({ "id": id, "action": "resolve", "note": "a test" });
+        app.decide(decision).await.expect_status(200);
+    }
+    app.deliver(&app.hopeless("evt_new")).await.expect_status(200);
+    assert!(heard(&told, 3).await.contains(": 1."), "it had been over");
+}
+
+/// Neither one who is away nor one who does not answer: Stripe does not wait for them.
+#[tokio::test]
+async fn nobody_waits_for_an_alert() {
+    let never = || async { tokio::time::sleep(Duration::from_secs(60)).await };
+    let slow = listen(Router::new().route("/", post(never))).await;
+    for url in ["http://127.0.0.1:9".to_owned(), format!("http://{}", slow.address)] {
+        let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
+        let started = Instant::now();
+        app.bury(1).await;
+        assert!(started.elapsed() < Duration::from_secs(1));
+        assert_eq!(app.letter("evt_00").await["attempts"], 1);
+    }
+}
+
+/// The log says it too. It does not say where operators are told: whoever knows that may write there.
+#[tokio::test]
+async fn an_alert_is_a_line_of_the_log() {
+    let url = "http://127.0.0.1:9/hook/the-token";
+    let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
+    let server = Process::serve(&app.settings).await;
+    let body = app.hopeless("evt_1").to_string();
+    let request = reqwest::Client::new().post(format!("{}/api/stripe/webhook", server.base));
+    let request = request.header("stripe-signature", signature(&body, app.now())).body(body);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let log = server.end().await;
+    let mut lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert!(lines.any(|line| line["alert"] == "webhooks"), "{log}");
+    assert!(!log.contains("the-token"), "{log}");
+}

@@ -1,0 +1,58 @@
+//! `farebox webhooks` (DM-8), as it is typed.
+
+use std::process::Output;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::support::TestApp;
+
+async fn webhooks(app: &TestApp, args: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+    command.arg("webhooks").args(args).env_clear().envs(&app.settings).kill_on_drop(true);
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
+    (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+#[tokio::test]
+async fn an_operator_lists_and_resolves_from_the_command_line() {
+    let app = TestApp::new().await;
+    assert_eq!(webhooks(&app, &["list"]).await, (true, "There are none.\n".to_owned()));
+    app.bury(2).await;
+    let (_, listed) = webhooks(&app, &["list", "--type", "customer.subscription.updated"]).await;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    assert!(lines[0].starts_with("ID "), "{listed}");
+    assert!(lines[1].starts_with("evt_01  customer.subscription.updated  20"), "{listed}");
+    assert_eq!(lines[0].find("CAUSE"), lines[1].find("500 internal"), "{listed}");
+
+    let (found, shown) = webhooks(&app, &["show", "evt_00"]).await;
+    assert!(found && shown.contains("tries         1"), "{shown}");
+    let payload = shown.lines().last().unwrap();
+    let payload: Value = serde_json::from_str(payload).unwrap();
+    assert_eq!(payload["id"], "evt_00");
+
+    let (done, said) = webhooks(&app, &["resolve", "evt_00", "--note", "known"]).await;
+    assert!(done, "{said}");
+    let (_, resolved) = webhooks(&app, &["list", "--status", "resolved"]).await;
+    assert!(resolved.contains("evt_00") && resolved.contains("operator"), "{resolved}");
+    let audited = "select count(*) from audit_log where actor = 'command line'";
+    assert_eq!(app.count(audited).await, 1);
+}
+
+#[tokio::test]
+async fn an_operator_replays_from_the_command_line() {
+    let app = TestApp::new().await;
+    app.subscribe_to_the_unknown("aira").await;
+    let id = app.event("customer.subscription.created")["id"].clone();
+    let id = id.as_str().unwrap();
+    let (done, said) = webhooks(&app, &["replay", id]).await;
+    assert!(!done && said.contains("still fails") && said.contains("FB007"), "{said}");
+    app.sell("aira").await;
+    assert_eq!(webhooks(&app, &["replay", id]).await, (true, format!("{id} was applied.\n")));
+    assert_ne!(app.stats("ann").await["plan"], "Free");
+    for args in [["replay", id], ["replay", "evt_nobodys"], ["show", "evt_nobodys"]] {
+        let (done, said) = webhooks(&app, &args).await;
+        assert!(!done && said.starts_with("farebox: "), "{args:?}: {said}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The stand-in for a mail server, and its pages.
+
+use farebox::standins::mail::Mail;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::listen;
+
+/// Sends these lines, and answers all that was said.
+async fn dialogue(mail: &Mail, lines: &[&str]) -> String {
+    let address = mail.url().replace("smtp://", "");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all((lines.join("\r\n") + "\r\nQUIT\r\n").as_bytes()).await.unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    said
+}
+
+const MESSAGE: [&str; 12] = [
+    "EHLO me",
+    "AUTH PLAIN AG1lAHB3",
+    "MAIL FROM:<billing@acme.example>",
+    "RCPT TO:<ann@mail.example>",
+    "DATA",
+    "Subject: <b>Hello</b>",
+    "Content-Type: text/html",
+    "",
+    "<script>alert(1)</script>",
+    "..",
+    "..two",
+    ".",
+];
+
+async fn get(base: &str, path: &str) -> (String, String) {
+    let answer = reqwest::get(format!("{base}{path}")).await.unwrap();
+    let policy = answer.headers().get("content-security-policy");
+    let policy = policy.map_or("", |policy| policy.to_str().unwrap()).to_owned();
+    (answer.text().await.unwrap(), policy)
+}
+
+#[tokio::test]
+async fn what_is_sent_is_shown_and_nothing_in_it_runs() {
+    let mail = Mail::start(10).await.unwrap();
+    let said = dialogue(&mail, &MESSAGE).await;
+    assert!(said.contains("250 kept") && said.ends_with("221 bye\r\n"), "{said}");
+    let base = format!("http://{}", listen(mail.router()).await.address);
+
+    let (list, _) = get(&base, "/mail").await;
+    assert!(list.contains("<a href=\"/mail/1\">&lt;b&gt;Hello&lt;/b&gt;</a>"), "{list}");
+    let (page, policy) = get(&base, "/mail/1").await;
+    assert!(page.contains("ann@mail.example") && !page.contains("<script>"), "{page}");
+    assert!(page.contains("<iframe src=\"/mail/1/html\" sandbox=\"\""), "{page}");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+    let (html, policy) = get(&base, "/mail/1/html").await;
+    assert_eq!(html, "<script>alert(1)</script>\n.\n.two\n");
+    assert!(policy.starts_with("sandbox; default-src 'none'"), "{policy}");
+    let (messages, _) = get(&base, "/mail/api/messages").await;
+    let messages: Value = serde_json::from_str(&messages).unwrap();
+    assert_eq!(messages[0]["subject"], "<b>Hello</b>");
+    assert_eq!(messages[0]["to"][0], "ann@mail.example");
+    assert!(get(&base, "/mail/2").await.0.contains("Not there"));
+}
+
+#[tokio::test]
+async fn only_the_latest_messages_are_kept() {
+    let mail = Mail::start(2).await.unwrap();
+    for _ in 0..3 {
+        dialogue(&mail, &MESSAGE).await;
+    }
+    let numbers: Vec<u64> = mail.messages().iter().map(|message| message.number).collect();
+    assert_eq!(numbers, [2, 3]);
+}
+
+#[tokio::test]
+async fn nobody_fills_the_memory() {
+    let mail = Mail::start(2).await.unwrap();
+    let address = mail.url().replace("smtp://", "");
+    for (begin, part) in [
+        ("", "x".repeat(2_000)),
+        ("MAIL FROM:<a@b.c>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n", "x".repeat(900) + "\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        let mut sent = 0;
+        while stream.write_all(part.as_bytes()).await.is_ok() {
+            sent += part.len();
+            assert!(sent < 50_000_000, "it is cut off");
+        }
+    }
+    assert!(mail.messages().is_empty());
+}

@@ -1,0 +1,208 @@
+use farebox::standins::mail::Mode;
+use serde_json::json;
+use shared::app::{App, PoolSize};
+use shared::config::Config;
+use shared::outbox::drain;
+
+use super::{PAUSE, counts};
+use crate::support::{Setup, TestApp};
+
+/// PT-11: each kind of mail, as text and as HTML, under the subject of the settings.
+#[tokio::test]
+async fn every_kind_of_mail_arrives_as_text_and_as_html() {
+    let setup = Setup::default().set("EMAIL_SUBJECT_RECEIPT", "Ihre Quittung über Bücher");
+    let app = setup.set("EMAIL_PRODUCT_NAME", "Acme").start().await;
+    app.someone("ann").await;
+    for (template, payload, subject, says) in [
+        (
+            "receipt",
+            json!({
+                "number": "A-1", "amount_minor": 1_999, "currency": "eur", "plan_name": "Pro",
+                "hosted_url": "https://pay.example/1", "pdf_url": "https://pay.example/1.pdf",
+            }),
+            "Ihre Quittung über Bücher",
+            ["EUR 19.99", "https://pay.example/1.pdf"],
+        ),
+        (
+            "payment_failed",
+            json!({
+                "amount_minor": 500, "currency": "jpy", "hosted_url": "https://pay.example/2",
+                "next_attempt_at": 1_795_180_445,
+            }),
+            "Your payment did not go through",
+            ["JPY 500", "20 November 2026"],
+        ),
+        (
+            "trial_ending",
+            json!({
+                "plan_name": "Pro", "trial_end": 1_795_180_445, "amount_minor": 5,
+                "currency": "usd",
+            }),
+            "Your trial ends soon",
+            ["USD 0.05", "20 November 2026"],
+        ),
+        (
+            "canceled",
+            json!({ "plan_name": "Pro", "ended_at": 1_795_180_445 }),
+            "Your subscription has ended",
+            ["Pro", "20 November 2026"],
+        ),
+    ] {
+        let mut payload = payload;
+        payload["template"] = template.into();
+        let key = format!("{template}:1");
+        app.enqueue("email", &key, "ann", payload.clone()).await;
+        // The same is written once.
+        app.enqueue("email", &key, "ann", payload).await;
+        assert_eq!(app.drain().await, counts(1, 0, 0), "{template}");
+
+        let message = app.mail.messages().pop().unwrap();
+        assert_eq!(message.subject, subject);
+        assert_eq!(message.to, ["ann@mail.example"]);
+        assert_eq!(message.from, "billing@acme.example");
+        assert!(message.header("from").contains("Acme"), "{message:?}");
+        assert_eq!(message.header("auto-submitted"), "auto-generated");
+        assert_eq!(message.message_id, app.message_id(&key).await);
+        for words in says.into_iter().chain(["Acme"]) {
+            assert!(message.text.contains(words), "{words}: {}", message.text);
+            assert!(message.html.contains(words), "{words}: {}", message.html);
+        }
+        assert!(message.html.contains("<html") && !message.text.contains('<'), "{message:?}");
+    }
+    assert_eq!(app.drain().await, counts(0, 0, 0), "all of it is told");
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_gets_the_same_message_later() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.mail.set(Mode::Refuses(451));
+    app.enqueue_mail("1", "ann").await;
+    assert_eq!(app.drain().await, counts(0, 1, 0));
+    assert_eq!(app.drain().await, counts(0, 0, 0), "not before it has waited");
+    let row = app.row("receipt:1").await;
+    assert_eq!(row["problem"], "the mail server said 451");
+
+    app.clock.advance(PAUSE);
+    assert_eq!(app.drain().await, counts(0, 1, 0));
+    app.mail.set(Mode::Accepts);
+    app.clock.advance(PAUSE);
+    assert_eq!(app.drain().await, counts(1, 0, 0));
+    assert_eq!(app.message_ids(), [app.message_id("receipt:1").await]);
+}
+
+/// Nobody knows whether it arrived: it is sent again, and can be told to be the same.
+#[tokio::test]
+async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.mail.set(Mode::LosesAnswer);
+    app.enqueue_mail("1", "ann").await;
+    assert_eq!(app.drain().await, counts(0, 1, 0));
+    app.mail.set(Mode::Accepts);
+    app.clock.advance(PAUSE);
+    assert_eq!(app.drain().await, counts(1, 0, 0));
+    let id = app.message_id("receipt:1").await;
+    assert_eq!(app.message_ids(), [id.clone(), id]);
+}
+
+#[tokio::test]
+async fn mail_that_nobody_takes_is_given_up_in_the_end() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.mail.set(Mode::Refuses(550));
+    app.enqueue_mail("1", "ann").await;
+    for _ in 1..12 {
+        assert_eq!(app.drain().await, counts(0, 1, 0));
+        app.clock.advance(PAUSE);
+    }
+    assert_eq!(app.drain().await, counts(0, 0, 1));
+    app.clock.advance(PAUSE);
+    assert_eq!(app.drain().await, counts(0, 0, 0));
+    assert_eq!(app.count("select count(*) from outbox where failed_at is not null").await, 1);
+}
+
+#[tokio::test]
+async fn whoever_has_no_address_is_not_written_to() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.sql("update stripe_customers set email = null").await;
+    app.enqueue_mail("1", "ann").await;
+    assert_eq!(app.drain().await, counts(1, 0, 0));
+    assert_eq!(app.row("receipt:1").await["problem"], "no address");
+    assert_eq!(app.message_ids(), [""; 0]);
+}
+
+/// The address of the customer that checkouts use, or else of the newest.
+#[tokio::test]
+async fn a_user_of_several_customers_is_written_to_once() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.sql(
+        "insert into stripe_customers (id, user_id, created_at, email)
+         values ('cus_2', 'ann', 'now', 'new@mail.example')",
+    )
+    .await;
+    app.enqueue_mail("1", "ann").await;
+    app.drain().await;
+    app.sql("update users set stripe_customer_id = null").await;
+    app.enqueue_mail("2", "ann").await;
+    app.drain().await;
+    let to: Vec<_> = app.mail.messages().into_iter().flat_map(|message| message.to).collect();
+    assert_eq!(to, ["ann@mail.example", "new@mail.example"]);
+}
+
+#[tokio::test]
+async fn an_erased_users_mail_is_never_sent() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.mail.set(Mode::Refuses(451));
+    app.enqueue_mail("1", "ann").await;
+    app.drain().await;
+    app.sql("select erase_user('ann', now())").await;
+    app.mail.set(Mode::Accepts);
+    app.clock.advance(PAUSE);
+    assert_eq!(app.drain().await, counts(0, 0, 0));
+    assert_eq!(app.message_ids(), [""; 0]);
+    assert_eq!(app.count("select count(*) from outbox").await, 0);
+}
+
+#[tokio::test]
+async fn without_a_mail_server_nobody_is_written_to() {
+    let app = Setup::default().set("SMTP_URL", "").start().await;
+    app.someone("ann").await;
+    app.enqueue_mail("1", "ann").await;
+    assert_eq!(app.drain().await, counts(1, 0, 0));
+    assert_eq!(app.row("receipt:1").await["problem"], "not configured");
+}
+
+#[tokio::test]
+async fn a_mail_server_that_does_not_encrypt_is_told_nothing() {
+    let app = TestApp::new().await;
+    let url = app.mail.url().replace("smtp://", "smtps://ann:secret@");
+    let mut settings = app.settings.clone();
+    settings.insert("SMTP_URL".to_owned(), url);
+    let config = Config::from_vars(|name| settings.get(name).cloned()).unwrap();
+    let worker = App::new(config, app.clock.clone(), PoolSize::Function).unwrap();
+    app.someone("ann").await;
+    app.enqueue_mail("1", "ann").await;
+    assert_eq!(drain(&worker, 10).await.retried, 1);
+    let problem = app.row("receipt:1").await["problem"].clone();
+    assert_eq!(problem, "no connection to the mail server");
+    assert_eq!(app.message_ids(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_was_told_is_forgotten_after_a_month() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.enqueue_mail("1", "ann").await;
+    app.drain().await;
+    let forgotten = async || {
+        let done = app.get("/api/cron/daily").cron().send().await.expect_status(200).body;
+        done["forgottenMessages"].clone()
+    };
+    assert_eq!(forgotten().await, 0);
+    app.clock.advance(jiff::SignedDuration::from_hours(24 * 31));
+    assert_eq!(forgotten().await, 1);
+}

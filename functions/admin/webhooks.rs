@@ -1,0 +1,5 @@
+//! GET, POST /api/admin/webhooks
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::ADMIN_WEBHOOKS)
+}

@@ -1,0 +1,62 @@
+-- claim_outbox: lends out what is due to be told.
+--
+-- Promises  At most `p_limit` rows, those that are due longest first. Nobody else gets them for
+--           `p_lease_seconds`; whoever finishes one names the end of its lease. Each comes with what it
+--           tells as it is now: the address that Stripe has for an e-mail, the entitlement for the
+--           identity provider and the cache.
+-- Locks     The rows it lends, skipping those that somebody else holds.
+-- Races     Two callers at once share the work. A worker that is gone loses its rows with their lease.
+
+create or replace function claim_outbox(
+  p_now           timestamptz,
+  p_limit         integer,
+  p_lease_seconds integer
+)
+returns setof jsonb
+language sql
+security definer
+set search_path from current
+as $$
+  with due as (
+    select id
+    from outbox
+    where due_at <= p_now
+      and done_at is null
+      and failed_at is null
+      and (leased_until is null or leased_until <= p_now)
+    order by due_at
+    limit p_limit
+    for update skip locked
+  ),
+  lent as (
+    update outbox
+    set leased_until = p_now + make_interval(secs => p_lease_seconds),
+        attempts = attempts + 1
+    from due
+    where outbox.id = due.id
+    returning outbox.*
+  )
+  select jsonb_build_object(
+    'id', l.id,
+    'kind', l.kind,
+    'generation', l.generation,
+    'attempts', l.attempts,
+    'leased_until', l.leased_until,
+    'payload', l.payload,
+    'user_id', l.user_id,
+    'email', case
+      when l.kind = 'email' then (
+        select c.email
+        from stripe_customers c
+        join users u on u.id = c.user_id
+        where c.user_id = l.user_id
+          and c.email is not null
+        order by (c.id = u.stripe_customer_id) desc nulls last, c.created_at desc
+        limit 1
+      )
+    end,
+    'entitlement', case
+      when l.kind in ('identity', 'cache') then current_entitlement(l.user_id)
+    end)
+  from lent l
+$$;

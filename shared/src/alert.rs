@@ -1,0 +1,51 @@
+//! Tells operators that something is wrong (CP-8): a line in the log, and a message where that is asked
+//! for.
+//!
+//! Whether it is time to tell them at all, and not of every single failure, is `raise_alert`'s to know.
+
+use std::time::Duration;
+
+use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use http_body_util::Full;
+use serde_json::json;
+
+use crate::app::App;
+use crate::config::Secret;
+use crate::error::chain;
+use crate::http::AfterAnswer;
+use crate::http_client::Budget;
+
+/// Nobody waits for it, but a function's time.
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(1),
+    answer: Duration::from_secs(1),
+    max_bytes: 64 * 1024,
+};
+
+/// Says it in the log now, and to whoever listens once the answer is on its way. That they cannot be
+/// told changes nothing.
+pub fn raise(app: &App, after: &AfterAnswer, name: &'static str, message: String) {
+    tracing::error!(alert = name, message);
+    if app.config.alert_webhook_url.is_none() {
+        return;
+    }
+    let app = app.clone();
+    after.run(async move {
+        let Some(url) = &app.config.alert_webhook_url else { return };
+        if let Err(problem) = post(&app, url, &message).await {
+            tracing::error!(alert = name, problem, "nobody could be told of an alert");
+        }
+    });
+}
+
+async fn post(app: &App, url: &Secret, message: &str) -> Result<(), String> {
+    let body = json!({ "text": message }).to_string();
+    let request = Request::post(url.expose())
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| chain(&error))?;
+    let answer = app.http.call(request, BUDGET).await.map_err(|error| chain(&error))?;
+    if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
+}

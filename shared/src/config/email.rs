@@ -1,0 +1,46 @@
+use super::Secret;
+use super::parse::{self, Reader};
+use crate::domain;
+
+/// How users are written to.
+#[derive(Clone, Debug)]
+pub struct Email {
+    /// `smtps://`, or `smtp://` with STARTTLS; without encryption only on this machine.
+    pub smtp_url: Secret,
+    pub from: Sender,
+    pub subjects: Subjects,
+    /// What messages are signed with.
+    pub product_name: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub name: Option<String>,
+    pub address: domain::Email,
+}
+
+#[derive(Clone, Debug)]
+pub struct Subjects {
+    pub receipt: String,
+    pub payment_failed: String,
+    pub trial_ending: String,
+    pub canceled: String,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Email> {
+    let smtp_url = reader.parsed("SMTP_URL", parse::smtp_url);
+    let from = match &smtp_url {
+        Some(_) => reader.required("EMAIL_FROM", parse::sender),
+        None => reader.parsed("EMAIL_FROM", parse::sender),
+    };
+    let mut subject =
+        |name, usual: &str| reader.parsed(name, parse::line).unwrap_or_else(|| usual.to_owned());
+    let subjects = Subjects {
+        receipt: subject("EMAIL_SUBJECT_RECEIPT", "Your receipt"),
+        payment_failed: subject("EMAIL_SUBJECT_PAYMENT_FAILED", "Your payment did not go through"),
+        trial_ending: subject("EMAIL_SUBJECT_TRIAL_ENDING", "Your trial ends soon"),
+        canceled: subject("EMAIL_SUBJECT_CANCELED", "Your subscription has ended"),
+    };
+    let product_name = reader.parsed("EMAIL_PRODUCT_NAME", parse::line);
+    Some(Email { smtp_url: smtp_url?, from: from?, subjects, product_name })
+}

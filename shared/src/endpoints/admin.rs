@@ -1,0 +1,3 @@
+//! What operators do by hand.
+
+pub mod webhooks;

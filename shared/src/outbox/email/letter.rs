@@ -1,0 +1,107 @@
+//! What a message says: a template of ours, filled with what happened.
+//!
+//! A line of a template that names something unknown is left out. Nothing that is filled in can become
+//! markup, another header, or a link to anything but a page of the web.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::config;
+use crate::domain::money;
+use crate::domain::object::{integer, text};
+
+/// Longer than any name or address that Stripe gives.
+const MAX_CHARS: usize = 2_000;
+
+#[derive(Debug)]
+pub struct Letter {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// The message of a row; none if its template is unknown.
+pub fn compose(payload: &Value, email: &config::Email) -> Option<Letter> {
+    let subjects = &email.subjects;
+    let (subject, plain, html) = match text(payload, "template")? {
+        "receipt" => (
+            &subjects.receipt,
+            include_str!("templates/receipt.txt"),
+            include_str!("templates/receipt.html"),
+        ),
+        "payment_failed" => (
+            &subjects.payment_failed,
+            include_str!("templates/payment_failed.txt"),
+            include_str!("templates/payment_failed.html"),
+        ),
+        "trial_ending" => (
+            &subjects.trial_ending,
+            include_str!("templates/trial_ending.txt"),
+            include_str!("templates/trial_ending.html"),
+        ),
+        "canceled" => (
+            &subjects.canceled,
+            include_str!("templates/canceled.txt"),
+            include_str!("templates/canceled.html"),
+        ),
+        _ => return None,
+    };
+    let value = |name: &str| value(payload, email, name);
+    Some(Letter {
+        subject: subject.clone(),
+        text: fill(plain, &value),
+        html: fill(html, &|name| value(name).map(|value| escaped(&value))),
+    })
+}
+
+/// What a name in a template stands for, if that is known.
+fn value(payload: &Value, email: &config::Email, name: &str) -> Option<String> {
+    let value = match name {
+        "product" => email.product_name.clone()?,
+        "amount" => money(integer(payload, "amount_minor")?, text(payload, "currency")?),
+        "next_attempt_at" | "trial_end" | "ended_at" => day(integer(payload, name)?)?,
+        "hosted_url" | "pdf_url" => text(payload, name)
+            .filter(|url| url.starts_with("https://") || is_local(url))?
+            .to_owned(),
+        name => text(payload, name)?.to_owned(),
+    };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    Some(value.chars().map(plain).take(MAX_CHARS).collect())
+}
+
+/// Of the simulator's pages.
+fn is_local(url: &str) -> bool {
+    url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:")
+}
+
+/// `20 November 2026`, in UTC.
+fn day(seconds: i64) -> Option<String> {
+    let moment = Timestamp::from_second(seconds).ok()?;
+    Some(moment.strftime("%-d %B %Y").to_string())
+}
+
+fn fill(template: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
+    let lines = template.lines().filter_map(|line| fill_line(line, value));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn fill_line(line: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        filled.push_str(before);
+        filled.push_str(&value(name)?);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Some(filled)
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests;

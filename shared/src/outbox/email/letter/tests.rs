@@ -1,0 +1,66 @@
+use serde_json::{Value, json};
+
+use super::{Letter, compose};
+use crate::config::{self, Secret, Sender, Subjects};
+use crate::domain;
+
+fn letter(payload: Value) -> Letter {
+    let email = config::Email {
+        smtp_url: Secret::new("smtp://localhost"),
+        from: Sender {
+            name: None,
+            address: domain::Email::try_from("billing@acme.example".to_owned()).unwrap(),
+        },
+        subjects: Subjects {
+            receipt: "R".to_owned(),
+            payment_failed: "P".to_owned(),
+            trial_ending: "T".to_owned(),
+            canceled: "C".to_owned(),
+        },
+        product_name: Some("Acme & Sons".to_owned()),
+    };
+    compose(&payload, &email).unwrap()
+}
+
+#[test]
+fn a_receipt_says_what_was_paid() {
+    let receipt = letter(json!({
+        "template": "receipt", "number": "A-1", "amount_minor": 500, "currency": "jpy",
+        "hosted_url": "https://pay.example/i?a=1&b=2", "pdf_url": null, "plan_name": "Pro",
+    }));
+    assert_eq!(receipt.subject, "R");
+    assert_eq!(
+        receipt.text,
+        "Thank you for your payment.\n\nPlan: Pro\nReceipt: A-1\nPaid: JPY 500\n\
+         See it: https://pay.example/i?a=1&b=2\n\nAcme & Sons\n"
+    );
+    assert!(receipt.html.contains("<a href=\"https://pay.example/i?a=1&amp;b=2\">"));
+    assert!(receipt.html.contains("<p>Acme &amp; Sons</p>") && !receipt.html.contains("PDF"));
+}
+
+#[test]
+fn whatever_is_unknown_is_left_out() {
+    for template in ["receipt", "payment_failed", "trial_ending", "canceled"] {
+        let letter = letter(json!({ "template": template }));
+        for text in [&letter.text, &letter.html] {
+            assert!(!text.contains(['{', '}', ':']) || text.contains("font:"), "{text}");
+            assert!(text.contains("Your") || text.contains("your"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_name_is_never_markup_nor_a_line_of_its_own() {
+    let letter = letter(json!({
+        "template": "canceled", "plan_name": "<script>\r\n.\r\nBcc: x", "ended_at": 1_795_180_445,
+    }));
+    assert!(letter.html.contains("Plan: &lt;script&gt;"), "{}", letter.html);
+    assert!(letter.text.contains("Plan: <script>  .  Bcc: x\n"), "{}", letter.text);
+    assert!(letter.text.contains("It ended on 20 November 2026."), "{}", letter.text);
+}
+
+#[test]
+fn only_pages_of_the_web_are_linked() {
+    let letter = letter(json!({ "template": "receipt", "hosted_url": "javascript:alert(1)" }));
+    assert!(!letter.html.contains("href") && !letter.text.contains("javascript"));
+}
