@@ -102,12 +102,24 @@ export type Content = string;
 /** A currency as Stripe writes it: `usd`. */
 export type Currency = string;
 
+/** What became of what was due. */
+export interface Deliveries {
+  /** Told, or there was nobody to tell. */
+  delivered: number;
+  /** Will not: somebody has to look. */
+  givenUp: number;
+  /** Will be tried again. */
+  retried: number;
+}
+
 /** What the job did. */
 export interface Done {
   /** Which events were applied, older than 30 days. */
   forgottenEvents: number;
   /** Idempotency keys of history entries, older than a day. */
   forgottenKeys: number;
+  /** What others were told, more than 30 days ago. */
+  forgottenMessages: number;
   /** What dead letters held, older than 30 days. */
   forgottenPayloads: number;
   /** Requests to Stripe, older than a day. */
@@ -118,6 +130,8 @@ export interface Done {
 export interface Drained {
   /** Plans given by hand whose time had come. */
   endedGrants: number;
+  /** What others had yet to be told. */
+  messages: Deliveries;
   /** Events that had failed and were applied now. */
   replayed: number;
   /** Events that failed once more. */

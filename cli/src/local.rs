@@ -21,6 +21,7 @@ use shared::clock::Clock;
 use shared::config::{Config, Database, Secret};
 
 use crate::migrate::{self, Files};
+use crate::standins::mail::Mail;
 use crate::standins::postgres::{self, Postgres};
 use crate::standins::process::{Claim, Progress};
 use crate::standins::redis::{self, RedisServer};
@@ -34,6 +35,9 @@ pub const UPSTASH_PATH: &str = "/upstash";
 
 /// Where Stripe's events are sent, below the one port.
 const WEBHOOK_PATH: &str = "/api/stripe/webhook";
+
+/// So many messages are kept to be looked at.
+const KEPT_MAIL: usize = 200;
 
 /// Settings by name, as a function reads them from its environment.
 pub type Settings = BTreeMap<String, String>;
@@ -49,6 +53,7 @@ pub struct Local {
     redis: Option<RedisServer>,
     front: Option<Backend>,
     stripe: Option<Simulator>,
+    mail: Option<Mail>,
     // Last: fields drop in order, and the directory is ours until all else is gone.
     _claim: Claim,
 }
@@ -83,6 +88,7 @@ impl Local {
             redis: None,
             front: None,
             stripe: None,
+            mail: None,
             _claim: claim,
         };
         for setting in shared::config::SETTINGS {
@@ -99,6 +105,7 @@ impl Local {
         local.adopt_postgres(postgres).await?;
         local.adopt_redis(redis, base)?;
         local.adopt_stripe(base, clock).await?;
+        local.adopt_mail(base).await?;
         Ok(local)
     }
 
@@ -209,6 +216,21 @@ impl Local {
         Ok(())
     }
 
+    /// The mail server the environment names, else one that shows what it was given.
+    async fn adopt_mail(&mut self, base: &str) -> anyhow::Result<()> {
+        if self.settings.contains_key("SMTP_URL") {
+            self.described.push("Mail      as SMTP_URL says".to_owned());
+            return Ok(());
+        }
+        let mail = Mail::start(KEPT_MAIL).await?;
+        self.settings.insert("SMTP_URL".to_owned(), mail.url());
+        let from = "Farebox <billing@farebox.example>".to_owned();
+        self.settings.entry("EMAIL_FROM".to_owned()).or_insert(from);
+        self.described.push(format!("Mail      captured, delivered to nobody: {base}/mail"));
+        self.mail = Some(mail);
+        Ok(())
+    }
+
     /// What a function would read from its environment, as configuration.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::from_vars(|name| self.settings.get(name).cloned())?)
@@ -217,13 +239,15 @@ impl Local {
     /// The stand-ins that this process serves beside the product.
     pub fn router(&self) -> Router {
         let stripe = self.stripe.as_ref().map(Simulator::router).unwrap_or_default();
-        let Some(backend) = self.front.clone() else { return stripe };
+        let mail = self.mail.as_ref().map(Mail::router).unwrap_or_default();
+        let pages = stripe.merge(mail);
+        let Some(backend) = self.front.clone() else { return pages };
         let tokens = Tokens {
             full: self.secrets.redis_token.clone(),
             read_only: self.secrets.redis_read_only_token.clone(),
         };
         // As a service, so that a client which asks for `/upstash/` is answered too.
-        stripe.nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
+        pages.nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
     }
 
     /// Tells other commands, run beside this one, how to reach this stack.

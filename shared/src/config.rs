@@ -4,6 +4,7 @@
 //! [`SETTINGS`] is the list of all of them: the README's table, the Lambda template's parameters
 //! and the tests are made from it. Deliberately absent: files, flags and profiles.
 
+mod email;
 mod parse;
 mod secret;
 mod settings;
@@ -14,6 +15,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+pub use email::{Email, Sender, Subjects};
 pub use parse::Problems;
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
@@ -32,6 +34,10 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The named limits of `POST /api/rate-limit`.
     pub rate_limits: BTreeMap<String, Rate>,
+    /// Without it users are not written to.
+    pub email: Option<Email>,
+    /// Without it no identity provider is told of plans.
+    pub clerk: Option<Clerk>,
     /// Where operators are told that something is wrong. Whoever knows it may write there.
     pub alert_webhook_url: Option<Secret>,
     pub log_level: tracing::Level,
@@ -61,6 +67,13 @@ pub struct Stripe {
     pub api_url: Url,
     pub automatic_tax: bool,
     pub portal_configuration: Option<String>,
+}
+
+/// The identity provider that shows a user's plan in its metadata.
+#[derive(Clone, Debug)]
+pub struct Clerk {
+    pub secret_key: Secret,
+    pub api_url: Url,
 }
 
 /// Who may call, and how they prove it.
@@ -121,6 +134,8 @@ impl Config {
         let auth = read_auth(&mut reader);
         let allowed_origins = reader.list("ALLOWED_ORIGINS", parse::origin);
         let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
+        let email = email::read(&mut reader);
+        let clerk = read_clerk(&mut reader);
         let alert_webhook_url = reader.parsed("ALERT_WEBHOOK_URL", parse::secret_url);
         let log_level = reader
             .parsed("LOG_LEVEL", |text| {
@@ -137,6 +152,8 @@ impl Config {
                     auth,
                     allowed_origins,
                     rate_limits,
+                    email,
+                    clerk,
                     alert_webhook_url,
                     log_level,
                 })
@@ -177,6 +194,13 @@ fn read_stripe(reader: &mut Reader<'_>) -> Option<Stripe> {
     })
 }
 
+fn read_clerk(reader: &mut Reader<'_>) -> Option<Clerk> {
+    let secret_key = reader.parsed("CLERK_SECRET_KEY", parse::secret);
+    let api_url = reader.parsed("CLERK_API_URL", parse::http_url);
+    let api_url = api_url.or_else(|| Url::parse(Clerk::API_URL).ok())?;
+    Some(Clerk { secret_key: secret_key?, api_url })
+}
+
 fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
     let inline = reader.parsed("AUTH_JWKS", parse::jwks);
     let url = reader.parsed("AUTH_JWKS_URL", parse::http_url);
@@ -203,6 +227,10 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
         cron_secret: reader.parsed("CRON_SECRET", parse::secret),
     };
     Some(auth)
+}
+
+impl Clerk {
+    const API_URL: &str = "https://api.clerk.com";
 }
 
 impl Stripe {

@@ -23,6 +23,7 @@ pub mod http;
 pub mod http_client;
 pub mod log;
 pub mod openapi;
+pub mod outbox;
 pub mod rate_limit;
 pub mod redis;
 pub mod stats;

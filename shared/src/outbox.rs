@@ -79,6 +79,11 @@ struct Run<'a> {
     mailer: OnceLock<Option<Mailer<'a>>>,
 }
 
+/// Whether there is anybody to tell but ourselves.
+pub fn has_channels(app: &App) -> bool {
+    app.config.email.is_some() || app.config.clerk.is_some()
+}
+
 /// Tells what is due, at most about `limit`, until nothing is due or time is up. Without Postgres
 /// nothing is due.
 pub async fn drain(app: &App, limit: usize) -> Deliveries {

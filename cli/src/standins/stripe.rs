@@ -27,7 +27,7 @@ mod invoicing;
 mod list;
 mod metadata;
 mod notes;
-mod pages;
+pub(crate) mod pages;
 mod params;
 mod payment_intents;
 mod payment_methods;

@@ -21,6 +21,7 @@ async fn the_daily_job_forgets_keys_of_yesterday() {
     let run = || app.get("/api/cron/daily").cron().send();
     let mut done = json!({
         "forgottenKeys": 1, "forgottenRequests": 0, "forgottenEvents": 0, "forgottenPayloads": 0,
+        "forgottenMessages": 0,
     });
     assert_eq!(run().await.expect_status(200).body, done);
     done["forgottenKeys"] = 0.into();

@@ -312,9 +312,12 @@ async fn a_schedule_of_the_template_runs_its_job() {
             "cron-daily" => {
                 leave_an_old_key(&app).await;
                 "{\"forgottenKeys\":1,\"forgottenRequests\":0,\"forgottenEvents\":0,\
-                 \"forgottenPayloads\":0}"
+                 \"forgottenPayloads\":0,\"forgottenMessages\":0}"
             }
-            _ => "{\"endedGrants\":0,\"replayed\":0,\"stillFailing\":0}",
+            _ => {
+                "{\"endedGrants\":0,\"replayed\":0,\"stillFailing\":0,\
+                 \"messages\":{\"delivered\":0,\"retried\":0,\"givenUp\":0}}"
+            }
         };
         let done = function.invoke(event(&app.settings["CRON_SECRET"])).await;
         assert_eq!(done["statusCode"], 200, "{done}");

@@ -335,6 +335,7 @@ async fn a_look_and_a_change_cost_what_they_must() {
     let app = subscriber("plus", "monthly").await;
     app.lose_webhooks();
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
+    app.all_are_told().await;
     flights();
     app.subscription("ann").await;
     assert_eq!(flights(), (1, 1, 0), "the limit, and one query");

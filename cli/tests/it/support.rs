@@ -3,6 +3,7 @@
 
 mod app;
 mod billing;
+pub mod clerk;
 pub mod events;
 pub mod node;
 mod pgbouncer;
@@ -17,6 +18,7 @@ pub mod wire;
 
 pub use app::{ISSUER, Setup, TestApp, claims, listen};
 pub use billing::{Button, signature};
+pub use clerk::Clerk;
 pub use pgbouncer::PgBouncer;
 pub use process::Process;
 pub use proxy::{Mode, Proxy};

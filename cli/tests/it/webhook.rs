@@ -165,6 +165,7 @@ async fn a_webhook_costs_two_flights() {
     let mut event = app.event("customer.subscription.created");
     event["id"] = "evt_new".into();
     let flights = || (app.postgres.flights(), app.redis.flights(), app.stripe.flights());
+    app.all_are_told().await;
     flights();
     app.deliver(&event).await.expect_status(200);
     assert_eq!(flights(), (1, 1, 0));

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::{AdminClaim, Scope, Secret, ServiceKeyHash};
-use crate::domain::Rate;
+use super::{AdminClaim, Scope, Secret, Sender, ServiceKeyHash};
+use crate::domain::{Email, Rate};
 
 type Parsed<T> = Result<T, &'static str>;
 
@@ -131,6 +131,33 @@ pub(super) fn http_url(value: &str) -> Parsed<Url> {
         "http" | "https" if url.has_host() => Ok(url),
         _ => Err("is not an http or https URL"),
     }
+}
+
+/// With the mail server's name and, if it asks for them, who sends and the password.
+pub(super) fn smtp_url(value: &str) -> Parsed<Secret> {
+    let url = Url::parse(value).map_err(|_| "is not a URL")?;
+    match url.scheme() {
+        "smtp" | "smtps" if url.has_host() => secret(value),
+        _ => Err("is not an smtp:// or smtps:// URL"),
+    }
+}
+
+/// `Acme <billing@acme.example>`, or the address alone.
+pub(super) fn sender(value: &str) -> Parsed<Sender> {
+    let (name, address) = match value.split_once('<') {
+        Some((name, rest)) => {
+            (line(name.trim())?, rest.strip_suffix('>').ok_or("lacks the > after its address")?)
+        }
+        None => (String::new(), value),
+    };
+    let address = Email::try_from(address.trim().to_owned());
+    let address = address.map_err(|_| "has no e-mail address, as in Acme <billing@acme.com>")?;
+    Ok(Sender { name: Some(name).filter(|name| !name.is_empty()), address })
+}
+
+/// Text that can stand in a header.
+pub(super) fn line(value: &str) -> Parsed<String> {
+    if value.chars().any(char::is_control) { Err("must be one line of text") } else { text(value) }
 }
 
 pub(super) fn secret_url(value: &str) -> Parsed<Secret> {

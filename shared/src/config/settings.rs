@@ -67,6 +67,19 @@ pub const SETTINGS: &[Setting] = &[
     optional("ALLOWED_ORIGINS", "browser origins that may call, and that checkout may return to"),
     optional("RATE_LIMITS", "named limits: `review-code=10/1h,review-repo=5/1h`"),
     optional(
+        "SMTP_URL",
+        "the mail server, `smtp://user:password@host:587` or `smtps://`; unset, no e-mail is sent",
+    )
+    .secret(),
+    optional("EMAIL_FROM", "who writes to users: `Acme <billing@acme.com>`; with `SMTP_URL`"),
+    optional("EMAIL_SUBJECT_RECEIPT", "`Your receipt`"),
+    optional("EMAIL_SUBJECT_PAYMENT_FAILED", "`Your payment did not go through`"),
+    optional("EMAIL_SUBJECT_TRIAL_ENDING", "`Your trial ends soon`"),
+    optional("EMAIL_SUBJECT_CANCELED", "`Your subscription has ended`"),
+    optional("EMAIL_PRODUCT_NAME", "what e-mails are signed with"),
+    optional("CLERK_SECRET_KEY", "shows each user's plan and status in Clerk's metadata").secret(),
+    optional("CLERK_API_URL", "where Clerk answers; `https://api.clerk.com`"),
+    optional(
         "ALERT_WEBHOOK_URL",
         "where operators are told that something is wrong, as Slack's incoming webhooks take it",
     )

@@ -1,9 +1,8 @@
-//! The plan as the cache shows it, where showing it at once did not succeed.
+//! What a user has as the cache shows it, where showing it at once did not succeed.
 
 use super::Outcome;
 use crate::app::App;
 use crate::domain::UserId;
-use crate::error::ApiError;
 use crate::stats;
 use crate::store::Entitlement;
 
@@ -12,10 +11,8 @@ pub(super) async fn repair(app: &App, entitlement: Option<&Entitlement>) -> Outc
     let Ok(user) = UserId::try_from(entitlement.user_id.clone()) else {
         return Outcome::Nobody("unknown user");
     };
-    let Entitlement { plan_name, version, .. } = entitlement;
-    match stats::set_plan(&app.redis, &user, app.clock.now(), plan_name, *version).await {
+    match stats::show(&app.redis, &user, app.clock.now(), entitlement, None).await {
         Ok(_) => Outcome::Heard,
-        Err(error) if error.code == ApiError::ACCOUNT_ERASED => Outcome::Nobody("unknown user"),
-        Err(error) => Outcome::failed(error.code),
+        Err(error) => Outcome::failed(error.to_string()),
     }
 }

@@ -4,11 +4,9 @@ use serde_json::Value;
 
 use super::Outcome;
 use crate::app::App;
-use crate::domain::facts::Facts;
 use crate::domain::object::text;
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::fulfilment;
-use crate::store::Told;
 use crate::stripe::requests;
 
 pub(super) async fn ask(app: &App, payload: &Value) -> Outcome {
@@ -18,18 +16,17 @@ pub(super) async fn ask(app: &App, payload: &Value) -> Outcome {
         _ => return Outcome::failed("it does not say what to ask for"),
     };
     match heard {
-        Ok(()) => Outcome::Heard,
+        Ok(_) => Outcome::Heard,
         Err(error) => Outcome::failed(error.code),
     }
 }
 
-async fn hear_subscription(app: &App, id: &str) -> ApiResult<()> {
+async fn hear_subscription(app: &App, id: &str) -> ApiResult<bool> {
     let found = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
-    let facts = Facts::of_subscription(&found.object).map_err(ApiError::internal)?;
-    fulfilment::hear(app, Told::by_asking(facts, &found, app.clock.now())).await
+    fulfilment::hear_subscription(app, &found).await
 }
 
-async fn hear_session(app: &App, id: &str) -> ApiResult<()> {
+async fn hear_session(app: &App, id: &str) -> ApiResult<bool> {
     let found = app.stripe.ask(&requests::retrieve_session(id)).await?;
     fulfilment::hear_session(app, &found).await
 }

@@ -9,9 +9,9 @@ mod checkout;
 mod event;
 mod fields;
 mod home;
-mod html;
+pub(crate) mod html;
 mod invoice;
-mod layout;
+pub(crate) mod layout;
 mod pdf;
 mod portal;
 mod readable;
@@ -95,7 +95,12 @@ fn page(status: StatusCode, html: String, leads: Leads) -> Response {
     answer(status, "text/html; charset=utf-8", &policy, html.into_bytes())
 }
 
-fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8>) -> Response {
+pub(crate) fn answer(
+    status: StatusCode,
+    kind: &'static str,
+    policy: &str,
+    body: Vec<u8>,
+) -> Response {
     let mut answer = (status, body).into_response();
     let headers = answer.headers_mut();
     for (name, value) in [

@@ -4,6 +4,7 @@ use axum::Router;
 use farebox::catalog::{self, Catalog, Ids};
 use farebox::local::token;
 use farebox::server;
+use farebox::standins::mail::Mail;
 use farebox::standins::stripe::runtime::{self as simulator, Simulator, Target};
 use farebox::standins::upstash::{self, Tokens};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +29,9 @@ const REDIS_TOKEN: &str = "redis-token";
 const STRIPE_KEY: &str = "sk_test_of_the_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
 
+/// More than any test sends.
+const KEPT_MAIL: usize = 20_000;
+
 /// A Farebox of one test's own.
 pub struct TestApp {
     pub base: String,
@@ -37,6 +41,8 @@ pub struct TestApp {
     /// On the way from Farebox to the simulator, which everybody else reaches directly.
     pub stripe: Proxy,
     pub simulator: Simulator,
+    /// What was written to users.
+    pub mail: Mail,
     pub settings: BTreeMap<String, String>,
     pub service_key: String,
     pub admin_key: String,
@@ -94,6 +100,7 @@ impl TestApp {
         let stripe_address = simulator.base().trim_start_matches("http://").parse().unwrap();
         let stripe = Proxy::start(stripe_address, proxy::is_http).await;
 
+        let mail = Mail::start(KEPT_MAIL).await.unwrap();
         let service_key = service_key::generate().unwrap();
         let admin_key = service_key::generate().unwrap();
         let database = urls
@@ -114,6 +121,8 @@ impl TestApp {
             ("STRIPE_SECRET_KEY", STRIPE_KEY.to_owned()),
             ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
             ("STRIPE_API_URL", format!("http://{}", stripe.address())),
+            ("SMTP_URL", mail.url()),
+            ("EMAIL_FROM", "Acme <billing@acme.example>".to_owned()),
             ("ALLOWED_ORIGINS", "https://app.example".to_owned()),
             ("RATE_LIMITS", "review-code=10/1h".to_owned()),
             ("LOG_LEVEL", "error".to_owned()),
@@ -133,6 +142,7 @@ impl TestApp {
             postgres,
             stripe,
             simulator,
+            mail,
             settings,
             service_key,
             admin_key,

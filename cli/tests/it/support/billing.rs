@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::hash::hex;
 
 use super::app::WEBHOOK_SECRET;
-use super::{Answer, Call, TestApp};
+use super::{Answer, Call, TestApp, until};
 
 /// Which button is pressed on the page where one pays.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +109,12 @@ impl TestApp {
         let default = [("default_payment_method", attached.as_str().unwrap())];
         self.ask_stripe("POST", &path, &default).await;
         self.simulator.delivered().await;
+    }
+
+    /// Waits until others have been told of what the webhooks brought.
+    pub async fn all_are_told(&self) {
+        let due = "select count(*) from outbox where done_at is null and kind <> 'refetch'";
+        until(async || self.count(due).await == 0).await;
     }
 
     /// From now on Stripe tells nobody of anything.

@@ -27,6 +27,8 @@ pub struct Done {
     forgotten_events: i64,
     /// What dead letters held, older than 30 days.
     forgotten_payloads: i64,
+    /// What others were told, more than 30 days ago.
+    forgotten_messages: i64,
 }
 
 pub fn routes() -> MethodRouter<App> {
@@ -40,6 +42,7 @@ async fn run(State(app): State<App>) -> ApiResult<Json<Done>> {
         forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,
         forgotten_events: in_batches(|| store.forget_webhook_events(now, BATCH)).await?,
         forgotten_payloads: in_batches(|| store.forget_payloads(now, BATCH)).await?,
+        forgotten_messages: in_batches(|| store.forget_outbox(now, BATCH)).await?,
     }))
 }
 

@@ -12,10 +12,12 @@ use crate::dead_letters;
 use crate::error::ApiResult;
 use crate::fulfilment;
 use crate::http::AfterAnswer;
+use crate::outbox::{self, Deliveries};
 
 /// The rest is for the next minute.
 const BATCH: i32 = 100;
 const REPLAYS: i32 = 50;
+const MESSAGES: usize = 500;
 
 /// What the job did.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -27,6 +29,8 @@ pub struct Drained {
     replayed: usize,
     /// Events that failed once more.
     still_failing: usize,
+    /// What others had yet to be told.
+    messages: Deliveries,
 }
 
 pub fn routes() -> MethodRouter<App> {
@@ -47,5 +51,6 @@ async fn run(
         ended_grants: ended.len(),
         replayed: replayed.applied,
         still_failing: replayed.still_failing,
+        messages: outbox::drain(&app, MESSAGES).await,
     }))
 }

@@ -18,7 +18,11 @@ use crate::domain::event::Event;
 use crate::error::{ApiError, ApiResult};
 use crate::fulfilment;
 use crate::http::AfterAnswer;
+use crate::outbox;
 use crate::stripe::signature;
+
+/// Told others at once; the job has the rest.
+const MESSAGES: usize = 10;
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct Received {
@@ -52,9 +56,14 @@ async fn receive(
         return Ok(Json(Received { received: true }));
     }
     match fulfilment::hear_event(&app, &event).await {
-        Ok(has_messages) => {
-            tracing::debug!(has_messages, "heard");
+        // Who waits for news need not wait for the job.
+        Ok(true) if outbox::has_channels(&app) => {
+            let app = app.clone();
+            after.run(async move {
+                outbox::drain(&app, MESSAGES).await;
+            });
         }
+        Ok(_) => {}
         Err(error) if dead_letters::may_pass(&error) => return Err(error),
         Err(error) => {
             let payload = String::from_utf8_lossy(&body);

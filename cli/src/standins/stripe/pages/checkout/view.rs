@@ -5,6 +5,7 @@
 //! is `checkout::act`; the totals are the session's own, nothing is added up here.
 
 use serde_json::Value;
+use shared::domain::money;
 
 use crate::standins::stripe::pages::fields::Fields;
 use crate::standins::stripe::pages::html::{
@@ -13,7 +14,7 @@ use crate::standins::stripe::pages::html::{
 use crate::standins::stripe::pages::layout::{
     Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden,
 };
-use crate::standins::stripe::pages::readable::{amount, day, interval, money, price};
+use crate::standins::stripe::pages::readable::{amount, day, interval, price};
 use crate::standins::stripe::world::text;
 
 /// What a page shows beside the session itself.

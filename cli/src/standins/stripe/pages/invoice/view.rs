@@ -4,13 +4,14 @@
 //! Pure: from the objects to the page. Paying is what `POST /v1/invoices/{id}/pay` does.
 
 use serde_json::Value;
+use shared::domain::money;
 
 use crate::standins::stripe::pages::authenticate::answers;
 use crate::standins::stripe::pages::html::{
     Element, element, heading, link, paragraph, span, sum, table,
 };
 use crate::standins::stripe::pages::layout::{Notice, button, choice, document, fieldset, form};
-use crate::standins::stripe::pages::readable::{amount, day, moment, money};
+use crate::standins::stripe::pages::readable::{amount, day, moment};
 use crate::standins::stripe::world::text;
 
 /// Cards to pay with, by what becomes of the payment.
