@@ -23,6 +23,7 @@ pub mod http_client;
 pub mod log;
 pub mod openapi;
 pub mod rate_limit;
+pub mod reconcile;
 pub mod redis;
 pub mod stats;
 pub mod store;

@@ -36,7 +36,7 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
     vec![
         op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
         op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
-        op(&table::CRON_DAILY, Get, "Forget what was only kept for a day", None, "200", schema::<cron::daily::Done>(g)),
+        op(&table::CRON_DAILY, Get, "Forget what was only kept for a day, and compare with Stripe", None, "200", schema::<cron::daily::Done>(g)),
         op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::Drained>(g)),
         op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
         op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),

@@ -10,6 +10,7 @@ mod checkout;
 mod connect;
 mod error;
 mod history;
+mod reconcile;
 mod subscription;
 mod webhooks;
 
@@ -27,6 +28,7 @@ pub use checkout::{BegunCheckout, Checkout, Customer, Forget, Purchase, Terms, W
 pub use connect::{connect, connection_config};
 pub use error::StoreError;
 pub use history::NewEntry;
+pub use reconcile::{Compared, Drift};
 pub use subscription::{
     Applied, BegunChange, Change, Entitlement, EventName, FinishedChange, Portal, Steps, Told, Way,
     Wish,
