@@ -112,6 +112,13 @@ export interface Deliveries {
   retried: number;
 }
 
+export interface Difference {
+  field: string;
+  /** What it is here; null for a subscription that was never heard of. */
+  ours: unknown;
+  stripes: unknown;
+}
+
 /** What the job did. */
 export interface Done {
   /** Which events were applied, older than 30 days. */
@@ -124,6 +131,8 @@ export interface Done {
   forgottenPayloads: number;
   /** Requests to Stripe, older than a day. */
   forgottenRequests: number;
+  /** How what is here compared with Stripe. */
+  reconciled: Reconciliation;
 }
 
 /** What the job did. */
@@ -136,6 +145,15 @@ export interface Drained {
   replayed: number;
   /** Events that failed once more. */
   stillFailing: number;
+}
+
+/** A subscription that is not here as it is at Stripe. */
+export interface Drift {
+  fields: Array<Difference>;
+  /** The subscription's id at Stripe. */
+  id: string;
+  /** Whose it is, where that is known. */
+  userId?: string | null;
 }
 
 /** An e-mail address, as far as anyone can tell without writing to it. */
@@ -247,6 +265,12 @@ export interface Mood {
 
 /** How a user feels, from 0 to 10; decimals allowed. */
 export type MoodScore = number;
+
+export interface NotApplied {
+  /** The event's or the subscription's id at Stripe. */
+  id: string;
+  problem: string;
+}
 
 /** What to buy: `tier` and `interval`, or `pack`. */
 export interface Order {
@@ -370,6 +394,32 @@ export type Reason = string;
 
 export interface Received {
   received: boolean;
+}
+
+/** What came of a run. */
+export interface Reconciliation {
+  /** Those of them that were applied now. */
+  applied: number;
+  /** The first hundred of them. */
+  drifted: Array<Drift>;
+  /** Subscriptions that were not here as they are at Stripe. */
+  drifts: number;
+  /** Events and subscriptions that cannot be applied, the first hundred. */
+  failed: Array<NotApplied>;
+  /** Subscriptions that are none of ours. */
+  foreign: number;
+  /** Everything was gone through; else the next run goes on. */
+  isComplete: boolean;
+  /** Events and subscriptions that Stripe listed. */
+  lookedAt: number;
+  /** Events that were never heard of. */
+  missedEvents: number;
+  /** Subscriptions that live here and that Stripe does not have, the first hundred; they stay. */
+  missingAtStripe: Array<string>;
+  /** Why it stopped midway. */
+  problem?: string | null;
+  /** Those of them that now are. */
+  repaired: number;
 }
 
 /** When a metered feature starts again from nothing. */

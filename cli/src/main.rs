@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use commands::{
-    catalog, clock, dev, doctor, env, key, migrate, render, serve, simulator, token, trigger,
-    webhooks,
+    catalog, clock, dev, doctor, env, import, key, migrate, reconcile, render, serve, simulator,
+    token, trigger, webhooks,
 };
 
 #[derive(Debug, Parser)]
@@ -31,6 +31,10 @@ enum Command {
     Catalog(catalog::Args),
     /// Check every connection, and say what to fix
     Doctor(doctor::Args),
+    /// Compare everything with Stripe, and make it agree
+    Reconcile(reconcile::Args),
+    /// Adopt a business that already runs at Stripe
+    Import(import::Args),
     /// Print the running local stack's settings as dotenv lines
     Env(env::Args),
     /// Print a token of the local stack
@@ -60,6 +64,8 @@ fn main() -> ExitCode {
                 Command::Migrate => migrate::run().await,
                 Command::Catalog(args) => catalog::run(args).await,
                 Command::Doctor(args) => doctor::run(args).await,
+                Command::Reconcile(args) => reconcile::run(args).await,
+                Command::Import(args) => import::run(args).await,
                 Command::Env(args) => env::run(args).await,
                 Command::Token(args) => token::run(args).await,
                 Command::Clock(args) => clock::run(args).await,

@@ -1,10 +1,11 @@
--- erase_user: deletes a user with everything that is theirs.
+-- erase_user: deletes a user with everything that is theirs. mark_erased() comes before it, in a
+-- transaction of its own: without that a customer who becomes the user's meanwhile could be missed.
 --
--- Promises  Repeating it changes nothing. From its commit on nothing can be written for this id, nor
+-- Promises  Repeating it changes nothing. From the mark's commit on nothing can be written for this id, nor
 --           for its Stripe customers. What money and credits moved, and what operators did, is kept
 --           without the name of whom it was for.
 -- Locks     The rows of the user's payments, then of their customers, each in the order of their ids,
---           then the user's (lock_user), also where there is none yet.
+--           then the user's (mark_erased), also where there is none yet.
 -- Races     A write for the same user that holds the row's lock finishes first, and what it wrote
 --           goes too. One that comes later waits, finds the mark and is refused.
 
@@ -38,11 +39,7 @@ begin
     for update
   ) own;
 
-  perform lock_user(p_user_id, p_now);
-
-  insert into erased_users (id_sha256, erased_at)
-  values (sha256(convert_to(p_user_id, 'UTF8')), p_now)
-  on conflict (id_sha256) do nothing;
+  perform mark_erased(p_user_id, p_now);
 
   insert into erased_customers (id_sha256, erased_at)
   select sha256(convert_to(id, 'UTF8')), p_now

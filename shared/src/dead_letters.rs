@@ -33,8 +33,36 @@ pub fn may_pass(error: &ApiError) -> bool {
     [StatusCode::SERVICE_UNAVAILABLE, StatusCode::CONFLICT].contains(&error.status)
 }
 
+/// What became of an event.
+#[derive(Debug)]
+pub enum Heard {
+    Applied {
+        /// Others have yet to be told something.
+        has_messages: bool,
+    },
+    /// It could not be applied, for that reason, and is kept.
+    Kept(ApiError),
+}
+
+/// Applies an event, or keeps it where that cannot be done. What may pass is an error.
+pub async fn hear(
+    app: &App,
+    after: &AfterAnswer,
+    event: &Event,
+    payload: &str,
+) -> ApiResult<Heard> {
+    match fulfilment::hear_event(app, event).await {
+        Ok(has_messages) => Ok(Heard::Applied { has_messages }),
+        Err(error) if may_pass(&error) => Err(error),
+        Err(error) => {
+            keep(app, after, event, payload, &error).await?;
+            Ok(Heard::Kept(error))
+        }
+    }
+}
+
 /// Keeps an event, and sees to it that operators know.
-pub async fn keep(
+async fn keep(
     app: &App,
     after: &AfterAnswer,
     event: &Event,
@@ -124,14 +152,8 @@ async fn find(app: &App, id: &str) -> ApiResult<FailedWebhook> {
 async fn try_again(app: &App, after: &AfterAnswer, letter: &ClaimedWebhook) -> ApiResult<bool> {
     let event = Event::parse(letter.payload.as_bytes());
     let event = event.ok_or_else(|| ApiError::internal("what was kept is not an event"))?;
-    match fulfilment::hear_event(app, &event).await {
-        Ok(_) => Ok(true),
-        Err(error) if may_pass(&error) => Err(error),
-        Err(error) => {
-            keep(app, after, &event, &letter.payload, &error).await?;
-            Ok(false)
-        }
-    }
+    let heard = hear(app, after, &event, &letter.payload).await?;
+    Ok(matches!(heard, Heard::Applied { .. }))
 }
 
 fn refused(error: StoreError) -> ApiError {

@@ -25,6 +25,7 @@ pub mod log;
 pub mod openapi;
 pub mod outbox;
 pub mod rate_limit;
+pub mod reconcile;
 pub mod redis;
 pub mod stats;
 pub mod store;

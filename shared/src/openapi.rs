@@ -39,7 +39,7 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
         op(&table::ADMIN_WEBHOOKS, Get, "Events of Stripe's that could not be applied", None, "200", schema::<admin::webhooks::Found>(g)),
         op(&table::ADMIN_WEBHOOKS, Post, "Try such an event again, or set it aside", schema::<admin::webhooks::Decision>(g), "200", schema::<FailedWebhook>(g)),
         op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
-        op(&table::CRON_DAILY, Get, "Forget what was only kept for a time", None, "200", schema::<cron::daily::Done>(g)),
+        op(&table::CRON_DAILY, Get, "Forget what was only kept for a time, and compare with Stripe", None, "200", schema::<cron::daily::Done>(g)),
         op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::Drained>(g)),
         op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
         op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),

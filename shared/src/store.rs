@@ -11,6 +11,7 @@ mod connect;
 mod error;
 mod history;
 mod outbox;
+mod reconcile;
 mod subscription;
 mod webhooks;
 
@@ -29,6 +30,7 @@ pub use connect::{connect, connection_config};
 pub use error::StoreError;
 pub use history::NewEntry;
 pub use outbox::{Errand, Finished, GivenUp, Kind};
+pub use reconcile::{Compared, Drift};
 pub use subscription::{
     Applied, BegunChange, Change, Entitlement, EventName, FinishedChange, Portal, Steps, Told, Way,
     Wish,

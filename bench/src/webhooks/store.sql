@@ -37,4 +37,3 @@ from generate_series({from}, {to} - 1) n, bench.price p;
 commit;
 
 analyze;
-checkpoint;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use farebox::{local, migrate};
+use farebox::migrate;
 use jiff::Timestamp;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
@@ -18,6 +18,8 @@ use shared::domain::Rate;
 use shared::error::chain;
 use shared::redis::Command;
 use tokio_postgres::Client;
+
+use super::settings::Found;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -28,8 +30,9 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
-    let vars = settings(&args).await?;
-    let config = match Config::from_vars(vars) {
+    let settings = Found::find(&args.data).await;
+    println!("{}", settings.said);
+    let config = match Config::from_vars(|name| settings.get(name)) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.iter() {
@@ -45,24 +48,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     stripe::check(&app, &mut report).await;
     check_identity(&app, &mut report).await;
     Ok(report.end())
-}
-
-async fn settings(args: &Args) -> anyhow::Result<impl Fn(&str) -> Option<String>> {
-    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let named = ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"].into_iter().any(set);
-    let local = if named { None } else { local::running(&args.data).await.ok() };
-    match (named, &local) {
-        (true, _) => println!("Looking at the settings of the environment."),
-        (_, Some(_)) => println!("Looking at the local stack in {}.", args.data.display()),
-        (_, None) => println!(
-            "The environment names nothing, and no local stack is running in {}.",
-            args.data.display()
-        ),
-    }
-    Ok(move |name: &str| match &local {
-        Some(local) => local.get(name).cloned(),
-        None => std::env::var(name).ok(),
-    })
 }
 
 #[derive(Debug, Default)]

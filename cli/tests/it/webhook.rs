@@ -1,9 +1,12 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
+mod erased;
 mod faults;
+mod foreign;
 mod guards;
 mod model;
 mod orders;
+mod push;
 mod races;
 mod story;
 

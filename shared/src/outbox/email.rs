@@ -19,6 +19,9 @@ use letter::{Letter, compose};
 
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
+/// With the pauses between them, some five minutes.
+const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
+
 /// How to send, for one run: its messages share connections.
 pub(super) struct Mailer<'a> {
     config: &'a config::Email,
@@ -32,7 +35,13 @@ impl<'a> Mailer<'a> {
     }
 
     pub(super) async fn send(&self, errand: &Errand) -> Outcome {
-        let Some(address) = &errand.email else { return Outcome::Nobody("no address") };
+        let Some(address) = &errand.email else {
+            // The event that brings it may be on its way: Stripe keeps no order.
+            return match errand.attempts {
+                ..ATTEMPTS_FOR_AN_ADDRESS => Outcome::failed("no address yet"),
+                _ => Outcome::Nobody("no address"),
+            };
+        };
         let Ok(address) = address.parse() else { return Outcome::Nobody("not an address") };
         let Some((from, smtp)) = &self.ready else {
             return Outcome::failed("SMTP_URL or EMAIL_FROM cannot be used");

@@ -18,9 +18,12 @@ impl Store {
         self.call_json(sql, &[(&user.as_str(), Type::TEXT)]).await
     }
 
-    /// Deletes a user with everything that is theirs, for good.
+    /// Deletes a user with everything that is theirs, for good. First nothing more may come to be
+    /// theirs, which has to be known to all before anything goes.
     pub async fn erase_user(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
-        let sql = "select {schema}.erase_user($1, $2)";
-        self.call(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await.map(drop)
+        for sql in ["select {schema}.mark_erased($1, $2)", "select {schema}.erase_user($1, $2)"] {
+            self.call(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
+        }
+        Ok(())
     }
 }

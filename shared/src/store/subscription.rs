@@ -88,6 +88,8 @@ pub struct Told<'a> {
     /// What decides within one rank of one second.
     pub heard: String,
     pub facts: Facts,
+    /// Nobody is written to because of it.
+    pub quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +156,7 @@ impl<'a> Told<'a> {
             rank: event.rank(),
             heard: event.id.clone(),
             facts,
+            quiet: false,
         }
     }
 
@@ -162,12 +165,12 @@ impl<'a> Told<'a> {
         let (since, created) = (found.since.as_second(), found.at.as_second());
         // As text, instants of this form compare as they follow each other.
         let heard = format!("{now:.6}");
-        Self { event: None, since, created, rank: Self::ANSWERED, heard, facts }
+        Self { event: None, since, created, rank: Self::ANSWERED, heard, facts, quiet: false }
     }
 
     /// The same event, with what Stripe answered just now in place of what it says.
     pub fn answered_by(self, facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
-        Self { event: self.event, ..Self::by_asking(facts, found, now) }
+        Self { event: self.event, quiet: self.quiet, ..Self::by_asking(facts, found, now) }
     }
 
     /// The same event, as if it said nothing.
@@ -175,14 +178,20 @@ impl<'a> Told<'a> {
         Self { facts: Facts::default(), ..self }
     }
 
+    /// The same, and nobody is written to: it may have been so for years.
+    pub fn quietly(self) -> Self {
+        Self { quiet: true, ..self }
+    }
+
     fn to_json(&self) -> Value {
-        let Self { event, since, created, rank, heard, facts } = self;
+        let Self { event, since, created, rank, heard, facts, quiet } = self;
         let mut told = json!({
             "since": since,
             "created": created,
             "rank": rank,
             "heard": heard,
             "facts": facts.as_json(),
+            "quiet": quiet,
         });
         if let Some(EventName { id, kind }) = event {
             told["id"] = (*id).into();

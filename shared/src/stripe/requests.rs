@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::subscription::{
-    CancelSubscription, CancelSubscriptionCancellationDetails, ResumeSubscription,
-    RetrieveSubscription, UpdateSubscription, UpdateSubscriptionCancellationDetails,
-    UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior,
-    UpdateSubscriptionProrationBehavior,
+    CancelSubscription, CancelSubscriptionCancellationDetails, ListSubscription,
+    ListSubscriptionStatus, ResumeSubscription, RetrieveSubscription, UpdateSubscription,
+    UpdateSubscriptionCancellationDetails, UpdateSubscriptionItems,
+    UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
 };
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, RetrieveSubscriptionSchedule,
@@ -29,7 +29,8 @@ use stripe_checkout::checkout_session::{
     ExpireCheckoutSession, RetrieveCheckoutSession,
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
-use stripe_core::customer::{CreateCustomer, DeleteCustomer};
+use stripe_core::customer::{CreateCustomer, DeleteCustomer, ListCustomer};
+use stripe_core::event::ListEvent;
 use stripe_shared::{
     CheckoutSessionBillingAddressCollection, CheckoutSessionMode, SubscriptionScheduleEndBehavior,
 };
@@ -37,6 +38,9 @@ use stripe_shared::{
 use crate::domain::object::{Object, integer, link, list};
 use crate::domain::{Interval, UserId};
 use crate::store::Terms;
+
+/// As many as Stripe lists at once.
+const PAGE: i64 = 100;
 
 const LATEST_PAYMENTS: &str = "latest_invoice.payments";
 
@@ -308,6 +312,25 @@ fn one(interval: Interval) -> UpdateSubscriptionSchedulePhasesDuration {
         Interval::Yearly => (Year, 1),
     };
     UpdateSubscriptionSchedulePhasesDuration { interval, interval_count: Some(count) }
+}
+
+/// Events since then that some webhook endpoint did not receive; on the page after that event.
+pub fn list_undelivered_events(since: i64, after: Option<&str>) -> RequestBuilder {
+    let since = stripe_types::RangeQueryTs::gte(since);
+    let list = ListEvent::new().delivery_success(false).created(since).limit(PAGE);
+    after.map_or(list.clone(), |after| list.starting_after(after)).build()
+}
+
+/// Every subscription, those that ended too; on the page after that one.
+pub fn list_subscriptions(after: Option<&str>) -> RequestBuilder {
+    let list = ListSubscription::new().status(ListSubscriptionStatus::All).limit(PAGE);
+    after.map_or(list.clone(), |after| list.starting_after(after)).build()
+}
+
+/// Every customer who was not deleted; on the page after that one.
+pub fn list_customers(after: Option<&str>) -> RequestBuilder {
+    let list = ListCustomer::new().limit(PAGE);
+    after.map_or(list.clone(), |after| list.starting_after(after)).build()
 }
 
 fn metadata<const N: usize>(fields: [(&str, Option<&str>); N]) -> HashMap<String, String> {

@@ -245,6 +245,28 @@ impl TestApp {
         json!([stats, last_login])
     }
 
+    /// The app itself, for what has no route.
+    pub fn inside(&self) -> App {
+        let config = Config::from_vars(|name| self.settings.get(name).cloned()).unwrap();
+        App::new(config, self.clock.clone(), PoolSize::Server).unwrap()
+    }
+
+    /// Every row of every table, by the table's name.
+    pub async fn tables(&self) -> BTreeMap<String, String> {
+        let client = self.owner().await;
+        let names = "select tablename::text from pg_tables where schemaname = 'public'";
+        let mut tables = BTreeMap::new();
+        for row in client.query_typed(names, &[]).await.unwrap() {
+            let name: String = row.get(0);
+            let rows = format!(
+                "select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {name} t"
+            );
+            let row = client.query_typed_one(&rows, &[]).await.unwrap();
+            tables.insert(name, row.get(0));
+        }
+        tables
+    }
+
     /// A connection as the owner of this test's database.
     pub async fn owner(&self) -> Client {
         shared::store::connect(&stack::settings(&self.owner_url)).await.unwrap()

@@ -1,5 +1,9 @@
-//! `GET /api/cron/daily`: forgets what was only kept for a time (DM-9).
+//! `GET /api/cron/daily`: forgets what was only kept for a time (DM-9), and looks whether everything is
+//! here as it is at Stripe.
 
+use std::time::Duration;
+
+use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, get};
@@ -8,12 +12,18 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::error::ApiResult;
+use crate::http::AfterAnswer;
+use crate::reconcile::{self, Options, Report};
 use crate::store::StoreError;
 
 /// Rows of one statement, and statements of one run: a run ends well within a function's time, and
 /// the next one goes on.
 const BATCH: i32 = 1_000;
 const MAX_BATCHES: usize = 20;
+
+/// For the comparison with Stripe: half of the time that a function has. The next run goes on where this
+/// one stops.
+const RECONCILE_TIME: Duration = Duration::from_secs(15);
 
 /// What the job did.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -29,13 +39,19 @@ pub struct Done {
     forgotten_payloads: i64,
     /// What others were told, more than 30 days ago.
     forgotten_messages: i64,
+    /// How what is here compared with Stripe.
+    reconciled: Report,
 }
 
 pub fn routes() -> MethodRouter<App> {
     get(run)
 }
 
-async fn run(State(app): State<App>) -> ApiResult<Json<Done>> {
+async fn run(
+    State(app): State<App>,
+    Extension(after): Extension<AfterAnswer>,
+) -> ApiResult<Json<Done>> {
+    let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
     let (store, now) = (&app.store, app.clock.now());
     Ok(Json(Done {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
@@ -43,6 +59,7 @@ async fn run(State(app): State<App>) -> ApiResult<Json<Done>> {
         forgotten_events: in_batches(|| store.forget_webhook_events(now, BATCH)).await?,
         forgotten_payloads: in_batches(|| store.forget_payloads(now, BATCH)).await?,
         forgotten_messages: in_batches(|| store.forget_outbox(now, BATCH)).await?,
+        reconciled: reconcile::run(&app, &after, options).await?,
     }))
 }
 

@@ -13,10 +13,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::dead_letters;
+use crate::dead_letters::{self, Heard};
 use crate::domain::event::Event;
 use crate::error::{ApiError, ApiResult};
-use crate::fulfilment;
 use crate::http::AfterAnswer;
 use crate::outbox;
 use crate::stripe::signature;
@@ -55,20 +54,13 @@ async fn receive(
         tracing::error!(event = event.id, "an event of the other mode, test or live, was ignored");
         return Ok(Json(Received { received: true }));
     }
-    match fulfilment::hear_event(&app, &event).await {
+    let heard = dead_letters::hear(&app, &after, &event, &String::from_utf8_lossy(&body)).await?;
+    if matches!(heard, Heard::Applied { has_messages: true }) && outbox::has_channels(&app) {
         // Who waits for news need not wait for the job.
-        Ok(true) if outbox::has_channels(&app) => {
-            let app = app.clone();
-            after.run(async move {
-                outbox::drain(&app, MESSAGES).await;
-            });
-        }
-        Ok(_) => {}
-        Err(error) if dead_letters::may_pass(&error) => return Err(error),
-        Err(error) => {
-            let payload = String::from_utf8_lossy(&body);
-            dead_letters::keep(&app, &after, &event, &payload, &error).await?;
-        }
+        let app = app.clone();
+        after.run(async move {
+            outbox::drain(&app, MESSAGES).await;
+        });
     }
     Ok(Json(Received { received: true }))
 }

@@ -136,3 +136,30 @@ fn a_planned_change_keeps_what_is_until_the_period_ends() {
         ]
     );
 }
+
+/// Lists are as long as Stripe makes them, and nothing that ended is left out.
+#[test]
+fn lists_are_asked_for_page_by_page() {
+    let asked = |request: RequestBuilder| {
+        let query = request.query.unwrap_or_default();
+        let fields = url::form_urlencoded::parse(query.as_bytes());
+        let mut fields: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
+        fields.sort();
+        (request.path, fields.join(" "))
+    };
+    assert_eq!(
+        asked(list_undelivered_events(7, Some("evt_1"))),
+        (
+            "/events".to_owned(),
+            "created[gte]=7 delivery_success=false limit=100 starting_after=evt_1".to_owned()
+        )
+    );
+    assert_eq!(
+        asked(list_subscriptions(None)),
+        ("/subscriptions".to_owned(), "limit=100 status=all".to_owned())
+    );
+    assert_eq!(
+        asked(list_customers(Some("cus_1"))),
+        ("/customers".to_owned(), "limit=100 starting_after=cus_1".to_owned())
+    );
+}

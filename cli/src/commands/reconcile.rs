@@ -1,0 +1,100 @@
+//! `farebox reconcile`: compares everything with Stripe, and makes it agree. Says what it found, and
+//! fails if something is still otherwise.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use serde_json::Value;
+use shared::error::chain;
+use shared::http::AfterAnswer;
+use shared::reconcile::{self, Options, Report};
+use shared::store::Drift;
+
+use super::settings::Found;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only say what differs
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Where a local stack keeps its data
+    #[arg(long, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let settings = Found::find(&args.data).await;
+    let app = settings.app(&args.data).await?;
+    let options = Options { dry_run: args.dry_run, time: None };
+    let after = AfterAnswer::default();
+    let report =
+        reconcile::run(&app, &after, options).await.map_err(|error| anyhow!(chain(&error)))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{}", settings.said);
+        describe(&report, args.dry_run);
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The report, for people.
+pub fn describe(report: &Report, dry_run: bool) {
+    let done = |number: u64, what| match dry_run {
+        true => String::new(),
+        false => format!(", {number} {what}"),
+    };
+    println!("looked at          {}", report.looked_at);
+    println!("missed events      {}{}", report.missed_events, done(report.applied, "applied"));
+    println!("differing          {}{}", report.drifts, done(report.repaired, "repaired"));
+    println!("foreign            {}", report.foreign);
+    println!("missing at Stripe  {}", report.missing_at_stripe.len());
+    println!("failed             {}", report.failed.len());
+    table(&report.drifted);
+    for id in &report.missing_at_stripe {
+        println!("{id}: Stripe does not have it; nothing was changed");
+    }
+    for failure in &report.failed {
+        println!("{}: {}", failure.id, failure.problem);
+    }
+    if let Some(problem) = &report.problem {
+        println!("It stopped midway: {problem}");
+    }
+    if report.is_clean() {
+        println!("Everything is here as it is at Stripe.");
+    }
+}
+
+/// One line for each field, the columns as wide as they have to be.
+fn table(drifted: &[Drift]) {
+    if drifted.is_empty() {
+        return;
+    }
+    let mut rows = vec![["subscription", "user", "field", "here", "at Stripe"].map(str::to_owned)];
+    for drift in drifted {
+        let user = drift.user_id.as_deref().unwrap_or("?");
+        rows.extend(drift.fields.iter().map(|difference| {
+            let (ours, stripes) = (shown(&difference.ours), shown(&difference.stripes));
+            [drift.id.clone(), user.to_owned(), difference.field.clone(), ours, stripes]
+        }));
+    }
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    for row in &rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,204 @@
+//! Credits that are paid for: granted once, taken back with the money, and written down for good.
+
+use serde_json::{Value, json};
+
+use crate::support::events::Customer;
+use crate::support::{Process, Setup, TestApp, execute};
+
+impl TestApp {
+    /// Buys a pack; answers its payment at Stripe.
+    async fn buy_pack(&self, user: &str, pack: &str) -> String {
+        let session = self.buy(user, json!({ "pack": pack })).await;
+        let sessions = self.at_stripe("checkout.session");
+        let session = sessions.iter().find(|found| found["id"] == session["sessionId"]).unwrap();
+        session["payment_intent"].as_str().unwrap().to_owned()
+    }
+
+    async fn balance(&self, user: &str) -> i64 {
+        self.count(&format!("select credits_balance from users where id = '{user}'")).await
+    }
+
+    /// What the ledger says of a user: kind and amount, in order.
+    async fn ledger(&self, user: &str) -> Value {
+        let sql = format!(
+            "select coalesce(jsonb_agg(jsonb_build_array(kind, delta, balance_after) order by seq), '[]')
+             from credit_transactions where user_id = '{user}'"
+        );
+        self.owner().await.query_typed_one(&sql, &[]).await.unwrap().get(0)
+    }
+
+    async fn refund(&self, payment: &str, amount: &str) {
+        let form = [("payment_intent", payment), ("amount", amount)];
+        self.ask_stripe("POST", "/v1/refunds", &form).await;
+        self.simulator.delivered().await;
+    }
+
+    async fn books_are_right(&self) {
+        let off = "select count(*) from validate_credits_consistency()";
+        assert_eq!(self.count(off).await, 0);
+    }
+}
+
+/// CP-2, CP-7: a pack that is paid gives its credits, in Postgres and in Redis; whatever comes again, or
+/// under another id, changes nothing.
+#[tokio::test]
+async fn a_paid_pack_gives_its_credits_once() {
+    let app = TestApp::selling("credits").await;
+    let session = app.buy("ann", json!({ "pack": "growth" })).await;
+    assert_eq!(app.balance("ann").await, 500);
+    let mut event = app.event("checkout.session.completed");
+    for id in ["evt_other", "evt_another"] {
+        event["id"] = id.into();
+        app.deliver(&event).await.expect_status(200);
+    }
+    assert_eq!(app.ledger("ann").await, json!([["purchase", 500, 500]]));
+    let kept = format!("processed:{}", session["sessionId"].as_str().unwrap());
+    let seconds = app.redis_command(&["TTL", &kept]).await.as_i64().unwrap();
+    assert!((86_000..=86_400).contains(&seconds), "{seconds}");
+    assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "500");
+    assert_eq!(app.redis_command(&["TTL", "user:ann:credits"]).await, -1, "it has no expiry");
+    app.buy_pack("ann", "starter").await;
+    assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "600");
+    assert_eq!(app.balance("ann").await, 600);
+    app.books_are_right().await;
+}
+
+/// CP-7: the log says whether a session was processed now or before.
+#[tokio::test]
+async fn the_log_says_what_became_of_a_session() {
+    let app = Setup::default().set("LOG_LEVEL", "info").sells("credits").start().await;
+    app.lose_webhooks();
+    app.buy("ann", json!({ "pack": "starter" })).await;
+    let event = app.event("checkout.session.completed").to_string();
+    let server = Process::serve(&app.settings).await;
+    for _ in 0..2 {
+        let url = format!("{}/api/stripe/webhook", server.base);
+        let signature = crate::support::signature(&event, app.now());
+        let call = reqwest::Client::new().post(url).header("stripe-signature", signature);
+        assert_eq!(call.body(event.clone()).send().await.unwrap().status(), 200);
+    }
+    let log = server.end().await;
+    for line in [
+        "the session was processed for the user",
+        "the session was processed before, and is skipped",
+    ] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_takes_back_credits_in_proportion() {
+    let app = TestApp::selling("credits").await;
+    let payment = app.buy_pack("ann", "starter").await;
+    app.refund(&payment, "333").await;
+    assert_eq!(app.balance("ann").await, 100 - 33);
+    app.refund(&payment, "666").await;
+    assert_eq!(app.balance("ann").await, 0);
+    let ledger = json!([["purchase", 100, 100], ["refund", -33, 67], ["refund", -67, 0]]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "0");
+    app.books_are_right().await;
+}
+
+/// A dispute withholds them, and a dispute that is won gives them back; one that is lost does not.
+#[tokio::test]
+async fn a_dispute_takes_credits_until_it_is_won() {
+    let app = TestApp::selling("credits").await;
+    let payment = app.buy_pack("ann", "starter").await;
+    let about = |name: &str, at, status: &str| {
+        let mut event = Customer::of("ann", app.now().as_second()).disputed(at, name, 999, status);
+        event["data"]["object"]["payment_intent"] = payment.as_str().into();
+        event
+    };
+    for (at, name, status, balance) in [
+        (1, "one", "needs_response", 0),
+        (2, "one", "under_review", 0),
+        (3, "one", "won", 100),
+        (4, "two", "warning_needs_response", 100),
+        (5, "two", "needs_response", 0),
+        (6, "two", "lost", 0),
+    ] {
+        app.deliver(&about(name, at, status)).await.expect_status(200);
+        assert_eq!(app.balance("ann").await, balance, "{status}");
+    }
+    // What was decided is not undone by what was said before it.
+    app.deliver(&about("two", 5, "under_review")).await.expect_status(200);
+    assert_eq!(app.balance("ann").await, 0);
+    app.books_are_right().await;
+}
+
+/// CP-3: nobody changes the ledger or the audit trail, not even their owner; an erasure takes the name out
+/// and leaves the rest.
+#[tokio::test]
+async fn what_is_in_the_ledger_stays() {
+    let app = TestApp::selling("credits").await;
+    app.buy_pack("ann", "starter").await;
+    let owner = app.owner().await;
+    for table in ["credit_transactions", "billing_events"] {
+        for change in [
+            format!("update {table} set user_id = 'bob'"),
+            format!("update {table} set user_id = 'erased:x'"),
+            format!("delete from {table}"),
+            format!("truncate {table}"),
+        ] {
+            let refused = owner.query_typed(&change, &[]).await.unwrap_err();
+            assert_eq!(refused.code().unwrap().code(), "23001", "{change}");
+        }
+    }
+    app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
+    for (what, count) in [
+        ("credit_transactions where user_id = 'ann'", 0),
+        ("billing_events where user_id = 'ann'", 0),
+        ("credit_transactions where user_id like 'erased:%' and delta = 100", 1),
+        ("credit_balances", 0),
+        ("invoices", 0),
+        ("stripe_customers where user_id is not null", 0),
+        ("payments where customer_id is not null or user_id is not null", 0),
+        ("outbox", 0),
+    ] {
+        assert_eq!(app.count(&format!("select count(*) from {what}")).await, count, "{what}");
+    }
+    assert_eq!(app.redis_command(&["EXISTS", "user:ann:credits"]).await, 0);
+}
+
+/// CP-4: one row for each balance that is not what its ledger comes to.
+#[tokio::test]
+async fn a_balance_that_is_off_is_found() {
+    let app = TestApp::selling("credits").await;
+    app.buy_pack("ann", "starter").await;
+    app.buy_pack("bob", "starter").await;
+    app.books_are_right().await;
+    let owner = app.owner().await;
+    execute(&owner, "update credit_balances set balance = 7 where user_id = 'ann'").await;
+    execute(&owner, "update users set credits_balance = 7 where id = 'bob'").await;
+    let sql = "select user_id || ' ' || balance || ' ' || ledger
+               from validate_credits_consistency() order by user_id";
+    let rows = owner.query_typed(sql, &[]).await.unwrap();
+    let found: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(found, ["ann 7 100", "bob 100 100"]);
+}
+
+/// PT-4, PT-8: what an operator asks after a purchase runs as it stands.
+#[tokio::test]
+async fn the_audit_trail_shows_what_happened() {
+    let app = TestApp::selling("paintracker").await;
+    app.buy("user_test", json!({ "tier": "basic", "interval": "monthly" })).await;
+    app.advance("20d").await;
+    let owner = app.owner().await;
+    let subscriptions = "SELECT * FROM subscriptions WHERE user_id = 'user_test'";
+    assert_eq!(owner.query_typed(subscriptions, &[]).await.unwrap().len(), 1);
+    let latest = "SELECT * FROM billing_events ORDER BY occurred_at DESC LIMIT 10";
+    assert!(!owner.query_typed(latest, &[]).await.unwrap().is_empty());
+    let trail = "select jsonb_agg(jsonb_build_array(
+                   kind, before ->> 'status', after ->> 'status', after -> 'mrr_minor') order by id)
+                 from billing_events where subscription_id is not null and kind like 'sub%'";
+    let trail: Value = owner.query_typed_one(trail, &[]).await.unwrap().get(0);
+    let expected = json!([
+        ["subscription.created", null, "trialing", 0],
+        ["subscription.changed", "trialing", "active", 999],
+    ]);
+    assert_eq!(trail, expected);
+    let paid = "select count(*) from billing_events
+                where kind = 'invoice.paid' and amount_minor = 999 and user_id = 'user_test'";
+    assert_eq!(app.count(paid).await, 1, "though Stripe says it twice");
+}

@@ -1,0 +1,121 @@
+//! What users and the identity provider hear of, from Stripe's word to the mailbox.
+
+use farebox::standins::mail::Message;
+use serde_json::{Value, json};
+
+use crate::support::{Clerk, Setup, TestApp, clerk, until};
+
+impl TestApp {
+    /// The first message with that subject; waits for it.
+    async fn mail_about(&self, subject: &str) -> Message {
+        let find = || self.mail.messages().into_iter().find(|message| message.subject == subject);
+        until(async || find().is_some()).await;
+        find().unwrap()
+    }
+}
+
+/// PT-3, PT-11: a trial that is about to end, a payment that fails, a receipt, and an end.
+#[tokio::test]
+async fn a_subscriber_is_written_to_when_it_matters() {
+    let app = TestApp::selling("paintracker").await;
+    let order = json!({ "tier": "basic", "interval": "monthly", "email": "ann@mail.example" });
+    app.buy("ann", order).await;
+    app.advance("12d").await;
+    let trial = app.mail_about("Your trial ends soon").await;
+    assert_eq!(trial.to, ["ann@mail.example"]);
+    assert!(trial.text.contains("USD 9.99"), "{}", trial.text);
+
+    app.advance("3d").await;
+    let receipt = app.mail_about("Your receipt").await;
+    assert!(receipt.text.contains("USD 9.99"), "{}", receipt.text);
+    let invoice = app.at_stripe("invoice")[0]["hosted_invoice_url"].clone();
+    assert!(receipt.text.contains(invoice.as_str().unwrap()), "{}", receipt.text);
+
+    app.give_card("ann", "pm_card_chargeCustomerFail").await;
+    app.advance("1mo").await;
+    let failed = app.mail_about("Your payment did not go through").await;
+    let invoice = app.at_stripe("invoice")[0]["hosted_invoice_url"].clone();
+    assert!(failed.text.contains(invoice.as_str().unwrap()), "where to pay: {}", failed.text);
+    assert_eq!(app.subscription("ann").await["status"], "past_due");
+
+    app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
+    app.simulator.delivered().await;
+    app.mail_about("Your subscription has ended").await;
+    app.all_are_told().await;
+    let subjects = app.mail.messages().into_iter().map(|message| message.subject);
+    let receipts = subjects.filter(|subject| subject == "Your receipt").count();
+    assert_eq!(receipts, 1, "an invoice is paid once, though Stripe says so twice");
+}
+
+/// The credit-pack app's buyers get a receipt (CP-2).
+#[tokio::test]
+async fn a_pack_is_receipted() {
+    let app = TestApp::selling("credits").await;
+    app.buy("ann", json!({ "pack": "starter", "email": "ann@mail.example" })).await;
+    let receipt = app.mail_about("Your receipt").await;
+    assert!(receipt.text.contains("USD 9.99") && receipt.to == ["ann@mail.example"]);
+}
+
+/// CR-6: what Stripe says of a subscription stands in the user's metadata.
+#[tokio::test]
+async fn the_identity_provider_keeps_step_with_stripe() {
+    let clerk = Clerk::start().await;
+    let app = Setup::default()
+        .set("CLERK_API_URL", &clerk.url)
+        .set("CLERK_SECRET_KEY", clerk::KEY)
+        .sells("coderev")
+        .start()
+        .await;
+    let told = |plan: &str, status: &str| {
+        let changes = clerk.changes("ann");
+        let last = changes.last().cloned().unwrap_or_default();
+        last["plan"] == plan && last["status"] == status
+    };
+    clerk.refuse(503);
+    app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
+    assert_eq!(app.subscription("ann").await["status"], "active", "nobody waits for it");
+    clerk.answer();
+    app.clock.advance(jiff::SignedDuration::from_mins(80));
+    until(async || {
+        app.get("/api/cron/minute").cron().send().await.expect_status(200);
+        told("pro", "active")
+    })
+    .await;
+    app.give_card("ann", "pm_card_chargeCustomerFail").await;
+    app.advance("32d").await;
+    until(async || told("pro", "past_due")).await;
+    app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
+    app.simulator.delivered().await;
+    until(async || told("free", "none")).await;
+}
+
+/// DM-7: a customer's new address is where the next message goes.
+#[tokio::test]
+async fn a_customer_who_moves_is_found() {
+    let app = TestApp::selling("credits").await;
+    app.buy("ann", json!({ "pack": "starter", "email": "ann@mail.example" })).await;
+    let customer = app.at_stripe("customer")[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/customers/{customer}");
+    app.clock.advance(jiff::SignedDuration::from_secs(5));
+    app.ask_stripe("POST", &path, &[("email", "new@mail.example")]).await;
+    app.simulator.delivered().await;
+    app.clock.advance(jiff::SignedDuration::from_secs(5));
+    app.buy("ann", json!({ "pack": "growth" })).await;
+    until(async || app.mail.messages().len() == 2).await;
+    assert_eq!(app.mail.messages()[1].to, ["new@mail.example"]);
+}
+
+/// DM-7: payments are known with how they went.
+#[tokio::test]
+async fn payments_are_followed() {
+    let app = TestApp::selling("credits").await;
+    app.buy("ann", json!({ "pack": "starter" })).await;
+    let standing =
+        "select jsonb_build_array(status, amount_minor, currency, invoice_id is not null)
+                    from payments";
+    let owner = app.owner().await;
+    let payment: Value = owner.query_typed_one(standing, &[]).await.unwrap().get(0);
+    assert_eq!(payment, json!(["succeeded", 999, "usd", true]));
+    let trail = "select count(*) from billing_events where kind = 'payment.succeeded'";
+    assert_eq!(app.count(trail).await, 1);
+}

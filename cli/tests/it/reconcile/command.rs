@@ -1,0 +1,43 @@
+//! `farebox reconcile`, as it is typed.
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::support::TestApp;
+
+impl TestApp {
+    pub(crate) async fn farebox(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+        command.args(args).env_clear().envs(&self.settings).kill_on_drop(true);
+        command.output().await.unwrap()
+    }
+}
+
+/// A dry run says what differs, fails, and changes nothing.
+#[tokio::test]
+async fn a_dry_run_changes_nothing() {
+    let app = TestApp::selling("aira").await;
+    app.lose_a_day().await;
+    let before = app.tables().await;
+    let output = app.farebox(&["reconcile", "--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("\ndiffering          4\n"), "{said}");
+    let ended = said.lines().find(|line| line.contains(" ends ")).unwrap();
+    let words: Vec<_> = ended.split_whitespace().skip(1).collect();
+    assert_eq!(words, ["ends", "status", "active", "canceled"]);
+    assert_eq!(app.tables().await, before);
+
+    let output = app.farebox(&["reconcile", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["isComplete"], true);
+    assert_eq!(report["applied"], report["missedEvents"]);
+    app.assert_nothing_is_lost().await;
+    let output = app.farebox(&["reconcile"]).await;
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("Everything is here as it is at Stripe.\n"), "{said}");
+    assert_eq!(json!(output.status.code()), json!(0));
+}

@@ -1,0 +1,154 @@
+//! What is not there, not ours, not in time, or cannot be applied.
+
+use std::time::Duration;
+
+use farebox::standins::stripe::world::World;
+use serde_json::{Value, json};
+use shared::http::AfterAnswer;
+use shared::reconcile::{self, Options};
+
+use crate::support::{Mode, TestApp};
+
+impl TestApp {
+    fn remove_at_stripe(&self, id: &str) {
+        let remove = |world: &mut World| {
+            world.remove(id);
+            Ok(())
+        };
+        self.simulator.change(remove).unwrap();
+    }
+
+    /// A price of something that the catalog does not know.
+    async fn foreign_price(&self) -> String {
+        let price = [
+            ("currency", "usd"),
+            ("unit_amount", "500"),
+            ("recurring[interval]", "month"),
+            ("product_data[name]", "Newsletter"),
+        ];
+        let made = self.ask_stripe("POST", "/v1/prices", &price).await["id"].clone();
+        made.as_str().unwrap().to_owned()
+    }
+}
+
+/// Of another account, or deleted with its customer's data: it is said, and it stays.
+#[tokio::test]
+async fn what_stripe_does_not_have_is_reported_and_kept() {
+    let app = TestApp::selling("aira").await;
+    for user in ["ann", "bob", "cat"] {
+        app.buy(user, json!({ "tier": "plus", "interval": "monthly" })).await;
+    }
+    let gone = app.id_of_subscription("bob").await;
+    app.remove_at_stripe(&gone);
+    let report = app.swept().await;
+    assert_eq!(report.missing_at_stripe, [gone]);
+    assert!(report.drifts == 0 && !report.is_clean(), "{report:?}");
+    assert_eq!(app.subscription("bob").await["status"], "active");
+}
+
+/// What the account sells besides is counted; of a user we know, it is an operator's to look at.
+#[tokio::test]
+async fn what_is_none_of_ours_is_left_alone() {
+    let app = TestApp::selling("aira").await;
+    app.lose_webhooks();
+    let price = app.foreign_price().await;
+    app.subscribe_at_stripe(None, &price).await;
+    let report = app.swept().await;
+    assert_eq!((report.foreign, report.drifts, report.failed.len()), (1, 0, 0), "{report:?}");
+    let of_ann = app.subscribe_at_stripe(Some("ann"), &price).await;
+    let report = app.swept().await;
+    assert_eq!((report.foreign, report.drifts, report.repaired), (1, 1, 0), "{report:?}");
+    assert_eq!(report.failed[0].id, of_ann);
+    assert!(report.failed[0].problem.contains("nothing of the catalog"), "{report:?}");
+    assert_eq!(app.count("select count(*) from subscriptions").await, 0);
+}
+
+/// As with the webhook: it is kept with its cause, and not heard again every day.
+#[tokio::test]
+async fn a_missed_event_that_cannot_be_applied_becomes_a_dead_letter() {
+    let app = TestApp::selling("aira").await;
+    app.lose_webhooks();
+    let price = app.foreign_price().await;
+    app.subscribe_at_stripe(Some("ann"), &price).await;
+    let report = app.reconciled().await;
+    let event = "select count(*) from failed_webhooks where type = 'customer.subscription.created'
+                 and user_id = 'ann' and cause like '%nothing of the catalog%'";
+    assert_eq!(app.count(event).await, 1, "{report}");
+    let failed = report["failed"].as_array().unwrap().len() as u64;
+    assert!(failed > 0 && report["missedEvents"] != report["applied"], "{report}");
+    assert_eq!(app.reconciled().await["missedEvents"], 0);
+    assert_eq!(app.count("select max(attempts)::bigint from failed_webhooks").await, 1);
+}
+
+/// An erased user stays erased.
+#[tokio::test]
+async fn nobody_who_was_erased_comes_back() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
+    app.simulator.delivered().await;
+    let report = app.swept().await;
+    assert!(report.is_clean() && report.drifts == 0, "{report:?}");
+    assert_eq!(app.count("select count(*) from users").await, 0);
+}
+
+/// What there is no time for is the next run's.
+#[tokio::test]
+async fn the_next_run_goes_on_where_one_stopped() {
+    let app = TestApp::selling("aira").await;
+    app.lose_webhooks();
+    let plus = app.plan_sold("plus").await.price;
+    let one = app.subscribe_at_stripe(Some("ann"), &plus).await;
+    app.multiply(&one, 230);
+    let inside = app.inside();
+    let no_time = Options { time: Some(Duration::ZERO), ..Options::default() };
+    let known = "select count(*) from subscriptions";
+    for (subscriptions, is_complete) in [(100, false), (200, false), (231, true)] {
+        let report = reconcile::run(&inside, &AfterAnswer::default(), no_time).await.unwrap();
+        assert_eq!(report.is_complete, is_complete, "{report:?}");
+        assert!(report.missing_at_stripe.is_empty() && report.problem.is_none(), "{report:?}");
+        assert!(app.count(known).await >= subscriptions);
+    }
+    assert_eq!(app.count(known).await, 231);
+    let cursors = "select count(*) from job_cursors where cursor is not null";
+    assert_eq!(app.count(cursors).await, 0);
+    let gone = "sub_0100";
+    app.remove_at_stripe(gone);
+    let mut missing = Vec::new();
+    for _ in 0..3 {
+        missing.extend(
+            reconcile::run(&inside, &AfterAnswer::default(), no_time)
+                .await
+                .unwrap()
+                .missing_at_stripe,
+        );
+    }
+    assert_eq!(missing, [gone], "on the second of three pages");
+}
+
+/// A run that loses Stripe midway says so, and leaves what it did.
+#[tokio::test]
+async fn stripe_away_midway_is_reported_and_made_up_for() {
+    let app = TestApp::selling("aira").await;
+    app.lose_webhooks();
+    let plus = app.plan_sold("plus").await.price;
+    let one = app.subscribe_at_stripe(Some("ann"), &plus).await;
+    app.multiply(&one, 150);
+    // The events, the first page of subscriptions, and not the second.
+    app.stripe.set(Mode::LoseRequest(3)).await;
+    let goes_away = async {
+        app.stripe.lost().await;
+        app.stripe.set(Mode::Down).await;
+    };
+    let (report, ()) = tokio::join!(app.reconciled(), goes_away);
+    let found = |report: &Value| (report["isComplete"].clone(), report["repaired"].clone());
+    assert_eq!(found(&report), (json!(false), json!(100)), "{}", report["problem"]);
+    assert!(report["problem"].as_str().unwrap().contains("Stripe"), "{}", report["problem"]);
+
+    let away = app.get("/api/cron/daily").cron().send().await;
+    away.expect_problem(503, "stripe_unavailable");
+    app.stripe.set(Mode::Pass).await;
+    let report = app.reconciled().await;
+    // The one that was copied was heard of with the missed events.
+    assert_eq!(found(&report), (json!(true), json!(50)), "{}", report["problem"]);
+}

@@ -1,0 +1,50 @@
+//! The push to Redis fails in every way it can: what is shown is repaired, by the outbox or by Stripe's
+//! next attempt.
+
+use super::orders::SINCE;
+use crate::support::events::Customer;
+use crate::support::{Mode, TestApp};
+
+async fn shown(app: &TestApp, user: &str) -> serde_json::Value {
+    app.redis_command(&["HGET", &format!("user:{user}:credits"), "ai_credit"]).await
+}
+
+#[tokio::test]
+async fn a_push_that_fails_is_made_later() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let ways =
+        [Mode::Down, Mode::Garbage, Mode::Says(500), Mode::LoseRequest(1), Mode::LoseAnswer(1)];
+    for (number, way) in ways.into_iter().enumerate() {
+        let user = format!("u{number}");
+        let event = Customer::of(&user, SINCE).paid(0, "pack", "ai_100", &pack);
+        app.redis_is_back().await;
+        app.redis.set(way).await;
+        app.deliver(&event).await.expect_status(200);
+        let repairs = format!("select count(*) from outbox where key = 'cache:{user}'");
+        assert_eq!(app.count(&repairs).await, 1, "{way:?}");
+        app.redis.set(Mode::Pass).await;
+        app.redis_is_back().await;
+        app.clock.advance(jiff::SignedDuration::from_mins(80));
+        app.get("/api/cron/minute").cron().send().await.expect_status(200);
+        assert_eq!(shown(&app, &user).await, "100", "{way:?}");
+    }
+}
+
+/// With neither to write to, Stripe is asked to come again.
+#[tokio::test]
+async fn without_redis_and_postgres_stripe_comes_again() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
+    app.redis.set(Mode::Down).await;
+    // The event is applied; that it could not be shown cannot be written down.
+    app.postgres.set(Mode::LoseRequest(2)).await;
+    app.deliver(&event).await.expect_problem(503, "database_unavailable");
+    app.redis.set(Mode::Pass).await;
+    app.postgres.set(Mode::Pass).await;
+    app.redis_is_back().await;
+    app.deliver(&event).await.expect_status(200);
+    assert_eq!(shown(&app, "ann").await, "100");
+    assert_eq!(app.count("select count(*) from credit_transactions").await, 1);
+}

@@ -1,0 +1,18 @@
+-- keep_job_cursor: writes down where a job goes on; null, that it begins again.
+--
+-- Promises  One row a job.
+-- Locks     The job's row.
+-- Races     Of two runs at once the last one counts: what lies between is gone over twice.
+
+create or replace function keep_job_cursor(p_job text, p_cursor text, p_now timestamptz)
+returns void
+language sql
+security definer
+set search_path from current
+as $$
+  insert into job_cursors (job, cursor, updated_at)
+  values (p_job, p_cursor, p_now)
+  on conflict (job) do update
+  set cursor = excluded.cursor,
+      updated_at = excluded.updated_at
+$$;

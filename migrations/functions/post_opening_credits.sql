@@ -1,0 +1,41 @@
+-- post_opening_credits: the credits that a user brings along when a running business is adopted.
+--
+-- Promises  One row of the ledger for each user and unit, however often this is called; other credits
+--           for the same, or a unit of nobody's, are refused with FB005. Answers the user's entitlement;
+--           null if nothing was posted.
+-- Locks     The user's row (ensure_user).
+-- Races     The user's row puts callers in line.
+
+create or replace function post_opening_credits(
+  p_user_id text,
+  p_unit    text,
+  p_credits bigint,
+  p_now     timestamptz
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_comes_to text;
+begin
+  perform ensure_user(p_user_id, p_now);
+
+  -- In a statement of its own, which sees what whoever held the row before has posted.
+  v_comes_to := opening_credits(p_user_id, p_unit, p_credits);
+
+  if v_comes_to = 'same' then
+    return null;
+  end if;
+  if v_comes_to <> 'new' then
+    perform refuse(v_comes_to);
+  end if;
+
+  perform post_credits(
+    p_user_id, p_unit, p_credits, 'opening', opening_source(p_user_id, p_unit), null, null, null, p_now);
+  perform settle(p_user_id, p_now);
+
+  return current_entitlement(p_user_id);
+end
+$$;

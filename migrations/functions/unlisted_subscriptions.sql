@@ -1,0 +1,32 @@
+-- unlisted_subscriptions: which subscriptions that live here are not on a page of Stripe's list.
+--
+-- Takes     The ids on the page, and between which times those on it were created; null has no end.
+-- Promises  At most `p_limit`, the newest first. Changes nothing. That one is not on the page does not
+--           prove that Stripe does not have it: of two of one second, one may be on the next page.
+-- Locks     None.
+-- Races     None: one statement sees one state.
+
+create or replace function unlisted_subscriptions(
+  p_ids   text[],
+  p_from  timestamptz,
+  p_to    timestamptz,
+  p_limit integer
+)
+returns text[]
+language sql
+stable
+security definer
+set search_path from current
+as $$
+  select coalesce(array_agg(id), '{}')
+  from (
+    select id
+    from subscriptions
+    where status in ('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')
+      and (p_from is null or created_at >= p_from)
+      and (p_to is null or created_at <= p_to)
+      and id <> all (p_ids)
+    order by created_at desc, id
+    limit p_limit
+  ) unlisted
+$$;
