@@ -14,15 +14,16 @@ create or replace function amount_in(
   p_currency text
 )
 returns bigint
-language sql
+language plpgsql
 stable
-security definer
-set search_path from current
 as $$
-  select ((currency_amounts || jsonb_build_object(currency, amount_minor)) ->> p_currency)::bigint
-  from pricing_plan_prices
-  where plan = p_plan
-    and version = p_version
-    and "interval" = p_interval
-    and stripe_price_id = p_price_id
+begin
+  return (
+    select ((currency_amounts || jsonb_build_object(currency, amount_minor)) ->> p_currency)::bigint
+    from pricing_plan_prices
+    where plan = p_plan
+      and version = p_version
+      and "interval" = p_interval
+      and stripe_price_id = p_price_id);
+end
 $$;

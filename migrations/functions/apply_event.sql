@@ -21,6 +21,10 @@ declare
   v_facts       jsonb := p_event -> 'facts';
   v_customer_id text := said_of(v_facts, 'customer');
   v_user_id     text := said_of(v_facts, 'user_id');
+  v_email       text := said_of(v_facts, 'email');
+  v_is_deleted  boolean := coalesce((v_facts -> 'customer' ->> 'deleted')::boolean, false);
+  v_at          timestamptz := to_timestamp((p_event ->> 'created')::bigint);
+  v_changed     boolean := v_facts ?| array['session', 'payment', 'invoice', 'customer'];
   v_payment     payments;
 begin
   if p_event ? 'id' and not begin_event(p_event, p_now) then
@@ -34,24 +38,20 @@ begin
     v_customer_id := coalesce(v_customer_id, v_payment.customer_id);
     v_user_id := coalesce(v_user_id, v_payment.user_id);
   end if;
-
   if v_customer_id is not null then
     perform lock_customer(v_customer_id, p_now);
     v_user_id := user_of_customer(v_customer_id, v_user_id, p_now);
-    perform hear_customer(
-      v_customer_id,
-      said_of(v_facts, 'email'),
-      coalesce((v_facts -> 'customer' ->> 'deleted')::boolean, false),
-      to_timestamp((p_event ->> 'created')::bigint),
-      p_now);
-  elsif v_user_id is not null then
+  end if;
+  if v_changed and v_user_id is not null then
     perform ensure_user(v_user_id, p_now);
   end if;
 
+  if v_email is not null or v_is_deleted then
+    perform hear_customer(v_customer_id, v_email, v_is_deleted, v_at, p_now);
+  end if;
   if v_facts ? 'session' then
     perform merge_session(v_facts -> 'session', v_user_id, p_now);
-    perform recognise_pack(
-      v_facts -> 'session', v_user_id, to_timestamp((p_event ->> 'created')::bigint));
+    perform recognise_pack(v_facts -> 'session', v_user_id, v_at);
   end if;
   if v_facts ? 'payment' then
     perform merge_payment(v_payment, p_event, v_customer_id, v_user_id, p_now);
@@ -60,21 +60,23 @@ begin
     perform hear_invoice(p_event, v_user_id, p_now);
   end if;
   if v_facts ? 'subscription' then
-    perform hear_subscription(p_event, v_user_id, p_now);
+    v_changed := hear_subscription(p_event, v_user_id, p_now) or v_changed;
   end if;
 
   if v_user_id is null then
     return jsonb_build_object('duplicate', false);
   end if;
 
-  if v_facts ? 'payment' then
-    perform post_payment(v_payment.id, v_user_id, p_now);
+  if v_changed then
+    if v_facts ? 'payment' then
+      perform post_payment(v_payment.id, v_user_id, p_now);
+    end if;
+    perform settle(v_user_id, p_now);
   end if;
-  perform settle(v_user_id, p_now);
 
   return jsonb_build_object(
     'duplicate', false,
     'entitlement', current_entitlement(v_user_id),
-    'has_messages', has_messages(v_user_id, p_now));
+    'has_messages', v_changed and has_messages(v_user_id, p_now));
 end
 $$;

@@ -10,8 +10,6 @@
 create or replace function begin_event(p_event jsonb, p_now timestamptz)
 returns boolean
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_is_new boolean;

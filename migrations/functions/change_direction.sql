@@ -15,8 +15,6 @@ create or replace function change_direction(
 returns text
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select case sign(coalesce(nullif(p_by_rank, 0), nullif(p_by_days, 0), p_by_quantity))
     when 1 then 'upgrade'

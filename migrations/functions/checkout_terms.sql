@@ -12,8 +12,6 @@ create or replace function checkout_terms(p_user_id text, p_request jsonb, p_now
 returns jsonb
 language plpgsql
 stable
-security definer
-set search_path from current
 as $$
 declare
   v_quantity bigint := coalesce((p_request ->> 'quantity')::bigint, 1);

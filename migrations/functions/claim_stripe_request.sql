@@ -19,8 +19,6 @@ create or replace function claim_stripe_request(
 )
 returns stripe_requests
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_request stripe_requests;

@@ -10,8 +10,6 @@ create or replace function compared_fields(p_row subscriptions)
 returns jsonb
 language sql
 stable
-security definer
-set search_path from current
 as $$
   select jsonb_build_object(
     'status', p_row.status,

@@ -15,8 +15,6 @@ create or replace function credits_taken_back(
 returns bigint
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select coalesce(
     floor(p_credits::numeric * least(p_gone_minor, p_amount_minor) / nullif(p_amount_minor, 0)),

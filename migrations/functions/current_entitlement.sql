@@ -8,25 +8,26 @@
 
 create or replace function current_entitlement(p_user_id text)
 returns jsonb
-language sql
+language plpgsql
 stable
-security definer
-set search_path from current
 as $$
-  select jsonb_build_object(
-    'user_id', e.user_id,
-    'version', e.version,
-    'plan', e.plan,
-    'plan_name', v.name,
-    'source', e.source,
-    'status', e.status,
-    'credits', (
-      select coalesce(jsonb_object_agg(unit, balance), '{}')
-      from credit_balances
-      where user_id = e.user_id))
-  from entitlements e
-  join pricing_plan_versions v
-    on v.plan = e.plan
-    and v.version = e.plan_version
-  where e.user_id = p_user_id
+begin
+  return (
+    select jsonb_build_object(
+      'user_id', e.user_id,
+      'version', e.version,
+      'plan', e.plan,
+      'plan_name', v.name,
+      'source', e.source,
+      'status', e.status,
+      'credits', (
+        select coalesce(jsonb_object_agg(unit, balance), '{}')
+        from credit_balances
+        where user_id = e.user_id))
+    from entitlements e
+    join pricing_plan_versions v
+      on v.plan = e.plan
+      and v.version = e.plan_version
+    where e.user_id = p_user_id);
+end
 $$;

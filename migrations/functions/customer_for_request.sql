@@ -10,8 +10,6 @@
 create or replace function customer_for_request(p_user_id text, p_email text, p_now timestamptz)
 returns jsonb
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_customer_id text;

@@ -8,10 +8,13 @@
 
 create or replace function due_entitlement(p_user_id text, p_now timestamptz)
 returns table (plan text, version integer, source text, status text)
-language sql
+language plpgsql
 stable
 set search_path from current
 as $$
+#variable_conflict use_column
+begin
+  return query
   select d.plan, d.version, d.source, d.status
   from (
     select g.plan, g.plan_version as version, 'grant' as source, 'active' as status, 1 as place,
@@ -35,5 +38,6 @@ as $$
     where v.is_default
   ) d
   order by d.place, d.since desc
-  limit 1
+  limit 1;
+end
 $$;

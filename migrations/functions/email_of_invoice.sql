@@ -8,12 +8,11 @@
 
 create or replace function email_of_invoice(p_invoice invoices)
 returns jsonb
-language sql
-stable
-security definer
-set search_path from current
+language plpgsql
+immutable
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'number', p_invoice.number,
     'amount_minor', case p_invoice.status
       when 'paid' then p_invoice.amount_paid_minor
@@ -22,5 +21,6 @@ as $$
     'currency', p_invoice.currency,
     'hosted_url', p_invoice.hosted_url,
     'pdf_url', p_invoice.pdf_url,
-    'next_attempt_at', extract(epoch from p_invoice.next_attempt_at)::bigint)
+    'next_attempt_at', extract(epoch from p_invoice.next_attempt_at)::bigint);
+end
 $$;

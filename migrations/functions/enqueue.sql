@@ -19,8 +19,6 @@ create or replace function enqueue(
 )
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
   insert into outbox (kind, key, user_id, payload, created_at, due_at)

@@ -17,8 +17,6 @@ create or replace function enqueue_email(
 )
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
   if p_user_id is not null

@@ -10,8 +10,6 @@
 create or replace function ensure_user(p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
   perform lock_user(p_user_id, p_now);

@@ -10,8 +10,6 @@ create or replace function has_had_trial(p_user_id text)
 returns boolean
 language sql
 stable
-security definer
-set search_path from current
 as $$
   select exists (
     select 1

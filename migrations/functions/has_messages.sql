@@ -8,16 +8,17 @@
 
 create or replace function has_messages(p_user_id text, p_now timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
-security definer
-set search_path from current
 as $$
-  select exists (
-    select 1
-    from outbox
-    where user_id = p_user_id
-      and done_at is null
-      and failed_at is null
-      and due_at <= p_now)
+begin
+  return (
+    select exists (
+      select 1
+      from outbox
+      where user_id = p_user_id
+        and done_at is null
+        and failed_at is null
+        and due_at <= p_now));
+end
 $$;

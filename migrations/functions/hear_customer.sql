@@ -16,8 +16,6 @@ create or replace function hear_customer(
 )
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
   if p_email is not null then

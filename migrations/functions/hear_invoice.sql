@@ -11,8 +11,6 @@
 create or replace function hear_invoice(p_event jsonb, p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_old invoices;

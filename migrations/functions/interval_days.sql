@@ -10,8 +10,6 @@ create or replace function interval_days(p_interval text)
 returns integer
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select case p_interval
     when 'weekly' then 7

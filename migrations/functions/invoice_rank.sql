@@ -11,8 +11,6 @@ create or replace function invoice_rank(p_status text)
 returns integer
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select array_position(array['draft', 'open', 'uncollectible', 'void', 'paid'], p_status)
 $$;

@@ -10,8 +10,6 @@ create or replace function is_decided(p_status text)
 returns boolean
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select p_status in ('won', 'lost', 'warning_closed', 'prevented')
 $$;

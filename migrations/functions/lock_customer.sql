@@ -9,17 +9,21 @@
 create or replace function lock_customer(p_customer_id text, p_now timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
-  insert into stripe_customers (id, created_at)
-  values (p_customer_id, p_now)
-  on conflict (id) do nothing;
+  loop
+    perform 1
+    from stripe_customers
+    where id = p_customer_id
+    for update;
 
-  perform 1
-  from stripe_customers
-  where id = p_customer_id
-  for update;
+    exit when found;
+
+    insert into stripe_customers (id, created_at)
+    values (p_customer_id, p_now)
+    on conflict (id) do nothing;
+
+    exit when found;
+  end loop;
 end
 $$;

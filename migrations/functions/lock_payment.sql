@@ -10,21 +10,26 @@
 create or replace function lock_payment(p_payment_id text, p_now timestamptz)
 returns payments
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_payment payments;
 begin
-  insert into payments (id, created_at, updated_at)
-  values (p_payment_id, p_now, p_now)
-  on conflict (id) do nothing;
+  loop
+    select *
+    into v_payment
+    from payments
+    where id = p_payment_id
+    for update;
 
-  select *
-  into v_payment
-  from payments
-  where id = p_payment_id
-  for update;
+    exit when found;
+
+    insert into payments (id, created_at, updated_at)
+    values (p_payment_id, p_now, p_now)
+    on conflict (id) do nothing
+    returning * into v_payment;
+
+    exit when found;
+  end loop;
 
   if v_payment.erased_at is not null then
     perform refuse_erased();

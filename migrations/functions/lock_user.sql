@@ -9,17 +9,21 @@
 create or replace function lock_user(p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
-  insert into users (id, created_at)
-  values (p_user_id, p_now)
-  on conflict (id) do nothing;
+  loop
+    perform 1
+    from users
+    where id = p_user_id
+    for update;
 
-  perform 1
-  from users
-  where id = p_user_id
-  for update;
+    exit when found;
+
+    insert into users (id, created_at)
+    values (p_user_id, p_now)
+    on conflict (id) do nothing;
+
+    exit when found;
+  end loop;
 end
 $$;

@@ -8,10 +8,9 @@
 
 create or replace function merge_dispute(p_payment_id text, p_event jsonb, p_now timestamptz)
 returns void
-language sql
-security definer
-set search_path from current
+language plpgsql
 as $$
+begin
   insert into disputes as old (
     id, payment_id, amount_minor, currency, status, reason, heard_at, heard_event, updated_at)
   select
@@ -33,5 +32,6 @@ as $$
       heard_event = excluded.heard_event,
       updated_at = p_now
   where (is_decided(excluded.status), excluded.heard_at, excluded.heard_event collate "C")
-        > (is_decided(old.status), old.heard_at, old.heard_event collate "C")
+        > (is_decided(old.status), old.heard_at, old.heard_event collate "C");
+end
 $$;

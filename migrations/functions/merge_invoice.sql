@@ -9,10 +9,9 @@
 
 create or replace function merge_invoice(p_event jsonb, p_now timestamptz)
 returns void
-language sql
-security definer
-set search_path from current
+language plpgsql
 as $$
+begin
   insert into invoices as old (
     id, customer_id, subscription_id, status, number, currency, amount_due_minor,
     amount_paid_minor, attempt_count, failed_attempts, next_attempt_at, billing_reason,
@@ -75,5 +74,6 @@ as $$
       amount_paid_minor = greatest(old.amount_paid_minor, excluded.amount_paid_minor),
       attempt_count = greatest(old.attempt_count, excluded.attempt_count),
       failed_attempts = greatest(old.failed_attempts, excluded.failed_attempts),
-      updated_at = p_now
+      updated_at = p_now;
+end
 $$;

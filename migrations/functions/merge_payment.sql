@@ -17,8 +17,6 @@ create or replace function merge_payment(
 )
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_fact   jsonb := p_event -> 'facts' -> 'payment';

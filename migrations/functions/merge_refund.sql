@@ -8,10 +8,9 @@
 
 create or replace function merge_refund(p_payment_id text, p_refund jsonb, p_now timestamptz)
 returns void
-language sql
-security definer
-set search_path from current
+language plpgsql
 as $$
+begin
   insert into refunds as old (id, payment_id, amount_minor, status, updated_at)
   values (
     p_refund ->> 'id',
@@ -26,5 +25,6 @@ as $$
         when excluded.status in ('failed', 'canceled') then excluded.status
         else greatest(old.status, excluded.status)
       end,
-      updated_at = p_now
+      updated_at = p_now;
+end
 $$;

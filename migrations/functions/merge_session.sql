@@ -8,10 +8,9 @@
 
 create or replace function merge_session(p_session jsonb, p_user_id text, p_now timestamptz)
 returns void
-language sql
-security definer
-set search_path from current
+language plpgsql
 as $$
+begin
   insert into checkout_sessions (
     id, user_id, customer_id, mode, status, payment_status, currency, amount_minor,
     subscription_id, payment_intent_id, expires_at, created_at, updated_at)
@@ -46,5 +45,6 @@ as $$
       amount_minor = coalesce(excluded.amount_minor, checkout_sessions.amount_minor),
       subscription_id = coalesce(checkout_sessions.subscription_id, excluded.subscription_id),
       payment_intent_id = coalesce(checkout_sessions.payment_intent_id, excluded.payment_intent_id),
-      updated_at = p_now
+      updated_at = p_now;
+end
 $$;

@@ -9,19 +9,21 @@
 
 create or replace function monthly_revenue(p_subscription subscriptions)
 returns bigint
-language sql
+language plpgsql
 immutable
-security definer
-set search_path from current
 as $$
-  select case
-    when p_subscription.status not in ('active', 'past_due') or p_subscription.plan is null then 0
-    else coalesce(round(
-      p_subscription.amount_minor::numeric * case p_subscription.interval
-        when 'weekly' then 52
-        when 'monthly' then 12
-        when 'quarterly' then 4
-        when 'yearly' then 1
-      end / 12), 0)
-  end::bigint
+declare
+  v_periods_a_year integer := case p_subscription.interval
+    when 'weekly' then 52
+    when 'monthly' then 12
+    when 'quarterly' then 4
+    when 'yearly' then 1
+  end;
+begin
+  if p_subscription.status not in ('active', 'past_due') or p_subscription.plan is null then
+    return 0;
+  end if;
+
+  return coalesce(round(p_subscription.amount_minor::numeric * v_periods_a_year / 12), 0);
+end
 $$;

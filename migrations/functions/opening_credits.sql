@@ -12,8 +12,6 @@ create or replace function opening_credits(p_user_id text, p_unit text, p_credit
 returns text
 language sql
 stable
-security definer
-set search_path from current
 as $$
   select case
     when exists (

@@ -10,8 +10,6 @@ create or replace function opening_source(p_user_id text, p_unit text)
 returns text
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select 'opening:' || p_unit || ':' || encode(sha256(convert_to(p_user_id, 'UTF8')), 'hex')
 $$;

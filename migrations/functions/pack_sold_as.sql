@@ -8,10 +8,13 @@
 
 create or replace function pack_sold_as(p_session jsonb, p_at timestamptz)
 returns table (pack text, version integer, quantity bigint)
-language sql
+language plpgsql
 stable
 set search_path from current
 as $$
+#variable_conflict use_column
+begin
+  return query
   select sold.pack, sold.version, sold.quantity
   from (
     select v.pack, v.version, asked.amount / price.amount as quantity, 1 as place, 0 as age
@@ -39,5 +42,6 @@ as $$
   ) sold
   where sold.quantity > 0
   order by sold.place, sold.age
-  limit 1
+  limit 1;
+end
 $$;

@@ -11,29 +11,30 @@
 
 create or replace function payment_standing(p_payment payments)
 returns jsonb
-language sql
+language plpgsql
 stable
-security definer
-set search_path from current
 as $$
-  select jsonb_build_object(
-    'status', p_payment.status,
-    'amount_minor', p_payment.amount_minor,
-    'refunded_minor', (
-      select greatest(
-        greatest(p_payment.refunded_minor, 0)
-          - coalesce(sum(amount_minor) filter (where status in ('failed', 'canceled')), 0),
-        coalesce(sum(amount_minor) filter (where status not in ('failed', 'canceled')), 0))::bigint
-      from refunds
-      where payment_id = p_payment.id),
-    'disputed_minor', (
-      select coalesce(sum(
-        case
-          when currency is distinct from p_payment.currency
-          then greatest(amount_minor, p_payment.amount_minor)
-          else amount_minor
-        end), 0)::bigint
-      from disputes
-      where payment_id = p_payment.id
-        and status in ('needs_response', 'under_review', 'lost')))
+begin
+  return (
+    select jsonb_build_object(
+      'status', p_payment.status,
+      'amount_minor', p_payment.amount_minor,
+      'refunded_minor', (
+        select greatest(
+          greatest(p_payment.refunded_minor, 0)
+            - coalesce(sum(amount_minor) filter (where status in ('failed', 'canceled')), 0),
+          coalesce(sum(amount_minor) filter (where status not in ('failed', 'canceled')), 0))::bigint
+        from refunds
+        where payment_id = p_payment.id),
+      'disputed_minor', (
+        select coalesce(sum(
+          case
+            when currency is distinct from p_payment.currency
+            then greatest(amount_minor, p_payment.amount_minor)
+            else amount_minor
+          end), 0)::bigint
+        from disputes
+        where payment_id = p_payment.id
+          and status in ('needs_response', 'under_review', 'lost'))));
+end
 $$;

@@ -23,8 +23,6 @@ create or replace function plan_on_sale(
 )
 language plpgsql
 stable
-security definer
-set search_path from current
 as $$
 declare
   v_currency   text;

@@ -14,10 +14,13 @@ create or replace function plan_sold_as(
   p_at         timestamptz
 )
 returns table (plan text, version integer, "interval" text)
-language sql
+language plpgsql
 stable
 set search_path from current
 as $$
+#variable_conflict use_column
+begin
+  return query
   select p.plan, p.version, case when p.stripe_price_id = p_price_id then p.interval end
   from pricing_plan_prices p
   join pricing_plan_versions v using (plan, version)
@@ -28,5 +31,6 @@ as $$
     coalesce((p.plan, p.version) = (p_plan, p_version), false) desc,
     v.created_at <= p_at desc,
     case when v.created_at <= p_at then p.version else -p.version end desc
-  limit 1
+  limit 1;
+end
 $$;

@@ -21,8 +21,6 @@ create or replace function post_credits(
 )
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_balance bigint;

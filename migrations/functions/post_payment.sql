@@ -12,8 +12,6 @@
 create or replace function post_payment(p_payment_id text, p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_sold  record;

@@ -13,8 +13,6 @@
 create or replace function publish_catalog(p_catalog jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_plans   jsonb;

@@ -13,8 +13,6 @@
 create or replace function publish_pack(p_pack jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_pack    text := p_pack ->> 'pack';

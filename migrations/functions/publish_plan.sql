@@ -14,8 +14,6 @@
 create or replace function publish_plan(p_plan jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_plan    text := p_plan ->> 'plan';

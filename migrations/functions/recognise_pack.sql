@@ -12,8 +12,6 @@
 create or replace function recognise_pack(p_session jsonb, p_user_id text, p_at timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_session checkout_sessions;

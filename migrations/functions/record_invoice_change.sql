@@ -14,10 +14,9 @@ create or replace function record_invoice_change(
   p_now     timestamptz
 )
 returns void
-language sql
-security definer
-set search_path from current
+language plpgsql
 as $$
+begin
   insert into billing_events (
     user_id, customer_id, subscription_id, invoice_id, kind, amount_minor, currency, status,
     stripe_event_id, occurred_at, recorded_at)
@@ -29,5 +28,6 @@ as $$
     end,
     p_invoice.currency, p_invoice.status, p_event ->> 'id',
     to_timestamp((p_event ->> 'created')::bigint), p_now)
-  on conflict (stripe_event_id, kind) do nothing
+  on conflict (stripe_event_id, kind) do nothing;
+end
 $$;

@@ -16,10 +16,9 @@ create or replace function record_payment_change(
   p_now     timestamptz
 )
 returns void
-language sql
-security definer
-set search_path from current
+language plpgsql
 as $$
+begin
   insert into billing_events (
     user_id, customer_id, payment_id, invoice_id, kind, amount_minor, currency, status,
     before, after, stripe_event_id, occurred_at, recorded_at)
@@ -52,5 +51,6 @@ as $$
   ) change (kind, amount, is_one)
   where change.is_one
     and change.kind is not null
-  on conflict (stripe_event_id, kind) do nothing
+  on conflict (stripe_event_id, kind) do nothing;
+end
 $$;

@@ -9,8 +9,6 @@
 create or replace function refuse(p_why text)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 begin
   raise exception using

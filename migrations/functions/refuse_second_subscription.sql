@@ -11,8 +11,6 @@ create or replace function refuse_second_subscription(p_user_id text)
 returns void
 language plpgsql
 stable
-security definer
-set search_path from current
 as $$
 declare
   v_live text;

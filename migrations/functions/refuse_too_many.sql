@@ -14,8 +14,6 @@ create or replace function refuse_too_many(
 returns void
 language plpgsql
 immutable
-security definer
-set search_path from current
 as $$
 begin
   if (p_amounts ->> p_currency)::bigint * p_quantity > 99999999 then

@@ -10,8 +10,6 @@ create or replace function retry_delay(p_attempts integer)
 returns interval
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select (array[
     interval '1 minute', interval '5 minutes', interval '30 minutes', interval '2 hours',

@@ -10,8 +10,6 @@ create or replace function said_of(p_facts jsonb, p_field text)
 returns text
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select coalesce(
     p_facts -> 'subscription' ->> p_field,

@@ -10,8 +10,6 @@
 create or replace function settle(p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
   v_due record;

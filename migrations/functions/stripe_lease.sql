@@ -10,8 +10,6 @@ create or replace function stripe_lease()
 returns interval
 language sql
 immutable
-security definer
-set search_path from current
 as $$
   select interval '30 seconds'
 $$;

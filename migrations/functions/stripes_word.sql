@@ -8,13 +8,13 @@
 
 create or replace function stripes_word(p_row subscriptions)
 returns jsonb
-language sql
+language plpgsql
 immutable
-security definer
-set search_path from current
 as $$
-  select to_jsonb(p_row) - array[
+begin
+  return to_jsonb(p_row) - array[
     'user_id', 'plan', 'plan_version', 'interval',
     'scheduled_by', 'scheduled_plan', 'scheduled_interval', 'scheduled_quantity', 'scheduled_at',
-    'heard_since', 'heard_at', 'heard_rank', 'heard_event', 'updated_at']
+    'heard_since', 'heard_at', 'heard_rank', 'heard_event', 'updated_at'];
+end
 $$;

@@ -10,8 +10,6 @@ create or replace function subscription_from_fact(p_fact jsonb)
 returns subscriptions
 language plpgsql
 stable
-security definer
-set search_path from current
 as $$
 declare
   v_row subscriptions;

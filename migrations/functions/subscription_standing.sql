@@ -4,23 +4,21 @@
 --
 -- Promises  Null for none. Equal before and after whatever changes nothing that analytics look at.
 -- Locks     None.
--- Races     Who changes a subscription holds its customer's row.
+-- Races     None.
 
-create or replace function subscription_standing(p_subscription_id text)
+create or replace function subscription_standing(p_row subscriptions)
 returns jsonb
-language sql
-stable
-security definer
-set search_path from current
+language plpgsql
+immutable
 as $$
-  select jsonb_build_object(
-    'plan', s.plan,
-    'plan_version', s.plan_version,
-    'interval', s.interval,
-    'quantity', s.quantity,
-    'status', s.status,
-    'cancels', s.cancel_at_period_end or s.cancel_at is not null,
-    'mrr_minor', monthly_revenue(s))
-  from subscriptions s
-  where s.id = p_subscription_id
+begin
+  return case when p_row.id is not null then jsonb_build_object(
+    'plan', p_row.plan,
+    'plan_version', p_row.plan_version,
+    'interval', p_row.interval,
+    'quantity', p_row.quantity,
+    'status', p_row.status,
+    'cancels', p_row.cancel_at_period_end or p_row.cancel_at is not null,
+    'mrr_minor', monthly_revenue(p_row)) end;
+end
 $$;

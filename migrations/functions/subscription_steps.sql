@@ -12,8 +12,6 @@ create or replace function subscription_steps(p_user_id text, p_wish jsonb, p_no
 returns jsonb
 language plpgsql
 stable
-security definer
-set search_path from current
 as $$
 declare
   v_live   subscriptions;

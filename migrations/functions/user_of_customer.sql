@@ -6,7 +6,8 @@
 --           wrote it there is the app's own server. Null if it names nobody. What was heard of the
 --           customer before is theirs from then on, what they paid for included, and a user who had no
 --           customer has this one. Somebody who was erased is refused with FB001.
--- Locks     The user's row (ensure_user). The caller holds the customer's.
+-- Locks     The user's row (ensure_user), if the customer becomes theirs now. The caller holds the
+--           customer's, which an erasure takes first: while it is held a known user stays.
 -- Races     The customer's row puts callers in line. A payment that somebody else holds is read as it
 --           was: who holds it waits for the customer's row, and posts the rest.
 
@@ -17,61 +18,56 @@ create or replace function user_of_customer(
 )
 returns text
 language plpgsql
-security definer
-set search_path from current
 as $$
 declare
-  v_known_id text;
-  v_user_id  text;
+  v_known_id  text;
+  v_is_erased boolean;
 begin
-  if exists (
-    select 1
-    from erased_customers
-    where id_sha256 = sha256(convert_to(p_customer_id, 'UTF8'))
-  ) then
+  select c.user_id, e.id_sha256 is not null
+  into v_known_id, v_is_erased
+  from stripe_customers c
+  left join erased_customers e on e.id_sha256 = sha256(convert_to(c.id, 'UTF8'))
+  where c.id = p_customer_id;
+
+  if v_is_erased then
     perform refuse_erased();
   end if;
 
-  select user_id
-  into v_known_id
-  from stripe_customers
-  where id = p_customer_id;
+  if v_known_id is not null then
+    return v_known_id;
+  end if;
 
-  v_user_id := coalesce(v_known_id, p_named_user_id);
-
-  if v_user_id is null or length(v_user_id) not between 1 and 255 then
+  if p_named_user_id is null or length(p_named_user_id) not between 1 and 255 then
     return null;
   end if;
 
-  perform ensure_user(v_user_id, p_now);
+  perform ensure_user(p_named_user_id, p_now);
 
-  if v_known_id is null then
-    update stripe_customers
-    set user_id = v_user_id
-    where id = p_customer_id;
+  update stripe_customers
+  set user_id = p_named_user_id
+  where id = p_customer_id;
 
-    update subscriptions
-    set user_id = v_user_id
-    where customer_id = p_customer_id
-      and user_id is null;
+  update subscriptions
+  set user_id = p_named_user_id
+  where customer_id = p_customer_id
+    and user_id is null;
 
-    update checkout_sessions
-    set user_id = v_user_id
-    where customer_id = p_customer_id
-      and user_id is null
-      and status <> 'open';
+  update checkout_sessions
+  set user_id = p_named_user_id
+  where customer_id = p_customer_id
+    and user_id is null
+    and status <> 'open';
 
-    update users
-    set stripe_customer_id = p_customer_id
-    where id = v_user_id
-      and stripe_customer_id is null;
+  update users
+  set stripe_customer_id = p_customer_id
+  where id = p_named_user_id
+    and stripe_customer_id is null;
 
-    perform post_payment(id, v_user_id, p_now)
-    from payments
-    where customer_id = p_customer_id
-    order by id;
-  end if;
+  perform post_payment(id, p_named_user_id, p_now)
+  from payments
+  where customer_id = p_customer_id
+  order by id;
 
-  return v_user_id;
+  return p_named_user_id;
 end
 $$;

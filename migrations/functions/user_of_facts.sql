@@ -8,21 +8,22 @@
 
 create or replace function user_of_facts(p_facts jsonb, p_customer_id text)
 returns text
-language sql
+language plpgsql
 stable
-security definer
-set search_path from current
 as $$
-  select coalesce(
-    (
-      select user_id
-      from stripe_customers
-      where id = p_customer_id
-    ),
-    (
-      select coalesce(c.user_id, p.user_id)
-      from payments p
-      left join stripe_customers c on c.id = p.customer_id
-      where p.id = p_facts -> 'payment' ->> 'id'
-    ))
+begin
+  return (
+    select coalesce(
+      (
+        select user_id
+        from stripe_customers
+        where id = p_customer_id
+      ),
+      (
+        select coalesce(c.user_id, p.user_id)
+        from payments p
+        left join stripe_customers c on c.id = p.customer_id
+        where p.id = p_facts -> 'payment' ->> 'id'
+      )));
+end
 $$;

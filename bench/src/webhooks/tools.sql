@@ -17,35 +17,42 @@ where plan = 'pro'
   and interval = 'monthly';
 
 -- A renewal of one of the first customers, in turn: each is told of a second later than the time before.
+-- Written so that it costs next to nothing itself.
+create table bench.template as
+select jsonb_build_object(
+  'id', 'evt_sql_{n}',
+  'type', 'customer.subscription.updated',
+  'since', '{at}',
+  'created', '{at}',
+  'rank', 2,
+  'heard', 'evt_sql_{n}',
+  'facts', jsonb_build_object('subscription', jsonb_build_object(
+    'id', 'sub_{c}',
+    'customer', 'cus_{c}',
+    'status', 'active',
+    'created', 1700000000,
+    'user_id', 'user_{c}',
+    'item', 'si_{c}',
+    'price', stripe_price_id,
+    'product', stripe_product_id,
+    'interval', 'monthly',
+    'quantity', 1,
+    'currency', 'usd',
+    'amount_minor', amount_minor,
+    'period_start', '{at}',
+    'period_end', 1900000000)))::text as text
+from bench.price;
+
 create function bench.event(p_number bigint)
 returns jsonb
-language sql
+language plpgsql
 stable
 as $$
-  select jsonb_build_object(
-    'id', 'evt_sql_' || p_number,
-    'type', 'customer.subscription.updated',
-    'since', told.at,
-    'created', told.at,
-    'rank', 2,
-    'heard', 'evt_sql_' || p_number,
-    'facts', jsonb_build_object('subscription', jsonb_build_object(
-      'id', 'sub_' || told.customer,
-      'customer', 'cus_' || told.customer,
-      'status', 'active',
-      'created', 1700000000,
-      'user_id', 'user_' || told.customer,
-      'item', 'si_' || told.customer,
-      'price', p.stripe_price_id,
-      'product', p.stripe_product_id,
-      'interval', 'monthly',
-      'quantity', 1,
-      'currency', 'usd',
-      'amount_minor', p.amount_minor,
-      'period_start', told.at,
-      'period_end', told.at + 2592000)))
-  from bench.price p,
-       (
-         select 25000 + p_number % 25000 as customer, 1700000100 + p_number / 25000 as at
-       ) told
+declare
+  v_text text := (select text from bench.template);
+begin
+  v_text := replace(v_text, '{n}', p_number::text);
+  v_text := replace(v_text, '{c}', (25000 + p_number % 25000)::text);
+  return replace(v_text, '{at}', (1700000100 + p_number / 25000)::text)::jsonb;
+end
 $$;

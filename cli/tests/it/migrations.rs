@@ -145,7 +145,7 @@ async fn every_exception_from_the_rules_is_found() {
          grant usage on sequence history_id_seq to public;
          grant execute on function erase_user to public;
          alter function add_history reset all;
-         alter function ensure_user set search_path to public;",
+         alter function grant_plan set search_path to public;",
     )
     .await;
     let login = settings(&app.settings["DATABASE_URL"]);
@@ -158,7 +158,7 @@ async fn every_exception_from_the_rules_is_found() {
     };
     let unset = [
         "function add_history does not set its search_path as it should",
-        "function ensure_user does not set its search_path as it should",
+        "function grant_plan does not set its search_path as it should",
         "table users has no row level security",
     ];
     let granted = [

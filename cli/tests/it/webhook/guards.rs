@@ -92,9 +92,9 @@ async fn with_all_guards_all_is_well() {
 
 #[tokio::test]
 async fn without_the_order_of_events_stories_end_differently() {
-    let rule = "(v_old.heard_at, v_old.heard_rank, v_old.heard_event collate \"C\")
-       >= (p_at, p_rank, p_event collate \"C\")";
-    let app = without("merge_subscription", rule, "false").await;
+    let rule = "(p_old.heard_at, p_old.heard_rank, p_old.heard_event collate \"C\")
+       >= (v_at, v_rank, v_event collate \"C\")";
+    let app = without("subscription_heard", rule, "false").await;
     six_events_end_alike(&app).await.unwrap_err();
 }
 
