@@ -30,20 +30,20 @@ create table erased_customers (
 comment on table erased_customers is 'Stripe customers of users who were deleted: nothing is heard of them any more.';
 
 create table payments (
-  id             text primary key,
-  customer_id    text,
-  user_id        text,
-  charge_id      text,
-  session_id     text,
-  invoice_id     text,
-  currency       text,
-  amount_minor   bigint check (amount_minor >= 0),
-  status         text check (status in ('failed', 'succeeded')),
-  failure        text,
-  refunded_minor bigint not null default 0 check (refunded_minor >= 0),
-  erased_at      timestamptz,
-  created_at     timestamptz not null,
-  updated_at     timestamptz not null
+  id               text primary key,
+  customer_id      text,
+  user_id          text,
+  charge_id        text,
+  session_id       text,
+  invoice_id       text,
+  currency         text,
+  amount_minor     bigint check (amount_minor >= 0),
+  status           text check (status in ('failed', 'succeeded')),
+  failure          text,
+  refunded_minor   bigint not null default 0 check (refunded_minor >= 0),
+  erased_at        timestamptz,
+  created_at       timestamptz not null,
+  updated_at       timestamptz not null
 );
 
 comment on table payments is 'Every payment by its payment intent; its row''s lock is where refunds and disputes meet it.';
@@ -52,6 +52,7 @@ comment on column payments.refunded_minor is 'The most that a charge was ever sa
 
 create index payments_customer on payments (customer_id);
 create index payments_user on payments (user_id) where user_id is not null;
+create index payments_charge on payments (charge_id) where charge_id is not null;
 
 create table refunds (
   id           text primary key,
@@ -193,8 +194,9 @@ comment on column outbox.key is 'What it is about: the same is not told twice.';
 comment on column outbox.generation is 'Grows when there is news of the same: what was told before that is told again.';
 comment on column outbox.failed_at is 'Set when it was given up: somebody has to look.';
 
+-- E-mails last: a mail server that is away keeps nothing else waiting.
 create index outbox_due
-  on outbox (due_at)
+  on outbox ((kind = 'email'), due_at)
   where done_at is null and failed_at is null;
 
 create index outbox_user on outbox (user_id);

@@ -23,8 +23,7 @@ declare
   v_user_id     text := said_of(v_facts, 'user_id');
   v_email       text := said_of(v_facts, 'email');
   v_is_deleted  boolean := coalesce((v_facts -> 'customer' ->> 'deleted')::boolean, false);
-  v_at          timestamptz := to_timestamp((p_event ->> 'created')::bigint);
-  v_changed     boolean := v_facts ?| array['session', 'payment', 'invoice', 'customer'];
+  v_settles     boolean := v_facts ?| array['session', 'payment', 'invoice', 'customer'];
   v_payment     payments;
 begin
   if p_event ? 'id' and not begin_event(p_event, p_now) then
@@ -34,7 +33,7 @@ begin
   end if;
 
   if v_facts ? 'payment' then
-    v_payment := lock_payment(v_facts -> 'payment' ->> 'id', p_now);
+    v_payment := payment_of_facts(v_facts, p_now);
     v_customer_id := coalesce(v_customer_id, v_payment.customer_id);
     v_user_id := coalesce(v_user_id, v_payment.user_id);
   end if;
@@ -42,16 +41,17 @@ begin
     perform lock_customer(v_customer_id, p_now);
     v_user_id := user_of_customer(v_customer_id, v_user_id, p_now);
   end if;
-  if v_changed and v_user_id is not null then
+  -- Credits go back where they went, whoever is named later.
+  v_user_id := coalesce(credited_user(v_payment.id), v_user_id);
+  if v_settles and v_user_id is not null then
     perform ensure_user(v_user_id, p_now);
   end if;
 
   if v_email is not null or v_is_deleted then
-    perform hear_customer(v_customer_id, v_email, v_is_deleted, v_at, p_now);
+    perform hear_customer(v_customer_id, v_email, v_is_deleted, p_event, p_now);
   end if;
   if v_facts ? 'session' then
-    perform merge_session(v_facts -> 'session', v_user_id, p_now);
-    perform recognise_pack(v_facts -> 'session', v_user_id, v_at);
+    perform hear_session(p_event, v_user_id, p_now);
   end if;
   if v_facts ? 'payment' then
     perform merge_payment(v_payment, p_event, v_customer_id, v_user_id, p_now);
@@ -60,14 +60,14 @@ begin
     perform hear_invoice(p_event, v_user_id, p_now);
   end if;
   if v_facts ? 'subscription' then
-    v_changed := hear_subscription(p_event, v_user_id, p_now) or v_changed;
+    perform hear_subscription(p_event, v_user_id, p_now);
   end if;
 
   if v_user_id is null then
     return jsonb_build_object('duplicate', false);
   end if;
 
-  if v_changed then
+  if v_settles then
     if v_facts ? 'payment' then
       perform post_payment(v_payment.id, v_user_id, p_now);
     end if;
@@ -77,6 +77,6 @@ begin
   return jsonb_build_object(
     'duplicate', false,
     'entitlement', current_entitlement(v_user_id),
-    'has_messages', v_changed and has_messages(v_user_id, p_now));
+    'has_messages', has_messages(v_user_id, p_now));
 end
 $$;

@@ -24,7 +24,7 @@ as $$
       and done_at is null
       and failed_at is null
       and (leased_until is null or leased_until <= p_now)
-    order by due_at
+    order by kind = 'email', due_at
     limit p_limit
     for update skip locked
   ),

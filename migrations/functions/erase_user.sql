@@ -4,8 +4,8 @@
 -- Promises  Repeating it changes nothing. From the mark's commit on nothing can be written for this id, nor
 --           for its Stripe customers. What money and credits moved, and what operators did, is kept
 --           without the name of whom it was for.
--- Locks     The rows of the user's payments, then of their customers, each in the order of their ids,
---           then the user's (mark_erased), also where there is none yet.
+-- Locks     The user's dead letters, the rows of their payments, of their customers, each in the order
+--           of their ids, then the user's (mark_erased), also where there is none yet.
 -- Races     A write for the same user that holds the row's lock finishes first, and what it wrote
 --           goes too. One that comes later waits, finds the mark and is refused.
 
@@ -19,6 +19,24 @@ declare
   v_nobody    text := format('erased:%s', gen_random_uuid());
   v_customers text[];
 begin
+  update failed_webhooks
+  set user_id = null,
+      customer_id = null,
+      payload = null,
+      next_try_at = null,
+      resolved_at = coalesce(resolved_at, p_now),
+      resolved_by = coalesce(resolved_by, 'erased')
+  where user_id = p_user_id
+    or customer_id in (
+      select id
+      from stripe_customers
+      where user_id = p_user_id)
+    or payment_id in (
+      select p.id
+      from payments p
+      left join stripe_customers c on c.id = p.customer_id
+      where p_user_id in (p.user_id, c.user_id));
+
   perform 1
   from payments
   where user_id = p_user_id
@@ -55,16 +73,6 @@ begin
 
   delete from invoices
   where customer_id = any (v_customers);
-
-  update failed_webhooks
-  set user_id = null,
-      customer_id = null,
-      payload = null,
-      next_try_at = null,
-      resolved_at = coalesce(resolved_at, p_now),
-      resolved_by = coalesce(resolved_by, 'erased')
-  where user_id = p_user_id
-    or customer_id = any (v_customers);
 
   update audit_log
   set user_id = null

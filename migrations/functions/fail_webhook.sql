@@ -3,7 +3,7 @@
 -- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}; what is not known of them is null.
 -- Promises  One row an event, however often it fails. It is tried again by itself, each time later: one
 --           minute after it failed first, and after the eighth failure no more. An event that has been
---           applied meanwhile is left alone. Answers how often it has failed, how many there are, and
+--           applied meanwhile is left alone, and of somebody who was erased nothing is kept. Answers how often it has failed, how many there are, and
 --           whether operators have to be told of that.
 -- Locks     The dead letter's row, then the alert's.
 -- Races     Two failures of the same event at once: each counts. Of two events at once neither may see
@@ -31,6 +31,22 @@ begin
     from webhook_events
     where id = p_event ->> 'id'
   ) then
+    return null;
+  end if;
+
+  if exists (
+    select 1
+    from erased_users
+    where id_sha256 = sha256(convert_to(p_event ->> 'user_id', 'UTF8'))
+  ) or exists (
+    select 1
+    from erased_customers
+    where id_sha256 = sha256(convert_to(p_event ->> 'customer_id', 'UTF8'))
+  ) then
+    insert into webhook_events (id, type, created_at, processed_at)
+    values (p_event ->> 'id', p_event ->> 'type', p_created_at, p_now)
+    on conflict (id) do nothing;
+
     return null;
   end if;
 

@@ -11,20 +11,22 @@ create or replace function hear_customer(
   p_customer_id text,
   p_email       text,
   p_is_deleted  boolean,
-  p_at          timestamptz,
+  p_event       jsonb,
   p_now         timestamptz
 )
 returns void
 language plpgsql
 as $$
+declare
+  v_at timestamptz := to_timestamp((p_event ->> 'created')::bigint);
 begin
   if p_email is not null then
     update stripe_customers
     set email = p_email,
-        email_heard_at = p_at
+        email_heard_at = v_at
     where id = p_customer_id
       and deleted_at is null
-      and (coalesce(email_heard_at, '-infinity'), coalesce(email, '')) < (p_at, p_email);
+      and (coalesce(email_heard_at, '-infinity'), coalesce(email, '')) < (v_at, p_email);
   end if;
 
   if p_is_deleted then

@@ -3,8 +3,8 @@
 -- hear_invoice: merges what an event says of an invoice, and what follows from that.
 --
 -- Promises  When it is paid, and with each attempt to charge it that fails, a row of billing_events is
---           written, and the user is written to: a receipt once, a failure once an attempt and not after
---           it was paid. A subscription that nobody told us of is asked for a little later.
+--           written, and the user is written to: a receipt once, a failure once an attempt and not when
+--           the invoice is over. A subscription that nobody told us of is asked for a little later.
 -- Locks     The invoice's row. The caller holds the customer's and the user's.
 -- Races     The customer's row puts callers in line.
 
@@ -13,8 +13,10 @@ returns void
 language plpgsql
 as $$
 declare
-  v_old invoices;
-  v_new invoices;
+  v_at       timestamptz := to_timestamp((p_event ->> 'created')::bigint);
+  v_is_quiet boolean := coalesce((p_event ->> 'quiet')::boolean, false);
+  v_old      invoices;
+  v_new      invoices;
 begin
   select *
   into v_old
@@ -31,17 +33,23 @@ begin
 
   if v_new.status = 'paid' and v_old.status is distinct from 'paid' then
     perform record_invoice_change(v_new, 'invoice.paid', p_event, p_user_id, p_now);
-    if v_new.amount_paid_minor > 0 then
-      perform enqueue_email(p_event, p_user_id, 'receipt', v_new.id, email_of_invoice(v_new), p_now);
-    end if;
-  elsif v_new.status <> 'paid' and v_new.failed_attempts > coalesce(v_old.failed_attempts, 0) then
+    perform email_receipt(v_new, p_user_id, v_at, v_is_quiet, p_now);
+
+    -- Whoever has paid is not told that they did not.
+    update outbox
+    set done_at = p_now,
+        problem = 'paid meanwhile'
+    where key like format('payment_failed:%s:%%', v_new.id)
+      and done_at is null;
+  elsif v_new.status = 'open' and v_new.failed_attempts > coalesce(v_old.failed_attempts, 0) then
     perform record_invoice_change(v_new, 'invoice.payment_failed', p_event, p_user_id, p_now);
     perform enqueue_email(
-      p_event,
       p_user_id,
       'payment_failed',
       format('%s:%s', v_new.id, v_new.failed_attempts),
       email_of_invoice(v_new),
+      v_at,
+      v_is_quiet,
       p_now);
   end if;
 
@@ -54,7 +62,7 @@ begin
       'refetch',
       format('refetch:subscription:%s', v_new.subscription_id),
       p_user_id,
-      jsonb_build_object('object', 'subscription', 'id', v_new.subscription_id),
+      jsonb_build_object('id', v_new.subscription_id),
       p_now + interval '5 minutes',
       p_now);
   end if;

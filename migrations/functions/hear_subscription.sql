@@ -4,8 +4,9 @@
 --
 -- Promises  A change is written to billing_events with what was before and what is after. Its user is
 --           written to when it was canceled, and when its trial is about to end. One whose price is none
---           of the catalog's is refused with FB007, if it is known whose it is. Answers whether anything
---           has changed that what the user has could depend on: a renewal changes nothing of it.
+--           of the catalog's is refused with FB007, if it is known whose it is and has not ended. What
+--           its user has is settled, if anything has changed that it could depend on: a renewal changes
+--           nothing of it. Answers whether it did.
 -- Locks     The subscription's row, and the user's if anything has changed. The caller holds the
 --           customer's.
 -- Races     The customer's row puts callers in line.
@@ -15,10 +16,12 @@ returns boolean
 language plpgsql
 as $$
 declare
-  v_old    subscriptions;
-  v_new    subscriptions;
-  v_before jsonb;
-  v_after  jsonb;
+  v_at       timestamptz := to_timestamp((p_event ->> 'created')::bigint);
+  v_is_quiet boolean := coalesce((p_event ->> 'quiet')::boolean, false);
+  v_old      subscriptions;
+  v_new      subscriptions;
+  v_before   jsonb;
+  v_after    jsonb;
 begin
   select *
   into v_old
@@ -43,7 +46,7 @@ begin
   end if;
   if v_new.user_id is not null then
     perform ensure_user(v_new.user_id, p_now);
-    if v_new.plan is null then
+    if v_new.plan is null and v_new.status not in ('canceled', 'incomplete_expired') then
       raise exception using
         errcode = 'FB007',
         message = 'a subscription to nothing of the catalog';
@@ -53,17 +56,27 @@ begin
   if v_before is distinct from v_after then
     perform record_subscription_change(v_new, v_before, v_after, p_event, p_now);
   end if;
-  if v_after ->> 'status' = 'canceled' and v_before ->> 'status' <> 'canceled' then
-    perform enqueue_email(p_event, v_new.user_id, 'canceled', v_new.id, email_about(v_new), p_now);
+  if v_after ->> 'status' = 'canceled' and v_before ->> 'status' is distinct from 'canceled' then
+    perform enqueue_email(
+      v_new.user_id, 'canceled', v_new.id, email_about(v_new), v_at, v_is_quiet, p_now);
   end if;
   if p_event -> 'facts' ->> 'notice' = 'trial_ending' and v_new.status = 'trialing' then
     perform enqueue_email(
-      p_event,
       v_new.user_id,
       'trial_ending',
       format('%s:%s', v_new.id, extract(epoch from v_new.trial_end)::bigint),
       email_about(v_new),
+      v_at,
+      v_is_quiet,
       p_now);
+  end if;
+
+  if v_new.user_id is not null then
+    perform settle(v_new.user_id, p_now);
+    if v_new.user_id is distinct from p_user_id then
+      -- The event's customer is somebody else's: what is pushed after it is theirs.
+      perform repair_cache(v_new.user_id, p_now);
+    end if;
   end if;
 
   return true;

@@ -20,9 +20,14 @@ language plpgsql
 as $$
 declare
   v_fact   jsonb := p_event -> 'facts' -> 'payment';
-  v_before jsonb := payment_standing(p_old);
+  v_before jsonb;
   v_new    payments;
 begin
+  -- What was heard of a payment of which nobody knew whose it is, is written down once that is known.
+  if coalesce(p_old.customer_id, p_old.user_id) is not null then
+    v_before := payment_standing(p_old);
+  end if;
+
   update payments
   set customer_id = coalesce(customer_id, p_customer_id),
       user_id = coalesce(user_id, v_fact ->> 'user_id'),
@@ -48,6 +53,9 @@ begin
     perform merge_dispute(v_new.id, p_event, p_now);
   end if;
 
-  perform record_payment_change(v_new, v_before, payment_standing(v_new), p_event, p_user_id, p_now);
+  if coalesce(v_new.customer_id, v_new.user_id) is not null then
+    perform record_payment_change(
+      v_new, v_before, payment_standing(v_new), p_event, p_user_id, p_now);
+  end if;
 end
 $$;

@@ -29,7 +29,7 @@ begin
       'disputed_minor', (
         select coalesce(sum(
           case
-            when currency is distinct from p_payment.currency
+            when currency <> p_payment.currency
             then greatest(amount_minor, p_payment.amount_minor)
             else amount_minor
           end), 0)::bigint

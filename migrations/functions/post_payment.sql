@@ -2,7 +2,7 @@
 --
 -- post_payment: brings the ledger to what a payment's facts imply.
 --
--- Promises  A paid pack gives its credits; what is refunded or disputed takes them back in proportion,
+-- Promises  A paid pack gives its credits, to one user and for one payment; what is refunded or disputed takes them back in proportion,
 --           rounded in the user's favour, and all of them with the whole. Only the difference to what was
 --           posted before is posted, so that the facts and not their order decide what a user has.
 -- Locks     None of its own: the caller holds the user's row.
@@ -18,8 +18,8 @@ declare
   v_part  record;
   v_taken bigint;
 begin
-  select p.amount_minor, payment_standing(p) as standing, s.id as session_id,
-         v.unit, v.credits * s.quantity as credits
+  select p.amount_minor, credited_user(p.id) as credited_id, payment_standing(p) as standing, s.id as session_id,
+         s.created_at, v.unit, v.credits * s.quantity as credits
   into v_sold
   from payments p
   join checkout_sessions s on s.id = p.session_id
@@ -29,7 +29,11 @@ begin
     and s.status = 'complete'
     and s.payment_status in ('paid', 'no_payment_required');
 
-  if v_sold.session_id is null then
+  if v_sold.session_id is null
+     or v_sold.credited_id <> p_user_id
+     or v_sold.credited_id is null
+     and is_credited(v_sold.session_id, v_sold.created_at, v_sold.unit, p_user_id)
+  then
     return;
   end if;
 

@@ -40,13 +40,15 @@ begin
       ),
       (
         'payment.refunded',
-        (p_after ->> 'refunded_minor')::bigint - (p_before ->> 'refunded_minor')::bigint,
-        p_before -> 'refunded_minor' <> p_after -> 'refunded_minor'
+        (p_after ->> 'refunded_minor')::bigint
+          - coalesce((p_before ->> 'refunded_minor')::bigint, 0),
+        coalesce(p_before -> 'refunded_minor', '0') <> p_after -> 'refunded_minor'
       ),
       (
         'payment.disputed',
-        (p_after ->> 'disputed_minor')::bigint - (p_before ->> 'disputed_minor')::bigint,
-        p_before -> 'disputed_minor' <> p_after -> 'disputed_minor'
+        (p_after ->> 'disputed_minor')::bigint
+          - coalesce((p_before ->> 'disputed_minor')::bigint, 0),
+        coalesce(p_before -> 'disputed_minor', '0') <> p_after -> 'disputed_minor'
       )
   ) change (kind, amount, is_one)
   where change.is_one

@@ -23,8 +23,8 @@ begin
   values (
     p_row.user_id, p_row.customer_id, p_row.id,
     case
-      when p_before is null then 'subscription.created'
       when p_row.status in ('canceled', 'incomplete_expired') then 'subscription.ended'
+      when p_before is null then 'subscription.created'
       else 'subscription.changed'
     end,
     p_row.amount_minor, p_row.currency, p_row.status,

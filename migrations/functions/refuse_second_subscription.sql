@@ -19,6 +19,7 @@ begin
   into v_live
   from subscriptions
   where user_id = p_user_id
+    and plan is not null
     and status in ('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')
   order by status in ('active', 'trialing') desc
   limit 1;

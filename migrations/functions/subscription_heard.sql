@@ -78,6 +78,12 @@ begin
     v_new.interval := coalesce(v_plan.interval, v_fact ->> 'interval');
   end if;
 
+  if v_new.plan is null and v_new.status in ('canceled', 'incomplete_expired') then
+    -- It ends as what it was, whatever its price had become.
+    v_new.plan := p_old.plan;
+    v_new.plan_version := p_old.plan_version;
+  end if;
+
   -- Stripe names a price's amount in the price's own currency, which need not be this one's.
   v_new.amount_minor := coalesce(
     v_new.quantity * amount_in(

@@ -4,8 +4,9 @@
 --
 -- Promises  Once known it stays so. Until then the id that an object's metadata names decides: whoever
 --           wrote it there is the app's own server. Null if it names nobody. What was heard of the
---           customer before is theirs from then on, what they paid for included, and a user who had no
---           customer has this one. Somebody who was erased is refused with FB001.
+--           customer before is theirs from then on, what they paid for included: it is settled, and
+--           receipts that are still news are sent. A user who had no customer has this one. Somebody who
+--           was erased is refused with FB001.
 -- Locks     The user's row (ensure_user), if the customer becomes theirs now. The caller holds the
 --           customer's, which an erasure takes first: while it is held a known user stays.
 -- Races     The customer's row puts callers in line. A payment that somebody else holds is read as it
@@ -47,10 +48,12 @@ begin
   set user_id = p_named_user_id
   where id = p_customer_id;
 
+  -- One to nothing of the catalog is none of ours, whoever it belongs to.
   update subscriptions
   set user_id = p_named_user_id
   where customer_id = p_customer_id
-    and user_id is null;
+    and user_id is null
+    and plan is not null;
 
   update checkout_sessions
   set user_id = p_named_user_id
@@ -61,12 +64,24 @@ begin
   update users
   set stripe_customer_id = p_customer_id
   where id = p_named_user_id
-    and stripe_customer_id is null;
+    and stripe_customer_id is null
+    and exists (
+      select 1
+      from stripe_customers
+      where id = p_customer_id
+        and deleted_at is null);
 
   perform post_payment(id, p_named_user_id, p_now)
   from payments
   where customer_id = p_customer_id
   order by id;
+
+  perform email_receipt(i, p_named_user_id, i.heard_at, false, p_now)
+  from invoices i
+  where i.customer_id = p_customer_id
+  order by i.id;
+
+  perform settle(p_named_user_id, p_now);
 
   return p_named_user_id;
 end

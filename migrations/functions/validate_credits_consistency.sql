@@ -11,7 +11,8 @@ language sql
 stable
 set search_path from current
 as $$
-  select coalesce(b.user_id, t.user_id), coalesce(b.unit, t.unit), b.balance, t.total
+  select coalesce(b.user_id, t.user_id, u.id), coalesce(b.unit, t.unit, 'credit'),
+         coalesce(b.balance, u.credits_balance), t.total
   from credit_balances b
   full join (
     select c.user_id, c.unit, sum(c.delta)::bigint as total,
@@ -22,8 +23,15 @@ as $$
   ) t
     on t.user_id = b.user_id
     and t.unit = b.unit
-  left join users u on u.id = b.user_id
+  full join (
+    select id, credits_balance
+    from users
+    where credits_balance <> 0
+  ) u
+    on u.id = b.user_id
+    and b.unit = 'credit'
   where b.balance is distinct from t.total
     or t.total is distinct from t.last
-    or b.unit = 'credit' and u.credits_balance is distinct from b.balance
+    or b.unit = 'credit' and coalesce(u.credits_balance, 0) <> b.balance
+    or b.unit is null
 $$;

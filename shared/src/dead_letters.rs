@@ -2,7 +2,7 @@
 //! answered as received, tried again, and shown to operators until they are dealt with (DM-8).
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -15,10 +15,6 @@ use crate::error::{ApiError, ApiResult, chain};
 use crate::fulfilment;
 use crate::http::AfterAnswer;
 use crate::store::{ClaimedWebhook, FailedEvent, FailedWebhook, StoreError};
-
-/// A run of the job begins nothing new after that long; what it took and did not get to is due again in
-/// two minutes.
-const RUN_TIME: Duration = Duration::from_secs(20);
 
 /// What a run of the job did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,10 +67,12 @@ async fn keep(
 ) -> ApiResult<()> {
     let now = app.clock.now();
     let facts = event.facts().unwrap_or_default();
-    let cause = printable(&chain(why)).into_owned();
+    // What a client would be told says nothing to an operator.
+    let cause = why.cause.as_deref().map_or_else(|| chain(why), |cause| chain(cause));
+    let cause = printable(&cause).into_owned();
     let (id, kind) = (printable(&event.id), printable(&event.kind));
-    let about = |field| facts.said(field).map(printable);
-    let (user_id, customer_id) = (about("user_id"), about("customer"));
+    let (user_id, customer_id) =
+        (event.user_id().map(printable), event.customer_id().map(printable));
     let payment_id = facts.payment_id().map(printable);
     let failed = FailedEvent {
         id: &id,
@@ -100,12 +98,17 @@ async fn keep(
     Ok(())
 }
 
-/// Tries those again whose time has come, as the webhook would.
-pub async fn replay_due(app: &App, after: &AfterAnswer, limit: i32) -> ApiResult<Replayed> {
-    let started = Instant::now();
+/// Tries those again whose time has come, as the webhook would. What it does not get to is due again in
+/// two minutes.
+pub async fn replay_due(
+    app: &App,
+    after: &AfterAnswer,
+    limit: i32,
+    until: Instant,
+) -> ApiResult<Replayed> {
     let mut replayed = Replayed::default();
     for letter in app.store.claim_failed_webhooks(app.clock.now(), limit).await? {
-        if started.elapsed() > RUN_TIME {
+        if Instant::now() > until {
             break;
         }
         match try_again(app, after, &letter).await {

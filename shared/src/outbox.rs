@@ -22,8 +22,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use crate::alert;
 use crate::app::App;
 use crate::error::chain;
+use crate::http::AfterAnswer;
 use crate::store::{Errand, Finished, Kind, StoreError};
 use email::Mailer;
 
@@ -33,14 +35,14 @@ const BATCH: usize = 10;
 const LEASE_SECONDS: i32 = 30;
 /// For one of them, with connecting.
 const DELIVERY_TIME: Duration = Duration::from_secs(6);
-/// No batch is begun later: a run ends within the time that a function has.
-const DRAIN_TIME: Duration = Duration::from_secs(12);
 
 /// Doubled with each attempt.
 const PAUSE_SECONDS: u64 = 10;
 const LONGEST_PAUSE_SECONDS: u64 = 3_600;
-/// With these pauses: after four hours.
-const ATTEMPTS: i32 = 12;
+/// With these pauses: after three days, for as long as Stripe would try.
+pub const ATTEMPTS: i32 = 80;
+/// Where the other side said that it never will: in case it is mistaken.
+const REFUSED_ATTEMPTS: i32 = 4;
 
 /// What became of what was due.
 #[derive(Clone, Copy, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
@@ -64,6 +66,8 @@ enum Outcome {
         problem: String,
         retry_after: Option<Duration>,
     },
+    /// Neither now nor, as far as the other side knows, later.
+    Refused(String),
 }
 
 impl Outcome {
@@ -75,6 +79,7 @@ impl Outcome {
 /// The channels of one run.
 struct Run<'a> {
     app: &'a App,
+    after: &'a AfterAnswer,
     /// Made with the first e-mail: most runs have none.
     mailer: OnceLock<Option<Mailer<'a>>>,
 }
@@ -84,14 +89,14 @@ pub fn has_channels(app: &App) -> bool {
     app.config.email.is_some() || app.config.clerk.is_some()
 }
 
-/// Tells what is due, at most about `limit`, until nothing is due or time is up. Without Postgres
-/// nothing is due.
-pub async fn drain(app: &App, limit: usize) -> Deliveries {
-    let run = Run { app, mailer: OnceLock::new() };
+/// Tells what is due, at most about `limit`, until nothing is due or `time` is up: nothing is begun
+/// later. Without Postgres nothing is due.
+pub async fn drain(app: &App, after: &AfterAnswer, limit: usize, time: Duration) -> Deliveries {
+    let run = Run { app, after, mailer: OnceLock::new() };
     let started = Instant::now();
     let mut all = Deliveries::default();
     let mut left = limit;
-    while left > 0 && started.elapsed() < DRAIN_TIME {
+    while left > 0 && started.elapsed() < time {
         match run.batch(BATCH.min(left), &mut all).await {
             Ok(0) => break,
             Ok(count) => left -= count.min(left),
@@ -117,9 +122,8 @@ impl Run<'_> {
             return Ok(count);
         }
         let given_up = store.finish_outbox(&finished, self.app.clock.now()).await?;
-        if given_up.now > 0 {
-            let (now, open) = (given_up.now, given_up.open);
-            tracing::error!(given_up = now, open, "nobody heard what others should be told");
+        if let Some(open) = given_up.open {
+            self.alert(open).await?;
         }
         let delivered = finished.iter().filter(|finished| finished.done).count() as u64;
         all.delivered += delivered;
@@ -127,6 +131,19 @@ impl Run<'_> {
             finished.iter().filter(|finished| finished.retry_at.is_some()).count() as u64;
         all.given_up += given_up.now;
         Ok(count)
+    }
+
+    /// Tells operators of what was given up, if it is more than they know of.
+    async fn alert(&self, open: i64) -> Result<(), StoreError> {
+        let now = self.app.clock.now();
+        if self.app.store.raise_alert("outbox", open, now).await? {
+            let message = format!(
+                "What others should have been told and nobody heard: {open}. The table outbox says \
+                 why, where failed_at is set."
+            );
+            alert::raise(self.app, self.after, "outbox", message);
+        }
+        Ok(())
     }
 
     /// Nothing, if the lease could end before it is told: a process may have been frozen in between.
@@ -160,18 +177,31 @@ impl Run<'_> {
     }
 
     fn finished(&self, errand: Errand, outcome: Outcome) -> Finished {
-        let (done, problem, retry_after) = match outcome {
-            Outcome::Heard => (true, None, None),
-            Outcome::Nobody(why) => (true, Some(why.to_owned()), None),
-            Outcome::Failed { problem, retry_after } => (false, Some(problem), retry_after),
+        let (done, problem, retry_after, most) = match outcome {
+            Outcome::Heard => (true, None, None, 0),
+            Outcome::Nobody(why) => (true, Some(why.to_owned()), None, 0),
+            Outcome::Refused(problem) => (false, Some(problem), None, REFUSED_ATTEMPTS),
+            Outcome::Failed { problem, retry_after } => {
+                (false, Some(problem), retry_after, errand.kind.most_attempts())
+            }
         };
         let Errand { id, kind, generation, attempts, leased_until, .. } = errand;
         if !done {
             tracing::warn!(errand = id, ?kind, attempts, problem, "nobody heard it");
         }
-        let retry_at = (!done && attempts < ATTEMPTS)
+        let retry_at = (!done && attempts < most)
             .then(|| self.app.clock.now() + pause(attempts, retry_after, random()));
         Finished { id, generation, leased_until, done, problem, retry_at }
+    }
+}
+
+impl Kind {
+    /// What is current is worth telling for ever; news is not.
+    fn most_attempts(self) -> i32 {
+        match self {
+            Self::Email | Self::Refetch => ATTEMPTS,
+            Self::Identity | Self::Cache => i32::MAX,
+        }
     }
 }
 

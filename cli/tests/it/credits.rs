@@ -161,6 +161,22 @@ async fn what_is_in_the_ledger_stays() {
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:credits"]).await, 0);
 }
 
+/// A balance that came from another system holds what was bought there: hearing of it now gives nothing.
+#[tokio::test]
+async fn what_an_opening_balance_holds_is_not_given_again() {
+    let app = TestApp::selling("credits").await;
+    let pack = app.pack_sold("starter").await;
+    execute(&app.owner().await, "select post_opening_credits('ann', 'credit', 100, now())").await;
+    let before = Customer::of("ann", app.now().as_second() - 86_400);
+    app.deliver(&before.paid(0, "old", "starter", &pack)).await.expect_status(200);
+    assert_eq!(app.balance("ann").await, 100);
+    app.deliver(&before.refunded(5, "old", &pack, 999)).await.expect_status(200);
+    assert_eq!(app.balance("ann").await, 100);
+    app.buy_pack("ann", "starter").await;
+    assert_eq!(app.balance("ann").await, 200);
+    app.books_are_right().await;
+}
+
 /// CP-4: one row for each balance that is not what its ledger comes to.
 #[tokio::test]
 async fn a_balance_that_is_off_is_found() {

@@ -3,13 +3,23 @@
 use farebox::standins::mail::Message;
 use serde_json::{Value, json};
 
+use crate::support::events::Customer;
 use crate::support::{Clerk, Setup, TestApp, clerk, until};
 
 impl TestApp {
+    /// Lets the minute's job run until that is so: a clock that leaps ends the lease of who is at it.
+    async fn run_job_until(&self, is_so: impl Fn() -> bool) {
+        until(async || {
+            self.get("/api/cron/minute").cron().send().await.expect_status(200);
+            is_so()
+        })
+        .await;
+    }
+
     /// The first message with that subject; waits for it.
     async fn mail_about(&self, subject: &str) -> Message {
         let find = || self.mail.messages().into_iter().find(|message| message.subject == subject);
-        until(async || find().is_some()).await;
+        self.run_job_until(|| find().is_some()).await;
         find().unwrap()
     }
 }
@@ -76,17 +86,13 @@ async fn the_identity_provider_keeps_step_with_stripe() {
     assert_eq!(app.subscription("ann").await["status"], "active", "nobody waits for it");
     clerk.answer();
     app.clock.advance(jiff::SignedDuration::from_mins(80));
-    until(async || {
-        app.get("/api/cron/minute").cron().send().await.expect_status(200);
-        told("pro", "active")
-    })
-    .await;
+    app.run_job_until(|| told("pro", "active")).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
     app.advance("32d").await;
-    until(async || told("pro", "past_due")).await;
+    app.run_job_until(|| told("pro", "past_due")).await;
     app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
     app.simulator.delivered().await;
-    until(async || told("free", "none")).await;
+    app.run_job_until(|| told("free", "none")).await;
 }
 
 /// DM-7: a customer's new address is where the next message goes.
@@ -101,7 +107,7 @@ async fn a_customer_who_moves_is_found() {
     app.simulator.delivered().await;
     app.clock.advance(jiff::SignedDuration::from_secs(5));
     app.buy("ann", json!({ "pack": "growth" })).await;
-    until(async || app.mail.messages().len() == 2).await;
+    app.run_job_until(|| app.mail.messages().len() == 2).await;
     assert_eq!(app.mail.messages()[1].to, ["new@mail.example"]);
 }
 
@@ -118,4 +124,24 @@ async fn payments_are_followed() {
     assert_eq!(payment, json!(["succeeded", 999, "usd", true]));
     let trail = "select count(*) from billing_events where kind = 'payment.succeeded'";
     assert_eq!(app.count(trail).await, 1);
+}
+
+/// Whoever becomes known after they paid gets their receipt; whoever pays late is not told that they did
+/// not.
+#[tokio::test]
+async fn what_is_news_no_more_is_not_told() {
+    let app = TestApp::selling("demo").await;
+    let plan = app.plan_sold("pro").await;
+    let ann = Customer::nameless("ann", app.now().as_second());
+    app.deliver(&ann.invoiced("paid", 0, "1", &plan)).await.expect_status(200);
+    app.deliver(&ann.named(1, "ann")).await.expect_status(200);
+    assert_eq!(app.mail_about("Your receipt").await.to, ["ann@example.com"]);
+
+    let mut voided = ann.invoiced("payment_failed", 3, "2", &plan);
+    voided["type"] = "invoice.voided".into();
+    voided["data"]["object"]["status"] = "void".into();
+    app.deliver(&voided).await.expect_status(200);
+    app.deliver(&ann.invoiced("payment_failed", 2, "2", &plan)).await.expect_status(200);
+    let failures = "select count(*) from outbox where key like 'payment_failed:%'";
+    assert_eq!(app.count(failures).await, 0);
 }

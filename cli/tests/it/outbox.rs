@@ -6,10 +6,14 @@ mod email;
 mod identity;
 mod repair;
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
 use shared::config::Config;
+use shared::http::AfterAnswer;
+use shared::outbox::{self, Deliveries};
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use crate::support::{Clerk, Setup, TestApp, clerk};
@@ -106,6 +110,11 @@ impl TestApp {
     async fn message_id(&self, key: &str) -> String {
         format!("<{}@acme.example>", self.row(key).await["id"].as_str().unwrap())
     }
+}
+
+/// Tells at most so much of what is due, as the job does.
+async fn drain(app: &App, limit: usize) -> Deliveries {
+    outbox::drain(app, &AfterAnswer::default(), limit, Duration::from_secs(10)).await
 }
 
 fn counts(delivered: u64, retried: u64, given_up: u64) -> Value {

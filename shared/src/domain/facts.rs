@@ -12,6 +12,7 @@ mod subscription;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::UserId;
 use super::object::{Object, list, text};
 
 /// Everything one event, or one answer, tells: objects by their kind, in SQL's names.
@@ -105,15 +106,17 @@ impl Facts {
         text(self.0.get("payment")?, "id")
     }
 
-    /// What they say of whom they are about: `customer` or `user_id`.
-    pub fn said(&self, field: &str) -> Option<&str> {
-        self.0.values().find_map(|fact| text(fact, field))
-    }
-
-    /// The id of the session in it, if that is complete and paid as far as it will be for now.
+    /// The id of the session in it, if that is over and nothing of it is unpaid.
     pub fn finished_session(&self) -> Option<&str> {
         let session = self.0.get("session")?;
-        text(session, "id").filter(|_| text(session, "status") == Some("complete"))
+        let is_settled = text(session, "payment_status") != Some("unpaid");
+        let is_over = text(session, "status") == Some("complete") && is_settled;
+        text(session, "id").filter(|_| is_over)
+    }
+
+    /// The same, with what the user should be told because of the event that they answer.
+    pub fn noticing(self, event: &Self) -> Self {
+        self.with("notice", event.0.get("notice"))
     }
 
     pub fn as_json(&self) -> &Map<String, Value> {
@@ -132,10 +135,11 @@ fn notice(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Whom the maker of an object wrote into it.
-fn named_user(object: &Object) -> Option<&str> {
+/// Whom the maker of an object wrote into it, if that can be a user.
+pub fn named_user(object: &Object) -> Option<&str> {
     let metadata = &object["metadata"];
-    text(metadata, "userId").or(text(metadata, "user_id"))
+    let names = ["userId", "user_id"].into_iter().filter_map(|field| text(metadata, field));
+    names.into_iter().find(|name| UserId::try_from((*name).to_owned()).is_ok())
 }
 
 impl std::fmt::Display for Unreadable {

@@ -14,7 +14,15 @@ pub fn text<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     object[field].as_str()
 }
 
-/// A field that is a whole number: a quantity, seconds since 1970.
+/// The first second of the year 10000, which no calendar of ours knows.
+const END_OF_TIME: i64 = 253_402_300_800;
+
+/// A field that is a moment, in seconds since 1970.
+pub fn seconds(object: &Object, field: &str) -> Option<i64> {
+    integer(object, field).filter(|seconds| (0..END_OF_TIME).contains(seconds))
+}
+
+/// A field that is a whole number.
 pub fn integer(object: &Object, field: &str) -> Option<i64> {
     object[field].as_i64()
 }

@@ -50,10 +50,11 @@ impl<'a> Mailer<'a> {
             return Outcome::failed("unknown template");
         };
         let Ok(message) = message(&errand.id, from, address, letter) else {
-            return Outcome::failed("the message cannot be written");
+            return Outcome::Nobody("not an address");
         };
         match smtp.send(message).await {
             Ok(_) => Outcome::Heard,
+            Err(error) if is_refusal(&error) => Outcome::Refused(problem(&error)),
             Err(error) => Outcome::failed(problem(&error)),
         }
     }
@@ -113,6 +114,12 @@ fn is_this_machine(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// Whether there is no such mailbox, or none that takes this.
+fn is_refusal(error: &lettre::transport::smtp::Error) -> bool {
+    let code = error.status().map(|code| code.to_string());
+    ["550", "551", "553"].iter().any(|refusal| code.as_deref() == Some(refusal))
 }
 
 /// Without the server's words: they may quote the address.

@@ -15,6 +15,9 @@ use crate::fulfilment;
 use crate::store::Told;
 use crate::stripe::{Snapshot, requests};
 
+/// So many are asked for one by one on each page: a page has to end within the time of a run.
+const ASKED: usize = 10;
+
 const JOB: &str = "reconcile_subscriptions";
 
 /// Compares every subscription of Stripe's with what is here, and what is here with them. Whether it got
@@ -91,7 +94,7 @@ async fn ask_for_unlisted(
     let created = |place: &Option<Place>| {
         place.as_ref().and_then(|place| Timestamp::from_second(place.created).ok())
     };
-    let room = Report::NAMED.saturating_sub(report.missing_at_stripe.len());
+    let room = Report::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
     let (from, to) = (created(&page.last), created(&page.after));
     let unlisted = app.store.unlisted_subscriptions(&ids, from, to, room as i32).await?;
     for id in unlisted {

@@ -50,7 +50,7 @@ pub struct GivenUp {
     pub now: u64,
     /// All that there are by now, if some were given up.
     #[serde(rename = "open_failed")]
-    pub open: Option<u64>,
+    pub open: Option<i64>,
 }
 
 impl Store {

@@ -170,6 +170,7 @@ impl<'a> Told<'a> {
 
     /// The same event, with what Stripe answered just now in place of what it says.
     pub fn answered_by(self, facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
+        let facts = facts.noticing(&self.facts);
         Self { event: self.event, quiet: self.quiet, ..Self::by_asking(facts, found, now) }
     }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use shared::app::App;
-use shared::outbox::drain;
 
-use super::{LEASE, counts, with_clerk};
+use super::{LEASE, counts, drain, with_clerk};
 use crate::support::{TestApp, until};
 
 #[tokio::test]

@@ -2,9 +2,9 @@ use farebox::standins::mail::Mode;
 use serde_json::json;
 use shared::app::{App, PoolSize};
 use shared::config::Config;
-use shared::outbox::drain;
+use shared::outbox::ATTEMPTS;
 
-use super::{PAUSE, counts};
+use super::{PAUSE, counts, drain};
 use crate::support::{Setup, TestApp};
 
 /// PT-11: each kind of mail, as text and as HTML, under the subject of the settings.
@@ -110,9 +110,9 @@ async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
 async fn mail_that_nobody_takes_is_given_up_in_the_end() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(550));
+    app.mail.set(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
-    for _ in 1..12 {
+    for _ in 1..ATTEMPTS {
         assert_eq!(app.drain().await, counts(0, 1, 0));
         app.clock.advance(PAUSE);
     }
@@ -120,6 +120,21 @@ async fn mail_that_nobody_takes_is_given_up_in_the_end() {
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 0, 0));
     assert_eq!(app.count("select count(*) from outbox where failed_at is not null").await, 1);
+}
+
+/// A mailbox that does not exist is not tried for days, and operators are told.
+#[tokio::test]
+async fn a_mailbox_that_refuses_is_left_alone_soon() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.mail.set(Mode::Refuses(550));
+    app.enqueue_mail("1", "ann").await;
+    for _ in 1..4 {
+        assert_eq!(app.drain().await, counts(0, 1, 0));
+        app.clock.advance(PAUSE);
+    }
+    assert_eq!(app.drain().await, counts(0, 0, 1));
+    assert_eq!(app.count("select level from alerts where name = 'outbox'").await, 1);
 }
 
 #[tokio::test]

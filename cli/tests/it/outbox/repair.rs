@@ -29,28 +29,8 @@ async fn stripe_is_asked_about_what_nobody_told() {
     let id = app.at_stripe("subscription")[0]["id"].as_str().unwrap().to_owned();
 
     let key = format!("refetch:subscription:{id}");
-    app.enqueue("refetch", &key, "ann", json!({ "object": "subscription", "id": id })).await;
+    app.enqueue("refetch", &key, "ann", json!({ "id": id })).await;
     app.drain().await;
     assert!(app.row(&key).await["done_at"].is_string());
-    assert_eq!(app.subscription("ann").await["plan"], "pro");
-}
-
-#[tokio::test]
-async fn a_session_that_nobody_told_of_is_asked_for() {
-    let app = TestApp::selling("dearme").await;
-    app.lose_webhooks();
-    let session = app.session("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
-    app.press(&session, crate::support::Button::Pay).await;
-    app.simulator.delivered().await;
-    let id = app.at_stripe("checkout.session")[0]["id"].as_str().unwrap().to_owned();
-
-    app.stripe.set(Mode::Down).await;
-    let key = format!("refetch:session:{id}");
-    app.enqueue("refetch", &key, "ann", json!({ "object": "session", "id": id })).await;
-    app.drain().await;
-    assert_eq!(app.row(&key).await["done_at"], Value::Null, "Stripe is away");
-    app.stripe.set(Mode::Pass).await;
-    app.clock.advance(PAUSE);
-    app.drain().await;
     assert_eq!(app.subscription("ann").await["plan"], "pro");
 }

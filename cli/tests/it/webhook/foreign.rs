@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::events::Customer;
+use crate::support::events::{Customer, Sold};
 use crate::support::{Button, TestApp};
 
 impl TestApp {
@@ -87,4 +87,115 @@ async fn a_customer_who_becomes_known_last_has_everything() {
     assert_eq!(app.count(CREDITS).await, 50);
     assert_eq!(app.subscription("ann").await["plan"], json!("pro"));
     assert_eq!(app.stats("ann").await["plan"], "Pro");
+}
+
+/// A subscription's own event says last, or first, whose it is: what it gives is given.
+#[tokio::test]
+async fn a_subscription_that_names_its_user_late_counts() {
+    let app = TestApp::selling("demo").await;
+    let plan = app.plan_sold("pro").await;
+    for (user, order) in [("ann", [0, 1]), ("bob", [1, 0])] {
+        let someone = Customer::nameless(user, app.now().as_second());
+        let nameless = someone.subscription("1", "active", &plan);
+        let mut named = nameless.clone();
+        named["metadata"] = json!({ "userId": user });
+        let events =
+            [someone.subscribed("created", 2, &nameless), someone.subscribed("updated", 0, &named)];
+        for place in order {
+            app.deliver(&events[place]).await.expect_status(200);
+        }
+        assert_eq!(app.stats(user).await["plan"], "Pro", "{user}");
+    }
+}
+
+/// A subscription that is moved to a price of nothing in the catalog, and ends there, has ended.
+#[tokio::test]
+async fn a_subscription_ends_whatever_its_price_had_become() {
+    let app = TestApp::selling("demo").await;
+    let plan = app.plan_sold("pro").await;
+    let special = elsewhere(&plan);
+    let ann = Customer::of("ann", app.now().as_second());
+    let shown = async || app.stats("ann").await["plan"].clone();
+    let active = ann.subscription("1", "active", &plan);
+    app.deliver(&ann.subscribed("created", 0, &active)).await.expect_status(200);
+    let moved = ann.subscription("1", "active", &special);
+    app.deliver(&ann.subscribed("updated", 1, &moved)).await.expect_status(200);
+    assert_eq!((shown().await, app.count(LETTERS).await), (json!("Pro"), 1));
+    let ended = ann.subscription("1", "canceled", &special);
+    app.deliver(&ann.subscribed("deleted", 2, &ended)).await.expect_status(200);
+    assert_eq!(shown().await, "Free");
+}
+
+/// Something else that the account sells keeps nobody from buying a plan.
+#[tokio::test]
+async fn a_subscription_to_something_else_is_in_nobodys_way() {
+    let app = TestApp::selling("demo").await;
+    let mug = elsewhere(&app.plan_sold("pro").await);
+    let ann = Customer::nameless("ann", app.now().as_second());
+    let active = ann.subscription("1", "active", &mug);
+    app.deliver(&ann.subscribed("created", 0, &active)).await.expect_status(200);
+    let mut named = ann.named(1, "ann");
+    named["data"]["object"]["id"] = ann.customer_id().into();
+    app.deliver(&named).await.expect_status(200);
+    let refused = "select count(*) from subscriptions where user_id is not null";
+    assert_eq!(app.count(refused).await, 0);
+}
+
+/// The same amount, for something of which the catalog knows nothing.
+fn elsewhere(sold: &Sold) -> Sold {
+    Sold { price: "price_else".to_owned(), product: "prod_else".to_owned(), amount: sold.amount }
+}
+
+/// Whatever a refund says of whom it is for: credits go back from where they are.
+#[tokio::test]
+async fn credits_are_taken_back_from_whom_they_were_given() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let ann = Customer::of("ann", app.now().as_second());
+    let mut paid = ann.paid(0, "pack", "ai_100", &pack);
+    paid["data"]["object"]["customer"] = json!(null);
+    app.deliver(&paid).await.expect_status(200);
+    let mut refunded = ann.refunded(1, "pack", &pack, 500);
+    refunded["data"]["object"]["customer"] = "cus_bob".into();
+    refunded["data"]["object"]["metadata"] = json!({ "userId": "bob" });
+    app.deliver(&refunded).await.expect_status(200);
+    let bobs = "select count(*) from credit_transactions where user_id = 'bob'";
+    assert_eq!((app.count(CREDITS).await, app.count(bobs).await), (0, 0));
+}
+
+/// A session pays out once, whatever payment it is said to have been paid with.
+#[tokio::test]
+async fn one_session_gives_its_credits_once() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let ann = Customer::of("ann", app.now().as_second());
+    let mut paid = ann.paid(0, "pack", "ai_100", &pack);
+    for (id, intent) in [("evt_1", json!(null)), ("evt_2", json!("pi_1")), ("evt_3", json!("pi_2"))]
+    {
+        paid["id"] = id.into();
+        paid["data"]["object"]["payment_intent"] = intent;
+        app.deliver(&paid).await.expect_status(200);
+    }
+    assert_eq!(app.count(CREDITS).await, 100);
+}
+
+/// What names a charge alone finds its payment, before it or after it.
+#[tokio::test]
+async fn a_dispute_that_names_a_charge_alone_finds_its_payment() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    for (user, order) in [("ann", [0, 1, 2]), ("bob", [2, 0, 1]), ("eve", [1, 2, 0])] {
+        let someone = Customer::of(user, app.now().as_second());
+        let mut disputed = someone.disputed(2, "pack", 500, "lost");
+        disputed["data"]["object"]["payment_intent"] = json!(null);
+        let events = [
+            someone.paid(0, "pack", "ai_100", &pack),
+            someone.refunded(1, "pack", &pack, 0),
+            disputed,
+        ];
+        for place in order {
+            app.deliver(&events[place]).await.expect_status(200);
+        }
+        assert_eq!(app.count(CREDITS).await, 0, "{user}");
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::payment::Payment;
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, flag, integer, link, list, text};
+use crate::domain::object::{Object, amount, flag, integer, link, list, seconds, text};
 
 pub(super) fn invoice(object: &Object) -> Result<Value, Unreadable> {
     let lines = list(object, "lines");
@@ -22,15 +22,15 @@ pub(super) fn invoice(object: &Object) -> Result<Value, Unreadable> {
         "amount_due": amount(object, "amount_due"),
         "amount_paid": amount(object, "amount_paid"),
         "attempt_count": integer(object, "attempt_count"),
-        "next_attempt_at": integer(object, "next_payment_attempt"),
+        "next_attempt_at": seconds(object, "next_payment_attempt"),
         "billing_reason": text(object, "billing_reason"),
         "hosted_url": text(object, "hosted_invoice_url"),
         "pdf_url": text(object, "invoice_pdf"),
         "email": text(object, "customer_email"),
-        "created": integer(object, "created"),
-        "paid_at": integer(&object["status_transitions"], "paid_at"),
-        "period_start": integer(&line["period"], "start"),
-        "period_end": integer(&line["period"], "end"),
+        "created": seconds(object, "created"),
+        "paid_at": seconds(&object["status_transitions"], "paid_at"),
+        "period_start": seconds(&line["period"], "start"),
+        "period_end": seconds(&line["period"], "end"),
         "price": link(line, "price")
             .or(link(line, "plan"))
             .or(link(&line["pricing"]["price_details"], "price")),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::payment::Payment;
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, integer, link, list, text};
+use crate::domain::object::{Object, amount, integer, link, list, seconds, text};
 
 pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
     let metadata = &object["metadata"];
@@ -14,7 +14,7 @@ pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "mode": text(object, "mode").ok_or(Unreadable("mode"))?,
         "status": text(object, "status").ok_or(Unreadable("status"))?,
-        "created": integer(object, "created").ok_or(Unreadable("created"))?,
+        "created": seconds(object, "created").ok_or(Unreadable("created"))?,
         "payment_status": text(object, "payment_status"),
         // Not `client_reference_id`: whoever opens a payment link may write there what they like.
         "user_id": named_user(object),
@@ -29,7 +29,7 @@ pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
         "amount_subtotal": amount(object, "amount_subtotal"),
         "amount_total": amount(object, "amount_total"),
         "items": items(object),
-        "expires_at": integer(object, "expires_at"),
+        "expires_at": seconds(object, "expires_at"),
     }))
 }
 

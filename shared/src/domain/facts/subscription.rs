@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, flag, integer, link, list, text};
+use crate::domain::object::{Object, amount, flag, integer, link, list, seconds, text};
 
 /// Farebox sells subscriptions of one item each.
 pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
@@ -14,7 +14,7 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
     let quantity = integer(item, "quantity").or(integer(object, "quantity")).unwrap_or(1);
     let unit = amount(price, "unit_amount").or(amount(price, "amount"));
     // Since Basil the period is the item's.
-    let period = |field| integer(item, field).or(integer(object, field));
+    let period = |field| seconds(item, field).or(seconds(object, field));
     let currency = text(object, "currency").or(text(price, "currency"));
     let same_currency = text(price, "currency").is_none_or(|own| Some(own) == currency);
     let details = &object["cancellation_details"];
@@ -25,7 +25,7 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
         "status": text(object, "status").ok_or(Unreadable("status"))?,
-        "created": integer(object, "created").ok_or(Unreadable("created"))?,
+        "created": seconds(object, "created").ok_or(Unreadable("created"))?,
         "user_id": named_user(object),
         "plan": text(&object["metadata"], "plan"),
         "plan_version": text(&object["metadata"], "planVersion")
@@ -41,17 +41,17 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
             .and_then(|unit| unit.checked_mul(quantity)),
         "period_start": period("current_period_start"),
         "period_end": period("current_period_end"),
-        "trial_start": integer(object, "trial_start"),
-        "trial_end": integer(object, "trial_end"),
-        "cancel_at": integer(object, "cancel_at"),
+        "trial_start": seconds(object, "trial_start"),
+        "trial_end": seconds(object, "trial_end"),
+        "cancel_at": seconds(object, "cancel_at"),
         "cancel_at_period_end": flag(object, "cancel_at_period_end"),
-        "canceled_at": integer(object, "canceled_at"),
-        "ended_at": integer(object, "ended_at"),
+        "canceled_at": seconds(object, "canceled_at"),
+        "ended_at": seconds(object, "ended_at"),
         "cancellation_reason": reason.or(text(details, "reason")),
         "schedule": link(object, "schedule"),
         "pending_price": link(pending_item, "price"),
         "pending_quantity": integer(pending_item, "quantity"),
-        "pending_until": integer(pending, "expires_at"),
+        "pending_until": seconds(pending, "expires_at"),
     }))
 }
 

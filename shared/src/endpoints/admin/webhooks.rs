@@ -164,7 +164,8 @@ fn behind(cursor: &str) -> Result<(Timestamp, String), &'static str> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let (failed_at, id) = text.split_once(' ')?;
         let id = EventId::try_from(id.to_owned()).ok()?;
-        Some((failed_at.parse().ok()?, id.as_str().to_owned()))
+        let failed_at = failed_at.parse().ok().filter(|at| *at >= Timestamp::UNIX_EPOCH)?;
+        Some((failed_at, id.as_str().to_owned()))
     };
     read().ok_or("must be the nextCursor of another page")
 }

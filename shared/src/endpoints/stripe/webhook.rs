@@ -3,6 +3,8 @@
 //! Nothing is asked of anyone before the signature over the raw bytes is found good. An event that we
 //! know nothing to do with is recorded, and answered like any other.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
@@ -22,6 +24,7 @@ use crate::stripe::signature;
 
 /// Told others at once; the job has the rest.
 const MESSAGES: usize = 10;
+const MESSAGES_TIME: Duration = Duration::from_secs(10);
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct Received {
@@ -57,9 +60,9 @@ async fn receive(
     let heard = dead_letters::hear(&app, &after, &event, &String::from_utf8_lossy(&body)).await?;
     if matches!(heard, Heard::Applied { has_messages: true }) && outbox::has_channels(&app) {
         // Who waits for news need not wait for the job.
-        let app = app.clone();
+        let (app, alerts) = (app.clone(), after.clone());
         after.run(async move {
-            outbox::drain(&app, MESSAGES).await;
+            outbox::drain(&app, &alerts, MESSAGES, MESSAGES_TIME).await;
         });
     }
     Ok(Json(Received { received: true }))

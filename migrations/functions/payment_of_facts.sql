@@ -1,0 +1,63 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- payment_of_facts: the payment that facts are about, locked.
+--
+-- Promises  What names a charge alone is about the payment whose charge that is, if that is known. If it
+--           was not when it was heard of, it waits in a row of the charge's own, and joins the payment
+--           as soon as something names both. Where no customer is named, an invoice's is.
+-- Locks     The payment's row, then that of its charge, if there is one.
+-- Races     What names the charge alone holds one of the two, and never both.
+
+create or replace function payment_of_facts(p_facts jsonb, p_now timestamptz)
+returns payments
+language plpgsql
+as $$
+declare
+  v_id      text := p_facts -> 'payment' ->> 'id';
+  v_charge  text := p_facts -> 'payment' ->> 'charge';
+  v_payment payments;
+begin
+  if v_id = v_charge then
+    v_id := coalesce(
+      (
+        select id
+        from payments
+        where charge_id = v_charge
+          and id <> v_charge
+        limit 1
+      ),
+      v_id);
+  end if;
+
+  v_payment := lock_payment(v_id, p_now);
+
+  if v_payment.customer_id is null then
+    v_payment.customer_id := (
+      select customer_id
+      from invoices
+      where id = coalesce(p_facts -> 'payment' ->> 'invoice', v_payment.invoice_id));
+  end if;
+
+  if v_id <> v_charge and exists (
+    select 1
+    from payments
+    where id = v_charge
+    for update
+  ) then
+    update refunds
+    set payment_id = v_id
+    where payment_id = v_charge;
+
+    update disputes
+    set payment_id = v_id
+    where payment_id = v_charge;
+
+    update payments
+    set refunded_minor = greatest(refunded_minor, (select refunded_minor from payments where id = v_charge))
+    where id = v_id
+    returning refunded_minor into v_payment.refunded_minor;
+  end if;
+
+  return v_payment;
+end
+$$;
