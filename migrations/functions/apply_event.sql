@@ -1,7 +1,8 @@
 -- apply_event: applies what an event of Stripe's says, or what Stripe answered when it was asked.
 --
--- Promises  An event counts once, however often it is delivered. A duplicate changes nothing and is
---           answered the user's present entitlement, so that a cache that missed it can be repaired.
+-- Promises  An event counts once, however often it is delivered. What it changed is answered, to be
+--           shown. A duplicate changes nothing and is answered the user's present entitlement, so that a
+--           cache that missed it can be repaired.
 --           The facts, not their order of arrival, decide what the tables hold in the end. What cannot
 --           be applied changes nothing at all.
 -- Locks     The event's row (by inserting it), the payment's, the customer's, the user's, in this order.
@@ -24,6 +25,7 @@ declare
   v_email       text := said_of(v_facts, 'email');
   v_is_deleted  boolean := coalesce((v_facts -> 'customer' ->> 'deleted')::boolean, false);
   v_settles     boolean := v_facts ?| array['session', 'payment', 'invoice', 'customer'];
+  v_changed     boolean := false;
   v_payment     payments;
 begin
   if p_event ? 'id' and not begin_event(p_event, p_now) then
@@ -39,10 +41,13 @@ begin
   end if;
   if v_customer_id is not null then
     perform lock_customer(v_customer_id, p_now);
+    v_settles := v_settles or not is_claimed(v_customer_id);
     v_user_id := user_of_customer(v_customer_id, v_user_id, p_now);
   end if;
-  -- Credits go back where they went, whoever is named later.
-  v_user_id := coalesce(credited_user(v_payment.id), v_user_id);
+  if v_facts ? 'payment' then
+    -- Credits go back where they went, whoever is named later.
+    v_user_id := coalesce(credited_user(v_payment.id), v_user_id);
+  end if;
   if v_settles and v_user_id is not null then
     perform ensure_user(v_user_id, p_now);
   end if;
@@ -60,10 +65,10 @@ begin
     perform hear_invoice(p_event, v_user_id, p_now);
   end if;
   if v_facts ? 'subscription' then
-    perform hear_subscription(p_event, v_user_id, p_now);
+    v_changed := hear_subscription(p_event, v_user_id, p_now);
   end if;
 
-  if v_user_id is null then
+  if v_user_id is null or not (v_settles or v_changed) then
     return jsonb_build_object('duplicate', false);
   end if;
 

@@ -7,9 +7,8 @@
 --           of the catalog's is refused with FB007, if it is known whose it is and has not ended. What
 --           its user has is settled, if anything has changed that it could depend on: a renewal changes
 --           nothing of it. Answers whether it did.
--- Locks     The subscription's row, and the user's if anything has changed. The caller holds the
---           customer's.
--- Races     The customer's row puts callers in line.
+-- Locks     The user's row, if anything has changed. The caller holds the customer's.
+-- Races     The customer's row puts callers in line: a subscription is one customer's for its life.
 
 create or replace function hear_subscription(p_event jsonb, p_user_id text, p_now timestamptz)
 returns boolean
@@ -26,19 +25,24 @@ begin
   select *
   into v_old
   from subscriptions
-  where id = p_event -> 'facts' -> 'subscription' ->> 'id'
-  for update;
+  where id = p_event -> 'facts' -> 'subscription' ->> 'id';
 
   v_new := subscription_heard(v_old, p_user_id, p_event, p_now);
 
   if v_new.id is not null then
-    perform keep_subscription(v_new);
-    v_before := subscription_standing(v_old);
-    v_after := subscription_standing(v_new);
+    perform keep_subscription(v_new, v_old.id is not null);
   end if;
 
-  if v_before is not distinct from v_after and not p_event -> 'facts' ? 'notice' then
+  -- Most events renew: for them nothing has to be worked out.
+  if (v_new.id is null or v_old.id is not null and are_alike(v_old, v_new))
+     and not p_event -> 'facts' ? 'notice'
+  then
     return false;
+  end if;
+
+  if v_new.id is not null then
+    v_before := subscription_standing(v_old);
+    v_after := subscription_standing(v_new);
   end if;
 
   if v_new.id is null then

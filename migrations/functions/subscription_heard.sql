@@ -84,11 +84,17 @@ begin
     v_new.plan_version := p_old.plan_version;
   end if;
 
-  -- Stripe names a price's amount in the price's own currency, which need not be this one's.
-  v_new.amount_minor := coalesce(
-    v_new.quantity * amount_in(
-      v_new.plan, v_new.plan_version, v_new.interval, v_new.stripe_price_id, v_new.currency),
-    v_new.amount_minor);
+  if (p_old.stripe_price_id, p_old.plan, p_old.quantity, p_old.currency)
+     = (v_new.stripe_price_id, v_new.plan, v_new.quantity, v_new.currency)
+  then
+    v_new.amount_minor := p_old.amount_minor;
+  else
+    -- Stripe names a price's amount in the price's own currency, which need not be this one's.
+    v_new.amount_minor := coalesce(
+      v_new.quantity * amount_in(
+        v_new.plan, v_new.plan_version, v_new.interval, v_new.stripe_price_id, v_new.currency),
+      v_new.amount_minor);
+  end if;
 
   -- What a schedule will bring is known to us who made it; Stripe only names the schedule.
   v_new.scheduled_by := p_old.scheduled_by;

@@ -13,7 +13,7 @@ mod story;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Mode, TestApp, signature};
+use crate::support::{Mode, Setup, TestApp, signature};
 
 /// PT-3: forged, truncated, late or early, it is refused before anything is asked of anyone.
 #[tokio::test]
@@ -160,16 +160,23 @@ async fn what_cannot_be_written_is_not_received() {
     assert_eq!(app.count(known).await, 1);
 }
 
-/// One flight to Postgres, one to Redis.
+/// One flight to Postgres, one to Redis; of what changes nothing that is shown Redis need not hear.
 #[tokio::test]
 async fn a_webhook_costs_two_flights() {
-    let app = TestApp::selling("aira").await;
+    let app = Setup::default().set("SMTP_URL", "").sells("aira").start().await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
-    let mut event = app.event("customer.subscription.created");
-    event["id"] = "evt_new".into();
     let flights = || (app.postgres.flights(), app.redis.flights(), app.stripe.flights());
-    app.all_are_told().await;
-    flights();
-    app.deliver(&event).await.expect_status(200);
-    assert_eq!(flights(), (1, 1, 0));
+    let mut event = app.event("customer.subscription.created");
+    event["type"] = "customer.subscription.updated".into();
+    let created = event["created"].as_i64().unwrap();
+    for (later, status, expected) in
+        [(1, "active", (1, 0, 0)), (2, "past_due", (1, 1, 0)), (3, "active", (1, 1, 0))]
+    {
+        event["id"] = format!("evt_{later}").into();
+        event["created"] = (created + later).into();
+        event["data"]["object"]["status"] = status.into();
+        flights();
+        app.deliver(&event).await.expect_status(200);
+        assert_eq!(flights(), expected, "{status}");
+    }
 }

@@ -116,7 +116,9 @@ async fn without_the_mark_of_an_event_it_counts_again() {
 #[tokio::test]
 async fn without_the_lock_of_a_customer_facts_stay_nobodys() {
     let app = without("lock_customer", "for update", "").await;
-    meetings_end_alike(&app).await.unwrap_err();
+    // Wrong in the end, or an error that Stripe would be told.
+    let ended = tokio::spawn(async move { meetings_end_alike(&app).await }).await;
+    assert!(!matches!(ended, Ok(Ok(()))), "the lock is not needed");
 }
 
 #[tokio::test]
