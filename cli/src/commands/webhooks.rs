@@ -3,21 +3,18 @@
 //! It looks at the database of the environment; if that names none, at the running local stack. Times
 //! are UTC.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
-use farebox::local;
-use farebox::local::control::Control;
+use anyhow::anyhow;
 use jiff::Timestamp;
-use shared::app::{App, PoolSize};
-use shared::clock::Clock;
-use shared::config::Config;
 use shared::dead_letters;
 use shared::domain::{EventType, Reason};
 use shared::error::{ApiError, chain};
 use shared::http::AfterAnswer;
 use shared::store::{FailedWebhook, WebhookStatus, WhichWebhooks, WholeFailedWebhook};
+
+use super::settings::Found;
 
 /// Who it was, for the audit trail.
 const ACTOR: &str = "command line";
@@ -58,7 +55,7 @@ enum Action {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let app = connect(&args.data).await?;
+    let app = Found::find(&args.data).await.app(&args.data).await?;
     match args.action {
         Action::List { status, kind, limit } => {
             let status: WebhookStatus =
@@ -89,25 +86,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The app that would have applied them.
-async fn connect(data: &Path) -> anyhow::Result<App> {
-    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let clock = Clock::default();
-    let config = match environment("DATABASE_URL") {
-        Some(_) => Config::from_vars(environment)?,
-        None => {
-            let local = local::running(data).await.context("DATABASE_URL: must be set")?;
-            // The clock of a local stack may have been moved. Where Stripe is real it was not.
-            if let Ok(control) = Control::of(data).await {
-                let now = control.now().await.unwrap_or_else(|_| clock.now());
-                clock.advance(now.duration_since(clock.now()));
-            }
-            Config::from_vars(|name| local.get(name).cloned())?
-        }
-    };
-    Ok(App::new(config, clock, PoolSize::Function)?)
 }
 
 fn list(letters: &[FailedWebhook]) {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::domain::UserId;
 use shared::domain::facts::Facts;
+use shared::domain::facts::named_user;
 use shared::domain::object::{flag, list, text};
 use shared::error::ApiError;
 use shared::fulfilment;
@@ -121,11 +122,7 @@ async fn at_stripe(app: &App, named: &Named) -> anyhow::Result<(Vec<Customer>, u
         for object in list(&page, "data") {
             let id = text(object, "id").unwrap_or_default().to_owned();
             let line = named.lines.get(&id);
-            let metadata = &object["metadata"];
-            let user_id = line.map(|line| line.user_id.as_str());
-            let user_id =
-                user_id.or_else(|| text(metadata, "userId").or(text(metadata, "user_id")));
-            let user_id = user_id.filter(|id| UserId::try_from((*id).to_owned()).is_ok());
+            let user_id = line.map(|line| line.user_id.as_str()).or_else(|| named_user(object));
             let email = line.and_then(|line| line.email.as_deref()).or(text(object, "email"));
             match user_id {
                 Some(user_id) => known.push(Customer {
