@@ -134,7 +134,8 @@ async fn a_tie_is_settled_by_asking() {
 /// A push that is lost costs nothing but time: the next one shows what is.
 #[tokio::test]
 async fn a_repeated_event_repairs_what_is_shown() {
-    let app = TestApp::selling("aira").await;
+    // Nobody is told anything after an answer: the repair is the event's alone.
+    let app = Setup::default().set("SMTP_URL", "").sells("aira").start().await;
     app.redis.set(Mode::Down).await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.redis.set(Mode::Pass).await;
