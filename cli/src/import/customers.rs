@@ -165,6 +165,6 @@ impl Customer {
             "email": self.email,
             "metadata": { "userId": self.user_id },
         });
-        Facts::of_event("customer.updated", &object).map_err(ApiError::internal)
+        Facts::of_event("customer.updated", 0, &object).map_err(ApiError::internal)
     }
 }

@@ -34,7 +34,7 @@ impl Event {
 
     /// What it says. Nothing, if it is of a kind that changes nothing for us.
     pub fn facts(&self) -> Result<Facts, Unreadable> {
-        Facts::of_event(&self.kind, &self.object)
+        Facts::of_event(&self.kind, self.created, &self.object)
     }
 
     /// Whose it is, as far as its object says so by itself.

@@ -24,13 +24,13 @@ pub struct Facts(Map<String, Value>);
 pub struct Unreadable(&'static str);
 
 impl Facts {
-    /// What an event of that type says with that object. Nothing, if it changes nothing for us.
-    pub fn of_event(kind: &str, object: &Object) -> Result<Self, Unreadable> {
+    /// What an event of that type, and second, says with that object. Nothing, if it changes nothing for us.
+    pub fn of_event(kind: &str, at: i64, object: &Object) -> Result<Self, Unreadable> {
         // `charge.refund.updated` brings a refund: what an object says it is goes before the event's name.
         let (subject, verb) = kind.rsplit_once('.').unwrap_or_default();
         let facts = match text(object, "object").unwrap_or(subject) {
             "subscription" | "customer.subscription" => Self::of_subscription(object)?,
-            "checkout.session" => Self::of_session(object)?,
+            "checkout.session" => Self::of_session(&session::completed(object, verb, at))?,
             // One that is yet to come is none: it may have no id, and never come.
             "invoice" if verb == "upcoming" => Self::default(),
             "invoice" => Self::of_invoice(object)?,

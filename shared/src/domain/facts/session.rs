@@ -33,6 +33,26 @@ pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
     }))
 }
 
+/// The session with what only its event said before 2021: how far it is, and since when. What was complete
+/// then had been paid.
+pub(super) fn completed(object: &Object, verb: &str, at: i64) -> Object {
+    let mut object = object.clone();
+    if !object.is_object() {
+        return object;
+    }
+    if text(&object, "status").is_none() {
+        let status = if verb == "expired" { "expired" } else { "complete" };
+        object["status"] = status.into();
+    }
+    if seconds(&object, "created").is_none() {
+        object["created"] = at.into();
+    }
+    if text(&object, "payment_status").is_none() && object["status"] == "complete" {
+        object["payment_status"] = "paid".into();
+    }
+    object
+}
+
 /// What is in the cart. Events come without it.
 fn items(object: &Object) -> Option<Vec<Value>> {
     object["line_items"].as_object()?;
