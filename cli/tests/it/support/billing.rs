@@ -111,13 +111,18 @@ impl TestApp {
         self.simulator.delivered().await;
     }
 
-    /// Waits until others have been told of what the webhooks brought.
+    /// Waits until others have been told of what the webhooks brought; what was news while it was told is
+    /// the job's.
     pub async fn all_are_told(&self) {
         let due = format!(
             "select count(*) from outbox where done_at is null and due_at <= '{}'",
             self.now()
         );
-        until(async || self.count(&due).await == 0).await;
+        until(async || {
+            self.get("/api/cron/minute").cron().send().await.expect_status(200);
+            self.count(&due).await == 0
+        })
+        .await;
     }
 
     /// From now on Stripe tells nobody of anything.
