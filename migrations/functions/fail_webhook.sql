@@ -3,8 +3,8 @@
 -- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}; what is not known of them is null.
 -- Promises  One row an event, however often it fails. It is tried again by itself, each time later: one
 --           minute after it failed first, and after the eighth failure no more. An event that has been
---           applied meanwhile is left alone, and of somebody who was erased nothing is kept. Answers how often it has failed, how many there are, and
---           whether operators have to be told of that.
+--           applied meanwhile is left alone, and of somebody who was erased nothing is kept. Answers
+--           how often it has failed, how many there are, and whether operators have to be told of that.
 -- Locks     The dead letter's row, then the alert's.
 -- Races     Two failures of the same event at once: each counts. Of two events at once neither may see
 --           the other: the next to fail tells of a level that neither of them saw.

@@ -2,9 +2,10 @@
 --
 -- post_payment: brings the ledger to what a payment's facts imply.
 --
--- Promises  A paid pack gives its credits, to one user and for one payment; what is refunded or disputed takes them back in proportion,
---           rounded in the user's favour, and all of them with the whole. Only the difference to what was
---           posted before is posted, so that the facts and not their order decide what a user has.
+-- Promises  A paid pack gives its credits, to one user and for one payment; what is refunded or disputed
+--           takes them back in proportion, rounded in the user's favour, and all of them with the whole.
+--           Only the difference to what was posted before is posted, so that the facts and not their
+--           order decide what a user has.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line; facts that a caller cannot see yet are posted by
 --           whoever is writing them.
@@ -18,8 +19,8 @@ declare
   v_part  record;
   v_taken bigint;
 begin
-  select p.amount_minor, credited_user(p.id) as credited_id, payment_standing(p) as standing, s.id as session_id,
-         s.created_at, v.unit, v.credits * s.quantity as credits
+  select p.amount_minor, credited_user(p.id) as credited_id, payment_standing(p) as standing,
+         s.id as session_id, s.created_at, v.unit, v.credits * s.quantity as credits
   into v_sold
   from payments p
   join checkout_sessions s on s.id = p.session_id

@@ -48,14 +48,10 @@ pub async fn hear_subscription(app: &App, subscription: &Snapshot) -> ApiResult<
     hear(app, Told::by_asking(facts, subscription, app.clock.now())).await
 }
 
-/// Shows what a user has wherever it is shown.
-pub async fn show(app: &App, entitlement: &Entitlement, now: Timestamp) -> ApiResult<()> {
-    show_for(app, entitlement, None, false, now).await
-}
-
-/// The same for who cannot come again: it is in the log, and the next event shows it.
+/// Shows what a user has, for who cannot come again: that it failed is in the log, and the next event
+/// shows it.
 pub async fn show_if_possible(app: &App, entitlement: &Entitlement, now: Timestamp) {
-    if let Err(error) = show(app, entitlement, now).await {
+    if let Err(error) = show_for(app, entitlement, None, false, now).await {
         tracing::error!(problem = chain(&error), "what a user has is not shown");
     }
 }
@@ -89,6 +85,8 @@ fn surprise(error: &StoreError) -> ApiError {
     ApiError::internal(chain(error))
 }
 
+/// Shows what a user has, and says in the log what became of the session that brought it. A push that
+/// fails is written down; only if that fails too is it an error.
 async fn show_for(
     app: &App,
     entitlement: &Entitlement,
