@@ -19,6 +19,9 @@ export interface Action {
 
 export type ActionKind = "cancel" | "change" | "resume";
 
+/** How many, at least one. */
+export type Amount = number;
+
 export interface Answer {
   allowed: boolean;
   /** Units in a full bucket. */
@@ -94,13 +97,110 @@ export interface Chat {
   userId?: string;
 }
 
+export interface Check {
+  feature: CatalogKey;
+  /** How many times; 1 if absent. */
+  quantity?: Amount;
+}
+
+/** The answer to one check, or to each, in their order. */
+export type CheckAnswer = Verdict | {
+  checks: Array<Verdict>;
+};
+
+/** One feature, or up to 50 in `checks`. */
+export interface CheckQuestion {
+  checks?: Array<Check> | null;
+  feature?: CatalogKey | null;
+  /** How many times; 1 if absent. */
+  quantity?: Amount | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
 export type Condition = "up" | "down";
 
 /** A conversation, as it is kept in a user's history. */
 export type Content = string;
 
+/** What is left of one gift of credits. */
+export interface CreditBucket {
+  amount: number;
+  createdAt: string;
+  expiresAt?: string | null;
+  /** Where they are from: `purchase`, `plan`, `grant`, `adjust` or `opening`. */
+  kind: string;
+  /** Of those that expire at once the lowest is spent first. */
+  priority: number;
+  remaining: number;
+}
+
+export interface CreditExpiry {
+  amount: number;
+  at: string;
+}
+
+/** One row of the ledger. */
+export interface CreditTransaction {
+  /** Below zero where credits went. */
+  amount: number;
+  /** What was left after it. */
+  balance: number;
+  createdAt: string;
+  id: number;
+  /** `purchase` and `grant` came in, `spend` went; `plan`, `refund`, `dispute`, `expiry`, `adjust` and `opening` may be either. */
+  kind: string;
+  metadata?: unknown;
+  reason?: string | null;
+  /** The checkout session that brought it. */
+  sessionId?: string | null;
+  unit: string;
+}
+
+/** What to do with them. */
+export interface CreditsAction {
+  action: CreditsActionKind;
+  /** Above zero, but that `adjust` may take. */
+  amount: Difference;
+  /** To grant: when they go. */
+  expiresAt?: string | null;
+  /** What the app wants to remember of it. The ledger outlives its users: name nobody in it. */
+  metadata?: Metadata | null;
+  /** To grant: of credits that go at once the lowest is spent first; 50 if absent. */
+  priority?: Priority | null;
+  /** To grant or adjust: why. The user can read it. */
+  reason?: Reason | null;
+  unit: CatalogKey;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+export type CreditsActionKind = "spend" | "grant" | "adjust";
+
+/** What a user holds, and a page of what moved it. */
+export interface CreditsPage {
+  credits: Array<HeldCredits>;
+  /** The ledger, the latest first. */
+  data: Array<CreditTransaction>;
+  /** Names the next page; null on the last one. */
+  nextCursor?: string | null;
+}
+
 /** A currency as Stripe writes it: `usd`. */
 export type Currency = string;
+
+/** What is used of a feature in the period that runs. */
+export interface CurrentUsage {
+  feature: string;
+  /** Null where there is none. */
+  limit?: number | null;
+  /** How much of it went over a soft limit. */
+  overage: number;
+  periodStart: string;
+  /** Null where it never starts again. */
+  resetsAt?: string | null;
+  used: number;
+}
 
 /** What became of what was due. */
 export interface Deliveries {
@@ -112,7 +212,10 @@ export interface Deliveries {
   retried: number;
 }
 
-export interface Difference {
+/** How many more, or fewer below zero. */
+export type Difference = number;
+
+export interface Difference2 {
   field: string;
   /** What it is here; null for a subscription that was never heard of. */
   ours: unknown;
@@ -131,25 +234,29 @@ export interface Done {
   forgottenPayloads: number;
   /** Requests to Stripe, older than a day. */
   forgottenRequests: number;
+  /** Idempotency keys of uses, older than a day. */
+  forgottenUsageKeys: number;
   /** How what is here compared with Stripe. */
   reconciled: Reconciliation;
+  /** Who is shown what they may do. */
+  warmed: WarmUp;
 }
 
 /** What the job did. */
 export interface Drained {
-  /** Plans given by hand whose time had come. */
-  endedGrants: number;
   /** What others had yet to be told. */
   messages: Deliveries;
   /** Events that had failed and were applied now. */
   replayed: number;
+  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
+  settled: number;
   /** Events that failed once more. */
   stillFailing: number;
 }
 
 /** A subscription that is not here as it is at Stripe. */
 export interface Drift {
-  fields: Array<Difference>;
+  fields: Array<Difference2>;
   /** The subscription's id at Stripe. */
   id: string;
   /** Whose it is, where that is known. */
@@ -158,6 +265,60 @@ export interface Drift {
 
 /** An e-mail address, as far as anyone can tell without writing to it. */
 export type Email = string;
+
+/** What is held of one unit of credits. */
+export interface EntitledCredits {
+  /** Below zero where more was taken back than there was: then nothing can be spent. */
+  balance: number;
+  nextExpiry?: CreditExpiry | null;
+}
+
+export type EntitledFeature = {
+  enabled: boolean;
+  name: string;
+  type: "boolean";
+} | {
+  /** Null where there is none. */
+  limit?: number | null;
+  name: string;
+  overage: Overage;
+  remaining?: number | null;
+  /** Null where it never starts again. */
+  resetsAt?: string | null;
+  type: "metered";
+  unit: string;
+  used: number;
+} | {
+  amount: number;
+  name: string;
+  type: "credits";
+  unit: string;
+};
+
+/** What a user may do. */
+export interface Entitlements {
+  cancelAt?: string | null;
+  cancelAtPeriodEnd: boolean;
+  /** What is held of each unit of credits. */
+  credits: Record<string, EntitledCredits>;
+  currentPeriodEnd?: string | null;
+  currentPeriodStart?: string | null;
+  /** Every feature of the catalog, by its key. */
+  features: Record<string, EntitledFeature>;
+  interval?: string | null;
+  plan: string;
+  planName: string;
+  planVersion: number;
+  /** Seats. */
+  quantity?: number | null;
+  /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
+  source: string;
+  /** The subscription's status; `none` without one. */
+  status: string;
+  trialEnd?: string | null;
+  /** Grows with every change. */
+  version: number;
+}
 
 /** An event of Stripe's, by its id. */
 export type EventId = string;
@@ -214,6 +375,8 @@ export type Feature = {
   amount: number;
   every: Every;
   name: string;
+  /** What is left of one period stays for the next. Left out where it does not, so that what was published before there was a choice is the same still. */
+  rollover?: boolean;
   type: "credits";
   unit: string;
 };
@@ -251,11 +414,46 @@ export interface Health {
   status: string;
 }
 
+/** What is held of one unit. */
+export interface HeldCredits {
+  /** Below zero where more was taken back than there was: then nothing can be spent. */
+  balance: number;
+  /** In the order in which they are spent. */
+  buckets: Array<CreditBucket>;
+  /** When the first of them go, and how many. */
+  expiresAt?: string | null;
+  expiring?: number | null;
+  unit: string;
+}
+
 /** Whom a named limit applies to. */
 export type Identifier = string;
 
 /** How often a price is paid. */
 export type Interval = "weekly" | "monthly" | "quarterly" | "yearly";
+
+/** Something that is wrong with the ledger, or with what follows from it. */
+export interface LedgerProblem {
+  problem: string;
+  /** Which of the user's rows; null where it is what they hold. */
+  seq?: number | null;
+  userId: string;
+}
+
+/** What was found. */
+export interface LedgerReport {
+  /** Goes on from here; null at the end. */
+  nextCursor?: string | null;
+  /** Where there are more than a hundred, the rest is on the next page. */
+  problems: Array<LedgerProblem>;
+  /** Rows of the ledger that were looked at. */
+  rows: number;
+  /** Users whose balances were. */
+  users: number;
+}
+
+/** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
+export interface Metadata Record<string, unknown>
 
 export interface Mood {
   score: MoodScore;
@@ -308,6 +506,8 @@ export interface Overview {
   /** The subscription's status; `none` without one. */
   status: string;
   subscription?: Subscription | null;
+  /** Whose it is; null in the replay of an answer from before this was said. */
+  userId?: string | null;
 }
 
 /** Where the user pays. */
@@ -331,24 +531,27 @@ export interface PortalPage {
   url: string;
 }
 
+/** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
+export type Priority = number;
+
 /** The body of every answer that is not a success (RFC 9457). */
 export interface Problem {
-  /** Stable, for programs to match on. */
-  code: string;
-  /** For people; the wording may change. */
-  detail: string;
-  /** For input: what is wrong, field by field. */
-  errors?: Array<FieldError> | null;
-  /** For a payment: the page where the user can pay or confirm it. */
-  paymentUrl?: string | null;
-  /** Quote it when you ask for help; the log line carries it too. */
-  requestId: string;
-  status: number;
-  /** The status in words. */
-  title: string;
-  /** Always `about:blank`: `code` says what kind of problem it is. */
-  type: string;
-}
+  /** The page where the user can pay or confirm it. */
+  paymentUrl: string;
+} | {
+  /** What has been used. */
+  current: number;
+  limit?: number | null;
+  /** The feature. */
+  quota: string;
+  resetsAt?: string | null;
+} | {
+  /** What there is. */
+  balance: number;
+  /** What was asked for. */
+  needed: number;
+  unit: string;
+} | unknown
 
 /** How a purchase stands. */
 export interface Purchase {
@@ -422,6 +625,8 @@ export interface Reconciliation {
   repaired: number;
 }
 
+export type RefusalReason = "limit_reached" | "not_in_plan" | "past_due" | "no_customer";
+
 /** When a metered feature starts again from nothing. */
 export type Reset = "never" | "month" | "billing_period" | "day";
 
@@ -479,11 +684,97 @@ export interface Subscription {
 /** What a conversation was about, in a few words. */
 export type Summary = string;
 
+/** What came of one use, or of each, in their order. */
+export type UsageAnswer = Used | {
+  entries: Array<Used>;
+};
+
+export interface UsageEntry {
+  feature: CatalogKey;
+  metadata?: Metadata | null;
+  /** How much; 1 if absent. */
+  quantity?: Amount;
+}
+
+export type UsageMode = "each" | "all";
+
+/** What a user uses, and what they have used. */
+export interface UsagePage {
+  /** Every feature that is counted, in the period that runs. */
+  current: Array<CurrentUsage>;
+  /** What was used by period, the latest first. */
+  data: Array<UsageTotal>;
+  /** Names the next page; null on the last one. */
+  nextCursor?: string | null;
+}
+
+/** One use, or up to 100 in `entries`. */
+export interface UsageReport {
+  entries?: Array<UsageEntry> | null;
+  feature?: CatalogKey | null;
+  /** What the app wants to remember of it. */
+  metadata?: Metadata | null;
+  /** Of several: `all` (if absent), or each for itself. */
+  mode?: UsageMode | null;
+  /** How much; 1 if absent. */
+  quantity?: Amount | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** What was used of a feature in one period. */
+export interface UsageTotal {
+  feature: CatalogKey;
+  /** How much of it went over a soft limit. */
+  overage: number;
+  periodEnd?: string | null;
+  periodStart: string;
+  used: number;
+}
+
+/** What came of one. */
+export interface Used {
+  /** False where it would have gone over a hard limit: then it was not counted. */
+  allowed: boolean;
+  feature: string;
+  /** Null where there is none. */
+  limit?: number | null;
+  /** How much of it went over a soft limit. */
+  overage: number;
+  resetsAt?: string | null;
+  /** What has been used in the period that runs. */
+  used: number;
+}
+
+/** What one may ask of a feature: may it be used so many times? */
+export interface Verdict {
+  allowed: boolean;
+  /** How many more uses there are, or credits; null where there is no end, or nothing is counted. */
+  balance?: number | null;
+  feature: string;
+  /** Why not. */
+  reason?: RefusalReason | null;
+  /** When it starts again from nothing. */
+  resetsAt?: string | null;
+  /** The lowest plan on sale that would allow it. */
+  upgradeTo?: string | null;
+}
+
 export interface Visit {
   /** Where the customer comes back to, on one of the app's origins. */
   returnUrl: string;
   /** Whom this is about, as in the query. */
   userId?: string;
+}
+
+/** How far it came. */
+export interface WarmUp {
+  /** Whether it came to the last of them. */
+  isComplete: boolean;
+  /** Why it stopped before. */
+  problem?: string | null;
+  /** Users who are shown now. */
+  shown: number;
 }
 
 export type WebhookAction = "replay" | "resolve";
@@ -529,12 +820,17 @@ export interface WholeFailedWebhook {
 /** Every route: what its body is, and what it answers when it succeeds. */
 export interface Routes {
   "DELETE /api/account": { body: undefined; answer: undefined };
+  "GET /api/admin/ledger": { body: undefined; answer: LedgerReport };
   "GET /api/admin/webhooks": { body: undefined; answer: FoundWebhooks };
   "POST /api/admin/webhooks": { body: WebhookDecision; answer: FailedWebhook };
   "POST /api/chat/save": { body: Chat; answer: Stats };
+  "POST /api/check": { body: CheckQuestion; answer: CheckAnswer };
+  "GET /api/credits": { body: undefined; answer: CreditsPage };
+  "POST /api/credits": { body: CreditsAction; answer: CreditTransaction };
   "GET /api/cron/daily": { body: undefined; answer: Done };
   "GET /api/cron/minute": { body: undefined; answer: Drained };
   "GET /api/dashboard": { body: undefined; answer: Stats };
+  "GET /api/entitlements": { body: undefined; answer: Entitlements };
   "GET /api/health": { body: undefined; answer: Health };
   "GET /api/health/ready": { body: undefined; answer: Readiness };
   "PATCH /api/mood": { body: Mood; answer: Stats };
@@ -549,5 +845,7 @@ export interface Routes {
   "POST /api/stripe/webhook": { body: undefined; answer: Received };
   "GET /api/subscription": { body: undefined; answer: Overview };
   "PATCH /api/subscription": { body: Action; answer: Overview };
+  "GET /api/usage": { body: undefined; answer: UsagePage };
+  "POST /api/usage": { body: UsageReport; answer: UsageAnswer };
   "POST /api/webhooks/stripe": { body: undefined; answer: Received };
 }

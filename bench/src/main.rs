@@ -5,6 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "figures go to standard output")]
 
+mod database;
+mod ledger;
+mod load;
 mod machine;
 mod release;
 mod samples;
@@ -22,6 +25,8 @@ use clap::Parser;
 enum Command {
     /// How large the functions are, and what a cold start of one costs
     Start(start::Args),
+    /// How many spends and uses are counted in a second, beside bare updates, and what a read costs
+    Ledger(ledger::Args),
     /// How many of Stripe's events are applied in a second, beside bare inserts
     Webhooks(webhooks::Args),
 }
@@ -33,6 +38,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match command {
                 Command::Start(args) => start::run(args).await,
+                Command::Ledger(args) => ledger::run(args).await,
                 Command::Webhooks(args) => webhooks::run(args).await,
             }
         })

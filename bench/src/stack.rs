@@ -47,6 +47,11 @@ impl Stack {
         settings
     }
 
+    /// A trusted server's.
+    pub fn service_key(&self) -> &str {
+        &self.local.secrets.service_key
+    }
+
     /// A user of each run's own, so that none meets a limit.
     pub fn token(&self, run: u32) -> anyhow::Result<String> {
         token::for_user(&self.local.settings, &format!("bench-{run}"), None, Timestamp::now())

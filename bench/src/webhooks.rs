@@ -3,28 +3,32 @@
 //! Three things take turns at each concurrency, in slices of a few seconds, on one Postgres that writes
 //! to its disk: pgbench inserting one row a transaction, which is the floor; pgbench calling
 //! `apply_event`, which is our SQL alone; and signed events over HTTP to every route of Farebox, which
-//! is the whole path, Redis included. Client and server share the machine. Then the same with a million
-//! events and subscriptions stored before.
+//! is the whole path, Redis included. Once with events that leave what a user has as it is, as most do,
+//! and once with renewals that bring credits. Client and server share the machine. Then the same with a
+//! million events and subscriptions stored before.
 
 mod http;
-mod pgbench;
 mod prepare;
 
+use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
+use crate::database::Database;
+use crate::load;
 use crate::machine;
 use crate::samples::Samples;
 use crate::stack::Stack;
 use crate::table::{Table, grouped};
 use http::Shop;
-use prepare::Database;
+use prepare::Event;
 
 const CONCURRENCIES: [u32; 3] = [1, 10, 20];
-/// So many customers know each other before anything is measured, and are told of in turn.
-const FEW: u32 = 50_000;
+/// So many customers are there before anything is measured.
+const FEW: u32 = 200_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -58,42 +62,63 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
     };
     let described = stack.stop().await?;
-    let (few, many) = measured?;
+    let measured = measured?;
 
     println!("{}", machine::describe()?);
     for line in described {
         println!("{line}");
     }
     println!();
-    print("few stored", &few);
-    print(&format!("{} stored", grouped(u64::from(args.stored))), &many);
-    println!("{}", compared(&few, &many));
+    let stored = grouped(u64::from(args.stored));
+    for (what, few, many) in measured {
+        print(&format!("{what}, few stored"), &few);
+        print(&format!("{what}, {stored} stored"), &many);
+        println!("{}", compared(&few, &many));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(stack: &mut Stack, args: &Args) -> anyhow::Result<(Vec<Rates>, Vec<Rates>)> {
+/// What Stripe told of, and the rates with few and with many stored.
+type Measured = (&'static str, Vec<Rates>, Vec<Rates>);
+
+async fn measure(stack: &mut Stack, args: &Args) -> anyhow::Result<[Measured; 2]> {
     stack.sell().await?;
     let settings = stack.settings(false);
-    let database = Database::prepare(&settings, &stack.dir).await?;
-    database.store(0, FEW).await?;
+    let database = Database::open(&settings, &stack.dir).await?;
+    database.execute(prepare::TOOLS).await?;
+    prepare::store(&database, 0, FEW).await?;
     let shop = Shop::start(settings, &database).await?;
-    let few = rates(&database, &shop, args).await?;
-    database.store(FEW, args.stored).await?;
-    let many = rates(&database, &shop, args).await?;
-    Ok((few, many))
+    let few_updates = rates(&database, &shop, args, Event::Update, 0..FEW).await?;
+    let few_renewals = rates(&database, &shop, args, Event::Renewal, 0..FEW).await?;
+    prepare::store(&database, FEW, args.stored).await?;
+    let many = FEW..args.stored;
+    let many_updates = rates(&database, &shop, args, Event::Update, many.clone()).await?;
+    let many_renewals = rates(&database, &shop, args, Event::Renewal, many).await?;
+    Ok([
+        ("updates", few_updates, many_updates),
+        ("renewals that bring credits", few_renewals, many_renewals),
+    ])
 }
 
-async fn rates(database: &Database, shop: &Shop, args: &Args) -> anyhow::Result<Vec<Rates>> {
+async fn rates(
+    database: &Database,
+    shop: &Shop,
+    args: &Args,
+    event: Event,
+    customers: Range<u32>,
+) -> anyhow::Result<Vec<Rates>> {
     let mut all = Vec::new();
+    let script = prepare::script(database, event, customers.start).await?;
+    let (requests, sent) = shop.events(event, customers.start);
     for concurrency in CONCURRENCIES {
-        eprintln!("measuring with {concurrency} at a time");
+        eprintln!("measuring {event:?} with {concurrency} at a time");
         let (mut bare, mut sql, mut whole) = (Vec::new(), Vec::new(), Vec::new());
         let mut times = Vec::new();
         for _ in 0..args.slices {
-            bare.push(database.pgbench("bare.sql", concurrency, args.seconds).await?);
-            sql.push(database.pgbench("event.sql", concurrency, args.seconds).await?);
+            bare.push(database.pgbench(prepare::BARE, concurrency, args.seconds).await?);
+            sql.push(database.pgbench(&script, concurrency, args.seconds).await?);
             let length = Duration::from_secs(u64::from(args.seconds));
-            let slice = shop.deliver(concurrency, length).await?;
+            let slice = load::send(shop.address, &requests, concurrency, length).await?;
             whole.push(slice.len() as f64 / length.as_secs_f64());
             times.extend(slice);
         }
@@ -108,6 +133,9 @@ async fn rates(database: &Database, shop: &Shop, args: &Args) -> anyhow::Result<
             p99: times.p99(),
         });
     }
+    let each = u64::from(customers.end - customers.start) / 2;
+    let told = prepare::applied(database).await?.max(sent.load(Ordering::Relaxed));
+    ensure!(event == Event::Update || told < each, "{each} customers are too few to renew");
     Ok(all)
 }
 

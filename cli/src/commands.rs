@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 
+pub mod cache;
 pub mod catalog;
 pub mod clock;
 pub mod dev;
@@ -9,6 +10,7 @@ pub mod doctor;
 pub mod env;
 pub mod import;
 pub mod key;
+pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
 pub mod render;

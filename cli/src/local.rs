@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod control;
 pub mod database;
 mod secrets;
+pub mod sql_clock;
 pub mod token;
 
 use std::collections::BTreeMap;
@@ -105,6 +106,8 @@ impl Local {
         local.adopt_postgres(postgres).await?;
         local.adopt_redis(redis, base)?;
         local.adopt_stripe(base, clock).await?;
+        // The simulator has brought the clock to where it was last.
+        sql_clock::set(&local.owned_database()?, clock).await?;
         local.adopt_mail(base).await?;
         Ok(local)
     }
@@ -202,6 +205,7 @@ impl Local {
             webhook: Some(webhook),
             clock: clock.clone(),
             snapshot: Some(self.dir.join("stripe.json")),
+            database: Some(self.owned_database()?),
         };
         self.stripe = Some(Simulator::start(options).await?);
         for (name, value) in [

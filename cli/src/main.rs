@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use commands::{
-    catalog, clock, dev, doctor, env, import, key, migrate, reconcile, render, serve, simulator,
-    token, trigger, webhooks,
+    cache, catalog, clock, dev, doctor, env, import, key, ledger, migrate, reconcile, render,
+    serve, simulator, token, trigger, webhooks,
 };
 
 #[derive(Debug, Parser)]
@@ -47,6 +47,10 @@ enum Command {
     Simulator(simulator::Args),
     /// Look at Stripe's events that could not be applied, and deal with them
     Webhooks(webhooks::Args),
+    /// Show users in Redis what they may do, before they ask
+    Cache(cache::Args),
+    /// Look at the whole ledger of credits
+    Ledger(ledger::Args),
     /// Make a service key for a deployment
     Key(key::Args),
     /// Write the files that follow from the endpoint table
@@ -72,6 +76,8 @@ fn main() -> ExitCode {
                 Command::Trigger(args) => trigger::run(args).await,
                 Command::Simulator(args) => simulator::run(args).await,
                 Command::Webhooks(args) => webhooks::run(args).await,
+                Command::Cache(args) => cache::run(args).await,
+                Command::Ledger(args) => ledger::run(args).await,
                 Command::Key(args) => key::run(&args),
                 Command::Render => render::run(),
             }

@@ -3,7 +3,8 @@
 //! A migration runs once, in a transaction with the row that records it; one whose first line is
 //! `-- no-transaction` holds a single statement, such as an index built `concurrently`, which may be
 //! tried again. An applied file that was edited is refused. The SQL functions, one file each, are
-//! replaced whenever their text changes, and so are everybody's rights.
+//! replaced whenever their text changes, and so are everybody's rights; a migration that begins with
+//! `-- with-functions` comes last, in the same transaction.
 //!
 //! It needs a direct connection, not a pooler's: it holds a lock and a `search_path` for its session,
 //! from which every function takes its own.
@@ -124,7 +125,9 @@ impl Runner<'_> {
     async fn apply(&self, files: &Files) -> anyhow::Result<Applied> {
         self.prepare().await?;
         let mut applied = Applied::default();
-        for migration in &files.migrations {
+        for migration in
+            files.migrations.iter().filter(|migration| !migration.goes_with_functions())
+        {
             if self.is_pending(migration).await? {
                 self.migrate(migration)
                     .await
@@ -132,27 +135,36 @@ impl Runner<'_> {
                 applied.migrations.push(migration.name.clone());
             }
         }
-        applied.functions = self.replace_functions(files).await?;
+        self.replace_functions(files, &mut applied).await?;
         Ok(applied)
     }
 
     /// In one transaction with the rights: there is no moment at which a function may be called by
-    /// whom it is not for, or half of them are new.
-    async fn replace_functions(&self, files: &Files) -> anyhow::Result<Vec<String>> {
-        let mut replaced = Vec::new();
+    /// whom it is not for, or half of them are new. Nor is there one at which a function finds tables that
+    /// are not its own: migrations that only the new ones understand go with them.
+    async fn replace_functions(&self, files: &Files, applied: &mut Applied) -> anyhow::Result<()> {
         self.execute("begin").await?;
+        for migration in files.migrations.iter().filter(|migration| migration.goes_with_functions())
+        {
+            if self.is_pending(migration).await? {
+                self.execute(&migration.text)
+                    .await
+                    .with_context(|| format!("migration {} failed", migration.name))?;
+                self.record(migration).await?;
+                applied.migrations.push(migration.name.clone());
+            }
+        }
         for function in &files.functions {
             if self.recorded(&function.name).await?.as_deref() != Some(&function.checksum()) {
                 self.execute(&function.text)
                     .await
                     .with_context(|| format!("function {} failed", function.name))?;
                 self.record(function).await?;
-                replaced.push(function.name.clone());
+                applied.functions.push(function.name.clone());
             }
         }
         self.execute(&grants::statements(self.schema, files)).await.context("granting failed")?;
-        self.execute("commit").await?;
-        Ok(replaced)
+        self.execute("commit").await
     }
 
     async fn prepare(&self) -> anyhow::Result<()> {

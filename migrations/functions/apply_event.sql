@@ -3,8 +3,9 @@
 -- Promises  An event counts once, however often it is delivered. What it changed is answered, to be
 --           shown. A duplicate changes nothing and is answered the user's present entitlement, so that a
 --           cache that missed it can be repaired.
---           The facts, not their order of arrival, decide what the tables hold in the end. What cannot
---           be applied changes nothing at all.
+--           The facts, not their order of arrival, decide what the tables hold in the end: of a payment
+--           also not whether what time brought was there before it. What cannot be applied changes
+--           nothing at all.
 -- Locks     The event's row (by inserting it), the payment's, the customer's, the user's, in this order.
 -- Races     A concurrent duplicate waits at the event's row for the winner, and then is a duplicate.
 --
@@ -31,7 +32,7 @@ begin
   if p_event ? 'id' and not begin_event(p_event, p_now) then
     return jsonb_build_object(
       'duplicate', true,
-      'entitlement', current_entitlement(user_of_facts(v_facts, v_customer_id)));
+      'entitlement', known_entitlement(user_of_facts(v_facts, v_customer_id), p_now));
   end if;
 
   if v_facts ? 'payment' then
@@ -49,7 +50,7 @@ begin
     v_user_id := coalesce(credited_user(v_payment.id), v_user_id);
   end if;
   if v_settles and v_user_id is not null then
-    perform ensure_user(v_user_id, p_now);
+    perform begin_change(v_user_id, p_now);
   end if;
 
   if v_email is not null or v_is_deleted then
@@ -81,7 +82,7 @@ begin
 
   return jsonb_build_object(
     'duplicate', false,
-    'entitlement', current_entitlement(v_user_id),
+    'entitlement', known_entitlement(v_user_id, p_now),
     'has_messages', has_messages(v_user_id, p_now));
 end
 $$;

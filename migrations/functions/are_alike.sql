@@ -2,8 +2,8 @@
 --
 -- are_alike: whether two rows of a subscription stand alike (subscription_standing).
 --
--- Promises  True only if all that the audit trail says of them, and all that an entitlement follows from,
---           is the same.
+-- Promises  True only if all that the audit trail says of them, and all that an entitlement shows but for
+--           the period, is the same.
 -- Locks     None.
 -- Races     None.
 
@@ -14,10 +14,11 @@ immutable
 as $$
 begin
   return (p_one.user_id, p_one.plan, p_one.plan_version, p_one.interval, p_one.quantity, p_one.status,
-          p_one.amount_minor, p_one.cancel_at_period_end, p_one.cancel_at is not null)
+          p_one.amount_minor, p_one.cancel_at_period_end, p_one.cancel_at, p_one.trial_end,
+          p_one.billing_anchor)
     is not distinct from
          (p_other.user_id, p_other.plan, p_other.plan_version, p_other.interval, p_other.quantity,
-          p_other.status, p_other.amount_minor, p_other.cancel_at_period_end,
-          p_other.cancel_at is not null);
+          p_other.status, p_other.amount_minor, p_other.cancel_at_period_end, p_other.cancel_at,
+          p_other.trial_end, p_other.billing_anchor);
 end
 $$;

@@ -56,7 +56,7 @@ as $$
       )
     end,
     'entitlement', case
-      when l.kind in ('identity', 'cache') then current_entitlement(l.user_id)
+      when l.kind in ('identity', 'cache') then known_entitlement(l.user_id, p_now)
     end)
   from lent l
 $$;

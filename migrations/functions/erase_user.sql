@@ -74,6 +74,10 @@ begin
   delete from invoices
   where customer_id = any (v_customers);
 
+  -- A job that stopped at this user begins again.
+  delete from job_cursors
+  where cursor = p_user_id;
+
   update audit_log
   set user_id = null
   where user_id = p_user_id;

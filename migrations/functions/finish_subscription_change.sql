@@ -69,6 +69,6 @@ begin
 
   return jsonb_build_object(
     'answer', v_request.answer,
-    'entitlement', current_entitlement(v_request.user_id));
+    'entitlement', known_entitlement(v_request.user_id, p_now));
 end
 $$;

@@ -2,8 +2,8 @@
 --
 -- Promises  Runs with its caller's rights under the identity of that user, in one flight: row level
 --           security shows it that user's rows alone, whatever a query in it forgets.
--- Locks     None.
--- Races     None: one statement sees one state.
+-- Locks     The user's row (settle_if_due), if something is due.
+-- Races     None.
 
 create or replace function get_subscription(p_user_id text, p_now timestamptz)
 returns jsonb
@@ -11,6 +11,7 @@ language plpgsql
 set search_path from current
 as $$
 begin
+  perform settle_if_due(p_user_id, p_now);
   perform set_config('farebox.user_id', p_user_id, true);
 
   return subscription_view(p_user_id, p_now);

@@ -1,9 +1,10 @@
 -- grant_plan: gives a user a plan without Stripe, or takes such a plan back.
 --
 -- Promises  The plan counts from now until `p_ends_at`, if that is given, and outranks every
---           subscription; it takes the place of one given before. The plan of those who pay nothing
---           ends what was given. Written into the audit trail. Granting the same again changes nothing.
---           A plan that does not exist is refused with FB005. Answers the entitlement.
+--           subscription; it takes the place of one given before, whose end alone changes if it is the
+--           same. The plan of those who pay nothing ends what was given. Written into the audit trail.
+--           Granting the same again changes nothing. A plan that does not exist is refused with FB005.
+--           Answers the entitlement.
 -- Locks     The user's row (ensure_user).
 -- Races     Two grants at once: the second sees the first, and replaces it.
 
@@ -21,10 +22,18 @@ security definer
 set search_path from current
 as $$
 declare
-  v_plan  record;
-  v_grant plan_grants;
+  v_plan    record;
+  v_grant   plan_grants;
+  v_is_same boolean;
 begin
   perform ensure_user(p_user_id, p_now);
+
+  -- What time was to bring comes from the plan as it was.
+  perform settle(p_user_id, p_now)
+  from users
+  where id = p_user_id
+    and due_at > '-infinity'
+    and due_at <= p_now;
 
   select v.plan, v.version, v.is_default
   into v_plan
@@ -45,16 +54,20 @@ begin
     and ended_at is null
     and (ends_at is null or ends_at > p_now);
 
+  v_is_same := (v_grant.plan, v_grant.plan_version)
+    is not distinct from (v_plan.plan, v_plan.version);
+
   if (v_grant.plan, v_grant.plan_version, v_grant.ends_at)
      is distinct from (v_plan.plan, v_plan.version, p_ends_at)
      and not (v_plan.is_default and v_grant.id is null)
   then
     update plan_grants
-    set ended_at = p_now
+    set ends_at = case when id = v_grant.id and v_is_same then p_ends_at else ends_at end,
+        ended_at = case when id = v_grant.id and v_is_same then null else p_now end
     where user_id = p_user_id
       and ended_at is null;
 
-    if not v_plan.is_default then
+    if not v_plan.is_default and not v_is_same then
       insert into plan_grants (user_id, plan, plan_version, starts_at, ends_at)
       values (p_user_id, v_plan.plan, v_plan.version, p_now, p_ends_at);
     end if;
@@ -70,6 +83,6 @@ begin
 
   perform settle(p_user_id, p_now);
 
-  return current_entitlement(p_user_id);
+  return entitlement_view(p_user_id, p_now);
 end
 $$;

@@ -6,7 +6,7 @@
 --           written to when it was canceled, and when its trial is about to end. One whose price is none
 --           of the catalog's is refused with FB007, if it is known whose it is and has not ended. What
 --           its user has is settled, if anything has changed that it could depend on: a renewal changes
---           nothing of it. Answers whether it did.
+--           nothing of it, unless the plan grants credits. Answers whether it did.
 -- Locks     The user's row, if anything has changed. The caller holds the customer's.
 -- Races     The customer's row puts callers in line: a subscription is one customer's for its life.
 
@@ -19,6 +19,7 @@ declare
   v_is_quiet boolean := coalesce((p_event ->> 'quiet')::boolean, false);
   v_old      subscriptions;
   v_new      subscriptions;
+  v_is_alike boolean;
   v_before   jsonb;
   v_after    jsonb;
 begin
@@ -29,18 +30,25 @@ begin
 
   v_new := subscription_heard(v_old, p_user_id, p_event, p_now);
 
+  v_is_alike := v_new.id is null or v_old.id is not null and are_alike(v_old, v_new);
+  if not v_is_alike and v_old.user_id is not null then
+    -- What time was to bring comes from the subscription as it was.
+    perform begin_change(v_old.user_id, p_now);
+  end if;
+
   if v_new.id is not null then
     perform keep_subscription(v_new, v_old.id is not null);
   end if;
 
   -- Most events renew: for them nothing has to be worked out.
-  if (v_new.id is null or v_old.id is not null and are_alike(v_old, v_new))
+  if v_is_alike
+     and (v_new.id is null or not begins_credits(v_old, v_new))
      and not p_event -> 'facts' ? 'notice'
   then
     return false;
   end if;
 
-  if v_new.id is not null then
+  if not v_is_alike then
     v_before := subscription_standing(v_old);
     v_after := subscription_standing(v_new);
   end if;
@@ -77,6 +85,7 @@ begin
 
   if v_new.user_id is not null then
     perform settle(v_new.user_id, p_now);
+    perform bump_entitlement(v_new.user_id, p_now);
     if v_new.user_id is distinct from p_user_id then
       -- The event's customer is somebody else's: what is pushed after it is theirs.
       perform repair_cache(v_new.user_id, p_now);

@@ -29,6 +29,7 @@ begin
         trial_end = p_row.trial_end,
         current_period_start = p_row.current_period_start,
         current_period_end = p_row.current_period_end,
+        billing_anchor = p_row.billing_anchor,
         cancel_at = p_row.cancel_at,
         cancel_at_period_end = p_row.cancel_at_period_end,
         canceled_at = p_row.canceled_at,

@@ -17,5 +17,10 @@ begin
   insert into erased_users (id_sha256, erased_at)
   values (sha256(convert_to(p_user_id, 'UTF8')), p_now)
   on conflict (id_sha256) do nothing;
+
+  -- Whoever takes the row's lock from now on looks for the mark.
+  update users
+  set due_at = '-infinity'
+  where id = p_user_id;
 end
 $$;

@@ -21,17 +21,7 @@ as $$
     then 'erased'
     when coalesce(posted.delta, 0) = p_credits then 'same'
     when posted.delta is not null then 'taken'
-    when exists (
-      select 1
-      from credit_packs
-      where unit = p_unit)
-      or exists (
-        select 1
-        from current_plans c
-        join pricing_plan_versions v using (plan, version)
-        cross join lateral jsonb_each(v.features) feature
-        where feature.value ->> 'type' = 'credits'
-          and feature.value ->> 'unit' = p_unit)
+    when is_unit(p_unit)
     then 'new'
     else 'unknown_unit'
   end

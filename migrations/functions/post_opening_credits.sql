@@ -19,6 +19,7 @@ set search_path from current
 as $$
 declare
   v_comes_to text;
+  v_bucket   credit_buckets;
 begin
   perform ensure_user(p_user_id, p_now);
 
@@ -32,10 +33,23 @@ begin
     perform refuse(v_comes_to);
   end if;
 
-  perform post_credits(
-    p_user_id, p_unit, p_credits, 'opening', opening_source(p_user_id, p_unit), null, null, null, p_now);
+  if p_credits > 0 then
+    v_bucket.user_id := p_user_id;
+    v_bucket.unit := p_unit;
+    v_bucket.kind := 'opening';
+    v_bucket.amount := p_credits;
+    v_bucket.priority := 50;
+    perform fill_bucket(v_bucket, p_now);
+  else
+    perform burn_credits(p_user_id, p_unit, -p_credits, null);
+  end if;
+
+  perform post_to_ledger(
+    p_user_id, p_unit, p_credits, 'opening',
+    jsonb_build_object('source', opening_source(p_user_id, p_unit)), p_now);
+
   perform settle(p_user_id, p_now);
 
-  return current_entitlement(p_user_id);
+  return entitlement_view(p_user_id, p_now);
 end
 $$;

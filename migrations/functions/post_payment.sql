@@ -5,7 +5,8 @@
 -- Promises  A paid pack gives its credits, to one user and for one payment; what is refunded or disputed
 --           takes them back in proportion, rounded in the user's favour, and all of them with the whole.
 --           Only the difference to what was posted before is posted, so that the facts and not their
---           order decide what a user has.
+--           order decide what a user has. What has expired meanwhile is taken back first: nobody owes
+--           credits that went unspent.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line; facts that a caller cannot see yet are posted by
 --           whoever is writing them.
@@ -15,12 +16,14 @@ returns void
 language plpgsql
 as $$
 declare
-  v_sold  record;
-  v_part  record;
-  v_taken bigint;
+  v_sold   record;
+  v_part   record;
+  v_taken  bigint;
+  v_bucket credit_buckets;
 begin
   select p.amount_minor, credited_user(p.id) as credited_id, payment_standing(p) as standing,
-         s.id as session_id, s.created_at, v.unit, v.credits * s.quantity as credits
+         s.id as session_id, s.created_at, v.unit, v.credits * s.quantity as credits,
+         s.created_at + make_interval(hours => 24 * v.expires_after_days) as expires_at
   into v_sold
   from payments p
   join checkout_sessions s on s.id = p.session_id
@@ -60,17 +63,32 @@ begin
         and kind = due.kind
     ) posted
     where due.credits <> coalesce(posted.credits, 0)
-    order by due.place
+    -- What goes makes no debt of what comes.
+    order by due.credits < coalesce(posted.credits, 0), due.place
   loop
-    perform post_credits(
+    v_bucket.user_id := p_user_id;
+    v_bucket.unit := v_sold.unit;
+    v_bucket.kind := 'purchase';
+    v_bucket.amount := v_part.difference;
+    v_bucket.priority := 50;
+    v_bucket.expires_at := v_sold.expires_at;
+    v_bucket.payment_id := p_payment_id;
+    if v_part.difference > 0 then
+      perform fill_bucket(v_bucket, p_now);
+    else
+      perform bring_back_expired(v_bucket, -v_part.difference, p_now);
+      perform burn_credits(p_user_id, v_sold.unit, -v_part.difference, p_payment_id);
+    end if;
+
+    perform post_to_ledger(
       p_user_id,
       v_sold.unit,
       v_part.difference,
       v_part.kind,
-      format('%s:%s:%s', p_payment_id, v_part.kind, v_part.times + 1),
-      v_sold.session_id,
-      p_payment_id,
-      null,
+      jsonb_build_object(
+        'source', format('%s:%s:%s', p_payment_id, v_part.kind, v_part.times + 1),
+        'session_id', v_sold.session_id,
+        'payment_id', p_payment_id),
       p_now);
   end loop;
 end

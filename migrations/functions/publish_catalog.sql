@@ -70,6 +70,25 @@ begin
   into v_removed
   from removed;
 
+  delete from plan_terms;
+  insert into plan_terms (plan, version, features)
+  select plan, version, worked_out_features(plan, version)
+  from pricing_plan_versions;
+
+  -- Nobody bought the plan of those who pay nothing: what it gives from now on they are given.
+  update users
+  set due_at = p_now
+  from entitlements e
+  join current_plans c on true
+  join pricing_plan_versions v
+    on v.plan = c.plan
+    and v.version = c.version
+    and v.is_default
+    and v.features @? '$.* ? (@.type == "credits" && @.amount > 0)'
+  where e.user_id = users.id
+    and e.source = 'default'
+    and users.due_at > p_now;
+
   return jsonb_build_object('plans', v_plans, 'packs', v_packs || v_removed);
 end
 $$;

@@ -27,6 +27,7 @@ begin
   v_row.trial_end := to_timestamp((p_fact ->> 'trial_end')::bigint);
   v_row.current_period_start := to_timestamp((p_fact ->> 'period_start')::bigint);
   v_row.current_period_end := to_timestamp((p_fact ->> 'period_end')::bigint);
+  v_row.billing_anchor := to_timestamp((p_fact ->> 'anchor')::bigint);
   v_row.cancel_at := to_timestamp((p_fact ->> 'cancel_at')::bigint);
   v_row.cancel_at_period_end := coalesce((p_fact ->> 'cancel_at_period_end')::boolean, false);
   v_row.canceled_at := to_timestamp((p_fact ->> 'canceled_at')::bigint);

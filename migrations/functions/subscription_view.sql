@@ -38,10 +38,11 @@ as $$
   ),
   effective as (
     select due.plan, v.name, due.source
-    from due_entitlement(p_user_id, p_now) due
+    from settled_plan(p_user_id) due
     join pricing_plan_versions v using (plan, version)
   )
   select jsonb_build_object(
+    'user_id', p_user_id,
     'plan', e.plan,
     'plan_name', e.name,
     'source', e.source,

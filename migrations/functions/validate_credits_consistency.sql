@@ -1,7 +1,7 @@
 -- validate_credits_consistency: whose balances are not what their ledger comes to.
 --
 -- Promises  No row while all is well; else one for each balance that differs from the sum of its rows, or
---           from what the last of them says. Runs with its caller's rights.
+--           from what the last of them says, or from what its buckets hold. Runs with its caller's rights.
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
@@ -23,6 +23,12 @@ as $$
   ) t
     on t.user_id = b.user_id
     and t.unit = b.unit
+  left join lateral (
+    select coalesce(sum(remaining), 0) as total
+    from credit_buckets
+    where user_id = b.user_id
+      and unit = b.unit
+  ) held on true
   full join (
     select id, credits_balance
     from users
@@ -32,6 +38,7 @@ as $$
     and b.unit = 'credit'
   where b.balance is distinct from t.total
     or t.total is distinct from t.last
+    or held.total <> greatest(b.balance, 0)
     or b.unit = 'credit' and coalesce(u.credits_balance, 0) <> b.balance
     or b.unit is null
 $$;

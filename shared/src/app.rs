@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::entitlement_cache::Loads;
 use crate::error::chain;
 use crate::http_client::HttpClient;
 use crate::log;
@@ -26,6 +27,7 @@ pub struct Parts {
     pub auth: Auth,
     pub redis: Redis,
     pub limiter: Limiter,
+    pub loads: Loads,
     pub store: Store,
     pub stripe: Stripe,
 }
@@ -54,6 +56,7 @@ impl App {
         Ok(Self(Arc::new(Parts {
             auth: Auth::new(&config.auth, clock.clone(), Arc::clone(&http)),
             limiter: Limiter::new(redis.clone(), clock.clone()),
+            loads: Loads::default(),
             http,
             redis,
             store,

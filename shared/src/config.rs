@@ -12,6 +12,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use url::Url;
 
@@ -57,6 +58,8 @@ pub struct Database {
 pub struct Redis {
     pub url: Url,
     pub token: Secret,
+    /// How long it has to answer, once connected.
+    pub timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -175,7 +178,9 @@ fn read_redis(reader: &mut Reader<'_>) -> Option<Redis> {
     let url = reader.required_either("UPSTASH_REDIS_REST_URL", "KV_REST_API_URL", parse::http_url);
     let token =
         reader.required_either("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", parse::secret);
-    Some(Redis { url: url?, token: token? })
+    let timeout = reader.parsed("REDIS_TIMEOUT_MS", |text| parse::within(text, 10..=2_000));
+    let timeout = timeout.map_or(Redis::TIMEOUT, Duration::from_millis);
+    Some(Redis { url: url?, token: token?, timeout })
 }
 
 fn read_stripe(reader: &mut Reader<'_>) -> Option<Stripe> {
@@ -231,6 +236,11 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
 
 impl Clerk {
     const API_URL: &str = "https://api.clerk.com";
+}
+
+impl Redis {
+    /// A cache that takes longer is slower than the truth.
+    const TIMEOUT: Duration = Duration::from_millis(200);
 }
 
 impl Stripe {

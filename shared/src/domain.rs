@@ -1,27 +1,37 @@
 //! The rules, as types and pure functions: no I/O, no clock. A value that exists here is valid.
 
+mod amount;
 pub mod bucket;
 pub mod catalog;
 mod catalog_key;
 mod email;
+pub mod entitlement;
 pub mod event;
 pub mod facts;
+mod metadata;
 mod money;
 mod mood_score;
 pub mod object;
+mod priority;
 mod quantity;
 mod rate;
 mod return_url;
 mod text;
 mod user_id;
 
+pub use amount::{Amount, Difference};
 pub use catalog::Interval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use email::Email;
+pub use entitlement::Entitlement;
+pub use metadata::Metadata;
 pub use money::money;
 pub use mood_score::MoodScore;
+pub use priority::Priority;
 pub use quantity::Quantity;
 pub use rate::Rate;
 pub use return_url::ReturnUrl;
-pub use text::{Content, EventId, EventType, Identifier, PlanName, Reason, Summary};
+pub use text::{
+    Content, EventId, EventType, Identifier, PlanName, Reason, SubscriptionId, Summary,
+};
 pub use user_id::UserId;

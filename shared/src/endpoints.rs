@@ -6,8 +6,11 @@
 pub mod account;
 pub mod admin;
 pub mod chat;
+pub mod check;
+pub mod credits;
 pub mod cron;
 pub mod dashboard;
+pub mod entitlements;
 pub mod health;
 pub mod mood;
 pub mod plan;
@@ -16,6 +19,7 @@ pub mod rate_limit;
 pub mod session;
 pub mod stripe;
 pub mod subscription;
+pub mod usage;
 
 use crate::domain::Rate;
 use crate::http::Access::{Admin, Cron, Public, Service, Stripe, User};
@@ -25,6 +29,10 @@ use crate::http::Method::{Delete, Get, Patch, Post};
 pub static ACCOUNT: Endpoint =
     Endpoint::new("account", "/api/account", &[Delete], User, account::routes)
         .limited(Rate::per_minute(10));
+
+pub static ADMIN_LEDGER: Endpoint =
+    Endpoint::new("admin-ledger", "/api/admin/ledger", &[Get], Admin, admin::ledger::routes)
+        .limited(Rate::per_minute(60));
 
 pub static ADMIN_WEBHOOKS: Endpoint = Endpoint::new(
     "admin-webhooks",
@@ -40,6 +48,14 @@ pub static CHAT_SAVE: Endpoint =
         .limited(Rate::per_minute(600))
         .body_limit(256 * 1024);
 
+pub static CHECK: Endpoint = Endpoint::new("check", "/api/check", &[Post], User, check::routes)
+    .limited(Rate::per_minute(1_200))
+    .reads();
+
+pub static CREDITS: Endpoint =
+    Endpoint::new("credits", "/api/credits", &[Get, Post], User, credits::routes)
+        .limited(Rate::per_minute(600));
+
 pub static CRON_DAILY: Endpoint =
     Endpoint::new("cron-daily", "/api/cron/daily", &[Get], Cron, cron::daily::routes)
         .scheduled("15 3 * * *");
@@ -51,6 +67,11 @@ pub static CRON_MINUTE: Endpoint =
 pub static DASHBOARD: Endpoint =
     Endpoint::new("dashboard", "/api/dashboard", &[Get], User, dashboard::routes)
         .limited(Rate::per_minute(300))
+        .reads();
+
+pub static ENTITLEMENTS: Endpoint =
+    Endpoint::new("entitlements", "/api/entitlements", &[Get], User, entitlements::routes)
+        .limited(Rate::per_minute(1_200))
         .reads();
 
 pub static HEALTH: Endpoint =
@@ -118,6 +139,11 @@ pub static SUBSCRIPTION: Endpoint =
     Endpoint::new("subscription", "/api/subscription", &[Get, Patch], User, subscription::routes)
         .limited(Rate::per_minute(60));
 
+pub static USAGE: Endpoint =
+    Endpoint::new("usage", "/api/usage", &[Get, Post], User, usage::routes)
+        .limited(Rate::per_minute(1_200))
+        .body_limit(512 * 1024);
+
 /// The same webhook, under the address that other apps gave Stripe.
 pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(
     "webhooks-stripe",
@@ -131,11 +157,15 @@ pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(
 /// Every row, by name.
 pub const ALL: &[&Endpoint] = &[
     &ACCOUNT,
+    &ADMIN_LEDGER,
     &ADMIN_WEBHOOKS,
     &CHAT_SAVE,
+    &CHECK,
+    &CREDITS,
     &CRON_DAILY,
     &CRON_MINUTE,
     &DASHBOARD,
+    &ENTITLEMENTS,
     &HEALTH,
     &HEALTH_READY,
     &MOOD,
@@ -148,5 +178,6 @@ pub const ALL: &[&Endpoint] = &[
     &STRIPE_CREATE_PORTAL_SESSION,
     &STRIPE_WEBHOOK,
     &SUBSCRIPTION,
+    &USAGE,
     &WEBHOOKS_STRIPE,
 ];

@@ -10,6 +10,7 @@ use std::fmt;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,8 +24,7 @@ pub struct ApiError {
     pub message: String,
     pub fields: Vec<FieldError>,
     pub retry_after_seconds: Option<u64>,
-    /// The page where the user can pay or confirm.
-    pub payment_url: Option<Box<str>>,
+    pub particulars: Option<Box<Particulars>>,
     pub cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -56,9 +56,38 @@ pub struct Problem<'a> {
     /// For input: what is wrong, field by field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<&'a [FieldError]>,
-    /// For a payment: the page where the user can pay or confirm it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payment_url: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub particulars: Option<&'a Particulars>,
+}
+
+/// What programs have to know of some problems.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[serde(rename_all_fields = "camelCase", untagged)]
+#[schemars(rename = "ProblemParticulars")]
+pub enum Particulars {
+    /// Something has to be paid first.
+    Payment {
+        /// The page where the user can pay or confirm it.
+        payment_url: String,
+    },
+    /// More than the plan allows.
+    Quota {
+        /// The feature.
+        quota: String,
+        limit: Option<u64>,
+        /// What has been used.
+        current: u64,
+        #[schemars(with = "Option<String>")]
+        resets_at: Option<Timestamp>,
+    },
+    /// More than there are.
+    Credits {
+        unit: String,
+        /// What there is.
+        balance: i64,
+        /// What was asked for.
+        needed: i64,
+    },
 }
 
 impl ApiError {
@@ -69,7 +98,7 @@ impl ApiError {
             message: message.into(),
             fields: Vec::new(),
             retry_after_seconds: None,
-            payment_url: None,
+            particulars: None,
             cause: None,
         }
     }
@@ -85,6 +114,12 @@ impl ApiError {
             Self::bad_request("invalid_input", format!("{} {}.", error.field, error.message));
         invalid.fields.push(error);
         invalid
+    }
+
+    /// The same, of a field whose value is not even JSON.
+    pub fn naming(mut self, field: Option<String>) -> Self {
+        self.fields.extend(field.map(|field| FieldError { field, message: "is not JSON".into() }));
+        self
     }
 
     pub fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
@@ -115,6 +150,11 @@ impl ApiError {
 
     pub fn payment_required(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
+    }
+
+    pub fn with(mut self, particulars: Particulars) -> Self {
+        self.particulars = Some(Box::new(particulars));
+        self
     }
 
     /// Two changes of one user are not asked of Stripe at once.
@@ -171,7 +211,7 @@ impl ApiError {
             detail: &self.message,
             request_id,
             errors: Some(&self.fields[..]).filter(|fields| !fields.is_empty()),
-            payment_url: self.payment_url.as_deref(),
+            particulars: self.particulars.as_deref(),
         };
         // A struct of strings and numbers always serializes; the fallback is for the type checker.
         let body = serde_json::to_vec(&problem).unwrap_or_default();

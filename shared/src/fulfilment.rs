@@ -8,12 +8,13 @@
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::domain::UserId;
 use crate::domain::event::Event;
 use crate::domain::facts::Facts;
+use crate::domain::{Entitlement, UserId};
+use crate::entitlement_cache::{self, Shown};
 use crate::error::{ApiError, ApiResult, chain};
-use crate::stats::{self, Shown};
-use crate::store::{Applied, Entitlement, StoreError, Told};
+use crate::redis::RedisError;
+use crate::store::{Applied, StoreError, Told};
 use crate::stripe::{Snapshot, requests};
 
 /// Applies what an event says, and shows what follows from it. Answers whether others have yet to be
@@ -52,6 +53,21 @@ pub async fn hear_subscription(app: &App, subscription: &Snapshot) -> ApiResult<
 /// shows it.
 pub async fn show_if_possible(app: &App, entitlement: &Entitlement, now: Timestamp) {
     if let Err(error) = show_for(app, entitlement, None, false, now).await {
+        tracing::error!(problem = chain(&error), "what a user has is not shown");
+    }
+}
+
+/// What a user has used or holds is in Postgres, and was or was not shown: if not, it is shown later. That
+/// this, too, could not be written down is in the log, and what is shown is fresh for five minutes.
+pub async fn repair_if_lost(
+    app: &App,
+    user: &UserId,
+    shown: Result<Shown, RedisError>,
+    now: Timestamp,
+) {
+    let Err(lost) = shown else { return };
+    tracing::warn!(problem = chain(&lost), "what a user has is not shown yet");
+    if let Err(error) = app.store.repair_cache(user, now).await {
         tracing::error!(problem = chain(&error), "what a user has is not shown");
     }
 }
@@ -96,7 +112,7 @@ async fn show_for(
 ) -> ApiResult<()> {
     let user = &entitlement.user_id;
     let Ok(id) = UserId::try_from(user.clone()) else { return Ok(()) };
-    let shown = match stats::show(&app.redis, &id, now, entitlement, session).await {
+    let shown = match entitlement_cache::show(&app.redis, &id, now, entitlement, session).await {
         Ok(shown) => shown,
         Err(error) => {
             tracing::warn!(problem = chain(&error), "what a user has is not shown yet");

@@ -10,6 +10,7 @@ mod endpoint;
 pub mod guard;
 mod input;
 mod once;
+mod query;
 mod user;
 
 pub use after_answer::AfterAnswer;
@@ -17,6 +18,7 @@ pub use endpoint::{Access, Endpoint, Method, Routes};
 pub use guard::{mount, mount_all};
 pub use input::Input;
 pub use once::Once;
+pub use query::{PageSize, Query, cursor};
 pub use user::User;
 
 use std::net::IpAddr;

@@ -6,12 +6,15 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::endpoints as table;
-use crate::endpoints::{admin, chat, cron, health, mood, plan, rate_limit, stripe, subscription};
+use crate::endpoints::{
+    admin, chat, check, credits, cron, entitlements, health, mood, plan, rate_limit, stripe,
+    subscription, usage,
+};
 use crate::error::Problem;
 use crate::http::{Access, Endpoint, Method};
 use crate::stats::Stats;
-use crate::store::FailedWebhook;
 use crate::store::catalog::Catalog;
+use crate::store::{FailedWebhook, Transaction};
 
 /// What the table does not say of one method of one endpoint.
 struct Operation {
@@ -36,12 +39,17 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
     };
     vec![
         op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
+        op(&table::ADMIN_LEDGER, Get, "Whether the ledger of credits is right", None, "200", schema::<admin::ledger::Report>(g)),
         op(&table::ADMIN_WEBHOOKS, Get, "Events of Stripe's that could not be applied", None, "200", schema::<admin::webhooks::Found>(g)),
         op(&table::ADMIN_WEBHOOKS, Post, "Try such an event again, or set it aside", schema::<admin::webhooks::Decision>(g), "200", schema::<FailedWebhook>(g)),
         op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
+        op(&table::CHECK, Post, "Whether a user may use a feature, or several, now", schema::<check::Question>(g), "200", schema::<check::Answer>(g)),
+        op(&table::CREDITS, Get, "What a user holds, and what moved it", None, "200", schema::<credits::Page>(g)),
+        op(&table::CREDITS, Post, "Spend, grant or adjust credits", schema::<credits::Action>(g), "200", schema::<Transaction>(g)),
         op(&table::CRON_DAILY, Get, "Forget what was only kept for a time, and compare with Stripe", None, "200", schema::<cron::daily::Done>(g)),
         op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::Drained>(g)),
         op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
+        op(&table::ENTITLEMENTS, Get, "What a user may do, has used and holds", None, "200", schema::<entitlements::Entitlements>(g)),
         op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),
         op(&table::HEALTH_READY, Get, "Whether everything a request may need answers", None, "200", schema::<health::ready::Readiness>(g)),
         op(&table::MOOD, Patch, "Set how a user feels", schema::<mood::Mood>(g), "200", schema::<Stats>(g)),
@@ -56,6 +64,8 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
         op(&table::STRIPE_WEBHOOK, Post, "What Stripe tells us", None, "200", schema::<stripe::webhook::Received>(g)),
         op(&table::SUBSCRIPTION, Get, "A user's subscription", None, "200", schema::<subscription::Overview>(g)),
         op(&table::SUBSCRIPTION, Patch, "Change, cancel or resume a subscription", schema::<subscription::Action>(g), "200", schema::<subscription::Overview>(g)),
+        op(&table::USAGE, Get, "What a user uses, and has used", None, "200", schema::<usage::Page>(g)),
+        op(&table::USAGE, Post, "Count what a user uses, if their plan allows it", schema::<usage::Report>(g), "200", schema::<usage::Answer>(g)),
         op(&table::WEBHOOKS_STRIPE, Post, "What Stripe tells us, under another address", None, "200", schema::<stripe::webhook::Received>(g)),
     ]
 }
@@ -180,18 +190,10 @@ fn parameters(operation: &Operation) -> Value {
             "description": "The session, as create-checkout-session answered it.",
         }));
     }
-    if (name, operation.method) == ("admin-webhooks", Method::Get) {
-        for (name, about) in [
-            ("id", "One event alone, with its payload."),
-            ("status", "`open` (if left out), `resolved` or `all`."),
-            ("type", "Events of this type alone."),
-            ("limit", "How many at most, 1 to 100; 20 if left out."),
-            ("cursor", "The `nextCursor` of the page before."),
-        ] {
-            parameters.push(json!({
-                "name": name, "in": "query", "schema": text, "description": about,
-            }));
-        }
+    for (name, about) in query_of(name, operation.method) {
+        parameters.push(json!({
+            "name": name, "in": "query", "schema": text, "description": about,
+        }));
     }
     if name == "stripe-create-checkout-session" {
         parameters.push(json!({
@@ -208,6 +210,32 @@ fn parameters(operation: &Operation) -> Value {
         }));
     }
     Value::Array(parameters)
+}
+
+/// What a list may be asked for.
+fn query_of(name: &str, method: Method) -> Vec<(&'static str, &'static str)> {
+    let page = [
+        ("limit", "How many at most, 1 to 100; 20 if left out."),
+        ("cursor", "The `nextCursor` of the page before."),
+    ];
+    let own: &[_] = match (name, method) {
+        ("admin-webhooks", Method::Get) => &[
+            ("id", "One event alone, with its payload."),
+            ("status", "`open` (if left out), `resolved` or `all`."),
+            ("type", "Events of this type alone."),
+        ],
+        ("subscription", Method::Get) => {
+            return vec![(
+                "subscriptionId",
+                "Stripe's id of a subscription, in place of its user.",
+            )];
+        }
+        ("usage", Method::Get) => &[("feature", "This feature alone.")],
+        ("credits", Method::Get) => &[("unit", "This unit alone.")],
+        ("admin-ledger", Method::Get) => return vec![page[1]],
+        _ => return Vec::new(),
+    };
+    own.iter().copied().chain(page).collect()
 }
 
 #[cfg(test)]

@@ -4,10 +4,13 @@
 //! scripts nor timeouts. Deliberately absent: automatic retries. A command that may have run is
 //! reported as such ([`RedisError::may_have_run`]), and only whoever sent it knows what that means.
 
+mod batch;
 mod command;
 mod error;
 mod script;
 
+use std::fmt::Display;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -16,11 +19,14 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Request, Uri};
 use bytes::Bytes;
 use http_body_util::Full;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use serde_json::value::RawValue;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+
+use batch::Queue;
 
 pub use command::Command;
 pub use error::RedisError;
@@ -29,12 +35,8 @@ pub use script::Script;
 use crate::config;
 use crate::http_client::{Answer, Budget, CallError, HttpClient};
 
-/// Redis has 200 ms once connected: a cache that takes longer is slower than the truth.
-const BUDGET: Budget = Budget {
-    connect: Duration::from_secs(1),
-    answer: Duration::from_millis(200),
-    max_bytes: 10 * 1024 * 1024,
-};
+const CONNECT_TIME: Duration = Duration::from_secs(1);
+const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 /// After a connection took its whole budget without coming, or so many answers in a row did not come
 /// in time, calls fail at once for this long: a crowd does not queue for a Redis that is not there. A
@@ -42,8 +44,8 @@ const BUDGET: Budget = Budget {
 const UNREACHABLE_FOR: Duration = Duration::from_secs(1);
 const LATE_IN_A_ROW: usize = 5;
 
-/// So many commands are on their way at once. More wait for their turn here, where it does not count
-/// against their 200 ms, instead of in a crowd where it would.
+/// So many requests are on their way at once. More commands wait for their turn here, where it does not
+/// count against their own time, instead of in a crowd where it would.
 const IN_FLIGHT: usize = 32;
 const TURN: Duration = Duration::from_secs(1);
 
@@ -54,10 +56,11 @@ pub struct Redis(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     http: Arc<HttpClient>,
-    root: Uri,
+    budget: Budget,
     pipeline: Uri,
     transaction: Uri,
     authorization: HeaderValue,
+    queue: Queue,
     in_flight: Semaphore,
     started: Instant,
     /// Milliseconds after `started` until which Redis counts as unreachable.
@@ -65,12 +68,17 @@ struct Inner {
     late_in_a_row: AtomicUsize,
 }
 
-/// What Upstash answers to one command.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Reply {
-    Result { result: Value },
-    Error { error: String },
+/// What Upstash answers to one command: a result, which may be null, or an error.
+#[derive(Debug, Deserialize)]
+struct Reply {
+    #[serde(default, deserialize_with = "present")]
+    result: Option<Box<RawValue>>,
+    error: Option<String>,
+}
+
+/// Null too is something that is there.
+fn present<'de, D: Deserializer<'de>>(reply: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(reply).map(Some)
 }
 
 impl Redis {
@@ -80,12 +88,14 @@ impl Redis {
         let bearer = format!("Bearer {}", config.token.expose());
         let mut authorization = HeaderValue::try_from(bearer).map_err(RedisError::not_sent)?;
         authorization.set_sensitive(true);
+        let budget = Budget { connect: CONNECT_TIME, answer: config.timeout, max_bytes: MAX_BYTES };
         Ok(Self(Arc::new(Inner {
             http,
-            root: uri("")?,
+            budget,
             pipeline: uri("/pipeline")?,
             transaction: uri("/multi-exec")?,
             authorization,
+            queue: Queue::default(),
             in_flight: Semaphore::new(IN_FLIGHT),
             started: Instant::now(),
             unreachable_until_ms: AtomicU64::new(0),
@@ -95,21 +105,24 @@ impl Redis {
 
     /// Sends one command.
     pub async fn run<T: DeserializeOwned>(&self, command: &Command) -> Result<T, RedisError> {
-        let reply = self.post(&self.0.root, command).await?;
-        typed(value(reply)?)
+        let replies = self.ask(slice::from_ref(command)).await?;
+        let reply = replies.into_iter().next();
+        let none = || RedisError::Unexpected("no reply to a command".to_owned());
+        typed(reply.ok_or_else(none)?)
     }
 
     /// Sends several commands in one flight. Others' commands may run in between; one that fails
     /// leaves the rest as they are.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
-        let replies: Vec<Reply> = self.post(&self.0.pipeline, commands).await?;
-        replies.into_iter().map(value).collect()
+        self.ask(commands).await?.into_iter().map(typed).collect()
     }
 
     /// Sends several commands in one flight, carried out with nothing in between.
     pub async fn transaction(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
-        let replies: Vec<Reply> = self.post(&self.0.transaction, commands).await?;
-        replies.into_iter().map(value).collect()
+        let turn = self.turn().await?;
+        let body = serde_json::to_vec(commands).map_err(RedisError::not_sent)?;
+        let replies: Vec<Reply> = self.post(&self.0.transaction, body, turn).await?;
+        replies.into_iter().map(typed).collect()
     }
 
     /// Runs a script by its hash. Where Redis does not have it yet, which is also how it says that
@@ -130,29 +143,32 @@ impl Redis {
         }
     }
 
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, RedisError> {
+        let turn = timeout(TURN, self.0.in_flight.acquire()).await;
+        turn.map_err(RedisError::not_sent)?.map_err(RedisError::not_sent)
+    }
+
     async fn post<T: DeserializeOwned>(
         &self,
         uri: &Uri,
-        body: &(impl serde::Serialize + ?Sized),
+        body: Vec<u8>,
+        _turn: SemaphorePermit<'_>,
     ) -> Result<T, RedisError> {
-        let body = serde_json::to_vec(body).map_err(RedisError::not_sent)?;
         let request = Request::post(uri)
             .header(AUTHORIZATION, &self.0.authorization)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(RedisError::not_sent)?;
-        let turn = timeout(TURN, self.0.in_flight.acquire()).await;
-        let _turn = turn.map_err(RedisError::not_sent)?.map_err(RedisError::not_sent)?;
         if self.since_start_ms() < self.0.unreachable_until_ms.load(Ordering::Relaxed) {
             return Err(RedisError::not_sent("Redis was unreachable a moment ago"));
         }
         let asked_ms = self.since_start_ms();
-        let answer = self.0.http.call(request, BUDGET).await;
+        let answer = self.0.http.call(request, self.0.budget).await;
         self.note(asked_ms, &answer);
         match answer {
             Ok(answer) => read(&answer),
-            Err(CallError::MayHaveRun(cause)) => Err(RedisError::MayHaveRun(cause)),
-            Err(CallError::NotSent(cause)) => Err(RedisError::NotSent(cause)),
+            Err(CallError::MayHaveRun(cause)) => Err(RedisError::no_answer(cause)),
+            Err(CallError::NotSent(cause)) => Err(RedisError::not_sent(cause)),
         }
     }
 
@@ -161,8 +177,8 @@ impl Redis {
         let now_ms = self.since_start_ms();
         let took = Duration::from_millis(now_ms - asked_ms);
         let is_unreachable = match answer {
-            Err(CallError::NotSent(_)) => took >= BUDGET.connect,
-            Err(CallError::MayHaveRun(_)) if took >= BUDGET.answer => {
+            Err(CallError::NotSent(_)) => took >= self.0.budget.connect,
+            Err(CallError::MayHaveRun(_)) if took >= self.0.budget.answer => {
                 self.0.late_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= LATE_IN_A_ROW
             }
             _ => {
@@ -190,22 +206,23 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, RedisError> {
         return Ok(good);
     }
     match serde_json::from_slice(&answer.body) {
-        Ok(Reply::Error { error }) if answer.status.is_client_error() => {
+        Ok(Reply { error: Some(error), .. }) if answer.status.is_client_error() => {
             Err(RedisError::Refused(error))
         }
-        _ => Err(RedisError::MayHaveRun(
-            format!("an answer that is not Upstash's, with status {}", answer.status).into(),
-        )),
+        _ => Err(RedisError::no_answer(format!(
+            "an answer that is not Upstash's, with status {}",
+            answer.status
+        ))),
     }
 }
 
-fn value(reply: Reply) -> Result<Value, RedisError> {
+fn typed<T: DeserializeOwned>(reply: Reply) -> Result<T, RedisError> {
+    let unexpected = |error: &dyn Display| RedisError::Unexpected(error.to_string());
     match reply {
-        Reply::Result { result } => Ok(result),
-        Reply::Error { error } => Err(RedisError::Refused(error)),
+        Reply { error: Some(error), .. } => Err(RedisError::Refused(error)),
+        Reply { result: Some(result), .. } => {
+            serde_json::from_str(result.get()).map_err(|error| unexpected(&error))
+        }
+        Reply { .. } => Err(unexpected(&"neither a result nor an error")),
     }
-}
-
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, RedisError> {
-    serde_json::from_value(value).map_err(|error| RedisError::Unexpected(error.to_string()))
 }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use ring::digest::{SHA256, digest};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::{MoodScore, UserId};
@@ -17,7 +17,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::hash::hex;
 use crate::http::Once;
 use crate::redis::{Command, Redis, RedisError, Script};
-use crate::store::Entitlement;
 
 /// The scripts share a head: what to do once per idempotency key, and how the stats are kept.
 macro_rules! stats_script {
@@ -34,8 +33,6 @@ macro_rules! stats_script {
 static SIGN_IN: Script = stats_script!("scripts/sign_in.lua");
 static SAVE_CHAT: Script = stats_script!("scripts/save_chat.lua");
 static SET_MOOD: Script = stats_script!("scripts/set_mood.lua");
-static SET_PLAN: Script = stats_script!("scripts/set_plan.lua");
-static SHOW: Script = stats_script!("scripts/show.lua");
 
 /// A user's stats, in the hash's own field names.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
@@ -55,26 +52,25 @@ pub struct Stats {
     pub last_login: Option<String>,
 }
 
-/// For how long it is known that a session was processed.
-const PROCESSED_SECONDS: u32 = 86_400;
-
 /// A remembered answer lives a day, so today's index and yesterday's name every one there is.
 const INDEX_SECONDS: u32 = 2 * 86_400;
 
 /// A user's keys. An id never contains what would make two users' keys meet: all around it is fixed.
-struct Keys {
-    stats: String,
-    last_login: String,
-    erased: String,
+pub(crate) struct Keys {
+    pub(crate) stats: String,
+    pub(crate) last_login: String,
+    pub(crate) erased: String,
     /// What is left of each unit, with the version of the entitlement it belongs to.
-    credits: String,
+    pub(crate) credits: String,
+    /// What the user may do, has used and holds (entitlement_cache.rs).
+    pub(crate) entitlement: String,
     /// The idempotency keys of a day, whose remembered answers are the user's too.
     index: String,
     index_before: String,
 }
 
 impl Keys {
-    fn of(user: &UserId, now: Timestamp) -> Self {
+    pub(crate) fn of(user: &UserId, now: Timestamp) -> Self {
         let hash = digest(&SHA256, user.as_str().as_bytes());
         let (today, yesterday) = days(now);
         Self {
@@ -82,6 +78,7 @@ impl Keys {
             last_login: format!("user:{user}:last_login"),
             erased: format!("erased:{}", hex(hash.as_ref())),
             credits: format!("user:{user}:credits"),
+            entitlement: format!("user:{user}:entitlement"),
             index: format!("user:{user}:once:{today}"),
             index_before: format!("user:{user}:once:{yesterday}"),
         }
@@ -145,54 +142,6 @@ pub async fn set_mood(
     update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
 }
 
-/// Shows the plan a user has, unless a newer one is shown already.
-pub async fn set_plan(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    plan_name: &str,
-    version: i64,
-) -> ApiResult<Stats> {
-    let args = [plan_name.to_owned(), version.to_string()];
-    update(redis, &SET_PLAN, user, now, None, &args).await
-}
-
-/// What became of showing what a user has.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub enum Shown {
-    Shown,
-    /// The same, and the session it was shown for had been processed before.
-    ProcessedBefore,
-    /// Somebody who was erased meanwhile is shown nothing.
-    Erased,
-}
-
-/// Shows a user's plan and credits, unless newer ones are shown already, and marks the session that
-/// brought them as processed (CP-7).
-pub async fn show(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    entitlement: &Entitlement,
-    session: Option<&str>,
-) -> Result<Shown, RedisError> {
-    let own = Keys::of(user, now);
-    let processed = session.map(|session| format!("processed:{session}"));
-    let mut keys = vec![own.stats.as_str(), &own.last_login, &own.erased, &own.credits];
-    keys.extend(processed.as_deref());
-    let mut args = vec![
-        entitlement.plan_name.clone(),
-        entitlement.version.to_string(),
-        PROCESSED_SECONDS.to_string(),
-    ];
-    for (unit, balance) in &entitlement.credits {
-        args.extend([unit.clone(), balance.to_string()]);
-    }
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    redis.eval(&SHOW, &keys, &args).await
-}
-
 /// Refuses an idempotency key that came with another request, for those who write elsewhere first.
 pub async fn refuse_reused(redis: &Redis, once: &Once) -> ApiResult<()> {
     let first = Command::new("HGET").arg(once.key()).arg("fingerprint");
@@ -216,7 +165,11 @@ pub async fn erase(
     let keys = Keys::of(user, now);
     let marking = [
         Command::set(&keys.erased, "1", remember_seconds),
-        Command::new("DEL").arg(&keys.stats).arg(&keys.last_login).arg(&keys.credits),
+        Command::new("DEL")
+            .arg(&keys.stats)
+            .arg(&keys.last_login)
+            .arg(&keys.credits)
+            .arg(&keys.entitlement),
         Command::hgetall(&keys.index),
         Command::hgetall(&keys.index_before),
     ];

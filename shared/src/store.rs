@@ -8,11 +8,14 @@ mod account;
 pub mod catalog;
 mod checkout;
 mod connect;
+mod credits;
+mod entitlements;
 mod error;
 mod history;
 mod outbox;
 mod reconcile;
 mod subscription;
+mod usage;
 mod webhooks;
 
 use std::sync::OnceLock;
@@ -27,14 +30,17 @@ use tokio_postgres::types::{FromSql, Json, ToSql, Type};
 
 pub use checkout::{BegunCheckout, Checkout, Customer, Forget, Purchase, Terms, Wanted};
 pub use connect::{connect, connection_config};
+pub use credits::{
+    About, Gift, Held, HeldUnit, LedgerPage, LedgerProblem, LedgerRow, Moved, Transaction,
+};
 pub use error::StoreError;
 pub use history::NewEntry;
 pub use outbox::{Errand, Finished, GivenUp, Kind};
 pub use reconcile::{Compared, Drift};
 pub use subscription::{
-    Applied, BegunChange, Change, Entitlement, EventName, FinishedChange, Portal, Steps, Told, Way,
-    Wish,
+    Applied, BegunChange, Change, EventName, FinishedChange, Portal, Steps, Told, Way, Wish,
 };
+pub use usage::{PastPeriod, Tracked, Usage, Use, UsePeriod, Used};
 pub use webhooks::{
     ClaimedWebhook, FailedEvent, FailedWebhook, Kept, WebhookStatus, WhichWebhooks,
     WholeFailedWebhook,

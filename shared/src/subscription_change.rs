@@ -13,7 +13,7 @@ use crate::checkout::{STRIPE_TIME, release};
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, flag, integer, link, list, text};
 use crate::domain::{Interval, UserId};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, Particulars};
 use crate::fulfilment;
 use crate::http::Once;
 use crate::store::{BegunChange, Change, Steps, StoreError, Told, Way, Wish};
@@ -213,7 +213,8 @@ async fn unpaid(app: &App, subscription: &Object) -> ApiError {
             format!("{reason} Your plan stays as it is; you can pay at paymentUrl."),
         )
     };
-    error.payment_url = text(invoice, "hosted_invoice_url").map(Box::from);
+    let page = text(invoice, "hosted_invoice_url").map(str::to_owned);
+    error.particulars = page.map(|payment_url| Box::new(Particulars::Payment { payment_url }));
     error
 }
 

@@ -1,95 +1,84 @@
-//! Signed events over HTTP: as many connections as are asked for, each with one event on its way.
+//! Signed events over HTTP, to every route of Farebox.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use farebox::local::Settings;
-use farebox::server;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::json;
-use shared::app::{App, PoolSize};
-use shared::clock::Clock;
-use shared::config::Config;
+use shared::endpoints;
 use shared::hash::hex;
-use shared::{endpoints, http};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
-use super::prepare::Database;
+use super::prepare::{self, Event, TURNS, Times};
+use crate::database::Database;
+use crate::load::{self, Requests};
 
 /// Farebox with every route, and what Stripe tells it.
-#[derive(Clone)]
 pub struct Shop {
-    address: SocketAddr,
-    secret: Arc<hmac::Key>,
+    pub address: SocketAddr,
+    stripe: Arc<Stripe>,
+}
+
+/// What Stripe signs with and tells of.
+struct Stripe {
+    secret: hmac::Key,
     price: (String, String),
-    told: Arc<AtomicU64>,
+    times: Times,
 }
 
 impl Shop {
     pub async fn start(settings: Settings, database: &Database) -> anyhow::Result<Self> {
         let secret = settings.get("STRIPE_WEBHOOK_SECRET").context("there is no secret")?;
-        let secret = Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
-        let config = Config::from_vars(|name| settings.get(name).cloned())?;
-        let app = App::new(config, Clock::default(), PoolSize::Server)?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let router = http::mount_all(endpoints::ALL, &app);
-        tokio::spawn(server::serve(listener, router, std::future::pending()));
-        let price = database.price().await?;
-        Ok(Self { address, secret, price, told: Arc::default() })
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let address = load::serve(&load::app(&settings)?, endpoints::ALL).await?;
+        let price = prepare::price(database).await?;
+        let times = prepare::times(database).await?;
+        Ok(Self { address, stripe: Arc::new(Stripe { secret, price, times }) })
     }
 
-    /// Delivers events for that long; answers how many milliseconds each took.
-    pub async fn deliver(&self, concurrency: u32, length: Duration) -> anyhow::Result<Vec<f64>> {
-        let until = Instant::now() + length;
-        let connections = (0..concurrency).map(|_| {
-            let shop = self.clone();
-            tokio::spawn(async move { shop.deliver_one_by_one(until).await })
-        });
-        let mut all = Vec::new();
-        for connection in connections.collect::<Vec<_>>() {
-            all.extend(connection.await??);
-        }
-        Ok(all)
+    /// Such events of the customers that the script leaves out, and how many were sent.
+    pub fn events(&self, event: Event, first: u32) -> (Requests, Arc<AtomicU64>) {
+        let sent = Arc::new(AtomicU64::default());
+        let (stripe, count) = (Arc::clone(&self.stripe), Arc::clone(&sent));
+        let next = move || {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            let customer = u64::from(first) + 1;
+            match event {
+                Event::Update => stripe.update(customer + 2 * (number % TURNS), number / TURNS),
+                Event::Renewal => stripe.renewal(customer + 2 * number),
+            }
+        };
+        (Arc::new(next), sent)
+    }
+}
+
+impl Stripe {
+    fn update(&self, customer: u64, round: u64) -> String {
+        let Times { began, ended, .. } = self.times;
+        self.tell(customer, began + 1 + round.cast_signed(), began, ended)
     }
 
-    async fn deliver_one_by_one(&self, until: Instant) -> anyhow::Result<Vec<f64>> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        let mut times = Vec::new();
-        let mut answer = vec![0; 4_096];
-        while Instant::now() < until {
-            let request = self.request();
-            let began = Instant::now();
-            stream.write_all(request.as_bytes()).await?;
-            let length = stream.read(&mut answer).await?;
-            let answer = String::from_utf8_lossy(&answer[..length]);
-            ensure!(answer.starts_with("HTTP/1.1 200 "), "an event was not received: {answer}");
-            times.push(began.elapsed().as_secs_f64() * 1_000.0);
-        }
-        Ok(times)
+    fn renewal(&self, customer: u64) -> String {
+        let Times { ended, next_ends, .. } = self.times;
+        self.tell(customer, ended, ended, next_ends)
     }
 
-    /// A renewal of one of the first customers, in turn.
-    fn request(&self) -> String {
-        let number = self.told.fetch_add(1, Ordering::Relaxed);
-        let (customer, at) = (number % 25_000, 1_700_000_100 + number / 25_000);
+    fn tell(&self, customer: u64, at: i64, from: i64, to: i64) -> String {
         let body = json!({
-            "id": format!("evt_http_{number}"), "object": "event", "created": at,
+            "id": format!("evt_http_{customer}_{at}"), "object": "event", "created": at,
             "type": "customer.subscription.updated", "livemode": false,
             "data": { "object": {
                 "id": format!("sub_{customer}"), "object": "subscription", "status": "active",
-                "customer": format!("cus_{customer}"), "created": 1_700_000_000, "currency": "usd",
+                "customer": format!("cus_{customer}"), "created": self.times.began, "currency": "usd",
+                "billing_cycle_anchor": self.times.began,
                 "metadata": { "userId": format!("user_{customer}") },
                 "cancel_at_period_end": false,
                 "items": { "object": "list", "data": [{
                     "id": format!("si_{customer}"), "quantity": 1,
-                    "current_period_start": at, "current_period_end": at + 2_592_000,
+                    "current_period_start": from, "current_period_end": to,
                     "price": {
                         "id": self.price.0, "product": self.price.1, "currency": "usd",
                         "unit_amount": 2_900,

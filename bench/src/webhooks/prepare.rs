@@ -1,61 +1,78 @@
 //! What is there before anything is measured: customers with a subscription each.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
-use farebox::local::Settings;
-use shared::config;
-use tokio_postgres::Client;
+
+use crate::database::Database;
 
 /// Customers of whom Stripe tells, the events it told of before, and the scripts.
 const STORE: &str = include_str!("store.sql");
-const TOOLS: &str = include_str!("tools.sql");
-const BARE: &str = "
+pub const TOOLS: &str = include_str!("tools.sql");
+pub const BARE: &str = "
 \\set n random(1, 1000000000)
 insert into bench.bare (id, kind, created_at, processed_at)
 values (gen_random_uuid(), 'an.event', now(), :n);
 ";
-const EVENT: &str = "select apply_event(bench.event(nextval('bench.events')), now());\n";
+const UPDATE: &str = "
+select apply_event(bench.update({first} + 2 * (n % {turns}), n / {turns}), now())
+from nextval('bench.events') n;
+";
+const RENEWAL: &str = "
+select apply_event(bench.renewal({first} + 2 * n), now())
+from nextval('bench.events') n;
+";
 
-pub struct Database {
-    pub dir: PathBuf,
-    pub owner_url: String,
-    owner: Client,
+/// So many customers are told of in turn.
+pub const TURNS: u64 = 25_000;
+
+/// What Stripe tells of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// What its user has stays as it is: most events are like that.
+    Update,
+    /// Another month is paid for: its user gets credits, and those of the last month expire.
+    Renewal,
 }
 
-impl Database {
-    pub async fn prepare(settings: &Settings, dir: &std::path::Path) -> anyhow::Result<Self> {
-        let owner_url =
-            settings.get("DIRECT_URL").context("the stack has no database of its own")?;
-        let vars = |name: &str| match name {
-            "DATABASE_URL" => Some(owner_url.clone()),
-            name => settings.get(name).cloned(),
-        };
-        let owner = shared::store::connect(&config::Database::from_vars(vars)?).await?;
-        let (dir, owner_url) = (dir.to_owned(), owner_url.clone());
-        std::fs::write(dir.join("bare.sql"), BARE).context("cannot write a script")?;
-        std::fs::write(dir.join("event.sql"), EVENT).context("cannot write a script")?;
-        let database = Self { dir, owner_url, owner };
-        database.execute(TOOLS).await?;
-        Ok(database)
-    }
+/// When the month that everybody has paid for began and ended, and when the next one ends.
+pub struct Times {
+    pub began: i64,
+    pub ended: i64,
+    pub next_ends: i64,
+}
 
-    /// Has so many customers from that number on.
-    pub async fn store(&self, from: u32, to: u32) -> anyhow::Result<()> {
-        eprintln!("storing customers {from} to {to}");
-        let sql = STORE.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());
-        self.execute(&sql).await
-    }
+/// The script that applies such events of every second customer from that number on: of a few in turn,
+/// of each one's renewal once.
+pub async fn script(database: &Database, event: Event, first: u32) -> anyhow::Result<String> {
+    database.execute("alter sequence bench.events restart").await?;
+    let sql = match event {
+        Event::Update => UPDATE,
+        Event::Renewal => RENEWAL,
+    };
+    Ok(sql.replace("{first}", &first.to_string()).replace("{turns}", &TURNS.to_string()))
+}
 
-    /// The price that they all pay.
-    pub async fn price(&self) -> anyhow::Result<(String, String)> {
-        let sql = "select stripe_price_id, stripe_product_id from bench.price";
-        let row = self.owner.query_typed_one(sql, &[]).await?;
-        Ok((row.get(0), row.get(1)))
-    }
+/// How many events the script has applied.
+pub async fn applied(database: &Database) -> anyhow::Result<u64> {
+    let row = database.owner.query_typed_one("select last_value from bench.events", &[]).await;
+    Ok(row.context("there is no sequence")?.get::<_, i64>(0).unsigned_abs())
+}
 
-    #[expect(clippy::disallowed_methods, reason = "a direct connection, and many statements")]
-    async fn execute(&self, sql: &str) -> anyhow::Result<()> {
-        self.owner.batch_execute(sql).await.context("cannot prepare the database")
-    }
+/// Has so many customers from that number on.
+pub async fn store(database: &Database, from: u32, to: u32) -> anyhow::Result<()> {
+    eprintln!("storing customers {from} to {to}");
+    let sql = STORE.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());
+    database.execute(&sql).await
+}
+
+/// The price that they all pay.
+pub async fn price(database: &Database) -> anyhow::Result<(String, String)> {
+    let sql = "select stripe_price_id, stripe_product_id from bench.price";
+    let row = database.owner.query_typed_one(sql, &[]).await.context("there is no price")?;
+    Ok((row.get(0), row.get(1)))
+}
+
+pub async fn times(database: &Database) -> anyhow::Result<Times> {
+    let sql = "select began, ended, next_ends from bench.times";
+    let row = database.owner.query_typed_one(sql, &[]).await.context("there are no times")?;
+    Ok(Times { began: row.get(0), ended: row.get(1), next_ends: row.get(2) })
 }

@@ -1,38 +1,58 @@
+-- Customers whose month is over: of the credits that their plan gave for it they have a fifth left.
 begin;
 
-insert into users (id, created_at, stripe_customer_id)
-select 'user_' || n, now(), 'cus_' || n
-from generate_series({from}, {to} - 1) n;
+insert into users (id, created_at, stripe_customer_id, due_at, ledger_seq, entitlement_version)
+select 'user_' || n, p.began_at, 'cus_' || n, p.ends_at, 2, 2
+from generate_series({from}, {to} - 1) n, bench.period p;
 
 insert into stripe_customers (id, user_id, created_at)
-select 'cus_' || n, 'user_' || n, now()
-from generate_series({from}, {to} - 1) n;
+select 'cus_' || n, 'user_' || n, p.began_at
+from generate_series({from}, {to} - 1) n, bench.period p;
 
 insert into subscriptions (
   id, user_id, customer_id, status, plan, plan_version, interval, quantity, currency, amount_minor,
   stripe_item_id, stripe_price_id, stripe_product_id, current_period_start, current_period_end,
-  cancel_at_period_end, created_at, updated_at, heard_since, heard_at, heard_rank, heard_event)
+  billing_anchor, cancel_at_period_end, created_at, updated_at, heard_since, heard_at, heard_rank,
+  heard_event)
 select
   'sub_' || n, 'user_' || n, 'cus_' || n, 'active', p.plan, p.version, 'monthly', 1, 'usd', p.amount_minor,
-  'si_' || n, p.stripe_price_id, p.stripe_product_id, now(), now() + interval '1 month',
-  false, to_timestamp(1700000000), now(), to_timestamp(1700000000), to_timestamp(1700000000), 1, 'evt_' || n
-from generate_series({from}, {to} - 1) n, bench.price p;
+  'si_' || n, p.stripe_price_id, p.stripe_product_id, t.began_at, t.ends_at,
+  t.began_at, false, t.began_at, t.began_at, t.began_at, t.began_at, 1,
+  'evt_' || n
+from generate_series({from}, {to} - 1) n, bench.price p, bench.period t;
 
-insert into entitlements (user_id, plan, plan_version, source, status, version, updated_at)
-select 'user_' || n, p.plan, p.version, 'stripe', 'active', 1, now()
-from generate_series({from}, {to} - 1) n, bench.price p;
+insert into entitlements (
+  user_id, plan, plan_version, source, status, subscription_id, anchor, updated_at)
+select 'user_' || n, p.plan, p.version, 'stripe', 'active', 'sub_' || n, t.began_at, t.began_at
+from generate_series({from}, {to} - 1) n, bench.price p, bench.period t;
+
+insert into credit_balances (user_id, unit, balance, topped_up)
+select 'user_' || n, 'ai_credit', 20, 100
+from generate_series({from}, {to} - 1) n;
+
+insert into credit_buckets (
+  user_id, unit, kind, amount, remaining, priority, expires_at, period_start, period_end, created_at)
+select
+  'user_' || n, 'ai_credit', 'plan', 100, 20, 50, t.ends_at, t.began_at, t.ends_at, t.began_at
+from generate_series({from}, {to} - 1) n, bench.period t;
+
+insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, source, created_at)
+select 'user_' || n, row.seq, 'ai_credit', row.delta, row.balance, row.kind, row.source || n, t.began_at
+from generate_series({from}, {to} - 1) n, bench.period t, (
+  values (1, 100, 100, 'plan', 'plan:bench:'), (2, -80, 20, 'spend', null)) row (seq, delta, balance, kind, source)
+order by n, row.seq;
 
 insert into webhook_events (id, type, created_at, processed_at)
-select 'evt_' || n, 'customer.subscription.created', to_timestamp(1700000000), now()
-from generate_series({from}, {to} - 1) n;
+select 'evt_' || n, 'customer.subscription.created', t.began_at, t.began_at
+from generate_series({from}, {to} - 1) n, bench.period t;
 
 insert into billing_events (
   user_id, customer_id, subscription_id, kind, amount_minor, currency, status, stripe_event_id,
   occurred_at, recorded_at)
 select
   'user_' || n, 'cus_' || n, 'sub_' || n, 'subscription.created', p.amount_minor, 'usd', 'active',
-  'evt_' || n, now(), now()
-from generate_series({from}, {to} - 1) n, bench.price p;
+  'evt_' || n, t.began_at, t.began_at
+from generate_series({from}, {to} - 1) n, bench.price p, bench.period t;
 
 commit;
 

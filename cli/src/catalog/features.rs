@@ -131,8 +131,9 @@ fn grant(name: &str, kind: &Kind, field: Option<&Field<'_>>) -> Feature {
             Feature::Metered { name, unit: unit.clone(), reset: *reset, limit, overage }
         }
         Kind::Credits { unit } => {
-            let (amount, every) = field.and_then(granted).unwrap_or((0, Every::BillingPeriod));
-            Feature::Credits { name, unit: unit.clone(), amount, every }
+            let none = (0, Every::BillingPeriod, false);
+            let (amount, every, rollover) = field.and_then(granted).unwrap_or(none);
+            Feature::Credits { name, unit: unit.clone(), amount, every, rollover }
         }
     }
 }
@@ -177,20 +178,22 @@ fn limit(field: &Field<'_>) -> Option<Option<u64>> {
     field.number(0..=LARGEST, "").map(|limit| Some(limit.unsigned_abs()))
 }
 
-/// `2`, `{ amount = 2, every = "billing_period" }`, or `false`: none.
-fn granted(field: &Field<'_>) -> Option<(u64, Every)> {
+/// `2`, `{ amount = 2, every = "billing_period", rollover = true }`, or `false`: none.
+fn granted(field: &Field<'_>) -> Option<(u64, Every, bool)> {
     if field.as_boolean() == Some(false) {
         return None;
     }
     if field.is_table() {
         let table = field.table()?;
-        table.knows(&["amount", "every"]);
+        table.knows(&["amount", "every", "rollover"]);
         let every = table.get("every").map_or(Some(Every::BillingPeriod), |field| {
             field.word(&[("billing_period", Every::BillingPeriod)])
         });
-        return Some((table.require("amount").and_then(|field| credits(&field))?, every?));
+        let rollover = table.get("rollover").map_or(Some(false), |field| field.boolean());
+        let amount = table.require("amount").and_then(|field| credits(&field));
+        return Some((amount?, every?, rollover?));
     }
-    Some((credits(field)?, Every::BillingPeriod))
+    Some((credits(field)?, Every::BillingPeriod, false))
 }
 
 pub(super) fn credits(field: &Field<'_>) -> Option<u64> {

@@ -84,10 +84,24 @@ fn a_catalog_is_read_as_it_is_written() {
             unit: "mail_credit".to_owned(),
             amount: 2,
             every: Every::BillingPeriod,
+            rollover: false,
         }
     );
     let pack = &catalog.packs[0];
     assert_eq!((&*pack.unit, pack.credits, pack.expires_after_days), ("mail_credit", 10, None));
+}
+
+/// What was published before there was a choice has to look the same.
+#[test]
+fn credits_stay_for_the_next_period_where_the_plan_says_so() {
+    let given = |rollover: &str| {
+        let every = "every = \"billing_period\"";
+        let catalog = read(&SMALL.replace(every, &format!("{every}{rollover}"))).unwrap();
+        serde_json::to_value(&plan(&catalog, "pro").features["mail_credits"]).unwrap()
+    };
+    assert_eq!(given(", rollover = true")["rollover"], true);
+    assert!(given("").get("rollover").is_none());
+    assert_eq!(given(", rollover = false"), given(""));
 }
 
 #[test]

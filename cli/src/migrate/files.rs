@@ -63,6 +63,11 @@ impl Sql {
         self.text.starts_with("-- no-transaction")
     }
 
+    /// Only the functions that are new with it understand what it makes.
+    pub(super) fn goes_with_functions(&self) -> bool {
+        self.text.starts_with("-- with-functions")
+    }
+
     /// A function that only our functions call.
     pub(super) fn is_internal(&self) -> bool {
         self.text.starts_with("-- internal")

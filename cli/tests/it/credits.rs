@@ -1,9 +1,20 @@
 //! Credits that are paid for: granted once, taken back with the money, and written down for good.
 
+mod buckets;
+mod gifts;
+mod lockstep;
+mod nothing_more;
+mod outages;
+mod plan;
+mod races;
+mod rollover;
+mod rows;
+mod verify;
+
 use serde_json::{Value, json};
 
 use crate::support::events::Customer;
-use crate::support::{Process, Setup, TestApp, execute};
+use crate::support::{Call, Process, Setup, TestApp, execute};
 
 impl TestApp {
     /// Buys a pack; answers its payment at Stripe.
@@ -36,6 +47,49 @@ impl TestApp {
     async fn books_are_right(&self) {
         let off = "select count(*) from validate_credits_consistency()";
         assert_eq!(self.count(off).await, 0);
+    }
+
+    /// What a user holds of one unit.
+    async fn held(&self, user: &str, unit: &str) -> Value {
+        let call = self.get("/api/credits").query("unit", unit).bearer(&self.token(user));
+        call.send().await.expect_status(200).body["credits"][0].clone()
+    }
+
+    /// What is left of each gift, in the order in which it is spent.
+    async fn buckets(&self, user: &str, unit: &str) -> Value {
+        let held = self.held(user, unit).await;
+        let buckets = held["buckets"].as_array().unwrap().iter();
+        buckets.map(|bucket| json!([bucket["kind"], bucket["remaining"]])).collect()
+    }
+
+    /// The user spends.
+    fn spend(&self, user: &str, unit: &str, amount: i64) -> Call {
+        let spend = json!({ "action": "spend", "unit": unit, "amount": amount });
+        self.post("/api/credits").bearer(&self.token(user)).json(spend)
+    }
+
+    /// A trusted server acts for the user.
+    fn for_user(&self, user: &str, action: Value) -> Call {
+        let call = self.post("/api/credits").bearer(&self.service_key);
+        call.header("x-user-id", user).json(action)
+    }
+
+    /// A trusted server gives credits.
+    async fn grant(&self, user: &str, unit: &str, amount: i64, terms: Value) {
+        let mut grant =
+            json!({ "action": "grant", "unit": unit, "amount": amount, "reason": "a gift" });
+        for (name, value) in terms.as_object().unwrap() {
+            grant[name] = value.clone();
+        }
+        self.for_user(user, grant).send().await.expect_status(200);
+    }
+
+    /// The minute's job, twice at once.
+    async fn two_jobs(&self) {
+        let job = || self.get("/api/cron/minute").cron().send();
+        let (one, other) = tokio::join!(job(), job());
+        one.expect_status(200);
+        other.expect_status(200);
     }
 }
 

@@ -232,7 +232,15 @@ async fn the_tokens_that_are_printed_work() {
     dev.stop(&dir).await;
 }
 
-/// One clock for the product and for Stripe, and tokens that go with it.
+/// What time it is for SQL that is handed none.
+async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
+    let settings = said(dir, &["env"]).await;
+    let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
+    let client = shared::store::connect(&owner).await.unwrap();
+    client.query_typed_one("select farebox_now()", &[]).await.unwrap().get(0)
+}
+
+/// One clock for the product, for Stripe and for SQL, and tokens that go with it.
 #[tokio::test]
 async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
     let dir = directory("clock");
@@ -246,6 +254,7 @@ async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
 
     let moved: jiff::Timestamp = said(&dir, &["clock", "advance", "2mo"]).await.parse().unwrap();
     assert!(moved.as_second() - jiff::Timestamp::now().as_second() > 58 * 86_400);
+    assert!(time_of_sql(&dir).await >= moved);
     let token = said(&dir, &["token", "--user", "ann"]).await;
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
     dev.stop(&dir).await;
@@ -259,6 +268,7 @@ async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
     let now: jiff::Timestamp = said(&dir, &["clock", "now"]).await.parse().unwrap();
     assert!(now >= moved, "{now} {moved}");
+    assert!(time_of_sql(&dir).await >= now, "where the stack begins anew it is told again");
     let key = setting(&said(&dir, &["env"]).await, "STRIPE_SECRET_KEY").to_owned();
     let path = format!("/v1/customers/{}", ann["id"].as_str().unwrap());
     let kept = dev.call("GET", &path, &key, None).await.expect_status(200).body;

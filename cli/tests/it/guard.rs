@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use shared::endpoints::{ALL, RATE_LIMIT};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Answer, Call, Mode, TestApp};
+use crate::support::{Answer, Call, Mode, Setup, TestApp};
+
+/// Sooner than what is slow answers, on a machine that is busy with other tests too.
+const SOON: Duration = Duration::from_secs(3);
 
 /// A good call of this endpoint, but for whom it is about.
 fn call(app: &TestApp, method: &str, row: &Endpoint) -> Call {
@@ -33,6 +36,8 @@ fn body(row: &Endpoint, method: &str) -> Value {
         }),
         ("stripe-create-portal-session", _) => json!({ "returnUrl": "https://app.example" }),
         ("admin-webhooks", "POST") => json!({ "id": "evt_nobodys", "action": "replay" }),
+        ("check" | "usage", "POST") => json!({ "feature": "pain_entry" }),
+        ("credits", "POST") => json!({ "action": "spend", "unit": "credit", "amount": 1 }),
         ("subscription", "PATCH") => json!({ "action": "resume" }),
         _ => Value::Null,
     }
@@ -47,8 +52,10 @@ fn body_about(row: &Endpoint, method: &str, user: &str) -> Value {
 
 /// Whether the call was carried out, or would have been if there were anything to do it to.
 fn was_let_in(answer: &Answer) -> bool {
-    let nothing_there = ["no_subscription", "session_not_found"];
-    answer.status < 300 || nothing_there.iter().any(|code| answer.body["code"] == *code)
+    let nothing_there = ["no_subscription", "session_not_found", "nothing_is_sold"];
+    answer.status < 300
+        || nothing_there.iter().any(|code| answer.body["code"] == *code)
+        || ["unit", "feature"].iter().any(|field| answer.body["errors"][0]["field"] == *field)
 }
 
 fn calls_of(access: Access) -> impl Iterator<Item = (&'static Endpoint, &'static str)> {
@@ -188,10 +195,10 @@ async fn browsers_are_answered_by_origin() {
     assert_eq!(refused.header("access-control-allow-origin"), "https://app.example");
 }
 
-/// With Redis down, slow or mad, every route answers as it should, within a second.
+/// With Redis down, slow or mad, every route answers as it should, long before Redis would.
 #[tokio::test]
 async fn no_route_waits_for_a_redis_that_does_not_answer() {
-    let app = TestApp::selling("paintracker").await;
+    let app = Setup::default().sells("paintracker").set("REDIS_TIMEOUT_MS", "200").start().await;
     let modes = [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::Garbage];
     for (round, mode) in modes.into_iter().enumerate() {
         app.redis.set(mode).await;
@@ -202,13 +209,15 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
             let started = Instant::now();
             let answer = call(&app, method, row).bearer(&token).send().await;
             let took = started.elapsed();
-            assert!(took < Duration::from_secs(1), "{mode:?} {method} {}: {took:?}", row.path);
+            assert!(took < SOON, "{mode:?} {method} {}: {took:?}", row.path);
             match (row.name, method) {
                 ("health" | "plans", _) => drop(answer.expect_status(200)),
                 ("health-ready", _) => drop(answer.expect_status(503)),
                 ("session", "DELETE") => drop(answer.expect_status(204)),
                 // Losing a cache does not stop revenue.
-                ("subscription", _) => assert!(was_let_in(&answer), "{answer:?}"),
+                ("check" | "credits" | "entitlements" | "subscription" | "usage", _) => {
+                    assert!(was_let_in(&answer), "{answer:?}");
+                }
                 (name, _) if name.starts_with("stripe-create-portal") => {
                     drop(answer.expect_problem(409, "no_customer"));
                 }
@@ -230,7 +239,7 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
 /// Nor does a crowd: once it is known that Redis does not answer, nobody queues for it.
 #[tokio::test]
 async fn no_crowd_waits_for_a_redis_that_does_not_answer() {
-    let app = TestApp::new().await;
+    let app = Setup::default().set("REDIS_TIMEOUT_MS", "200").start().await;
     app.redis.set(Mode::Slow(Duration::from_secs(5))).await;
     let calls = (0..300).map(|n| {
         let (app, token) = (&app, app.token(&format!("user-{n}")));
@@ -253,9 +262,13 @@ async fn no_route_waits_for_a_postgres_that_is_down() {
         let started = Instant::now();
         let answer = call(&app, method, row).bearer(&token).send().await;
         let took = started.elapsed();
-        assert!(took < Duration::from_secs(1), "{method} {}: {took:?}", row.path);
+        assert!(took < SOON, "{method} {}: {took:?}", row.path);
         match (row.name, method) {
-            ("account" | "chat-save" | "plans" | "subscription", _) => {
+            (
+                "account" | "chat-save" | "check" | "credits" | "entitlements" | "plans"
+                | "subscription" | "usage",
+                _,
+            ) => {
                 drop(answer.expect_problem(503, "database_unavailable"));
             }
             (name, _) if name.starts_with("stripe-") => {

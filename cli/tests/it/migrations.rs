@@ -48,6 +48,40 @@ async fn an_applied_file_that_was_edited_is_refused() {
     assert_eq!(pending, ["0001_users is another version"]);
 }
 
+/// What users held before there were buckets they hold after.
+#[tokio::test]
+async fn credits_of_the_release_before_are_kept() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    files.migrations.retain(|migration| *migration.name < *"0009");
+    files.functions.clear();
+    migrate::run(&database, &files).await.unwrap();
+    let client = connect(&database).await;
+    execute(
+        &client,
+        "insert into users (id, created_at, credits_balance)
+         values ('ann', 'epoch', 70), ('bob', 'epoch', -5);
+         insert into credit_balances values ('ann', 'credit', 70), ('bob', 'credit', -5);
+         insert into credit_transactions (
+           user_id, seq, unit, delta, balance_after, kind, source, created_at)
+         values
+           ('ann', 1, 'credit', 100, 100, 'purchase', 'a', 'epoch'),
+           ('ann', 2, 'credit', -30, 70, 'refund', 'b', 'epoch'),
+           ('bob', 1, 'credit', -5, -5, 'refund', 'c', 'epoch')",
+    )
+    .await;
+
+    migrate::run(&database, &Files::embedded()).await.unwrap();
+    let spent =
+        "select spend_credits('ann', 'credit', 70, '{}', null, null, now()) -> 'transaction'";
+    let spent: serde_json::Value = client.query_typed_one(spent, &[]).await.unwrap().get(0);
+    assert_eq!(spent["balance"], 0);
+    let off = "select count(*) from validate_credits_consistency()";
+    assert_eq!(client.query_typed_one(off, &[]).await.unwrap().get::<_, i64>(0), 0);
+    let seq = "select seq from credit_transactions where kind = 'spend'";
+    assert_eq!(client.query_typed_one(seq, &[]).await.unwrap().get::<_, i64>(0), 3);
+}
+
 #[tokio::test]
 async fn a_function_is_replaced_when_its_text_changes() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
@@ -193,7 +227,8 @@ async fn a_function_that_fails_leaves_no_other_open() {
     let refusal = refusal(&database, &files).await;
     assert!(refusal.contains("function zz_broken failed"), "{refusal}");
     let client = connect(&database).await;
-    let functions = "select count(*) from pg_proc where pronamespace = 'public'::regnamespace";
+    let functions = "select count(*) from pg_proc
+        where pronamespace = 'public'::regnamespace and has_function_privilege('public', oid, 'execute')";
     let count: i64 = client.query_typed_one(functions, &[]).await.unwrap().get(0);
     assert_eq!(count, 0);
 }

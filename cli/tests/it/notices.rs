@@ -1,5 +1,7 @@
 //! What users and the identity provider hear of, from Stripe's word to the mailbox.
 
+mod used;
+
 use std::collections::BTreeSet;
 
 use farebox::standins::mail::Message;

@@ -137,6 +137,7 @@ async fn simulator() -> Simulator {
         webhook: None,
         clock: Clock::default(),
         snapshot: None,
+        database: None,
     };
     let simulator = Simulator::start(options).await.unwrap();
     let router: Router = simulator.router();

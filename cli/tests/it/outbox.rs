@@ -63,12 +63,12 @@ impl TestApp {
     async fn entitle(&self, user: &str, plan: &str, version: i64) {
         self.sql(&format!(
             "insert into entitlements
-             select '{user}', plan, version, 'grant', 'active', {version}, 'epoch'
+             select '{user}', plan, version, 'grant', 'active', 'epoch'
              from pricing_plan_versions
              where plan = '{plan}'
              on conflict (user_id) do update
-             set plan = excluded.plan, plan_version = excluded.plan_version,
-                 version = excluded.version"
+             set plan = excluded.plan, plan_version = excluded.plan_version;
+             update users set entitlement_version = {version} where id = '{user}'"
         ))
         .await;
     }

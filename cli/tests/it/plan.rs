@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, execute, until};
 
 impl TestApp {
     async fn give(&self, user: &str, gift: serde_json::Value) -> crate::support::Answer {
@@ -74,7 +74,7 @@ async fn a_gift_outranks_a_subscription_until_it_ends() {
     let run = || app.get("/api/cron/minute").cron().send();
     let (one, other) = tokio::join!(run(), run());
     let ended = |answer: crate::support::Answer| {
-        answer.expect_status(200).body["endedGrants"].as_i64().unwrap()
+        answer.expect_status(200).body["settled"].as_i64().unwrap()
     };
     assert_eq!(ended(one) + ended(other), 1, "two runs share the work");
     assert_eq!(app.stats("ann").await["plan"], "Plus");
@@ -129,4 +129,64 @@ async fn a_gift_survives_an_outage() {
     app.give("bob", json!({ "plan": "Plus" })).await.expect_problem(503, "database_unavailable");
     app.postgres.set(Mode::Pass).await;
     assert_eq!(app.stats("bob").await["plan"], "Free");
+}
+
+/// Whoever comes by before the job finds a gift over, and has it shown.
+#[tokio::test]
+async fn a_gift_that_somebody_found_over_is_shown_to_be() {
+    let app = TestApp::selling("aira").await;
+    let ends_at = app.now() + SignedDuration::from_hours(1);
+    app.give("ann", json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
+    app.clock.advance(SignedDuration::from_hours(2));
+    app.get("/api/usage").bearer(&app.token("ann")).send().await.expect_status(200);
+    until(async || {
+        app.get("/api/cron/minute").cron().send().await.expect_status(200);
+        app.stats("ann").await["plan"] == "Free"
+    })
+    .await;
+}
+
+/// One for whom it fails keeps nobody else waiting.
+#[tokio::test]
+async fn the_job_settles_everybody_but_whom_it_cannot() {
+    let app = TestApp::selling("aira").await;
+    let ends_at = app.now() + SignedDuration::from_hours(1);
+    for user in ["ann", "bob"] {
+        app.give(user, json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
+    }
+    execute(
+        &app.owner().await,
+        "alter table entitlements add check (user_id <> 'ann' or plan = 'plus')",
+    )
+    .await;
+    app.clock.advance(SignedDuration::from_hours(2));
+    let job = app.get("/api/cron/minute").cron().send().await.expect_status(200);
+    assert_eq!(job.body["settled"], 1);
+    let plans = "select count(*) from entitlements where user_id = 'bob' and plan = 'free'";
+    assert_eq!(app.count(plans).await, 1);
+}
+
+/// Nobody bought the plan of those who pay nothing: what it gives changes for all who have it.
+#[tokio::test]
+async fn a_new_version_of_the_free_plan_is_everybodys() {
+    let app = TestApp::selling("dearme").await;
+    let letter = || app.post("/api/usage").bearer(&app.token("ann"));
+    let letter = || letter().json(json!({ "feature": "letters", "quantity": 5 })).send();
+    letter().await.expect_status(200);
+    letter().await.expect_problem(402, "quota_exceeded");
+    execute(
+        &app.owner().await,
+        "insert into pricing_plan_versions
+         select plan, version + 1, name, description, rank, trial_days, is_default, is_listed,
+                past_due_grace_days, jsonb_set(features, '{letters, limit}', '10'), 'another', created_at
+         from pricing_plan_versions
+         where is_default;
+         update current_plans set version = version + 1 where plan = 'free';
+         delete from plan_terms",
+    )
+    .await;
+    let entitled = app.get("/api/usage").bearer(&app.token("ann")).send().await;
+    assert_eq!(entitled.body["current"][0]["limit"], 10);
+    letter().await.expect_status(200);
+    letter().await.expect_problem(402, "quota_exceeded");
 }

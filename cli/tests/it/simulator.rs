@@ -63,6 +63,7 @@ impl Stripe {
             webhook: Some(webhook),
             clock: clock.clone(),
             snapshot: snapshot.map(Path::to_owned),
+            database: None,
         };
         let simulator = Simulator::start(options).await.unwrap();
         tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));

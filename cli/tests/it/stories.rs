@@ -1,4 +1,6 @@
-//! The five apps, each with its own catalog, up to the first payment.
+//! The five apps, each with its own catalog, from the first visit to what was paid for.
+
+mod allowed;
 
 use serde_json::{Value, json};
 

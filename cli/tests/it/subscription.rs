@@ -348,3 +348,26 @@ async fn a_look_and_a_change_cost_what_they_must() {
     visit.send().await.expect_status(200);
     assert_eq!(flights(), (1, 2, 1));
 }
+
+/// PT-6: a trusted server finds a subscription, and whose it is, by Stripe's id; a user only their own.
+#[tokio::test]
+async fn a_subscription_is_found_by_its_id_at_stripe() {
+    let app = subscriber("plus", "monthly").await;
+    let own = app.subscription("ann").await;
+    let id = own["subscription"]["id"].as_str().unwrap().to_owned();
+    let asked = |token: &str, id: &str| {
+        app.get("/api/subscription").query("subscriptionId", id).bearer(token).send()
+    };
+    for token in [&app.service_key, &app.admin_key, &app.token("ann")] {
+        let found = asked(token, &id).await.expect_status(200).body;
+        assert_eq!(found, own);
+        assert_eq!(found["userId"], "ann");
+        asked(token, "sub_other").await.expect_problem(404, "subscription_not_found");
+        asked(token, "sub\0").await.expect_invalid("subscriptionId");
+    }
+    asked(&app.token("bob"), &id).await.expect_problem(404, "subscription_not_found");
+    let for_bob = app.get("/api/subscription").query("subscriptionId", &id).query("userId", "bob");
+    for_bob.bearer(&app.service_key).send().await.expect_problem(404, "subscription_not_found");
+    let nobody = app.get("/api/subscription").bearer(&app.service_key);
+    nobody.send().await.expect_invalid("userId");
+}

@@ -3,7 +3,7 @@
 mod erased;
 mod faults;
 mod foreign;
-mod guards;
+pub mod guards;
 mod model;
 mod orders;
 mod push;

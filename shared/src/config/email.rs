@@ -25,6 +25,8 @@ pub struct Subjects {
     pub payment_failed: String,
     pub trial_ending: String,
     pub canceled: String,
+    pub limit_near: String,
+    pub credits_used: String,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Email> {
@@ -40,6 +42,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Email> {
         payment_failed: subject("EMAIL_SUBJECT_PAYMENT_FAILED", "Your payment did not go through"),
         trial_ending: subject("EMAIL_SUBJECT_TRIAL_ENDING", "Your trial ends soon"),
         canceled: subject("EMAIL_SUBJECT_CANCELED", "Your subscription has ended"),
+        limit_near: subject("EMAIL_SUBJECT_LIMIT_NEAR", "How much you have used"),
+        credits_used: subject("EMAIL_SUBJECT_CREDITS_USED", "Your credits are running out"),
     };
     let product_name = reader.parsed("EMAIL_PRODUCT_NAME", parse::line);
     Some(Email { smtp_url: smtp_url?, from: from?, subjects, product_name })

@@ -38,6 +38,7 @@ pub const SETTINGS: &[Setting] = &[
     required("UPSTASH_REDIS_REST_TOKEN", "its token, with write access")
         .secret()
         .alias("KV_REST_API_TOKEN"),
+    optional("REDIS_TIMEOUT_MS", "how long it has to answer before Postgres is asked instead; 200"),
     required("STRIPE_SECRET_KEY", "Stripe's secret or restricted key").secret(),
     optional(
         "STRIPE_WEBHOOK_SECRET",
@@ -76,6 +77,8 @@ pub const SETTINGS: &[Setting] = &[
     optional("EMAIL_SUBJECT_PAYMENT_FAILED", "`Your payment did not go through`"),
     optional("EMAIL_SUBJECT_TRIAL_ENDING", "`Your trial ends soon`"),
     optional("EMAIL_SUBJECT_CANCELED", "`Your subscription has ended`"),
+    optional("EMAIL_SUBJECT_LIMIT_NEAR", "`How much you have used`"),
+    optional("EMAIL_SUBJECT_CREDITS_USED", "`Your credits are running out`"),
     optional("EMAIL_PRODUCT_NAME", "what e-mails are signed with"),
     optional("CLERK_SECRET_KEY", "shows each user's plan and status in Clerk's metadata").secret(),
     optional("CLERK_API_URL", "where Clerk answers; `https://api.clerk.com`"),

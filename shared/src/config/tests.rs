@@ -74,6 +74,7 @@ fn each_bad_value_is_named() {
         ("DATABASE_POOL_SIZE", "many"),
         ("FAREBOX_SCHEMA", "public; drop table users"),
         ("UPSTASH_REDIS_REST_URL", "redis://localhost:6379"),
+        ("REDIS_TIMEOUT_MS", "0"),
         ("STRIPE_SECRET_KEY", "pk_test_published"),
         ("STRIPE_WEBHOOK_SECRET", "we_the_endpoint"),
         ("STRIPE_API_URL", "api.stripe.com"),

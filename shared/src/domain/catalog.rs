@@ -58,5 +58,14 @@ pub enum Feature {
     /// It is counted. A hard limit of 0 means that it is not in the plan; null, that there is none.
     Metered { name: String, unit: String, reset: Reset, limit: Option<u64>, overage: Overage },
     /// Credits that the plan grants, to be spent on what the app likes.
-    Credits { name: String, unit: String, amount: u64, every: Every },
+    Credits {
+        name: String,
+        unit: String,
+        amount: u64,
+        every: Every,
+        /// What is left of one period stays for the next. Left out where it does not, so that what was
+        /// published before there was a choice is the same still.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rollover: bool,
+    },
 }

@@ -79,6 +79,12 @@ bounded_text!(
     255
 );
 
+bounded_text!(
+    /// A subscription, by its id at Stripe.
+    SubscriptionId,
+    255
+);
+
 #[cfg(test)]
 mod tests {
     use super::Summary;

@@ -1,3 +1,4 @@
 //! What operators do by hand.
 
+pub mod ledger;
 pub mod webhooks;

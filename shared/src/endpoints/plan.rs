@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::domain::{PlanName, Reason};
+use crate::entitlement_cache;
 use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, User};
 use crate::stats::{self, Stats};
@@ -53,5 +54,11 @@ async fn give(
         Some(_) => ApiError::invalid("plan", "is not a plan of the catalog"),
         None => error.into(),
     })?;
-    stats::set_plan(&app.redis, &user, now, &given.plan_name, given.version).await.map(Json)
+    let shown = entitlement_cache::show(&app.redis, &user, now, &given, None).await;
+    if let Err(error) = shown {
+        // The plan is given, and shown later; what is shown now is not what to answer.
+        app.store.repair_cache(&user, now).await?;
+        return Err(error.into());
+    }
+    stats::read(&app.redis, &user, now).await.map(Json)
 }

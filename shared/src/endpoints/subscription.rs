@@ -1,16 +1,19 @@
 //! `GET` and `PATCH /api/subscription`: what a billing page shows (CR-5), and what it changes (DM-11).
+//!
+//! A trusted server may name Stripe's id of the subscription in place of the user (PT-6).
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{StatusCode, Uri};
 use axum::routing::{MethodRouter, get};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::domain::{CatalogKey, Interval, Quantity, Reason};
+use crate::domain::{CatalogKey, Interval, Quantity, Reason, SubscriptionId};
 use crate::error::{ApiError, ApiResult};
-use crate::http::{Input, Once, User};
+use crate::http::{Input, Once, Query, User};
 use crate::store::Wish;
 use crate::subscription_change;
 
@@ -19,6 +22,8 @@ use crate::subscription_change;
 #[serde(rename_all(serialize = "camelCase"))]
 #[schemars(rename_all = "camelCase")]
 pub struct Overview {
+    /// Whose it is; null in the replay of an answer from before this was said.
+    user_id: Option<String>,
     /// The plan that counts, wherever it comes from; null while nothing is sold yet.
     plan: Option<String>,
     plan_name: Option<String>,
@@ -144,8 +149,22 @@ pub fn routes() -> MethodRouter<App> {
     get(show).patch(change)
 }
 
-async fn show(State(app): State<App>, User(user): User) -> ApiResult<Json<Overview>> {
-    Ok(Json(app.store.get_subscription(&user, app.clock.now()).await?))
+async fn show(
+    State(app): State<App>,
+    user: ApiResult<User>,
+    uri: Uri,
+) -> ApiResult<Json<Overview>> {
+    let now = app.clock.now();
+    let Some(id) = Query::of(&uri).get("subscriptionId", SubscriptionId::try_from)? else {
+        return Ok(Json(app.store.get_subscription(&user?.0, now).await?));
+    };
+    // Without a user it is a trusted server that asks: everybody else is one.
+    let user = user.ok().map(|User(id)| id);
+    let found = app.store.find_subscription(&id, user.as_ref(), now).await?;
+    found.map(Json).ok_or_else(|| {
+        let message = "There is no such subscription.";
+        ApiError::new(StatusCode::NOT_FOUND, "subscription_not_found", message)
+    })
 }
 
 async fn change(

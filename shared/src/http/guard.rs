@@ -30,6 +30,7 @@ use super::user::{self, Subject};
 use super::{Access, AfterAnswer, ClientIp, Endpoint, cors};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::entitlement_cache;
 use crate::error::{ApiError, ApiResult, Refusal, chain};
 use crate::hash::hex;
 use crate::rate_limit::{Source, Verdict};
@@ -65,8 +66,14 @@ async fn not_found() -> ApiError {
 #[derive(Clone, Copy, Debug)]
 struct Record {
     caller: &'static str,
-    /// What Redis did for it: `used`, `down`, `spared` (a known block) or `none`.
+    /// What the limiter found of Redis: `used`, `down`, `spared` (a known block) or `none`.
     cache: &'static str,
+    /// Where an entitlement came from: `cache`, `database`, `database-alone` (without Redis) or `none`.
+    source: &'static str,
+}
+
+impl Record {
+    const EMPTY: Self = Self { caller: "anyone", cache: "none", source: "none" };
 }
 
 /// The outside of the pipeline: the request's id, the error's form, the log line.
@@ -85,17 +92,17 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
-    let Record { caller, cache } =
-        response.extensions_mut().remove().unwrap_or(Record { caller: "anyone", cache: "none" });
+    let Record { caller, cache, source } =
+        response.extensions_mut().remove().unwrap_or(Record::EMPTY);
     let status = response.status().as_u16();
     let ms = started.elapsed().as_micros() as f64 / 1_000.0;
     let code = refusal.as_ref().map_or("", |error| error.code);
     let cause = refusal.as_ref().and_then(|error| error.cause.as_deref());
     let cause = cause.map(|cause| chain(cause)).unwrap_or_default();
     if status >= 500 {
-        tracing::error!(request_id = id, route, status, ms, caller, cache, code, cause);
+        tracing::error!(request_id = id, route, status, ms, caller, cache, source, code, cause);
     } else {
-        tracing::info!(request_id = id, route, status, ms, caller, cache, code, cause);
+        tracing::info!(request_id = id, route, status, ms, caller, cache, source, code, cause);
     }
     response
 }
@@ -106,11 +113,14 @@ async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut record = Record { caller: "anyone", cache: "none" };
+    let mut record = Record::EMPTY;
     let passing = pass(endpoint, &app, request, next, &mut record);
     let passed = AssertUnwindSafe(passing).catch_unwind().await;
     let passed = passed.unwrap_or_else(|panic| Err(ApiError::internal(panic_message(&*panic))));
     let mut response = passed.unwrap_or_else(IntoResponse::into_response);
+    if let Some(source) = response.extensions().get::<entitlement_cache::Source>() {
+        record.source = source.as_str();
+    }
     response.extensions_mut().insert(record);
     response
 }

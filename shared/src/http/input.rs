@@ -45,13 +45,19 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
             "Send the body as JSON, with Content-Type: application/json.",
         ));
     }
-    match serde_json::from_slice(bytes) {
-        Ok(Fields(fields)) => Ok(Value::Object(fields)),
-        Err(error) => {
-            let message = format!("The body is not a JSON object: {error}.");
-            Err(ApiError::bad_request("malformed_json", message))
-        }
-    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut json);
+    let Fields(fields) = read.map_err(|error| {
+        let field = error.path().to_string();
+        malformed(error.inner()).naming((field != ".").then_some(field))
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(Value::Object(fields))
+}
+
+fn malformed(error: &serde_json::Error) -> ApiError {
+    let message = format!("The body is not a JSON object: {error}.");
+    ApiError::bad_request("malformed_json", message)
 }
 
 /// An object in which each field stands once: of two, a reader before us may have seen the other.

@@ -2,16 +2,15 @@
 
 use super::Outcome;
 use crate::app::App;
-use crate::domain::UserId;
-use crate::stats;
-use crate::store::Entitlement;
+use crate::domain::{Entitlement, UserId};
+use crate::entitlement_cache;
 
 pub(super) async fn repair(app: &App, entitlement: Option<&Entitlement>) -> Outcome {
     let Some(entitlement) = entitlement else { return Outcome::Nobody("no entitlement") };
     let Ok(user) = UserId::try_from(entitlement.user_id.clone()) else {
         return Outcome::Nobody("unknown user");
     };
-    match stats::show(&app.redis, &user, app.clock.now(), entitlement, None).await {
+    match entitlement_cache::show(&app.redis, &user, app.clock.now(), entitlement, None).await {
         Ok(_) => Outcome::Heard,
         Err(error) => Outcome::failed(error.to_string()),
     }

@@ -26,9 +26,9 @@ pub(super) async fn tell(app: &App, clerk: &Clerk, errand: &Errand) -> Outcome {
     };
     let body = json!({
         "public_metadata": {
-            "plan": entitlement.plan,
-            "planName": entitlement.plan_name,
-            "status": entitlement.status,
+            "plan": entitlement.terms.plan,
+            "planName": entitlement.terms.plan_name,
+            "status": entitlement.terms.status,
         }
     });
     let key = format!("{}-{}", errand.id, errand.generation);

@@ -1,24 +1,32 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::ApiError;
 
 /// Why Redis gave no result, and whether the command may have run all the same.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum RedisError {
     /// It was never sent.
-    NotSent(Box<dyn StdError + Send + Sync>),
+    NotSent(Cause),
     /// It was sent, and no answer that can be read came back in time.
-    MayHaveRun(Box<dyn StdError + Send + Sync>),
+    MayHaveRun(Cause),
     /// Redis answered that it will not.
     Refused(String),
     /// It ran, and answered something of another shape than was asked for.
     Unexpected(String),
 }
 
+/// Commands that shared a request share what became of it.
+type Cause = Arc<dyn StdError + Send + Sync>;
+
 impl RedisError {
-    pub(super) fn not_sent(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::NotSent(cause.into())
+    pub(crate) fn not_sent(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::NotSent(cause.into().into())
+    }
+
+    pub(super) fn no_answer(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::MayHaveRun(cause.into().into())
     }
 
     pub fn may_have_run(&self) -> bool {

@@ -1,24 +1,19 @@
--- Shows what a user has, their plan and their credits, unless something newer is shown already.
+-- Shows what a user has: their plan among their stats, and all that they may do.
 --
--- KEYS: .., credits hash, [mark of a session that was processed]
--- ARGV: name of the plan, version, seconds for which the mark stays, unit, balance, unit, balance ...
-local credits, processed = KEYS[4], KEYS[5]
-local version = tonumber(ARGV[2])
+-- KEYS: .., credits hash, entitlement hash, [mark of a session that was processed]
+-- ARGV: version, number of balances, name of the plan, seconds for which the mark stays,
+--       unit, balance ..., field, fresh until, value ...
+local processed = KEYS[6]
 
 if redis.call('EXISTS', erased) == 1 then
   return 'erased'
 end
 create()
-if version > tonumber(redis.call('HGET', stats, 'plan_version') or '0') then
-  redis.call('HSET', stats, 'plan', ARGV[1], 'plan_version', ARGV[2])
+if tonumber(ARGV[1]) > tonumber(redis.call('HGET', stats, 'plan_version') or '0') then
+  redis.call('HSET', stats, 'plan', ARGV[3], 'plan_version', ARGV[1])
 end
-if version > tonumber(redis.call('HGET', credits, 'version') or '0') then
-  redis.call('HSET', credits, 'version', ARGV[2])
-  for place = 4, #ARGV, 2 do
-    redis.call('HSET', credits, ARGV[place], ARGV[place + 1])
-  end
-end
-if processed and not redis.call('SET', processed, '1', 'EX', ARGV[3], 'NX') then
+show(KEYS[4], KEYS[5], ARGV[1], ARGV[2], 5)
+if processed and not redis.call('SET', processed, '1', 'EX', ARGV[4], 'NX') then
   return 'processed_before'
 end
 return 'shown'

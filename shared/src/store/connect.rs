@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
+};
 use tokio_postgres::Client;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -37,6 +39,8 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Store
         });
     Pool::builder(manager)
         .max_size(size)
+        // Whichever was in use last: its server has planned our functions already.
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(WAIT_TIME))
         .create_timeout(Some(CONNECT_TIME))

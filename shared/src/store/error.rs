@@ -2,6 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use deadpool_postgres::PoolError;
+use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 
@@ -33,6 +34,8 @@ impl StoreError {
     const NOT_ALLOWED: &str = "FB005";
     /// A session that Farebox did not make, of which it is not known what it sold.
     const LACKS_LINES: &str = "FB006";
+    /// There is not so much left. What there is, it says as JSON.
+    const NOT_ENOUGH: &str = "FB008";
 
     /// Whether Stripe has to be asked which of two states is the later one.
     pub fn is_tie(&self) -> bool {
@@ -53,6 +56,16 @@ impl StoreError {
     pub fn not_allowed(&self) -> Option<&str> {
         match self {
             Self::Refused { code, why } if code == Self::NOT_ALLOWED => Some(why),
+            _ => None,
+        }
+    }
+
+    /// What there is left, as JSON, if there was not enough.
+    pub fn not_enough<T: DeserializeOwned>(&self) -> Option<T> {
+        match self {
+            Self::Refused { code, why } if code == Self::NOT_ENOUGH => {
+                serde_json::from_str(why).ok()
+            }
             _ => None,
         }
     }

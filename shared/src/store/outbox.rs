@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 
-use super::{Entitlement, Store, StoreError};
+use super::{Store, StoreError};
+use crate::domain::Entitlement;
 
 /// Something to tell others, lent out until its lease ends.
 #[derive(Debug, Deserialize)]

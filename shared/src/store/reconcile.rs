@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::{Entitlement, Store, StoreError};
+use super::{Store, StoreError};
+use crate::domain::Entitlement;
 use crate::domain::facts::Facts;
 
 /// How subscriptions here compare with what Stripe answered.

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,7 +6,7 @@ use tokio_postgres::types::{Json, Type};
 use super::{Store, StoreError};
 use crate::domain::event::Event;
 use crate::domain::facts::Facts;
-use crate::domain::{CatalogKey, Interval, Quantity, Reason, UserId};
+use crate::domain::{CatalogKey, Entitlement, Interval, Quantity, Reason, SubscriptionId, UserId};
 use crate::http::Once;
 use crate::stripe::Snapshot;
 
@@ -106,18 +104,6 @@ pub struct Applied {
     /// Others have to be told something about the user.
     #[serde(default)]
     pub has_messages: bool,
-}
-
-/// What a user may do, as far as caches have to know it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Entitlement {
-    pub user_id: String,
-    pub version: i64,
-    pub plan: String,
-    pub plan_name: String,
-    pub status: String,
-    /// What is left of each unit; below zero where more was taken back than there was.
-    pub credits: BTreeMap<String, i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -228,6 +214,24 @@ impl Store {
         self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await
     }
 
+    /// None if it is nobody's that is known, or not that user's.
+    pub async fn find_subscription<T: serde::de::DeserializeOwned>(
+        &self,
+        id: &SubscriptionId,
+        user: Option<&UserId>,
+        now: Timestamp,
+    ) -> Result<Option<T>, StoreError> {
+        self.call_json(
+            "select {schema}.find_subscription($1, $2, $3)",
+            &[
+                (&id.as_str(), Type::TEXT),
+                (&user.map(UserId::as_str), Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
     pub async fn begin_subscription_change(
         &self,
         user: &UserId,
@@ -324,13 +328,13 @@ impl Store {
         .await
     }
 
-    /// Ends plans given by hand whose time has come; answers what their users have instead.
-    pub async fn end_due_grants(
+    /// Changes what time alone changes for at most `batch` users; answers what they have now.
+    pub async fn settle_due_users(
         &self,
         now: Timestamp,
         batch: i32,
     ) -> Result<Vec<Entitlement>, StoreError> {
-        let sql = "select {schema}.end_due_grants($1, $2)";
+        let sql = "select {schema}.settle_due_users($1, $2)";
         self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }
 }

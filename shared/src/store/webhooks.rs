@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{Json, Type};
 
 use super::{Store, StoreError};
-use crate::domain::{EventType, Reason};
+use crate::domain::{EventId, EventType, Reason};
 
 /// An event that could not be applied.
 #[derive(Debug, Serialize)]
@@ -85,7 +85,7 @@ pub struct WhichWebhooks {
     pub status: WebhookStatus,
     pub kind: Option<EventType>,
     /// Those behind this one, by when it failed and its id.
-    pub behind: Option<(Timestamp, String)>,
+    pub behind: Option<(Timestamp, EventId)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -201,7 +201,7 @@ impl Store {
         which: &WhichWebhooks,
         limit: i32,
     ) -> Result<Vec<FailedWebhook>, StoreError> {
-        let (before, before_id) = which.behind.clone().unzip();
+        let (before, before_id) = which.behind.as_ref().map(|(at, id)| (at, id.as_str())).unzip();
         self.call_rows(
             "select {schema}.list_failed_webhooks($1, $2, $3, $4, $5)",
             &[

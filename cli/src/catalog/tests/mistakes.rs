@@ -202,6 +202,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "amount = 2,",
+        "amount = 2, rollover = 1,",
+        "c.toml:28: plans.pro.features.mail_credits.rollover must be true or false, not 1",
+    ),
+    (
+        "amount = 2,",
         "amount = 0.5,",
         "c.toml:28: plans.pro.features.mail_credits.amount must be a whole number of credits, not \
          0.5",

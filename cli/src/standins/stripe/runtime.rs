@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::config::Database;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
@@ -23,6 +24,7 @@ use super::snapshot::SnapshotFile;
 use super::switches::Switches;
 use super::world::{World, text};
 use super::{api, billing, control, expand, notes, pages, worker};
+use crate::local::sql_clock;
 use crate::standins::process::random_password;
 
 /// For how long Stripe lists events.
@@ -41,6 +43,8 @@ pub struct Options {
     pub clock: Clock,
     /// The file in which the world outlives this process.
     pub snapshot: Option<PathBuf>,
+    /// The product's database, by its owner: SQL goes by the same clock.
+    pub database: Option<Database>,
 }
 
 #[derive(Clone)]
@@ -254,6 +258,9 @@ impl Simulator {
             self.move_to(due);
         }
         self.move_to(until);
+        if let Some(database) = &self.0.inner.options.database {
+            sql_clock::set(database, self.clock()).await?;
+        }
         self.delivered().await;
         Ok(until)
     }

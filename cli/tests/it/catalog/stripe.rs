@@ -20,6 +20,7 @@ pub async fn start() -> String {
         webhook: None,
         clock: Clock::default(),
         snapshot: None,
+        database: None,
     };
     let simulator = Simulator::start(options).await.unwrap();
     tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));

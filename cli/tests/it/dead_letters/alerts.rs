@@ -60,7 +60,7 @@ async fn nobody_waits_for_an_alert() {
         let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
         let started = Instant::now();
         app.bury(1).await;
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < Duration::from_secs(5));
         assert_eq!(app.letter("evt_00").await["attempts"], 1);
     }
 }

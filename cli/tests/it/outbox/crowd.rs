@@ -58,7 +58,7 @@ async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once()
          select 'cus_' || n, 'u' || n, 'epoch', 'u' || n || '@mail.example'
          from generate_series(1, 5000) n;
          insert into entitlements
-         select 'u' || n, plan, version, 'grant', 'active', 1, 'epoch'
+         select 'u' || n, plan, version, 'grant', 'active', 'epoch'
          from generate_series(1, 5000) n, pricing_plan_versions
          where plan = 'pro';
          select enqueue('identity', 'identity:u' || n, 'u' || n, '{}', 'epoch', 'epoch'),

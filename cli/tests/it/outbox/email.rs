@@ -1,5 +1,5 @@
 use farebox::standins::mail::Mode;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
 use shared::config::Config;
 use shared::outbox::ATTEMPTS;
@@ -7,13 +7,9 @@ use shared::outbox::ATTEMPTS;
 use super::{PAUSE, counts, drain};
 use crate::support::{Setup, TestApp};
 
-/// PT-11: each kind of mail, as text and as HTML, under the subject of the settings.
-#[tokio::test]
-async fn every_kind_of_mail_arrives_as_text_and_as_html() {
-    let setup = Setup::default().set("EMAIL_SUBJECT_RECEIPT", "Ihre Quittung über Bücher");
-    let app = setup.set("EMAIL_PRODUCT_NAME", "Acme").start().await;
-    app.someone("ann").await;
-    for (template, payload, subject, says) in [
+/// What each kind is about, under which subject, and words it says of that.
+fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
+    [
         (
             "receipt",
             json!({
@@ -47,7 +43,31 @@ async fn every_kind_of_mail_arrives_as_text_and_as_html() {
             "Your subscription has ended",
             ["Pro", "20 November 2026"],
         ),
-    ] {
+        (
+            "limit_near",
+            json!({
+                "feature_name": "Reports", "percent": 80, "used": 4, "limit": 5,
+                "resets_at": 1_795_180_445,
+            }),
+            "How much you have used",
+            ["Reports", "20 November 2026"],
+        ),
+        (
+            "credits_used",
+            json!({ "feature_name": "AI credits", "percent": 100, "balance": 0 }),
+            "Your credits are running out",
+            ["AI credits", "100 % used"],
+        ),
+    ]
+}
+
+/// PT-11: each kind of mail, as text and as HTML, under the subject of the settings.
+#[tokio::test]
+async fn every_kind_of_mail_arrives_as_text_and_as_html() {
+    let setup = Setup::default().set("EMAIL_SUBJECT_RECEIPT", "Ihre Quittung über Bücher");
+    let app = setup.set("EMAIL_PRODUCT_NAME", "Acme").start().await;
+    app.someone("ann").await;
+    for (template, payload, subject, says) in letters() {
         let mut payload = payload;
         payload["template"] = template.into();
         let key = format!("{template}:1");

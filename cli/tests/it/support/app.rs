@@ -26,6 +26,8 @@ pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
 pub const CRON_SECRET: &str = "the-scheduler";
 const REDIS_TOKEN: &str = "redis-token";
+/// On a busy machine Redis is late where nothing is wrong.
+const REDIS_TIMEOUT_MS: &str = "2000";
 const STRIPE_KEY: &str = "sk_test_of_the_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
 
@@ -96,7 +98,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
-        let simulator = simulate_stripe(&base, &clock).await;
+        let simulator = simulate_stripe(&base, &clock, &urls.owner).await;
         let stripe_address = simulator.base().trim_start_matches("http://").parse().unwrap();
         let stripe = Proxy::start(stripe_address, proxy::is_http).await;
 
@@ -113,6 +115,7 @@ impl TestApp {
             ("DATABASE_URL", database),
             ("UPSTASH_REDIS_REST_URL", format!("http://{}", redis.address())),
             ("UPSTASH_REDIS_REST_TOKEN", REDIS_TOKEN.to_owned()),
+            ("REDIS_TIMEOUT_MS", REDIS_TIMEOUT_MS.to_owned()),
             ("AUTH_HS256_SECRET", SECRET.to_owned()),
             ("AUTH_ISSUER", ISSUER.to_owned()),
             ("AUTH_ADMIN_CLAIM", "role=admin".to_owned()),
@@ -164,8 +167,12 @@ impl TestApp {
     /// Publishes it at Stripe, and in the database of that owner.
     pub async fn sell_in(&self, owner_url: &str, name: &str) {
         let path = format!("{}/../catalogs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(path).unwrap();
-        let catalog = Catalog::read(name, &text, &Ids::Ignored).unwrap();
+        self.sell_text(owner_url, name, &std::fs::read_to_string(path).unwrap()).await;
+    }
+
+    /// The same for a catalog of a test's own.
+    pub async fn sell_text(&self, owner_url: &str, name: &str, text: &str) {
+        let catalog = Catalog::read(name, text, &Ids::Ignored).unwrap();
         let stripe = catalog::Stripe::from_settings(|name| match name {
             "STRIPE_API_URL" => Some(self.simulator.base().to_owned()),
             name => self.settings.get(name).cloned(),
@@ -284,7 +291,7 @@ impl TestApp {
 }
 
 /// A Stripe of one test's own, which tells the app of everything.
-async fn simulate_stripe(app: &str, clock: &Clock) -> Simulator {
+async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("{app}/api/stripe/webhook");
     let options = simulator::Options {
@@ -293,6 +300,7 @@ async fn simulate_stripe(app: &str, clock: &Clock) -> Simulator {
         webhook: Some(Target { url, secret: WEBHOOK_SECRET.to_owned() }),
         clock: clock.clone(),
         snapshot: None,
+        database: Some(stack::settings(owner_url)),
     };
     let simulator = Simulator::start(options).await.unwrap();
     tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));

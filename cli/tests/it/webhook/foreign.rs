@@ -84,7 +84,7 @@ async fn a_customer_who_becomes_known_last_has_everything() {
     }
     assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, 0));
     app.deliver(&ann.named(3, "ann")).await.expect_status(200);
-    assert_eq!(app.count(CREDITS).await, 50);
+    assert_eq!(app.count(CREDITS).await, 50 + 100, "what is left of the pack, and the plan's");
     assert_eq!(app.subscription("ann").await["plan"], json!("pro"));
     assert_eq!(app.stats("ann").await["plan"], "Pro");
 }

@@ -12,7 +12,7 @@ use crate::support::events::Customer;
 use crate::support::{TestApp, execute};
 
 /// An app with one of its SQL functions changed.
-async fn without(function: &str, guard: &str, instead: &str) -> TestApp {
+pub async fn without(function: &str, guard: &str, instead: &str) -> TestApp {
     let app = TestApp::selling("demo").await;
     let files = Files::embedded();
     let file = files.functions.iter().find(|file| file.name == function).unwrap();

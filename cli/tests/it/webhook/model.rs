@@ -155,10 +155,13 @@ impl Life {
             let mut counting = ends.iter().rev();
             counting.find(|(status, ..)| statuses.contains(status))
         };
-        let counts = counting(&["active", "trialing"]).or_else(|| counting(&["past_due"]));
-        let entitlement = match counts {
+        let entitlement = match counting(&["active", "trialing"]) {
             Some((status, plan, _)) => json!([PLANS[*plan], "stripe", status]),
-            None => json!(["free", "default", "none"]),
+            // It was so long ago that no grace lasts.
+            None => {
+                let late = counting(&["past_due", "unpaid"]).map_or("none", |(status, ..)| status);
+                json!(["free", "default", late])
+            }
         };
         // Whoever was never heard of has no entitlement either.
         let is_there = is_known && self.is_heard_of();

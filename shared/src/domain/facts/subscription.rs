@@ -41,6 +41,7 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
             .and_then(|unit| unit.checked_mul(quantity)),
         "period_start": period("current_period_start"),
         "period_end": period("current_period_end"),
+        "anchor": seconds(object, "billing_cycle_anchor"),
         "trial_start": seconds(object, "trial_start"),
         "trial_end": seconds(object, "trial_end"),
         "cancel_at": seconds(object, "cancel_at"),

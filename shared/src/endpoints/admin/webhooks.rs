@@ -1,32 +1,23 @@
 //! `GET` and `POST /api/admin/webhooks` (DM-8): the dead letters, for review, and what an operator does
 //! about one. Who did it, and why, stands in the audit trail.
 
-use std::borrow::Cow;
-use std::fmt::Display;
-
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::{MethodRouter, get};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::auth::Caller;
 use crate::dead_letters;
 use crate::domain::{EventId, EventType, Reason};
 use crate::error::{ApiError, ApiResult};
-use crate::http::{AfterAnswer, Input};
+use crate::http::{AfterAnswer, Input, Query};
 use crate::store::{FailedWebhook, WhichWebhooks, WholeFailedWebhook};
-
-const PAGE: usize = 20;
-const MAX_PAGE: usize = 100;
 
 /// A page of dead letters, or the one that was asked for by its id.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -84,18 +75,20 @@ pub fn routes() -> MethodRouter<App> {
 }
 
 async fn look(State(app): State<App>, uri: Uri) -> ApiResult<Json<Found>> {
-    let asked = Question::read(uri.query().unwrap_or_default())?;
-    if let Some(id) = asked.id {
+    let query = Query::of(&uri);
+    if let Some(id) = query.get("id", EventId::try_from)? {
         let whole = app.store.get_failed_webhook(id.as_str()).await?;
         let whole = whole.ok_or_else(dead_letters::unknown)?.into();
         return Ok(Json(Found::One(Box::new(whole))));
     }
-    // One more than asked for shows whether there is another page.
-    let more = i32::try_from(asked.limit + 1).map_err(ApiError::internal)?;
-    let mut data = app.store.list_failed_webhooks(&asked.which, more).await?;
-    let is_last = data.len() <= asked.limit;
-    data.truncate(asked.limit);
-    let next_cursor = data.last().filter(|_| !is_last).map(cursor);
+    let which = WhichWebhooks {
+        status: query.get("status", |word| word.parse())?.unwrap_or_default(),
+        kind: query.get("type", EventType::try_from)?,
+        behind: query.cursor(|(failed_at, _)| *failed_at >= Timestamp::UNIX_EPOCH)?,
+    };
+    let limit = query.limit()?;
+    let letters = app.store.list_failed_webhooks(&which, limit.more()).await?;
+    let (data, next_cursor) = limit.page(letters, |last| (last.failed_at, last.id.clone()));
     Ok(Json(Found::Page(Page { data, next_cursor })))
 }
 
@@ -114,60 +107,6 @@ async fn decide(
         (Action::Replay, Some(_)) => Err(ApiError::invalid("note", "is for `resolve` alone")),
         (Action::Resolve, None) => Err(ApiError::invalid("note", "is missing")),
     }
-}
-
-/// What a query asks for.
-#[derive(Debug)]
-struct Question {
-    id: Option<EventId>,
-    which: WhichWebhooks,
-    limit: usize,
-}
-
-impl Question {
-    fn read(query: &str) -> ApiResult<Self> {
-        let mut asked = Self { id: None, which: WhichWebhooks::default(), limit: PAGE };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "id" => asked.id = Some(read(&name, value, EventId::try_from)?),
-                "status" => asked.which.status = read(&name, value, |word| word.parse())?,
-                "type" => asked.which.kind = Some(read(&name, value, EventType::try_from)?),
-                "limit" => asked.limit = read(&name, value, |text| page_size(&text))?,
-                "cursor" => asked.which.behind = Some(read(&name, value, |text| behind(&text))?),
-                _ => {}
-            }
-        }
-        Ok(asked)
-    }
-}
-
-fn read<T, E: Display>(
-    name: &str,
-    value: Cow<'_, str>,
-    parse: impl Fn(String) -> Result<T, E>,
-) -> ApiResult<T> {
-    parse(value.into_owned()).map_err(|what| ApiError::invalid(name, what.to_string()))
-}
-
-fn page_size(text: &str) -> Result<usize, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_PAGE).contains(size));
-    size.ok_or_else(|| format!("must be a whole number from 1 to {MAX_PAGE}"))
-}
-
-/// Where a page ends, in a form that nobody is tempted to read.
-fn cursor(last: &FailedWebhook) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{} {}", last.failed_at, last.id))
-}
-
-fn behind(cursor: &str) -> Result<(Timestamp, String), &'static str> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let (failed_at, id) = text.split_once(' ')?;
-        let id = EventId::try_from(id.to_owned()).ok()?;
-        let failed_at = failed_at.parse().ok().filter(|at| *at >= Timestamp::UNIX_EPOCH)?;
-        Some((failed_at, id.as_str().to_owned()))
-    };
-    read().ok_or("must be the nextCursor of another page")
 }
 
 impl From<WholeFailedWebhook> for Whole {

@@ -1,5 +1,5 @@
-//! `GET /api/cron/daily`: forgets what was only kept for a time (DM-9), and looks whether everything is
-//! here as it is at Stripe.
+//! `GET /api/cron/daily`: forgets what was only kept for a time, shows everybody who has a plan what they may
+//! do (DM-9), and looks whether everything is here as it is at Stripe.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,15 @@ use crate::error::ApiResult;
 use crate::http::AfterAnswer;
 use crate::reconcile::{self, Options, Report};
 use crate::store::StoreError;
+use crate::warm_up;
 
 /// Rows of one statement. Statements of each kind go on for so long, and at least once; what is left is the
 /// next run's.
 const BATCH: i32 = 1_000;
 const FORGET_TIME: Duration = Duration::from_secs(2);
+
+/// For the cache. The next run goes on where this one stops.
+const WARM_TIME: Duration = Duration::from_secs(3);
 
 /// For the comparison with Stripe: what is left of the time that a function has. The next run goes on where this
 /// one stops.
@@ -31,6 +35,8 @@ const RECONCILE_TIME: Duration = Duration::from_secs(12);
 pub struct Done {
     /// Idempotency keys of history entries, older than a day.
     forgotten_keys: i64,
+    /// Idempotency keys of uses, older than a day.
+    forgotten_usage_keys: i64,
     /// Requests to Stripe, older than a day.
     forgotten_requests: i64,
     /// Which events were applied, older than 30 days.
@@ -39,6 +45,8 @@ pub struct Done {
     forgotten_payloads: i64,
     /// What others were told, more than 30 days ago.
     forgotten_messages: i64,
+    /// Who is shown what they may do.
+    warmed: warm_up::Report,
     /// How what is here compared with Stripe.
     reconciled: Report,
 }
@@ -51,14 +59,17 @@ async fn run(
     State(app): State<App>,
     Extension(after): Extension<AfterAnswer>,
 ) -> ApiResult<Json<Done>> {
+    let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
     let (store, now) = (&app.store, app.clock.now());
     Ok(Json(Done {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
+        forgotten_usage_keys: in_batches(|| store.forget_usage_keys(now, BATCH)).await?,
         forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,
         forgotten_events: in_batches(|| store.forget_webhook_events(now, BATCH)).await?,
         forgotten_payloads: in_batches(|| store.forget_payloads(now, BATCH)).await?,
         forgotten_messages: in_batches(|| store.forget_outbox(now, BATCH)).await?,
+        warmed: warm_up::run(&app, warming).await?,
         reconciled: reconcile::run(&app, &after, options).await?,
     }))
 }

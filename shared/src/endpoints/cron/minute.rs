@@ -15,23 +15,25 @@ use crate::error::ApiResult;
 use crate::fulfilment;
 use crate::http::AfterAnswer;
 use crate::outbox::{self, Deliveries};
+use crate::store::StoreError;
 
 /// The rest is for the next minute.
-const BATCH: i32 = 100;
+const BATCH: i32 = 20;
 const REPLAYS: i32 = 50;
 const MESSAGES: usize = 500;
 
 /// Nothing of a kind is begun later than that, so that the run ends within the 30 seconds that a function
 /// has, whatever is slow: what is cut off there is told twice.
+const SETTLING_TIME: Duration = Duration::from_secs(5);
 const MESSAGES_TIME: Duration = Duration::from_secs(6);
-const REPLAYS_TIME: Duration = Duration::from_secs(9);
+const REPLAYS_TIME: Duration = Duration::from_secs(14);
 
 /// What the job did.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drained {
-    /// Plans given by hand whose time had come.
-    ended_grants: usize,
+    /// Users for whom time alone changed something: credits began or ended, or a plan did.
+    settled: usize,
     /// Events that had failed and were applied now.
     replayed: usize,
     /// Events that failed once more.
@@ -49,17 +51,29 @@ async fn run(
     Extension(after): Extension<AfterAnswer>,
 ) -> ApiResult<Json<Drained>> {
     let started = Instant::now();
-    let now = app.clock.now();
-    let ended = app.store.end_due_grants(now, BATCH).await;
-    for entitlement in ended.iter().flatten() {
-        fulfilment::show_if_possible(&app, entitlement, now).await;
-    }
+    let settled = settle(&app, started).await;
     let messages = outbox::drain(&app, &after, MESSAGES, MESSAGES_TIME).await;
     let replayed = dead_letters::replay_due(&app, &after, REPLAYS, started + REPLAYS_TIME).await?;
     Ok(Json(Drained {
-        ended_grants: ended?.len(),
+        settled: settled?,
         replayed: replayed.applied,
         still_failing: replayed.still_failing,
         messages,
     }))
+}
+
+/// Settles who is due, a few at a time, so that nobody waits long for their own row.
+async fn settle(app: &App, started: Instant) -> Result<usize, StoreError> {
+    let mut all = 0;
+    loop {
+        let now = app.clock.now();
+        let settled = app.store.settle_due_users(now, BATCH).await?;
+        for entitlement in &settled {
+            fulfilment::show_if_possible(app, entitlement, now).await;
+        }
+        all += settled.len();
+        if settled.is_empty() || started.elapsed() > SETTLING_TIME {
+            return Ok(all);
+        }
+    }
 }

@@ -44,6 +44,16 @@ pub fn compose(payload: &Value, email: &config::Email) -> Option<Letter> {
             include_str!("templates/canceled.txt"),
             include_str!("templates/canceled.html"),
         ),
+        "limit_near" => (
+            &subjects.limit_near,
+            include_str!("templates/limit_near.txt"),
+            include_str!("templates/limit_near.html"),
+        ),
+        "credits_used" => (
+            &subjects.credits_used,
+            include_str!("templates/credits_used.txt"),
+            include_str!("templates/credits_used.html"),
+        ),
         _ => return None,
     };
     let value = |name: &str| value(payload, email, name);
@@ -59,7 +69,8 @@ fn value(payload: &Value, email: &config::Email, name: &str) -> Option<String> {
     let value = match name {
         "product" => email.product_name.clone()?,
         "amount" => money(integer(payload, "amount_minor")?, text(payload, "currency")?),
-        "next_attempt_at" | "trial_end" | "ended_at" => day(integer(payload, name)?)?,
+        "next_attempt_at" | "trial_end" | "ended_at" | "resets_at" => day(integer(payload, name)?)?,
+        "percent" | "used" | "limit" | "balance" => integer(payload, name)?.to_string(),
         "hosted_url" | "pdf_url" => text(payload, name)
             .filter(|url| url.starts_with("https://") || is_local(url))?
             .to_owned(),

@@ -215,6 +215,7 @@ async fn the_snapshot_follows_by_itself_and_a_damaged_one_is_said() {
         webhook: None,
         clock: Clock::default(),
         snapshot: Some(path),
+        database: None,
     };
     let error = farebox::standins::stripe::runtime::Simulator::start(options).await.unwrap_err();
     assert!(format!("{error:#}").contains("damaged"), "{error:#}");

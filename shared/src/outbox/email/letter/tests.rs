@@ -16,6 +16,8 @@ fn letter(payload: Value) -> Letter {
             payment_failed: "P".to_owned(),
             trial_ending: "T".to_owned(),
             canceled: "C".to_owned(),
+            limit_near: "L".to_owned(),
+            credits_used: "U".to_owned(),
         },
         product_name: Some("Acme & Sons".to_owned()),
     };
@@ -40,7 +42,9 @@ fn a_receipt_says_what_was_paid() {
 
 #[test]
 fn whatever_is_unknown_is_left_out() {
-    for template in ["receipt", "payment_failed", "trial_ending", "canceled"] {
+    for template in
+        ["receipt", "payment_failed", "trial_ending", "canceled", "limit_near", "credits_used"]
+    {
         let letter = letter(json!({ "template": template }));
         for text in [&letter.text, &letter.html] {
             assert!(!text.contains(['{', '}', ':']) || text.contains("font:"), "{text}");
@@ -57,6 +61,23 @@ fn a_name_is_never_markup_nor_a_line_of_its_own() {
     assert!(letter.html.contains("Plan: &lt;script&gt;"), "{}", letter.html);
     assert!(letter.text.contains("Plan: <script>  .  Bcc: x\n"), "{}", letter.text);
     assert!(letter.text.contains("It ended on 20 November 2026."), "{}", letter.text);
+}
+
+#[test]
+fn what_never_starts_again_is_not_said_to() {
+    let mut payload = json!({
+        "template": "limit_near", "feature_name": "Boards", "percent": 80, "used": 8, "limit": 10,
+        "resets_at": 1_795_180_445,
+    });
+    let starts_again = letter(payload.clone());
+    assert_eq!(starts_again.subject, "L");
+    assert_eq!(
+        starts_again.text,
+        "This is how much of your plan you have used.\n\nBoards: 8 of 10 (80 %)\n\
+         It starts again on 20 November 2026.\n\nAcme & Sons\n"
+    );
+    payload["resets_at"] = Value::Null;
+    assert!(!letter(payload).text.contains("starts again"));
 }
 
 #[test]

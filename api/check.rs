@@ -1,0 +1,5 @@
+//! POST /api/check
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::CHECK)
+}

@@ -1,0 +1,5 @@
+//! GET /api/entitlements
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::ENTITLEMENTS)
+}

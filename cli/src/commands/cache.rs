@@ -1,0 +1,43 @@
+//! `farebox cache`: what Redis shows of the users (DM-9).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use shared::error::chain;
+use shared::warm_up::{self, Options};
+
+use super::settings::Found;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// Where a local stack keeps its data, for where the environment names no database
+    #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show what everybody who has a plan may do, before they ask
+    Warm {
+        /// So many users a second at most
+        #[arg(long, value_name = "USERS", default_value_t = warm_up::PER_SECOND)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        per_second: u32,
+    },
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let app = Found::find(&args.data).await.app(&args.data).await?;
+    let Action::Warm { per_second } = args.action;
+    let warmed = warm_up::run(&app, Options { per_second, time: None }).await;
+    let report = warmed.map_err(|error| anyhow!(chain(&error)))?;
+    println!("{} users are shown.", report.shown);
+    if let Some(problem) = &report.problem {
+        println!("It stopped there: {problem}");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,54 @@
+//! `farebox ledger`: whether the ledger of credits, and what users hold by it, is right (CP-4).
+//!
+//! It looks at the database of the environment; if that names none, at the running local stack.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use shared::error::chain;
+use shared::ledger::{self, Place};
+use shared::store::LedgerProblem;
+
+use super::settings::Found;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// Where a local stack keeps its data, for where the environment names no database
+    #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
+    data: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Look at every row and every balance; fails if anything is wrong
+    Verify,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Action::Verify = args.action;
+    let app = Found::find(&args.data).await.app(&args.data).await?;
+    let (mut rows, mut users, mut problems) = (0, 0, 0);
+    let mut next = Some(Place::default());
+    while let Some(place) = next {
+        let found = ledger::verify(&app, place).await.map_err(|error| anyhow!(chain(&error)))?;
+        found.problems.iter().for_each(say);
+        rows += found.rows;
+        users += found.users;
+        problems += found.problems.len();
+        next = found.next;
+    }
+    println!("rows      {rows}");
+    println!("users     {users}");
+    println!("problems  {problems}");
+    Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say(LedgerProblem { user_id, seq, problem }: &LedgerProblem) {
+    match seq {
+        Some(seq) => println!("{user_id}, row {seq}: {problem}"),
+        None => println!("{user_id}: {problem}"),
+    }
+}

@@ -1,0 +1,153 @@
+//! Credits given and put right by hand: by whom, why, and what cannot be.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+/// A user who can give themselves credits is a hole; a trusted server and an admin can, and say why.
+#[tokio::test]
+async fn a_server_or_an_admin_gives_and_a_user_cannot() {
+    let app = TestApp::selling("credits").await;
+    let gift = |action: &str, amount: i64| json!({ "action": action, "unit": "credit", "amount": amount, "reason": "sorry" });
+    let before = app.tables().await;
+    for action in ["grant", "adjust"] {
+        let own = app.post("/api/credits").bearer(&app.token("ann")).json(gift(action, 5));
+        own.send().await.expect_problem(403, "service_only");
+        let others = app.post("/api/credits").query("userId", "ann").bearer(&app.token("eve"));
+        others.json(gift(action, 5)).send().await.expect_status(403);
+    }
+    assert_eq!(app.tables().await, before);
+
+    let granted = app.for_user("ann", gift("grant", 50)).send().await.expect_status(200).body;
+    assert_eq!(granted["kind"], "grant");
+    assert_eq!((granted["amount"].clone(), granted["balance"].clone()), (json!(50), json!(50)));
+    assert_eq!(granted["reason"], "sorry");
+    let admin = app.token_with(json!({ "sub": "boss", "role": "admin" }));
+    for (bearer, amount) in [(&admin, -60), (&app.admin_key, 25)] {
+        let call = app.post("/api/credits").header("x-user-id", "ann").bearer(bearer);
+        call.json(gift("adjust", amount)).send().await.expect_status(200);
+    }
+    let ledger = json!([["grant", 50, 50], ["adjust", -60, -10], ["adjust", 25, 15]]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    let trail = "select jsonb_agg(jsonb_build_array(action, details -> 'amount', details ->> 'reason') order by id)
+                 from audit_log where user_id = 'ann' and actor <> ''";
+    let trail: Value = app.owner().await.query_typed_one(trail, &[]).await.unwrap().get(0);
+    let expected = json!([
+        ["credits.grant", 50, "sorry"],
+        ["credits.adjust", -60, "sorry"],
+        ["credits.adjust", 25, "sorry"],
+    ]);
+    assert_eq!(trail, expected);
+    assert_eq!(app.count("select count(*) from audit_log where actor = 'user boss'").await, 1);
+    app.books_are_right().await;
+}
+
+/// DM-3: a trusted server spends for a user, and what it wants to remember of it is kept.
+#[tokio::test]
+async fn a_server_spends_for_a_user() {
+    let app = TestApp::selling("dearme").await;
+    app.grant("ann", "mail_credit", 3, json!({})).await;
+    let spend = json!({
+        "action": "spend", "unit": "mail_credit", "amount": 1, "reason": "a letter",
+        "metadata": { "letter": "one" },
+    });
+    let spent = app.for_user("ann", spend).send().await.expect_status(200).body;
+    assert_eq!((spent["amount"].clone(), spent["balance"].clone()), (json!(-1), json!(2)));
+    let call = app.get("/api/credits").query("userId", "ann").bearer(&app.service_key);
+    let latest = call.send().await.expect_status(200).body["data"][0].clone();
+    assert_eq!(latest, spent);
+    assert_eq!(latest["metadata"], json!({ "letter": "one" }));
+    assert_eq!(latest["reason"], "a letter");
+}
+
+/// Each field that cannot be is named, and nothing is changed.
+#[tokio::test]
+async fn what_cannot_be_given_or_spent_is_refused() {
+    let app = TestApp::selling("credits").await;
+    app.grant("ann", "credit", 10, json!({})).await;
+    let before = app.tables().await;
+    let act = |fields: &str| {
+        let call = app.post("/api/credits").bearer(&app.service_key).header("x-user-id", "ann");
+        call.raw(format!("{{{fields}}}")).send()
+    };
+    let unit = r#""unit": "credit""#;
+    for action in ["spend", "grant", "adjust"] {
+        for amount in
+            ["0", "9223372036854775808", "9007199254740992", "1.5", "1e30", r#""1""#, "null", "[1]"]
+        {
+            let fields =
+                format!(r#""action": "{action}", {unit}, "reason": "a", "amount": {amount}"#);
+            act(&fields).await.expect_invalid("amount");
+        }
+        let fields = format!(r#""action": "{action}", "unit": "gold", "reason": "a", "amount": 1"#);
+        act(&fields).await.expect_invalid("unit");
+        let fields = format!(r#""action": "{action}", {unit}, "reason": "a", "amount": NaN"#);
+        act(&fields).await.expect_status(400);
+    }
+    let past = app.now() - SignedDuration::from_secs(1);
+    for (fields, field) in [
+        (r#""action": "spend", "amount": -1"#.to_owned(), "amount"),
+        (r#""action": "grant", "reason": "a", "amount": -1"#.to_owned(), "amount"),
+        (r#""action": "grant", "reason": "a", "amount": 1000000000000000"#.to_owned(), "amount"),
+        (r#""action": "adjust", "reason": "a", "amount": -9007199254740991"#.to_owned(), "amount"),
+        (r#""action": "steal", "amount": 1"#.to_owned(), "action"),
+        (r#""amount": 1"#.to_owned(), "action"),
+        (r#""action": "spend""#.to_owned(), "amount"),
+        (r#""action": "grant", "amount": 1"#.to_owned(), "reason"),
+        (r#""action": "adjust", "amount": 1, "reason": """#.to_owned(), "reason"),
+        (
+            format!(r#""action": "grant", "amount": 1, "reason": "a", "expiresAt": "{past}""#),
+            "expiresAt",
+        ),
+        (
+            r#""action": "grant", "amount": 1, "reason": "a", "expiresAt": "soon""#.to_owned(),
+            "expiresAt",
+        ),
+        (
+            r#""action": "grant", "amount": 1, "reason": "a", "priority": 101"#.to_owned(),
+            "priority",
+        ),
+        (r#""action": "grant", "amount": 1, "reason": "a", "priority": -1"#.to_owned(), "priority"),
+        (r#""action": "spend", "amount": 1, "priority": 1"#.to_owned(), "priority"),
+        (r#""action": "adjust", "amount": 1, "reason": "a", "priority": 1"#.to_owned(), "priority"),
+        (r#""action": "spend", "amount": 1, "balance": 9"#.to_owned(), "balance"),
+    ] {
+        act(&format!("{unit}, {fields}")).await.expect_invalid(field);
+    }
+    let none = app.post("/api/credits").bearer(&app.service_key);
+    none.json(json!({ "action": "spend", "unit": "credit", "amount": 1 }))
+        .send()
+        .await
+        .expect_invalid("userId");
+    assert_eq!(app.tables().await, before);
+}
+
+/// The largest gift leaves room for what nobody can refuse: a plan's credits, and what is paid for.
+#[tokio::test]
+async fn the_largest_balance_still_takes_what_is_paid_for() {
+    let app = TestApp::selling("dearme").await;
+    app.grant("ann", "mail_credit", 1_000_000_000_000_000, json!({})).await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
+    let held = app.held("ann", "mail_credit").await;
+    assert_eq!(held["balance"], 1_000_000_000_000_002_i64);
+    app.books_are_right().await;
+}
+
+/// A gift with a key is given once, for good; the same key with another request is a mistake.
+#[tokio::test]
+async fn a_gift_with_a_key_is_given_once() {
+    let app = TestApp::selling("credits").await;
+    let give = |amount: i64, reason: &str| {
+        let gift =
+            json!({ "action": "grant", "unit": "credit", "amount": amount, "reason": reason });
+        app.for_user("ann", gift).header("idempotency-key", "one").send()
+    };
+    let first = give(5, "a").await.expect_status(200).body;
+    app.clock.advance(SignedDuration::from_hours(24 * 400));
+    assert_eq!(give(5, "a").await.expect_status(200).body, first);
+    give(6, "a").await.expect_problem(422, "idempotency_key_reused");
+    give(5, "b").await.expect_problem(422, "idempotency_key_reused");
+    assert_eq!(app.ledger("ann").await, json!([["grant", 5, 5]]));
+    app.books_are_right().await;
+}

@@ -1,0 +1,95 @@
+//! The ledger and a model of it, in step: whatever happens, both hold the same.
+
+mod model;
+mod player;
+mod steps;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use shared::ledger::{self, Place};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use self::model::{PACKS, PLANS};
+use self::player::{Player, Shop};
+use self::steps::steps;
+use crate::support::TestApp;
+use crate::webhook::guards::without;
+
+/// How many stories of at most 80 steps, where nothing else is asked for.
+const STORIES: u32 = 60;
+
+fn stories(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}
+
+/// Plays them, until one in which the ledger and the model are not in step.
+async fn play_stories(app: &TestApp, config: Config) -> Result<(), String> {
+    let mut shop = Shop { plans: Vec::new(), packs: Vec::new() };
+    for (plan, ..) in PLANS {
+        shop.plans.push(app.plan_sold(plan).await);
+    }
+    for (pack, ..) in PACKS {
+        shop.packs.push(app.pack_sold(pack).await);
+    }
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let (inside, client) = (app.inside(), app.owner().await);
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let played = TestRunner::new_with_rng(config, random).run(&steps(), |steps| {
+        block_in_place(|| {
+            Handle::current().block_on(async {
+                let user = format!("s{}", NEXT.fetch_add(1, Ordering::Relaxed));
+                let mut player = Player::new(&inside, &client, &shop, user).await;
+                for step in &steps {
+                    player.take(step).await;
+                }
+                player.end().await;
+            });
+        });
+        Ok(())
+    });
+    played.map_err(|error| error.to_string())
+}
+
+/// CP-3, CP-4: thousands of steps in every order; `LEDGER_STORIES` asks for more of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_moves_credits_the_ledger_agrees_with_a_model() {
+    let app = TestApp::selling("demo").await;
+    let asked = std::env::var("LEDGER_STORIES").ok();
+    let cases = asked.map_or(STORIES, |stories| stories.parse().unwrap());
+    play_stories(&app, stories(cases)).await.unwrap();
+    let mut next = Some(Place::default());
+    while let Some(place) = next {
+        let found = ledger::verify(&app.inside(), place).await.unwrap();
+        assert!(found.problems.is_empty(), "{:?}", found.problems);
+        next = found.next;
+    }
+}
+
+/// Each rule is needed: where one is broken, the two are soon out of step.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_sees_each_rule_broken() {
+    for (function, rule, instead) in [
+        ("fill_bucket", "greatest(-balance, 0)", "0"),
+        ("burn_credits", "payment_id is distinct from p_payment_id or payment_id is null, ", ""),
+        ("burn_credits", "expires_at, priority", "expires_at"),
+        ("expire_credits", "expires_at <= p_now", "false"),
+        ("post_payment", "perform bring_back_expired(v_bucket, -v_part.difference, p_now);", ""),
+        ("post_payment", "due.credits < coalesce(posted.credits, 0), ", ""),
+        ("apply_event", "perform begin_change(", "perform ensure_user("),
+        ("settle", "next_credit_expiry(p_user_id)", "null"),
+        ("settle", "v_next_grant_at, ", ""),
+        ("settle", "if v_due.grants then", "if true then"),
+        ("due_plan", "grace_end(s) > p_now", "true"),
+        ("period_at", "make_interval(months => v_months + 1)", "make_interval(days => 30)"),
+        ("grant_plan_credits", "period_end > p_now", "period_start = v_period.starts_at"),
+        ("take_from_bucket", "case when p_kind = 'plan' then v_taken else 0 end", "0"),
+        ("replayed_transaction", "is distinct from p_fingerprint", "is null"),
+    ] {
+        let app = without(function, rule, instead).await;
+        let config = Config { max_shrink_iters: 0, ..stories(4 * STORIES) };
+        let played = play_stories(&app, config).await;
+        assert!(played.is_err(), "{function} without {rule}");
+    }
+}

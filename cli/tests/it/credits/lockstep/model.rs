@@ -1,0 +1,329 @@
+//! What a user holds, worked out from what happened alone: nothing here is the product's.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
+
+/// The plans of the demo catalog: credits a month, and days of grace.
+pub const PLANS: [(&str, i64, i64); 2] = [("starter", 10, 7), ("pro", 100, 14)];
+/// Its packs: credits, price, and for how many days they last.
+pub const PACKS: [(&str, i64, i64, Option<i64>); 2] =
+    [("ai_100", 100, 500, None), ("ai_1000", 1_000, 4_000, Some(365))];
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub balance: i64,
+    since: Timestamp,
+    buckets: Vec<Bucket>,
+    pub purchases: [Purchase; 3],
+    pub subscriptions: BTreeMap<usize, Subscription>,
+    gift: Option<Gift>,
+    keys: BTreeMap<u8, (String, i64)>,
+}
+
+#[derive(Clone, Debug)]
+struct Bucket {
+    source: Source,
+    amount: i64,
+    remaining: i64,
+    priority: i32,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Source {
+    Gift,
+    Purchase(usize),
+    /// Of the period that ends then.
+    Plan(Timestamp),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Purchase {
+    pub pack: Option<usize>,
+    /// The most that its charge was said to have been refunded, and each refund that was heard of.
+    in_all: i64,
+    refunds: BTreeMap<usize, (i64, &'static str)>,
+    dispute: Option<(i64, &'static str)>,
+    /// What was posted for it: bought, refunded, disputed; and what expired of it.
+    pub posted: [i64; 3],
+    expired: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub plan: usize,
+    pub status: &'static str,
+    pub paid_until: Timestamp,
+}
+
+/// A plan given by hand: always the second one.
+#[derive(Clone, Debug)]
+struct Gift {
+    since: Timestamp,
+    until: Option<Timestamp>,
+}
+
+/// The plan that counts, from when its months are counted, and whether it gives credits now.
+struct Due {
+    plan: Option<usize>,
+    anchor: Timestamp,
+    gives: bool,
+}
+
+/// What a call is answered: the balance after it, or why there was none.
+pub type Answer = Result<i64, &'static str>;
+
+impl Model {
+    pub fn new(since: Timestamp) -> Self {
+        Self {
+            balance: 0,
+            since,
+            buckets: Vec::new(),
+            purchases: Default::default(),
+            subscriptions: BTreeMap::new(),
+            gift: None,
+            keys: BTreeMap::new(),
+        }
+    }
+
+    /// What is held, in the order in which it is spent: remaining, priority, expiry.
+    pub fn held(&self) -> Vec<(i64, i32, Option<Timestamp>)> {
+        let order = self.order(None);
+        let open = order.iter().map(|&place| &self.buckets[place]);
+        open.map(|bucket| (bucket.remaining, bucket.priority, bucket.expires_at)).collect()
+    }
+
+    /// Spends, grants or adjusts. What is refused changes nothing, not even what time brought.
+    pub fn by_hand(
+        &mut self,
+        kind: &str,
+        amount: i64,
+        terms: (i32, Option<Timestamp>),
+        once: Option<(u8, String)>,
+        now: Timestamp,
+    ) -> Answer {
+        let before = self.clone();
+        self.settle(now);
+        let answer = self.move_once(kind, amount, terms, once);
+        if answer.is_err() {
+            *self = before;
+        }
+        answer
+    }
+
+    /// A key stands for the first request that came with it.
+    fn move_once(
+        &mut self,
+        kind: &str,
+        amount: i64,
+        (priority, expires_at): (i32, Option<Timestamp>),
+        once: Option<(u8, String)>,
+    ) -> Answer {
+        if let Some((key, request)) = &once
+            && let Some((first, answer)) = self.keys.get(key)
+        {
+            return if first == request { Ok(*answer) } else { Err("FB002") };
+        }
+        match kind {
+            "spend" if self.balance < amount => return Err("FB008"),
+            "spend" => self.burn(amount, None),
+            _ if amount < 0 => self.burn(-amount, None),
+            _ => self.fill(Source::Gift, amount, priority, expires_at),
+        }
+        if let Some((key, request)) = once {
+            self.keys.insert(key, (request, self.balance));
+        }
+        Ok(self.balance)
+    }
+
+    /// Gives the second plan, or takes it away.
+    pub fn give_plan(&mut self, until: Option<Option<Timestamp>>, now: Timestamp) {
+        self.settle(now);
+        let running = self.gift.as_ref().map(|gift| gift.until);
+        if running != until {
+            let since = self.gift.as_ref().map_or(now, |gift| gift.since);
+            self.gift = until.map(|until| Gift { since, until });
+        }
+        self.settle(now);
+    }
+
+    /// Posts what follows from what is known of a payment, and was not posted before.
+    pub fn hear_of_payment(&mut self, place: usize, now: Timestamp) {
+        self.settle(now);
+        let purchase = self.purchases[place].clone();
+        if let Some(pack) = purchase.pack {
+            let (_, credits, price, days) = PACKS[pack];
+            let (refunded, disputed) = (purchase.refunded(), purchase.disputed());
+            let by_refunds = credits * refunded.min(price) / price;
+            let gone = credits * (refunded + disputed).min(price) / price;
+            let due = [credits, -by_refunds, by_refunds - gone];
+            let expires_at = days.map(|days| self.since + SignedDuration::from_hours(24 * days));
+            let mut moves: Vec<(usize, i64)> =
+                (0..3).map(|kind| (kind, due[kind] - purchase.posted[kind])).collect();
+            moves.sort_by_key(|(_, difference)| -difference.signum());
+            for (kind, difference) in moves {
+                if difference > 0 {
+                    self.fill(Source::Purchase(place), difference, 50, expires_at);
+                } else {
+                    let back = self.purchases[place].expired.min(-difference);
+                    self.purchases[place].expired -= back;
+                    self.fill(Source::Purchase(place), back, 50, expires_at);
+                    self.burn(-difference, Some(place));
+                }
+                self.purchases[place].posted[kind] += difference;
+            }
+        }
+        self.settle(now);
+    }
+
+    /// What time alone changes.
+    pub fn settle(&mut self, now: Timestamp) {
+        self.gift.take_if(|gift| gift.until.is_some_and(|until| until <= now));
+        for bucket in &mut self.buckets {
+            if bucket.expires_at.is_some_and(|at| at <= now) {
+                self.balance -= bucket.remaining;
+                if let Source::Purchase(place) = bucket.source {
+                    self.purchases[place].expired += bucket.remaining;
+                }
+                bucket.remaining = 0;
+            }
+        }
+        let due = self.due(now);
+        if due.gives {
+            self.give_plan_credits(&due, now);
+        }
+    }
+
+    /// What was given in a period that is not over was given in the one that takes its place.
+    fn give_plan_credits(&mut self, due: &Due, now: Timestamp) {
+        let ends = month_end(due.anchor, now);
+        let given = due.plan.map_or(0, |plan| PLANS[plan].1);
+        let mut had = 0;
+        let runs = |bucket: &&mut Bucket| matches!(bucket.source, Source::Plan(end) if end > now);
+        if let Some(bucket) = self.buckets.iter_mut().find(runs) {
+            if given > 0 {
+                bucket.source = Source::Plan(ends);
+                bucket.expires_at = Some(ends);
+            }
+            let taken = (bucket.amount - given).clamp(0, bucket.remaining);
+            bucket.amount -= taken;
+            bucket.remaining -= taken;
+            self.balance -= taken;
+            had = bucket.amount;
+        }
+        if given > had {
+            self.fill(Source::Plan(ends), given - had, 50, Some(ends));
+        }
+    }
+
+    fn due(&self, now: Timestamp) -> Due {
+        if let Some(gift) = &self.gift {
+            return Due { plan: Some(1), anchor: gift.since, gives: true };
+        }
+        let latest = |counts: &dyn Fn(&Subscription) -> bool| {
+            self.subscriptions.values().rev().find(|subscription| counts(subscription)).cloned()
+        };
+        let paid = |gives: bool, subscription: Subscription| Due {
+            plan: Some(subscription.plan),
+            anchor: self.since,
+            gives: gives && subscription.paid_until > now,
+        };
+        let in_grace = |subscription: &Subscription| {
+            let days = PLANS[subscription.plan].2;
+            subscription.status == "past_due"
+                && self.since + SignedDuration::from_hours(24 * days) > now
+        };
+        latest(&|subscription| ["active", "trialing"].contains(&subscription.status))
+            .map(|subscription| paid(true, subscription))
+            .or_else(|| latest(&in_grace).map(|subscription| paid(false, subscription)))
+            .unwrap_or(Due { plan: None, anchor: self.since, gives: true })
+    }
+
+    /// What is owed is paid first.
+    fn fill(&mut self, source: Source, amount: i64, priority: i32, expires_at: Option<Timestamp>) {
+        let kept = (amount - (-self.balance).max(0)).max(0);
+        self.balance += amount;
+        let own = self.buckets.iter_mut().find(|own| own.source == source);
+        match own.filter(|_| source != Source::Gift) {
+            Some(own) => {
+                own.remaining += kept;
+                own.amount += amount;
+            }
+            None if amount > 0 => {
+                let remaining = kept;
+                self.buckets.push(Bucket { source, amount, remaining, priority, expires_at });
+            }
+            None => {}
+        }
+    }
+
+    fn burn(&mut self, amount: i64, own: Option<usize>) {
+        self.balance -= amount;
+        let mut left = amount;
+        for place in self.order(own) {
+            let taken = left.min(self.buckets[place].remaining);
+            self.buckets[place].remaining -= taken;
+            left -= taken;
+        }
+    }
+
+    /// A payment's own bucket, the soonest to expire, the lowest priority, the oldest.
+    fn order(&self, own: Option<usize>) -> Vec<usize> {
+        let mut open: Vec<usize> =
+            (0..self.buckets.len()).filter(|&place| self.buckets[place].remaining > 0).collect();
+        open.sort_by_key(|&place| {
+            let bucket = &self.buckets[place];
+            let is_own = own.is_some_and(|own| bucket.source == Source::Purchase(own));
+            let expires_at = bucket.expires_at.unwrap_or(Timestamp::MAX);
+            (!is_own, expires_at, bucket.priority, place)
+        });
+        open
+    }
+}
+
+impl Purchase {
+    pub fn hear_in_all(&mut self, in_all: i64) {
+        self.in_all = self.in_all.max(in_all);
+    }
+
+    /// One that failed stays so, and one that succeeded is not pending again.
+    pub fn hear_refund(&mut self, number: usize, amount: i64, status: &'static str) {
+        let known = self.refunds.entry(number).or_insert((amount, status));
+        let is_news = known.1 == "pending" || status == "failed";
+        *known = (known.0.max(amount), if is_news { status } else { known.1 });
+    }
+
+    /// The later word counts, but that a decision stands.
+    pub fn hear_dispute(&mut self, amount: i64, status: &'static str) {
+        let is_decided = |status| ["won", "lost"].contains(&status);
+        match &mut self.dispute {
+            Some((_, known)) if is_decided(*known) && !is_decided(status) => {}
+            Some(known) => *known = (known.0.max(amount), status),
+            None => self.dispute = Some((amount, status)),
+        }
+    }
+
+    fn refunded(&self) -> i64 {
+        let failed: i64 = self.sum(|status| status == "failed");
+        let done: i64 = self.sum(|status| status != "failed");
+        (self.in_all - failed).max(done)
+    }
+
+    fn sum(&self, counts: impl Fn(&str) -> bool) -> i64 {
+        let refunds = self.refunds.values().filter(|(_, status)| counts(status));
+        refunds.map(|(amount, _)| amount).sum()
+    }
+
+    fn disputed(&self) -> i64 {
+        let withheld = ["needs_response", "under_review", "lost"];
+        self.dispute.filter(|(_, status)| withheld.contains(status)).map_or(0, |(amount, _)| amount)
+    }
+}
+
+/// When the month ends, counted from an anchor, in which that moment is.
+fn month_end(anchor: Timestamp, now: Timestamp) -> Timestamp {
+    let anchor = anchor.to_zoned(TimeZone::UTC);
+    let starts = |number: i32| anchor.checked_add(number.months()).unwrap().timestamp();
+    (1..).map(starts).find(|start| *start > now).unwrap()
+}

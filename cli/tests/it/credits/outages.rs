@@ -1,0 +1,153 @@
+//! Credits page by page, for whom they are, with a store away, and after an erasure.
+
+use serde_json::{Value, json};
+
+use crate::support::{Mode, TestApp, execute};
+
+/// The latest first, page by page; a cursor of another user's shows nothing of theirs.
+#[tokio::test]
+async fn the_ledger_is_read_page_by_page() {
+    let app = TestApp::selling("demo").await;
+    for amount in 1..=7 {
+        app.grant("ann", "ai_credit", amount, json!({})).await;
+    }
+    let page = async |user: &str, cursor: Option<&Value>| {
+        let mut call = app.get("/api/credits").query("limit", "3").bearer(&app.token(user));
+        if let Some(cursor) = cursor {
+            call = call.query("cursor", cursor.as_str().unwrap());
+        }
+        call.send().await.expect_status(200).body
+    };
+    let amounts = |page: &Value| {
+        let rows = page["data"].as_array().unwrap().iter();
+        rows.map(|row| row["amount"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let first = page("ann", None).await;
+    let second = page("ann", Some(&first["nextCursor"])).await;
+    let last = page("ann", Some(&second["nextCursor"])).await;
+    assert_eq!(
+        [amounts(&first), amounts(&second), amounts(&last)],
+        [vec![7, 6, 5], vec![4, 3, 2], vec![1]]
+    );
+    assert_eq!(last["nextCursor"], Value::Null);
+    assert_eq!(first["credits"][0]["balance"], 28, "what is held stands on each page");
+
+    assert_eq!(page("eve", Some(&first["nextCursor"])).await["data"], json!([]));
+    let get = |name: &str, value: &str| {
+        app.get("/api/credits").query(name, value).bearer(&app.token("ann")).send()
+    };
+    for (name, value) in [
+        ("cursor", "x"),
+        ("cursor", ""),
+        ("cursor", "bnVsbA"),
+        ("cursor", "Ing"),
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "many"),
+        ("unit", "gold"),
+        ("unit", ""),
+    ] {
+        get(name, value).await.expect_invalid(name);
+    }
+    assert_eq!(
+        app.count("select count(*) from users where id = 'eve'").await,
+        0,
+        "who reads is not made known"
+    );
+}
+
+/// AI-10: nobody sees or spends what is another's.
+#[tokio::test]
+async fn another_users_credits_are_out_of_reach() {
+    let app = TestApp::selling("credits").await;
+    app.grant("ann", "credit", 10, json!({})).await;
+    let before = app.tables().await;
+    let eve = app.token("eve");
+    app.get("/api/credits").query("userId", "ann").bearer(&eve).send().await.expect_status(403);
+    let spend = json!({ "action": "spend", "unit": "credit", "amount": 1 });
+    let named =
+        app.post("/api/credits").header("x-user-id", "ann").bearer(&eve).json(spend.clone());
+    named.send().await.expect_status(403);
+    let mut spend_anns = spend.clone();
+    spend_anns["userId"] = "ann".into();
+    app.post("/api/credits").bearer(&eve).json(spend_anns).send().await.expect_status(403);
+    app.post("/api/credits").json(spend.clone()).send().await.expect_status(401);
+    app.get("/api/admin/ledger").bearer(&eve).send().await.expect_status(403);
+    assert_eq!(app.tables().await, before);
+    app.spend("eve", "credit", 1).send().await.expect_problem(402, "insufficient_credits");
+    assert_eq!(app.balance("ann").await, 10);
+}
+
+/// CP-7: with Redis away credits move as ever, and are shown when it is back; with Postgres away none do.
+#[tokio::test]
+async fn credits_move_without_redis_and_not_without_postgres() {
+    let app = TestApp::selling("credits").await;
+    app.buy_pack("ann", "starter").await;
+    app.redis.set(Mode::Down).await;
+    app.spend("ann", "credit", 30).send().await.expect_status(200);
+    assert_eq!(app.held("ann", "credit").await["balance"], 70);
+    app.redis.set(Mode::Pass).await;
+    app.redis_is_back().await;
+    app.all_are_told().await;
+    assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "70");
+
+    app.postgres.set(Mode::Down).await;
+    app.spend("ann", "credit", 30).send().await.expect_problem(503, "database_unavailable");
+    app.get("/api/credits")
+        .bearer(&app.token("ann"))
+        .send()
+        .await
+        .expect_problem(503, "database_unavailable");
+    app.postgres.set(Mode::Pass).await;
+    assert_eq!(app.balance("ann").await, 70);
+    app.books_are_right().await;
+}
+
+/// CP-5: what is cached of a user's credits is made what the ledger comes to, and Redis follows.
+#[tokio::test]
+async fn what_is_cached_of_credits_is_rebuilt_from_the_ledger() {
+    let app = TestApp::selling("demo").await;
+    app.buy_pack("ann", "ai_100").await;
+    app.grant("ann", "ai_credit", 40, json!({})).await;
+    app.spend("ann", "ai_credit", 10).send().await.expect_status(200);
+    let ledger = app.ledger("ann").await;
+    let owner = app.owner().await;
+    for damage in [
+        "update credit_balances set balance = 7",
+        "delete from credit_balances",
+        "update users set ledger_seq = 99, credits_balance = 5",
+        "update credit_buckets set amount = 1000, remaining = 1000",
+        "delete from credit_buckets",
+    ] {
+        execute(&owner, damage).await;
+        execute(&owner, "select sync_user_credits('ann')").await;
+        app.books_are_right().await;
+        assert_eq!(app.held("ann", "ai_credit").await["balance"], 130, "{damage}");
+        app.redis_command(&["DEL", "user:ann:credits"]).await;
+        app.all_are_told().await;
+        let shown = app.redis_command(&["HGET", "user:ann:credits", "ai_credit"]).await;
+        assert_eq!(shown, "130", "{damage}");
+    }
+    assert_eq!(app.ledger("ann").await, ledger, "nothing is written to it");
+    app.spend("ann", "ai_credit", 130).send().await.expect_status(200);
+    app.books_are_right().await;
+}
+
+/// Whoever is erased holds nothing, and is given nothing; what was moved stays, without their name.
+#[tokio::test]
+async fn an_erasure_takes_what_is_held() {
+    let app = TestApp::selling("credits").await;
+    app.grant("ann", "credit", 10, json!({})).await;
+    app.spend("ann", "credit", 4).send().await.expect_status(200);
+    let token = app.token("ann");
+    app.delete("/api/account").bearer(&token).send().await.expect_status(204);
+    for table in ["credit_buckets", "credit_balances", "usage_keys", "users"] {
+        assert_eq!(app.count(&format!("select count(*) from {table}")).await, 0, "{table}");
+    }
+    let kept = "select count(*) from credit_transactions where user_id like 'erased:%'";
+    assert_eq!(app.count(kept).await, 2);
+    let before = app.tables().await;
+    let gift = json!({ "action": "grant", "unit": "credit", "amount": 1, "reason": "a" });
+    app.for_user("ann", gift).send().await.expect_problem(403, "account_erased");
+    assert_eq!(app.tables().await, before);
+}

@@ -1,0 +1,154 @@
+//! Credits that a plan gives: once a period, and as many as the plan that counts gives.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::events::Customer;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+impl TestApp {
+    /// What Stripe says of a subscription, at such a second.
+    async fn subscribed(&self, ann: &Customer, at: i64, plan: &str, status: &str) {
+        let sold = self.plan_sold(plan).await;
+        let subscription = ann.subscription("1", status, &sold);
+        let what = if status == "canceled" { "deleted" } else { "updated" };
+        self.deliver(&ann.subscribed(what, at, &subscription)).await.expect_status(200);
+    }
+}
+
+/// DM-4: the letters app's two a month, however often the webhook and the job run; what is left of them
+/// goes with the month.
+#[tokio::test]
+async fn mail_credits_come_once_a_month() {
+    let app = TestApp::selling("dearme").await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
+    let mut again = app.event("customer.subscription.created");
+    for id in ["evt_other", "evt_another"] {
+        again["id"] = id.into();
+        app.deliver(&again).await.expect_status(200);
+        app.two_jobs().await;
+    }
+    assert_eq!(app.ledger("ann").await, json!([["plan", 2, 2]]));
+    app.spend("ann", "mail_credit", 1).send().await.expect_status(200);
+    app.advance("1mo").await;
+    app.two_jobs().await;
+    let ledger = json!([["plan", 2, 2], ["spend", -1, 1], ["expiry", -1, 0], ["plan", 2, 2]]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "mail_credit"]).await, "2");
+    app.books_are_right().await;
+}
+
+/// DM-4: a year is paid at once, and its credits come by the month, however late the job is.
+#[tokio::test]
+async fn a_yearly_plan_gives_its_credits_by_the_month() {
+    let app = TestApp::selling("dearme").await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    for _ in 0..2 {
+        app.advance("1mo").await;
+        app.two_jobs().await;
+        app.two_jobs().await;
+    }
+    let mut ledger = vec![json!(["plan", 2, 2])];
+    for _ in 0..2 {
+        ledger.extend([json!(["expiry", -2, 0]), json!(["plan", 2, 2])]);
+    }
+    assert_eq!(app.ledger("ann").await, Value::from(ledger.clone()));
+    // Nobody ran the job for weeks: whoever asks has what is theirs.
+    app.advance("50d").await;
+    app.spend("ann", "mail_credit", 2).send().await.expect_status(200);
+    ledger.extend([json!(["expiry", -2, 0]), json!(["plan", 2, 2]), json!(["spend", -2, 0])]);
+    app.two_jobs().await;
+    assert_eq!(app.ledger("ann").await, Value::from(ledger));
+    app.books_are_right().await;
+}
+
+/// Another plan in the same month adds what it gives more, and takes back of what it gives less what
+/// nobody spent; so does its end.
+#[tokio::test]
+async fn another_plan_adds_or_takes_back_the_difference() {
+    let app = TestApp::selling("demo").await;
+    let ann = Customer::of("ann", app.now().as_second());
+    app.subscribed(&ann, 1, "starter", "active").await;
+    app.subscribed(&ann, 2, "pro", "active").await;
+    app.spend("ann", "ai_credit", 95).send().await.expect_status(200);
+    app.subscribed(&ann, 3, "starter", "active").await;
+    app.subscribed(&ann, 4, "pro", "active").await;
+    app.grant("ann", "ai_credit", 7, json!({})).await;
+    app.subscribed(&ann, 5, "pro", "canceled").await;
+    app.two_jobs().await;
+    let ledger = json!([
+        ["plan", 10, 10],
+        ["plan", 90, 100],
+        ["spend", -95, 5],
+        ["plan", -5, 0],
+        ["plan", 5, 5],
+        ["grant", 7, 12],
+        ["plan", -5, 7],
+    ]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    assert_eq!(app.buckets("ann", "ai_credit").await, json!([["grant", 7]]));
+    app.books_are_right().await;
+}
+
+/// While a payment is late and the plan's grace lasts its credits stay; then they go, and they come back with
+/// the payment, without what was spent.
+#[tokio::test]
+async fn a_payment_that_is_made_late_gives_back_what_was_taken() {
+    let app = TestApp::selling("demo").await;
+    let ann = Customer::of("ann", app.now().as_second());
+    app.subscribed(&ann, 1, "starter", "active").await;
+    app.spend("ann", "ai_credit", 4).send().await.expect_status(200);
+    app.subscribed(&ann, 2, "starter", "past_due").await;
+    app.clock.advance(DAY * 6);
+    app.two_jobs().await;
+    assert_eq!(app.held("ann", "ai_credit").await["balance"], 6, "there is grace");
+    app.clock.advance(DAY * 2);
+    app.two_jobs().await;
+    assert_eq!(app.held("ann", "ai_credit").await["balance"], 0);
+    app.subscribed(&ann, 3, "starter", "active").await;
+    let ledger = json!([["plan", 10, 10], ["spend", -4, 6], ["plan", -6, 0], ["plan", 6, 6]]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    app.books_are_right().await;
+}
+
+/// A plan given by hand gives its credits too, month by month, and takes them along when it ends.
+#[tokio::test]
+async fn a_plan_given_by_hand_gives_its_credits_while_it_lasts() {
+    let app = TestApp::selling("demo").await;
+    let until = app.now() + DAY * 40;
+    let gift = json!({ "plan": "pro", "endsAt": until });
+    let give = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(gift);
+    give.send().await.expect_status(200);
+    app.clock.advance(DAY * 32);
+    app.two_jobs().await;
+    app.spend("ann", "ai_credit", 30).send().await.expect_status(200);
+    app.clock.advance(DAY * 9);
+    app.two_jobs().await;
+    let ledger = json!([
+        ["plan", 100, 100],
+        ["expiry", -100, 0],
+        ["plan", 100, 100],
+        ["spend", -30, 70],
+        ["plan", -70, 0],
+    ]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    app.books_are_right().await;
+}
+
+/// What a plan gives pays what is owed; what it takes back is never more than is there.
+#[tokio::test]
+async fn a_plan_pays_what_is_owed() {
+    let app = TestApp::selling("demo").await;
+    let adjust =
+        json!({ "action": "adjust", "unit": "ai_credit", "amount": -30, "reason": "owed" });
+    app.for_user("ann", adjust).send().await.expect_status(200);
+    let ann = Customer::of("ann", app.now().as_second());
+    app.subscribed(&ann, 1, "pro", "active").await;
+    assert_eq!(app.buckets("ann", "ai_credit").await, json!([["plan", 70]]));
+    app.subscribed(&ann, 2, "pro", "canceled").await;
+    let ledger = json!([["adjust", -30, -30], ["plan", 100, 70], ["plan", -70, 0]]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    app.books_are_right().await;
+}

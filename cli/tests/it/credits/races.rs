@@ -1,0 +1,146 @@
+//! Credits moved by many at once.
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{Answer, TestApp};
+use crate::webhook::guards::without;
+
+/// What those calls were answered that came through: where Redis is late in a crowd, the limit of this process
+/// keeps a few of it away, and they change nothing.
+async fn at_once(calls: impl IntoIterator<Item = impl Future<Output = Answer>>) -> Vec<Answer> {
+    let mut answers = join_all(calls).await;
+    let all = answers.len();
+    answers.retain(|answer| answer.status != 429);
+    assert!(answers.len() * 10 >= all * 9, "{} of {all}", answers.len());
+    answers
+}
+
+/// How many of these were done; the others found too little.
+fn done(answers: &[Answer]) -> usize {
+    let refused = answers.iter().filter(|answer| answer.body["code"] == "insufficient_credits");
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(done + refused.count(), answers.len(), "{answers:?}");
+    done
+}
+
+/// CP-3: of 64 spends at once with credits for three, three are done, in each of 100 rounds.
+#[tokio::test]
+async fn sixty_four_spends_with_credits_for_three() {
+    let app = TestApp::selling("credits").await;
+    for round in 0..100 {
+        let user = format!("r{round:03}");
+        app.grant(&user, "credit", 2, json!({})).await;
+        app.grant(&user, "credit", 2, json!({})).await;
+        app.grant(&user, "credit", 3, json!({})).await;
+        let spends = at_once((0..64).map(|_| app.spend(&user, "credit", 2).send())).await;
+        assert_eq!(done(&spends), 3, "{user}");
+    }
+    for (what, count) in [
+        ("credit_balances where balance = 1", 100),
+        ("users where credits_balance = 1 and ledger_seq = 6", 100),
+        ("credit_transactions where kind = 'spend'", 300),
+    ] {
+        assert_eq!(app.count(&format!("select count(*) from {what}")).await, count, "{what}");
+    }
+    app.books_are_right().await;
+}
+
+/// The lock on the user's row is needed: without it a retry does not find what the first is about to post.
+#[tokio::test]
+async fn without_the_lock_a_retry_is_not_answered() {
+    let app = without("begin_change", "\n  for update", "").await;
+    for round in 0..50 {
+        let user = format!("r{round:02}");
+        app.grant(&user, "ai_credit", 7, json!({})).await;
+        let retry = |_| app.spend(&user, "ai_credit", 2).header("idempotency-key", "one").send();
+        let answers = at_once((0..64).map(retry)).await;
+        if answers.iter().any(|answer| answer.status != 200) {
+            return;
+        }
+    }
+    panic!("nothing went wrong");
+}
+
+/// CP-3: 64 retries of one key, ten rounds: one debit, and the same answer for all.
+#[tokio::test]
+async fn sixty_four_retries_of_one_key_spend_once() {
+    let app = TestApp::selling("credits").await;
+    for round in 0..10 {
+        let user = format!("r{round}");
+        app.grant(&user, "credit", 1_000, json!({})).await;
+        let retry = |_| app.spend(&user, "credit", 7).header("idempotency-key", "one").send();
+        let answers = at_once((0..64).map(retry)).await;
+        for answer in &answers {
+            assert_eq!((answer.status, &answer.body), (200, &answers[0].body));
+        }
+        assert_eq!(app.balance(&user).await, 993);
+    }
+    assert_eq!(
+        app.count("select count(*) from credit_transactions where kind = 'spend'").await,
+        10
+    );
+    app.books_are_right().await;
+}
+
+/// A gift with one key from 64 at once is one.
+#[tokio::test]
+async fn sixty_four_retries_of_one_gift_give_once() {
+    let app = TestApp::selling("credits").await;
+    let gift = json!({ "action": "grant", "unit": "credit", "amount": 5, "reason": "a" });
+    let give = |_| app.for_user("ann", gift.clone()).header("idempotency-key", "one").send();
+    let answers = at_once((0..64).map(give)).await;
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body));
+    assert_eq!(app.ledger("ann").await, json!([["grant", 5, 5]]));
+    app.books_are_right().await;
+}
+
+/// Credits that expire meanwhile are spent or gone, never both.
+#[tokio::test]
+async fn spends_beside_an_expiry_take_what_was_there() {
+    let app = TestApp::selling("credits").await;
+    for round in 0..20 {
+        let user = format!("r{round:02}");
+        let soon = app.now() + SignedDuration::from_mins(1);
+        app.grant(&user, "credit", 40, json!({ "expiresAt": soon })).await;
+        let spends = at_once((0..64).map(async |number| {
+            if number == 32 {
+                app.clock.advance(SignedDuration::from_mins(1));
+            }
+            app.spend(&user, "credit", 1).send().await
+        }));
+        let (spends, ()) = tokio::join!(spends, app.two_jobs());
+        let done = i64::try_from(done(&spends)).unwrap();
+        app.two_jobs().await;
+        let expired = format!(
+            "select coalesce(-sum(delta), 0)::bigint from credit_transactions
+             where user_id = '{user}' and kind = 'expiry'"
+        );
+        assert_eq!(app.count(&expired).await, 40 - done, "{user}");
+        assert_eq!(app.balance(&user).await, 0);
+    }
+    app.books_are_right().await;
+}
+
+/// DM-4: two jobs, spends and reads at the start of a month bring its credits once.
+#[tokio::test]
+async fn a_new_month_brings_its_credits_once() {
+    let app = TestApp::selling("dearme").await;
+    let users: Vec<String> = (0..20).map(|number| format!("u{number:02}")).collect();
+    for user in &users {
+        let gift = json!({ "plan": "pro" });
+        let give = app.patch("/api/plan").query("userId", user).bearer(&app.service_key);
+        give.json(gift).send().await.expect_status(200);
+    }
+    for month in 1..=3 {
+        app.clock.advance(SignedDuration::from_hours(24 * 31));
+        let spends =
+            users.iter().flat_map(|user| (0..3).map(|_| app.spend(user, "mail_credit", 1).send()));
+        let (spends, (), ()) = tokio::join!(at_once(spends), app.two_jobs(), app.two_jobs());
+        assert_eq!(done(&spends), 40, "two of three for each user");
+        let plan = "select count(*) from credit_transactions where kind = 'plan'";
+        assert_eq!(app.count(plan).await, 20 * (month + 1));
+    }
+    app.books_are_right().await;
+}

@@ -1,0 +1,127 @@
+//! Credits of a plan that stay when its month is over.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::events::Customer;
+use crate::support::{TestApp, execute};
+
+/// The letters app, whose two mail credits a month roll over.
+async fn app() -> TestApp {
+    let app = TestApp::new().await;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalogs/dearme.toml");
+    let (lapse, stay) = (
+        "mail_credits = { amount = 2, every = \"billing_period\" }",
+        "mail_credits = { amount = 2, every = \"billing_period\", rollover = true }",
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(lapse));
+    app.sell_text(&app.owner_url, "dearme", &text.replace(lapse, stay)).await;
+    app
+}
+
+fn given(times: i64) -> Vec<Value> {
+    (1..=times).map(|time| json!(["plan", 2, 2 * time])).collect()
+}
+
+/// What is left stays, and the oldest goes first.
+#[tokio::test]
+async fn what_is_left_of_a_month_stays() {
+    let app = app().await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
+    app.advance("1mo").await;
+    app.two_jobs().await;
+    app.spend("ann", "mail_credit", 3).send().await.expect_status(200);
+    let mut ledger = given(2);
+    ledger.push(json!(["spend", -3, 1]));
+    assert_eq!(app.ledger("ann").await, Value::from(ledger));
+    assert_eq!(app.buckets("ann", "mail_credit").await, json!([["plan", 1]]));
+    assert_eq!(app.held("ann", "mail_credit").await["buckets"][0]["expiresAt"], Value::Null);
+    app.books_are_right().await;
+}
+
+/// DM-4: however late the job is, nobody has less than if it had come every day, and nobody more.
+#[tokio::test]
+async fn months_that_nobody_looked_at_are_given_too() {
+    let app = app().await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    app.advance("100d").await;
+    let [one, other] = [1, 2].map(|amount| app.spend("ann", "mail_credit", amount).send());
+    let (one, other) = tokio::join!(one, other);
+    one.expect_status(200);
+    other.expect_status(200);
+    app.two_jobs().await;
+    let ledger = app.ledger("ann").await;
+    assert_eq!(ledger.as_array().unwrap()[..4], given(4));
+    assert_eq!(app.held("ann", "mail_credit").await["balance"], 5);
+    let months = "select count(distinct (period_start, period_end)) from credit_buckets";
+    assert_eq!(app.count(months).await, 4);
+    app.advance("1mo").await;
+    app.two_jobs().await;
+    assert_eq!(app.held("ann", "mail_credit").await["balance"], 7);
+    app.books_are_right().await;
+}
+
+/// Months in which another plan counted are not made up for.
+#[tokio::test]
+async fn months_before_the_plan_give_nothing() {
+    let app = app().await;
+    app.for_user(
+        "ann",
+        json!({ "action": "grant", "unit": "mail_credit", "amount": 1, "reason": "hello" }),
+    )
+    .send()
+    .await
+    .expect_status(200);
+    app.advance("100d").await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    app.two_jobs().await;
+    assert_eq!(app.ledger("ann").await, json!([["grant", 1, 1], ["plan", 2, 3]]));
+    app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
+    app.simulator.delivered().await;
+    app.advance("100d").await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    app.two_jobs().await;
+    let ledger = json!([["grant", 1, 1], ["plan", 2, 3], ["plan", -2, 1], ["plan", 2, 3]]);
+    assert_eq!(app.ledger("ann").await, ledger);
+    app.books_are_right().await;
+}
+
+/// Whatever comes first after months, a change or a gift: what the plan gave for them is not lost with it.
+#[tokio::test]
+async fn a_change_does_not_take_the_months_before_it() {
+    let app = app().await;
+    let sold = app.plan_sold("pro").await;
+    let years = async |user, status| {
+        let customer = Customer::of(user, app.now().as_second());
+        let mut subscription = customer.subscription("1", status, &sold);
+        let ends = app.now().as_second() + 365 * 86_400;
+        subscription["items"]["data"][0]["current_period_end"] = ends.into();
+        app.deliver(&customer.subscribed("updated", 1, &subscription)).await.expect_status(200);
+    };
+    years("ann", "active").await;
+    years("bob", "active").await;
+    app.clock.advance(SignedDuration::from_hours(24 * 70));
+    years("ann", "canceled").await;
+    let mut ledger = given(3);
+    ledger.push(json!(["plan", -2, 4]));
+    assert_eq!(app.ledger("ann").await, Value::from(ledger));
+    let gift = json!({ "userId": "bob", "plan": "Pro" });
+    app.patch("/api/plan").bearer(&app.admin_key).json(gift).send().await.expect_status(200);
+    assert_eq!(app.ledger("bob").await, Value::from(given(3)));
+    app.books_are_right().await;
+}
+
+/// Where it is not known from when a plan counts, as of those who were there before this was kept, only the
+/// month that runs is given.
+#[tokio::test]
+async fn what_is_not_known_is_not_made_up_for() {
+    let app = app().await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    let before = "delete from credit_buckets;
+                  update entitlements set since = null;
+                  update users set due_at = created_at";
+    execute(&app.owner().await, before).await;
+    app.two_jobs().await;
+    assert_eq!(app.ledger("ann").await, Value::from(given(2)));
+}

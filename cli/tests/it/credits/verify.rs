@@ -1,0 +1,229 @@
+//! Looking at the whole ledger, over HTTP and from the command line (CP-4).
+
+use std::process::Output;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::support::events::Customer;
+use crate::support::{TestApp, execute};
+
+impl TestApp {
+    /// What an admin is told, to the last page.
+    async fn ledger_report(&self) -> Value {
+        let mut cursor: Option<String> = None;
+        let (mut rows, mut users, mut problems) = (0, 0, Vec::new());
+        loop {
+            let mut call = self.get("/api/admin/ledger").bearer(&self.admin_key);
+            if let Some(cursor) = &cursor {
+                call = call.query("cursor", cursor);
+            }
+            let page = call.send().await.expect_status(200).body;
+            rows += page["rows"].as_i64().unwrap();
+            users += page["users"].as_i64().unwrap();
+            problems.extend(
+                page["problems"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|problem| json!([problem["userId"], problem["seq"], problem["problem"]])),
+            );
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return json!({ "rows": rows, "users": users, "problems": problems }),
+            }
+        }
+    }
+
+    async fn verify(&self) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+        command.args(["ledger", "verify"]).env_clear().envs(&self.settings).kill_on_drop(true);
+        let Output { status, stdout, stderr } = command.output().await.unwrap();
+        (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
+    }
+}
+
+/// CP-4: what is right is found to be, after an erasure too.
+#[tokio::test]
+async fn a_ledger_that_is_right_has_no_problems() {
+    let app = TestApp::selling("demo").await;
+    let payment = app.buy_pack("ann", "ai_100").await;
+    app.refund(&payment, "100").await;
+    app.spend("ann", "ai_credit", 80).send().await.expect_status(200);
+    app.refund(&payment, "400").await;
+    let pack = app.pack_sold("ai_1000").await;
+    let bob = Customer::of("bob", app.now().as_second());
+    app.deliver(&bob.paid(0, "p", "ai_1000", &pack)).await.expect_status(200);
+    let mut free = Customer::of("dan", app.now().as_second()).paid(0, "p", "ai_100", &pack);
+    let session = &mut free["data"]["object"];
+    session["payment_status"] = "no_payment_required".into();
+    session["payment_intent"] = Value::Null;
+    session["amount_subtotal"] = 500.into();
+    session["amount_total"] = 0.into();
+    app.deliver(&free).await.expect_status(200);
+    assert_eq!(app.held("dan", "ai_credit").await["balance"], 100);
+    app.grant("cat", "ai_credit", 5, json!({})).await;
+    app.delete("/api/account").bearer(&app.token("cat")).send().await.expect_status(204);
+    assert_eq!(app.ledger_report().await, json!({ "rows": 7, "users": 3, "problems": [] }));
+    let (done, said) = app.verify().await;
+    assert!(done, "{said}");
+    assert_eq!(said, "rows      7\nusers     3\nproblems  0\n");
+}
+
+/// What moves while it is looked at is no problem.
+#[tokio::test]
+async fn a_ledger_in_use_has_no_problems() {
+    let app = TestApp::selling("credits").await;
+    app.grant("ann", "credit", 1_000, json!({})).await;
+    for _ in 0..10 {
+        let spends = join_all((0..30).map(|_| app.spend("ann", "credit", 1).send()));
+        let reports = join_all((0..5).map(|_| app.ledger_report()));
+        let (_, reports) = tokio::join!(spends, reports);
+        for report in reports {
+            assert_eq!(report["problems"], json!([]));
+        }
+    }
+    assert_eq!(app.balance("ann").await, 700);
+}
+
+/// What may go wrong, of whom and in which row it is found, and what is said of it.
+const DAMAGES: [(&str, &str, Option<i64>, &str); 14] = [
+    (
+        "update credit_balances set balance = 7",
+        "ann",
+        None,
+        "the balance of credit is not the ledger's",
+    ),
+    (
+        "update credit_buckets set remaining = 7",
+        "ann",
+        None,
+        "the buckets of credit do not hold its balance",
+    ),
+    ("delete from credit_buckets", "ann", None, "the buckets of credit do not hold its balance"),
+    (
+        "update users set credits_balance = 7",
+        "ann",
+        None,
+        "credits_balance is not the balance of credit",
+    ),
+    (
+        "update users set ledger_seq = 7",
+        "ann",
+        None,
+        "the number of the last row is not what the user's says",
+    ),
+    ("delete from credit_balances", "ann", Some(1), "its balance is kept nowhere"),
+    (
+        "delete from credit_transactions where seq = 2",
+        "ann",
+        Some(3),
+        "its number does not follow the one before",
+    ),
+    (
+        "delete from credit_transactions where seq = 3",
+        "ann",
+        None,
+        "the number of the last row is not what the user's says",
+    ),
+    (
+        "delete from credit_transactions where seq = 1",
+        "ann",
+        Some(2),
+        "its number does not follow the one before",
+    ),
+    (
+        "update credit_transactions set balance_after = 7 where seq = 2",
+        "ann",
+        Some(2),
+        "its balance does not follow from the one before",
+    ),
+    (
+        "update credit_transactions set delta = 7 where seq = 2",
+        "ann",
+        Some(2),
+        "its balance does not follow from the one before",
+    ),
+    (
+        "update credit_transactions set user_id = 'nobody' where seq = 3",
+        "nobody",
+        Some(3),
+        "nobody knows its user",
+    ),
+    (
+        "update credit_transactions set payment_id = null where seq = 1",
+        "ann",
+        Some(1),
+        "nothing was paid for it",
+    ),
+    ("update payments set status = 'failed'", "ann", Some(1), "nothing was paid for it"),
+];
+
+/// CP-4: each thing that can be wrong is named, with whose it is.
+#[tokio::test]
+async fn each_thing_that_is_wrong_is_named() {
+    for (damage, whose, seq, problem) in DAMAGES {
+        let app = TestApp::selling("credits").await;
+        app.buy_pack("ann", "starter").await;
+        app.spend("ann", "credit", 10).send().await.expect_status(200);
+        app.spend("ann", "credit", 20).send().await.expect_status(200);
+        let owner = app.owner().await;
+        execute(&owner, "alter table credit_transactions disable trigger user").await;
+        execute(&owner, damage).await;
+        let report = app.ledger_report().await;
+        let problems = report["problems"].as_array().unwrap();
+        assert!(problems.contains(&json!([whose, seq, problem])), "{damage}: {report}");
+        let (done, said) = app.verify().await;
+        let line = match seq {
+            Some(seq) => format!("{whose}, row {seq}: {problem}\n"),
+            None => format!("{whose}: {problem}\n"),
+        };
+        assert!(!done && said.contains(&line), "{damage}: {said}");
+        assert!(said.ends_with(&format!("problems  {}\n", problems.len())), "{damage}: {said}");
+    }
+}
+
+/// A ledger of many pages is gone through to its end, whatever users are called, and what is wrong on either
+/// side of a page's end is found once.
+#[tokio::test]
+async fn a_ledger_of_many_pages_is_gone_through() {
+    let app = TestApp::selling("credits").await;
+    let owner = app.owner().await;
+    execute(
+        &owner,
+        "insert into users (id, created_at, credits_balance, ledger_seq)
+         select 'user ' || n, now(), 10, 10 from generate_series(1, 1200) n;
+         insert into credit_balances (user_id, unit, balance)
+         select id, 'credit', 10 from users;
+         insert into credit_buckets (user_id, unit, kind, amount, remaining, priority, created_at)
+         select id, 'credit', 'grant', 10, 10, 50, now() from users;
+         insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at)
+         select id, n, 'credit', 1, n, 'grant', now() from users, generate_series(1, 10) n",
+    )
+    .await;
+    let right = json!({ "rows": 12_000, "users": 1_200, "problems": [] });
+    assert_eq!(app.ledger_report().await, right);
+    execute(
+        &owner,
+        "alter table credit_transactions disable trigger user;
+         update credit_transactions set delta = 2 where seq = 4;
+         update credit_balances set balance = 11",
+    )
+    .await;
+    let report = app.ledger_report().await;
+    assert_eq!(report["problems"].as_array().unwrap().len(), 3_600);
+    let (done, said) = app.verify().await;
+    assert!(
+        !done && said.ends_with("rows      12000\nusers     1200\nproblems  3600\n"),
+        "{}",
+        said.len()
+    );
+    let call = |cursor: &str| {
+        app.get("/api/admin/ledger").query("cursor", cursor).bearer(&app.admin_key).send()
+    };
+    // In the last one a user's name has a character that no name has: {"User":"\u0000"}.
+    for cursor in ["x", "e30", "eyJVc2VyIjoiXHUwMDAwIn0"] {
+        call(cursor).await.expect_invalid("cursor");
+    }
+}

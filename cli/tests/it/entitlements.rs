@@ -1,0 +1,213 @@
+//! What a user may do, has used and holds (DM-3): in every state, from the cache and from the database.
+
+mod crowd;
+mod flights;
+mod interleavings;
+mod mix;
+mod outage;
+mod same;
+mod stale;
+mod warm;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+async fn ask(app: &TestApp, user: &str) -> Answer {
+    app.get("/api/entitlements").bearer(&app.token(user)).send().await.expect_status(200)
+}
+
+async fn look(app: &TestApp, user: &str) -> Value {
+    ask(app, user).await.body
+}
+
+async fn use_up(app: &TestApp, user: &str, feature: &str, quantity: i64) {
+    let call = app.post("/api/usage").bearer(&app.token(user));
+    let used = call.json(json!({ "feature": feature, "quantity": quantity })).send().await;
+    used.expect_status(200);
+}
+
+async fn credits(app: &TestApp, user: &str, action: Value) {
+    let call = app.post("/api/credits").query("userId", user).bearer(&app.service_key);
+    call.json(action).send().await.expect_status(200);
+}
+
+/// A plan given by hand: until then, or for good.
+async fn give(app: &TestApp, user: &str, plan: &str, ends_at: Option<Timestamp>) {
+    let gift = match ends_at {
+        Some(ends_at) => json!({ "plan": plan, "endsAt": ends_at }),
+        None => json!({ "plan": plan }),
+    };
+    let call = app.patch("/api/plan").query("userId", user).bearer(&app.service_key);
+    call.json(gift).send().await.expect_status(200);
+}
+
+/// What is left in Redis of what a user may do.
+async fn forget(app: &TestApp, user: &str) {
+    app.redis_command(&["DEL", &format!("user:{user}:entitlement")]).await;
+}
+
+fn next_month(app: &TestApp) -> Timestamp {
+    let day = app.now().to_zoned(jiff::tz::TimeZone::UTC).date().last_of_month();
+    day.tomorrow().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp()
+}
+
+fn moment(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+/// DM-3, DM-4: somebody nobody has heard of has the free plan, and is not made known by asking.
+#[tokio::test]
+async fn a_stranger_has_the_free_plan() {
+    let app = TestApp::selling("dearme").await;
+    let expected = json!({
+        "plan": "free", "planName": "Free", "planVersion": 1, "source": "default", "status": "none",
+        "interval": null, "quantity": null, "trialEnd": null, "currentPeriodStart": null,
+        "currentPeriodEnd": null, "cancelAtPeriodEnd": false, "cancelAt": null,
+        "features": {
+            "letters": {
+                "type": "metered", "name": "Letters", "unit": "letter", "limit": 5, "used": 0,
+                "remaining": 5, "overage": "hard", "resetsAt": next_month(&app).to_string(),
+            },
+            "email_delivery": { "type": "boolean", "name": "E-mail delivery", "enabled": false },
+            "physical_mail": { "type": "boolean", "name": "Letters on paper", "enabled": false },
+            "scheduling": { "type": "boolean", "name": "Scheduled delivery", "enabled": false },
+            "mail_credits": {
+                "type": "credits", "name": "Mail credits", "unit": "mail_credit", "amount": 0,
+            },
+        },
+        "credits": {}, "version": 0,
+    });
+    assert_eq!(look(&app, "ann").await, expected);
+    assert_eq!(look(&app, "ann").await, expected, "and from the cache");
+    assert_eq!(app.count("select count(*) from users").await, 0);
+}
+
+/// DM-4: what is paid for: as many letters as one likes, and two mail credits until the period ends.
+#[tokio::test]
+async fn a_subscriber_has_what_was_bought() {
+    let app = TestApp::selling("dearme").await;
+    use_up(&app, "ann", "letters", 4).await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
+    let found = look(&app, "ann").await;
+    assert_eq!((&found["plan"], &found["source"]), (&json!("pro"), &json!("stripe")));
+    assert_eq!((&found["status"], &found["interval"]), (&json!("active"), &json!("yearly")));
+    assert_eq!(found["quantity"], 1);
+    let letters = &found["features"]["letters"];
+    assert_eq!((&letters["limit"], &letters["remaining"]), (&Value::Null, &Value::Null));
+    assert_eq!(letters["used"], 4, "what was used before counts");
+    assert_eq!(found["features"]["email_delivery"]["enabled"], true);
+    assert_eq!(found["features"]["mail_credits"]["amount"], 2);
+    let (start, end) = (&found["currentPeriodStart"], &found["currentPeriodEnd"]);
+    let days = moment(end).duration_since(moment(start)).as_hours() / 24;
+    assert!((365..=366).contains(&days), "{found}");
+    let credits = &found["credits"]["mail_credit"];
+    assert_eq!((&credits["balance"], &credits["nextExpiry"]["amount"]), (&json!(2), &json!(2)));
+    let month = moment(&credits["nextExpiry"]["at"]).duration_since(moment(start)).as_hours() / 24;
+    assert!((28..=31).contains(&month), "the credits of a year come month by month: {found}");
+    assert!(found["version"].as_i64().unwrap() >= app.now().as_millisecond() - 60_000);
+}
+
+/// PT-1: a trial says when it ends; a cancellation, that there will be one.
+#[tokio::test]
+async fn a_trial_and_a_cancellation_are_seen() {
+    let app = TestApp::selling("paintracker").await;
+    app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
+    let trial = look(&app, "ann").await;
+    assert_eq!(trial["status"], "trialing");
+    assert_eq!(trial["trialEnd"], trial["currentPeriodEnd"]);
+    assert_eq!(trial["features"]["storage"]["overage"], "soft");
+    assert_eq!(trial["features"]["storage"]["limit"], 10_000);
+    assert_eq!(trial["cancelAtPeriodEnd"], false);
+    app.change("ann", json!({ "action": "cancel" })).await.expect_status(200);
+    let canceled = look(&app, "ann").await;
+    assert_eq!(canceled["cancelAtPeriodEnd"], true);
+    assert_eq!(canceled["plan"], "pro", "until then it stays");
+    assert!(canceled["version"].as_i64() > trial["version"].as_i64());
+    app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
+    let over = look(&app, "ann").await;
+    assert_eq!((&over["plan"], &over["status"]), (&json!("free"), &json!("none")));
+    assert_eq!((&over["interval"], &over["trialEnd"]), (&Value::Null, &Value::Null));
+}
+
+/// What is not paid for counts until its grace is over, whether or not a job has looked.
+#[tokio::test]
+async fn who_has_not_paid_keeps_the_plan_for_a_while() {
+    let app = TestApp::selling("aira").await;
+    app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+    app.give_card("ann", "pm_card_chargeCustomerFail").await;
+    app.advance("1mo").await;
+    app.advance("2h").await;
+    let late = look(&app, "ann").await;
+    assert_eq!((&late["plan"], &late["status"]), (&json!("plus"), &json!("past_due")));
+    assert_eq!(late["features"]["memory"]["enabled"], true);
+    app.clock.advance(HOUR * 24 * 30);
+    let over = look(&app, "ann").await;
+    assert_eq!((&over["plan"], &over["status"]), (&json!("free"), &json!("past_due")));
+    assert_eq!(over["source"], "default");
+    assert_eq!(over["features"]["memory"]["enabled"], false);
+}
+
+/// AI-6: a plan given by hand is there at once, and gone when it ends, without a job.
+#[tokio::test]
+async fn a_gift_is_there_at_once_and_until_it_ends() {
+    let app = TestApp::selling("aira").await;
+    assert_eq!(look(&app, "ann").await["plan"], "free");
+    give(&app, "ann", "Plus", Some(app.now() + HOUR)).await;
+    let given = look(&app, "ann").await;
+    assert_eq!((&given["plan"], &given["source"]), (&json!("plus"), &json!("grant")));
+    assert_eq!(given["features"]["messages"]["limit"], 500);
+    give(&app, "ann", "Premium", Some(app.now() + HOUR)).await;
+    assert_eq!(look(&app, "ann").await["plan"], "premium");
+    app.clock.advance(HOUR);
+    assert_eq!(look(&app, "ann").await["plan"], "free");
+    give(&app, "ann", "Plus", None).await;
+    give(&app, "ann", "Free", None).await;
+    assert_eq!(look(&app, "ann").await["plan"], "free");
+}
+
+#[tokio::test]
+async fn without_a_catalog_there_is_nothing_to_be_entitled_to() {
+    let app = TestApp::new().await;
+    let answer = app.get("/api/entitlements").bearer(&app.token("ann")).send().await;
+    answer.expect_problem(404, "nothing_is_sold");
+}
+
+/// A user sees what is theirs; a trusted server names whom it asks about.
+#[tokio::test]
+async fn nobody_sees_what_another_may_do() {
+    let app = TestApp::selling("aira").await;
+    give(&app, "ann", "Plus", None).await;
+    let named = |token: &str| app.get("/api/entitlements").query("userId", "ann").bearer(token);
+    named(&app.token("bob")).send().await.expect_problem(403, "other_user");
+    app.get("/api/entitlements").send().await.expect_problem(401, "missing_token");
+    let asked = named(&app.service_key).send().await.expect_status(200).body;
+    assert_eq!(asked["plan"], "plus");
+    assert_eq!(asked, look(&app, "ann").await);
+}
+
+/// An erasure leaves nothing to read in Redis, and who was reading meanwhile brings nothing back.
+#[tokio::test]
+async fn the_erased_have_nothing_and_get_nothing_back() {
+    let app = TestApp::selling("aira").await;
+    give(&app, "ann", "Plus", None).await;
+    use_up(&app, "ann", "messages", 3).await;
+    let inside = app.inside();
+    let ann = shared::domain::UserId::try_from("ann".to_owned()).unwrap();
+    let late = inside.store.get_entitlements(&ann, app.now()).await.unwrap().unwrap();
+    app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
+    let kept = shared::entitlement_cache::keep(&inside.redis, &ann, app.now(), &late).await;
+    assert_eq!(kept.unwrap(), shared::entitlement_cache::Shown::Erased);
+    assert_eq!(app.redis_command(&["EXISTS", "user:ann:entitlement"]).await, 0);
+    for path in ["/api/entitlements", "/api/check"] {
+        let call = if path.ends_with("check") {
+            app.post(path).json(json!({ "feature": "messages" }))
+        } else {
+            app.get(path)
+        };
+        call.bearer(&app.token("ann")).send().await.expect_problem(403, "account_erased");
+    }
+}

@@ -1,0 +1,72 @@
+//! Many who miss at once.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use shared::domain::UserId;
+use shared::entitlement_cache;
+
+use super::{forget, look, use_up};
+use crate::support::{Mode, TestApp, execute, until};
+
+/// 200 who miss at once in one process ask Postgres once or twice, and all are answered the same.
+#[tokio::test]
+async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
+    let app = TestApp::selling("demo").await;
+    use_up(&app, "ann", "reports", 2).await;
+    forget(&app, "ann").await;
+    app.postgres.flights();
+    let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
+    for read in join_all((0..200).map(|_| entitlement_cache::read(&inside, &ann))).await {
+        let (found, _) = read.unwrap();
+        assert_eq!(found.unwrap().used_of("reports"), 2);
+    }
+    let asked = app.postgres.flights();
+    assert!((1..=2).contains(&asked), "{asked}");
+}
+
+/// Who comes after a change is not given the answer to a question that was asked before it.
+#[tokio::test]
+async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
+    let app = TestApp::selling("demo").await;
+    use_up(&app, "ann", "reports", 1).await;
+    forget(&app, "ann").await;
+    let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
+    let used = async || {
+        let (found, _) = entitlement_cache::read(&inside, &ann).await.unwrap();
+        found.unwrap().used_of("reports")
+    };
+    // The first has asked, and sees the state of that moment, but is not answered yet.
+    let (holding, changing) = (app.owner().await, app.owner().await);
+    execute(&holding, "begin").await;
+    execute(&holding, "lock table subscriptions in access exclusive mode").await;
+    let change = async {
+        let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
+                       where d.datname = current_database() and not l.granted";
+        until(async || app.count(waiting).await == 1).await;
+        execute(&changing, "select track_usage('ann', 'reports', 1)").await;
+        let end = async { execute(&holding, "commit").await };
+        let (second, ()) = tokio::join!(used(), end);
+        second
+    };
+    let (first, second) = tokio::join!(used(), change);
+    assert_eq!((first, second), (1, 2));
+    assert_eq!(used().await, 2, "the late answer of the first is not kept");
+}
+
+/// While Postgres hangs nobody waits for the others' questions as well as for their own.
+#[tokio::test]
+async fn while_postgres_hangs_nobody_waits_for_everybody() {
+    let app = TestApp::selling("demo").await;
+    app.postgres.set(Mode::Slow(Duration::from_mins(10))).await;
+    let waited = join_all((0..60).map(async |_| {
+        let started = Instant::now();
+        let call = app.get("/api/entitlements").bearer(&app.token("ann"));
+        call.send().await.expect_problem(503, "database_unavailable");
+        started.elapsed()
+    }));
+    let longest = waited.await.into_iter().max().unwrap();
+    assert!(longest < Duration::from_secs(15), "{longest:?}");
+    app.postgres.set(Mode::Pass).await;
+    look(&app, "ann").await;
+}

@@ -1,0 +1,48 @@
+//! What each route costs in flights.
+
+use serde_json::json;
+
+use super::{credits, forget, use_up};
+use crate::support::{Call, TestApp};
+
+fn questions(app: &TestApp) -> [Call; 2] {
+    let token = app.token("ann");
+    let check = app.post("/api/check").bearer(&token).json(json!({ "feature": "reports" }));
+    [app.get("/api/entitlements").bearer(&token), check]
+}
+
+/// Where the cache knows, one flight; where it does not, two and one of Postgres. The limit goes along
+/// with the read.
+#[tokio::test]
+async fn a_read_costs_one_flight_and_a_miss_two() {
+    let app = TestApp::selling("demo").await;
+    use_up(&app, "ann", "reports", 1).await;
+    let flights = || (app.redis.flights(), app.postgres.flights());
+    for (which, question) in questions(&app).into_iter().enumerate() {
+        forget(&app, "ann").await;
+        flights();
+        question.send().await.expect_status(200);
+        assert_eq!(flights(), (2, 1), "the limit and the read; the query; what it found is kept");
+        let [entitlements, check] = questions(&app);
+        let again = if which == 0 { entitlements } else { check };
+        again.send().await.expect_status(200);
+        assert_eq!(flights(), (1, 0), "the limit and the read");
+    }
+}
+
+/// A use, and a spend: the limit, one call of SQL, the push.
+#[tokio::test]
+async fn a_use_and_a_spend_cost_one_call_of_sql() {
+    let app = TestApp::selling("demo").await;
+    let act = async |action: &str, reason: Option<&str>| {
+        let unit = json!({ "action": action, "unit": "ai_credit", "amount": 1, "reason": reason });
+        credits(&app, "ann", unit).await;
+    };
+    act("grant", Some("a gift")).await;
+    let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
+    flights();
+    act("spend", None).await;
+    assert_eq!(flights(), (2, 1, 0));
+    use_up(&app, "ann", "reports", 1).await;
+    assert_eq!(flights(), (2, 1, 0));
+}

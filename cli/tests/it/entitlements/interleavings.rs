@@ -1,0 +1,278 @@
+//! Changes, their pushes, reads, and readers who were slow, in every order: whoever asks after a change was
+//! acknowledged sees it.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::domain::{Amount, CatalogKey, Entitlement, UserId};
+use shared::entitlement_cache::{self, Source};
+use shared::redis::Command;
+use shared::store::{About, Moved, Tracked, Use};
+
+use crate::support::{TestApp, execute};
+
+const PLANS: [&str; 4] = ["starter", "pro", "team", "enterprise"];
+
+/// What may happen next. Pushes and answers that are under way arrive in any order.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Use,
+    Spend,
+    Plan(usize),
+    /// A push arrives, and the change is acknowledged.
+    Push(usize),
+    /// A reader who missed has the answer of Postgres, and is slow to keep it.
+    SlowRead,
+    /// What a slow reader found arrives.
+    Keep(usize),
+    Read,
+}
+
+/// What is pushed after a change.
+enum Push {
+    Whole(Entitlement),
+    Used(Tracked),
+    Held(Moved),
+}
+
+/// How a push is made.
+#[derive(Clone, Copy, PartialEq)]
+enum Guard {
+    Versions,
+    /// The last one to arrive is shown.
+    None,
+}
+
+/// One user, what they had, and what is under way.
+struct Life<'a> {
+    app: &'a App,
+    user: UserId,
+    guard: Guard,
+    /// What was so after each change.
+    past: Vec<Entitlement>,
+    pushes: Vec<(usize, Push)>,
+    found: Vec<Entitlement>,
+    /// The last change of each part that was acknowledged.
+    terms: usize,
+    used: usize,
+    units: usize,
+    hits: usize,
+}
+
+pub fn uses(entries: &Value) -> Vec<Use> {
+    let entries = entries.as_array().unwrap().iter();
+    let one = |entry: &Value| Use {
+        feature: CatalogKey::try_from(entry["feature"].as_str().unwrap().to_owned()).unwrap(),
+        quantity: Amount::try_from(entry["quantity"].as_u64().unwrap()).unwrap(),
+        metadata: None,
+    };
+    entries.map(one).collect()
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        2 => Just(Step::Use),
+        2 => Just(Step::Spend),
+        1 => (0..PLANS.len()).prop_map(Step::Plan),
+        5 => (0..8_usize).prop_map(Step::Push),
+        3 => Just(Step::SlowRead),
+        3 => (0..8_usize).prop_map(Step::Keep),
+        6 => Just(Step::Read),
+    ];
+    prop::collection::vec(step, 25..35)
+}
+
+impl<'a> Life<'a> {
+    async fn begin(app: &'a App, name: &str, guard: Guard) -> Self {
+        let user = UserId::try_from(name.to_owned()).unwrap();
+        let first = app.store.get_entitlements(&user, app.clock.now()).await.unwrap().unwrap();
+        let (pushes, found) = (Vec::new(), Vec::new());
+        let past = vec![first];
+        Self { app, user, guard, past, pushes, found, terms: 0, used: 0, units: 0, hits: 0 }
+    }
+
+    /// Whether nobody saw anything old.
+    async fn live(mut self, steps: &[Step]) -> Result<usize, String> {
+        for step in steps {
+            self.take(*step).await?;
+        }
+        while !self.pushes.is_empty() {
+            self.take(Step::Push(0)).await?;
+        }
+        while !self.found.is_empty() {
+            self.take(Step::Keep(0)).await?;
+        }
+        self.take(Step::Read).await?;
+        Ok(self.hits)
+    }
+
+    async fn take(&mut self, step: Step) -> Result<(), String> {
+        let now = self.app.clock.now();
+        let store = &self.app.store;
+        match step {
+            Step::Use => {
+                let one = uses(&json!([{ "feature": "reports", "quantity": 1 }]));
+                let tracked = store.track_usages(&self.user, &one, true, None, now).await.unwrap();
+                self.changed(Push::Used(tracked)).await;
+            }
+            Step::Spend => {
+                let unit = CatalogKey::try_from("ai_credit".to_owned()).unwrap();
+                let about = About { reason: None, metadata: None };
+                let spent = store.spend_credits(&self.user, &unit, Amount::ONE, &about, None, now);
+                let moved = spent.await.unwrap();
+                self.changed(Push::Held(moved)).await;
+            }
+            Step::Plan(number) => {
+                let granted = store.grant_plan(&self.user, PLANS[number], None, None, "test", now);
+                let given = granted.await.unwrap();
+                self.changed(Push::Whole(given)).await;
+            }
+            Step::Push(_) if self.pushes.is_empty() => {}
+            Step::Push(number) => {
+                let (change, push) = self.pushes.remove(number % self.pushes.len());
+                self.push(change, push).await;
+            }
+            Step::SlowRead => {
+                let found = store.get_entitlements(&self.user, now).await.unwrap().unwrap();
+                self.found.push(found);
+            }
+            Step::Keep(_) if self.found.is_empty() => {}
+            Step::Keep(number) => {
+                let found = self.found.remove(number % self.found.len());
+                self.show(&Push::Whole(found)).await;
+            }
+            Step::Read => self.read().await?,
+        }
+        Ok(())
+    }
+
+    async fn changed(&mut self, push: Push) {
+        let now = self.app.clock.now();
+        let after = self.app.store.get_entitlements(&self.user, now).await.unwrap().unwrap();
+        self.past.push(after);
+        self.pushes.push((self.past.len() - 1, push));
+    }
+
+    async fn push(&mut self, change: usize, push: Push) {
+        self.show(&push).await;
+        match push {
+            Push::Whole(_) => {
+                self.terms = self.terms.max(change);
+                self.used = self.used.max(change);
+                self.units = self.units.max(change);
+            }
+            Push::Used(_) => self.used = self.used.max(change),
+            Push::Held(_) => self.units = self.units.max(change),
+        }
+    }
+
+    async fn show(&self, push: &Push) {
+        let (redis, user, now) = (&self.app.redis, &self.user, self.app.clock.now());
+        if self.guard == Guard::None {
+            return self.overwrite(push).await;
+        }
+        let shown = match push {
+            Push::Whole(whole) => entitlement_cache::keep(redis, user, now, whole).await,
+            Push::Used(Tracked { version, results, .. }) => {
+                entitlement_cache::show_used(redis, user, now, *version, results).await
+            }
+            Push::Held(Moved { version, unit, holding, .. }) => {
+                entitlement_cache::show_holding(redis, user, now, *version, unit, holding).await
+            }
+        };
+        shown.unwrap();
+    }
+
+    /// The same fields without a look at what is there.
+    async fn overwrite(&self, push: &Push) {
+        let fresh_until = self.app.clock.now().as_millisecond() + 60_000;
+        let (version, fields) = match push {
+            Push::Whole(whole) => {
+                let mut fields = vec![("terms".to_owned(), json!(whole.terms))];
+                let used =
+                    whole.used.iter().map(|(name, used)| (format!("used:{name}"), json!(used)));
+                let units = whole.units.iter();
+                let units = units.map(|(unit, held)| (format!("credits:{unit}"), json!(held)));
+                fields.extend(used.chain(units));
+                (whole.version, fields)
+            }
+            Push::Used(tracked) => {
+                (tracked.version, vec![("used:reports".to_owned(), json!(tracked.results[0].used))])
+            }
+            Push::Held(moved) => {
+                let field = format!("credits:{}", moved.unit);
+                (moved.version, vec![(field, json!(moved.holding))])
+            }
+        };
+        let hash = Command::new("HSET").arg(format!("user:{}:entitlement", self.user));
+        let hash = fields.into_iter().fold(hash, |hash, (field, value)| {
+            hash.arg(field).arg(format!("{version} {fresh_until} {value}"))
+        });
+        self.app.redis.run::<i64>(&hash).await.unwrap();
+    }
+
+    /// Each part is of the last change of it that was acknowledged, or newer.
+    async fn read(&mut self) -> Result<(), String> {
+        let (found, source) = entitlement_cache::read(self.app, &self.user).await.unwrap();
+        let found = found.unwrap();
+        self.hits += usize::from(source == Source::Cache);
+        let is_new =
+            |since: usize, is: &dyn Fn(&Entitlement) -> bool| self.past[since..].iter().any(is);
+        if !is_new(self.terms, &|past| past.terms == found.terms) {
+            return Err(format!("an old plan: {}", found.terms.plan));
+        }
+        if !is_new(self.used, &|past| past.used == found.used) {
+            return Err(format!("an old count: {:?}", found.used));
+        }
+        if !is_new(self.units, &|past| past.units == found.units) {
+            return Err(format!("an old balance: {:?}", found.units));
+        }
+        Ok(())
+    }
+}
+
+/// So many lives, each told as the steps of its number say; how each ended.
+async fn lives(guard: Guard) -> Vec<Result<usize, String>> {
+    const LIVES: usize = 240;
+    let app = TestApp::selling("demo").await;
+    let begin = format!(
+        "select grant_plan('l' || n, 'starter', null, null, 'test', now()),
+                give_credits('l' || n, 'grant', 'ai_credit', 1000, null, null, '{{}}', 'test', null, null,
+                             now())
+         from generate_series(0, {LIVES}) n"
+    );
+    execute(&app.owner().await, &begin).await;
+    let mut runner = TestRunner::deterministic();
+    let told = (0..LIVES).map(|number| (number, steps().new_tree(&mut runner).unwrap().current()));
+    let told: BTreeMap<usize, Vec<Step>> = told.collect();
+    let inside = app.inside();
+    let living = stream::iter(&told).map(async |(number, steps)| {
+        let life = Life::begin(&inside, &format!("l{number}"), guard).await;
+        life.live(steps).await.map_err(|old| format!("{old}, after {steps:?}"))
+    });
+    living.buffer_unordered(8).collect().await
+}
+
+/// DM-3: however pushes, misses and slow readers interleave, a read that starts after a change was
+/// acknowledged never sees the old plan, the old count or the old balance; and most need not ask Postgres.
+#[tokio::test]
+async fn nothing_old_is_seen_however_it_interleaves() {
+    let mut hits = 0;
+    for ended in lives(Guard::Versions).await {
+        hits += ended.unwrap();
+    }
+    assert!(hits > 1_000, "most reads are from the cache: {hits}");
+}
+
+/// The versions are needed: where the last push to arrive is shown, the same lives see what is old.
+#[tokio::test]
+async fn without_versions_something_old_is_seen() {
+    let ended = lives(Guard::None).await;
+    let stale = ended.iter().filter(|ended| ended.is_err()).count();
+    assert!(stale * 2 > ended.len(), "{stale} of {} lives", ended.len());
+}

@@ -1,0 +1,33 @@
+//! How often the cache knows the answer (DM-10).
+
+use futures_util::stream::{self, StreamExt};
+use jiff::SignedDuration;
+
+use super::{give, look, use_up};
+use crate::support::TestApp;
+
+/// DM-10: 50 users, each of whom calls every five seconds for ten minutes, from a cold start; of 100 calls 97
+/// are reads, two are uses, and one is a change of plan. More than 95 % of the reads are hits.
+#[tokio::test]
+async fn more_than_95_percent_of_the_reads_are_answered_by_the_cache() {
+    const USERS: usize = 50;
+    const CALLS: usize = 6_000;
+    let app = TestApp::selling("demo").await;
+    let between = SignedDuration::from_mins(10) / i32::try_from(CALLS).unwrap();
+    app.postgres.flights();
+    let calling = stream::iter(0..CALLS).map(async |call| {
+        app.clock.advance(between);
+        // A step that meets every user, though not in turn.
+        let user = format!("u{}", call * 7_919 % 10_007 % USERS);
+        match call % 100 {
+            0 => give(&app, &user, if call % 200 == 0 { "pro" } else { "team" }, None).await,
+            33 | 66 => use_up(&app, &user, "reports", 1).await,
+            _ => drop(look(&app, &user).await),
+        }
+    });
+    calling.buffer_unordered(8).collect::<()>().await;
+    let changes = CALLS * 3 / 100;
+    let reads = CALLS - changes;
+    let misses = app.postgres.flights() - changes;
+    assert!(misses * 20 < reads, "{misses} of {reads} reads missed");
+}

@@ -1,0 +1,117 @@
+//! Redis away, slow, or full of nonsense: the database answers, and answers the same.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{ask, give, use_up};
+use crate::support::{Answer, Mode, Process, Setup, TestApp};
+
+async fn check(app: &TestApp) -> Answer {
+    let checks = json!({ "checks": [
+        { "feature": "messages", "quantity": 497 }, { "feature": "messages", "quantity": 498 },
+        { "feature": "memory" }, { "feature": "voice" },
+    ] });
+    let call = app.post("/api/check").bearer(&app.token("ann")).json(checks);
+    call.send().await.expect_status(200)
+}
+
+async fn somebody() -> TestApp {
+    let app = TestApp::selling("aira").await;
+    give(&app, "ann", "Plus", None).await;
+    use_up(&app, "ann", "messages", 3).await;
+    app
+}
+
+/// DM-3: without Redis the same is answered.
+#[tokio::test]
+async fn without_redis_the_answers_are_the_same() {
+    let app = somebody().await;
+    let (entitlements, checked) = (ask(&app, "ann").await.text, check(&app).await.text);
+    for mode in [
+        Mode::Down,
+        Mode::Garbage,
+        Mode::Says(500),
+        Mode::Says(429),
+        Mode::Slow(Duration::from_secs(30)),
+    ] {
+        app.redis.set(mode).await;
+        assert_eq!(ask(&app, "ann").await.text, entitlements, "{mode:?}");
+        assert_eq!(check(&app).await.text, checked, "{mode:?}");
+        app.redis.set(Mode::Pass).await;
+        app.redis_is_back().await;
+    }
+    app.postgres.set(Mode::Down).await;
+    assert_eq!(ask(&app, "ann").await.text, entitlements, "from the cache, without Postgres");
+}
+
+/// Whatever somebody else wrote there is not believed, and is mended by whoever reads.
+#[tokio::test]
+async fn what_is_odd_in_the_cache_is_not_believed_and_mended() {
+    let app = somebody().await;
+    let expected = ask(&app, "ann").await.text;
+    let version = ask(&app, "ann").await.body["version"].clone();
+    let later = app.now().as_millisecond() + 1_000;
+    for (field, value) in [
+        ("terms", "{}".to_owned()),
+        ("terms", String::new()),
+        ("terms", format!("{version} {later} {{\"plan\": \"prem")),
+        ("terms", format!("{version} {later} null")),
+        ("terms", "many 5 {}".to_owned()),
+        ("terms", format!("-1 {later} {{}}")),
+        ("used:messages", "three".to_owned()),
+        ("used:messages", format!("{version} {later} -3")),
+        ("used:messages", format!("{version} {later} 3.5")),
+        ("credits:gold", "a lot".to_owned()),
+        ("nothing of ours", "1 2 3".to_owned()),
+    ] {
+        app.redis_command(&["HSET", "user:ann:entitlement", field, &value]).await;
+        assert_eq!(ask(&app, "ann").await.text, expected, "{field} = {value}");
+        if !field.starts_with("credits") {
+            app.postgres.flights();
+            assert_eq!(ask(&app, "ann").await.text, expected, "{field} = {value}, mended");
+            assert_eq!(app.postgres.flights(), 0, "{field} = {value}, mended");
+        }
+        app.redis_command(&["HDEL", "user:ann:entitlement", "credits:gold"]).await;
+    }
+    app.redis_command(&["HDEL", "user:ann:entitlement", "used:messages"]).await;
+    assert_eq!(ask(&app, "ann").await.text, expected, "a part is missing");
+    app.redis_command(&["SET", "user:ann:entitlement", "not a hash"]).await;
+    assert_eq!(ask(&app, "ann").await.text, expected, "not a hash");
+    use_up(&app, "ann", "messages", 1).await;
+    assert_eq!(ask(&app, "ann").await.body["features"]["messages"]["used"], 4);
+}
+
+/// DM-10: the log says of each read where it was answered from, which is how a hit rate is known.
+#[tokio::test]
+async fn the_log_says_where_an_entitlement_was_read() {
+    let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
+    let server = Process::serve(&app.settings).await;
+    let client = reqwest::Client::new();
+    let token = app.token("ann");
+    let ask = async || {
+        let url = format!("{}/api/entitlements", server.base);
+        let answer = client.get(url).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    ask().await;
+    ask().await;
+    let check = client.post(format!("{}/api/check", server.base)).bearer_auth(&token);
+    let check = check.json(&json!({ "feature": "messages" })).send().await.unwrap();
+    assert_eq!(check.status(), 200);
+    app.redis.set(Mode::Down).await;
+    ask().await;
+    let log = server.end().await;
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["route"].is_string()).collect();
+    let told: Vec<_> = lines.iter().map(|line| (&line["route"], &line["source"])).collect();
+    let told: Vec<_> = told.iter().map(|(route, source)| format!("{route} {source}")).collect();
+    let expected = [
+        "\"entitlements\" \"database\"",
+        "\"entitlements\" \"cache\"",
+        "\"check\" \"cache\"",
+        "\"entitlements\" \"database-alone\"",
+    ];
+    assert_eq!(told, expected);
+    assert!(!log.contains("ann"), "nobody is named in {log}");
+}

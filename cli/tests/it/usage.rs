@@ -1,0 +1,224 @@
+//! What is used, counted and limited: `GET` and `POST /api/usage`, and the same for SQL.
+
+mod batch;
+mod periods;
+mod plans;
+mod races;
+mod refused;
+mod resets;
+mod sql;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Mode, TestApp};
+
+impl TestApp {
+    /// Reports what a user uses, with their token.
+    async fn report(&self, user: &str, report: Value) -> Answer {
+        self.post("/api/usage").bearer(&self.token(user)).json(report).send().await
+    }
+
+    /// The same, under an idempotency key.
+    async fn report_once(&self, user: &str, key: &str, report: Value) -> Answer {
+        let call = self.post("/api/usage").bearer(&self.token(user)).json(report);
+        call.header("idempotency-key", key).send().await
+    }
+
+    /// What `GET /api/usage` answers a user, asked with that query.
+    async fn usage(&self, user: &str, query: &str) -> Value {
+        let call = self.get(&format!("/api/usage?{query}")).bearer(&self.token(user));
+        call.send().await.expect_status(200).body
+    }
+
+    /// What a user has used of a feature in the period that runs, and when that ends.
+    async fn used(&self, user: &str, feature: &str) -> Value {
+        self.usage(user, &format!("feature={feature}")).await["current"][0].clone()
+    }
+
+    /// Gives a plan without Stripe.
+    async fn comp(&self, user: &str, plan: &str) {
+        let call = self.patch("/api/plan").query("userId", user).bearer(&self.service_key);
+        call.json(json!({ "plan": plan })).send().await.expect_status(200);
+    }
+}
+
+/// DM-4, DM-5: over a hard limit nothing is counted, and the refusal says which, how much and until when.
+#[tokio::test]
+async fn a_use_over_the_limit_is_refused_and_changes_nothing() {
+    let app = TestApp::selling("dearme").await;
+    let letters = |quantity: i64| json!({ "feature": "letters", "quantity": quantity });
+    let four = app.report("ann", letters(4)).await.expect_status(200).body;
+    let resets_at = four["resetsAt"].clone();
+    assert_eq!(
+        four,
+        json!({
+            "feature": "letters", "allowed": true, "used": 4, "limit": 5, "overage": 0,
+            "resetsAt": resets_at,
+        })
+    );
+    let before = app.tables().await;
+    let refused = app.report("ann", letters(2)).await.expect_problem(402, "quota_exceeded").body;
+    let told = ["quota", "limit", "current", "resetsAt"].map(|name| refused[name].clone());
+    assert_eq!(json!(told), json!(["letters", 5, 4, resets_at]));
+    assert_eq!(app.tables().await, before);
+    let fifth = app.report("ann", json!({ "feature": "letters" })).await.expect_status(200).body;
+    assert_eq!(fifth["used"], 5, "one, where no quantity is named");
+    app.report("ann", letters(1)).await.expect_problem(402, "quota_exceeded");
+    let bob = app.report("bob", letters(5)).await.expect_status(200).body;
+    assert_eq!(bob["used"], 5, "everybody has their own");
+}
+
+/// What goes over a soft limit is counted, allowed, and known to be over it.
+#[tokio::test]
+async fn a_use_over_a_soft_limit_is_overage() {
+    let app = TestApp::selling("demo").await;
+    app.comp("ann", "pro").await;
+    for (quantity, used, overage) in [(150, 150, 0), (100, 250, 50), (7, 257, 57)] {
+        let report = json!({ "feature": "exports", "quantity": quantity });
+        let told = app.report("ann", report).await.expect_status(200).body;
+        let told = ["used", "overage", "limit"].map(|name| told[name].clone());
+        assert_eq!(json!(told), json!([used, overage, 200]));
+    }
+    let all_at_once = json!({ "feature": "api_calls", "quantity": 50_003 });
+    let told = app.report("ann", all_at_once).await.expect_status(200).body;
+    assert_eq!(told["overage"], 3);
+    let unlimited = json!({ "feature": "reports", "quantity": 1_000_000 });
+    let told = app.report("ann", unlimited).await.expect_status(200).body;
+    assert_eq!(json!([told["limit"], told["overage"]]), json!([null, 0]));
+}
+
+/// PT-6: what the app tells of a use is kept with it.
+#[tokio::test]
+async fn what_is_told_of_a_use_is_kept() {
+    let app = TestApp::selling("dearme").await;
+    let metadata = json!({ "to": "myself", "pages": [1, 2], "note": "a \\u0000 that is text" });
+    let report = json!({ "feature": "letters", "quantity": 2, "metadata": metadata });
+    app.report("ann", report).await.expect_status(200);
+    app.report("ann", json!({ "feature": "letters" })).await.expect_status(200);
+    let kept =
+        "select jsonb_agg(jsonb_build_array(usage_type, quantity, metadata)) from usage_events";
+    let kept: Value = app.owner().await.query_typed_one(kept, &[]).await.unwrap().get(0);
+    assert_eq!(kept, json!([["letters", 2, metadata]]));
+}
+
+/// A key is answered the same again for a day, counts once, and belongs to its request and its user. After
+/// that day it is new, whether or not the job has forgotten it.
+#[tokio::test]
+async fn a_report_that_is_repeated_counts_once() {
+    let app = TestApp::selling("dearme").await;
+    let two = json!({ "feature": "letters", "quantity": 2 });
+    let first = app.report_once("ann", "k", two.clone()).await.expect_status(200).body;
+    app.report("ann", json!({ "feature": "letters" })).await.expect_status(200);
+    let again = app.report_once("ann", "k", two.clone()).await.expect_status(200).body;
+    assert_eq!(again, first);
+    assert_eq!(app.used("ann", "letters").await["used"], 3);
+    let other = app.report_once("ann", "k", json!({ "feature": "letters" })).await;
+    other.expect_problem(422, "idempotency_key_reused");
+    app.report_once("bob", "k", two.clone()).await.expect_status(200);
+    assert_eq!(app.used("bob", "letters").await["used"], 2);
+
+    // What was refused is not remembered: it may be allowed later.
+    let four = json!({ "feature": "letters", "quantity": 4 });
+    app.report_once("bob", "later", four.clone()).await.expect_problem(402, "quota_exceeded");
+    app.comp("bob", "pro").await;
+    app.report_once("bob", "later", four).await.expect_status(200);
+
+    app.clock.advance(SignedDuration::from_hours(25));
+    app.report_once("ann", "k", json!({ "feature": "letters" })).await.expect_status(200);
+    for forgotten in [2, 0] {
+        let done = app.get("/api/cron/daily").cron().send().await.expect_status(200).body;
+        assert_eq!(done["forgottenUsageKeys"], forgotten);
+    }
+    app.report_once("bob", "k", two).await.expect_status(200);
+    assert_eq!(app.count("select used from usage_tracking where user_id = 'bob'").await, 8);
+}
+
+/// PT-6: what runs, for every feature that is counted, and what was, by period, the latest first.
+#[tokio::test]
+async fn totals_are_listed_by_period() {
+    let app = TestApp::selling("demo").await;
+    for day in 1..=5 {
+        for feature in ["reports", "api_calls"] {
+            let report = json!({ "feature": feature, "quantity": day });
+            // The reports of a month are five.
+            app.report("ann", report).await;
+        }
+        app.to_next_day(SignedDuration::from_hours(1));
+    }
+    let all = app.usage("ann", "").await;
+    let current: Vec<&str> = all["current"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["feature"].as_str().unwrap())
+        .collect();
+    assert_eq!(current, ["api_calls", "dashboards", "exports", "reports"]);
+    assert_eq!(all["nextCursor"], Value::Null);
+    let calls = app.usage("ann", "feature=api_calls").await;
+    let used: Vec<i64> =
+        calls["data"].as_array().unwrap().iter().map(|one| one["used"].as_i64().unwrap()).collect();
+    assert_eq!(used, [5, 4, 3, 2, 1]);
+    assert_eq!(calls["current"][0]["used"], 0, "nothing yet today");
+    assert_eq!(calls["data"][0]["periodEnd"], calls["current"][0]["periodStart"]);
+
+    let mut paged = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = app.usage("ann", &format!("limit=2&{cursor}")).await;
+        paged.extend(page["data"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["nextCursor"].as_str() else { break };
+        cursor = format!("cursor={next}");
+    }
+    assert_eq!(json!(paged), all["data"]);
+    assert_eq!(app.usage("bob", "").await["data"], json!([]), "nobody else's");
+}
+
+/// One flight to Postgres; to Redis the limiter's and the push.
+#[tokio::test]
+async fn a_use_takes_one_flight_to_postgres() {
+    let app = TestApp::selling("dearme").await;
+    app.report("ann", json!({ "feature": "letters" })).await.expect_status(200);
+    app.redis.flights();
+    app.postgres.flights();
+    let report = json!({ "feature": "letters", "metadata": { "to": "myself" } });
+    app.report_once("ann", "k", report).await.expect_status(200);
+    assert_eq!((app.redis.flights(), app.postgres.flights()), (2, 1));
+    app.usage("ann", "").await;
+    assert_eq!((app.redis.flights(), app.postgres.flights()), (1, 1));
+}
+
+/// Whoever was not answered asks again under the same key.
+#[tokio::test]
+async fn a_use_whose_answer_was_lost_counts_once() {
+    let app = TestApp::selling("dearme").await;
+    let letter = json!({ "feature": "letters" });
+    app.report("bob", letter.clone()).await.expect_status(200);
+    for way in [Mode::LoseRequest(1), Mode::LoseAnswer(1)] {
+        app.postgres.set(way).await;
+        let lost = app.report_once("ann", "k", letter.clone()).await;
+        lost.expect_problem(503, "database_unavailable");
+        app.postgres.set(Mode::Pass).await;
+    }
+    assert_eq!(app.report_once("ann", "k", letter).await.expect_status(200).body["used"], 1);
+}
+
+/// Redis is only the copy: without it uses are counted, and what it shows afterwards is right.
+#[tokio::test]
+async fn uses_are_counted_without_redis() {
+    let app = TestApp::selling("dearme").await;
+    let shown = async || {
+        let call = app.get("/api/entitlements").bearer(&app.token("ann"));
+        call.send().await.expect_status(200).body["features"]["letters"]["used"].clone()
+    };
+    app.report("ann", json!({ "feature": "letters" })).await.expect_status(200);
+    assert_eq!(shown().await, 1);
+    app.redis.set(Mode::Down).await;
+    app.report("ann", json!({ "feature": "letters", "quantity": 3 })).await.expect_status(200);
+    assert_eq!(shown().await, 4);
+    app.report("ann", json!({ "feature": "letters", "quantity": 3 })).await.expect_status(402);
+    app.redis.set(Mode::Pass).await;
+    app.redis_is_back().await;
+    app.all_are_told().await;
+    assert_eq!(shown().await, 4);
+}

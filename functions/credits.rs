@@ -1,0 +1,5 @@
+//! GET, POST /api/credits
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::CREDITS)
+}

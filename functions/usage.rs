@@ -1,0 +1,5 @@
+//! GET, POST /api/usage
+
+fn main() -> std::process::ExitCode {
+    functions::serve(&shared::endpoints::USAGE)
+}

@@ -1,0 +1,29 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- credits_moved: what whoever moved credits is answered, and what the cache is told.
+--
+-- Promises  `transaction` says the same whenever it is asked for; `unit_view` and `version` what is so now.
+-- Locks     None.
+-- Races     The caller holds the user's row.
+
+create or replace function credits_moved(p_row credit_transactions)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+  v_version bigint;
+begin
+  select entitlement_version
+  into v_version
+  from users
+  where id = p_row.user_id;
+
+  return jsonb_build_object(
+    'user_id', p_row.user_id,
+    'version', v_version,
+    'unit', p_row.unit,
+    'unit_view', unit_view(p_row.user_id, p_row.unit),
+    'transaction', transaction_view(p_row));
+end
+$$;

@@ -1,0 +1,51 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- fill_bucket: puts credits that come in where they are spent from.
+--
+-- Promises  Into the bucket that their payment or their period has already, else into one of its own. What
+--           the balance lacks to zero is not put in: it has been spent. Call it before they are posted.
+--           What comes back to a payment's bucket was in its amount before. Whoever has credits that
+--           expire is looked at when they do. Answers the bucket.
+-- Locks     None of its own: the caller holds the user's row.
+-- Races     The user's row puts callers in line.
+
+create or replace function fill_bucket(p_credits credit_buckets, p_now timestamptz)
+returns credit_buckets
+language plpgsql
+as $$
+declare
+  v_owed   bigint := (
+    select greatest(-balance, 0)
+    from credit_balances
+    where user_id = p_credits.user_id
+      and unit = p_credits.unit);
+  v_kept   bigint := greatest(p_credits.amount - coalesce(v_owed, 0), 0);
+  v_bucket credit_buckets;
+begin
+  update credit_buckets
+  set amount = amount + case when kind = 'plan' then p_credits.amount else 0 end,
+      remaining = remaining + v_kept
+  where user_id = p_credits.user_id
+    and unit = p_credits.unit
+    and (payment_id = p_credits.payment_id or kind = 'plan' and period_start = p_credits.period_start)
+  returning * into v_bucket;
+
+  if not found then
+    insert into credit_buckets (
+      user_id, unit, kind, amount, remaining, priority, expires_at, payment_id, period_start,
+      period_end, created_at)
+    values (
+      p_credits.user_id, p_credits.unit, p_credits.kind, p_credits.amount, v_kept, p_credits.priority,
+      p_credits.expires_at, p_credits.payment_id, p_credits.period_start,
+      p_credits.period_end, p_now)
+    returning * into v_bucket;
+  end if;
+
+  update users
+  set due_at = v_bucket.expires_at
+  where id = p_credits.user_id
+    and due_at > v_bucket.expires_at;
+
+  return v_bucket;
+end
+$$;

@@ -1,0 +1,32 @@
+-- find_subscription: what the user has whose subscription Stripe knows by this id.
+--
+-- Promises  As get_subscription, for the user of `p_subscription_id`. Null if it is nobody's that is known, or
+--           somebody else's than `p_user_id`, if that is given: a user learns nothing of others.
+-- Locks     As get_subscription.
+-- Races     A subscription stays its user's, once it is.
+
+create or replace function find_subscription(
+  p_subscription_id text,
+  p_user_id         text,
+  p_now             timestamptz
+)
+returns jsonb
+language plpgsql
+set search_path from current
+as $$
+declare
+  v_user_id text;
+begin
+  select user_id
+  into v_user_id
+  from subscriptions
+  where id = p_subscription_id
+    and user_id = coalesce(p_user_id, user_id);
+
+  if v_user_id is null then
+    return null;
+  end if;
+
+  return get_subscription(v_user_id, p_now);
+end
+$$;

@@ -1,0 +1,69 @@
+-- get_credits: what a user holds, what it is made of, and a page of what moved it.
+--
+-- Promises  Runs with its caller's rights under the identity of that user, as get_entitlements.
+--           `units` has every unit of the catalog and those the user has had; `transactions` the latest
+--           first, behind the one that is named by its id. One unit alone, if `p_unit` is given.
+-- Locks     The user's row (settle_if_due), if something is due.
+-- Races     None.
+
+create or replace function get_credits(
+  p_user_id text,
+  p_unit    text,
+  p_behind  bigint,
+  p_limit   integer,
+  p_now     timestamptz
+)
+returns jsonb
+language plpgsql
+set search_path from current
+as $$
+begin
+  perform settle_if_due(p_user_id, p_now);
+  perform set_config('farebox.user_id', p_user_id, true);
+
+  return jsonb_build_object(
+    'units', (
+      select coalesce(
+        jsonb_agg(
+          unit_view(p_user_id, unit) || jsonb_build_object(
+            'unit', unit,
+            'buckets', (
+              select coalesce(
+                jsonb_agg(
+                  jsonb_build_object(
+                    'kind', b.kind,
+                    'amount', b.amount,
+                    'remaining', b.remaining,
+                    'priority', b.priority,
+                    'expires_at', b.expires_at,
+                    'created_at', b.created_at)
+                  order by b.expires_at, b.priority, b.id),
+                '[]')
+              from credit_buckets b
+              where b.user_id = p_user_id
+                and b.unit = known.unit
+                and b.is_open))
+          order by unit),
+        '[]')
+      from known_units(p_user_id) known (unit)
+      where unit = coalesce(p_unit, unit)),
+    'transactions', (
+      select coalesce(jsonb_agg(transaction_view(page) order by page.seq desc), '[]')
+      from (
+        select *
+        from credit_transactions
+        where user_id = p_user_id
+          and unit = coalesce(p_unit, unit)
+          and seq < coalesce(
+            (
+              select seq
+              from credit_transactions
+              where id = p_behind
+                and user_id = p_user_id
+            ),
+            9223372036854775807)
+        order by seq desc
+        limit p_limit
+      ) page));
+end
+$$;

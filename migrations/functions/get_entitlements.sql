@@ -1,0 +1,20 @@
+-- get_entitlements: what a user may do, has used and holds, where the cache does not know.
+--
+-- Promises  Runs with its caller's rights under the identity of that user, in one flight: row level
+--           security shows it that user's rows alone, whatever a query in it forgets. What time alone
+--           has changed is seen. Null while nothing is sold; a user who was erased is refused with FB001.
+-- Locks     The user's row (settle_if_due), if something is due.
+-- Races     None: the view sees one state, which is at least as new as the call.
+
+create or replace function get_entitlements(p_user_id text, p_now timestamptz)
+returns jsonb
+language plpgsql
+set search_path from current
+as $$
+begin
+  perform settle_if_due(p_user_id, p_now);
+  perform set_config('farebox.user_id', p_user_id, true);
+
+  return entitlement_view(p_user_id, p_now);
+end
+$$;

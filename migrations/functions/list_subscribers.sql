@@ -1,0 +1,26 @@
+-- list_subscribers: a page of those who have a plan beside the one of those who pay nothing.
+--
+-- Promises  In the order of their ids, behind `p_after`; each with the entitlement to be shown.
+-- Locks     None.
+-- Races     None: one statement sees one state.
+
+create or replace function list_subscribers(p_after text, p_limit integer, p_now timestamptz)
+returns setof jsonb
+language plpgsql
+stable
+security definer
+set search_path from current
+as $$
+begin
+  return query
+  select entitlement_view(page.user_id, p_now)
+  from (
+    select user_id
+    from entitlements
+    where user_id > p_after
+      and source <> 'default'
+    order by user_id
+    limit p_limit
+  ) page;
+end
+$$;

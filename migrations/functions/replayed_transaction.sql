@@ -1,0 +1,30 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- replayed_transaction: what an idempotency key moved before.
+--
+-- Promises  No row for a new key. A key that came with another request is refused with FB002.
+-- Locks     None of its own: the caller holds the user's row.
+-- Races     Call it in a statement after the one that locked the row: it sees what the winner posted.
+
+create or replace function replayed_transaction(p_source text, p_fingerprint text)
+returns credit_transactions
+language plpgsql
+stable
+as $$
+declare
+  v_row credit_transactions;
+begin
+  select *
+  into v_row
+  from credit_transactions
+  where source = p_source;
+
+  if v_row.fingerprint is distinct from p_fingerprint and v_row.id is not null then
+    raise exception using
+      errcode = 'FB002',
+      message = 'this idempotency key came with another request';
+  end if;
+
+  return v_row;
+end
+$$;

@@ -1,0 +1,32 @@
+-- settle_if_due: has changed what time alone was to change for a user, before it is read.
+--
+-- Promises  Changes nothing for someone of whom nothing is due, and makes nobody known. A user who was
+--           erased is refused with FB001.
+-- Locks     The user's row (begin_change), if something is due.
+-- Races     The user's row puts callers in line; the second finds nothing due.
+
+create or replace function settle_if_due(p_user_id text, p_now timestamptz)
+returns void
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_due_at timestamptz;
+begin
+  select due_at
+  into v_due_at
+  from users
+  where id = p_user_id;
+
+  if v_due_at <= p_now then
+    perform begin_change(p_user_id, p_now);
+  elsif v_due_at is null and exists (
+    select 1
+    from erased_users
+    where id_sha256 = sha256(convert_to(p_user_id, 'UTF8')))
+  then
+    perform refuse_erased();
+  end if;
+end
+$$;

@@ -1,0 +1,36 @@
+-- track_usage: counts what a user uses, for SQL.
+--
+-- Promises  As track_usages, of which it is one entry, now. Answers what has been used; over a hard limit
+--           it is refused with FB008, and a quantity that is not above zero with 22023. The copy in
+--           Redis follows by the outbox.
+-- Locks     The user's row.
+-- Races     As track_usages.
+
+create or replace function track_usage(p_user_id text, p_usage_type text, p_amount bigint default 1)
+returns bigint
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_now    timestamptz := farebox_now();
+  v_answer jsonb;
+begin
+  if p_amount is null or p_amount <= 0 then
+    raise exception using
+      errcode = 'invalid_parameter_value',
+      message = format('the amount must be above zero, not %s', p_amount);
+  end if;
+
+  v_answer := track_usages(
+    p_user_id,
+    jsonb_build_array(jsonb_build_object('feature', p_usage_type, 'quantity', p_amount)),
+    true,
+    null,
+    null,
+    v_now);
+  perform repair_cache(p_user_id, v_now);
+
+  return (v_answer -> 'results' -> 0 ->> 'used')::bigint;
+end
+$$;

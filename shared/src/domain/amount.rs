@@ -1,0 +1,73 @@
+//! Whole numbers of things that are counted: uses, and credits.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The largest number that every client reads exactly: JavaScript's are floats.
+const LARGEST: i64 = 9_007_199_254_740_991;
+
+/// How many, at least one.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(try_from = "u64")]
+#[schemars(extend("minimum" = 1, "maximum" = 9_007_199_254_740_991_i64))]
+pub struct Amount(i64);
+
+/// How many more, or fewer below zero.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(try_from = "i64")]
+#[schemars(extend("minimum" = -9_007_199_254_740_991_i64, "maximum" = 9_007_199_254_740_991_i64))]
+pub struct Difference(i64);
+
+impl Amount {
+    pub const ONE: Self = Self(1);
+
+    pub fn one() -> Self {
+        Self::ONE
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Of a field that may be left out, and may not be null: null is what JavaScript sends for NaN.
+    pub fn if_given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(field).map(Some)
+    }
+}
+
+impl Difference {
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Amount {
+    type Error = &'static str;
+
+    fn try_from(amount: u64) -> Result<Self, Self::Error> {
+        let amount = i64::try_from(amount).ok().filter(|amount| (1..=LARGEST).contains(amount));
+        amount.map(Self).ok_or("must be from 1 to 9007199254740991")
+    }
+}
+
+impl TryFrom<i64> for Difference {
+    type Error = &'static str;
+
+    fn try_from(difference: i64) -> Result<Self, Self::Error> {
+        if difference == 0 || difference.unsigned_abs() > LARGEST.unsigned_abs() {
+            return Err("must be from 1 to 9007199254740991, or as far below zero to adjust");
+        }
+        Ok(Self(difference))
+    }
+}
+
+impl TryFrom<Difference> for Amount {
+    type Error = &'static str;
+
+    fn try_from(difference: Difference) -> Result<Self, Self::Error> {
+        if difference.0 < 1 {
+            return Err("must be from 1 to 9007199254740991");
+        }
+        Ok(Self(difference.0))
+    }
+}

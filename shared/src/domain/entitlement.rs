@@ -1,0 +1,187 @@
+//! What a user may do, has used and holds, and what follows from it for one question.
+//!
+//! SQL works it out, and the cache keeps it in the same form, so that both answer alike. What the plan
+//! gives changes seldom, what was used and is held with every use: they are kept apart.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Amount;
+use super::catalog::Overage;
+
+/// Of two copies the one with the greater version is the newer; of two with the same version, the one
+/// that is fresh for longer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Entitlement {
+    pub user_id: String,
+    pub version: i64,
+    /// In milliseconds since 1970: time alone changes something then.
+    pub fresh_until: i64,
+    pub terms: Terms,
+    /// How much of each metered feature, in the period that runs.
+    pub used: BTreeMap<String, u64>,
+    /// What is held of each unit of credits.
+    pub units: BTreeMap<String, Holding>,
+}
+
+/// What follows from the plan and the subscription.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Terms {
+    pub plan: String,
+    pub plan_name: String,
+    pub plan_version: i32,
+    pub source: String,
+    pub status: String,
+    pub interval: Option<String>,
+    pub quantity: Option<i64>,
+    pub trial_end: Option<Timestamp>,
+    pub current_period_start: Option<Timestamp>,
+    pub current_period_end: Option<Timestamp>,
+    pub cancel_at_period_end: bool,
+    pub cancel_at: Option<Timestamp>,
+    pub features: BTreeMap<String, Grant>,
+}
+
+/// What the plan gives of a feature, and which plans on sale give more, the lowest first.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Grant {
+    Boolean {
+        name: String,
+        enabled: bool,
+        upgrades: Vec<Upgrade>,
+    },
+    Metered {
+        name: String,
+        unit: String,
+        limit: Option<u64>,
+        overage: Overage,
+        resets_at: Option<Timestamp>,
+        upgrades: Vec<Upgrade>,
+    },
+    Credits {
+        name: String,
+        unit: String,
+        amount: u64,
+        upgrades: Vec<Upgrade>,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Upgrade {
+    pub plan: String,
+    /// An amount of credits, or how often it may be used before it is refused; null where it never is.
+    pub gives: Option<u64>,
+}
+
+/// What is held of one unit of credits.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Holding {
+    /// Below zero where more was taken back than there was.
+    pub balance: i64,
+    /// When the first of it goes, and how much.
+    pub expires_at: Option<Timestamp>,
+    pub expiring: Option<i64>,
+}
+
+/// What one may ask of a feature: may it be used so many times?
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    pub feature: String,
+    pub allowed: bool,
+    /// Why not.
+    pub reason: Option<Reason>,
+    /// How many more uses there are, or credits; null where there is no end, or nothing is counted.
+    pub balance: Option<i64>,
+    /// When it starts again from nothing.
+    #[schemars(with = "Option<String>")]
+    pub resets_at: Option<Timestamp>,
+    /// The lowest plan on sale that would allow it.
+    pub upgrade_to: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RefusalReason")]
+pub enum Reason {
+    /// There is not so much left.
+    LimitReached,
+    /// The plan does not have it.
+    NotInPlan,
+    /// The plan that was bought is not paid for, and its grace is over.
+    PastDue,
+    /// Nothing is sold, so there is no plan that could allow anything.
+    NoCustomer,
+}
+
+impl Entitlement {
+    /// Whether a feature may be used so many times now; none for one that there is not.
+    pub fn check(&self, feature: &str, quantity: Amount) -> Option<Verdict> {
+        let quantity = quantity.get();
+        let (allowed, reason, balance, resets_at, upgrade) =
+            match self.terms.features.get(feature)? {
+                Grant::Boolean { enabled, upgrades, .. } => {
+                    (*enabled, Reason::NotInPlan, None, None, upgrades.first())
+                }
+                Grant::Metered { limit, overage, resets_at, upgrades, .. } => {
+                    let used = self.used_of(feature);
+                    let left = limit.map(|limit| limit.saturating_sub(used).cast_signed());
+                    let is_hard = *overage == Overage::Hard;
+                    let allowed = left.is_none_or(|left| !is_hard || quantity <= left);
+                    let reason =
+                        if *limit == Some(0) { Reason::NotInPlan } else { Reason::LimitReached };
+                    let needed = used.saturating_add(quantity.cast_unsigned());
+                    (allowed, reason, left, *resets_at, enough(upgrades, needed))
+                }
+                Grant::Credits { unit, upgrades, .. } => {
+                    let balance = self.units.get(unit).map_or(0, |holding| holding.balance);
+                    let upgrade = enough(upgrades, quantity.cast_unsigned());
+                    (quantity <= balance, Reason::LimitReached, Some(balance), None, upgrade)
+                }
+            };
+        let reason = if self.is_past_due() { Reason::PastDue } else { reason };
+        Some(Verdict {
+            feature: feature.to_owned(),
+            allowed,
+            reason: (!allowed).then_some(reason),
+            balance,
+            resets_at,
+            upgrade_to: upgrade.filter(|_| !allowed).map(|upgrade| upgrade.plan.clone()),
+        })
+    }
+
+    pub fn used_of(&self, feature: &str) -> u64 {
+        self.used.get(feature).copied().unwrap_or_default()
+    }
+
+    /// What was bought is not paid for, and counts no longer.
+    fn is_past_due(&self) -> bool {
+        self.terms.source == "default" && self.terms.status != "none"
+    }
+}
+
+impl Verdict {
+    /// The answer where nothing is sold.
+    pub fn of_nobody(feature: &str) -> Self {
+        Self {
+            feature: feature.to_owned(),
+            allowed: false,
+            reason: Some(Reason::NoCustomer),
+            balance: None,
+            resets_at: None,
+            upgrade_to: None,
+        }
+    }
+}
+
+/// The lowest plan that gives so much.
+fn enough(upgrades: &[Upgrade], needed: u64) -> Option<&Upgrade> {
+    upgrades.iter().find(|upgrade| upgrade.gives.is_none_or(|gives| gives >= needed))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! `GET /api/admin/ledger`: whether the ledger, and what follows from it, is right (CP-4).
+//!
+//! A page at a time, so that a ledger of any length is looked at in bounded memory; `cursor` goes on where
+//! the time was up.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::routing::{MethodRouter, get};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::ApiResult;
+use crate::http::{Query, cursor};
+use crate::ledger::{self, Found, Place};
+use crate::store::LedgerProblem;
+
+/// What was found.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "LedgerReport")]
+pub struct Report {
+    /// Rows of the ledger that were looked at.
+    rows: u64,
+    /// Users whose balances were.
+    users: u64,
+    /// Where there are more than a hundred, the rest is on the next page.
+    problems: Vec<LedgerProblem>,
+    /// Goes on from here; null at the end.
+    next_cursor: Option<String>,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    get(verify)
+}
+
+async fn verify(State(app): State<App>, uri: Uri) -> ApiResult<Json<Report>> {
+    let from = Query::of(&uri).cursor(Place::is_possible)?.unwrap_or_default();
+    let Found { rows, users, problems, next } = ledger::verify(&app, from).await?;
+    let next_cursor = next.map(|place| cursor(&place));
+    Ok(Json(Report { rows, users, problems, next_cursor }))
+}

@@ -1,0 +1,210 @@
+//! `GET` and `POST /api/usage`: what a user uses, counted and limited (PT-5, DM-5).
+//!
+//! One call of SQL checks and counts, so that no two calls use the same unit. Over a hard limit nothing is
+//! counted and the answer is 402; over a soft one it is counted as overage.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::routing::{MethodRouter, get};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::domain::{Amount, CatalogKey, Metadata};
+use crate::entitlement_cache;
+use crate::error::{ApiError, ApiResult, Particulars};
+use crate::fulfilment;
+use crate::http::{Input, Once, Query, User};
+use crate::store::{PastPeriod, StoreError, Tracked, Use, UsePeriod, Used};
+
+const MAX_ENTRIES: usize = 100;
+
+/// One use, or up to 100 in `entries`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "UsageReport")]
+pub struct Report {
+    #[serde(default)]
+    feature: Option<CatalogKey>,
+    /// How much; 1 if absent.
+    #[serde(default, deserialize_with = "Amount::if_given")]
+    quantity: Option<Amount>,
+    /// What the app wants to remember of it.
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    entries: Option<Vec<Entry>>,
+    /// Of several: `all` (if absent), or each for itself.
+    #[serde(default)]
+    mode: Option<Mode>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "UsageEntry")]
+pub struct Entry {
+    feature: CatalogKey,
+    /// How much; 1 if absent.
+    #[serde(default = "Amount::one")]
+    quantity: Amount,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "UsageMode")]
+pub enum Mode {
+    /// If one is refused, none is counted.
+    All,
+    Each,
+}
+
+/// What came of one use, or of each, in their order.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(untagged)]
+#[schemars(rename = "UsageAnswer")]
+pub enum Answer {
+    One(Used),
+    Several { entries: Vec<Used> },
+}
+
+/// What a user uses, and what they have used.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "UsagePage")]
+pub struct Page {
+    /// Every feature that is counted, in the period that runs.
+    current: Vec<UsePeriod>,
+    /// What was used by period, the latest first.
+    data: Vec<PastPeriod>,
+    /// Names the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+pub fn routes() -> MethodRouter<App> {
+    get(show).post(track)
+}
+
+async fn show(State(app): State<App>, User(user): User, uri: Uri) -> ApiResult<Json<Page>> {
+    let query = Query::of(&uri);
+    let feature = query.get("feature", CatalogKey::try_from)?;
+    let behind = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
+    let limit = query.limit()?;
+    let now = app.clock.now();
+    let found = app.store.get_usage(&user, feature.as_ref(), behind.as_ref(), limit.more(), now);
+    let found = found.await?;
+    if !found.is_known {
+        return Err(ApiError::invalid("feature", "is not a feature that is counted"));
+    }
+    let (data, next_cursor) =
+        limit.page(found.periods, |last| (last.period_start, last.feature.clone()));
+    Ok(Json(Page { current: found.current, data, next_cursor }))
+}
+
+async fn track(
+    State(app): State<App>,
+    User(user): User,
+    once: Option<Once>,
+    Input(report): Input<Report>,
+) -> ApiResult<Json<Answer>> {
+    let is_one = report.entries.is_none();
+    let mode = report.mode.unwrap_or(Mode::All);
+    let uses = report.read()?;
+    let now = app.clock.now();
+    let tracked = app.store.track_usages(&user, &uses, mode == Mode::All, once.as_ref(), now).await;
+    let mut results = match tracked {
+        Ok(tracked) => {
+            let Tracked { version, results } = tracked;
+            let shown = entitlement_cache::show_used(&app.redis, &user, now, version, &results);
+            fulfilment::repair_if_lost(&app, &user, shown.await, now).await;
+            results
+        }
+        Err(error) => refused(error, &uses, is_one, mode)?,
+    };
+    match results.pop() {
+        Some(used) if is_one => Ok(Json(Answer::One(used))),
+        last => {
+            results.extend(last);
+            Ok(Json(Answer::Several { entries: results }))
+        }
+    }
+}
+
+/// Nothing was counted. Each for itself may hear that it was not; for all that is a refusal.
+fn refused(error: StoreError, uses: &[Use], is_one: bool, mode: Mode) -> ApiResult<Vec<Used>> {
+    if let Some((why, feature)) = error.not_allowed().and_then(|why| why.split_once(' ')) {
+        let place = uses.iter().position(|one| one.feature.as_str() == feature);
+        let field = match place.filter(|_| !is_one) {
+            Some(place) => format!("entries[{place}]."),
+            None => String::new(),
+        };
+        return Err(match why {
+            "count_too_large" => ApiError::invalid(
+                field + "quantity",
+                "would make the count larger than every client can read",
+            ),
+            "not_metered" => {
+                ApiError::invalid(field + "feature", "is not a feature that is counted")
+            }
+            _ => ApiError::invalid(field + "feature", "is not a feature of the catalog"),
+        });
+    }
+    let Some(results) = error.not_enough::<Vec<Used>>() else { return Err(error.into()) };
+    match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
+        Some((first, place)) if mode == Mode::All => Err(over_quota(first, &uses[..place])),
+        _ => Ok(results),
+    }
+}
+
+/// `before` is what was counted before it in the same call, and was taken back.
+fn over_quota(refused: &Used, before: &[Use]) -> ApiError {
+    let Used { feature, limit, used, resets_at, .. } = refused;
+    let of_it = before.iter().filter(|one| one.feature.as_str() == feature);
+    let taken_back: u64 = of_it.map(|one| one.quantity.get().unsigned_abs()).sum();
+    let used = used.saturating_sub(taken_back);
+    let message = match limit {
+        Some(limit) if *limit > 0 => format!("{used} of {limit} {feature} are used."),
+        _ => format!("The plan does not include {feature}."),
+    };
+    ApiError::payment_required("quota_exceeded", message).with(Particulars::Quota {
+        quota: feature.clone(),
+        limit: *limit,
+        current: used,
+        resets_at: *resets_at,
+    })
+}
+
+impl Report {
+    fn read(self) -> ApiResult<Vec<Use>> {
+        match self {
+            Self { feature: Some(feature), quantity, metadata, entries: None, mode: None } => {
+                let quantity = quantity.unwrap_or(Amount::ONE);
+                Ok(vec![Use { feature, quantity, metadata }])
+            }
+            Self {
+                feature: None, quantity: None, metadata: None, entries: Some(entries), ..
+            } => {
+                if entries.is_empty() || entries.len() > MAX_ENTRIES {
+                    let message = format!("must have 1 to {MAX_ENTRIES} entries");
+                    return Err(ApiError::invalid("entries", message));
+                }
+                Ok(entries.into_iter().map(Use::from).collect())
+            }
+            Self { entries: Some(_), .. } => {
+                Err(ApiError::invalid("entries", "stand alone: each has its own feature"))
+            }
+            Self { mode: Some(_), .. } => Err(ApiError::invalid("mode", "is for `entries`")),
+            Self { .. } => Err(ApiError::invalid("feature", "is missing")),
+        }
+    }
+}
+
+impl From<Entry> for Use {
+    fn from(Entry { feature, quantity, metadata }: Entry) -> Self {
+        Self { feature, quantity, metadata }
+    }
+}

@@ -1,0 +1,91 @@
+use std::fmt::Display;
+
+use axum::http::Uri;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+use crate::error::{ApiError, ApiResult};
+
+/// What a request asks for in its query. Of a name that stands in it twice the last counts; others than
+/// those that are asked for are nobody's business.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+/// How many entries a page of a list has.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSize(usize);
+
+impl Query {
+    pub fn of(uri: &Uri) -> Self {
+        let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        Self(pairs.into_owned().collect())
+    }
+
+    /// A field, if it is there, as what it must be.
+    pub fn get<T, E: Display>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> ApiResult<Option<T>> {
+        let Some((_, value)) = self.0.iter().rfind(|(given, _)| given == name) else {
+            return Ok(None);
+        };
+        match parse(value.clone()) {
+            Ok(value) => Ok(Some(value)),
+            Err(what) => Err(ApiError::invalid(name, what.to_string())),
+        }
+    }
+
+    /// Behind which entry the page begins.
+    pub fn cursor<T: DeserializeOwned>(
+        &self,
+        is_possible: impl FnOnce(&T) -> bool,
+    ) -> ApiResult<Option<T>> {
+        self.get("cursor", |text| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+            let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            place.filter(is_possible).ok_or("must be the nextCursor of another page")
+        })
+    }
+
+    pub fn limit(&self) -> ApiResult<PageSize> {
+        Ok(self.get("limit", PageSize::read)?.unwrap_or(PageSize::USUAL))
+    }
+}
+
+impl PageSize {
+    const USUAL: Self = Self(20);
+    const MAX: usize = 100;
+
+    fn read(text: String) -> Result<Self, String> {
+        let size = text.parse().ok().filter(|size| (1..=Self::MAX).contains(size));
+        let size = size.ok_or_else(|| format!("must be a whole number from 1 to {}", Self::MAX))?;
+        Ok(Self(size))
+    }
+
+    /// One more than is shown tells whether there is another page.
+    pub fn more(self) -> i32 {
+        self.0 as i32 + 1
+    }
+
+    /// The page, and the cursor of the next one.
+    pub fn page<T, C: Serialize>(
+        self,
+        mut found: Vec<T>,
+        place: impl Fn(&T) -> C,
+    ) -> (Vec<T>, Option<String>) {
+        let is_last = found.len() <= self.0;
+        found.truncate(self.0);
+        let next = found.last().filter(|_| !is_last).map(|last| cursor(&place(last)));
+        (found, next)
+    }
+}
+
+/// Where a page ends, in a form that nobody is tempted to read.
+pub fn cursor(place: &impl Serialize) -> String {
+    // Numbers and texts always serialize; the fallback is for the type checker.
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())
+}

@@ -1,0 +1,138 @@
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::{Json, Type};
+
+use super::{Store, StoreError};
+use crate::domain::{Amount, CatalogKey, Metadata, UserId};
+use crate::http::Once;
+
+/// Something that a user uses.
+#[derive(Debug, Serialize)]
+pub struct Use {
+    pub feature: CatalogKey,
+    pub quantity: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+}
+
+/// What came of several uses.
+#[derive(Debug, Deserialize)]
+pub struct Tracked {
+    pub version: i64,
+    pub results: Vec<Used>,
+}
+
+/// What came of one.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase")]
+pub struct Used {
+    pub feature: String,
+    /// False where it would have gone over a hard limit: then it was not counted.
+    pub allowed: bool,
+    /// What has been used in the period that runs.
+    pub used: u64,
+    /// Null where there is none.
+    pub limit: Option<u64>,
+    /// How much of it went over a soft limit.
+    pub overage: u64,
+    #[schemars(with = "Option<String>")]
+    pub resets_at: Option<Timestamp>,
+}
+
+/// What a user uses and has used.
+#[derive(Debug, Deserialize)]
+pub struct Usage {
+    /// The feature that was asked for is one that is counted.
+    pub is_known: bool,
+    pub current: Vec<UsePeriod>,
+    pub periods: Vec<PastPeriod>,
+}
+
+/// What is used of a feature in the period that runs.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase", rename = "CurrentUsage")]
+pub struct UsePeriod {
+    pub feature: String,
+    pub used: u64,
+    /// Null where there is none.
+    pub limit: Option<u64>,
+    /// How much of it went over a soft limit.
+    pub overage: u64,
+    #[schemars(with = "String")]
+    pub period_start: Timestamp,
+    /// Null where it never starts again.
+    #[schemars(with = "Option<String>")]
+    pub resets_at: Option<Timestamp>,
+}
+
+/// What was used of a feature in one period.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all(serialize = "camelCase"))]
+#[schemars(rename_all = "camelCase", rename = "UsageTotal")]
+pub struct PastPeriod {
+    pub feature: CatalogKey,
+    #[schemars(with = "String")]
+    pub period_start: Timestamp,
+    #[schemars(with = "Option<String>")]
+    pub period_end: Option<Timestamp>,
+    pub used: u64,
+    /// How much of it went over a soft limit.
+    pub overage: u64,
+}
+
+impl Store {
+    /// Counts uses, all of them or each for itself. If none may be, it is refused with what each came to.
+    pub async fn track_usages(
+        &self,
+        user: &UserId,
+        uses: &[Use],
+        all: bool,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<Tracked, StoreError> {
+        self.call_json(
+            "select {schema}.track_usages($1, $2, $3, $4, $5, $6)",
+            &[
+                (&user.as_str(), Type::TEXT),
+                (&Json(uses), Type::JSONB),
+                (&all, Type::BOOL),
+                (&once.map(Once::key), Type::TEXT),
+                (&once.map(Once::fingerprint), Type::TEXT),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    /// Of one feature, or of all; a page of the periods behind the one that is named.
+    pub async fn get_usage(
+        &self,
+        user: &UserId,
+        feature: Option<&CatalogKey>,
+        behind: Option<&(Timestamp, CatalogKey)>,
+        limit: i32,
+        now: Timestamp,
+    ) -> Result<Usage, StoreError> {
+        self.call_json(
+            "select {schema}.get_usage($1, $2, $3, $4, $5, $6)",
+            &[
+                (&user.as_str(), Type::TEXT),
+                (&feature.map(CatalogKey::as_str), Type::TEXT),
+                (&behind.map(|(start, _)| start), Type::TIMESTAMPTZ),
+                (&behind.map(|(_, feature)| feature.as_str()), Type::TEXT),
+                (&limit, Type::INT4),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await
+    }
+
+    /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
+    pub async fn forget_usage_keys(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+        let sql = "select {schema}.forget_usage_keys($1, $2)";
+        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
+    }
+}
