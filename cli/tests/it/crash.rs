@@ -71,6 +71,8 @@ async fn killed_and_retried(app: &TestApp, request: &Request, point: Point) -> V
     process.kill().await;
     assert!(first.await.unwrap().is_err(), "{point:?}: it was answered after all");
     app.stripe.set(Mode::Pass).await;
+    // Whoever calls again without the key finds what was done by what Stripe told of it.
+    app.simulator.delivered().await;
 
     let again = || {
         let call = app.call(method, path).bearer(&app.token("ann")).json(body.clone());
