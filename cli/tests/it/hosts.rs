@@ -192,7 +192,8 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
     let of_all = platform.start_of_all(&app).await;
     for row in ALL {
         let own = platform.start(row.name, &app).await;
-        // What other routes had to tell is told: the job has nothing to do for either.
+        // What Stripe and other routes had to tell is told: the job has nothing to do for either.
+        app.simulator.delivered().await;
         app.all_are_told().await;
         for method in row.methods.iter().map(|method| method.as_str()) {
             let calls = |host: &str| calls(&app, row, method, &format!("auth0|{host}-{method}"));
