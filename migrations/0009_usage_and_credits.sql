@@ -1,6 +1,7 @@
 -- What users have used, what they hold in credits and until when, and when time alone changes something.
 
 alter table users
+  drop constraint users_id_check,
   add column ledger_seq bigint not null default 0,
   add column entitlement_version bigint not null default 0,
   add column due_at timestamptz not null default '-infinity';
@@ -38,7 +39,11 @@ comment on table local_clock is
   'How far the clock of a local stack is ahead. Only the owner of the tables can write it; elsewhere it is empty.';
 
 -- A table's check is read and run at every update of a row, a domain's where its value is assigned. Uses
--- and spends update the same rows all day, and assign counts alone.
+-- and spends update the same rows all day, and assign counts alone. A user's id is checked when the user is
+-- made (lock_user).
+create domain user_key as text
+  check (length(value) between 1 and 255);
+
 create domain feature_key as text
   check (length(value) between 1 and 50);
 
@@ -119,7 +124,7 @@ create table credit_buckets (
   unit         text not null,
   kind         bucket_kind not null,
   amount       bigint not null,
-  remaining    bigint not null check (remaining between 0 and amount),
+  remaining    bigint not null,
   is_open      boolean generated always as (remaining > 0) stored,
   priority     bucket_priority not null,
   expires_at   timestamptz,
@@ -127,8 +132,10 @@ create table credit_buckets (
   period_start timestamptz,
   period_end   timestamptz,
   created_at   timestamptz not null,
-  check ((kind = 'plan') = (period_start is not null)),
-  check ((period_start is null) = (period_end is null)),
+  check (
+    remaining between 0 and amount
+    and (kind = 'plan') = (period_start is not null)
+    and (period_start is null) = (period_end is null)),
   unique (user_id, unit, period_start)
 )
 with (fillfactor = 85);
@@ -142,6 +149,23 @@ comment on column credit_buckets.period_start is
 
 create index credit_buckets_open on credit_buckets (user_id, unit) where is_open;
 create unique index credit_buckets_payment on credit_buckets (payment_id) where payment_id is not null;
+
+create table credit_loans (
+  id         bigint generated always as identity primary key,
+  user_id    text not null references users (id) on delete cascade,
+  unit       text not null,
+  payment_id text not null,
+  bucket_id  bigint references credit_buckets (id) on delete cascade,
+  amount     bigint not null check (amount > 0)
+);
+
+comment on table credit_loans is
+  'What a refund or a dispute took beyond what was left of its own payment''s credits, until it is given back.';
+comment on column credit_loans.bucket_id is 'Out of which bucket; null while it is owed.';
+
+create index credit_loans_payment on credit_loans (payment_id);
+create index credit_loans_user on credit_loans (user_id, unit);
+create index credit_loans_bucket on credit_loans (bucket_id);
 
 -- Domains without a check yet: the rows stay as they are. A user's numbers follow from `ledger_seq`.
 alter table credit_transactions
@@ -174,6 +198,7 @@ alter table usage_tracking enable row level security;
 alter table usage_events enable row level security;
 alter table usage_keys enable row level security;
 alter table credit_buckets enable row level security;
+alter table credit_loans enable row level security;
 
 create policy all_rows on local_clock for select to farebox_app using (true);
 create policy all_rows on plan_terms for select to farebox_app using (true);
@@ -182,7 +207,9 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['usage_tracking', 'usage_events', 'usage_keys', 'credit_buckets'] loop
+  foreach v_table in array array[
+    'usage_tracking', 'usage_events', 'usage_keys', 'credit_buckets', 'credit_loans']
+  loop
     execute format(
       'create policy own_rows on %I
          for select to farebox_app

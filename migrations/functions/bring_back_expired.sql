@@ -25,7 +25,7 @@ declare
 begin
   if v_amount > 0 then
     v_bucket.amount := v_amount;
-    v_bucket := fill_bucket(v_bucket, p_now);
+    v_bucket := fill_bucket(v_bucket, credits_owed(v_bucket.user_id, v_bucket.unit), p_now);
     perform post_to_ledger(
       v_bucket.user_id,
       v_bucket.unit,

@@ -4,7 +4,8 @@
 --
 -- Promises  Out of the bucket of the payment they came with, if one is named; then out of the soonest to
 --           expire, the lowest priority, the oldest. What is not there is not taken: the balance goes
---           below zero, and the next credits that come in pay for it.
+--           below zero, and the next credits that come in pay for it. What a payment takes that is not
+--           its own is a loan (return_loans).
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
@@ -18,23 +19,37 @@ returns void
 language plpgsql
 as $$
 declare
-  v_left   bigint := p_amount;
-  v_bucket record;
+  v_left  bigint := p_amount;
+  v_taken record;
 begin
-  for v_bucket in
-    select id, remaining
-    from credit_buckets
-    where user_id = p_user_id
-      and unit = p_unit
-      and is_open
-    order by payment_id is distinct from p_payment_id or payment_id is null, expires_at, priority, id
-  loop
-    update credit_buckets
-    set remaining = remaining - least(remaining, v_left)
-    where id = v_bucket.id;
+  while v_left > 0 loop
+    update credit_buckets b
+    set remaining = b.remaining - least(b.remaining, v_left)
+    from (
+      select id, remaining
+      from credit_buckets
+      where user_id = p_user_id
+        and unit = p_unit
+        and is_open
+      order by payment_id is distinct from p_payment_id or payment_id is null, expires_at, priority, id
+      limit 1
+    ) next
+    where b.id = next.id
+    returning b.id, b.payment_id, least(next.remaining, v_left) as amount
+    into v_taken;
 
-    v_left := v_left - least(v_bucket.remaining, v_left);
-    exit when v_left = 0;
+    exit when not found;
+
+    v_left := v_left - v_taken.amount;
+    if p_payment_id <> coalesce(v_taken.payment_id, '') then
+      insert into credit_loans (user_id, unit, payment_id, bucket_id, amount)
+      values (p_user_id, p_unit, p_payment_id, v_taken.id, v_taken.amount);
+    end if;
   end loop;
+
+  if v_left > 0 and p_payment_id is not null then
+    insert into credit_loans (user_id, unit, payment_id, amount)
+    values (p_user_id, p_unit, p_payment_id, v_left);
+  end if;
 end
 $$;

@@ -12,18 +12,20 @@ language plpgsql
 stable
 as $$
 declare
-  v_version bigint;
+  v_now record;
 begin
-  select entitlement_version
-  into v_version
-  from users
-  where id = p_row.user_id;
+  select u.entitlement_version as version, b.balance
+  into v_now
+  from users u
+  join credit_balances b on b.user_id = u.id
+  where u.id = p_row.user_id
+    and b.unit = p_row.unit;
 
   return jsonb_build_object(
     'user_id', p_row.user_id,
-    'version', v_version,
+    'version', v_now.version,
     'unit', p_row.unit,
-    'unit_view', unit_view(p_row.user_id, p_row.unit),
+    'unit_view', unit_view(p_row.user_id, p_row.unit, v_now.balance),
     'transaction', transaction_view(p_row));
 end
 $$;

@@ -107,7 +107,7 @@ begin
         from credit_balances
         where user_id = p_user_id),
       'units', (
-        select coalesce(jsonb_object_agg(unit, unit_view(p_user_id, unit)), '{}')
+        select coalesce(jsonb_object_agg(unit, unit_view(p_user_id, unit, balance)), '{}')
         from credit_balances
         where user_id = p_user_id))
     from pricing_plan_versions p

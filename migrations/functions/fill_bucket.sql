@@ -3,27 +3,27 @@
 -- fill_bucket: puts credits that come in where they are spent from.
 --
 -- Promises  Into the bucket that their payment or their period has already, else into one of its own. What
---           the balance lacks to zero is not put in: it has been spent. Call it before they are posted.
---           What comes back to a payment's bucket was in its amount before. Whoever has credits that
+--           is owed (credits_owed) is not put in: it has been spent. Call it before they are posted. What
+--           comes back to a payment's bucket was in its amount before. Whoever has credits that
 --           expire is looked at when they do. Answers the bucket.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
-create or replace function fill_bucket(p_credits credit_buckets, p_now timestamptz)
+create or replace function fill_bucket(p_credits credit_buckets, p_owed bigint, p_now timestamptz)
 returns credit_buckets
 language plpgsql
 as $$
 declare
-  v_owed   bigint := (
-    select greatest(-balance, 0)
-    from credit_balances
-    where user_id = p_credits.user_id
-      and unit = p_credits.unit);
-  v_kept   bigint := greatest(p_credits.amount - coalesce(v_owed, 0), 0);
+  v_paid   bigint := least(p_credits.amount, p_owed);
+  v_kept   bigint := p_credits.amount - v_paid;
   v_bucket credit_buckets;
 begin
   update credit_buckets
-  set amount = amount + case when kind = 'plan' then p_credits.amount else 0 end,
+  set amount = case
+        when kind = 'plan' then amount + p_credits.amount
+        -- Of what was bought before there were buckets, part may be in another.
+        else greatest(amount, remaining + v_kept)
+      end,
       remaining = remaining + v_kept
   where user_id = p_credits.user_id
     and unit = p_credits.unit
@@ -39,6 +39,10 @@ begin
       p_credits.expires_at, p_credits.payment_id, p_credits.period_start,
       p_credits.period_end, p_now)
     returning * into v_bucket;
+  end if;
+
+  if v_paid > 0 then
+    perform pay_debts(v_bucket, v_paid);
   end if;
 
   update users

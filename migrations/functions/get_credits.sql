@@ -25,8 +25,8 @@ begin
     'units', (
       select coalesce(
         jsonb_agg(
-          unit_view(p_user_id, unit) || jsonb_build_object(
-            'unit', unit,
+          unit_view(p_user_id, known.unit, coalesce(held.balance, 0)) || jsonb_build_object(
+            'unit', known.unit,
             'buckets', (
               select coalesce(
                 jsonb_agg(
@@ -43,10 +43,13 @@ begin
               where b.user_id = p_user_id
                 and b.unit = known.unit
                 and b.is_open))
-          order by unit),
+          order by known.unit),
         '[]')
       from known_units(p_user_id) known (unit)
-      where unit = coalesce(p_unit, unit)),
+      left join credit_balances held
+        on held.user_id = p_user_id
+        and held.unit = known.unit
+      where known.unit = coalesce(p_unit, known.unit)),
     'transactions', (
       select coalesce(jsonb_agg(transaction_view(page) order by page.seq desc), '[]')
       from (

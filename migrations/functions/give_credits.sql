@@ -48,7 +48,7 @@ begin
     v_bucket.amount := p_amount;
     v_bucket.priority := coalesce(p_priority, 50);
     v_bucket.expires_at := p_expires_at;
-    perform fill_bucket(v_bucket, p_now);
+    perform fill_bucket(v_bucket, credits_owed(p_user_id, p_unit), p_now);
   else
     perform burn_credits(p_user_id, p_unit, -p_amount, null);
   end if;

@@ -21,7 +21,7 @@ begin
   v_bucket.kind := 'plan';
   v_bucket.priority := 50;
   v_bucket.payment_id := null;
-  v_bucket := fill_bucket(v_bucket, p_now);
+  v_bucket := fill_bucket(v_bucket, credits_owed(v_bucket.user_id, v_bucket.unit), p_now);
   perform post_to_ledger(
     p_credits.user_id,
     p_credits.unit,

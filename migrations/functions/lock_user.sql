@@ -2,7 +2,8 @@
 --
 -- lock_user: locks a user's row, which it makes if it is not there, so that there is something to lock.
 --
--- Promises  The row is there, and nobody else's until the end of the transaction.
+-- Promises  The row is there, and nobody else's until the end of the transaction. An id that is none is
+--           refused with 23514.
 -- Locks     The user's row.
 -- Races     Two first calls: one inserts, the other waits and finds the row.
 
@@ -20,7 +21,7 @@ begin
     exit when found;
 
     insert into users (id, created_at)
-    values (p_user_id, p_now)
+    values (p_user_id::user_key, p_now)
     on conflict (id) do nothing;
 
     exit when found;

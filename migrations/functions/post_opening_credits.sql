@@ -39,7 +39,7 @@ begin
     v_bucket.kind := 'opening';
     v_bucket.amount := p_credits;
     v_bucket.priority := 50;
-    perform fill_bucket(v_bucket, p_now);
+    perform fill_bucket(v_bucket, credits_owed(p_user_id, p_unit), p_now);
   else
     perform burn_credits(p_user_id, p_unit, -p_credits, null);
   end if;

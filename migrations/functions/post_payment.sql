@@ -6,7 +6,7 @@
 --           takes them back in proportion, rounded in the user's favour, and all of them with the whole.
 --           Only the difference to what was posted before is posted, so that the facts and not their
 --           order decide what a user has. What has expired meanwhile is taken back first: nobody owes
---           credits that went unspent.
+--           credits that went unspent. What is given back goes to where it was taken from.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line; facts that a caller cannot see yet are posted by
 --           whoever is writing them.
@@ -19,6 +19,7 @@ declare
   v_sold   record;
   v_part   record;
   v_taken  bigint;
+  v_back   record;
   v_bucket credit_buckets;
 begin
   select p.amount_minor, credited_user(p.id) as credited_id, payment_standing(p) as standing,
@@ -74,7 +75,11 @@ begin
     v_bucket.expires_at := v_sold.expires_at;
     v_bucket.payment_id := p_payment_id;
     if v_part.difference > 0 then
-      perform fill_bucket(v_bucket, p_now);
+      v_back := return_loans(v_bucket, credits_owed(p_user_id, v_sold.unit));
+      v_bucket.amount := v_back.amount;
+      if v_back.amount > 0 then
+        perform fill_bucket(v_bucket, v_back.owed, p_now);
+      end if;
     else
       perform bring_back_expired(v_bucket, -v_part.difference, p_now);
       perform burn_credits(p_user_id, v_sold.unit, -v_part.difference, p_payment_id);

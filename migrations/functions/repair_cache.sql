@@ -1,7 +1,7 @@
 -- repair_cache: has what a user has shown later, since it could not be shown now.
 --
 -- Promises  One row of the outbox a user, due at once.
--- Locks     The row of the outbox.
+-- Locks     The user's row, which the row of the outbox refers to, and that row: in the order of all others.
 -- Races     Two calls at once arm the same row.
 
 create or replace function repair_cache(p_user_id text, p_now timestamptz)
@@ -11,6 +11,10 @@ security definer
 set search_path from current
 as $$
   select enqueue('cache', format('cache:%s', id), id, '{}', p_now, p_now)
-  from users
-  where id = p_user_id
+  from (
+    select id
+    from users
+    where id = p_user_id
+    for key share
+  ) known
 $$;

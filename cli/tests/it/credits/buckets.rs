@@ -165,3 +165,42 @@ async fn a_dispute_that_is_won_puts_credits_back_where_they_were() {
     assert_eq!(held["buckets"][0]["amount"], 100, "it was bought once");
     app.books_are_right().await;
 }
+
+/// What a dispute took from elsewhere goes back there, though the pack has expired: whoever wins it has what
+/// they would have without it, in whatever order it is told.
+#[tokio::test]
+async fn a_dispute_that_is_won_gives_back_what_others_lent() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_1000").await;
+    let since = app.now().as_second();
+    for user in ["lent", "owed", "won"] {
+        app.deliver(&Customer::of(user, since).paid(0, "p", "ai_1000", &pack))
+            .await
+            .expect_status(200);
+        app.spend(user, "ai_credit", 600).send().await.expect_status(200);
+    }
+    for user in ["lent", "won"] {
+        app.grant(user, "ai_credit", 1_000, json!({})).await;
+    }
+    let dispute = |user, at, status| Customer::of(user, since).disputed(at, "p", 4_000, status);
+    for user in ["lent", "owed"] {
+        app.deliver(&dispute(user, 1, "needs_response")).await.expect_status(200);
+    }
+    assert_eq!(app.held("owed", "ai_credit").await["balance"], -600);
+    app.grant("owed", "ai_credit", 400, json!({})).await;
+    app.grant("owed", "ai_credit", 600, json!({})).await;
+    for user in ["lent", "owed"] {
+        assert_eq!(app.buckets(user, "ai_credit").await, json!([["grant", 400]]), "{user}");
+    }
+    app.clock.advance(DAY * 366);
+    app.two_jobs().await;
+    for (user, grants) in [
+        ("lent", json!([["grant", 1_000]])),
+        ("won", json!([["grant", 1_000]])),
+        ("owed", json!([["grant", 400], ["grant", 600]])),
+    ] {
+        app.deliver(&dispute(user, 2, "won")).await.expect_status(200);
+        assert_eq!(app.buckets(user, "ai_credit").await, grants, "{user}");
+    }
+    app.books_are_right().await;
+}

@@ -15,6 +15,7 @@ pub struct Model {
     pub balance: i64,
     since: Timestamp,
     buckets: Vec<Bucket>,
+    loans: Vec<Loan>,
     pub purchases: [Purchase; 3],
     pub subscriptions: BTreeMap<usize, Subscription>,
     gift: Option<Gift>,
@@ -28,6 +29,14 @@ struct Bucket {
     remaining: i64,
     priority: i32,
     expires_at: Option<Timestamp>,
+}
+
+/// What was taken back for a purchase out of another's bucket, or is still owed for it.
+#[derive(Clone, Copy, Debug)]
+struct Loan {
+    purchase: usize,
+    bucket: Option<usize>,
+    amount: i64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,6 +89,7 @@ impl Model {
             balance: 0,
             since,
             buckets: Vec::new(),
+            loans: Vec::new(),
             purchases: Default::default(),
             subscriptions: BTreeMap::new(),
             gift: None,
@@ -164,7 +174,8 @@ impl Model {
             moves.sort_by_key(|(_, difference)| -difference.signum());
             for (kind, difference) in moves {
                 if difference > 0 {
-                    self.fill(Source::Purchase(place), difference, 50, expires_at);
+                    let rest = self.give_back(place, difference);
+                    self.fill(Source::Purchase(place), rest, 50, expires_at);
                 } else {
                     let back = self.purchases[place].expired.min(-difference);
                     self.purchases[place].expired -= back;
@@ -240,21 +251,59 @@ impl Model {
             .unwrap_or(Due { plan: None, anchor: self.since, gives: true })
     }
 
-    /// What is owed is paid first.
+    /// To where it came from, the last first; answers what is the purchase's own.
+    fn give_back(&mut self, purchase: usize, amount: i64) -> i64 {
+        let mut left = amount;
+        let own = |loan: &Loan| loan.purchase == purchase;
+        while left > 0 {
+            let debt = self.loans.iter().rposition(|loan| own(loan) && loan.bucket.is_none());
+            let Some(place) = debt.or_else(|| self.loans.iter().rposition(own)) else { break };
+            let back = self.loans[place].amount.min(left);
+            let bucket = self.loans[place].bucket;
+            self.loans[place].amount -= back;
+            if self.loans[place].amount == 0 {
+                self.loans.remove(place);
+            }
+            left -= back;
+            match bucket {
+                Some(bucket) => self.pour(bucket, back),
+                None => self.balance += back,
+            }
+        }
+        left
+    }
+
     fn fill(&mut self, source: Source, amount: i64, priority: i32, expires_at: Option<Timestamp>) {
-        let kept = (amount - (-self.balance).max(0)).max(0);
+        if amount == 0 {
+            return;
+        }
+        let own = self.buckets.iter().position(|own| own.source == source);
+        let place = own.filter(|_| source != Source::Gift).unwrap_or_else(|| {
+            self.buckets.push(Bucket { source, amount: 0, remaining: 0, priority, expires_at });
+            self.buckets.len() - 1
+        });
+        self.buckets[place].amount += amount;
+        self.pour(place, amount);
+    }
+
+    /// What is owed is paid first, for purchases before anything else.
+    fn pour(&mut self, place: usize, amount: i64) {
+        let mut paid = amount.min((-self.balance).max(0));
         self.balance += amount;
-        let own = self.buckets.iter_mut().find(|own| own.source == source);
-        match own.filter(|_| source != Source::Gift) {
-            Some(own) => {
-                own.remaining += kept;
-                own.amount += amount;
+        self.buckets[place].remaining += amount - paid;
+        for number in 0..self.loans.len() {
+            let loan = self.loans[number];
+            let part = loan.amount.min(paid);
+            if loan.bucket.is_some() || part == 0 {
+                continue;
             }
-            None if amount > 0 => {
-                let remaining = kept;
-                self.buckets.push(Bucket { source, amount, remaining, priority, expires_at });
+            paid -= part;
+            if part == loan.amount {
+                self.loans[number].bucket = Some(place);
+            } else {
+                self.loans[number].amount -= part;
+                self.loans.push(Loan { bucket: Some(place), amount: part, ..loan });
             }
-            None => {}
         }
     }
 
@@ -265,6 +314,16 @@ impl Model {
             let taken = left.min(self.buckets[place].remaining);
             self.buckets[place].remaining -= taken;
             left -= taken;
+            if own.is_some_and(|own| self.buckets[place].source != Source::Purchase(own)) {
+                self.lend(own, Some(place), taken);
+            }
+        }
+        self.lend(own, None, left);
+    }
+
+    fn lend(&mut self, purchase: Option<usize>, bucket: Option<usize>, amount: i64) {
+        if let Some(purchase) = purchase.filter(|_| amount > 0) {
+            self.loans.push(Loan { purchase, bucket, amount });
         }
     }
 
