@@ -41,8 +41,9 @@ comment on table local_clock is
 -- A table's check is read and run at every update of a row, a domain's where its value is assigned. Uses
 -- and spends update the same rows all day, and assign counts alone. A user's id is checked when the user is
 -- made (lock_user).
+-- What stands in the place of an erased user's id is nobody's.
 create domain user_key as text
-  check (length(value) between 1 and 255);
+  check (length(value) between 1 and 255 and value not like 'erased:%');
 
 create domain feature_key as text
   check (length(value) between 1 and 50);

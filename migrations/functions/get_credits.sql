@@ -57,6 +57,11 @@ begin
         from credit_transactions
         where user_id = p_user_id
           and unit = coalesce(p_unit, unit)
+          -- A page of what there is none of would be looked for through all rows.
+          and exists (
+            select 1
+            from known_units(p_user_id) known (unit)
+            where known.unit = coalesce(p_unit, known.unit))
           and seq < coalesce(
             (
               select seq

@@ -1,3 +1,5 @@
+-- part: of functions that run with their caller's rights, and with their search_path.
+--
 -- period_at: the period that runs at `p_now`, for what starts again by the rule `p_reset`.
 --
 -- Promises  `month` and `day` are UTC's. `billing_period` counts months from the anchor, never from the
@@ -18,7 +20,6 @@ create or replace function period_at(
 )
 language plpgsql
 immutable
-set search_path from current
 as $$
 declare
   v_anchor timestamp := coalesce(p_anchor, date_trunc('month', p_now, 'UTC')) at time zone 'UTC';

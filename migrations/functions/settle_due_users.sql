@@ -1,8 +1,8 @@
 -- settle_due_users: changes what time alone changes: credits that begin or end, plans and graces that end.
 --
 -- Promises  At most `p_batch` users a call, those that are due longest first; answers the entitlement of
---           each, to be pushed. One whom this fails for is left alone for an hour. Someone of whom nothing
---           was worked out yet is left to whoever asks.
+--           each, to be pushed. One whom this fails for is left alone for an hour, or for a minute where the
+--           cause passes. Someone of whom nothing was worked out yet is left to whoever asks.
 -- Locks     The rows of all of these users, skipping those that somebody else holds.
 -- Races     Two runs at once share the work: a user whose row is taken waits for the next run.
 
@@ -37,7 +37,11 @@ begin
       when others then
         raise warning 'a user is settled later: %', sqlerrm;
         update users
-        set due_at = p_now + interval '1 hour'
+        set due_at = p_now + case
+              -- Deadlocks, and what there was too little of, pass.
+              when left(sqlstate, 2) in ('40', '53', '55') then interval '1 minute'
+              else interval '1 hour'
+            end
         where id = v_user_id;
     end;
   end loop;

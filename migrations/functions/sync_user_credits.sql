@@ -2,8 +2,9 @@
 --
 -- Promises  Every balance is the sum of its rows, and the buckets hold as much: what they hold too much goes
 --           as a spend would take it, what they lack is put into one that does not expire. The copy in
---           Redis follows. Writes nothing to the ledger. Answers the balance of the unit `credit`.
--- Locks     The user's row (ensure_user).
+--           Redis follows. Writes nothing to the ledger. Answers the balance of the unit `credit`; 0 for
+--           someone who is not known, and makes nobody known.
+-- Locks     The user's row.
 -- Races     The user's row puts callers in line.
 
 create or replace function sync_user_credits(p_user_id text)
@@ -17,7 +18,14 @@ declare
   v_unit   record;
   v_result bigint;
 begin
-  perform ensure_user(p_user_id, v_now);
+  perform 1
+  from users
+  where id = p_user_id
+  for update;
+
+  if not found then
+    return 0;
+  end if;
 
   for v_unit in
     select unit, coalesce(ledger.total, 0) as total, coalesce(held.total, 0) as held

@@ -1,3 +1,5 @@
+-- part: of functions that run with their caller's rights, and with their search_path.
+--
 -- transaction_view: one row of the ledger, as its user sees it.
 --
 -- Promises  Says nothing of whose it is. Runs with its caller's rights.
@@ -8,7 +10,6 @@ create or replace function transaction_view(p_row credit_transactions)
 returns jsonb
 language plpgsql
 immutable
-set search_path from current
 as $$
 begin
   return jsonb_build_object(

@@ -1,3 +1,5 @@
+-- part: of functions that run with their caller's rights, and with their search_path.
+--
 -- unit_view: what a user holds of one unit, in the form in which it is pushed to the cache.
 --
 -- Promises  The balance, which the caller has at hand, and how much of it goes first, and when; nulls if none
@@ -9,7 +11,6 @@ create or replace function unit_view(p_user_id text, p_unit text, p_balance bigi
 returns jsonb
 language plpgsql
 stable
-set search_path from current
 as $$
 declare
   v_expiring record;

@@ -14,6 +14,8 @@ pub struct UserId(String);
 
 impl UserId {
     pub const MAX_BYTES: usize = 255;
+    /// What stands in the place of an erased user's id begins with it.
+    const OF_NOBODY: &str = "erased:";
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -29,6 +31,9 @@ impl TryFrom<String> for UserId {
         let printable = !id.chars().any(odd);
         if id.is_empty() || id.len() > Self::MAX_BYTES || !printable {
             return Err("must be 1 to 255 bytes without spaces or control characters");
+        }
+        if id.starts_with(Self::OF_NOBODY) {
+            return Err("must not begin with erased:");
         }
         Ok(Self(id))
     }
@@ -51,6 +56,14 @@ mod tests {
         for id in ["user_2abC", "auth0|5f7c8ec7c33c6c004bbafe82", "0b6f…é", "a@b.example"] {
             assert!(UserId::try_from(id.to_owned()).is_ok(), "{id}");
         }
+    }
+
+    #[test]
+    fn an_id_of_nobodys_is_refused() {
+        for id in ["", "erased:", "erased:bob", "two words"] {
+            assert!(UserId::try_from(id.to_owned()).is_err(), "{id}");
+        }
+        assert!(UserId::try_from("erased".to_owned()).is_ok());
     }
 
     proptest! {

@@ -75,7 +75,11 @@ async fn the_model_sees_each_rule_broken() {
         ("pay_debts", "if v_debt.amount <= v_left then", "if true then"),
         ("return_loans", "bucket_id is not null, id desc", "id"),
         ("return_loans", "v_paid := least(v_back, v_owed);", "v_paid := 0;"),
-        ("burn_credits", "if p_payment_id <> coalesce(v_taken.payment_id, '') then", "if false then"),
+        (
+            "burn_credits",
+            "if p_payment_id <> coalesce(v_taken.payment_id, '') then",
+            "if false then",
+        ),
         ("burn_credits", "payment_id is distinct from p_payment_id or payment_id is null, ", ""),
         ("burn_credits", "expires_at, priority", "expires_at"),
         ("expire_credits", "expires_at <= p_now", "false"),

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
+use shared::domain::UserId;
 
 use super::{PAUSE, counts};
-use crate::support::{Mode, TestApp};
+use crate::support::{Mode, TestApp, execute, until};
 
 #[tokio::test]
 async fn a_cache_that_was_away_shows_the_plan_later() {
@@ -33,4 +34,26 @@ async fn stripe_is_asked_about_what_nobody_told() {
     app.drain().await;
     assert!(app.row(&key).await["done_at"].is_string());
     assert_eq!(app.subscription("ann").await["plan"], "pro");
+}
+
+/// Whoever repairs the cache waits for the user's row before the outbox's, as everybody does: it does not
+/// meet who holds the one and wants the other.
+#[tokio::test]
+async fn a_repair_waits_for_the_user_first() {
+    let app = TestApp::selling("dearme").await;
+    app.someone("ann").await;
+    let (change, inside) = (app.owner().await, app.inside());
+    execute(&change, "begin").await;
+    execute(&change, "select id from users where id = 'ann' for update").await;
+    let ann = UserId::try_from("ann".to_owned()).unwrap();
+    let repair = async { inside.store.repair_cache(&ann, app.now()).await.unwrap() };
+    let change = async {
+        let waiting = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
+                       where a.datname = current_database() and not l.granted";
+        until(async || app.count(waiting).await == 1).await;
+        execute(&change, "select repair_cache('ann', now())").await;
+        execute(&change, "commit").await;
+    };
+    tokio::join!(repair, change);
+    assert!(app.row("cache:ann").await["done_at"].is_null());
 }
