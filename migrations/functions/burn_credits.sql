@@ -19,31 +19,33 @@ returns void
 language plpgsql
 as $$
 declare
-  v_left  bigint := p_amount;
-  v_taken record;
+  v_left   bigint := p_amount;
+  v_bucket record;
+  v_taken  bigint;
 begin
   while v_left > 0 loop
-    update credit_buckets b
-    set remaining = b.remaining - least(b.remaining, v_left)
-    from (
-      select id, remaining
-      from credit_buckets
-      where user_id = p_user_id
-        and unit = p_unit
-        and is_open
-      order by payment_id is distinct from p_payment_id or payment_id is null, expires_at, priority, id
-      limit 1
-    ) next
-    where b.id = next.id
-    returning b.id, b.payment_id, least(next.remaining, v_left) as amount
-    into v_taken;
+    -- A statement of its own: joined with the update it takes longer than both.
+    select id, remaining, payment_id
+    into v_bucket
+    from credit_buckets
+    where user_id = p_user_id
+      and unit = p_unit
+      and is_open
+    order by payment_id is distinct from p_payment_id or payment_id is null, expires_at, priority, id
+    limit 1;
 
     exit when not found;
 
-    v_left := v_left - v_taken.amount;
-    if p_payment_id <> coalesce(v_taken.payment_id, '') then
+    v_taken := least(v_bucket.remaining, v_left);
+    v_left := v_left - v_taken;
+
+    update credit_buckets
+    set remaining = remaining - v_taken
+    where id = v_bucket.id;
+
+    if p_payment_id <> coalesce(v_bucket.payment_id, '') then
       insert into credit_loans (user_id, unit, payment_id, bucket_id, amount)
-      values (p_user_id, p_unit, p_payment_id, v_taken.id, v_taken.amount);
+      values (p_user_id, p_unit, p_payment_id, v_bucket.id, v_taken);
     end if;
   end loop;
 

@@ -77,7 +77,7 @@ async fn the_model_sees_each_rule_broken() {
         ("return_loans", "v_paid := least(v_back, v_owed);", "v_paid := 0;"),
         (
             "burn_credits",
-            "if p_payment_id <> coalesce(v_taken.payment_id, '') then",
+            "if p_payment_id <> coalesce(v_bucket.payment_id, '') then",
             "if false then",
         ),
         ("burn_credits", "payment_id is distinct from p_payment_id or payment_id is null, ", ""),
