@@ -54,6 +54,9 @@ create domain bucket_kind as text
 create domain bucket_priority as integer
   check (value between 0 and 100);
 
+create domain bucket_loan as bigint
+  check (value >= 0);
+
 -- What there is of these in the ledger was checked before, against as much or less: nobody waits for it to be
 -- checked again.
 create domain ledger_unit as text;
@@ -127,6 +130,8 @@ create table credit_buckets (
   amount       bigint not null,
   remaining    bigint not null,
   is_open      boolean generated always as (remaining > 0) stored,
+  lent         bucket_loan not null default 0,
+  borrowed     bucket_loan not null default 0,
   priority     bucket_priority not null,
   expires_at   timestamptz,
   payment_id   text,
@@ -145,28 +150,15 @@ comment on table credit_buckets is
   'What is left of each gift of credits.
    A spend takes from the soonest to expire, then the lowest priority, then the oldest.';
 comment on column credit_buckets.amount is 'What was put in.';
+comment on column credit_buckets.lent is
+  'How much of it refunds and disputes of other payments have taken, and may have to give back.';
+comment on column credit_buckets.borrowed is
+  'How much a refund or a dispute of its own payment took from elsewhere. What nobody has lent of it is owed.';
 comment on column credit_buckets.period_start is
   'Of a plan''s credits: the period they are for. One that is running moves with it, if the plan''s periods move.';
 
 create index credit_buckets_open on credit_buckets (user_id, unit) where is_open;
 create unique index credit_buckets_payment on credit_buckets (payment_id) where payment_id is not null;
-
-create table credit_loans (
-  id         bigint generated always as identity primary key,
-  user_id    text not null references users (id) on delete cascade,
-  unit       text not null,
-  payment_id text not null,
-  bucket_id  bigint references credit_buckets (id) on delete cascade,
-  amount     bigint not null check (amount > 0)
-);
-
-comment on table credit_loans is
-  'What a refund or a dispute took beyond what was left of its own payment''s credits, until it is given back.';
-comment on column credit_loans.bucket_id is 'Out of which bucket; null while it is owed.';
-
-create index credit_loans_payment on credit_loans (payment_id);
-create index credit_loans_user on credit_loans (user_id, unit);
-create index credit_loans_bucket on credit_loans (bucket_id);
 
 -- Domains without a check yet: the rows stay as they are. A user's numbers follow from `ledger_seq`.
 alter table credit_transactions
@@ -199,7 +191,6 @@ alter table usage_tracking enable row level security;
 alter table usage_events enable row level security;
 alter table usage_keys enable row level security;
 alter table credit_buckets enable row level security;
-alter table credit_loans enable row level security;
 
 create policy all_rows on local_clock for select to farebox_app using (true);
 create policy all_rows on plan_terms for select to farebox_app using (true);
@@ -208,9 +199,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array[
-    'usage_tracking', 'usage_events', 'usage_keys', 'credit_buckets', 'credit_loans']
-  loop
+  foreach v_table in array array['usage_tracking', 'usage_events', 'usage_keys', 'credit_buckets'] loop
     execute format(
       'create policy own_rows on %I
          for select to farebox_app

@@ -5,7 +5,7 @@
 -- Promises  Out of the bucket of the payment they came with, if one is named; then out of the soonest to
 --           expire, the lowest priority, the oldest. What is not there is not taken: the balance goes
 --           below zero, and the next credits that come in pay for it. What a payment takes that is not
---           its own is a loan (return_loans).
+--           its own is borrowed (return_loans).
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
@@ -19,9 +19,10 @@ returns void
 language plpgsql
 as $$
 declare
-  v_left   bigint := p_amount;
-  v_bucket record;
-  v_taken  bigint;
+  v_left     bigint := p_amount;
+  v_borrowed bigint := 0;
+  v_bucket   record;
+  v_taken    bigint;
 begin
   while v_left > 0 loop
     -- A statement of its own: joined with the update it takes longer than both.
@@ -44,14 +45,17 @@ begin
     where id = v_bucket.id;
 
     if p_payment_id <> coalesce(v_bucket.payment_id, '') then
-      insert into credit_loans (user_id, unit, payment_id, bucket_id, amount)
-      values (p_user_id, p_unit, p_payment_id, v_bucket.id, v_taken);
+      v_borrowed := v_borrowed + v_taken;
+      update credit_buckets
+      set lent = lent + v_taken
+      where id = v_bucket.id;
     end if;
   end loop;
 
-  if v_left > 0 and p_payment_id is not null then
-    insert into credit_loans (user_id, unit, payment_id, amount)
-    values (p_user_id, p_unit, p_payment_id, v_left);
-  end if;
+  -- What is owed was borrowed as well.
+  update credit_buckets
+  set borrowed = borrowed + v_borrowed + v_left
+  where payment_id = p_payment_id
+    and v_borrowed + v_left > 0;
 end
 $$;

@@ -27,8 +27,9 @@ begin
   )
   insert into usage_tracking as t (
     user_id, usage_type, period_start, period_end, used, overage, updated_at)
-  select user_id, usage_type, v_period.starts_at, v_period.ends_at, used, overage, p_now
+  select user_id, usage_type, v_period.starts_at, v_period.ends_at, sum(used), sum(overage), p_now
   from moved
+  group by user_id, usage_type
   on conflict (user_id, usage_type, period_start) do update
   set used = t.used + excluded.used,
       overage = t.overage + excluded.overage,

@@ -3,9 +3,9 @@
 -- fill_bucket: puts credits that come in where they are spent from.
 --
 -- Promises  Into the bucket that their payment or their period has already, else into one of its own. What
---           is owed (credits_owed) is not put in: it has been spent. Call it before they are posted. What
---           comes back to a payment's bucket was in its amount before. Whoever has credits that
---           expire is looked at when they do. Answers the bucket.
+--           is owed (credits_owed) is not put in: it has been spent, or is lent to the payment that it was
+--           owed for. Call it before they are posted. What comes back to a payment's bucket was in its
+--           amount before. Whoever has credits that expire is looked at when they do. Answers the bucket.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
@@ -42,7 +42,9 @@ begin
   end if;
 
   if v_paid > 0 then
-    perform pay_debts(v_bucket, v_paid);
+    update credit_buckets
+    set lent = lent + least(v_paid, owed_for_payments(user_id, unit))
+    where id = v_bucket.id;
   end if;
 
   update users

@@ -6,7 +6,8 @@
 --           Granting the same again changes nothing. A plan that does not exist is refused with FB005.
 --           Answers the entitlement.
 -- Locks     The user's row (ensure_user).
--- Races     Two grants at once: the second sees the first, and replaces it.
+-- Races     Two grants at once: the second sees the first, and replaces it, whichever clock was read first
+--           (plan_time).
 
 create or replace function grant_plan(
   p_user_id text,
@@ -27,6 +28,7 @@ declare
   v_is_same boolean;
 begin
   perform ensure_user(p_user_id, p_now);
+  p_now := plan_time(p_user_id, p_now);
 
   -- What time was to bring comes from the plan as it was.
   perform settle(p_user_id, p_now)

@@ -81,6 +81,9 @@ begin
         perform fill_bucket(v_bucket, v_back.owed, p_now);
       end if;
     else
+      -- Of what was bought before there were buckets there is none yet.
+      v_bucket.amount := 0;
+      perform fill_bucket(v_bucket, 0, p_now);
       perform bring_back_expired(v_bucket, -v_part.difference, p_now);
       perform burn_credits(p_user_id, v_sold.unit, -v_part.difference, p_payment_id);
     end if;

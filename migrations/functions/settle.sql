@@ -17,6 +17,7 @@ declare
   v_next_grant_at timestamptz;
   v_due_at        timestamptz;
 begin
+  p_now := plan_time(p_user_id, p_now);
   v_due := due_plan(p_user_id, p_now);
 
   if v_due.plan is null then

@@ -26,7 +26,6 @@ set search_path from current
 as $$
 declare
   v_answer  jsonb;
-  v_entry   jsonb;
   v_result  jsonb;
   v_results jsonb := '[]';
   v_used    jsonb := '{}';
@@ -40,11 +39,8 @@ begin
     end if;
   end if;
 
-  for v_entry in
-    select entry
-    from jsonb_array_elements(p_entries) entry
-  loop
-    v_result := use_feature(p_user_id, v_entry, p_now);
+  for v_place in 0 .. jsonb_array_length(p_entries) - 1 loop
+    v_result := use_feature(p_user_id, p_entries -> v_place, p_now);
     v_results := v_results || v_result;
 
     if (v_result ->> 'allowed')::boolean then

@@ -177,8 +177,8 @@ impl ApiError {
     pub fn no_answer(code: &'static str, store: &str, may_have_run: bool) -> Self {
         let message = if may_have_run {
             format!(
-                "The {store} did not answer in time; a change may have been made. Try again, with \
-                 the same Idempotency-Key if you sent one."
+                "The {store} did not answer in time; what was to change may have been changed. Try \
+                 again, with the same Idempotency-Key if you sent one."
             )
         } else {
             format!("The {store} cannot be reached; nothing was changed. Try again in a moment.")

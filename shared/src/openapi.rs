@@ -201,12 +201,19 @@ fn parameters(operation: &Operation) -> Value {
             "description": "The buyer's address, where a server buys for them.",
         }));
     }
-    let may_be_repeated = (name, operation.method) == ("subscription", Method::Patch);
-    if operation.method == Method::Post || may_be_repeated {
+    let changes_once = match operation.method {
+        Method::Post => {
+            !["check", "stripe-webhook", "webhooks-stripe", "admin-webhooks"].contains(&name)
+        }
+        method => (name, method) == ("subscription", Method::Patch),
+    };
+    if changes_once {
+        let how_long = if name == "credits" { "for good" } else { "for a day" };
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": text,
-            "description": "Makes a retry safe: for a day, the same key with the same request \
-                replays its first answer.",
+            "description": format!(
+                "Makes a retry safe: {how_long}, the same key with the same request replays its first answer."
+            ),
         }));
     }
     Value::Array(parameters)

@@ -44,13 +44,13 @@ impl TestApp {
         self.simulator.delivered().await;
     }
 
-    async fn books_are_right(&self) {
+    pub async fn books_are_right(&self) {
         let off = "select count(*) from validate_credits_consistency()";
         assert_eq!(self.count(off).await, 0);
     }
 
     /// What a user holds of one unit.
-    async fn held(&self, user: &str, unit: &str) -> Value {
+    pub async fn held(&self, user: &str, unit: &str) -> Value {
         let call = self.get("/api/credits").query("unit", unit).bearer(&self.token(user));
         call.send().await.expect_status(200).body["credits"][0].clone()
     }

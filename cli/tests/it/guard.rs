@@ -147,6 +147,14 @@ async fn nothing_is_said_twice() {
     let twice = r#"{"userId": "bob", "userId": "ann", "score": 5}"#;
     let answer = app.patch("/api/mood").bearer(&app.token("ann")).raw(twice).send().await;
     answer.expect_problem(400, "malformed_json");
+    for deep in [
+        r#"{"feature": "reports", "metadata": {"a": 1, "a": 2}}"#,
+        r#"{"entries": [{"feature": "reports", "quantity": 1, "quantity": 5}]}"#,
+    ] {
+        let answer = app.post("/api/usage").bearer(&app.token("ann")).raw(deep).send().await;
+        let answer = answer.expect_problem(400, "malformed_json");
+        assert!(answer.text.contains("stands in it twice"), "{answer:?}");
+    }
     let call = app.post("/api/session").bearer(&app.token("ann"));
     let call = call.header("idempotency-key", "one").header("idempotency-key", "two");
     call.send().await.expect_invalid("Idempotency-Key");

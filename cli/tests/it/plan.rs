@@ -113,13 +113,46 @@ async fn racing_gifts_leave_one() {
     assert_eq!(app.subscription("bob").await["plan"], shown, "the last one is shown");
 }
 
+/// Whose clock was read first may come last: nobody has the credits of two plans, or a month that has not
+/// begun.
+#[tokio::test]
+async fn gifts_that_come_out_of_turn_give_their_credits_once() {
+    let app = TestApp::selling("demo").await;
+    let at = |plan: &str, second: u8| {
+        format!(
+            "select grant_plan('ann', '{plan}', null, null, 'test', '2026-05-01 12:00:0{second}Z')"
+        )
+    };
+    let owner = app.owner().await;
+    for (plan, second, credits) in [("pro", 2, 100), ("starter", 1, 10), ("pro", 0, 100)] {
+        execute(&owner, &at(plan, second)).await;
+        let held = "select sum(balance)::bigint from credit_balances where user_id = 'ann'";
+        assert_eq!(app.count(held).await, credits, "{plan}");
+    }
+    let turned = "select count(*) from plan_grants where ended_at < starts_at";
+    assert_eq!(app.count(turned).await, 0);
+
+    let gifts = (0..32)
+        .map(|n| app.give("bob", json!({ "plan": if n % 2 == 0 { "pro" } else { "starter" } })));
+    for answer in futures_util::future::join_all(gifts).await {
+        answer.expect_status(200);
+    }
+    for (plan, credits) in [("starter", 10), ("pro", 100), ("free", 0), ("starter", 10)] {
+        app.give("bob", json!({ "plan": plan })).await.expect_status(200);
+        assert_eq!(app.held("bob", "ai_credit").await["balance"], credits, "{plan}");
+    }
+    app.books_are_right().await;
+}
+
 /// With Redis away the gift counts, and is shown later; with Postgres away there is none.
 #[tokio::test]
 async fn a_gift_survives_an_outage() {
     use crate::support::Mode;
     let app = TestApp::selling("aira").await;
     app.redis.set(Mode::Down).await;
-    app.give("ann", json!({ "plan": "Plus" })).await.expect_problem(503, "redis_unavailable");
+    let given = app.give("ann", json!({ "plan": "Plus" })).await;
+    let given = given.expect_problem(503, "redis_unavailable");
+    assert!(given.text.contains("The plan is given"), "{given:?}");
     assert_eq!(app.subscription("ann").await["plan"], "plus");
     app.redis.set(Mode::Pass).await;
     app.redis_is_back().await;

@@ -17,6 +17,7 @@ use crate::domain::{PlanName, Reason};
 use crate::entitlement_cache;
 use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, User};
+use crate::redis::RedisError;
 use crate::stats::{self, Stats};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,9 +57,15 @@ async fn give(
     })?;
     let shown = entitlement_cache::show(&app.redis, &user, now, &given, None).await;
     if let Err(error) = shown {
-        // The plan is given, and shown later; what is shown now is not what to answer.
+        // What is shown now is not what to answer.
         app.store.repair_cache(&user, now).await?;
-        return Err(error.into());
+        return Err(given_and_not_shown(error));
     }
     stats::read(&app.redis, &user, now).await.map(Json)
+}
+
+fn given_and_not_shown(error: RedisError) -> ApiError {
+    let message =
+        "The plan is given, and is shown within minutes: the store that shows it does not answer.";
+    ApiError::unavailable("redis_unavailable", message).because(error)
 }

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::events::Customer;
+use crate::support::{TestApp, execute};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -201,6 +201,59 @@ async fn a_dispute_that_is_won_gives_back_what_others_lent() {
     ] {
         app.deliver(&dispute(user, 2, "won")).await.expect_status(200);
         assert_eq!(app.buckets(user, "ai_credit").await, grants, "{user}");
+    }
+    app.books_are_right().await;
+}
+
+/// Of two disputes that take from others, whichever is won first: what stays taken is what would be spent
+/// first, and a payment that was refunded meanwhile keeps nothing of what comes back.
+#[tokio::test]
+async fn what_is_given_back_is_what_would_be_spent_last() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let since = app.now().as_second();
+    for (user, order) in [("ann", ["p", "q"]), ("bob", ["q", "p"])] {
+        let of = Customer::of(user, since);
+        for payment in ["p", "q"] {
+            app.deliver(&of.paid(0, payment, "ai_100", &pack)).await.expect_status(200);
+        }
+        app.spend(user, "ai_credit", 200).send().await.expect_status(200);
+        for (at, payment) in (1..).zip(order) {
+            let dispute = of.disputed(at, payment, 500, "needs_response");
+            app.deliver(&dispute).await.expect_status(200);
+        }
+        app.grant(user, "ai_credit", 100, json!({ "expiresAt": app.now() + DAY })).await;
+        app.grant(user, "ai_credit", 100, json!({})).await;
+    }
+    app.clock.advance(DAY * 2);
+    for user in ["ann", "bob"] {
+        let won = Customer::of(user, since).disputed(4, "p", 500, "won");
+        app.deliver(&won).await.expect_status(200);
+        let lasting = json!([["grant", 100]]);
+        assert_eq!(app.buckets(user, "ai_credit").await, lasting, "{user}");
+    }
+    app.books_are_right().await;
+}
+
+/// What was bought before there were buckets has none, and goes and comes back all the same.
+#[tokio::test]
+async fn a_dispute_of_before_there_were_buckets_is_won() {
+    let app = TestApp::selling("demo").await;
+    let pack = app.pack_sold("ai_100").await;
+    let ann = Customer::of("ann", app.now().as_second());
+    app.deliver(&ann.paid(0, "p", "ai_100", &pack)).await.expect_status(200);
+    let before = "update credit_buckets set kind = 'opening', payment_id = null";
+    execute(&app.owner().await, before).await;
+    let disputed = |at, status| ann.disputed(at, "p", 500, status);
+    let refund = |at, status| ann.refund(at, "p", 1, 500, status);
+    for (event, left) in [
+        (disputed(1, "needs_response"), json!([])),
+        (disputed(2, "won"), json!([["opening", 100]])),
+        (refund(3, "pending"), json!([])),
+        (refund(4, "failed"), json!([["opening", 100]])),
+    ] {
+        app.deliver(&event).await.expect_status(200);
+        assert_eq!(app.buckets("ann", "ai_credit").await, left, "{}", event["type"]);
     }
     app.books_are_right().await;
 }

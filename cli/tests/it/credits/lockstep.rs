@@ -72,14 +72,15 @@ async fn whatever_moves_credits_the_ledger_agrees_with_a_model() {
 async fn the_model_sees_each_rule_broken() {
     for (function, rule, instead) in [
         ("credits_owed", "greatest(-balance, 0)", "0"),
-        ("pay_debts", "if v_debt.amount <= v_left then", "if true then"),
-        ("return_loans", "bucket_id is not null, id desc", "id"),
+        ("fill_bucket", "lent + least(v_paid, owed_for_payments(user_id, unit))", "lent"),
+        ("return_loans", "expires_at desc, priority desc, id desc", "id"),
         ("return_loans", "v_paid := least(v_back, v_owed);", "v_paid := 0;"),
         (
             "burn_credits",
-            "if p_payment_id <> coalesce(v_bucket.payment_id, '') then",
-            "if false then",
+            "set borrowed = borrowed + v_borrowed + v_left",
+            "set borrowed = borrowed",
         ),
+        ("burn_credits", "set lent = lent + v_taken", "set lent = lent"),
         ("burn_credits", "payment_id is distinct from p_payment_id or payment_id is null, ", ""),
         ("burn_credits", "expires_at, priority", "expires_at"),
         ("expire_credits", "expires_at <= p_now", "false"),

@@ -15,7 +15,6 @@ pub struct Model {
     pub balance: i64,
     since: Timestamp,
     buckets: Vec<Bucket>,
-    loans: Vec<Loan>,
     pub purchases: [Purchase; 3],
     pub subscriptions: BTreeMap<usize, Subscription>,
     gift: Option<Gift>,
@@ -29,14 +28,9 @@ struct Bucket {
     remaining: i64,
     priority: i32,
     expires_at: Option<Timestamp>,
-}
-
-/// What was taken back for a purchase out of another's bucket, or is still owed for it.
-#[derive(Clone, Copy, Debug)]
-struct Loan {
-    purchase: usize,
-    bucket: Option<usize>,
-    amount: i64,
+    /// What refunds and disputes of other purchases took of it, and what its own took elsewhere.
+    lent: i64,
+    borrowed: i64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,7 +83,6 @@ impl Model {
             balance: 0,
             since,
             buckets: Vec::new(),
-            loans: Vec::new(),
             purchases: Default::default(),
             subscriptions: BTreeMap::new(),
             gift: None,
@@ -251,79 +244,77 @@ impl Model {
             .unwrap_or(Due { plan: None, anchor: self.since, gives: true })
     }
 
-    /// To where it came from, the last first; answers what is the purchase's own.
+    /// What is owed for purchases is owed no more; then to the lender that is the last to expire. Answers
+    /// what is the purchase's own.
     fn give_back(&mut self, purchase: usize, amount: i64) -> i64 {
-        let mut left = amount;
-        let own = |loan: &Loan| loan.purchase == purchase;
+        let debt = self.owed_for_purchases();
+        let Some(own) =
+            self.buckets.iter().position(|own| own.source == Source::Purchase(purchase))
+        else {
+            return amount;
+        };
+        let borrowed = self.buckets[own].borrowed.min(amount);
+        self.buckets[own].borrowed -= borrowed;
+        let mut left = borrowed - borrowed.min(debt);
+        self.balance += borrowed - left;
         while left > 0 {
-            let debt = self.loans.iter().rposition(|loan| own(loan) && loan.bucket.is_none());
-            let Some(place) = debt.or_else(|| self.loans.iter().rposition(own)) else { break };
-            let back = self.loans[place].amount.min(left);
-            let bucket = self.loans[place].bucket;
-            self.loans[place].amount -= back;
-            if self.loans[place].amount == 0 {
-                self.loans.remove(place);
-            }
+            let lenders = (0..self.buckets.len()).filter(|&place| self.buckets[place].lent > 0);
+            let last = lenders.max_by_key(|&place| {
+                let bucket = &self.buckets[place];
+                (bucket.expires_at.unwrap_or(Timestamp::MAX), bucket.priority, place)
+            });
+            let lender = &mut self.buckets[last.expect("what was borrowed was lent or is owed")];
+            let back = lender.lent.min(left);
+            lender.lent -= back;
+            lender.remaining += back - back.min((-self.balance).max(0));
+            self.balance += back;
             left -= back;
-            match bucket {
-                Some(bucket) => self.pour(bucket, back),
-                None => self.balance += back,
-            }
         }
-        left
+        amount - borrowed
     }
 
+    fn owed_for_purchases(&self) -> i64 {
+        self.buckets.iter().map(|bucket| bucket.borrowed - bucket.lent).sum()
+    }
+
+    /// What is owed is paid first, for purchases before anything else.
     fn fill(&mut self, source: Source, amount: i64, priority: i32, expires_at: Option<Timestamp>) {
         if amount == 0 {
             return;
         }
         let own = self.buckets.iter().position(|own| own.source == source);
         let place = own.filter(|_| source != Source::Gift).unwrap_or_else(|| {
-            self.buckets.push(Bucket { source, amount: 0, remaining: 0, priority, expires_at });
+            let (amount, remaining, lent, borrowed) = (0, 0, 0, 0);
+            let bucket = Bucket { source, amount, remaining, priority, expires_at, lent, borrowed };
+            self.buckets.push(bucket);
             self.buckets.len() - 1
         });
-        self.buckets[place].amount += amount;
-        self.pour(place, amount);
-    }
-
-    /// What is owed is paid first, for purchases before anything else.
-    fn pour(&mut self, place: usize, amount: i64) {
-        let mut paid = amount.min((-self.balance).max(0));
+        let paid = amount.min((-self.balance).max(0));
+        let lent = paid.min(self.owed_for_purchases());
+        let bucket = &mut self.buckets[place];
+        bucket.amount += amount;
+        bucket.remaining += amount - paid;
+        bucket.lent += lent;
         self.balance += amount;
-        self.buckets[place].remaining += amount - paid;
-        for number in 0..self.loans.len() {
-            let loan = self.loans[number];
-            let part = loan.amount.min(paid);
-            if loan.bucket.is_some() || part == 0 {
-                continue;
-            }
-            paid -= part;
-            if part == loan.amount {
-                self.loans[number].bucket = Some(place);
-            } else {
-                self.loans[number].amount -= part;
-                self.loans.push(Loan { bucket: Some(place), amount: part, ..loan });
-            }
-        }
     }
 
     fn burn(&mut self, amount: i64, own: Option<usize>) {
         self.balance -= amount;
         let mut left = amount;
+        let mut borrowed = 0;
         for place in self.order(own) {
-            let taken = left.min(self.buckets[place].remaining);
-            self.buckets[place].remaining -= taken;
+            let bucket = &mut self.buckets[place];
+            let taken = left.min(bucket.remaining);
+            bucket.remaining -= taken;
             left -= taken;
-            if own.is_some_and(|own| self.buckets[place].source != Source::Purchase(own)) {
-                self.lend(own, Some(place), taken);
+            if own.is_some_and(|own| bucket.source != Source::Purchase(own)) {
+                bucket.lent += taken;
+                borrowed += taken;
             }
         }
-        self.lend(own, None, left);
-    }
-
-    fn lend(&mut self, purchase: Option<usize>, bucket: Option<usize>, amount: i64) {
-        if let Some(purchase) = purchase.filter(|_| amount > 0) {
-            self.loans.push(Loan { purchase, bucket, amount });
+        let own = own.map(Source::Purchase);
+        if let Some(own) = self.buckets.iter_mut().find(|bucket| Some(bucket.source) == own) {
+            own.borrowed += borrowed + left;
         }
     }
 

@@ -1,0 +1,24 @@
+-- internal: called by our functions, not by farebox_app.
+--
+-- plan_time: the time at which a user's plan is looked at.
+--
+-- Promises  Never before the plan was last changed: whoever waited for the row comes after whoever held it,
+--           though their clock was read before. A period that has begun is not begun again.
+-- Locks     None of its own: the caller holds the user's row.
+-- Races     The user's row puts callers in line.
+
+create or replace function plan_time(p_user_id text, p_now timestamptz)
+returns timestamptz
+language plpgsql
+stable
+as $$
+begin
+  return greatest(
+    p_now,
+    (
+      select updated_at
+      from entitlements
+      where user_id = p_user_id
+    ));
+end
+$$;
