@@ -116,9 +116,10 @@ impl ApiError {
         invalid
     }
 
-    /// The same, of a field whose value is not even JSON.
+    /// The same, of a field that cannot even be read.
     pub fn naming(mut self, field: Option<String>) -> Self {
-        self.fields.extend(field.map(|field| FieldError { field, message: "is not JSON".into() }));
+        self.fields
+            .extend(field.map(|field| FieldError { field, message: "cannot be read".into() }));
         self
     }
 

@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
 
+/// How much of what was sent is said again.
+const SHOWN: usize = 60;
+
 /// The body as `T`. It must be there, be JSON, and have no field that `T` does not know.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<T>(pub T);
@@ -49,7 +52,8 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
     let read = serde_path_to_error::deserialize(&mut json);
     let Fields(fields) = read.map_err(|error| {
         let field = error.path().to_string();
-        malformed(error.inner()).naming((field != ".").then_some(field))
+        let is_named = field != "." && field != "?";
+        malformed(error.inner()).naming(is_named.then_some(field))
     })?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(Value::Object(fields))
@@ -194,11 +198,39 @@ fn in_plain_words(message: &str) -> String {
     let expected = match expected {
         "f64" => "a number",
         "u32" | "u64" | "i64" => "a whole number within its range",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "string or map" | "map with a single key" => "a word",
+        other if other.starts_with("struct ") => "an object",
         other => other,
     };
+    let found: String = found.chars().take(SHOWN).collect();
     format!("must be {expected}, not {found}")
 }
 
 fn quoted_after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
     message.strip_prefix(words)?.split('`').nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN, in_plain_words};
+
+    #[test]
+    fn complaints_are_in_plain_words_and_short() {
+        for (told, expected) in [
+            ("invalid type: string \"8\", expected f64", "must be a number, not string \"8\""),
+            ("invalid type: null, expected struct Entry", "must be an object, not null"),
+            (
+                "invalid type: integer `0`, expected string or map",
+                "must be a word, not integer `0`",
+            ),
+            ("invalid type: map, expected a sequence", "must be a list, not map"),
+            ("unknown variant `x`, expected `all` or `each`", "must be one of: all, each"),
+        ] {
+            assert_eq!(in_plain_words(told), expected);
+        }
+        let long = format!("invalid type: string \"{}\", expected u64", "x".repeat(3_000));
+        assert!(in_plain_words(&long).len() < SHOWN + 60);
+    }
 }
