@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod control;
 pub mod database;
+pub mod schedule;
 mod secrets;
 pub mod sql_clock;
 pub mod token;

@@ -14,7 +14,8 @@ create or replace function settled_plan(
   out status          text,
   out subscription_id text,
   out anchor          timestamptz,
-  out trial_start     timestamptz
+  out trial_start     timestamptz,
+  out changed_at      timestamptz
 )
 language plpgsql
 stable
@@ -22,8 +23,9 @@ set search_path from current
 as $$
 #variable_conflict use_column
 begin
-  select e.plan, e.plan_version, e.source, e.status, e.subscription_id, e.anchor, e.trial_start
-  into plan, version, source, status, subscription_id, anchor, trial_start
+  select e.plan, e.plan_version, e.source, e.status, e.subscription_id, e.anchor, e.trial_start,
+         e.updated_at
+  into plan, version, source, status, subscription_id, anchor, trial_start, changed_at
   from entitlements e
   where e.user_id = p_user_id;
 

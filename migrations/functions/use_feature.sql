@@ -33,7 +33,9 @@ begin
     ));
   v_limit := (v_terms ->> 'limit')::bigint;
   v_is_hard := v_limit is not null and v_terms ->> 'overage' = 'hard';
-  v_period := period_at(v_terms ->> 'reset', v_plan.anchor, p_now, v_plan.trial_start);
+  -- Never in a period from before the plan was changed (plan_time).
+  v_period := period_at(
+    v_terms ->> 'reset', v_plan.anchor, greatest(p_now, v_plan.changed_at), v_plan.trial_start);
 
   if not v_is_hard or v_quantity <= v_limit then
     insert into usage_tracking as t (

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::local::{Local, catalog, token};
+use farebox::local::{Local, catalog, schedule, token};
 use farebox::{page, server};
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
@@ -61,11 +61,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }));
     local.sell(&catalog, file.is_some(), app.clock.now()).await?;
     local.announce()?;
+    let cron_secret = local.settings.get("CRON_SECRET").cloned().unwrap_or_default();
+    let jobs = tokio::spawn(schedule::run(base.clone(), cron_secret, clock.clone()));
     describe(&local, &args.data, &base, &clock)?;
     println!("ready {base}");
 
     asked_to_stop.await;
     println!("stopping");
+    jobs.abort();
     drop(stop);
     serving.await??;
     // Or Postgres would cut them off, and the pool complain.

@@ -240,6 +240,26 @@ async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
     client.query_typed_one("select farebox_now()", &[]).await.unwrap().get(0)
 }
 
+/// Its jobs run by its clock: nobody asks, and what time ends has ended.
+#[tokio::test]
+async fn a_stack_runs_its_jobs() {
+    let dir = directory("jobs");
+    let dev = Dev::start(&dir, Redis::Found).await;
+    let service = said(&dir, &["token", "--service"]).await;
+    let ends_at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let gift = json!({ "plan": "pro", "endsAt": ends_at });
+    let given = dev.call("PATCH", "/api/plan?userId=ann", &service, Some(gift)).await;
+    given.expect_status(200);
+    said(&dir, &["clock", "advance", "1d"]).await;
+
+    let settings = said(&dir, &["env"]).await;
+    let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
+    let client = shared::store::connect(&owner).await.unwrap();
+    let ended = "select count(*) from plan_grants where ended_at is not null";
+    until(async || client.query_typed_one(ended, &[]).await.unwrap().get::<_, i64>(0) == 1).await;
+    dev.stop(&dir).await;
+}
+
 /// One clock for the product, for Stripe and for SQL, and tokens that go with it.
 #[tokio::test]
 async fn a_stack_whose_clock_was_moved_goes_on_from_there() {

@@ -129,6 +129,11 @@ async fn gifts_that_come_out_of_turn_give_their_credits_once() {
         let held = "select sum(balance)::bigint from credit_balances where user_id = 'ann'";
         assert_eq!(app.count(held).await, credits, "{plan}");
     }
+    let late = r#"select track_usages(
+        'ann', '[{"feature": "exports", "quantity": 1}]', true, null, null, '2026-05-01 12:00:00Z')"#;
+    execute(&owner, late).await;
+    let used = "select used from usage_tracking where period_start = '2026-05-01 12:00:02Z'";
+    assert_eq!(app.count(used).await, 1, "counted in the period that runs");
     let turned = "select count(*) from plan_grants where ended_at < starts_at";
     assert_eq!(app.count(turned).await, 0);
 
