@@ -2,8 +2,9 @@
 --
 -- plan_time: the time at which a user's plan is looked at.
 --
--- Promises  Never before the plan was last changed: whoever waited for the row comes after whoever held it,
---           though their clock was read before. A period that has begun is not begun again.
+-- Promises  Never before the plan was last changed, nor before the latest period that credits were given for:
+--           whoever waited for the row comes after whoever held it, though their clock was read before. A
+--           period that has begun is not begun again.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
@@ -18,6 +19,11 @@ begin
     (
       select updated_at
       from entitlements
+      where user_id = p_user_id
+    ),
+    (
+      select max(period_start)
+      from credit_buckets
       where user_id = p_user_id
     ));
 end

@@ -124,9 +124,9 @@ async fn gifts_that_come_out_of_turn_give_their_credits_once() {
         )
     };
     let owner = app.owner().await;
+    let held = "select sum(balance)::bigint from credit_balances where user_id = 'ann'";
     for (plan, second, credits) in [("pro", 2, 100), ("starter", 1, 10), ("pro", 0, 100)] {
         execute(&owner, &at(plan, second)).await;
-        let held = "select sum(balance)::bigint from credit_balances where user_id = 'ann'";
         assert_eq!(app.count(held).await, credits, "{plan}");
     }
     let late = r#"select track_usages(
@@ -134,6 +134,12 @@ async fn gifts_that_come_out_of_turn_give_their_credits_once() {
     execute(&owner, late).await;
     let used = "select used from usage_tracking where period_start = '2026-05-01 12:00:02Z'";
     assert_eq!(app.count(used).await, 1, "counted in the period that runs");
+    // The month has turned for somebody else's clock.
+    execute(&owner, "select settle('ann', '2026-06-01 12:00:02Z')").await;
+    let late = "select grant_plan('ann', 'starter', null, null, 'test', '2026-06-01 12:00:01Z')";
+    execute(&owner, late).await;
+    execute(&owner, "select settle('ann', '2026-06-01 12:00:03Z')").await;
+    assert_eq!(app.count(held).await, 10);
     let turned = "select count(*) from plan_grants where ended_at < starts_at";
     assert_eq!(app.count(turned).await, 0);
 
