@@ -6,7 +6,7 @@
 --           takes them back in proportion, rounded in the user's favour, and all of them with the whole.
 --           Only the difference to what was posted before is posted, so that the facts and not their
 --           order decide what a user has. What has expired meanwhile is taken back first: nobody owes
---           credits that went unspent. What is given back goes to where it was taken from.
+--           credits that went unspent. What is given back goes first to those who lent it.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line; facts that a caller cannot see yet are posted by
 --           whoever is writing them.

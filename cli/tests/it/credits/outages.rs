@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Mode, TestApp, execute};
+use crate::webhook::guards::without;
 
 /// The latest first, page by page; a cursor of another user's shows nothing of theirs.
 #[tokio::test]
@@ -129,6 +130,8 @@ async fn what_is_cached_of_credits_is_rebuilt_from_the_ledger() {
         assert_eq!(shown, "130", "{damage}");
     }
     assert_eq!(app.ledger("ann").await, ledger, "nothing is written to it");
+    execute(&owner, "select sync_user_credits('nobody')").await;
+    assert_eq!(app.count("select count(*) from users where id = 'nobody'").await, 0);
     app.spend("ann", "ai_credit", 130).send().await.expect_status(200);
     app.books_are_right().await;
 }
@@ -150,4 +153,20 @@ async fn an_erasure_takes_what_is_held() {
     let gift = json!({ "action": "grant", "unit": "credit", "amount": 1, "reason": "a" });
     app.for_user("ann", gift).send().await.expect_problem(403, "account_erased");
     assert_eq!(app.tables().await, before);
+}
+
+/// Who cannot be settled keeps nobody else waiting: a minute for what passes, an hour for what does not.
+#[tokio::test]
+async fn who_cannot_be_settled_is_left_for_a_while() {
+    for (code, minutes) in [("40P01", 1), ("53200", 1), ("23505", 60)] {
+        let fails = format!("\nbegin\n  raise exception using errcode = '{code}';\n");
+        let app = without("expire_credits", "\nbegin\n", &fails).await;
+        let sql = "insert into users (id, created_at, due_at) values ('ann', 'epoch', 'epoch')";
+        let owner = app.owner().await;
+        execute(&owner, sql).await;
+        execute(&owner, "select settle_due_users('2026-05-01 12:00:00Z', 20)").await;
+        let waits =
+            "select extract(epoch from due_at - '2026-05-01 12:00:00Z')::bigint / 60 from users";
+        assert_eq!(app.count(waits).await, minutes, "{code}");
+    }
 }
