@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use shared::app::{self, PoolSize};
+use shared::clock::Clock;
 use shared::http::{AfterAnswer, ClientIp, Endpoint, mount_all};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
@@ -25,7 +26,7 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
 
 /// Serves several endpoints from one function.
 pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
-    let Some(app) = app::start(app::environment, PoolSize::Function) else {
+    let Some(app) = app::start(app::environment, Clock::default(), PoolSize::Function) else {
         return ExitCode::FAILURE;
     };
     let router = mount_all(endpoints, &app);

@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, Request, RequestExt, run, service_fn};
 use shared::app::{self, PoolSize};
+use shared::clock::Clock;
 use shared::http::{AfterAnswer, ClientIp, Endpoint, mount};
 use tower::ServiceExt;
 
@@ -27,7 +28,8 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
     let served = runtime.map_err(Error::from).and_then(|runtime| {
         runtime.block_on(async {
             let settings = secrets::settings().await?;
-            let app = app::start(settings, PoolSize::Function).ok_or("there is no app to run")?;
+            let app = app::start(settings, Clock::default(), PoolSize::Function)
+                .ok_or("there is no app to run")?;
             let router = mount(endpoint, &app);
             run(service_fn(move |request| answer(router.clone(), request))).await
         })

@@ -9,6 +9,7 @@ pub mod database;
 pub mod schedule;
 mod secrets;
 pub mod sql_clock;
+pub mod start_clock;
 pub mod token;
 
 use std::collections::BTreeMap;

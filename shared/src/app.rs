@@ -90,11 +90,15 @@ impl std::error::Error for StartError {
 /// What every function's main does first: settings, logging, and the app.
 ///
 /// Whatever is wrong with the settings is logged, all of it, and there is no app.
-pub fn start(vars: impl Fn(&str) -> Option<String>, pool_size: PoolSize) -> Option<App> {
+pub fn start(
+    vars: impl Fn(&str) -> Option<String>,
+    clock: Clock,
+    pool_size: PoolSize,
+) -> Option<App> {
     let config = Config::from_vars(vars);
     log::start(config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level));
     let started = match config {
-        Ok(config) => App::new(config, Clock::default(), pool_size),
+        Ok(config) => App::new(config, clock, pool_size),
         Err(problems) => {
             for problem in problems.iter() {
                 tracing::error!(problem, "the configuration is wrong");

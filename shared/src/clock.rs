@@ -15,6 +15,13 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// A clock that shows `moment` now, and goes on from there.
+    pub fn starting_at(moment: Timestamp) -> Self {
+        let clock = Self::default();
+        clock.advance(moment.duration_since(clock.now()));
+        clock
+    }
+
     pub fn now(&self) -> Timestamp {
         // Timestamps end in the year 9999; a shift beyond it leaves the time as it is.
         Timestamp::now().checked_add(self.shift()).unwrap_or_else(|_| Timestamp::now())

@@ -8,8 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
-use farebox::local::{self, Settings};
-use jiff::Timestamp;
+use farebox::local::{self, Settings, start_clock};
 use shared::config::{Database, Secret};
 
 #[derive(Debug, clap::Args)]
@@ -81,7 +80,8 @@ async fn push(data: &Path, file: &Path, yes: bool) -> anyhow::Result<()> {
     if !yes && !agreed(&format!("Apply this, in Stripe's {account} mode? [y/N] "))? {
         bail!("nothing was changed");
     }
-    changes.apply(&target.database, &target.stripe, Timestamp::now()).await?;
+    let now = start_clock::from_environment()?.now();
+    changes.apply(&target.database, &target.stripe, now).await?;
     println!("Done.");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::local::{Local, catalog, schedule, token};
+use farebox::local::{Local, catalog, schedule, start_clock, token};
 use farebox::{page, server};
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
@@ -42,7 +42,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let dir = args.data.canonicalize()?;
 
     let mut asked_to_stop = Box::pin(server::asked_to_stop());
-    let clock = Clock::default();
+    let clock = start_clock::from_environment()?;
     let starting = Local::start(&dir, &base, &clock, &|line| println!("{line}"));
     let mut local = tokio::select! {
         started = starting => started?,

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
+use farebox::local::start_clock;
 use farebox::migrate;
 use jiff::Timestamp;
 use shared::app::{App, PoolSize};
-use shared::clock::Clock;
 use shared::config::Config;
 use shared::domain::Rate;
 use shared::error::chain;
@@ -42,7 +42,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     report.passed("settings", "every one can be read");
-    let app = App::new(config, Clock::default(), PoolSize::Function)?;
+    let app = App::new(config, start_clock::from_environment()?, PoolSize::Function)?;
     check_redis(&app, &mut report).await;
     check_postgres(&app, &mut report).await;
     stripe::check(&app, &mut report).await;

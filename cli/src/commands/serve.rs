@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use farebox::local::start_clock;
 use farebox::server::{asked_to_stop, serve};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};
@@ -20,7 +21,8 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Some(app) = app::start(app::environment, PoolSize::Server) else {
+    let clock = start_clock::from_environment()?;
+    let Some(app) = app::start(app::environment, clock, PoolSize::Server) else {
         return Ok(ExitCode::FAILURE);
     };
     let listener = TcpListener::bind((args.host, args.port))

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use farebox::local::control::Control;
-use farebox::local::{self, Settings};
+use farebox::local::{self, Settings, start_clock};
 use shared::app::{App, PoolSize};
-use shared::clock::Clock;
 use shared::config::Config;
 
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl Found {
             let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
             anyhow!("{}\n{}", self.said, lines.join("\n"))
         })?;
-        let clock = Clock::default();
+        let clock = start_clock::from_environment()?;
         if self.local.is_some()
             && let Ok(control) = Control::of(data).await
         {

@@ -63,7 +63,7 @@ impl TestApp {
     }
 
     /// The user spends.
-    fn spend(&self, user: &str, unit: &str, amount: i64) -> Call {
+    pub fn spend(&self, user: &str, unit: &str, amount: i64) -> Call {
         let spend = json!({ "action": "spend", "unit": unit, "amount": amount });
         self.post("/api/credits").bearer(&self.token(user)).json(spend)
     }
@@ -124,7 +124,7 @@ async fn the_log_says_what_became_of_a_session() {
     app.lose_webhooks();
     app.buy("ann", json!({ "pack": "starter" })).await;
     let event = app.event("checkout.session.completed").to_string();
-    let server = Process::serve(&app.settings).await;
+    let server = Process::serve(&app).await;
     for _ in 0..2 {
         let url = format!("{}/api/stripe/webhook", server.base);
         let signature = crate::support::signature(&event, app.now());
@@ -220,7 +220,8 @@ async fn what_is_in_the_ledger_stays() {
 async fn what_an_opening_balance_holds_is_not_given_again() {
     let app = TestApp::selling("credits").await;
     let pack = app.pack_sold("starter").await;
-    execute(&app.owner().await, "select post_opening_credits('ann', 'credit', 100, now())").await;
+    execute(&app.owner().await, "select post_opening_credits('ann', 'credit', 100, farebox_now())")
+        .await;
     let before = Customer::of("ann", app.now().as_second() - 86_400);
     app.deliver(&before.paid(0, "old", "starter", &pack)).await.expect_status(200);
     assert_eq!(app.balance("ann").await, 100);

@@ -39,10 +39,10 @@ async fn two_runs_at_once_forget_every_key_once() {
         .await
         .query_typed(
             "with someone as (
-               insert into users values ('ann', now()) returning id
+               insert into users values ('ann', farebox_now()) returning id
              )
              insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
-             select id, 'chat', 'talk', now() - interval '2 days', n::text, 'f'
+             select id, 'chat', 'talk', farebox_now() - interval '2 days', n::text, 'f'
              from someone, generate_series(1, 2500) n",
             &[],
         )

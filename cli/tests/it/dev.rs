@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::support::{Answer, until};
+use crate::support::{Answer, clock, until};
 
 /// A local stack in a directory of its own.
 struct Dev {
@@ -31,7 +31,7 @@ fn farebox(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
     // Relative to the working directory, as it is for whoever types the command.
     command.args(args).current_dir(dir).env_remove("DATABASE_URL").env_remove("PORT");
-    command.env_remove("STRIPE_SECRET_KEY");
+    command.env_remove("STRIPE_SECRET_KEY").env("FAREBOX_DEV_CLOCK", clock().now().to_string());
     command.kill_on_drop(true);
     command
 }
@@ -246,7 +246,7 @@ async fn a_stack_runs_its_jobs() {
     let dir = directory("jobs");
     let dev = Dev::start(&dir, Redis::Found).await;
     let service = said(&dir, &["token", "--service"]).await;
-    let ends_at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let ends_at = clock().now() + jiff::SignedDuration::from_hours(1);
     let gift = json!({ "plan": "pro", "endsAt": ends_at });
     let given = dev.call("PATCH", "/api/plan?userId=ann", &service, Some(gift)).await;
     given.expect_status(200);
@@ -273,7 +273,7 @@ async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
     let ann = dev.call("POST", "/v1/customers", &key, None).await.expect_status(200).body;
 
     let moved: jiff::Timestamp = said(&dir, &["clock", "advance", "2mo"]).await.parse().unwrap();
-    assert!(moved.as_second() - jiff::Timestamp::now().as_second() > 58 * 86_400);
+    assert!(moved.as_second() - clock().now().as_second() > 58 * 86_400);
     assert!(time_of_sql(&dir).await >= moved);
     let token = said(&dir, &["token", "--user", "ann"]).await;
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);

@@ -22,7 +22,7 @@ use shared::config::Config;
 use shared::endpoints::{ALL, CHAT_SAVE, HEALTH, HEALTH_READY, MOOD};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Answer, Mode, TestApp, signature, until};
+use crate::support::{Answer, Mode, Setup, TestApp, signature, until};
 use lambda::{Encoding, Front, Lambda};
 use request::Request;
 use vercel::Vercel;
@@ -188,7 +188,7 @@ fn assert_same(expected: &Answer, found: &Answer, what: &str) {
 /// Every row through its own function, and through the one that has them all where there is one. Each is given a user
 /// of its own, so that none sees what another did.
 async fn every_route_answers_as_on_a_server(platform: Platform) {
-    let app = TestApp::selling("paintracker").await;
+    let app = Setup::default().sells("paintracker").at_machine_time().start().await;
     let of_all = platform.start_of_all(&app).await;
     for row in ALL {
         let own = platform.start(row.name, &app).await;
@@ -232,7 +232,7 @@ async fn every_route_answers_on_lambda_as_on_a_server() {
 
 #[tokio::test]
 async fn a_function_answers_for_its_own_path_alone() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     for platform in PLATFORMS {
         let own = platform.start("mood", &app).await;
         let of_all = platform.start_of_all(&app).await;
@@ -251,7 +251,7 @@ async fn a_function_answers_for_its_own_path_alone() {
 /// By its length, announced or not, before it is understood.
 #[tokio::test]
 async fn a_body_above_the_limit_is_refused() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     let token = app.token("ann");
     let call =
         Request::new("PATCH", MOOD.path).bearer(&token).raw(&"x".repeat(MOOD.body_limit + 1));
@@ -270,7 +270,7 @@ async fn a_body_above_the_limit_is_refused() {
 /// is, only the platform says.
 #[tokio::test]
 async fn callers_are_told_apart_by_the_address_that_the_platform_saw() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     let used_up = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let fresh = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 4));
     // Taken an hour ahead of the functions' clock, so that nothing of it comes back to them.
@@ -300,7 +300,7 @@ async fn callers_are_told_apart_by_the_address_that_the_platform_saw() {
 /// However the front and the encoding, what arrives is what was sent.
 #[tokio::test]
 async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     let function = Lambda::start("lambda-chat-save", &app.settings).await;
     let content = "\u{feff}Größe — 🎉 \"quoted\" \\ \r\n".repeat(2_000);
     let chat = json!({ "summary": "naïve — 🎉", "content": content });
@@ -321,7 +321,7 @@ async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
 /// Vercel ends a function with SIGTERM, whatever it is doing.
 #[tokio::test]
 async fn a_request_in_flight_is_answered_before_the_function_ends() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     let function = Vercel::start("vercel-chat-save", &app.settings).await;
     let body = json!({ "summary": "a", "content": "b" });
     let save = Request::new("POST", CHAT_SAVE.path).bearer(&app.token("ann")).json(&body);

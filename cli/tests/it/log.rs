@@ -7,7 +7,7 @@ use crate::support::{Process, Setup};
 #[tokio::test]
 async fn each_request_is_one_line_that_names_nobody() {
     let app = Setup::default().set("LOG_LEVEL", "info").start().await;
-    let server = Process::serve(&app.settings).await;
+    let server = Process::serve(&app).await;
     let (secret_user, secret_text) = ("ann@private.example", "what only ann may read");
     let token = app.token(secret_user);
     let client = reqwest::Client::new();
@@ -50,7 +50,7 @@ async fn each_request_is_one_line_that_names_nobody() {
 #[tokio::test]
 async fn what_stripe_was_asked_is_logged_by_its_id() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
-    let server = Process::serve(&app.settings).await;
+    let server = Process::serve(&app).await;
     let order = |email: &str| {
         let url = format!("{}/api/stripe/create-checkout-session", server.base);
         let order = json!({
@@ -80,7 +80,7 @@ async fn an_outage_is_logged_with_its_cause() {
         .set("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:9")
         .start()
         .await;
-    let server = Process::serve(&app.settings).await;
+    let server = Process::serve(&app).await;
     let request = reqwest::Client::new().get(format!("{}/api/dashboard", server.base));
     let answer = request.bearer_auth(app.token("ann")).send().await.unwrap();
     assert_eq!(answer.status(), 503);

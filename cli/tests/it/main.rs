@@ -6,6 +6,7 @@
 
 mod account;
 mod auth;
+mod calendar;
 mod catalog;
 mod chat;
 mod check;

@@ -72,8 +72,7 @@ async fn credits_of_the_release_before_are_kept() {
     .await;
 
     migrate::run(&database, &Files::embedded()).await.unwrap();
-    let spent =
-        "select spend_credits('ann', 'credit', 70, '{}', null, null, now()) -> 'transaction'";
+    let spent = "select spend_credits('ann', 'credit', 70, '{}', null, null, farebox_now()) -> 'transaction'";
     let spent: serde_json::Value = client.query_typed_one(spent, &[]).await.unwrap().get(0);
     assert_eq!(spent["balance"], 0);
     let off = "select count(*) from validate_credits_consistency()";
@@ -269,14 +268,14 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
             format!("delete from {table}"),
             format!("truncate {table}"),
             format!("insert into {table} default values"),
-            format!("update {table} set created_at = now()"),
+            format!("update {table} set created_at = farebox_now()"),
             format!("alter table {table} disable row level security"),
         ] {
             let refused = role.query_typed(&write, &[]).await.expect_err(&write);
             assert_eq!(refused.code().unwrap().code(), "42501", "{write}: {refused}");
         }
     }
-    let internal = role.query_typed("select ensure_user('eve', now())", &[]).await;
+    let internal = role.query_typed("select ensure_user('eve', farebox_now())", &[]).await;
     assert_eq!(internal.expect_err("it is internal").code().unwrap().code(), "42501");
 }
 

@@ -10,13 +10,12 @@ use axum::Router;
 use farebox::server;
 use farebox::standins::stripe::runtime::{Options, Simulator};
 use jiff::Timestamp;
-use shared::clock::Clock;
 use shared::config::Secret;
 use shared::stripe::signature::{Disbelief, verify};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
-use crate::support::node;
+use crate::support::{clock, node};
 
 const PACKAGE: &str = include_str!("fixtures/official-stripe/package.json");
 const LOCK: &str = include_str!("fixtures/official-stripe/package-lock.json");
@@ -135,7 +134,7 @@ async fn simulator() -> Simulator {
         base: format!("http://{}", listener.local_addr().unwrap()),
         secret_key: KEY.to_owned(),
         webhook: None,
-        clock: Clock::default(),
+        clock: clock(),
         snapshot: None,
         database: None,
     };

@@ -193,7 +193,7 @@ async fn ten_an_hour_are_ten_through_four_processes() {
     let app = Setup::default().set("LOG_LEVEL", "warn").start().await;
     let mut servers = Vec::new();
     for _ in 0..4 {
-        servers.push(crate::support::Process::serve(&app.settings).await);
+        servers.push(crate::support::Process::serve(&app).await);
     }
     let calls = (0..64).map(|n| {
         let base = &servers[n % servers.len()].base;

@@ -45,7 +45,7 @@ async fn a_body_announced_as_too_long_is_not_waited_for() {
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
     let app = TestApp::new().await;
-    let server = crate::support::Process::serve(&app.settings).await;
+    let server = crate::support::Process::serve(&app).await;
     let address = server.base.trim_start_matches("http://").to_owned();
     let _idle = TcpStream::connect(&address).await.unwrap();
     app.redis.set(crate::support::Mode::HoldUntil(2)).await;

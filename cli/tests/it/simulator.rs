@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use tokio::net::TcpListener;
 
-use crate::support::{Answer, listen};
+use crate::support::{Answer, clock, listen};
 
 const KEY: &str = "sk_test_of_the_simulators_tests";
 const WEBHOOK_SECRET: &str = "whsec_of_the_simulators_tests";
@@ -48,7 +48,7 @@ struct Received {
 
 impl Stripe {
     pub async fn new() -> Self {
-        Self::start(Clock::default(), None).await
+        Self::start(clock(), None).await
     }
 
     /// One that is kept in a file, with a clock that it moves to where it was.

@@ -16,11 +16,11 @@ mod stack;
 mod until;
 pub mod wire;
 
-pub use app::{ISSUER, Setup, TestApp, claims, listen};
+pub use app::{ISSUER, Setup, TestApp, claims, clock, listen};
 pub use billing::{Button, signature};
 pub use clerk::Clerk;
 pub use pgbouncer::PgBouncer;
-pub use process::Process;
+pub use process::{Process, farebox};
 pub use proxy::{Mode, Proxy};
 pub use request::{Answer, Call};
 pub use stack::{Stack, execute, settings};

@@ -135,12 +135,15 @@ impl Simulator {
             Some(file) => file.load()?,
             None => None,
         };
-        let mut state = kept.unwrap_or_default();
-        let behind =
-            SignedDuration::from_millis(state.shift_ms).saturating_sub(options.clock.shift());
-        if behind.is_positive() {
-            options.clock.advance(behind);
+        // A clock of the last run goes on where it was, and never goes back.
+        if let Some(kept) = &kept {
+            let kept_shift = SignedDuration::from_millis(kept.shift_ms);
+            let behind = kept_shift.saturating_sub(options.clock.shift());
+            if behind.is_positive() {
+                options.clock.advance(behind);
+            }
         }
+        let mut state = kept.unwrap_or_default();
         state.world.set_base(&options.base);
         let inner = Arc::new(Inner {
             options,

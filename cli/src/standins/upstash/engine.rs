@@ -9,6 +9,7 @@
 mod cjson;
 mod commands;
 mod convert;
+mod glob;
 mod hashes;
 mod keys;
 mod lua;

@@ -2,11 +2,10 @@
 
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
-use shared::clock::Clock;
 
 use super::shop::{SMALL, Shop, catalog, of_app};
 use super::stripe::{self, call, count};
-use crate::support::{execute, until};
+use crate::support::{clock, execute, until};
 
 /// A price that an app has already.
 const PLUS_YEARLY: [(&str, &str); 4] = [
@@ -159,7 +158,7 @@ async fn eight_pushes_at_once_make_one_version() {
     }
     let (holder, watcher) = (shop.owner().await, shop.owner().await);
     execute(&holder, "begin; lock table pricing_plan_versions in access exclusive mode").await;
-    let now = Clock::default().now();
+    let now = clock().now();
     let applying = pushes.iter_mut().map(|push| push.apply(&shop.database, &shop.stripe, now));
     let release = async {
         let waiting = "select count(*) from pg_locks where not granted and database =
@@ -184,7 +183,7 @@ async fn eight_pushes_at_once_make_one_version() {
 async fn a_push_cut_off_between_stripe_and_the_database_is_finished_by_the_next() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
     let mut changes = shop.look(&catalog).await.unwrap();
-    let now = Clock::default().now();
+    let now = clock().now();
     let refused = changes.apply(&shop.app_database, &shop.stripe, now).await.unwrap_err();
     assert!(format!("{refused:#}").contains("set DIRECT_URL to the owner's login"), "{refused:#}");
     assert_eq!(count(&shop.url).await, (2, 3));
@@ -286,7 +285,7 @@ async fn stripes_own_words_reach_the_operator() {
     let shop = Shop::new().await;
     let nobody = stripe::client("http://127.0.0.1:9");
     let catalog = of_app("dearme");
-    let now = Clock::default().now();
+    let now = clock().now();
     let error =
         farebox::catalog::publish(&catalog, &shop.database, &nobody, now).await.unwrap_err();
     assert!(format!("{error:#}").contains("Stripe cannot be reached"), "{error:#}");

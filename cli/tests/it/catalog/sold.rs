@@ -145,9 +145,9 @@ async fn the_functions_role_reads_what_is_sold_and_publishes_nothing() {
         "insert into current_plans values ('pro', 1)",
         "delete from current_packs",
         "update pricing_plan_versions set name = 'Mine'",
-        "select publish_catalog('{\"plans\": [], \"packs\": []}', now())",
-        "select publish_plan('{}', now())",
-        "select publish_pack('{}', now())",
+        "select publish_catalog('{\"plans\": [], \"packs\": []}', farebox_now())",
+        "select publish_plan('{}', farebox_now())",
+        "select publish_pack('{}', farebox_now())",
     ] {
         let refused = role.query_typed(write, &[]).await.expect_err(write);
         assert_eq!(refused.code().unwrap().code(), "42501", "{write}: {refused}");
@@ -160,7 +160,7 @@ async fn a_catalog_with_two_defaults_is_refused_by_the_database() {
     let owner = Shop::new().await.owner().await;
     let two = "select publish_catalog(
                  '{\"plans\": [{\"plan\": \"a\", \"is_default\": true},
-                               {\"plan\": \"b\", \"is_default\": true}], \"packs\": []}', now())";
+                               {\"plan\": \"b\", \"is_default\": true}], \"packs\": []}', farebox_now())";
     let refused = owner.query_typed(two, &[]).await.unwrap_err();
     let said = refused.as_db_error().unwrap().message();
     assert_eq!(said, "a catalog has one default plan at most");

@@ -4,9 +4,10 @@ use farebox::catalog::Stripe;
 use farebox::server;
 use farebox::standins::stripe::runtime::{Options, Simulator};
 use serde_json::Value;
-use shared::clock::Clock;
 use tokio::net::TcpListener;
 use url::form_urlencoded;
+
+use crate::support::clock;
 
 pub const KEY: &str = "sk_test_of_the_tests";
 
@@ -18,7 +19,7 @@ pub async fn start() -> String {
         base: base.clone(),
         secret_key: KEY.to_owned(),
         webhook: None,
-        clock: Clock::default(),
+        clock: clock(),
         snapshot: None,
         database: None,
     };

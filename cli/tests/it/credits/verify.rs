@@ -4,7 +4,6 @@ use std::process::Output;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::support::events::Customer;
 use crate::support::{TestApp, execute};
@@ -37,9 +36,7 @@ impl TestApp {
     }
 
     async fn verify(&self) -> (bool, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-        command.args(["ledger", "verify"]).env_clear().envs(&self.settings).kill_on_drop(true);
-        let Output { status, stdout, stderr } = command.output().await.unwrap();
+        let Output { status, stdout, stderr } = self.farebox(&["ledger", "verify"]).await;
         (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
     }
 }
@@ -193,13 +190,13 @@ async fn a_ledger_of_many_pages_is_gone_through() {
     execute(
         &owner,
         "insert into users (id, created_at, credits_balance, ledger_seq)
-         select 'user ' || n, now(), 10, 10 from generate_series(1, 1200) n;
+         select 'user ' || n, farebox_now(), 10, 10 from generate_series(1, 1200) n;
          insert into credit_balances (user_id, unit, balance)
          select id, 'credit', 10 from users;
          insert into credit_buckets (user_id, unit, kind, amount, remaining, priority, created_at)
-         select id, 'credit', 'grant', 10, 10, 50, now() from users;
+         select id, 'credit', 'grant', 10, 10, 50, farebox_now() from users;
          insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at)
-         select id, n, 'credit', 1, n, 'grant', now() from users, generate_series(1, 10) n",
+         select id, n, 'credit', 1, n, 'grant', farebox_now() from users, generate_series(1, 10) n",
     )
     .await;
     let right = json!({ "rows": 12_000, "users": 1_200, "problems": [] });

@@ -70,7 +70,7 @@ async fn nobody_waits_for_an_alert() {
 async fn an_alert_is_a_line_of_the_log() {
     let url = "http://127.0.0.1:9/hook/the-token";
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
-    let server = Process::serve(&app.settings).await;
+    let server = Process::serve(&app).await;
     let body = app.hopeless("evt_1").to_string();
     let request = reqwest::Client::new().post(format!("{}/api/stripe/webhook", server.base));
     let request = request.header("stripe-signature", signature(&body, app.now())).body(body);

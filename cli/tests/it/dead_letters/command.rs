@@ -3,14 +3,11 @@
 use std::process::Output;
 
 use serde_json::Value;
-use tokio::process::Command;
 
 use crate::support::TestApp;
 
 async fn webhooks(app: &TestApp, args: &[&str]) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-    command.arg("webhooks").args(args).env_clear().envs(&app.settings).kill_on_drop(true);
-    let Output { status, stdout, stderr } = command.output().await.unwrap();
+    let Output { status, stdout, stderr } = app.farebox(&[&["webhooks"], args].concat()).await;
     (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
 }
 

@@ -43,9 +43,9 @@ async fn events_and_dead_letters_of_last_month_are_forgotten_in_batches() {
     let insert = |table: &str, columns: &str, values: &str| {
         format!(
             "insert into {table} (id, type, created_at, {columns})
-             select 'evt_' || n, 'ping', now(), {values}
+             select 'evt_' || n, 'ping', farebox_now(), {values}
              from generate_series(1, 2501) n,
-               lateral (select now() - make_interval(days => case when n = 1 then 29 else 31 end))
+               lateral (select farebox_now() - make_interval(days => case when n = 1 then 29 else 31 end))
                  as t (at)"
         )
     };

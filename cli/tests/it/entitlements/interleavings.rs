@@ -241,9 +241,9 @@ async fn lives(guard: Guard) -> Vec<Result<usize, String>> {
     const LIVES: usize = 240;
     let app = TestApp::selling("demo").await;
     let begin = format!(
-        "select grant_plan('l' || n, 'starter', null, null, 'test', now()),
+        "select grant_plan('l' || n, 'starter', null, null, 'test', farebox_now()),
                 give_credits('l' || n, 'grant', 'ai_credit', 1000, null, null, '{{}}', 'test', null, null,
-                             now())
+                             farebox_now())
          from generate_series(0, {LIVES}) n"
     );
     execute(&app.owner().await, &begin).await;

@@ -86,7 +86,7 @@ async fn what_is_odd_in_the_cache_is_not_believed_and_mended() {
 #[tokio::test]
 async fn the_log_says_where_an_entitlement_was_read() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
-    let server = Process::serve(&app.settings).await;
+    let server = Process::serve(&app).await;
     let client = reqwest::Client::new();
     let token = app.token("ann");
     let ask = async || {

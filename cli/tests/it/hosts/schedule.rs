@@ -5,12 +5,12 @@ use shared::endpoints::ALL;
 use shared::http::Endpoint;
 
 use super::lambda::Lambda;
-use crate::support::TestApp;
+use crate::support::{Setup, TestApp};
 
 /// The event is the template's own.
 #[tokio::test]
 async fn a_schedule_of_the_template_runs_its_job() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     for row in ALL.iter().filter(|row| row.schedule.is_some()) {
         let function = Lambda::start(&format!("lambda-{}", row.name), &app.settings).await;
         let event = |secret: &str| scheduled_event(row, secret);
@@ -45,9 +45,9 @@ fn scheduled_event(row: &Endpoint, secret: &str) -> Value {
 /// A history entry of the day before yesterday, saved with a key.
 async fn leave_an_old_key(app: &TestApp) {
     let sql = "with someone as (
-           insert into users values ('old', now()) returning id
+           insert into users values ('old', farebox_now()) returning id
          )
          insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
-         select id, 'chat', 'talk', now() - interval '2 days', 'key', 'f' from someone";
+         select id, 'chat', 'talk', farebox_now() - interval '2 days', 'key', 'f' from someone";
     app.owner().await.query_typed(sql, &[]).await.unwrap();
 }

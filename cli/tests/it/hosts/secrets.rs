@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::lambda::Lambda;
 use super::request::Request;
-use crate::support::{TestApp, listen};
+use crate::support::{Setup, listen};
 
 /// Settings may lie in Secrets Manager, on Lambda. What the environment says as well, wins.
 #[tokio::test]
 async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
-    let app = TestApp::new().await;
+    let app = Setup::default().at_machine_time().start().await;
     let mut secret = app.settings.clone();
     secret.insert("CRON_SECRET".to_owned(), "another".to_owned());
     let secret = serde_json::to_string(&secret).unwrap();

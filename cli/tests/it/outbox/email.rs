@@ -199,7 +199,7 @@ async fn an_erased_users_mail_is_never_sent() {
     app.mail.set(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
-    app.sql("select erase_user('ann', now())").await;
+    app.sql("select erase_user('ann', farebox_now())").await;
     app.mail.set(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 0, 0));

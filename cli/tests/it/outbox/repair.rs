@@ -51,7 +51,7 @@ async fn a_repair_waits_for_the_user_first() {
         let waiting = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                        where a.datname = current_database() and not l.granted";
         until(async || app.count(waiting).await == 1).await;
-        execute(&change, "select repair_cache('ann', now())").await;
+        execute(&change, "select repair_cache('ann', farebox_now())").await;
         execute(&change, "commit").await;
     };
     tokio::join!(repair, change);

@@ -3,15 +3,12 @@
 use std::process::Output;
 
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, farebox};
 
 impl TestApp {
     pub(crate) async fn farebox(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-        command.args(args).env_clear().envs(&self.settings).kill_on_drop(true);
-        command.output().await.unwrap()
+        farebox(self).args(args).output().await.unwrap()
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use farebox::catalog::{self, Catalog, Ids};
-use farebox::local::token;
+use farebox::local::{sql_clock, token};
 use farebox::server;
 use farebox::standins::mail::Mail;
 use farebox::standins::stripe::runtime::{self as simulator, Simulator, Target};
@@ -31,6 +31,10 @@ const REDIS_TIMEOUT_MS: &str = "2000";
 const STRIPE_KEY: &str = "sk_test_of_the_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
 
+/// When every test begins, whatever day it is: in the middle of a month, of a week and of a day. It is in the
+/// past, so that SQL takes the times of a clock that a test has moved.
+const BEGINNING: &str = "2026-06-10T10:20:30Z";
+
 /// More than any test sends.
 const KEPT_MAIL: usize = 20_000;
 
@@ -58,6 +62,7 @@ pub struct TestApp {
 pub struct Setup {
     settings: Vec<(String, String)>,
     sells: Option<&'static str>,
+    clock: Option<Clock>,
 }
 
 impl Setup {
@@ -69,6 +74,18 @@ impl Setup {
 
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Begins at that moment.
+    pub fn at(mut self, moment: &str) -> Self {
+        self.clock = Some(Clock::starting_at(moment.parse().unwrap()));
+        self
+    }
+
+    /// Goes by the machine's clock, as deployed functions do.
+    pub fn at_machine_time(mut self) -> Self {
+        self.clock = Some(Clock::default());
         self
     }
 
@@ -97,7 +114,8 @@ impl TestApp {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let clock = Clock::default();
+        let clock = setup.clock.unwrap_or_else(clock);
+        sql_clock::set(&stack::settings(&urls.owner), &clock).await.unwrap();
         let simulator = simulate_stripe(&base, &clock, &urls.owner).await;
         let stripe_address = simulator.base().trim_start_matches("http://").parse().unwrap();
         let stripe = Proxy::start(stripe_address, proxy::is_http).await;
@@ -288,6 +306,12 @@ impl TestApp {
     pub async fn count(&self, sql: &str) -> i64 {
         self.owner().await.query_typed_one(sql, &[]).await.unwrap().get(0)
     }
+}
+
+/// The clock of one test. `FAREBOX_DEV_CLOCK` lets all begin at another moment.
+pub fn clock() -> Clock {
+    let beginning = std::env::var("FAREBOX_DEV_CLOCK").unwrap_or_else(|_| BEGINNING.to_owned());
+    Clock::starting_at(beginning.parse().unwrap())
 }
 
 /// A Stripe of one test's own, which tells the app of everything.

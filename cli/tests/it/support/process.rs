@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+use super::TestApp;
 
 /// A `farebox` of its own, in a process of its own.
 pub struct Process {
@@ -10,10 +11,19 @@ pub struct Process {
     child: Child,
 }
 
+/// The command line with the settings and the time of a test, and nothing else of the environment.
+pub fn farebox(app: &TestApp) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+    command.env_clear().envs(&app.settings).env("FAREBOX_DEV_CLOCK", app.now().to_string());
+    command.kill_on_drop(true);
+    command
+}
+
 impl Process {
-    pub async fn serve(settings: &BTreeMap<String, String>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-        command.args(["serve", "--port", "0"]).env_clear().envs(settings).kill_on_drop(true);
+    /// Serves with the settings and the time of a test.
+    pub async fn serve(app: &TestApp) -> Self {
+        let mut command = farebox(app);
+        command.args(["serve", "--port", "0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {

@@ -46,7 +46,7 @@ async fn events_of_the_erased_change_nothing_and_bring_nobody_back() {
         let answer = app.deliver(event).await;
         assert!([200, 404, 503].contains(&answer.status), "{answer:?}");
     }
-    execute(&app.owner().await, "select erase_user('ann', now())").await;
+    execute(&app.owner().await, "select erase_user('ann', farebox_now())").await;
     app.redis_command(&["DEL", "user:ann:stats", "user:ann:credits"]).await;
     let before = contents(&app).await;
     for event in events.iter().chain(&others) {
@@ -70,8 +70,8 @@ async fn an_erasure_wins_over_events_that_race_it() {
         let (paid, named) = (ann.paid(0, "pack", "ai_100", &pack), ann.named(1, &user));
         let erase = async {
             let owner = app.owner().await;
-            execute(&owner, &format!("select mark_erased('{user}', now())")).await;
-            execute(&owner, &format!("select erase_user('{user}', now())")).await;
+            execute(&owner, &format!("select mark_erased('{user}', farebox_now())")).await;
+            execute(&owner, &format!("select erase_user('{user}', farebox_now())")).await;
         };
         let (paid, named, ()) = tokio::join!(app.deliver(&paid), app.deliver(&named), erase);
         paid.expect_status(200);

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 
 use shared::app::{App, PoolSize};
-use shared::clock::Clock;
 use shared::config::Config;
 use shared::{endpoints, http};
 
@@ -33,7 +32,7 @@ impl<'a> Fragile<'a> {
             name => app.settings.get(name).cloned(),
         };
         let config = Config::from_vars(setting).unwrap();
-        let own = App::new(config, Clock::default(), PoolSize::Function).unwrap();
+        let own = App::new(config, app.clock.clone(), PoolSize::Function).unwrap();
         let served = listen(http::mount_all(endpoints::ALL, &own)).await;
         let pack = app.pack_sold("ai_100").await;
         Self { app, base: format!("http://{}", served.address), wire, pack, runs: 0 }

@@ -135,7 +135,7 @@ async fn a_mark_apart_from_its_effects_loses_them() {
     let pack = app.pack_sold("ai_100").await;
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
     let mark = json!({ "id": event["id"], "type": event["type"], "created": event["created"] });
-    execute(&app.owner().await, &format!("select begin_event('{mark}', now())")).await;
+    execute(&app.owner().await, &format!("select begin_event('{mark}', farebox_now())")).await;
     Player::new(&app).hear(&event, &Value::Null).await;
     assert_eq!(app.count("select count(*) from credit_transactions").await, 0);
 }

@@ -4,13 +4,12 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 use shared::app::{App, PoolSize};
-use shared::clock::Clock;
 use shared::config::Config;
 use shared::domain::facts::Facts;
 use shared::store::Told;
 
-use crate::support::TestApp;
 use crate::support::events::parsed;
+use crate::support::{TestApp, clock};
 
 /// One customer's story: what happens, in one order or another.
 pub struct Story {
@@ -36,7 +35,7 @@ pub struct Player {
 impl Player {
     pub fn new(app: &TestApp) -> Self {
         let config = Config::from_vars(|name| app.settings.get(name).cloned()).unwrap();
-        Self { app: App::new(config, Clock::default(), PoolSize::Server).unwrap() }
+        Self { app: App::new(config, clock(), PoolSize::Server).unwrap() }
     }
 
     /// Each story from its beginning to its end, eight of them at a time.

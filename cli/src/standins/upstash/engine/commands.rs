@@ -112,6 +112,7 @@ static COMMANDS: &[Spec] = &[
     reads("ECHO", (1, 1), Keys::None, keys::echo),
     reads("TIME", (0, 0), Keys::None, keys::time),
     reads("DBSIZE", (0, 0), Keys::None, keys::dbsize),
+    reads("KEYS", (1, 1), Keys::None, keys::keys),
     writes("FLUSHDB", (0, MANY), Keys::None, keys::flushdb),
     reads("EXISTS", (1, MANY), Keys::All, keys::exists),
     writes("DEL", (1, MANY), Keys::All, keys::del),

@@ -1,6 +1,7 @@
 //! Commands on keys of any type, and on the database as a whole.
 
 use super::commands::{Call, Failure, Outcome};
+use super::glob;
 use super::store::{Entry, Store, Value};
 use crate::standins::upstash::resp::Reply;
 
@@ -28,6 +29,13 @@ pub fn time(_: &mut Store, call: &Call<'_>) -> Outcome {
 pub fn dbsize(store: &mut Store, call: &Call<'_>) -> Outcome {
     store.drop_expired(call.now_ms());
     count(store.len())
+}
+
+pub fn keys(store: &mut Store, call: &Call<'_>) -> Outcome {
+    store.drop_expired(call.now_ms());
+    let names = store.iter().map(|(name, _)| name);
+    let found = names.filter(|name| glob::matches(&call.arguments[0], name));
+    Ok(Reply::Array(found.cloned().map(Reply::string).collect()))
 }
 
 pub fn flushdb(store: &mut Store, call: &Call<'_>) -> Outcome {

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use shared::clock::Clock;
 
 use crate::simulator::Stripe;
-use crate::support::until;
+use crate::support::{clock, until};
 
 async fn customer(stripe: &Stripe, name: &str) -> Value {
     stripe.post("/v1/customers", json!({ "name": name })).await
@@ -112,7 +111,7 @@ async fn a_foreign_page_cannot_steer() {
     let moved = stripe.control("POST", "clock", json!({ "advance": "1mo" })).await;
     let now: jiff::Timestamp =
         moved.expect_status(200).body["now"].as_str().unwrap().parse().unwrap();
-    assert!(now.as_second() - jiff::Timestamp::now().as_second() > 27 * 86_400);
+    assert!(now.as_second() - clock().now().as_second() > 27 * 86_400);
     for span in ["soon", "-1d", "100y"] {
         let answer = stripe.control("POST", "clock", json!({ "advance": span })).await;
         assert_eq!(answer.status, 400, "{span}");
@@ -182,7 +181,7 @@ fn snapshot(name: &str) -> PathBuf {
 #[tokio::test]
 async fn what_was_there_is_there_after_a_restart() {
     let path = snapshot("restart");
-    let stripe = Stripe::start(Clock::default(), Some(&path)).await;
+    let stripe = Stripe::start(clock(), Some(&path)).await;
     stripe.advance("2mo").await;
     stripe.app.refuse(Some(503));
     let ann = customer(&stripe, "Ann").await;
@@ -190,7 +189,7 @@ async fn what_was_there_is_there_after_a_restart() {
     stripe.simulator.flush().await.unwrap();
     let now = stripe.now();
 
-    let again = Stripe::start(Clock::default(), Some(&path)).await;
+    let again = Stripe::start(clock(), Some(&path)).await;
     assert!((again.now() - now).abs() < 60, "its clock is where it was");
     let path = format!("/v1/customers/{}", ann["id"].as_str().unwrap());
     assert_eq!(again.get(&path, Value::Null).await, ann);
@@ -201,7 +200,7 @@ async fn what_was_there_is_there_after_a_restart() {
 #[tokio::test]
 async fn the_snapshot_follows_by_itself_and_a_damaged_one_is_said() {
     let path = snapshot("follows");
-    let stripe = Stripe::start(Clock::default(), Some(&path)).await;
+    let stripe = Stripe::start(clock(), Some(&path)).await;
     customer(&stripe, "Ann of the snapshot").await;
     let kept = async || {
         let text = std::fs::read_to_string(&path);
@@ -213,7 +212,7 @@ async fn the_snapshot_follows_by_itself_and_a_damaged_one_is_said() {
         base: "http://127.0.0.1:1".to_owned(),
         secret_key: "sk_test_x".to_owned(),
         webhook: None,
-        clock: Clock::default(),
+        clock: clock(),
         snapshot: Some(path),
         database: None,
     };
