@@ -9,15 +9,16 @@ use shared::http::{Access, Endpoint};
 /// The whole template.
 pub(super) fn template(table: &[&Endpoint]) -> String {
     let mut yaml = String::from(HEAD);
-    for setting in SETTINGS {
+    let settings = || SETTINGS.iter().filter(|setting| !setting.for_servers);
+    for setting in settings() {
         yaml += &parameter(setting);
     }
     yaml += "\nConditions:\n";
-    for id in SETTINGS.iter().map(|setting| logical_id(setting.name)).chain([SECRET.to_owned()]) {
+    for id in settings().map(|setting| logical_id(setting.name)).chain([SECRET.to_owned()]) {
         yaml += &format!("  Has{id}: !Not [!Equals [!Ref {id}, '']]\n");
     }
     yaml += GLOBALS;
-    for setting in SETTINGS {
+    for setting in settings() {
         yaml += &variable(setting);
     }
     yaml += RESOURCES;
