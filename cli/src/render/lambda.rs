@@ -29,10 +29,12 @@ pub(super) fn template(table: &[&Endpoint]) -> String {
              Value: !Sub 'https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}'\n";
     for endpoint in table.iter().filter(|endpoint| endpoint.access == Access::Stripe) {
         let id = function_id(endpoint);
+        // A function URL ends in a slash.
+        let path = endpoint.path.trim_start_matches('/');
         let _ = write!(
             yaml,
             "  {id}Url:\n    Description: Where Stripe sends its events.\n    \
-             Value: !GetAtt {id}Url.FunctionUrl\n"
+             Value: !Sub '${{{id}Url.FunctionUrl}}{path}'\n"
         );
     }
     yaml
@@ -193,6 +195,7 @@ mod tests {
         );
         let yaml = template(&[&WEBHOOK]);
         assert!(yaml.contains("FunctionUrlConfig:\n        AuthType: NONE"), "{yaml}");
-        assert!(yaml.contains("!GetAtt StripeWebhookFunctionUrl.FunctionUrl"), "{yaml}");
+        let output = "Value: !Sub '${StripeWebhookFunctionUrl.FunctionUrl}api/stripe/webhook'";
+        assert!(yaml.contains(output), "its root answers 404: {yaml}");
     }
 }
