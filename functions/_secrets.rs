@@ -6,6 +6,7 @@
 //! function is.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_config::environment::{
@@ -31,10 +32,39 @@ const BUDGET: Budget = Budget {
     max_bytes: 256 * 1024,
 };
 
+/// At most so much of what Secrets Manager says is repeated.
+const REPEATED_CHARS: usize = 300;
+
+/// A secret that could not be read; the source says why.
+#[derive(Debug)]
+pub(crate) struct SecretError {
+    arn: String,
+    region: Option<String>,
+    cause: Error,
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let region = self.region.as_deref().unwrap_or("no region");
+        write!(f, "cannot read the secret {} in {region}", self.arn)
+    }
+}
+
+impl std::error::Error for SecretError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.cause.as_ref())
+    }
+}
+
 /// Looks a setting up: in the environment, then in the secret, if one is named.
-pub(crate) async fn settings() -> Result<impl Fn(&str) -> Option<String>, Error> {
+pub(crate) async fn settings() -> Result<impl Fn(&str) -> Option<String>, SecretError> {
     let secret = match environment("FAREBOX_SECRET_ARN").filter(|arn| !arn.is_empty()) {
-        Some(arn) => read(&arn).await?,
+        Some(arn) => {
+            let region = EnvironmentVariableRegionProvider::new().region().await;
+            let region = region.map(|region| region.to_string());
+            let read = read(&arn, region.as_deref()).await;
+            read.map_err(|cause| SecretError { arn, region, cause })?
+        }
         None => BTreeMap::new(),
     };
     Ok(move |name: &str| {
@@ -43,8 +73,7 @@ pub(crate) async fn settings() -> Result<impl Fn(&str) -> Option<String>, Error>
     })
 }
 
-async fn read(arn: &str) -> Result<BTreeMap<String, String>, Error> {
-    let region = EnvironmentVariableRegionProvider::new().region().await;
+async fn read(arn: &str, region: Option<&str>) -> Result<BTreeMap<String, String>, Error> {
     let region = region.ok_or("AWS_REGION is not set")?;
     let own = environment("AWS_ENDPOINT_URL_SECRETS_MANAGER");
     let url = own.unwrap_or_else(|| format!("https://secretsmanager.{region}.amazonaws.com/"));
@@ -53,12 +82,13 @@ async fn read(arn: &str) -> Result<BTreeMap<String, String>, Error> {
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "secretsmanager.GetSecretValue")
         .body(Full::new(Bytes::from(body.clone())))?;
-    for (name, value) in signature(&request, &body, region.as_ref()).await? {
+    for (name, value) in signature(&request, &body, region).await? {
         request.headers_mut().insert(name, value);
     }
     let answer = HttpClient::default().call(request, BUDGET).await?;
     if !answer.status.is_success() {
-        return Err(format!("Secrets Manager answered {}", answer.status).into());
+        let said = complaint(&answer.body);
+        return Err(format!("Secrets Manager answered {}{said}", answer.status).into());
     }
     parse(&answer.body)
 }
@@ -88,6 +118,22 @@ async fn signature(
         Ok((HeaderName::try_from(name)?, HeaderValue::try_from(value)?))
     };
     headers.iter().map(|signed| header(signed.name(), signed.value())).collect()
+}
+
+/// The kind of an error and its message, which names the role that may not and what it may not do.
+fn complaint(answer: &[u8]) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Complaint {
+        #[serde(rename = "__type")]
+        kind: String,
+        #[serde(rename = "Message", alias = "message")]
+        message: String,
+    }
+    let Complaint { kind, message } = serde_json::from_slice(answer).unwrap_or_default();
+    let kind = kind.rsplit('#').next().unwrap_or_default();
+    let parts = [kind, &message].into_iter().filter(|part| !part.is_empty());
+    parts.flat_map(|part| [": ", part]).flat_map(str::chars).take(REPEATED_CHARS).collect()
 }
 
 fn parse(answer: &[u8]) -> Result<BTreeMap<String, String>, Error> {

@@ -19,7 +19,9 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Error, Request, RequestExt, run, service_fn};
 use shared::app::{self, PoolSize};
 use shared::clock::Clock;
+use shared::error::chain;
 use shared::http::{AfterAnswer, ClientIp, Endpoint, mount};
+use shared::log;
 use tower::ServiceExt;
 
 /// Serves one endpoint.
@@ -37,7 +39,9 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(cause = %error, "the runtime ended");
+            // It may have failed before the settings said how much to log.
+            log::start(tracing::Level::INFO);
+            tracing::error!(cause = chain(error.as_ref()), "the function ended");
             ExitCode::FAILURE
         }
     }

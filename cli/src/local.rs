@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod control;
 pub mod database;
+pub mod own_hosts;
 pub mod schedule;
 mod secrets;
 pub mod sql_clock;
@@ -141,12 +142,16 @@ impl Local {
             }
             return self.migrate().await;
         };
-        let password = &self.secrets.database_password;
-        let urls = database::create(&postgres, "farebox", password).await?;
+        let passwords = database::Passwords {
+            app: &self.secrets.database_password,
+            owner: &self.secrets.database_owner_password,
+        };
+        let urls = database::create(&postgres, "farebox", passwords).await?;
         self.settings.insert("DATABASE_URL".to_owned(), urls.app);
         self.settings.insert("DIRECT_URL".to_owned(), urls.owner);
         self.migrate().await?;
-        database::allow_login(&postgres, "farebox", password).await?;
+        database::allow_login(&postgres, "farebox", passwords.app).await?;
+        database::demote_owner(&postgres).await?;
         let port = postgres.port();
         self.described.push(format!("Postgres  127.0.0.1:{port}, {}", postgres.describe()));
         self.postgres = Some(postgres);

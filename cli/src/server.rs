@@ -1,7 +1,12 @@
 //! One HTTP server on one port: what `farebox serve`, `farebox dev` and the tests listen with.
 //!
-//! Whoever opens connections and says nothing is cut off, and whoever hangs up does not stop what
-//! they asked for: a request that has begun is finished, and logged, in a task of its own.
+//! A client that sends nothing, or reads nothing, is cut off after a while, and at once where a new
+//! connection needs its place. A client that hangs up does not stop its request: a request that has
+//! begun is finished, and logged, in a task of its own.
+
+mod connections;
+mod head;
+mod stream;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -9,30 +14,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::body::{Body, HttpBody as _};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::select_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use shared::config::TrustedProxies;
 use shared::http::{AfterAnswer, ClientIp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+use connections::{Connection, Connections};
+use stream::{Arriving, Stream};
 
 /// How long requests in flight, and work after answers, have once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a request's head may take, and an idle connection may stay.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How many connections one server holds, and which proxies stand in front of it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Below the usual limit of open files of a process.
+    pub connections: usize,
+    /// Of one address that is no proxy's. Counted only where proxies are named: without their names,
+    /// all connections may come from one proxy.
+    pub connections_per_address: usize,
+    pub proxies: TrustedProxies,
+}
 
-/// More connections wait to be accepted. Below the usual limit of open files of a process.
-const MAX_CONNECTIONS: usize = 800;
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 800, connections_per_address: 100, proxies: TrustedProxies::default() }
+    }
+}
 
 /// Serves until `stop` resolves, then finishes what has begun.
 pub async fn serve(
@@ -40,71 +59,130 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let (tasks, connections) = (TaskTracker::new(), GracefulShutdown::new());
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    serve_within(Limits::default(), listener, router, stop).await
+}
+
+/// The same, within limits of its own.
+pub async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let (tasks, graceful) = (TaskTracker::new(), GracefulShutdown::new());
+    let carrier =
+        Carrier { router, tasks: tasks.clone(), proxies: Arc::new(limits.proxies.clone()) };
+    let connections = Arc::new(Connections::new(limits));
+    let cutting = tokio::spawn(Arc::clone(&connections).cut_overdue());
     let mut stop = std::pin::pin!(stop);
     loop {
-        let place = Arc::clone(&places).acquire_owned();
-        let accepted = tokio::select! {
-            accepted = async { (place.await, listener.accept().await) } => accepted,
+        let admitted = tokio::select! {
+            admitted = admit(&listener, &connections) => admitted,
             () = &mut stop => break,
         };
-        let (Ok(place), Ok((stream, peer))) = accepted else {
-            // Out of file descriptors, most likely: some come back as connections end.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let connection = connections.watch(connection(stream, peer, &router, &tasks));
+        let Some((stream, peer, place)) = admitted else { continue };
+        let connection = Arc::clone(place.connection());
+        let serving = graceful.watch(carrier.carry(stream, peer, &connection));
         tokio::spawn(async move {
-            // A connection that breaks is its client's affair.
-            let _ = connection.await;
+            tokio::select! {
+                biased;
+                // A connection that breaks is its client's affair.
+                _ = serving => {}
+                () = connection.is_cut() => {}
+            }
             drop(place);
         });
     }
     drop(listener);
     tasks.close();
     let finished = async {
-        connections.shutdown().await;
+        graceful.shutdown().await;
         tasks.wait().await;
     };
     if tokio::time::timeout(GRACE, finished).await.is_err() {
         tracing::warn!("requests were still in flight at the end");
     }
+    cutting.abort();
     Ok(())
 }
 
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: &Router,
-    tasks: &TaskTracker,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + 'static {
-    // An answer leaves at once; where that cannot be set it leaves a little later.
-    let _ = stream.set_nodelay(true);
-    let (router, tasks) = (router.clone(), tasks.clone());
-    let service = service_fn(move |request| answer(request, peer, router.clone(), tasks.clone()));
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), service)
+/// The next connection, if there is a place for it.
+async fn admit(
+    listener: &TcpListener,
+    connections: &Arc<Connections>,
+) -> Option<(TcpStream, SocketAddr, connections::Place)> {
+    let Ok((stream, peer)) = listener.accept().await else {
+        // Out of file descriptors, most likely: some come back as connections end.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        return None;
+    };
+    let place = connections.admit(peer.ip()).await?;
+    Some((stream, peer, place))
 }
 
-/// Gives a request its peer's address and a place for work after its answer, and sees it through.
-async fn answer(
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
+/// What every request of every connection is carried with.
+#[derive(Clone)]
+struct Carrier {
     router: Router,
     tasks: TaskTracker,
-) -> Result<Response, Infallible> {
-    request.extensions_mut().insert(ClientIp(peer.ip()));
-    let later = tasks.clone();
-    request.extensions_mut().insert(AfterAnswer::new(move |work| drop(later.spawn(work))));
-    let answered = tasks.spawn(router.oneshot(request.map(Body::new))).await;
-    Ok(match answered {
-        Ok(Ok(response)) => response,
-        // The guard turns a panic into an answer; this is one outside of every guard.
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    })
+    proxies: Arc<TrustedProxies>,
+}
+
+impl Carrier {
+    fn carry(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        connection: &Arc<Connection>,
+    ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + 'static {
+        // An answer leaves at once; where that cannot be set it leaves a little later.
+        let _ = stream.set_nodelay(true);
+        let (carrier, watched) = (self.clone(), Arc::clone(connection));
+        let service = service_fn(move |request| {
+            let (carrier, connection) = (carrier.clone(), Arc::clone(&watched));
+            async move {
+                connection.head_arrived();
+                let mut response = carrier.answer(request, peer, &connection).await;
+                match response.body().size_hint().exact() {
+                    Some(_) => connection.answered(),
+                    // It ends when its client hangs up: nothing is expected from it before that.
+                    None => {
+                        let close = HeaderValue::from_static("close");
+                        response.headers_mut().insert(header::CONNECTION, close);
+                    }
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let stream = TokioIo::new(Stream::new(stream, Arc::clone(connection)));
+        // Times are kept by `connections`, which also knows whose place is needed.
+        http1::Builder::new()
+            .header_read_timeout(None::<Duration>)
+            .serve_connection(stream, service)
+    }
+
+    /// Gives a request its caller's address and a place for work after its answer, and sees it through.
+    async fn answer(
+        self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        connection: &Arc<Connection>,
+    ) -> Response {
+        if let Some(refusal) = head::refuse(&request) {
+            return refusal;
+        }
+        let client = head::client(request.headers(), peer.ip(), &self.proxies);
+        request.extensions_mut().insert(ClientIp(client));
+        let Self { router, tasks, .. } = self;
+        let later = tasks.clone();
+        request.extensions_mut().insert(AfterAnswer::new(move |work| drop(later.spawn(work))));
+        let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(connection))));
+        match tasks.spawn(router.oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            // The guard turns a panic into an answer; this is one outside of every guard.
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
 }
 
 /// Resolves when the terminal or the system asks this process to end. Listening for it begins at the

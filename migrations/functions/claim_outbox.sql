@@ -4,6 +4,8 @@
 --           `p_lease_seconds`; whoever finishes one names the end of its lease. Each comes with what it
 --           tells as it is now: the address that Stripe has for an e-mail, the entitlement for the
 --           identity provider and the cache.
+--           `p_now` says what is due. Leases are counted by the server's own clock: they are about how long
+--           a worker takes, and the clock of a local stack leaps.
 -- Locks     The rows it lends, skipping those that somebody else holds.
 -- Races     Two callers at once share the work. A worker that is gone loses its rows with their lease.
 
@@ -23,14 +25,14 @@ as $$
     where due_at <= p_now
       and done_at is null
       and failed_at is null
-      and (leased_until is null or leased_until <= p_now)
+      and (leased_until is null or leased_until <= now())
     order by kind = 'email', due_at
     limit p_limit
     for update skip locked
   ),
   lent as (
     update outbox
-    set leased_until = p_now + make_interval(secs => p_lease_seconds),
+    set leased_until = now() + make_interval(secs => p_lease_seconds),
         attempts = attempts + 1
     from due
     where outbox.id = due.id

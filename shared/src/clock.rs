@@ -27,6 +27,12 @@ impl Clock {
         Timestamp::now().checked_add(self.shift()).unwrap_or_else(|_| Timestamp::now())
     }
 
+    /// The wall clock itself, which nothing moves: for how long something takes. Unlike a monotonic clock
+    /// it goes on while a function is frozen.
+    pub fn wall() -> Timestamp {
+        Timestamp::now()
+    }
+
     /// How far this clock is ahead of the wall's.
     pub fn shift(&self) -> SignedDuration {
         SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed))

@@ -6,6 +6,7 @@
 
 mod email;
 mod parse;
+mod proxies;
 mod secret;
 mod settings;
 
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use email::{Email, Sender, Subjects};
 pub use parse::Problems;
+pub use proxies::{Network, TrustedProxies};
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub auth: Auth,
     /// Browser origins that may call, exactly as browsers send them; checkout returns to no others.
     pub allowed_origins: Vec<String>,
+    /// The proxies in front of a server of its own; a platform's function knows its callers.
+    pub trusted_proxies: TrustedProxies,
     /// The named limits of `POST /api/rate-limit`.
     pub rate_limits: BTreeMap<String, Rate>,
     /// Without it users are not written to.
@@ -136,6 +140,7 @@ impl Config {
         let stripe = read_stripe(&mut reader);
         let auth = read_auth(&mut reader);
         let allowed_origins = reader.list("ALLOWED_ORIGINS", parse::origin);
+        let trusted_proxies = TrustedProxies::new(reader.list("TRUSTED_PROXIES", str::parse));
         let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
         let email = email::read(&mut reader);
         let clerk = read_clerk(&mut reader);
@@ -154,6 +159,7 @@ impl Config {
                     stripe,
                     auth,
                     allowed_origins,
+                    trusted_proxies,
                     rate_limits,
                     email,
                     clerk,

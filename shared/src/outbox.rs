@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use crate::alert;
 use crate::app::App;
+use crate::clock::Clock;
 use crate::error::chain;
 use crate::http::AfterAnswer;
 use crate::store::{Errand, Finished, Kind, StoreError};
@@ -114,9 +115,11 @@ impl Run<'_> {
     async fn batch(&self, limit: usize, all: &mut Deliveries) -> Result<usize, StoreError> {
         let store = &self.app.store;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let asked_at = Clock::wall();
         let lent = store.claim_outbox(self.app.clock.now(), limit, LEASE_SECONDS).await?;
         let count = lent.len();
-        let told = lent.into_iter().map(|errand| self.deliver(errand)).collect::<Vec<_>>();
+        let told = lent.into_iter().map(|errand| self.deliver(errand, asked_at));
+        let told = told.collect::<Vec<_>>();
         let finished: Vec<Finished> = join_all(told).await.into_iter().flatten().collect();
         if finished.is_empty() {
             return Ok(count);
@@ -147,8 +150,10 @@ impl Run<'_> {
     }
 
     /// Nothing, if the lease could end before it is told: a process may have been frozen in between.
-    async fn deliver(&self, errand: Errand) -> Option<Finished> {
-        let left = errand.leased_until.duration_since(self.app.clock.now());
+    /// The lease began after `asked_at`.
+    async fn deliver(&self, errand: Errand, asked_at: Timestamp) -> Option<Finished> {
+        let left = SignedDuration::from_secs(LEASE_SECONDS.into())
+            - Clock::wall().duration_since(asked_at);
         if left < SignedDuration::try_from(DELIVERY_TIME).unwrap_or(SignedDuration::MAX) {
             return None;
         }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
+use farebox::local::own_hosts::only_own_hosts;
 use farebox::local::{Local, catalog, schedule, start_clock, token};
 use farebox::{page, server};
 use shared::app::{App, PoolSize};
@@ -53,7 +54,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     log::start(config.log_level);
     let app = App::new(config, clock.clone(), PoolSize::Server)?;
     let router = http::mount_all(endpoints::ALL, &app);
-    let router = Router::new().merge(local.router()).merge(page::router()).fallback_service(router);
+    let own = only_own_hosts(local.router().merge(page::router()));
+    let router = Router::new().merge(own).fallback_service(router);
 
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server::serve(listener, router, async {

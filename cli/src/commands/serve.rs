@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::local::start_clock;
-use farebox::server::{asked_to_stop, serve};
+use farebox::server::{Limits, asked_to_stop, serve_within};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};
 use tokio::net::TcpListener;
@@ -30,6 +30,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;
     let stop = asked_to_stop();
     println!("ready http://{}", listener.local_addr()?);
-    serve(listener, http::mount_all(endpoints::ALL, &app), stop).await?;
+    let limits = Limits { proxies: app.config.trusted_proxies.clone(), ..Limits::default() };
+    serve_within(limits, listener, http::mount_all(endpoints::ALL, &app), stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! A database in a private cluster, with the two roles that a deployment has: an owner who migrates,
-//! and a login for the functions, which owns nothing and does not bypass Row Level Security.
+//! and a login for the functions, which owns nothing and does not bypass Row Level Security. Each has a
+//! password of its own, so that the functions' opens nothing but the functions' role.
 
 use anyhow::Context as _;
 use shared::config::{Database, Schema, Secret};
@@ -17,10 +18,28 @@ pub struct Urls {
     pub owner: String,
 }
 
-/// Makes sure that the owner and the database are there.
-pub async fn create(postgres: &Postgres, name: &str, password: &str) -> anyhow::Result<Urls> {
+/// The roles' passwords.
+#[derive(Clone, Copy)]
+pub struct Passwords<'a> {
+    pub app: &'a str,
+    pub owner: &'a str,
+}
+
+impl std::fmt::Debug for Passwords<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Makes sure that the owner and the database are there. Until [`demote_owner`] the owner may make roles,
+/// as the first migration does.
+pub async fn create(
+    postgres: &Postgres,
+    name: &str,
+    passwords: Passwords<'_>,
+) -> anyhow::Result<Urls> {
     let client = superuser(postgres, "postgres").await?;
-    role(&client, OWNER, &format!("login createrole password '{password}'")).await?;
+    role(&client, OWNER, &format!("login createrole password '{}'", passwords.owner)).await?;
     let found = client
         .query_typed(
             "select from pg_database where datname = $1",
@@ -31,10 +50,10 @@ pub async fn create(postgres: &Postgres, name: &str, password: &str) -> anyhow::
         execute(&client, &format!("create database {name} owner {OWNER}")).await?;
     }
     let port = postgres.port();
-    let url = |role: &str| {
+    let url = |role: &str, password: &str| {
         format!("postgres://{role}:{password}@127.0.0.1:{port}/{name}?sslmode=disable")
     };
-    Ok(Urls { app: url(LOGIN), owner: url(OWNER) })
+    Ok(Urls { app: url(LOGIN, passwords.app), owner: url(OWNER, passwords.owner) })
 }
 
 /// Makes the functions' login. The role it belongs to comes with the first migration.
@@ -42,6 +61,12 @@ pub async fn allow_login(postgres: &Postgres, name: &str, password: &str) -> any
     let client = superuser(postgres, name).await?;
     role(&client, LOGIN, &format!("login password '{password}'")).await?;
     execute(&client, &format!("grant farebox_app to {LOGIN}")).await
+}
+
+/// Leaves the owner with its tables: once they are migrated it needs no power over roles.
+pub async fn demote_owner(postgres: &Postgres) -> anyhow::Result<()> {
+    let client = superuser(postgres, "postgres").await?;
+    execute(&client, &format!("alter role {OWNER} nosuperuser nocreaterole nocreatedb")).await
 }
 
 async fn role(client: &Client, name: &str, attributes: &str) -> anyhow::Result<()> {

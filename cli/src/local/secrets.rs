@@ -16,7 +16,11 @@ const ISSUER: &str = "farebox-local";
 
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Secrets {
+    /// Of the functions' login.
     pub(super) database_password: String,
+    /// Empty in a file from before the owner had one of its own.
+    #[serde(default)]
+    pub(super) database_owner_password: String,
     pub(super) redis_token: String,
     pub(super) redis_read_only_token: String,
     pub(super) hs256_secret: String,
@@ -34,9 +38,18 @@ impl Secrets {
     pub(super) fn keep_in(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("secrets.json");
         let mut secrets = if path.exists() { Self::read(dir)? } else { Self::generate()? };
-        if secrets.stripe_secret_key.is_empty() {
-            secrets.stripe_secret_key = format!("sk_test_{}", random_password()?);
-            secrets.stripe_webhook_secret = format!("whsec_{}", random_password()?);
+        let has_all =
+            !secrets.stripe_secret_key.is_empty() && !secrets.database_owner_password.is_empty();
+        if !has_all {
+            let fill = |secret: &mut String, prefix: &str| {
+                if secret.is_empty() {
+                    *secret = format!("{prefix}{}", random_password()?);
+                }
+                anyhow::Ok(())
+            };
+            fill(&mut secrets.stripe_secret_key, "sk_test_")?;
+            fill(&mut secrets.stripe_webhook_secret, "whsec_")?;
+            fill(&mut secrets.database_owner_password, "")?;
             write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
         }
         Ok(secrets)
@@ -55,6 +68,7 @@ impl Secrets {
         let key = || service_key::generate().map_err(|_| anyhow!("the system has no randomness"));
         Ok(Self {
             database_password: random_password()?,
+            database_owner_password: String::new(),
             redis_token: random_password()?,
             redis_read_only_token: random_password()?,
             hs256_secret: random_password()? + &random_password()?,

@@ -9,15 +9,16 @@ use shared::http::{Access, Endpoint};
 /// The whole template.
 pub(super) fn template(table: &[&Endpoint]) -> String {
     let mut yaml = String::from(HEAD);
-    for setting in SETTINGS {
+    let settings = || SETTINGS.iter().filter(|setting| !setting.for_servers);
+    for setting in settings() {
         yaml += &parameter(setting);
     }
     yaml += "\nConditions:\n";
-    for id in SETTINGS.iter().map(|setting| logical_id(setting.name)).chain([SECRET.to_owned()]) {
+    for id in settings().map(|setting| logical_id(setting.name)).chain([SECRET.to_owned()]) {
         yaml += &format!("  Has{id}: !Not [!Equals [!Ref {id}, '']]\n");
     }
     yaml += GLOBALS;
-    for setting in SETTINGS {
+    for setting in settings() {
         yaml += &variable(setting);
     }
     yaml += RESOURCES;
@@ -28,10 +29,12 @@ pub(super) fn template(table: &[&Endpoint]) -> String {
              Value: !Sub 'https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}'\n";
     for endpoint in table.iter().filter(|endpoint| endpoint.access == Access::Stripe) {
         let id = function_id(endpoint);
+        // A function URL ends in a slash.
+        let path = endpoint.path.trim_start_matches('/');
         let _ = write!(
             yaml,
             "  {id}Url:\n    Description: Where Stripe sends its events.\n    \
-             Value: !GetAtt {id}Url.FunctionUrl\n"
+             Value: !Sub '${{{id}Url.FunctionUrl}}{path}'\n"
         );
     }
     yaml
@@ -192,6 +195,7 @@ mod tests {
         );
         let yaml = template(&[&WEBHOOK]);
         assert!(yaml.contains("FunctionUrlConfig:\n        AuthType: NONE"), "{yaml}");
-        assert!(yaml.contains("!GetAtt StripeWebhookFunctionUrl.FunctionUrl"), "{yaml}");
+        let output = "Value: !Sub '${StripeWebhookFunctionUrl.FunctionUrl}api/stripe/webhook'";
+        assert!(yaml.contains(output), "its root answers 404: {yaml}");
     }
 }

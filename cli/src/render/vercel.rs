@@ -2,16 +2,22 @@
 //! no entry: on Vercel a file's path is its URL. `vercel.app.json` is for plans that cap the number of
 //! functions and how often a job may run: it builds `api/app.rs` alone,
 //! and runs every job once a day.
+//!
+//! Without `builds`, Vercel also publishes files: those in `public/` if there is one, else the whole
+//! repository. Hence the committed `public/robots.txt`.
 
 use serde_json::{Value, json};
 use shared::http::Endpoint;
+
+/// Seconds that a function may take.
+const MAX_DURATION: u32 = 30;
 
 const SCHEMA: &str = "https://openapi.vercel.sh/vercel.json";
 
 pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let config = json!({
         "$schema": SCHEMA,
-        "functions": { "api/**/*.rs": { "maxDuration": 30 } },
+        "functions": { "api/**/*.rs": { "maxDuration": MAX_DURATION } },
         // Files come first: only a path without a function reaches this, and gets its 404 there.
         "rewrites": [{ "source": "/api/:path*", "destination": "/api/app" }],
         "crons": crons(table),
@@ -22,7 +28,12 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
 pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let config = json!({
         "$schema": SCHEMA,
-        "builds": [{ "src": "api/app.rs", "use": "@vercel/rust" }],
+        // With `builds` a `functions` of the file's own is refused; the builder reads this one.
+        "builds": [{
+            "src": "api/app.rs",
+            "use": "@vercel/rust",
+            "config": { "functions": { "api/app.rs": { "maxDuration": MAX_DURATION } } },
+        }],
         "routes": [{ "src": "/api/.*", "dest": "/api/app.rs" }],
         "crons": crons(table).into_iter().map(daily).collect::<Vec<_>>(),
     });
@@ -40,4 +51,71 @@ fn daily(mut cron: Value) -> Value {
 fn crons(table: &[&Endpoint]) -> Vec<Value> {
     let scheduled = table.iter().filter_map(|endpoint| Some((endpoint.path, endpoint.schedule?)));
     scheduled.map(|(path, schedule)| json!({ "path": path, "schedule": schedule })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::Value;
+    use shared::endpoints;
+
+    fn root() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    fn parsed(text: anyhow::Result<String>) -> Value {
+        serde_json::from_str(&text.unwrap()).unwrap()
+    }
+
+    /// As Vercel's builder decides it (`detectBuilders` of @vercel/fs-detectors): where no setting names
+    /// another folder and there is no frontend to build, the files below `public/` are published if there
+    /// are any, else every file outside of `api/`.
+    #[test]
+    fn a_vercel_build_publishes_robots_txt_and_nothing_else() {
+        let published = fs::read_dir(root().join("public")).unwrap();
+        let published: Vec<_> = published.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(published, ["robots.txt"]);
+        let robots = fs::read_to_string(root().join("public/robots.txt")).unwrap();
+        assert_eq!(robots, "User-agent: *\nDisallow: /\n");
+        let ignored = fs::read_to_string(root().join(".gitignore")).unwrap_or_default();
+        assert!(!ignored.contains("public"), "it has to be committed");
+
+        let config = parsed(super::config(endpoints::ALL));
+        for other in ["outputDirectory", "buildCommand", "framework", "builds", "public"] {
+            assert_eq!(config[other], Value::Null, "{other} makes Vercel publish something else");
+        }
+        for frontend in ["package.json", ".vercelignore"] {
+            assert!(!root().join(frontend).exists(), "{frontend} changes what is published");
+        }
+        // What is listed is all that is built, and a function publishes no file.
+        let app = parsed(super::app_config(endpoints::ALL));
+        let builds = app["builds"].as_array().unwrap();
+        assert!(builds.iter().all(|build| build["use"] == "@vercel/rust"), "{builds:?}");
+    }
+
+    #[test]
+    fn every_function_may_take_as_long_however_it_is_deployed() {
+        let each = parsed(super::config(endpoints::ALL));
+        let of_all = parsed(super::app_config(endpoints::ALL));
+        let each = &each["functions"]["api/**/*.rs"]["maxDuration"];
+        let of_all = &of_all["builds"][0]["config"]["functions"]["api/app.rs"]["maxDuration"];
+        assert!(each.is_u64() && each == of_all, "{each} and {of_all}");
+    }
+
+    /// A capped plan refuses a deployment with a job that runs more than once a day.
+    #[test]
+    fn a_capped_plan_is_asked_for_one_function_and_daily_jobs() {
+        let app = parsed(super::app_config(endpoints::ALL));
+        assert_eq!(app["builds"].as_array().unwrap().len(), 1);
+        for cron in app["crons"].as_array().unwrap() {
+            let schedule = cron["schedule"].as_str().unwrap();
+            let mut fields = schedule.split(' ').map(|field| field.parse::<u32>());
+            assert!(fields.by_ref().take(2).all(|field| field.is_ok()), "{schedule}");
+        }
+        let setup = fs::read_to_string(root().join("docs/SETUP.md")).unwrap();
+        assert!(setup.contains("vercel deploy --prod --local-config vercel.app.json"));
+        assert!(!setup.replace("deploy --prod --local", "").contains("vercel --local-config"));
+    }
 }

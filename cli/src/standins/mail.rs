@@ -1,5 +1,6 @@
 //! A mail server that delivers to nobody: whatever is sent to it is kept in memory and shown at
-//! `/mail`. It listens on this machine alone, and takes any name and password.
+//! `/mail`. It listens on this machine alone, and takes any name and password. It hangs up at the first
+//! command that it does not know, so that no page in a browser can post a message into it.
 //!
 //! Deliberately absent: encryption, and everything of SMTP that a sender of one small message to one
 //! person does not use.

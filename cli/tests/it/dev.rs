@@ -1,6 +1,7 @@
 //! `farebox dev` and the commands around it, as a newcomer runs them: one process, one directory.
 
 mod doctor;
+mod strangers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -62,6 +62,22 @@ async fn what_is_sent_is_shown_and_nothing_in_it_runs() {
     assert!(get(&base, "/mail/2").await.0.contains("Not there"));
 }
 
+/// A page of any site may send a form here, with a message in it.
+#[tokio::test]
+async fn a_browser_cannot_post_mail() {
+    let mail = Mail::start(10).await.unwrap();
+    let address = mail.url().replace("smtp://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\n";
+    let message = MESSAGE.join("\r\n");
+    stream.write_all(format!("{head}{message}\r\nQUIT\r\n").as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    // What was not read by the other end may break the connection before all was said.
+    let _ = stream.read_to_end(&mut said).await;
+    assert!(!String::from_utf8_lossy(&said).contains("354"), "it goes on listening");
+    assert!(mail.messages().is_empty(), "{:?}", mail.messages());
+}
+
 #[tokio::test]
 async fn only_the_latest_messages_are_kept() {
     let mail = Mail::start(2).await.unwrap();

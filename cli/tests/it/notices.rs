@@ -1,8 +1,7 @@
 //! What users and the identity provider hear of, from Stripe's word to the mailbox.
 
 mod used;
-
-use std::collections::BTreeSet;
+mod year;
 
 use farebox::standins::mail::Message;
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use crate::support::events::Customer;
 use crate::support::{Clerk, Setup, TestApp, clerk, until};
 
 impl TestApp {
-    /// Lets the minute's job run until that is so: a clock that leaps ends the lease of who is at it.
+    /// Lets the minute's job run until that is so: what was news while it was told is told by the next run.
     async fn run_job_until(&self, is_so: impl Fn() -> bool) {
         until(async || {
             self.get("/api/cron/minute").cron().send().await.expect_status(200);
@@ -56,11 +55,9 @@ async fn a_subscriber_is_written_to_when_it_matters() {
     app.simulator.delivered().await;
     app.mail_about("Your subscription has ended").await;
     app.all_are_told().await;
-    // What is sent again, since a leap of the clock ended the lease of who sent it, is the same message.
-    let letters = app.mail.messages().into_iter();
-    let receipts = letters.filter(|letter| letter.subject == "Your receipt");
-    let receipts: BTreeSet<String> = receipts.map(|letter| letter.message_id).collect();
-    assert_eq!(receipts.len(), 1, "an invoice is paid once, though Stripe says so twice");
+    let messages = app.mail.messages().into_iter();
+    let receipts = messages.filter(|message| message.subject == "Your receipt");
+    assert_eq!(receipts.count(), 1, "an invoice is paid once, though Stripe says so twice");
 }
 
 /// The credit-pack app's buyers get a receipt (CP-2).

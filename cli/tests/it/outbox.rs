@@ -18,8 +18,6 @@ use tokio_postgres::types::{Json, ToSql, Type};
 
 use crate::support::{Clerk, Setup, TestApp, clerk};
 
-/// Longer than a worker may keep a row.
-const LEASE: SignedDuration = SignedDuration::from_secs(31);
 /// Longer than the longest pause between attempts.
 const PAUSE: SignedDuration = SignedDuration::from_mins(76);
 
@@ -46,6 +44,11 @@ impl TestApp {
 
     async fn sql(&self, sql: &str) {
         crate::support::execute(&self.owner().await, sql).await;
+    }
+
+    /// From now on every lease has ended, as if those who had them had been away for that long.
+    async fn end_leases(&self) {
+        self.sql("update outbox set leased_until = leased_until - interval '31 seconds'").await;
     }
 
     /// A user whom Stripe knows under an address.

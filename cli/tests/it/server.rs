@@ -1,11 +1,35 @@
 //! The server of `farebox serve` and `farebox dev`, against those who say nothing or half of it.
 
+mod address;
+mod head;
+mod slow;
+
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use farebox::server::{self, Limits};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{TestApp, until};
+
+/// Serves a router within limits of its own, for the rest of the test.
+async fn serve_within(limits: Limits, router: axum::Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(server::serve_within(limits, listener, router, std::future::pending()));
+    address
+}
+
+/// Sends that, and answers all that comes back until the connection ends.
+async fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
 
 /// Half a head is not waited for. The clock is tokio's own, moved on instead of waited for.
 #[tokio::test(start_paused = true)]

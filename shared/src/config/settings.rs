@@ -6,11 +6,13 @@ pub struct Setting {
     pub alias: Option<&'static str>,
     pub required: bool,
     pub secret: bool,
+    /// Read by `farebox serve` alone: a platform's functions have no use for it.
+    pub for_servers: bool,
     pub about: &'static str,
 }
 
 const fn required(name: &'static str, about: &'static str) -> Setting {
-    Setting { name, alias: None, required: true, secret: false, about }
+    Setting { name, alias: None, required: true, secret: false, for_servers: false, about }
 }
 
 const fn optional(name: &'static str, about: &'static str) -> Setting {
@@ -20,6 +22,10 @@ const fn optional(name: &'static str, about: &'static str) -> Setting {
 impl Setting {
     const fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    const fn for_servers(self) -> Self {
+        Self { for_servers: true, ..self }
     }
 
     const fn alias(self, alias: &'static str) -> Self {
@@ -66,6 +72,11 @@ pub const SETTINGS: &[Setting] = &[
     optional("SERVICE_KEYS", "`service:SHA256` or `admin:SHA256`, comma-separated"),
     optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
     optional("ALLOWED_ORIGINS", "browser origins that may call, and that checkout may return to"),
+    optional(
+        "TRUSTED_PROXIES",
+        "proxies in front of `farebox serve`, whose `X-Forwarded-For` is believed: `10.0.0.0/8,::1`",
+    )
+    .for_servers(),
     optional("RATE_LIMITS", "named limits: `review-code=10/1h,review-repo=5/1h`"),
     optional(
         "SMTP_URL",

@@ -274,6 +274,17 @@ impl Endpoint {
     }
 }
 
+/// The answer to a request that is refused before it reaches an endpoint, in the form of every other.
+pub fn refuse(error: &ApiError, headers: &HeaderMap) -> Response {
+    let id = request_id(headers);
+    tracing::info!(request_id = id, status = error.status.as_u16(), code = error.code);
+    let mut response = error.to_response(&id);
+    if let Ok(value) = HeaderValue::try_from(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
 /// A caller's own id if it is a plain short word, so that one id can follow a call through several
 /// services; else a new one.
 fn request_id(headers: &HeaderMap) -> String {

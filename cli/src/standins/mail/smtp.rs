@@ -79,7 +79,8 @@ pub(super) async fn serve(stream: TcpStream, mail: &Mail) -> io::Result<()> {
             }
             ("HELO" | "NOOP", _) => connection.say("250 farebox").await?,
             ("QUIT", _) => return connection.say("221 bye").await,
-            _ => connection.say("502 not known here").await?,
+            // Whatever it speaks, it is not SMTP: a browser's request may hold a message further on.
+            _ => return connection.say("502 not known here").await,
         }
     }
 }

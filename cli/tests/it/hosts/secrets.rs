@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::binary;
 use super::lambda::Lambda;
 use super::request::Request;
 use crate::support::{Setup, listen};
@@ -52,4 +53,50 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
     assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{signed}");
     assert!(signed.contains("/eu-central-1/secretsmanager/aws4_request"), "{signed}");
     assert!(body.contains("arn:aws:secretsmanager:eu-central-1:1:secret:farebox"), "{body}");
+}
+
+const ARN: &str = "arn:aws:secretsmanager:eu-central-1:1:secret:farebox";
+
+/// What a function logs that is to read its settings out of a secret and cannot.
+async fn log_without_secret(settings: &[(&str, &str)]) -> Value {
+    let settings = [("FAREBOX_SECRET_ARN", ARN)].iter().chain(settings);
+    let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let output = binary::run("lambda-mood", settings.collect::<Vec<_>>()).await;
+    assert!(!output.status.success(), "{output:?}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    let [line] = log.lines().collect::<Vec<_>>()[..] else { panic!("one line, not {log:?}") };
+    serde_json::from_str(line).expect(line)
+}
+
+/// A function that cannot start says which secret it was to read, where, and what stood in its way.
+#[tokio::test]
+async fn a_function_that_cannot_read_its_secret_says_why() {
+    let denied = json!({
+        "__type": "com.amazon.coral#AccessDeniedException",
+        "Message": "role farebox is not authorized to perform: secretsmanager:GetSecretValue",
+    });
+    let denied = move || async move { (StatusCode::BAD_REQUEST, Json(denied)) };
+    let no_settings = || async { Json(json!({ "SecretString": "a-password" })) };
+    let router = Router::new().route("/denied", post(denied)).route("/odd", post(no_settings));
+    let manager = listen(router).await.address;
+    let (denied, odd) = (format!("http://{manager}/denied"), format!("http://{manager}/odd"));
+    let credentials = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "of-tests")];
+    for (region, manager, credentials, why) in [
+        (true, &*denied, &credentials[..], "AccessDeniedException: role farebox is not authorized"),
+        (true, &*odd, &credentials[..], "the secret must be a JSON object of settings"),
+        (true, "http://127.0.0.1:1/", &credentials[..], "onnect"),
+        (true, &*denied, &[], "environment variable not set"),
+        (false, &*denied, &credentials[..], "AWS_REGION is not set"),
+    ] {
+        let mut settings = vec![("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager)];
+        settings.extend(region.then_some(("AWS_REGION", "eu-central-1")));
+        settings.extend(credentials);
+        let line = log_without_secret(&settings).await;
+        let cause = line["cause"].as_str().unwrap();
+        let place = if region { "eu-central-1" } else { "no region" };
+        assert_eq!(line["level"], "ERROR", "{line}");
+        assert!(cause.contains(&format!("the secret {ARN} in {place}: ")), "{line}");
+        assert!(cause.contains(why), "{line}");
+        assert!(!line.to_string().contains("a-password"), "{line}");
+    }
 }

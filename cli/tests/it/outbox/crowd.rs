@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use shared::app::App;
 
-use super::{LEASE, counts, drain, with_clerk};
+use super::{counts, drain, with_clerk};
 use crate::support::{TestApp, until};
 
 #[tokio::test]
@@ -17,9 +18,23 @@ async fn what_a_killed_worker_had_is_told_by_another() {
     let lent = app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap();
     assert_eq!(lent.len(), 1);
     assert_eq!(app.drain().await, counts(0, 0, 0), "it may be at it still");
-    app.clock.advance(LEASE);
+    app.end_leases().await;
     assert_eq!(app.drain().await, counts(1, 0, 0));
     assert_eq!(app.message_ids(), [app.message_id("receipt:1").await]);
+}
+
+/// The clock of a local stack leaps over months while a message is on its way.
+#[tokio::test]
+async fn a_clock_that_leaps_takes_no_message_from_who_sends_it() {
+    let app = TestApp::new().await;
+    app.someone("ann").await;
+    app.enqueue_mail("1", "ann").await;
+    let lent = app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
+    app.clock.advance(SignedDuration::from_hours(24 * 365));
+    assert_eq!(app.drain().await, counts(0, 0, 0), "it is on its way");
+    app.finish(lent).await;
+    assert_eq!(app.drain().await, counts(0, 0, 0), "it has arrived");
+    assert_eq!(app.message_ids(), [""; 0]);
 }
 
 #[tokio::test]
@@ -82,7 +97,7 @@ async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once()
     for worker in workers {
         worker.await.unwrap();
     }
-    app.clock.advance(LEASE);
+    app.end_leases().await;
     drain_all(app.worker()).await;
 
     let left = "select count(*) from outbox where done_at is null";

@@ -89,7 +89,7 @@ async fn a_worker_that_comes_too_late_changes_nothing() {
     app.enqueue_plan("ann").await;
     let claim = async || app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap();
     let first = claim().await.remove(0);
-    app.clock.advance(super::LEASE);
+    app.end_leases().await;
     let second = claim().await.remove(0);
     app.finish(first).await;
     let row = app.row("identity:ann").await;
@@ -111,7 +111,7 @@ async fn a_user_whom_the_identity_provider_does_not_know_is_no_failure() {
 
 impl TestApp {
     /// Says that what was lent out is told.
-    async fn finish(&self, lent: shared::store::Errand) {
+    pub(super) async fn finish(&self, lent: shared::store::Errand) {
         let finished = shared::store::Finished {
             id: lent.id,
             generation: lent.generation,

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use farebox::local::database::{self, Urls};
+use farebox::local::database::{self, Passwords, Urls};
 use farebox::migrate::{self, Files};
 use farebox::standins::postgres::{self, Postgres};
 use farebox::standins::redis::{self, RedisServer};
@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 const PASSWORD: &str = "for-tests-alone";
+const PASSWORDS: Passwords<'_> = Passwords { app: PASSWORD, owner: PASSWORD };
 const TEMPLATE: &str = "farebox_template";
 const REDIS_DATABASES: u32 = 2_000;
 
@@ -49,7 +50,7 @@ impl Stack {
         let redis = RedisServer::start(&dir.join("redis"), options, &quiet).await.unwrap();
         let stack = Self { postgres, redis, next: AtomicU32::new(0), _claim: claim };
         stack.drop_databases().await;
-        let urls = database::create(&stack.postgres, TEMPLATE, PASSWORD).await.unwrap();
+        let urls = database::create(&stack.postgres, TEMPLATE, PASSWORDS).await.unwrap();
         migrate::run(&settings(&urls.owner), &Files::embedded()).await.unwrap();
         database::allow_login(&stack.postgres, TEMPLATE, PASSWORD).await.unwrap();
         stack

@@ -1,0 +1,57 @@
+//! A request's head: what a proxy and this server could read differently is refused, and the caller's
+//! address is found.
+
+use std::net::IpAddr;
+
+use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Request, Version};
+use axum::response::Response;
+use shared::config::TrustedProxies;
+use shared::error::ApiError;
+use shared::http::guard;
+
+/// The answer to a request that cannot be read in one way only (RFC 9112, 3.2 and 6.1). Its connection
+/// ends: where the next request begins is in doubt.
+pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response> {
+    let problem = check_host(request).and_then(|()| check_transfer_encoding(request.headers()));
+    let problem = problem.err()?;
+    let mut response = guard::refuse(&problem, request.headers());
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    Some(response)
+}
+
+fn check_host<B>(request: &Request<B>) -> Result<(), ApiError> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let is_good = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host),
+        (None, _) => request.version() < Version::HTTP_11,
+        _ => false,
+    };
+    let message = "The request must have one Host header with a host in it.";
+    if is_good { Ok(()) } else { Err(ApiError::bad_request("invalid_host", message)) }
+}
+
+/// Empty is what a client sends that asks for no host by name.
+fn is_host(host: &HeaderValue) -> bool {
+    let authority = Authority::try_from(host.as_bytes());
+    host.is_empty() || authority.is_ok_and(|authority| !authority.as_str().contains('@'))
+}
+
+fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked =
+        |encoding: &HeaderValue| encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let is_good = encodings.next().is_none_or(is_chunked) && encodings.next().is_none();
+    let message = "The only Transfer-Encoding that is understood is chunked, given once.";
+    if is_good { Ok(()) } else { Err(ApiError::bad_request("invalid_transfer_encoding", message)) }
+}
+
+/// Where a request comes from: its peer, or what the proxies that are trusted say of theirs.
+pub(super) fn client(headers: &HeaderMap, peer: IpAddr, proxies: &TrustedProxies) -> IpAddr {
+    let lines = headers.get_all("x-forwarded-for").iter();
+    // A line that is no text names no address.
+    let hops: Vec<&str> =
+        lines.flat_map(|line| line.to_str().unwrap_or("unknown").split(',')).collect();
+    proxies.client(peer, &hops)
+}

@@ -1,0 +1,91 @@
+//! What a page of a foreign site, and a leaked login, can do to a local stack: nothing.
+
+use std::path::Path;
+
+use reqwest::header::HOST;
+use url::Url;
+
+use super::{Dev, Redis, directory, said, setting};
+use crate::support::settings;
+
+impl Dev {
+    /// The status of a call that names that host, as a browser does whose site has that name.
+    async fn status_for(&self, method: &str, path: &str, host: &str) -> u16 {
+        let url = format!("{}{path}", self.base);
+        let request = reqwest::Client::new().request(method.parse().unwrap(), url);
+        let request = request.header(HOST, host).header("content-type", "application/json");
+        request.body("{}").send().await.unwrap().status().as_u16()
+    }
+}
+
+/// A site may point its own name at 127.0.0.1; what answers there is then of its own origin.
+#[tokio::test]
+async fn a_site_that_points_its_name_here_reads_nothing() {
+    let dir = directory("strangers");
+    let dev = Dev::start(&dir, Redis::Engine).await;
+    let port = dev.base.rsplit(':').next().unwrap().to_owned();
+    let own = [
+        ("GET", "/"),
+        ("GET", "/mail"),
+        ("GET", "/mail/api/messages"),
+        ("GET", "/simulator"),
+        ("GET", "/simulator/api/state"),
+        ("POST", "/simulator/api/trigger"),
+        ("POST", "/simulator/api/clock"),
+        ("GET", "/v1/customers"),
+        ("POST", "/upstash"),
+        ("POST", "/upstash/pipeline"),
+    ];
+    for (method, path) in own {
+        for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example"] {
+            assert_eq!(dev.status_for(method, path, host).await, 403, "{method} {path} of {host}");
+        }
+        for name in ["127.0.0.1", "localhost", "[::1]"] {
+            let status = dev.status_for(method, path, &format!("{name}:{port}")).await;
+            assert_ne!(status, 403, "{method} {path} of {name}");
+        }
+    }
+    // A tunnel's name: the product asks for a token, and answers to any.
+    assert_eq!(dev.status_for("GET", "/api/health", "tunnel.example").await, 200);
+    assert_eq!(dev.status_for("GET", "/api/dashboard", "tunnel.example").await, 401);
+    dev.stop(&dir).await;
+}
+
+/// What the roles of the running stack may do.
+async fn assert_roles_are_apart(dir: &Path) {
+    let found = said(dir, &["env"]).await;
+    let url = |name| Url::parse(setting(&found, name)).unwrap();
+    let (app, owner) = (url("DATABASE_URL"), url("DIRECT_URL"));
+    assert_ne!(app.password(), owner.password());
+
+    let client = shared::store::connect(&settings(owner.as_str())).await.unwrap();
+    let powers = "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication
+                  from pg_roles
+                  where rolname = current_user";
+    let has_powers: bool = client.query_typed_one(powers, &[]).await.unwrap().get(0);
+    assert!(!has_powers, "the owner owns its tables and no more");
+    let refused = client.query_typed("create role intruder superuser", &[]).await;
+    assert!(refused.is_err(), "the owner makes roles");
+
+    let mut crossed = owner.clone();
+    crossed.set_password(app.password()).unwrap();
+    let crossed = shared::store::connect(&settings(crossed.as_str())).await;
+    assert!(crossed.is_err(), "the functions' password opens the owner's role");
+}
+
+#[tokio::test]
+async fn the_functions_password_is_not_the_owners_and_the_owner_makes_no_roles() {
+    let dir = directory("roles");
+    // The second start finds the roles, and a file of secrets from before the owner had a password.
+    for start in 0..2 {
+        let dev = Dev::start(&dir, Redis::Engine).await;
+        assert_roles_are_apart(&dir).await;
+        dev.stop(&dir).await;
+        let file = dir.join(".farebox/secrets.json");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let mut secrets: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let own = secrets.as_object_mut().unwrap().remove("database_owner_password");
+        assert!(own.is_some(), "after start {start}");
+        std::fs::write(&file, secrets.to_string()).unwrap();
+    }
+}

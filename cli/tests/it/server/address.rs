@@ -1,0 +1,100 @@
+//! Whose address a request is from, behind a proxy and without one.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use farebox::server::Limits;
+use shared::config::TrustedProxies;
+use shared::endpoints::HEALTH_READY;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::serve_within;
+use crate::support::{Process, TestApp};
+
+/// Asks as a proxy does that adds its peer to what it was told.
+async fn ask(base: &str, forwarded_for: &str) -> u16 {
+    let request = reqwest::Client::new().get(format!("{base}{}", HEALTH_READY.path));
+    request.header("x-forwarded-for", forwarded_for).send().await.unwrap().status().as_u16()
+}
+
+/// Uses up what an address may ask.
+async fn use_up(base: &str, forwarded_for: &str) {
+    for _ in 0..HEALTH_READY.rate.unwrap().limit * 3 {
+        if ask(base, forwarded_for).await == 429 {
+            return;
+        }
+    }
+    panic!("{forwarded_for} is never limited");
+}
+
+/// CR-1: callers behind a proxy have a limit each, and none can take another's or claim to be new.
+#[tokio::test]
+async fn callers_behind_a_trusted_proxy_are_told_apart() {
+    let app = TestApp::new().await;
+    let mut settings = app.settings.clone();
+    settings.insert("TRUSTED_PROXIES".to_owned(), "127.0.0.0/8, 10.0.0.0/8".to_owned());
+    let server = Process::serve(&settings).await;
+    use_up(&server.base, "198.51.100.1").await;
+    assert_eq!(ask(&server.base, "198.51.100.1, 10.1.2.3").await, 429, "over two proxies");
+    assert_eq!(ask(&server.base, "192.0.2.1, 198.51.100.1").await, 429, "with a forged beginning");
+    assert_eq!(ask(&server.base, "198.51.100.2").await, 200);
+    assert_eq!(ask(&server.base, "198.51.100.1, 198.51.100.2").await, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn without_a_trusted_proxy_nobody_chooses_their_address() {
+    let app = TestApp::new().await;
+    use_up(&app.base, "198.51.100.1").await;
+    assert_eq!(ask(&app.base, "198.51.100.2").await, 429);
+}
+
+/// How many connections, each with a request that is being answered, are there at once.
+async fn held_at_once(limits: Limits) -> usize {
+    let never = || std::future::pending::<&'static str>();
+    let address = serve_within(limits, Router::new().route("/", get(never))).await;
+    let mut held = 0;
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // It may be closed by now.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let ended =
+            tokio::time::timeout(Duration::from_millis(300), stream.read(&mut [0; 1])).await;
+        held += usize::from(ended.is_err());
+        streams.push(stream);
+    }
+    held
+}
+
+/// Without named proxies all callers may share one address.
+#[tokio::test]
+async fn where_proxies_are_named_one_other_address_has_few_connections() {
+    let limits = |proxies: &[&str]| Limits {
+        connections: 8,
+        connections_per_address: 2,
+        proxies: TrustedProxies::new(proxies.iter().map(|one| one.parse().unwrap()).collect()),
+    };
+    assert_eq!(held_at_once(limits(&["10.0.0.0/8"])).await, 2);
+    assert_eq!(held_at_once(limits(&["127.0.0.1"])).await, 6);
+    assert_eq!(held_at_once(limits(&[])).await, 6);
+}
+
+/// Its own connections make room for its new ones where they wait for it.
+#[tokio::test]
+async fn an_address_with_idle_connections_is_still_served() {
+    let limits = Limits {
+        connections: 8,
+        connections_per_address: 2,
+        proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]),
+    };
+    let address = serve_within(limits, Router::new().route("/", get(|| async { "ok" }))).await;
+    let mut idle = Vec::new();
+    for _ in 0..5 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+        let ask = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        assert!(super::exchange(address, ask).await.ends_with("ok"));
+    }
+}

@@ -1,0 +1,153 @@
+//! Clients that take their time, and those who come while all places are taken.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use farebox::server::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::{exchange, serve_within};
+use crate::support::until;
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+/// Far less than any time after which a slow client is cut off.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Answers at `/`; at `/held` once it may; at `/body` when the body has come.
+fn router(held: &Arc<Semaphore>) -> Router {
+    let held = Arc::clone(held);
+    let wait = move || async move {
+        held.acquire().await.unwrap().forget();
+        "at last"
+    };
+    Router::new()
+        .route("/", get(|| async { "ok" }))
+        .route("/held", get(wait))
+        .route("/body", post(|body: String| async { body }))
+        .route("/large", get(|| async { vec![b'x'; 1_000_000] }))
+}
+
+async fn say(address: SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads one answer whose body is short, and leaves the connection open.
+async fn read_some(stream: &mut TcpStream) -> String {
+    let mut answer = [0; 1_000];
+    let length = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn new_clients_are_served_while_slow_ones_hold_every_place() {
+    let held = Arc::new(Semaphore::new(0));
+    let limits = Limits { connections: 5, ..Limits::default() };
+    let address = serve_within(limits, router(&held)).await;
+    let mut answering = say(address, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut kept_open = say(address, GET).await;
+    assert!(read_some(&mut kept_open).await.ends_with("ok"));
+    let body = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf";
+    let large = "GET /large HTTP/1.1\r\nhost: x\r\n\r\n".repeat(40);
+    let mut slow = Vec::new();
+    for text in ["", "GET / HTTP/1.1\r\nx-half", body, &large] {
+        slow.push(say(address, text).await);
+        // More of them than there are places, each several times: somebody has to go.
+        for _ in 0..3 {
+            let answer = timeout(SOON, exchange(address, GET_AND_CLOSE)).await;
+            assert!(answer.expect("nobody made room").ends_with("ok"), "beside {text:?}");
+        }
+    }
+    held.add_permits(1);
+    let answer = timeout(SOON, read_some(&mut answering)).await.unwrap();
+    assert!(answer.ends_with("at last"), "whoever is being answered stays: {answer}");
+}
+
+/// Requests that are being answered make no room, and the next client waits for one of them to end.
+#[tokio::test]
+async fn a_client_waits_where_every_request_is_being_answered() {
+    let held = Arc::new(Semaphore::new(0));
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let address = serve_within(limits, router(&held)).await;
+    let ask = "GET /held HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let asking: Vec<_> = (0..6).map(|_| tokio::spawn(exchange(address, ask))).collect();
+    held.add_permits(6);
+    for answer in asking {
+        let answer = timeout(SOON, answer).await.unwrap().unwrap();
+        assert!(answer.ends_with("at last"), "{answer}");
+    }
+}
+
+/// A client that pipelines and never reads. The clock is tokio's own, moved on instead of waited for.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_no_answer_is_cut_off() {
+    let address = serve_within(Limits::default(), router(&Arc::new(Semaphore::new(0)))).await;
+    // More than the buffers of both ends hold.
+    let large = "GET /large HTTP/1.1\r\nhost: x\r\n\r\n".repeat(40);
+    let mut stream = say(address, &large).await;
+    let started = Instant::now();
+    while stream.write_all(b"G").await.is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(40), "it keeps its place");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_gets_all_of_its_answer() {
+    let address = serve_within(Limits::default(), router(&Arc::new(Semaphore::new(0)))).await;
+    let ask = "GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let mut stream = say(address, ask).await;
+    let (mut length, mut part) = (0, vec![0; 100_000]);
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        match stream.read(&mut part).await.unwrap() {
+            0 => break,
+            read => length += read,
+        }
+    }
+    assert!(length > 1_000_000, "{length} bytes came");
+}
+
+/// Load balancers keep connections for a minute, and are to be the first to close them.
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_rest_between_two_requests_for_a_minute() {
+    let address = serve_within(Limits::default(), router(&Arc::new(Semaphore::new(0)))).await;
+    let mut stream = say(address, GET).await;
+    assert!(read_some(&mut stream).await.ends_with("ok"));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    assert!(read_some(&mut stream).await.ends_with("ok"));
+
+    let rested = Instant::now();
+    assert_eq!(read_some(&mut stream).await, "", "it ends");
+    assert!((61..80).contains(&rested.elapsed().as_secs()), "{:?}", rested.elapsed());
+}
+
+/// A stream of events ends when its reader goes, not when a request would be overdue.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_an_end_is_not_cut_off() {
+    let events =
+        axum::body::Body::from_stream(futures_util::stream::unfold(0, |count| async move {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            Some((Ok::<_, std::convert::Infallible>(format!("event {count}\n")), count + 1))
+        }));
+    let events = Arc::new(std::sync::Mutex::new(Some(events)));
+    let take = move || async move { events.lock().unwrap().take().unwrap() };
+    let address = serve_within(Limits::default(), Router::new().route("/", get(take))).await;
+    let mut stream = say(address, GET).await;
+    let mut seen = String::new();
+    until(async || {
+        seen += &read_some(&mut stream).await;
+        seen.contains("event 5")
+    })
+    .await;
+}
