@@ -5,7 +5,7 @@ mod faults;
 mod foreign;
 pub mod guards;
 mod model;
-mod orders;
+pub mod orders;
 mod push;
 mod races;
 mod story;

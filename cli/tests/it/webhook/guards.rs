@@ -33,6 +33,10 @@ async fn six_events_end_alike(app: &TestApp) -> Result<(), String> {
     Player::new(app).play(stories).await;
     let expected = json!({
         "subscriptions": [["sub_one_1", "one", "active", "starter", 2, false]],
+        "ledger": {
+            "pi_one_pack purchase": 100, "pi_one_pack refund": -50, "plan": 10,
+        },
+        "balances": { "ai_credit": 60 },
         "entitlement": ["starter", "stripe", "active"],
     });
     let mut all = seven_events_end();
