@@ -10,6 +10,7 @@ mod push;
 mod races;
 mod story;
 
+mod versions;
 use jiff::SignedDuration;
 use serde_json::json;
 
