@@ -8,9 +8,10 @@ mod model;
 pub mod orders;
 mod push;
 mod races;
+mod several;
 mod story;
-
 mod versions;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
