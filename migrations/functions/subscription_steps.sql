@@ -51,7 +51,11 @@ begin
 
   if p_wish ->> 'action' = 'cancel' then
     return v_common || jsonb_build_object(
-      'do', case when (p_wish ->> 'now')::boolean then 'cancel_now' else 'cancel_later' end,
+      'do', case
+        -- One that was never paid has no period to wait for the end of.
+        when (p_wish ->> 'now')::boolean or v_live.status = 'incomplete' then 'cancel_now'
+        else 'cancel_later'
+      end,
       'reason', p_wish ->> 'reason');
   end if;
 
