@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::calendar::months_after;
 use crate::support::events::{Customer, Sold};
-use crate::webhook::guards::without;
+use crate::support::{Setup, TestApp};
+use crate::webhook::guards::change;
 use crate::webhook::orders::orders;
 
 const DAY: i64 = 86_400;
@@ -34,31 +35,35 @@ impl TestApp {
         self.held(user, "ai_credit").await["balance"].as_i64().unwrap()
     }
 
-    /// Moves the clock to noon of that day of the year after next.
-    fn to_date(&self, month: i8, day: i8) -> i64 {
-        let today = self.now().to_zoned(TimeZone::UTC).date();
-        let years = if today.saturating_add(2.years()).in_leap_year() { 3 } else { 2 };
-        let date =
-            today.saturating_add(years.years()).with().month(month).day(day).build().unwrap();
-        let noon = date.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp();
-        self.clock.advance(noon.duration_since(self.now()));
-        noon.as_second()
+    /// A minute after the end of so many months of a subscription that began then.
+    async fn advance_months(&self, since: Timestamp, months: i64) {
+        let then = months_after(since, months) + SignedDuration::from_mins(1);
+        self.advance_to(then).await;
+    }
+
+    /// Buys it by the month; answers when it began.
+    async fn buys_monthly(&self, user: &str, plan: &str) -> Timestamp {
+        self.buy(user, json!({ "tier": plan, "interval": "monthly" })).await;
+        let since = &self.subscription(user).await["subscription"]["currentPeriodStart"];
+        since.as_str().unwrap().parse().unwrap()
     }
 }
+
+/// A month from then ends on 28 March; one of an anchor on 31 January ends three days later.
+const END_OF_FEBRUARY: &str = "2026-02-28T12:00:00Z";
 
 /// With every webhook lost a paying subscriber has the next period's credits a minute after it began, and the
 /// renewal that is heard of late gives them no more.
 #[tokio::test]
 async fn a_period_has_its_credits_before_stripe_says_so() {
     let app = TestApp::selling("demo").await;
-    app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
+    let since = app.buys_monthly("ann", "team").await;
     app.spend("ann", "ai_credit", 499).send().await.expect_status(200);
     app.lose_webhooks();
     let mut ledger = vec![json!(["plan", 500, 500]), json!(["spend", -499, 1])];
     let mut left = 1;
-    for _ in 0..2 {
-        app.advance("1mo").await;
-        app.clock.advance(SignedDuration::from_mins(1));
+    for month in 1..=2 {
+        app.advance_months(since, month).await;
         let shown = app.get("/api/entitlements").bearer(&app.token("ann")).send().await;
         let shown = shown.expect_status(200).body;
         assert_eq!(shown["status"], "active");
@@ -87,9 +92,9 @@ async fn a_period_has_its_credits_before_stripe_says_so() {
 #[tokio::test]
 async fn those_who_come_at_once_begin_one_period() {
     let app = TestApp::selling("demo").await;
-    app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
+    let since = app.buys_monthly("ann", "team").await;
     app.lose_webhooks();
-    app.advance("1mo").await;
+    app.advance_months(since, 1).await;
     let spends = (0..8).map(|_| app.spend("ann", "ai_credit", 100).send());
     let (spends, ()) = tokio::join!(futures_util::future::join_all(spends), app.two_jobs());
     let done = spends.iter().filter(|answer| answer.status == 200).count();
@@ -254,7 +259,7 @@ async fn every_order_of_a_late_renewal_ends_alike() {
 /// runs on, by an anchor that is corrected three times.
 async fn runs_on(app: &TestApp) -> Vec<i64> {
     let sold = app.plan_sold("pro").await;
-    let since = app.to_date(2, 28);
+    let since = app.now().as_second();
     let end_of_january = since - 28 * DAY;
     let ann = Customer::of("ann", since);
     let until_28_march = subscription(&ann, "active", &sold, (since, since));
@@ -276,7 +281,7 @@ async fn runs_on(app: &TestApp) -> Vec<i64> {
 /// What was given for such a period, and for the one after it, are the credits of one period.
 #[tokio::test]
 async fn a_period_that_was_thought_to_be_over_runs_on() {
-    let app = TestApp::selling("demo").await;
+    let app = Setup::default().sells("demo").at(END_OF_FEBRUARY).start().await;
     assert_eq!(runs_on(&app).await, [100, 30, 30, 30, 100]);
     assert_eq!(app.count("select count(*) from failed_webhooks").await, 0);
     app.books_are_right().await;
@@ -290,7 +295,8 @@ async fn each_rule_for_a_period_that_runs_on_is_needed() {
         ("move_plan_credits", "set amount = 0,", "set"),
         ("grant_plan_credits", "v_gift.bucket_ends <> v_period.ends_at", "false"),
     ] {
-        let app = without(function, rule, instead).await;
+        let app = Setup::default().sells("demo").at(END_OF_FEBRUARY).start().await;
+        change(&app, function, rule, instead).await;
         assert_ne!(runs_on(&app).await, [100, 30, 30, 30, 100], "{function} without {rule}");
     }
 }
