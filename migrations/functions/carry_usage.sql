@@ -31,7 +31,8 @@ begin
   from moved
   group by user_id, usage_type
   on conflict (user_id, usage_type, period_start) do update
-  set used = t.used + excluded.used,
+  set period_end = excluded.period_end,
+      used = t.used + excluded.used,
       overage = t.overage + excluded.overage,
       updated_at = p_now;
 end

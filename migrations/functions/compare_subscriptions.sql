@@ -34,7 +34,7 @@ as $$
           else sold.plan
         end) as theirs
     from jsonb_array_elements(p_facts) told (fact)
-    cross join lateral subscription_from_fact(told.fact) theirs
+    cross join lateral subscription_from_fact(plan_item(told.fact)) theirs
     left join subscriptions ours on ours.id = theirs.id
     left join stripe_customers c on c.id = theirs.customer_id
     cross join lateral (

@@ -2,12 +2,13 @@
 --
 -- due_plan: which plan counts for a user, why, and until when if nothing more is heard.
 --
--- Promises  Follows from the facts alone: a plan given by hand outranks a subscription, and that
---           outranks the plan of those who pay nothing. A subscription whose payment is late counts for
+-- Promises  Follows from the facts and the time: a plan given by hand outranks a subscription, and that
+--           outranks the plan of those who pay nothing. Of several subscriptions that are paid for, the
+--           one to the plan of the highest rank counts, and of those the newest. A subscription whose payment is late counts for
 --           as long as its plan's grace lasts, from the first of its invoices that is still unpaid;
 --           after that, and while it is unpaid, its status stands beside the plan of those who pay
---           nothing. `grants` says whether the plan's credits of the running period are due. No row
---           while nothing is sold.
+--           nothing. `grants` says whether the plan's credits of the running period are due
+--           (begins_period). No row while nothing is sold.
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
@@ -38,7 +39,7 @@ begin
     select g.plan, g.plan_version as version, 'grant' as source, 'active' as status,
            null as subscription_id, g.starts_at as anchor, null::timestamptz as trial_start, g.ends_at,
            true as grants,
-           1 as place, g.starts_at as since
+           1 as place, 0 as rank, g.starts_at as since
     from plan_grants g
     where g.user_id = p_user_id
       and g.ended_at is null
@@ -47,18 +48,24 @@ begin
     select s.plan, s.plan_version, 'stripe', s.status,
            s.id, coalesce(s.billing_anchor, s.current_period_start, s.created_at),
            case s.status when 'trialing' then s.trial_start end, null,
-           coalesce(s.current_period_end > p_now, true), 2, s.created_at
+           begins_period(s, coalesce(s.billing_anchor, s.current_period_start, s.created_at), p_now),
+           2, v.rank, s.created_at
     from subscriptions s
+    join pricing_plan_versions v
+      on v.plan = s.plan
+      and v.version = s.plan_version
     where s.user_id = p_user_id
-      and s.plan is not null
       and s.status in ('active', 'trialing')
     union all
     select s.plan, s.plan_version, 'stripe', s.status,
            s.id, coalesce(s.billing_anchor, s.current_period_start, s.created_at), null, grace_end(s),
-           false, 3, s.created_at
+           begins_period(s, coalesce(s.billing_anchor, s.current_period_start, s.created_at), p_now),
+           3, v.rank, s.created_at
     from subscriptions s
+    join pricing_plan_versions v
+      on v.plan = s.plan
+      and v.version = s.plan_version
     where s.user_id = p_user_id
-      and s.plan is not null
       and s.status = 'past_due'
       and grace_end(s) > p_now
     union all
@@ -73,12 +80,13 @@ begin
                limit 1
              ),
              'none'),
-           null, (select created_at from users where id = p_user_id), null, null, true, 4, v.created_at
+           null, (select created_at from users where id = p_user_id), null, null, true, 4, 0,
+           v.created_at
     from current_plans c
     join pricing_plan_versions v using (plan, version)
     where v.is_default
   ) d
-  order by d.place, d.since desc
+  order by d.place, d.rank desc, d.since desc, d.subscription_id
   limit 1;
 end
 $$;

@@ -6,7 +6,8 @@
 --           what it gives more, or takes back what it gives less, as far as nobody spent it; so does
 --           the end of a plan. Where the plan's periods move, those of a period that is not over are those
 --           of the one that runs in its place: nobody is given more by changing how, or for what, they
---           pay. On trial only a plan that has a trial gives any. They expire with the period, unless
+--           pay. Where a period that was thought to be over runs still, they are of both. No plan (null)
+--           gives none, and takes back those of the running period. On trial only a plan that has a trial gives any. They expire with the period, unless
 --           the plan lets them roll over: then those of periods that are over stay, also of one during
 --           which nobody looked. Answers when the next period begins; null if the plan gives none.
 -- Locks     None of its own: the caller holds the user's row.
@@ -44,21 +45,20 @@ begin
     from plan_credits(p_plan, p_version, p_trial_start is not null)
     where unit = v_bucket.unit;
 
-    if v_gift.amount > 0 then
-      update credit_buckets
-      set period_start = v_period.starts_at,
-          period_end = v_period.ends_at,
-          expires_at = case when not v_gift.rolls_over then v_period.ends_at end
-      where id = v_bucket.id
-        and (period_start, period_end, expires_at) is distinct from (
-          v_period.starts_at, v_period.ends_at, case when not v_gift.rolls_over then v_period.ends_at end);
+    if v_gift.amount > 0
+       and (v_bucket.period_start, v_bucket.period_end, v_bucket.expires_at) is distinct from (
+         v_period.starts_at, v_period.ends_at, case when not v_gift.rolls_over then v_period.ends_at end)
+    then
+      continue when not move_plan_credits(
+        v_bucket, v_period.starts_at, v_period.ends_at, v_gift.rolls_over, p_now);
     end if;
 
     perform take_from_bucket(v_bucket, v_bucket.amount - v_gift.amount, 'plan', p_now);
   end loop;
 
   for v_gift in
-    select given.unit, given.rolls_over, given.amount, given.amount - coalesce(b.amount, 0) as lacking
+    select given.unit, given.rolls_over, given.amount, given.amount - coalesce(b.amount, 0) as lacking,
+           b.id as bucket, b.period_end as bucket_ends
     from plan_credits(p_plan, p_version, p_trial_start is not null) given
     left join credit_buckets b
       on b.user_id = p_user_id
@@ -70,6 +70,14 @@ begin
     v_ends := v_period.ends_at;
     v_bucket.user_id := p_user_id;
     v_bucket.unit := v_gift.unit;
+
+    if v_gift.bucket_ends <> v_period.ends_at then
+      -- It was thought to be over, by another anchor.
+      update credit_buckets
+      set period_end = v_period.ends_at,
+          expires_at = case when not v_gift.rolls_over then v_period.ends_at end
+      where id = v_gift.bucket;
+    end if;
 
     if v_gift.rolls_over and p_trial_start is null then
       v_bucket.amount := v_gift.amount;

@@ -4,7 +4,8 @@
 --
 -- Promises  A change is written to billing_events with what was before and what is after. Its user is
 --           written to when it was canceled, and when its trial is about to end. One whose price is none
---           of the catalog's is refused with FB007, if it is known whose it is and has not ended. What
+--           of the catalog's, or that has several plans of it, is refused with FB007, if it is known whose
+--           it is and has not ended. Operators are told of a user who has two that live. What
 --           its user has is settled, if anything has changed that it could depend on: a renewal changes
 --           nothing of it, unless the plan grants credits. Answers whether it did.
 -- Locks     The user's row, if anything has changed. The caller holds the customer's.
@@ -61,7 +62,10 @@ begin
     if v_new.plan is null and v_new.status not in ('canceled', 'incomplete_expired') then
       raise exception using
         errcode = 'FB007',
-        message = 'a subscription to nothing of the catalog';
+        message = coalesce(
+          'a subscription to several plans of the catalog: '
+            || (plan_item(p_event -> 'facts' -> 'subscription') ->> 'plans'),
+          'a subscription to nothing of the catalog');
     end if;
   end if;
 
@@ -84,6 +88,9 @@ begin
   end if;
 
   if v_new.user_id is not null then
+    if not v_is_alike and v_new.status in ('active', 'trialing') then
+      perform report_paid_twice(v_new.user_id, p_now);
+    end if;
     perform settle(v_new.user_id, p_now);
     perform bump_entitlement(v_new.user_id, p_now);
     if v_new.user_id is distinct from p_user_id then

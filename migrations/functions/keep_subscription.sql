@@ -49,7 +49,9 @@ begin
         heard_since = p_row.heard_since,
         heard_at = p_row.heard_at,
         heard_rank = p_row.heard_rank,
-        heard_event = p_row.heard_event
+        heard_event = p_row.heard_event,
+        price_seen = p_row.price_seen,
+        other_price_at = p_row.other_price_at
     where id = p_row.id;
   else
     insert into subscriptions

@@ -3,7 +3,7 @@
 -- settle: what a user may do, after anything it depends on has changed, time included.
 --
 -- Promises  The entitlement is what is due, credits that have expired are gone, and those that the plan
---           gives for the running period are there. The version grows if anything changed; the identity
+--           gives for the running period are there, or gone if that is not a period of its own. The version grows if anything changed; the identity
 --           provider is told of another plan. Written down is when time alone changes something next.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
@@ -41,10 +41,9 @@ begin
   end if;
 
   perform expire_credits(p_user_id, p_now);
-  if v_due.grants then
-    v_next_grant_at := grant_plan_credits(
-      p_user_id, v_due.plan, v_due.version, v_due.anchor, v_due.trial_start, p_now);
-  end if;
+  v_next_grant_at := grant_plan_credits(
+    p_user_id, case when v_due.grants then v_due.plan end, v_due.version, v_due.anchor, v_due.trial_start,
+    p_now);
 
   v_due_at := least(v_due.ends_at, v_next_grant_at, next_credit_expiry(p_user_id), 'infinity');
   update users

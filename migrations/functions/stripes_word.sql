@@ -15,6 +15,7 @@ begin
   return to_jsonb(p_row) - array[
     'user_id', 'plan', 'plan_version', 'interval',
     'scheduled_by', 'scheduled_plan', 'scheduled_interval', 'scheduled_quantity', 'scheduled_at',
-    'heard_since', 'heard_at', 'heard_rank', 'heard_event', 'updated_at'];
+    'heard_since', 'heard_at', 'heard_rank', 'heard_event', 'updated_at',
+    'price_seen', 'other_price_at'];
 end
 $$;

@@ -2,12 +2,13 @@
 --
 -- subscription_heard: a subscription's row as it is after an event, or null if the event is old news.
 --
--- Promises  A status that ends it stays. Otherwise the state with the greatest (time, rank, event id)
---           wins, whatever came first; an older one changes nothing. Two different states of the same
---           second and rank are not ours to order: FB004, and the caller asks Stripe which it is. What
+-- Promises  A status that ends it stays. Otherwise, and between two that end it, the state with the greatest
+--           (time, rank, event id) wins, whatever came first; an older one says no more than which price
+--           there was at its time (older_price). Two different states of the same second and rank are not ours to order: FB004, and the caller asks Stripe which it is. What
 --           Stripe answers has rank 9 and outranks every event of its second; it was so at some moment
 --           between `since` and `created`, so an event from in between is a tie as well. A subscriber
---           keeps the version of the plan that was bought for as long as the price stays the same.
+--           keeps the version of the plan that was bought for as long as the price stays the same: the
+--           one that was sold when this price was first observed after any other.
 -- Locks     None of its own: the caller holds the subscription's row and the customer's.
 -- Races     The customer's row puts callers in line.
 
@@ -22,18 +23,21 @@ language plpgsql
 stable
 as $$
 declare
-  v_fact  jsonb := p_event -> 'facts' -> 'subscription';
+  v_fact  jsonb := plan_item(p_event -> 'facts' -> 'subscription');
   v_at    timestamptz := to_timestamp((p_event ->> 'created')::bigint);
   v_rank  integer := (p_event ->> 'rank')::integer;
   v_event text := p_event ->> 'heard';
   v_new   subscriptions := subscription_from_fact(v_fact);
-  v_plan  record;
+  v_over  boolean := coalesce(p_old.status in ('canceled', 'incomplete_expired'), false);
+  v_ends  boolean := v_new.status in ('canceled', 'incomplete_expired');
+  v_same  boolean := p_old.id is not null
+                       and p_old.stripe_price_id is not distinct from v_new.stripe_price_id;
 begin
-  if p_old.status in ('canceled', 'incomplete_expired') then
-    return null;
+  if v_over and not v_ends then
+    return older_price(p_old, v_fact, v_at, p_now);
   end if;
 
-  if v_new.status not in ('canceled', 'incomplete_expired') then
+  if v_over = v_ends then
     if v_rank < 9
        and v_at between p_old.heard_since and p_old.heard_at
        and (p_old.heard_rank = v_rank or p_old.heard_rank = 9 and v_rank = 2)
@@ -48,7 +52,7 @@ begin
     if (p_old.heard_at, p_old.heard_rank, p_old.heard_event collate "C")
        >= (v_at, v_rank, v_event collate "C")
     then
-      return null;
+      return older_price(p_old, v_fact, v_at, p_now);
     end if;
   end if;
 
@@ -59,23 +63,24 @@ begin
   v_new.heard_event := v_event;
   v_new.updated_at := p_now;
 
-  if p_old.plan is not null and p_old.stripe_price_id = v_new.stripe_price_id then
+  if v_same then
+    v_new.other_price_at := p_old.other_price_at;
+    v_new.price_seen := price_seen_at(p_old.price_seen, v_at);
+  elsif p_old.id is null then
+    v_new.price_seen := array[v_at];
+  else
+    v_new.other_price_at := greatest(p_old.heard_at, p_old.price_seen[cardinality(p_old.price_seen)]);
+    v_new.price_seen := case when v_at > v_new.other_price_at then array[v_at] else '{}' end;
+  end if;
+
+  if v_same and p_old.plan is not null
+     and p_old.price_seen[1] is not distinct from v_new.price_seen[1]
+  then
     v_new.plan := p_old.plan;
     v_new.plan_version := p_old.plan_version;
     v_new.interval := p_old.interval;
   else
-    select *
-    into v_plan
-    from plan_sold_as(
-      v_new.stripe_price_id,
-      v_new.stripe_product_id,
-      -- What it was sold as, which counts until it is changed.
-      case when p_old.id is null then v_fact ->> 'plan' end,
-      case when p_old.id is null then (v_fact ->> 'plan_version')::integer end,
-      v_at);
-    v_new.plan := v_plan.plan;
-    v_new.plan_version := v_plan.version;
-    v_new.interval := coalesce(v_plan.interval, v_fact ->> 'interval');
+    v_new := sold_version(v_new, v_fact);
   end if;
 
   if v_new.plan is null and v_new.status in ('canceled', 'incomplete_expired') then

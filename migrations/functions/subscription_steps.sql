@@ -2,7 +2,7 @@
 --
 -- subscription_steps: what has to be asked of Stripe for a user's wish to come true.
 --
--- Promises  Refuses (FB005), or answers {unchanged} or {do, subscription, ...}: `upgrade` (now, for
+-- Promises  It is about the subscription that counts. Refuses (FB005), or answers {unchanged} or {do, subscription, ...}: `upgrade` (now, for
 --           its price), `downgrade` (when the period ends), `replace` (now, for nothing: a trial), `cancel_now`,
 --           `cancel_later`, `keep` (take a cancellation or a scheduled change back), `unpause`.
 -- Locks     None of its own: the caller holds the user's row.
@@ -25,7 +25,16 @@ begin
   from subscriptions
   where user_id = p_user_id
     and status in ('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')
-  order by status in ('active', 'trialing') desc, created_at desc
+  order by
+    status in ('active', 'trialing') desc,
+    status = 'past_due' desc,
+    (
+      select v.rank
+      from pricing_plan_versions v
+      where v.plan = subscriptions.plan
+        and v.version = subscriptions.plan_version
+    ) desc nulls last,
+    created_at desc
   limit 1;
 
   if v_live.id is null then
@@ -42,7 +51,11 @@ begin
 
   if p_wish ->> 'action' = 'cancel' then
     return v_common || jsonb_build_object(
-      'do', case when (p_wish ->> 'now')::boolean then 'cancel_now' else 'cancel_later' end,
+      'do', case
+        -- One that was never paid has no period to wait for the end of.
+        when (p_wish ->> 'now')::boolean or v_live.status = 'incomplete' then 'cancel_now'
+        else 'cancel_later'
+      end,
       'reason', p_wish ->> 'reason');
   end if;
 

@@ -33,6 +33,7 @@ as $$
       s.status in ('active', 'trialing') desc,
       s.status = 'past_due' desc,
       s.status in ('unpaid', 'paused', 'incomplete') desc,
+      case when s.status in ('active', 'trialing', 'past_due') then v.rank end desc nulls last,
       s.created_at desc
     limit 1
   ),

@@ -3,7 +3,8 @@
 -- take_from_bucket: takes back what nobody spent of one bucket.
 --
 -- Promises  At most so much, in a row of the ledger of its own; what is not there is not taken. What a plan
---           takes back (`p_kind` `plan`) it may give again.
+--           takes back (`p_kind` `plan`), or what expires of its credits, it may give again: the amount
+--           of its bucket is then what was spent of it.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
 
@@ -25,7 +26,7 @@ begin
 
   update credit_buckets
   set remaining = remaining - v_taken,
-      amount = amount - case when p_kind = 'plan' then v_taken else 0 end
+      amount = amount - case when 'plan' in (p_kind, p_bucket.kind) then v_taken else 0 end
   where id = p_bucket.id;
 
   perform post_to_ledger(

@@ -81,6 +81,7 @@ begin
   where i.customer_id = p_customer_id
   order by i.id;
 
+  perform report_paid_twice(p_named_user_id, p_now);
   perform settle(p_named_user_id, p_now);
 
   return p_named_user_id;

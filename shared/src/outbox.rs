@@ -20,11 +20,13 @@ use jiff::{SignedDuration, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::alert;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::domain::object::text;
 use crate::error::chain;
 use crate::http::AfterAnswer;
 use crate::store::{Errand, Finished, Kind, StoreError};
@@ -178,7 +180,19 @@ impl Run<'_> {
             },
             Kind::Cache => cache::repair(self.app, errand.entitlement.as_ref()).await,
             Kind::Refetch => refetch::ask(self.app, &errand.payload).await,
+            Kind::Alert => self.raise(&errand.payload),
         }
+    }
+
+    /// Tells operators of what was found with the change of a user.
+    fn raise(&self, payload: &Value) -> Outcome {
+        let name = match text(payload, "name") {
+            Some("paid_twice") => "paid_twice",
+            _ => "other",
+        };
+        let message = text(payload, "message").unwrap_or("an alert without a message");
+        alert::raise(self.app, self.after, name, message.to_owned());
+        Outcome::Heard
     }
 
     fn finished(&self, errand: Errand, outcome: Outcome) -> Finished {
@@ -204,7 +218,7 @@ impl Kind {
     /// What is current is worth telling for ever; news is not.
     fn most_attempts(self) -> i32 {
         match self {
-            Self::Email | Self::Refetch => ATTEMPTS,
+            Self::Email | Self::Refetch | Self::Alert => ATTEMPTS,
             Self::Identity | Self::Cache => i32::MAX,
         }
     }

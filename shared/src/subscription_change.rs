@@ -144,7 +144,9 @@ async fn pending_upgrade(
     if !pending.is_object() {
         return Ok(None);
     }
-    let item = list(pending, "subscription_items").first().unwrap_or(&Value::Null);
+    let items = list(pending, "subscription_items");
+    let same = items.iter().find(|item| text(item, "id") == steps.item.as_deref());
+    let item = same.or(items.first()).unwrap_or(&Value::Null);
     let quantity = integer(item, "quantity").and_then(|it| u64::try_from(it).ok());
     if link(item, "price") == steps.price.as_deref() && quantity == steps.quantity {
         return Ok(Some(now));
@@ -174,14 +176,15 @@ async fn plan_ahead(app: &App, steps: &Steps, key: &str) -> Result<Outcome, Stri
     let running = phases.iter().find(|phase| integer(phase, "start_date") == since);
     let running = running.ok_or_else(|| StripeError::lacks("current_phase"))?;
     // What is paid for now is Stripe's to say. If that is not what we thought, neither is this less.
-    let price = list(running, "items").first().and_then(|item| link(item, "price"));
-    if price != steps.current_price.as_deref() {
+    let prices = list(running, "items").iter().map(|item| link(item, "price"));
+    let current = steps.current_price.as_deref().unwrap_or_default();
+    if !prices.flatten().any(|price| price == current) {
         return Err(StripeError::Outdated);
     }
     let request = requests::plan_ahead(
         id,
         running,
-        steps.price.as_deref().unwrap_or_default(),
+        (current, steps.price.as_deref().unwrap_or_default()),
         steps.quantity.unwrap_or(1),
         steps.interval.unwrap_or(Interval::Monthly),
     );

@@ -105,6 +105,23 @@ async fn a_yearly_plan_gives_its_credits_by_the_month() {
     }
 }
 
+/// DM-4: with every webhook lost a monthly plan gives its credits all the same, when its period begins.
+#[tokio::test]
+async fn a_monthly_plan_gives_its_credits_by_time_alone() {
+    for at in MOMENTS {
+        let app = selling("dearme", at).await;
+        let anchor = app.subscribe_to_letters("monthly").await;
+        app.lose_webhooks();
+        for month in 1..=12 {
+            app.advance_to(months_after(anchor, month) - MARGIN).await;
+            app.spend("ann", "mail_credit", 2).send().await.expect_status(200);
+            app.set_clock(months_after(anchor, month));
+            assert_eq!(app.held("ann", "mail_credit").await["balance"], 2, "{at} {month}");
+        }
+        app.books_are_right().await;
+    }
+}
+
 /// DM-4: a monthly plan gives its credits with each renewal, and what is left goes with its period.
 #[tokio::test]
 async fn a_monthly_plan_gives_its_credits_with_each_renewal() {

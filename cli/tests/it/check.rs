@@ -57,17 +57,25 @@ async fn every_refusal_has_its_reason() {
         ("exports", 1, "not_in_plan", json!("starter")),
         // Above this limit nothing is refused.
         ("api_calls", 1_000_000, "limit_reached", json!("pro")),
-        ("ai_credits", 1, "limit_reached", json!("starter")),
-        ("ai_credits", 11, "limit_reached", json!("pro")),
+        ("ai_credits", 1, "not_in_plan", json!("starter")),
+        ("ai_credits", 11, "not_in_plan", json!("pro")),
         // The plan that gives so many is none that one can buy.
-        ("ai_credits", 501, "limit_reached", Value::Null),
+        ("ai_credits", 501, "not_in_plan", Value::Null),
     ] {
         let refused = verdict(&app, "ann", feature, quantity).await;
         assert_eq!(refused["allowed"], false, "{refused}");
         assert_eq!(refused["reason"], reason, "{refused}");
         assert_eq!(refused["upgradeTo"], upgrade_to, "{refused}");
     }
+    let grant = json!({ "action": "grant", "unit": "ai_credit", "amount": 3, "reason": "hello" });
+    let grant =
+        app.post("/api/credits").bearer(&app.service_key).header("x-user-id", "bob").json(grant);
+    grant.send().await.expect_status(200);
+    let held = verdict(&app, "bob", "ai_credits", 4).await;
+    assert_eq!(held["reason"], "limit_reached", "there are some, which the plan did not give");
     give(&app, "ann", "pro").await;
+    let more = verdict(&app, "ann", "ai_credits", 101).await;
+    assert_eq!(more["reason"], "limit_reached", "the plan gives some");
     for (feature, quantity, balance) in [
         ("priority_support", 1, Value::Null),
         ("reports", 1_000_000, Value::Null),

@@ -1,6 +1,7 @@
 //! Credits that are paid for: granted once, taken back with the money, and written down for good.
 
 mod buckets;
+mod by_time;
 mod gifts;
 mod lockstep;
 mod nothing_more;

@@ -1,5 +1,7 @@
 //! The life of a subscription: changed, canceled, resumed, unpaid, recovered, over fourteen months.
 
+mod incomplete;
+
 use serde_json::{Value, json};
 
 use crate::support::TestApp;

@@ -5,10 +5,12 @@ mod faults;
 mod foreign;
 pub mod guards;
 mod model;
-mod orders;
+pub mod orders;
 mod push;
 mod races;
+mod several;
 mod story;
+mod versions;
 
 use jiff::SignedDuration;
 use serde_json::json;

@@ -137,10 +137,13 @@ impl Entitlement {
                     let needed = used.saturating_add(quantity.cast_unsigned());
                     (allowed, reason, left, *resets_at, enough(upgrades, needed))
                 }
-                Grant::Credits { unit, upgrades, .. } => {
+                Grant::Credits { unit, amount, upgrades, .. } => {
                     let balance = self.units.get(unit).map_or(0, |holding| holding.balance);
                     let upgrade = enough(upgrades, quantity.cast_unsigned());
-                    (quantity <= balance, Reason::LimitReached, Some(balance), None, upgrade)
+                    // What was bought or given besides is used up: that is a limit of its own.
+                    let has_none = *amount == 0 && balance <= 0;
+                    let reason = if has_none { Reason::NotInPlan } else { Reason::LimitReached };
+                    (quantity <= balance, reason, Some(balance), None, upgrade)
                 }
             };
         let reason = if self.is_past_due() { Reason::PastDue } else { reason };

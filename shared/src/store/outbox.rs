@@ -32,6 +32,8 @@ pub enum Kind {
     Cache,
     /// Ourselves, after Stripe was asked.
     Refetch,
+    /// Operators.
+    Alert,
 }
 
 /// What came of it. Neither done nor to be tried again, it is given up.

@@ -246,12 +246,12 @@ pub fn release_schedule(schedule: &str) -> RequestBuilder {
     canonical(ReleaseSubscriptionSchedule::new(schedule).build())
 }
 
-/// Until its end the phase that is running, as Stripe has it; from then on another price, with the same
-/// discounts. After one period of that the schedule is done.
+/// Until its end the phase that is running, as Stripe has it; from then on another price in the place of the
+/// current one, with the same discounts and whatever else is paid for. After one period of that the schedule is done.
 pub fn plan_ahead(
     schedule: &str,
     running: &Object,
-    price: &str,
+    (current, price): (&str, &str),
     quantity: u64,
     interval: Interval,
 ) -> RequestBuilder {
@@ -268,21 +268,25 @@ pub fn plan_ahead(
         quantity,
         ..UpdateSubscriptionSchedulePhasesItems::new()
     };
-    let running_items = list(running, "items").iter().map(|running| {
+    let same = |running: &Object| {
         let quantity = integer(running, "quantity").and_then(|it| u64::try_from(it).ok());
         item(link(running, "price"), quantity)
-    });
+    };
+    let running_items = list(running, "items").iter();
+    let others =
+        running_items.clone().filter(|item| link(item, "price") != Some(current)).map(same);
+    let later_items = std::iter::once(item(Some(price), Some(quantity))).chain(others);
     let start = at("start_date").map(UpdateSubscriptionSchedulePhasesStartDate::Timestamp);
     let end = at("end_date").map(UpdateSubscriptionSchedulePhasesEndDate::Timestamp);
     let phases = vec![
         UpdateSubscriptionSchedulePhases {
             start_date: start,
             end_date: end,
-            ..phase(running_items.collect::<Vec<_>>())
+            ..phase(running_items.map(same).collect::<Vec<_>>())
         },
         UpdateSubscriptionSchedulePhases {
             duration: Some(one(interval)),
-            ..phase(vec![item(Some(price), Some(quantity))])
+            ..phase(later_items.collect::<Vec<_>>())
         },
     ];
     let request = UpdateSubscriptionSchedule::new(schedule)

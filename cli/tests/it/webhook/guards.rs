@@ -14,12 +14,17 @@ use crate::support::{TestApp, execute};
 /// An app with one of its SQL functions changed.
 pub async fn without(function: &str, guard: &str, instead: &str) -> TestApp {
     let app = TestApp::selling("demo").await;
+    change(&app, function, guard, instead).await;
+    app
+}
+
+/// Changes one of an app's SQL functions.
+pub async fn change(app: &TestApp, function: &str, guard: &str, instead: &str) {
     let files = Files::embedded();
     let file = files.functions.iter().find(|file| file.name == function).unwrap();
     assert!(file.text.contains(guard), "{function} has no {guard}");
     let text = file.text.replace(guard, instead);
     execute(&app.owner().await, &format!("set search_path to public, pg_temp; {text}")).await;
-    app
 }
 
 /// The story of seven events without its end, in every order.
@@ -33,6 +38,10 @@ async fn six_events_end_alike(app: &TestApp) -> Result<(), String> {
     Player::new(app).play(stories).await;
     let expected = json!({
         "subscriptions": [["sub_one_1", "one", "active", "starter", 2, false]],
+        "ledger": {
+            "pi_one_pack purchase": 100, "pi_one_pack refund": -50, "plan": 10,
+        },
+        "balances": { "ai_credit": 60 },
         "entitlement": ["starter", "stripe", "active"],
     });
     let mut all = seven_events_end();

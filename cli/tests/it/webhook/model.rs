@@ -36,8 +36,8 @@ enum Known {
 
 #[derive(Clone, Debug)]
 struct Subscription {
-    /// Status, plan, quantity, and how many seconds after the one before.
-    states: Vec<(&'static str, usize, i64, i64)>,
+    /// Status, plan, quantity, whether it ends with its period, and how many seconds after the one before.
+    states: Vec<(&'static str, usize, i64, bool, i64)>,
     is_deleted: bool,
 }
 
@@ -50,7 +50,10 @@ struct Purchase {
     dispute: Option<(i64, Option<&'static str>)>,
 }
 
-const PLANS: [&str; 2] = ["starter", "pro"];
+/// The second is of the higher rank; and how many credits each gives.
+const PLANS: [(&str, i64); 2] = [("starter", 10), ("pro", 100)];
+/// The subscriptions' trials end before this many seconds are over, and their first month does then.
+const FIRST_MONTH: i64 = 31 * 86_400;
 const PACKS: [(&str, i64); 2] = [("ai_100", 100), ("ai_1000", 1_000)];
 
 struct Shop {
@@ -67,7 +70,7 @@ fn lives() -> impl Strategy<Value = Life> {
         "unpaid",
         "paused",
     ]);
-    let state = (status, 0..2usize, 1..4i64, 0..3i64);
+    let state = (status, 0..2usize, 1..4i64, prop::bool::weighted(0.3), 0..3i64);
     let subscription = (prop::collection::vec(state, 1..6), any::<bool>())
         .prop_map(|(states, is_deleted)| Subscription { states, is_deleted });
     let ending = prop::option::of(prop::sample::select(vec!["won", "lost", "warning_closed"]));
@@ -143,29 +146,38 @@ impl Life {
     }
 
     /// What is there in the end.
-    fn end(&self, shop: &Shop) -> Value {
+    fn end(&self, shop: &Shop, now: i64) -> Value {
         let is_known = self.known != Known::Never;
         let whose = is_known.then_some("one");
         let ends: Vec<_> = self.subscriptions.iter().map(Subscription::end).collect();
-        let listed = ends.iter().enumerate().map(|(number, (status, plan, quantity))| {
-            json!([format!("sub_one_{number}"), whose, status, PLANS[*plan], quantity, false])
+        let listed = ends.iter().enumerate().map(|(number, (status, plan, quantity, ends))| {
+            json!([format!("sub_one_{number}"), whose, status, PLANS[*plan].0, quantity, ends])
         });
-        // Of two that count alike the later one does.
-        let counting = |statuses: &[&str]| {
-            let mut counting = ends.iter().rev();
-            counting.find(|(status, ..)| statuses.contains(status))
-        };
-        let entitlement = match counting(&["active", "trialing"]) {
-            Some((status, plan, _)) => json!([PLANS[*plan], "stripe", status]),
+        // Of two that live the larger plan counts, and of two alike the later one.
+        let live = ends.iter().enumerate();
+        let live = live.filter(|(_, (status, ..))| ["active", "trialing"].contains(status));
+        let best = live.max_by_key(|(number, (_, plan, ..))| (*plan, *number));
+        let (entitlement, given) = match best {
+            Some((_, (status, plan, _, ends))) => {
+                // Only what is active, and goes on, has a next period by time alone.
+                let gives = *status == "active" && !ends || now < SINCE + FIRST_MONTH;
+                let given = if gives { PLANS[*plan].1 } else { 0 };
+                (json!([PLANS[*plan].0, "stripe", status]), given)
+            }
             // It was so long ago that no grace lasts.
             None => {
-                let late = counting(&["past_due", "unpaid"]).map_or("none", |(status, ..)| status);
-                json!(["free", "default", late])
+                let mut late = ends.iter().rev().map(|(status, ..)| *status);
+                let late = late.find(|status| ["past_due", "unpaid"].contains(status));
+                (json!(["free", "default", late.unwrap_or("none")]), 0)
             }
         };
         // Whoever was never heard of has no entitlement either.
         let is_there = is_known && self.is_heard_of();
-        let (payments, ledger, balance) = self.books(shop);
+        let (payments, mut ledger, mut balance) = self.books(shop);
+        if given > 0 {
+            ledger.insert("plan".to_owned(), given);
+            balance += given;
+        }
         let invoices = self.invoices.iter().enumerate().map(|(number, is_paid)| {
             let (status, paid) =
                 if *is_paid { ("paid", shop.plans[0].amount) } else { ("open", 0) };
@@ -176,7 +188,7 @@ impl Life {
             "payments": list(payments),
             "ledger": if is_there && !ledger.is_empty() { json!(ledger) } else { Value::Null },
             "balances": match balance {
-                Some(balance) if is_there => json!({ "ai_credit": balance }),
+                balance if is_there && balance != 0 => json!({ "ai_credit": balance }),
                 _ => Value::Null,
             },
             "entitlement": if is_there { entitlement } else { Value::Null },
@@ -193,7 +205,7 @@ impl Life {
         }
     }
 
-    fn books(&self, shop: &Shop) -> (Vec<Value>, BTreeMap<String, i64>, Option<i64>) {
+    fn books(&self, shop: &Shop) -> (Vec<Value>, BTreeMap<String, i64>, i64) {
         let mut payments = Vec::new();
         let mut ledger = BTreeMap::new();
         let mut balance = 0;
@@ -216,7 +228,7 @@ impl Life {
             }
             balance += credits - gone;
         }
-        (payments, ledger, (!self.purchases.is_empty()).then_some(balance))
+        (payments, ledger, balance)
     }
 }
 
@@ -226,10 +238,11 @@ impl Subscription {
         let mut events = Vec::new();
         let mut at = 0;
         let mut truth = Value::Null;
-        for (place, (status, plan, quantity, later)) in self.states.iter().enumerate() {
+        for (place, (status, plan, quantity, ends, later)) in self.states.iter().enumerate() {
             at += later;
             truth = ann.subscription(&name, status, &shop.plans[*plan]);
             truth["items"]["data"][0]["quantity"] = (*quantity).into();
+            truth["cancel_at_period_end"] = (*ends).into();
             truth["created"] = (SINCE + i64::try_from(number).unwrap()).into();
             let what = if place == 0 { "created" } else { "updated" };
             let mut event = ann.subscribed(what, at, &truth);
@@ -245,9 +258,9 @@ impl Subscription {
         (events, truth)
     }
 
-    fn end(&self) -> (&'static str, usize, i64) {
-        let (status, plan, quantity, _) = *self.states.last().unwrap();
-        (if self.is_deleted { "canceled" } else { status }, plan, quantity)
+    fn end(&self) -> (&'static str, usize, i64, bool) {
+        let (status, plan, quantity, ends, _) = *self.states.last().unwrap();
+        (if self.is_deleted { "canceled" } else { status }, plan, quantity, ends)
     }
 }
 
@@ -305,7 +318,7 @@ fn list(values: Vec<Value>) -> Value {
 async fn whatever_happens_ends_as_the_model_says() {
     let app = TestApp::selling("demo").await;
     let mut shop = Shop { plans: Vec::new(), packs: Vec::new() };
-    for plan in PLANS {
+    for (plan, _) in PLANS {
         shop.plans.push(app.plan_sold(plan).await);
     }
     for (pack, _) in PACKS {
@@ -318,11 +331,12 @@ async fn whatever_happens_ends_as_the_model_says() {
     let stories = lives.iter().enumerate().map(|(number, life)| life.story(&named(number), &shop));
     Player::new(&app).play_in_chunks(stories.collect(), 4).await;
 
+    let now = app.now().as_second();
     let ends = standings(&app, "l").await;
     assert!(ends.len() > 300, "most lives leave a trace");
     for (name, end) in ends {
         let life = &lives[name[1..].parse::<usize>().unwrap()];
-        let ended = all_are(&[(name, end)], &life.end(&shop));
+        let ended = all_are(&[(name, end)], &life.end(&shop, now));
         ended.unwrap_or_else(|wrong| panic!("{wrong}\n{life:?}"));
     }
     books(&app).await.unwrap();

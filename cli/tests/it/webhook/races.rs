@@ -53,8 +53,9 @@ pub fn meeting_end() -> Value {
         }]],
         "ledger": {
             "pi_one_pack purchase": 100, "pi_one_pack refund": -20, "pi_one_pack dispute": -40,
+            "plan": 10,
         },
-        "balances": { "ai_credit": 40 },
+        "balances": { "ai_credit": 50 },
         "entitlement": ["starter", "stripe", "active"],
         "invoices": null,
     })

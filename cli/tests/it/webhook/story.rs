@@ -100,14 +100,17 @@ const STANDING: &str = "
     'ledger', (
       select jsonb_object_agg(t.about, t.total)
       from (
-        select payment_id || ' ' || kind as about, sum(delta) as total
+        select concat_ws(' ', payment_id, kind) as about, sum(delta) as total
         from credit_transactions
         where user_id = c.user_id
         group by payment_id, kind
         having sum(delta) <> 0
       ) t),
     'balances', (
-      select jsonb_object_agg(unit, balance) from credit_balances where user_id = c.user_id),
+      select jsonb_object_agg(unit, balance)
+      from credit_balances
+      where user_id = c.user_id
+        and balance <> 0),
     'entitlement', (
       select jsonb_build_array(plan, source, status) from entitlements where user_id = c.user_id),
     'invoices', (

@@ -72,7 +72,12 @@ fn credits_are_held_by_their_unit() {
         let verdict = check(&somebody(grant.clone(), 0, balance), quantity);
         assert_eq!((verdict.allowed, verdict.balance), (allowed, Some(balance)));
         assert_eq!(verdict.upgrade_to.as_deref(), upgrade_to);
+        let reason = if balance > 0 { Reason::LimitReached } else { Reason::NotInPlan };
+        assert_eq!(verdict.reason, (!allowed).then_some(reason));
     }
+    let mut given = grant;
+    given["amount"] = 7.into();
+    assert_eq!(check(&somebody(given, 0, 0), 1).reason, Some(Reason::LimitReached));
 }
 
 proptest! {

@@ -5,9 +5,57 @@ use serde_json::{Value, json};
 use super::{Unreadable, named_user};
 use crate::domain::object::{Object, amount, flag, integer, link, list, seconds, text};
 
-/// Farebox sells subscriptions of one item each.
+/// More than Stripe allows in one.
+const MAX_ITEMS: usize = 100;
+
+/// Farebox sells subscriptions of one item. One made elsewhere may have several: then all are there, and the
+/// database, which knows the catalog, takes the one that is a plan's.
 pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
-    let item = list(object, "items").first().unwrap_or(&Value::Null);
+    let items = list(object, "items");
+    let details = &object["cancellation_details"];
+    let reason = text(details, "comment").or(text(details, "feedback"));
+    let mut fact = json!({
+        "id": text(object, "id").ok_or(Unreadable("id"))?,
+        "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
+        "status": status(object).ok_or(Unreadable("status"))?,
+        "created": seconds(object, "created").ok_or(Unreadable("created"))?,
+        "user_id": named_user(object),
+        "plan": text(&object["metadata"], "plan"),
+        "plan_version": text(&object["metadata"], "planVersion")
+            .and_then(|version| version.parse::<i32>().ok()),
+        "anchor": seconds(object, "billing_cycle_anchor"),
+        "trial_start": seconds(object, "trial_start"),
+        "trial_end": seconds(object, "trial_end"),
+        "cancel_at": seconds(object, "cancel_at"),
+        "cancel_at_period_end": flag(object, "cancel_at_period_end"),
+        "canceled_at": seconds(object, "canceled_at"),
+        "ended_at": seconds(object, "ended_at"),
+        "cancellation_reason": reason.or(text(details, "reason")),
+        "schedule": link(object, "schedule"),
+        "pending_until": seconds(&object["pending_update"], "expires_at"),
+    });
+    if let (Some(fact), Value::Object(first)) =
+        (fact.as_object_mut(), item(object, items.first().unwrap_or(&Value::Null)))
+    {
+        fact.extend(first);
+    }
+    if items.len() > 1 {
+        let items = items.iter().take(MAX_ITEMS).map(|one| item(object, one));
+        fact["items"] = items.collect();
+    }
+    Ok(fact)
+}
+
+/// Where collection is paused and invoices are void, no period is paid, and nothing is to be served: that is
+/// paused, which Stripe calls active. Invoices that are kept, or written off, are a service for nothing.
+fn status(object: &Object) -> Option<&str> {
+    let is_void = text(&object["pause_collection"], "behavior") == Some("void");
+    text(object, "status")
+        .map(|status| if is_void && status == "active" { "paused" } else { status })
+}
+
+/// What was bought, for how long, and what it is about to become.
+fn item(object: &Object, item: &Object) -> Value {
     // Before there were prices there were plans; before there were items, the subscription had one.
     let price = [&item["price"], &item["plan"], &object["plan"]];
     let price = price.into_iter().find(|price| price.is_object()).unwrap_or(&Value::Null);
@@ -17,19 +65,12 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
     let period = |field| seconds(item, field).or(seconds(object, field));
     let currency = text(object, "currency").or(text(price, "currency"));
     let same_currency = text(price, "currency").is_none_or(|own| Some(own) == currency);
-    let details = &object["cancellation_details"];
-    let reason = text(details, "comment").or(text(details, "feedback"));
-    let pending = &object["pending_update"];
-    let pending_item = pending["subscription_items"].get(0).unwrap_or(&Value::Null);
-    Ok(json!({
-        "id": text(object, "id").ok_or(Unreadable("id"))?,
-        "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
-        "status": text(object, "status").ok_or(Unreadable("status"))?,
-        "created": seconds(object, "created").ok_or(Unreadable("created"))?,
-        "user_id": named_user(object),
-        "plan": text(&object["metadata"], "plan"),
-        "plan_version": text(&object["metadata"], "planVersion")
-            .and_then(|version| version.parse::<i32>().ok()),
+    let pending = list(&object["pending_update"], "subscription_items");
+    let same = pending.iter().find(|pending| text(pending, "id") == text(item, "id"));
+    let is_only = list(object, "items").len() < 2;
+    let only = pending.first().filter(|_| is_only);
+    let pending = same.or(only).unwrap_or(&Value::Null);
+    json!({
         "item": text(item, "id"),
         "price": text(price, "id"),
         "product": link(price, "product"),
@@ -41,19 +82,9 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
             .and_then(|unit| unit.checked_mul(quantity)),
         "period_start": period("current_period_start"),
         "period_end": period("current_period_end"),
-        "anchor": seconds(object, "billing_cycle_anchor"),
-        "trial_start": seconds(object, "trial_start"),
-        "trial_end": seconds(object, "trial_end"),
-        "cancel_at": seconds(object, "cancel_at"),
-        "cancel_at_period_end": flag(object, "cancel_at_period_end"),
-        "canceled_at": seconds(object, "canceled_at"),
-        "ended_at": seconds(object, "ended_at"),
-        "cancellation_reason": reason.or(text(details, "reason")),
-        "schedule": link(object, "schedule"),
-        "pending_price": link(pending_item, "price"),
-        "pending_quantity": integer(pending_item, "quantity"),
-        "pending_until": seconds(pending, "expires_at"),
-    }))
+        "pending_price": link(pending, "price"),
+        "pending_quantity": integer(pending, "quantity"),
+    })
 }
 
 /// Our name for how often a price is charged, if we have one.

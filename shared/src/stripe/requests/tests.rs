@@ -115,7 +115,8 @@ fn a_planned_change_keeps_what_is_until_the_period_ends() {
         "items": [{ "price": "price_big", "quantity": 1 }],
         "discounts": [{ "coupon": null, "discount": "di_1", "promotion_code": null }],
     });
-    let request = plan_ahead("sub_sched_1", &running, "price_small", 2, Interval::Quarterly);
+    let prices = ("price_big", "price_small");
+    let request = plan_ahead("sub_sched_1", &running, prices, 2, Interval::Quarterly);
     assert_eq!(request.path, "/subscription_schedules/sub_sched_1");
     assert_eq!(
         decoded(&request),
@@ -133,6 +134,34 @@ fn a_planned_change_keeps_what_is_until_the_period_ends() {
             "phases[1][items][0][price]=price_small",
             "phases[1][items][0][quantity]=2",
             "phases[1][proration_behavior]=none",
+        ]
+    );
+}
+
+/// What else is in the subscription is paid for as before.
+#[test]
+fn a_planned_change_keeps_the_other_items() {
+    let running = json!({
+        "start_date": 100, "end_date": 200,
+        "items": [
+            { "price": "price_addon", "quantity": 3 }, { "price": "price_big", "quantity": 1 },
+        ],
+    });
+    let prices = ("price_big", "price_small");
+    let request = plan_ahead("sub_sched_1", &running, prices, 2, Interval::Monthly);
+    let fields = decoded(&request);
+    let items = fields.iter().filter(|field| field.contains("[items]"));
+    assert_eq!(
+        items.collect::<Vec<_>>(),
+        [
+            "phases[0][items][0][price]=price_addon",
+            "phases[0][items][0][quantity]=3",
+            "phases[0][items][1][price]=price_big",
+            "phases[0][items][1][quantity]=1",
+            "phases[1][items][0][price]=price_small",
+            "phases[1][items][0][quantity]=2",
+            "phases[1][items][1][price]=price_addon",
+            "phases[1][items][1][quantity]=3",
         ]
     );
 }

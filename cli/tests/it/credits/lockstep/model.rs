@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 
+use super::purchase::Purchase;
+
 /// The plans of the demo catalog: credits a month, and days of grace.
 pub const PLANS: [(&str, i64, i64); 2] = [("starter", 10, 7), ("pro", 100, 14)];
 /// Its packs: credits, price, and for how many days they last.
@@ -37,27 +39,21 @@ struct Bucket {
 enum Source {
     Gift,
     Purchase(usize),
-    /// Of the period that ends then.
-    Plan(Timestamp),
+    Plan(Period),
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct Purchase {
-    pub pack: Option<usize>,
-    /// The most that its charge was said to have been refunded, and each refund that was heard of.
-    in_all: i64,
-    refunds: BTreeMap<usize, (i64, &'static str)>,
-    dispute: Option<(i64, &'static str)>,
-    /// What was posted for it: bought, refunded, disputed; and what expired of it.
-    pub posted: [i64; 3],
-    expired: i64,
-}
+/// From the one moment until the other.
+type Period = (Timestamp, Timestamp);
 
 #[derive(Clone, Debug)]
 pub struct Subscription {
     pub plan: usize,
     pub status: &'static str,
     pub paid_until: Timestamp,
+    /// It ends with what is paid.
+    pub is_ending: bool,
+    /// From when Stripe counts its months.
+    pub anchor: Timestamp,
 }
 
 /// A plan given by hand: always the second one.
@@ -187,60 +183,88 @@ impl Model {
         for bucket in &mut self.buckets {
             if bucket.expires_at.is_some_and(|at| at <= now) {
                 self.balance -= bucket.remaining;
-                if let Source::Purchase(place) = bucket.source {
-                    self.purchases[place].expired += bucket.remaining;
+                match bucket.source {
+                    Source::Purchase(place) => self.purchases[place].expired += bucket.remaining,
+                    // Should the period run on after all, it gives what was not spent of it.
+                    Source::Plan(_) => bucket.amount -= bucket.remaining,
+                    Source::Gift => {}
                 }
                 bucket.remaining = 0;
             }
         }
         let due = self.due(now);
-        if due.gives {
-            self.give_plan_credits(&due, now);
-        }
+        let given = due.plan.filter(|_| due.gives).map_or(0, |plan| PLANS[plan].1);
+        self.give_plan_credits(month(due.anchor, now), given, now);
     }
 
     /// What was given in a period that is not over was given in the one that takes its place.
-    fn give_plan_credits(&mut self, due: &Due, now: Timestamp) {
-        let ends = month_end(due.anchor, now);
-        let given = due.plan.map_or(0, |plan| PLANS[plan].1);
-        let mut had = 0;
-        let runs = |bucket: &&mut Bucket| matches!(bucket.source, Source::Plan(end) if end > now);
-        if let Some(bucket) = self.buckets.iter_mut().find(runs) {
-            if given > 0 {
-                bucket.source = Source::Plan(ends);
-                bucket.expires_at = Some(ends);
+    fn give_plan_credits(&mut self, period: Period, given: i64, now: Timestamp) {
+        let in_period = |bucket: &Bucket| matches!(bucket.source, Source::Plan((starts, _)) if starts == period.0);
+        let own = self.buckets.iter().position(in_period);
+        let runs = |bucket: &Bucket| matches!(bucket.source, Source::Plan((_, end)) if end > now);
+        if let Some(running) = self.buckets.iter().position(runs) {
+            match own.filter(|own| *own != running && given > 0) {
+                // The period that was thought to be over runs still, and this one never began.
+                Some(own) => self.give_up_period(running, own, now),
+                None => {
+                    if given > 0 {
+                        self.buckets[running].source = Source::Plan(period);
+                        self.buckets[running].expires_at = Some(period.1);
+                    }
+                    let bucket = &mut self.buckets[running];
+                    let taken = (bucket.amount - given).clamp(0, bucket.remaining);
+                    bucket.amount -= taken;
+                    bucket.remaining -= taken;
+                    self.balance -= taken;
+                }
             }
-            let taken = (bucket.amount - given).clamp(0, bucket.remaining);
-            bucket.amount -= taken;
-            bucket.remaining -= taken;
-            self.balance -= taken;
-            had = bucket.amount;
         }
+        let own = self.buckets.iter_mut().find(|bucket| in_period(bucket));
+        let had = own.map_or(0, |own| {
+            own.source = Source::Plan(period);
+            own.expires_at = Some(period.1);
+            own.amount
+        });
         if given > had {
-            self.fill(Source::Plan(ends), given - had, 50, Some(ends));
+            self.fill(Source::Plan(period), given - had, 50, Some(period.1));
         }
+    }
+
+    /// What was spent of it was spent of the other.
+    fn give_up_period(&mut self, place: usize, own: usize, now: Timestamp) {
+        let bucket = &mut self.buckets[place];
+        let spent = bucket.amount - bucket.remaining;
+        self.balance -= bucket.remaining;
+        (bucket.amount, bucket.remaining) = (0, 0);
+        if let Source::Plan((_, ends)) = &mut bucket.source {
+            *ends = now;
+        }
+        self.buckets[own].amount += spent;
     }
 
     fn due(&self, now: Timestamp) -> Due {
         if let Some(gift) = &self.gift {
             return Due { plan: Some(1), anchor: gift.since, gives: true };
         }
-        let latest = |counts: &dyn Fn(&Subscription) -> bool| {
-            self.subscriptions.values().rev().find(|subscription| counts(subscription)).cloned()
+        // The larger plan, and of two alike the newer.
+        let best = |counts: &dyn Fn(&Subscription) -> bool| {
+            let counting =
+                self.subscriptions.iter().filter(|(_, subscription)| counts(subscription));
+            counting.max_by_key(|(number, subscription)| (subscription.plan, **number))
         };
-        let paid = |gives: bool, subscription: Subscription| Due {
+        let bought = |(_, subscription): (&usize, &Subscription)| Due {
             plan: Some(subscription.plan),
-            anchor: self.since,
-            gives: gives && subscription.paid_until > now,
+            anchor: subscription.anchor,
+            gives: subscription.begins(month(subscription.anchor, now), self.since),
         };
         let in_grace = |subscription: &Subscription| {
             let days = PLANS[subscription.plan].2;
             subscription.status == "past_due"
                 && self.since + SignedDuration::from_hours(24 * days) > now
         };
-        latest(&|subscription| ["active", "trialing"].contains(&subscription.status))
-            .map(|subscription| paid(true, subscription))
-            .or_else(|| latest(&in_grace).map(|subscription| paid(false, subscription)))
+        best(&|subscription| ["active", "trialing"].contains(&subscription.status))
+            .or_else(|| best(&in_grace))
+            .map(bought)
             .unwrap_or(Due { plan: None, anchor: self.since, gives: true })
     }
 
@@ -332,48 +356,21 @@ impl Model {
     }
 }
 
-impl Purchase {
-    pub fn hear_in_all(&mut self, in_all: i64) {
-        self.in_all = self.in_all.max(in_all);
-    }
-
-    /// One that failed stays so, and one that succeeded is not pending again.
-    pub fn hear_refund(&mut self, number: usize, amount: i64, status: &'static str) {
-        let known = self.refunds.entry(number).or_insert((amount, status));
-        let is_news = known.1 == "pending" || status == "failed";
-        *known = (known.0.max(amount), if is_news { status } else { known.1 });
-    }
-
-    /// The later word counts, but that a decision stands.
-    pub fn hear_dispute(&mut self, amount: i64, status: &'static str) {
-        let is_decided = |status| ["won", "lost"].contains(&status);
-        match &mut self.dispute {
-            Some((_, known)) if is_decided(*known) && !is_decided(status) => {}
-            Some(known) => *known = (known.0.max(amount), status),
-            None => self.dispute = Some((amount, status)),
+impl Subscription {
+    /// Whether that is a period of its own: by time alone only what is paid for, and goes on, has a next one.
+    fn begins(&self, (starts, _): Period, since: Timestamp) -> bool {
+        match self.status {
+            "past_due" => starts <= since,
+            "active" if !self.is_ending => true,
+            _ => starts < self.paid_until,
         }
-    }
-
-    fn refunded(&self) -> i64 {
-        let failed: i64 = self.sum(|status| status == "failed");
-        let done: i64 = self.sum(|status| status != "failed");
-        (self.in_all - failed).max(done)
-    }
-
-    fn sum(&self, counts: impl Fn(&str) -> bool) -> i64 {
-        let refunds = self.refunds.values().filter(|(_, status)| counts(status));
-        refunds.map(|(amount, _)| amount).sum()
-    }
-
-    fn disputed(&self) -> i64 {
-        let withheld = ["needs_response", "under_review", "lost"];
-        self.dispute.filter(|(_, status)| withheld.contains(status)).map_or(0, |(amount, _)| amount)
     }
 }
 
-/// When the month ends, counted from an anchor, in which that moment is.
-fn month_end(anchor: Timestamp, now: Timestamp) -> Timestamp {
+/// The month, counted from an anchor, in which that moment is.
+fn month(anchor: Timestamp, now: Timestamp) -> Period {
     let anchor = anchor.to_zoned(TimeZone::UTC);
     let starts = |number: i32| anchor.checked_add(number.months()).unwrap().timestamp();
-    (1..).map(starts).find(|start| *start > now).unwrap()
+    let next = (-2..).find(|number| starts(*number) > now).unwrap();
+    (starts(next - 1), starts(next))
 }

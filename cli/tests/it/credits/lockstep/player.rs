@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use super::model::{Model, PACKS, PLANS, Subscription};
-use super::steps::{ByHand, Step};
+use super::steps::{Bought, ByHand, Step};
 use crate::support::events::{Customer, Sold, parsed};
 
 /// Noon of 31 January 2026, in seconds: a month later is the 28th.
@@ -71,9 +71,7 @@ impl<'a> Player<'a> {
                 self.hear_of_payment(place, event).await;
             }
             Step::ByHand(ref act) => self.by_hand(act).await,
-            Step::Subscribe { number, plan, status, months } => {
-                self.subscribe(number, plan, status, months).await;
-            }
+            Step::Subscribe(ref bought) => self.subscribe(bought).await,
             Step::GivePlan { hours } => {
                 self.give_plan(Some(hours.map(|hours| self.later(hours)))).await;
             }
@@ -106,7 +104,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    async fn subscribe(&mut self, number: usize, plan: usize, status: &'static str, months: i32) {
+    async fn subscribe(&mut self, bought: &Bought) {
+        let Bought { number, plan, status, months, is_ending, anchor } = *bought;
         let ended = |known: &Subscription| known.status == "canceled";
         if self.model.subscriptions.get(&number).is_some_and(ended) {
             return;
@@ -118,11 +117,15 @@ impl<'a> Player<'a> {
         let sold = &self.shop.plans[plan];
         let mut told = self.customer.subscription(&number.to_string(), status, sold);
         told["created"] = (SINCE + i64::try_from(number).unwrap()).into();
-        told["billing_cycle_anchor"] = SINCE.into();
+        let anchor = SINCE + anchor * 86_400;
+        told["billing_cycle_anchor"] = anchor.into();
+        told["cancel_at_period_end"] = is_ending.into();
         told["items"]["data"][0]["current_period_end"] = paid_until.as_second().into();
         let what = if status == "canceled" { "deleted" } else { "updated" };
         self.hear(self.customer.subscribed(what, self.told, &told)).await;
-        self.model.subscriptions.insert(number, Subscription { plan, status, paid_until });
+        let anchor = Timestamp::from_second(anchor).unwrap();
+        let bought = Subscription { plan, status, paid_until, is_ending, anchor };
+        self.model.subscriptions.insert(number, bought);
         self.model.settle(self.now);
     }
 

@@ -31,13 +31,7 @@ pub enum Step {
     },
     /// Spent, granted or adjusted.
     ByHand(ByHand),
-    /// Paid until so many months after the beginning.
-    Subscribe {
-        number: usize,
-        plan: usize,
-        status: &'static str,
-        months: i32,
-    },
+    Subscribe(Bought),
     GivePlan {
         hours: Option<i64>,
     },
@@ -49,6 +43,19 @@ pub enum Step {
     Look,
 }
 
+/// Paid until so many months after the beginning.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    pub number: usize,
+    pub plan: usize,
+    pub status: &'static str,
+    pub months: i32,
+    /// It ends with what is paid.
+    pub is_ending: bool,
+    /// So many days after the beginning is the anchor of its months.
+    pub anchor: i64,
+}
+
 #[derive(Clone, Debug)]
 pub struct ByHand {
     pub kind: &'static str,
@@ -58,14 +65,17 @@ pub struct ByHand {
     pub key: Option<u8>,
 }
 
+/// Some of them mostly about payments, whose loans take many to show what they are.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop_oneof![3 => steps_with(8), 2 => steps_with(30)]
+}
+
+fn steps_with(payments: u32) -> impl Strategy<Value = Vec<Step>> {
     let hours = prop::option::of(1..2_000i64);
     let step = prop_oneof![
-        8 => payment(),
+        payments => payment(),
         14 => by_hand().prop_map(Step::ByHand),
-        3 => (0..2usize, 0..2usize, prop::sample::select(&STATUSES[..]), 1..14i32).prop_map(
-            |(number, plan, status, months)| Step::Subscribe { number, plan, status, months }
-        ),
+        3 => bought().prop_map(Step::Subscribe),
         1 => hours.prop_map(|hours| Step::GivePlan { hours }),
         1 => Just(Step::TakePlan),
         6 => prop_oneof![4 => 1..48i64, 4 => 48..600i64, 1 => 600..6_000i64]
@@ -74,6 +84,22 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Look),
     ];
     prop::collection::vec(step, 1..80)
+}
+
+/// A month from the 28th of February may begin with one from the 31st of January, and ends before it.
+fn bought() -> impl Strategy<Value = Bought> {
+    let anchor = prop_oneof![4 => Just(0), 2 => Just(28), 1 => Just(10)];
+    let status = prop_oneof![3 => Just("active"), 4 => prop::sample::select(&STATUSES[..])];
+    (0..2usize, 0..2usize, status, 1..14i32, prop::bool::weighted(0.2), anchor).prop_map(
+        |(number, plan, status, months, is_ending, anchor)| Bought {
+            number,
+            plan,
+            status,
+            months,
+            is_ending,
+            anchor,
+        },
+    )
 }
 
 fn payment() -> impl Strategy<Value = Step> {

@@ -105,3 +105,51 @@ fn the_end_of_a_trial_is_announced() {
         assert_eq!(facts["subscription"]["id"], "sub_1", "{verb}");
     }
 }
+
+/// Which of several items counts is the catalog's to say: all of them are there.
+#[test]
+fn each_of_several_items_says_what_it_is() {
+    let item = |name: &str, quantity: i64| {
+        json!({
+            "id": format!("si_{name}"), "quantity": quantity, "current_period_end": 200,
+            "price": { "id": format!("price_{name}"), "product": format!("prod_{name}"), "unit_amount": 5 },
+        })
+    };
+    let object = json!({
+        "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1,
+        "items": { "data": [item("addon", 3), item("pro", 2)] },
+        "pending_update": { "subscription_items": [{ "id": "si_pro", "price": "price_team" }] },
+    });
+    let fact = subscription(object.clone());
+    assert_eq!(fact["price"], "price_addon");
+    assert_eq!(fact["pending_price"], Value::Null);
+    assert_eq!(fact["items"].as_array().unwrap().len(), 2);
+    let pro = &fact["items"][1];
+    assert_eq!((&pro["item"], &pro["product"]), (&json!("si_pro"), &json!("prod_pro")));
+    assert_eq!((&pro["quantity"], &pro["amount_minor"]), (&json!(2), &json!(10)));
+    assert_eq!((&pro["period_end"], &pro["pending_price"]), (&json!(200), &json!("price_team")));
+    let alone = of(&object, json!({ "items": { "data": [item("pro", 2)] } }));
+    assert_eq!(subscription(alone).get("items"), None);
+}
+
+/// Only invoices that are void mean that nothing is served.
+#[test]
+fn an_active_subscription_whose_invoices_are_void_is_paused() {
+    let status = |status: &str, behavior: &str| {
+        let object = json!({
+            "id": "sub_1", "customer": "cus_1", "status": status, "created": 1,
+            "pause_collection": { "behavior": behavior, "resumes_at": null },
+        });
+        subscription(object)["status"].clone()
+    };
+    assert_eq!(status("active", "void"), "paused");
+    for (said, behavior) in [
+        ("active", "keep_as_draft"),
+        ("active", "mark_uncollectible"),
+        ("trialing", "void"),
+        ("past_due", "void"),
+        ("canceled", "void"),
+    ] {
+        assert_eq!(status(said, behavior), said, "{behavior}");
+    }
+}
