@@ -1,4 +1,4 @@
-//! Whose address a request is from, behind a proxy and without one.
+//! The address that a request is from, behind a proxy and without one.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::serve_within;
-use crate::support::{Process, TestApp};
+use crate::support::{Process, Setup, TestApp};
 
 /// Asks as a proxy does that adds its peer to what it was told.
 async fn ask(base: &str, forwarded_for: &str) -> u16 {
@@ -32,10 +32,8 @@ async fn use_up(base: &str, forwarded_for: &str) {
 /// CR-1: callers behind a proxy have a limit each, and none can take another's or claim to be new.
 #[tokio::test]
 async fn callers_behind_a_trusted_proxy_are_told_apart() {
-    let app = TestApp::new().await;
-    let mut settings = app.settings.clone();
-    settings.insert("TRUSTED_PROXIES".to_owned(), "127.0.0.0/8, 10.0.0.0/8".to_owned());
-    let server = Process::serve(&settings).await;
+    let app = Setup::default().set("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").start().await;
+    let server = Process::serve(&app).await;
     use_up(&server.base, "198.51.100.1").await;
     assert_eq!(ask(&server.base, "198.51.100.1, 10.1.2.3").await, 429, "over two proxies");
     assert_eq!(ask(&server.base, "192.0.2.1, 198.51.100.1").await, 429, "with a forged beginning");
@@ -45,7 +43,7 @@ async fn callers_behind_a_trusted_proxy_are_told_apart() {
 }
 
 #[tokio::test]
-async fn without_a_trusted_proxy_nobody_chooses_their_address() {
+async fn without_a_trusted_proxy_no_caller_chooses_its_address() {
     let app = TestApp::new().await;
     use_up(&app.base, "198.51.100.1").await;
     assert_eq!(ask(&app.base, "198.51.100.2").await, 429);
@@ -82,8 +80,8 @@ async fn where_proxies_are_named_one_other_address_has_few_connections() {
     assert_eq!(held_at_once(limits(&[])).await, 6);
 }
 
-/// Its own connections make room for its new ones where they wait for it.
-#[tokio::test]
+/// Its own connections make room for its new ones where they wait for it. The clock is tokio's own.
+#[tokio::test(start_paused = true)]
 async fn an_address_with_idle_connections_is_still_served() {
     let limits = Limits {
         connections: 8,
@@ -94,6 +92,7 @@ async fn an_address_with_idle_connections_is_still_served() {
     let mut idle = Vec::new();
     for _ in 0..5 {
         idle.push(TcpStream::connect(address).await.unwrap());
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let ask = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         assert!(super::exchange(address, ask).await.ends_with("ok"));
     }
