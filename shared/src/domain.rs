@@ -17,6 +17,7 @@ mod quantity;
 mod rate;
 mod return_url;
 mod text;
+mod unique_fields;
 mod user_id;
 
 pub use amount::{Amount, Difference};
@@ -34,4 +35,5 @@ pub use return_url::ReturnUrl;
 pub use text::{
     Content, EventId, EventType, Identifier, PlanName, Reason, SubscriptionId, Summary,
 };
+pub use unique_fields::UniqueFields;
 pub use user_id::UserId;

@@ -61,7 +61,7 @@ pub const SETTINGS: &[Setting] = &[
     optional("AUTH_CLOCK_SKEW_SECONDS", "how far clocks may differ; 30"),
     optional(
         "AUTH_TOKEN_LIFETIME_HOURS",
-        "the longest life of your tokens: how long an erased id is remembered; 24",
+        "the longest life of a token, and how long an erased id is remembered; 24",
     ),
     optional("SERVICE_KEYS", "`service:SHA256` or `admin:SHA256`, comma-separated"),
     optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
