@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -90,15 +90,19 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
         response = problem;
     }
     if let Ok(value) = HeaderValue::try_from(&id) {
-        response.headers_mut().insert("x-request-id", value);
+        headers.insert("x-request-id", value);
     }
     let Record { caller, cache, source } =
         response.extensions_mut().remove().unwrap_or(Record::EMPTY);
     let status = response.status().as_u16();
     let ms = started.elapsed().as_micros() as f64 / 1_000.0;
+    let headers = response.headers_mut();
     let code = refusal.as_ref().map_or("", |error| error.code);
     let cause = refusal.as_ref().and_then(|error| error.cause.as_deref());
     let cause = cause.map(|cause| chain(cause)).unwrap_or_default();
+    // An answer is for its caller alone, unless its handler says otherwise.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if status >= 500 {
         tracing::error!(request_id = id, route, status, ms, caller, cache, source, code, cause);
     } else {
