@@ -3,7 +3,8 @@
 //!
 //! Nothing is read from a request, and nothing outside is asked, before the step that needs it: a
 //! body of a stranger is never buffered, and a refused call never reaches its handler (but for rows
-//! marked `reads`, where the limiter runs beside a handler that changes nothing).
+//! marked `reads`, where the limiter runs beside a handler that changes nothing, unless the caller was
+//! refused a moment ago).
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -164,7 +165,9 @@ async fn pass(
 
     let Some(rate) = endpoint.rate else { return Ok(next.run(request).await) };
     let limit = app.limiter.take(endpoint.name, &identity, rate, 1, None);
-    let (verdict, response) = if endpoint.reads {
+    // A caller who was refused a moment ago costs the stores nothing before the limiter has let them in.
+    let is_beside = endpoint.reads && !app.limiter.refused_lately(endpoint.name, &identity);
+    let (verdict, response) = if is_beside {
         let (verdict, response) = join(limit, next.run(request)).await;
         let verdict = verdict?;
         (verdict, verdict.allowed.then_some(response))
