@@ -25,7 +25,7 @@ pub use catalog::Interval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use email::Email;
 pub use entitlement::Entitlement;
-pub use metadata::Metadata;
+pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
 pub use priority::Priority;

@@ -69,6 +69,8 @@ async fn remembered_answers_go_with_the_account() {
     save("one").await.expect_status(200);
     app.to_next_day(jiff::SignedDuration::from_secs(1));
     save("two").await.expect_status(200);
+    let limits = ["DEL", "limit:chat-save:user:ann", "limit:stored-bytes:user:ann"];
+    app.redis_command(&limits).await;
     let before = app.redis_command(&["DBSIZE"]).await.as_i64().unwrap();
     app.delete("/api/account").bearer(&token).send().await.expect_status(204);
     // Gone: the stats, two answers, two indexes. Come: the mark, and the deletion's own limit.
