@@ -75,6 +75,11 @@ impl Caller {
         matches!(self, Self::User { admin: true, .. } | Self::Service { admin: true, .. })
     }
 
+    /// A trusted server or an admin, whose word about others counts.
+    pub fn is_trusted(&self) -> bool {
+        self.is_admin() || matches!(self, Self::Service { .. })
+    }
+
     /// The user this request is about, given every id it names. A user acts for themselves alone;
     /// a trusted caller for whom it names, but for one user at a time.
     pub fn act_for(&self, named: &[String]) -> ApiResult<Option<UserId>> {

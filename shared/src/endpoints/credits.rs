@@ -104,7 +104,7 @@ async fn act(
     let moved = match action.action {
         ActionKind::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
         ActionKind::Grant | ActionKind::Adjust => {
-            if !caller.is_admin() && !matches!(caller, Caller::Service { .. }) {
+            if !caller.is_trusted() {
                 let message = "Only a service key or an admin may give credits.";
                 return Err(ApiError::forbidden("service_only", message));
             }

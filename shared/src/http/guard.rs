@@ -236,7 +236,7 @@ async fn authenticate(
         Access::Cron => app.auth.cron(headers),
         Access::User => app.auth.caller(headers, after).await,
         Access::Service => match app.auth.caller(headers, after).await? {
-            caller if caller.is_admin() || matches!(caller, Caller::Service { .. }) => Ok(caller),
+            caller if caller.is_trusted() => Ok(caller),
             _ => Err(ApiError::forbidden(
                 "service_only",
                 "Only a service key or an admin may call this.",
