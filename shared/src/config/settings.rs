@@ -64,7 +64,7 @@ pub const SETTINGS: &[Setting] = &[
         "the longest life of a token, and how long an erased id is remembered; 24",
     ),
     optional("SERVICE_KEYS", "`service:SHA256` or `admin:SHA256`, comma-separated"),
-    optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
+    optional("CRON_SECRET", "the bearer token of scheduled calls, at least 16 characters").secret(),
     optional("ALLOWED_ORIGINS", "browser origins that may call, and that checkout may return to"),
     optional("RATE_LIMITS", "named limits: `review-code=10/1h,review-repo=5/1h`"),
     optional(
