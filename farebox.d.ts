@@ -476,7 +476,7 @@ export interface Order {
   cancelUrl: string;
   /** One of the currencies it is sold in; its first if absent. */
   currency?: Currency | null;
-  /** For receipts; a trusted server may send `x-user-email` instead. */
+  /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
   email?: Email | null;
   interval?: Interval | null;
   /** The credit pack's key in the catalog. */

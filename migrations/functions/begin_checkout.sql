@@ -1,7 +1,8 @@
 -- begin_checkout: decides whether a user may buy something, and writes down what Stripe will be asked.
 --
 -- Promises  `p_request` says what is wanted: `mode`, `plan` and `interval` or `pack`, `quantity`,
---           `currency`, `email`, the URLs. The answer is one of
+--           `currency`, `email`, the URLs; `email_is_claimed` says that the user named the address, and
+--           no trusted server. The answer is one of
 --             {answer}    this idempotency key's first answer;
 --             {begun}     what to ask of Stripe, claimed for this caller: `terms` with everything
 --                         that goes into the session, the customer or how to make one, and the
@@ -29,6 +30,8 @@ declare
   v_request    stripe_requests;
   v_unfinished stripe_requests;
   v_terms      jsonb;
+  v_customer   jsonb;
+  v_email      text;
 begin
   perform ensure_user(p_user_id, p_now);
 
@@ -89,12 +92,29 @@ begin
     end if;
   end if;
 
+  v_email := v_request.parameters ->> 'email';
+  v_customer := customer_for_request(p_user_id, v_email, p_now);
+
+  if not coalesce((v_request.parameters ->> 'email_is_claimed')::boolean, false) then
+    if v_email is not null then
+      update users
+      set claimed_email = null
+      where id = p_user_id
+        and lower(claimed_email) = lower(v_email);
+    end if;
+  elsif v_customer -> 'new' ->> 'email' = v_email then
+    -- Before Stripe has it, which tells it back as the customer's.
+    update users
+    set claimed_email = v_email
+    where id = p_user_id;
+  end if;
+
   return jsonb_build_object('begun', jsonb_build_object(
     'request', v_request.id,
     'stripe_key', v_request.stripe_key,
     'terms', v_request.parameters - 'unfinished',
     'unfinished', v_request.parameters -> 'unfinished',
-    'customer', customer_for_request(p_user_id, v_request.parameters ->> 'email', p_now),
+    'customer', v_customer,
     'open_session', (
       select c.id
       from checkout_sessions c

@@ -3,7 +3,8 @@
 -- Promises  At most `p_limit` rows, those that are due longest first. Nobody else gets them for
 --           `p_lease_seconds`; whoever finishes one names the end of its lease. Each comes with what it
 --           tells as it is now: the address that Stripe has for an e-mail, the entitlement for the
---           identity provider and the cache.
+--           identity provider and the cache. A notice of usage or credits, which a user can bring about
+--           without paying, goes to no address that they only claimed.
 --           `p_now` says what is due. Leases are counted by the server's own clock: they are about how long
 --           a worker takes, and the clock of a local stack leaps.
 -- Locks     The rows it lends, skipping those that somebody else holds.
@@ -53,6 +54,15 @@ as $$
         join users u on u.id = c.user_id
         where c.user_id = l.user_id
           and c.email is not null
+          and (
+            l.payload ->> 'template' not in ('limit_near', 'credits_used')
+            or lower(c.email) is distinct from lower(u.claimed_email)
+            or exists (
+              select 1
+              from checkout_sessions s
+              where s.user_id = u.id
+                and s.customer_id = c.id
+                and s.status = 'complete'))
         order by (c.id = u.stripe_customer_id) desc nulls last, c.created_at desc
         limit 1
       )

@@ -2,7 +2,8 @@
 //!
 //! A bearer token is a JWT of the app's identity provider, a service key, or the cron secret.
 //! Whatever is wrong with one, the answer is 401: it never depends on a database, and a provider
-//! that is down only means that no new key can be learned. What a caller may do with a route stands
+//! that is down only means that no new key can be learned. Only while no key was ever learned is the
+//! answer 503, since no token can be judged. What a caller may do with a route stands
 //! in the endpoint table; that a user acts for themselves alone is [`Caller::act_for`].
 
 mod jwt;
@@ -74,6 +75,11 @@ impl Caller {
         matches!(self, Self::User { admin: true, .. } | Self::Service { admin: true, .. })
     }
 
+    /// A trusted server or an admin, whose word about others counts.
+    pub fn is_trusted(&self) -> bool {
+        self.is_admin() || matches!(self, Self::Service { .. })
+    }
+
     /// The user this request is about, given every id it names. A user acts for themselves alone;
     /// a trusted caller for whom it names, but for one user at a time.
     pub fn act_for(&self, named: &[String]) -> ApiResult<Option<UserId>> {
@@ -106,8 +112,8 @@ impl Auth {
 
     /// How long an erased user's id is remembered.
     pub fn token_lifetime_seconds(&self) -> u32 {
-        // A token is believed for as much longer as clocks may differ.
-        self.config.token_lifetime_hours * 3_600 + self.config.clock_skew_seconds
+        // Its exp may be as much further away as clocks may differ, and it is believed for as much longer.
+        self.config.token_lifetime_hours * 3_600 + 2 * self.config.clock_skew_seconds
     }
 
     /// Asks the identity provider for its keys, for the operator's check. Answers how many there are.
@@ -128,7 +134,7 @@ impl Auth {
                 secret.is_some_and(|secret| token.is_signed_with_secret(secret.expose().as_bytes()))
             }
             algorithm => {
-                let keys = self.keys.matching(token.key_id(), algorithm, after).await;
+                let keys = self.keys.matching(token.key_id(), algorithm, after).await?;
                 keys.iter().any(|key| token.is_signed_with(key))
             }
         };

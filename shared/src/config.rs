@@ -235,7 +235,7 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
             .parsed("AUTH_TOKEN_LIFETIME_HOURS", |text| parse::within(text, 1..=8_760))
             .unwrap_or(24),
         service_keys: reader.list("SERVICE_KEYS", parse::service_key_hash),
-        cron_secret: reader.parsed("CRON_SECRET", parse::secret),
+        cron_secret: reader.parsed("CRON_SECRET", parse::cron_secret),
     };
     Some(auth)
 }

@@ -17,6 +17,7 @@ mod quantity;
 mod rate;
 mod return_url;
 mod text;
+mod unique_fields;
 mod user_id;
 
 pub use amount::{Amount, Difference};
@@ -24,7 +25,7 @@ pub use catalog::Interval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use email::Email;
 pub use entitlement::Entitlement;
-pub use metadata::Metadata;
+pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
 pub use priority::Priority;
@@ -34,4 +35,5 @@ pub use return_url::ReturnUrl;
 pub use text::{
     Content, EventId, EventType, Identifier, PlanName, Reason, SubscriptionId, Summary,
 };
+pub use unique_fields::UniqueFields;
 pub use user_id::UserId;

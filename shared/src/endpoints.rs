@@ -46,6 +46,7 @@ pub static ADMIN_WEBHOOKS: Endpoint = Endpoint::new(
 pub static CHAT_SAVE: Endpoint =
     Endpoint::new("chat-save", "/api/chat/save", &[Post], User, chat::save::routes)
         .limited(Rate::per_minute(600))
+        .stores(chat::save::stored_bytes)
         .body_limit(256 * 1024);
 
 pub static CHECK: Endpoint = Endpoint::new("check", "/api/check", &[Post], User, check::routes)
@@ -54,7 +55,8 @@ pub static CHECK: Endpoint = Endpoint::new("check", "/api/check", &[Post], User,
 
 pub static CREDITS: Endpoint =
     Endpoint::new("credits", "/api/credits", &[Get, Post], User, credits::routes)
-        .limited(Rate::per_minute(600));
+        .limited(Rate::per_minute(600))
+        .stores(credits::stored_bytes);
 
 pub static CRON_DAILY: Endpoint =
     Endpoint::new("cron-daily", "/api/cron/daily", &[Get], Cron, cron::daily::routes)
@@ -97,7 +99,8 @@ pub static RATE_LIMIT: Endpoint =
 
 pub static SESSION: Endpoint =
     Endpoint::new("session", "/api/session", &[Post, Delete], User, session::routes)
-        .limited(Rate::per_minute(300));
+        .limited(Rate::per_minute(300))
+        .stores(session::stored_bytes);
 
 pub static STRIPE_CHECKOUT_SESSION: Endpoint = Endpoint::new(
     "stripe-checkout-session",
@@ -142,7 +145,8 @@ pub static SUBSCRIPTION: Endpoint =
 pub static USAGE: Endpoint =
     Endpoint::new("usage", "/api/usage", &[Get, Post], User, usage::routes)
         .limited(Rate::per_minute(1_200))
-        .body_limit(512 * 1024);
+        .stores(usage::stored_bytes)
+        .body_limit(128 * 1024);
 
 /// The same webhook, under the address that other apps gave Stripe.
 pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(

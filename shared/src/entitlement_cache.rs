@@ -87,7 +87,7 @@ pub enum Shown {
 /// What a user may do now; none while nothing is sold.
 pub async fn read(app: &App, user: &UserId) -> ApiResult<(Option<Entitlement>, Source)> {
     let arrived = app.loads.tick();
-    let cached = cached(&app.redis, user, app.clock.now()).await;
+    let cached = cached(app, user).await;
     match cached {
         Ok(Some(entitlement)) => Ok((Some(entitlement), Source::Cache)),
         Ok(None) => Ok((load(app, user, arrived, true).await?, Source::Database)),
@@ -112,7 +112,7 @@ pub async fn show(
         vec![own.stats.as_str(), &own.last_login, &own.erased, &own.credits, &own.entitlement];
     keys.extend(processed.as_deref());
     let extra = [entitlement.terms.plan_name.clone(), PROCESSED_SECONDS.to_string()];
-    let args = arguments(entitlement, &extra)?;
+    let args = arguments(entitlement, now, &extra)?;
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     redis.eval(&SHOW, &keys, &args).await
 }
@@ -125,7 +125,7 @@ pub async fn show_used(
     version: i64,
     results: &[Used],
 ) -> Result<Shown, RedisError> {
-    let mut args = vec![version.to_string(), "0".to_owned()];
+    let mut args = vec![version.to_string(), "0".to_owned(), latest(now)];
     for used in results.iter().filter(|used| used.allowed) {
         let fresh_until = fresh_until(now, used.resets_at);
         args.extend([used_field(&used.feature), fresh_until, used.used.to_string()]);
@@ -145,6 +145,7 @@ pub async fn show_holding(
     let args = [
         version.to_string(),
         "1".to_owned(),
+        latest(now),
         unit.to_owned(),
         holding.balance.to_string(),
         credits_field(unit),
@@ -242,7 +243,7 @@ pub async fn keep(
     now: Timestamp,
     entitlement: &Entitlement,
 ) -> Result<Shown, RedisError> {
-    show_part(redis, user, now, &arguments(entitlement, &[])?).await
+    show_part(redis, user, now, &arguments(entitlement, now, &[])?).await
 }
 
 async fn show_part(
@@ -257,8 +258,13 @@ async fn show_part(
 }
 
 /// What the scripts are given of a whole entitlement.
-fn arguments(entitlement: &Entitlement, extra: &[String]) -> Result<Vec<String>, RedisError> {
-    let mut args = vec![entitlement.version.to_string(), entitlement.units.len().to_string()];
+fn arguments(
+    entitlement: &Entitlement,
+    now: Timestamp,
+    extra: &[String],
+) -> Result<Vec<String>, RedisError> {
+    let (version, balances) = (entitlement.version, entitlement.units.len());
+    let mut args = vec![version.to_string(), balances.to_string(), latest(now)];
     args.extend_from_slice(extra);
     for (unit, holding) in &entitlement.units {
         args.extend([unit.clone(), holding.balance.to_string()]);
@@ -280,6 +286,13 @@ fn fresh_until(now: Timestamp, changes_at: Option<Timestamp>) -> String {
     changes_at.map_or(latest, |at| at.min(latest)).as_millisecond().to_string()
 }
 
+/// Beyond this moment nothing that is shown can be true: a part is fresh for five minutes, and the process
+/// that pushed it may have a clock that is ahead by as much. Without that margin a push that was slow would undo
+/// a newer one.
+fn latest(now: Timestamp) -> String {
+    (now + FRESH * 2).as_millisecond().to_string()
+}
+
 fn used_field(feature: &str) -> String {
     format!("used:{feature}")
 }
@@ -292,15 +305,15 @@ fn json(value: &impl Serialize) -> Result<String, RedisError> {
     serde_json::to_string(value).map_err(RedisError::not_sent)
 }
 
-/// What Redis shows, if it is whole and fresh.
-async fn cached(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-) -> Result<Option<Entitlement>, RedisError> {
-    let key = Keys::of(user, now).entitlement;
-    let fields: Vec<String> = redis.run(&Command::hgetall(&key)).await?;
-    Ok(parse(user, &fields).filter(|found| now.as_millisecond() < found.fresh_until))
+/// What Redis shows, if it is whole and fresh. Nothing is fresh for longer than five minutes: what says so
+/// comes from a clock far ahead, or from someone else who writes there.
+async fn cached(app: &App, user: &UserId) -> Result<Option<Entitlement>, RedisError> {
+    let key = Keys::of(user, app.clock.now()).entitlement;
+    let fields: Vec<String> = app.redis.run(&Command::hgetall(&key)).await?;
+    // By the time of the answer: another call may have shown something since this one asked.
+    let now = app.clock.now();
+    let latest = (now + FRESH).as_millisecond();
+    Ok(parse(user, &fields, latest).filter(|found| now.as_millisecond() < found.fresh_until))
 }
 
 /// A part of an entitlement, with the version it is of.
@@ -310,12 +323,14 @@ struct Part<'a> {
     value: &'a str,
 }
 
-/// Reads `field, value, field, value ...`. Where a part is missing or odd nothing is there: Postgres knows.
+/// Reads `field, value, field, value ...`. Where a part is missing, odd, or fresh for longer than until
+/// `latest`, nothing is there: Postgres knows.
 /// What belongs to no feature of the plan is left from another one, and is not looked at.
-fn parse(user: &UserId, fields: &[String]) -> Option<Entitlement> {
+fn parse<'a>(user: &UserId, fields: &'a [String], latest: i64) -> Option<Entitlement> {
+    let read = |text: &&'a str| Part::read(text).filter(|part| part.fresh_until <= latest);
     let parts = fields.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
     let parts: HashMap<&str, &str> = parts.collect();
-    let terms = Part::read(parts.get(TERMS)?)?;
+    let terms = read(parts.get(TERMS)?)?;
     let mut found = Entitlement {
         user_id: user.as_str().to_owned(),
         version: terms.version,
@@ -327,13 +342,13 @@ fn parse(user: &UserId, fields: &[String]) -> Option<Entitlement> {
     let is_metered = |grant: &Grant| matches!(grant, Grant::Metered { .. });
     let features = found.terms.features.iter().filter(|(_, grant)| is_metered(grant));
     for feature in features.map(|(feature, _)| feature.clone()).collect::<Vec<_>>() {
-        let part = Part::read(parts.get(used_field(&feature).as_str())?)?;
+        let part = read(parts.get(used_field(&feature).as_str())?)?;
         found.used.insert(feature, part.parsed()?);
         part.counts_in(&mut found);
     }
     for (name, text) in &parts {
         if let Some(unit) = name.strip_prefix(CREDITS) {
-            let part = Part::read(text)?;
+            let part = read(text)?;
             found.units.insert(unit.to_owned(), part.parsed()?);
             part.counts_in(&mut found);
         }

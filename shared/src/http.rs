@@ -14,7 +14,7 @@ mod query;
 mod user;
 
 pub use after_answer::AfterAnswer;
-pub use endpoint::{Access, Endpoint, Method, Routes};
+pub use endpoint::{Access, Endpoint, Method, Routes, StoredBytes};
 pub use guard::{mount, mount_all};
 pub use input::Input;
 pub use once::Once;

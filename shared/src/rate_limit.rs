@@ -28,6 +28,9 @@ pub static TAKE: Script = Script::new(concat!(
 /// A block is believed for at most this long without asking Redis again.
 const BLOCK_US: i64 = 10_000_000;
 
+/// For how long after a block its caller is asked about before anything is read for them.
+const LATELY_US: i64 = 10_000_000;
+
 /// Buckets and blocks remembered in this process at most.
 const MAX_REMEMBERED: usize = 10_000;
 
@@ -35,7 +38,8 @@ const MAX_REMEMBERED: usize = 10_000;
 pub struct Limiter {
     redis: Redis,
     clock: Clock,
-    /// Refusals that are believed without asking again, each with the instant it is believed until.
+    /// Refusals, each with the instant until which it is believed without asking again. They are
+    /// remembered a little longer.
     blocked: Mutex<HashMap<String, (i64, Taken)>>,
     /// While Redis is away: when each bucket is full again.
     local: Mutex<HashMap<String, i64>>,
@@ -76,7 +80,7 @@ impl Limiter {
         cost: u32,
         once: Option<&Once>,
     ) -> ApiResult<Verdict> {
-        let key = format!("limit:{policy}:{identifier}");
+        let key = key(policy, identifier);
         let now_us = self.clock.now().as_microsecond();
         if once.is_none()
             && let Some(refused) = self.blocked(&key, now_us)
@@ -91,8 +95,8 @@ impl Limiter {
                 (self.take_locally(&key, rate.tenth(), cost, now_us), Source::Local)
             }
         };
-        if !taken.allowed && taken.remaining == 0 && source == Source::Redis {
-            self.block(key, rate, taken, now_us);
+        if !taken.allowed && taken.remaining == 0 {
+            self.block(key, rate, taken, source, now_us);
         }
         Ok(Verdict::new(rate, taken, source, now_us))
     }
@@ -146,11 +150,24 @@ impl Limiter {
         blocked.get(key).filter(|(until_us, _)| *until_us > now_us).map(|(_, refused)| *refused)
     }
 
-    /// Until one unit is to be had again, nothing is.
-    fn block(&self, key: String, rate: Rate, refused: Taken, now_us: i64) {
+    /// Whether this caller was refused a moment ago.
+    pub fn refused_lately(&self, policy: &str, identifier: &str) -> bool {
+        let now_us = self.clock.now().as_microsecond();
+        let blocked = lock(&self.blocked);
+        let last = blocked.get(&key(policy, identifier));
+        last.is_some_and(|(until_us, _)| until_us + LATELY_US > now_us)
+    }
+
+    /// Until one unit is to be had again, nothing is. What this process refused by itself is not believed,
+    /// so that Redis is asked as soon as it answers.
+    fn block(&self, key: String, rate: Rate, refused: Taken, source: Source, now_us: i64) {
+        let retry_at_us = bucket::retry_at_us(rate, 1, refused.full_at_us);
+        let until_us = match source {
+            Source::Redis => retry_at_us.min(now_us + BLOCK_US),
+            Source::Blocked | Source::Local => now_us,
+        };
         let mut blocked = lock(&self.blocked);
-        make_room(&mut blocked, |(until_us, _)| *until_us > now_us);
-        let until_us = bucket::retry_at_us(rate, 1, refused.full_at_us).min(now_us + BLOCK_US);
+        make_room(&mut blocked, |(until_us, _)| until_us + LATELY_US > now_us);
         blocked.insert(key, (until_us, refused));
     }
 }
@@ -191,6 +208,10 @@ impl Verdict {
     pub fn retry_after_seconds(&self) -> u64 {
         seconds_up(self.taken.retry_at_us - self.now_us).max(1)
     }
+}
+
+fn key(policy: &str, identifier: &str) -> String {
+    format!("limit:{policy}:{identifier}")
 }
 
 fn seconds_up(us: i64) -> u64 {

@@ -52,6 +52,10 @@ pub struct Stats {
     pub last_login: Option<String>,
 }
 
+/// What an answer that is remembered holds at most: three summaries, each as long as it may be, escaped
+/// twice, and the figures.
+pub const REMEMBERED_BYTES: usize = 3 * 4_000 + 1_000;
+
 /// A remembered answer lives a day, so today's index and yesterday's name every one there is.
 const INDEX_SECONDS: u32 = 2 * 86_400;
 

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::Settings;
 
-/// A user's token that a stack with these settings believes, good for a day.
+/// A user's token that a stack with these settings believes, good for a day, or for as long as its settings
+/// let a token live.
 pub fn for_user(
     settings: &Settings,
     user: &str,
@@ -20,7 +21,9 @@ pub fn for_user(
     let setting = |name: &str| settings.get(name).with_context(|| format!("{name} is not set"));
     let (secret, issuer) = (setting("AUTH_HS256_SECRET")?, setting("AUTH_ISSUER")?);
     let issued = now.as_second();
-    let mut claims = json!({ "iss": issuer, "sub": user, "iat": issued, "exp": issued + 86_400 });
+    let lifetime = settings.get("AUTH_TOKEN_LIFETIME_HOURS").and_then(|hours| hours.parse().ok());
+    let expires = issued + lifetime.unwrap_or(24).min(24) * 3_600;
+    let mut claims = json!({ "iss": issuer, "sub": user, "iat": issued, "exp": expires });
     // Where an audience or a party is asked for, one of those that are accepted.
     for (claim, name) in [("aud", "AUTH_AUDIENCE"), ("azp", "AUTH_AUTHORIZED_PARTIES")] {
         if let Some(accepted) = settings.get(name).and_then(|list| list.split(',').next()) {

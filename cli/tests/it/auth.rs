@@ -1,6 +1,7 @@
 //! Who may call, and how they prove it. Whatever is wrong with a token, the answer is 401 or 403.
 
 mod provider;
+mod refused;
 
 use std::sync::atomic::Ordering;
 
@@ -141,12 +142,6 @@ async fn a_key_taken_back_is_forgotten() {
     assert_eq!(status(&app, &kept.good_token(&app, "kept")).await, 200, "answered at once");
     until(async || provider.asked() >= 2).await;
     until(async || status(&app, &lost.good_token(&app, "lost")).await == 401).await;
-}
-
-#[tokio::test]
-async fn a_provider_never_reached_is_a_401() {
-    let app = Setup::default().set("AUTH_JWKS_URL", "http://127.0.0.1:9/keys").start().await;
-    assert_eq!(status(&app, &Signer::rsa().good_token(&app, "one")).await, 401);
 }
 
 /// What an attacker who knows the public key could try.

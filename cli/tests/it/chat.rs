@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Mode, TestApp};
+use crate::support::{Mode, Setup, TestApp};
 
 /// AI-3: one more conversation, newest first, three kept.
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_key_used_without_content_is_refused_with_it_and_the_other_way_round()
 /// In both stores a key is remembered for a day.
 #[tokio::test]
 async fn a_key_of_the_day_before_yesterday_is_new_again() {
-    let app = TestApp::new().await;
+    let app = Setup::default().set("AUTH_TOKEN_LIFETIME_HOURS", "72").start().await;
     let far = app.now().as_second() + 3 * 86_400;
     let token = app.token_with(json!({ "sub": "ann", "exp": far }));
     let save = || {

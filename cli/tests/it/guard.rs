@@ -1,5 +1,8 @@
 //! What holds for every route, walked over the endpoint table.
 
+mod headers;
+mod keys;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

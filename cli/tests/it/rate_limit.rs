@@ -1,5 +1,7 @@
 //! Rate limits: of every route, and of the app's own actions (`POST /api/rate-limit`).
 
+mod reads;
+
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Mode, TestApp};
+use crate::support::{Mode, Setup, TestApp};
 
 /// AI-1: the hash and the string exist after the first sign-in, with the contract's values.
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn two_hundred_racing_sign_ins_count_one_day() {
 /// AI-2: days and streak over midnight UTC, a repeated day, and a gap.
 #[tokio::test]
 async fn the_streak_counts_days_in_a_row() {
-    let app = TestApp::new().await;
+    let app = Setup::default().set("AUTH_TOKEN_LIFETIME_HOURS", "960").start().await;
     // A token that lives through the whole story.
     let far = app.now().as_second() + 40 * 86_400;
     let token = app.token_with(json!({ "sub": "ann", "exp": far }));

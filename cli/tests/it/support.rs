@@ -16,7 +16,7 @@ mod stack;
 mod until;
 pub mod wire;
 
-pub use app::{ISSUER, Setup, TestApp, claims, clock, listen};
+pub use app::{CRON_SECRET, ISSUER, SECRET, Setup, TestApp, claims, clock, listen};
 pub use billing::{Button, signature};
 pub use clerk::Clerk;
 pub use pgbouncer::PgBouncer;

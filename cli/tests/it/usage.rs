@@ -7,6 +7,7 @@ mod races;
 mod refused;
 mod resets;
 mod sql;
+mod storage;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};

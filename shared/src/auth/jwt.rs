@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::Caller;
 use super::keys::{Key, Material};
 use crate::config::{self, AdminClaim};
-use crate::domain::UserId;
+use crate::domain::{UniqueFields, UserId};
 use crate::error::{ApiError, ApiResult};
 
 /// Real tokens have one or two kilobytes.
@@ -37,13 +37,11 @@ pub(super) enum Algorithm {
 struct Header {
     alg: Algorithm,
     kid: Option<String>,
-    /// Extensions that must be understood; we understand none.
-    crit: Option<Value>,
-    /// Where to find, or what is, the key to believe this token with.
-    jku: Option<Value>,
-    x5u: Option<Value>,
-    jwk: Option<Value>,
 }
+
+/// Header fields that are refused, whatever they hold: `crit` lists extensions that must be understood, and
+/// none is; the others hold, or point to, the key to check the token with.
+const REFUSED_FIELDS: [&str; 4] = ["crit", "jku", "x5u", "jwk"];
 
 /// A token taken apart, nothing about it believed yet.
 pub(super) struct Token<'a> {
@@ -66,15 +64,13 @@ impl<'a> Token<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or_else(|| refused(FORM))?;
         let (header, payload) = signed.split_once('.').ok_or_else(|| refused(FORM))?;
         let header = decode(header).ok_or_else(|| refused(FORM))?;
-        let header: Header = serde_json::from_slice(&header)
-            .map_err(|_| refused("Its algorithm must be RS256, ES256, EdDSA or HS256."))?;
-        if header.crit.is_some()
-            || header.jku.is_some()
-            || header.x5u.is_some()
-            || header.jwk.is_some()
-        {
+        let UniqueFields(header) = serde_json::from_slice(&header)
+            .map_err(|_| refused("Its header is not a JSON object with each field once."))?;
+        if REFUSED_FIELDS.iter().any(|field| header.contains_key(*field)) {
             return Err(refused("Its header names its own key or extensions."));
         }
+        let header: Header = serde_json::from_value(Value::Object(header))
+            .map_err(|_| refused("Its algorithm must be RS256, ES256, EdDSA or HS256."))?;
         let signature = decode(signature).ok_or_else(|| refused(FORM))?;
         Ok(Self { header, signed: signed.as_bytes(), signature, payload })
     }
@@ -113,9 +109,9 @@ impl<'a> Token<'a> {
     pub(super) fn claims(&self, config: &config::Auth, now: Timestamp) -> ApiResult<Caller> {
         let payload =
             decode(self.payload).ok_or_else(|| refused("Its claims are not base64url."))?;
-        let claims: Map<String, Value> =
-            serde_json::from_slice(&payload).map_err(|_| refused("Its claims are not JSON."))?;
-        check_times(&claims, now, f64::from(config.clock_skew_seconds))?;
+        let UniqueFields(claims) = serde_json::from_slice(&payload)
+            .map_err(|_| refused("Its claims are not a JSON object with each claim once."))?;
+        check_times(&claims, now, config)?;
 
         if claims.get("iss").and_then(Value::as_str) != Some(&config.issuer) {
             return Err(refused("It comes from another issuer."));
@@ -140,14 +136,30 @@ fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// `exp` must be there and a number; `nbf` may be absent, but not of another type.
-fn check_times(claims: &Map<String, Value>, now: Timestamp, skew: f64) -> ApiResult<()> {
+/// `exp` must be there, a number, and no further away than a token may live: an erased user's id is
+/// remembered for that long. `iat` and `nbf` may be absent, but not of another type.
+fn check_times(
+    claims: &Map<String, Value>,
+    now: Timestamp,
+    config: &config::Auth,
+) -> ApiResult<()> {
+    let skew = f64::from(config.clock_skew_seconds);
+    let longest = f64::from(config.token_lifetime_hours) * 3_600.0;
     let now = now.as_millisecond() as f64 / 1_000.0;
     let expiry = claims.get("exp").and_then(Value::as_f64);
     let expiry = expiry.ok_or_else(|| refused("It has no expiry that is a number."))?;
     if now >= expiry + skew {
         let message = "The bearer token has expired. Sign in again.";
         return Err(ApiError::unauthorized("expired_token", message));
+    }
+    // A token that was too long-lived when it was issued stays so, also when its end comes near.
+    let issued = match claims.get("iat").map(Value::as_f64) {
+        Some(None) => return Err(refused("Its iat is not a number.")),
+        Some(Some(issued)) => issued.min(now),
+        None => now,
+    };
+    if expiry > issued + longest + skew {
+        return Err(refused("Its exp is further away than AUTH_TOKEN_LIFETIME_HOURS."));
     }
     match claims.get("nbf").map(Value::as_f64) {
         Some(None) => Err(refused("Its nbf is not a number.")),

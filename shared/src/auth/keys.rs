@@ -20,7 +20,7 @@ use url::Url;
 use super::jwt::Algorithm;
 use crate::clock::Clock;
 use crate::config::Jwks;
-use crate::error::chain;
+use crate::error::{ApiError, ApiResult, chain};
 use crate::http::AfterAnswer;
 use crate::http_client::{Budget, HttpClient};
 
@@ -74,26 +74,32 @@ impl KeyRing {
         Self { url: jwks.url.clone(), clock, http, known, asked_at: Mutex::default() }
     }
 
-    /// The keys that a token with this key id and algorithm may have been signed with.
+    /// The keys that a token with this key id and algorithm may have been signed with. While no key at all
+    /// is known, since the provider has never answered, no token can be judged: an error that passes, so
+    /// that clients do not take it for the end of a session.
     pub(super) async fn matching(
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
         after: &AfterAnswer,
-    ) -> Vec<Key> {
+    ) -> ApiResult<Vec<Key>> {
         let known = self.known();
         let mut found = known.matching(id, algorithm);
         if found.is_empty() {
             // A task of its own: a caller who hangs up does not take the answer from the others.
             let ring = Arc::clone(self);
             let _ = tokio::spawn(async move { ring.refresh().await }).await;
-            found = self.known().matching(id, algorithm);
+            let known = self.known();
+            if self.url.is_some() && known.keys.is_empty() {
+                return Err(no_keys());
+            }
+            found = known.matching(id, algorithm);
         } else if known.fetched_at.is_some_and(|at| self.clock.now().duration_since(at) > FRESH_FOR)
         {
             let ring = Arc::clone(self);
             after.run(async move { ring.refresh().await });
         }
-        found
+        Ok(found)
     }
 
     async fn refresh(&self) {
@@ -139,6 +145,14 @@ impl KeyRing {
     fn known(&self) -> Known {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn no_keys() -> ApiError {
+    let message = "The identity provider's keys cannot be fetched, so no token can be checked. Try \
+                   again in a moment.";
+    let mut error = ApiError::unavailable("auth_keys_unavailable", message);
+    error.retry_after_seconds = u64::try_from(ASK_WITHOUT_KEYS_EVERY.as_secs()).ok();
+    error
 }
 
 impl Known {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::{AdminClaim, Scope, Secret, Sender, ServiceKeyHash};
 use crate::domain::{Email, Rate};
@@ -125,11 +125,22 @@ pub(super) fn within<T: FromStr + PartialOrd>(value: &str, range: RangeInclusive
     if range.contains(&number) { Ok(number) } else { Err("is out of range") }
 }
 
+/// Without encryption only to this machine: tokens and keys are sent there.
 pub(super) fn http_url(value: &str) -> Parsed<Url> {
     let url = Url::parse(value).map_err(|_| "is not a URL")?;
     match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
+        "https" if url.has_host() => Ok(url),
+        "http" if url.host().is_some_and(is_this_machine) => Ok(url),
+        "http" if url.has_host() => Err("must be https: plain http is for this machine alone"),
         _ => Err("is not an http or https URL"),
+    }
+}
+
+fn is_this_machine(host: Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 
@@ -193,6 +204,11 @@ pub(super) fn jwks(value: &str) -> Parsed<String> {
 /// RFC 7518 asks for a secret at least as long as the hash.
 pub(super) fn hs256_secret(value: &str) -> Parsed<Secret> {
     if value.len() < 32 { Err("must have at least 32 characters") } else { Ok(Secret::new(value)) }
+}
+
+/// Shorter ones can be guessed.
+pub(super) fn cron_secret(value: &str) -> Parsed<Secret> {
+    if value.len() < 16 { Err("must have at least 16 characters") } else { secret(value) }
 }
 
 /// Exactly what a browser sends: scheme, host and port, nothing behind.

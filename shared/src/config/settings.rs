@@ -67,10 +67,10 @@ pub const SETTINGS: &[Setting] = &[
     optional("AUTH_CLOCK_SKEW_SECONDS", "how far clocks may differ; 30"),
     optional(
         "AUTH_TOKEN_LIFETIME_HOURS",
-        "the longest life of your tokens: how long an erased id is remembered; 24",
+        "the longest life of a token, and how long an erased id is remembered; 24",
     ),
     optional("SERVICE_KEYS", "`service:SHA256` or `admin:SHA256`, comma-separated"),
-    optional("CRON_SECRET", "what scheduled calls carry as their bearer token").secret(),
+    optional("CRON_SECRET", "the bearer token of scheduled calls, at least 16 characters").secret(),
     optional("ALLOWED_ORIGINS", "browser origins that may call, and that checkout may return to"),
     optional(
         "TRUSTED_PROXIES",

@@ -38,7 +38,7 @@ fn secrets_never_print() {
     let printed = format!(
         "{:?}",
         parse(&[
-            ("CRON_SECRET", "hunter2"),
+            ("CRON_SECRET", "hunter2hunter2hunter2"),
             ("ALERT_WEBHOOK_URL", "https://hooks.example/hunter2")
         ])
         .unwrap()
@@ -49,6 +49,7 @@ fn secrets_never_print() {
         ("AUTH_HS256_SECRET", "hunter2"),
         ("STRIPE_SECRET_KEY", "hunter2"),
         ("STRIPE_WEBHOOK_SECRET", "hunter2"),
+        ("CRON_SECRET", "hunter2"),
         ("ALERT_WEBHOOK_URL", "hunter2"),
     ]);
     assert!(!complaint.contains("hunter2"), "{complaint}");
@@ -85,6 +86,7 @@ fn each_bad_value_is_named() {
         ("AUTH_ADMIN_CLAIM", "admin"),
         ("AUTH_CLOCK_SKEW_SECONDS", "301"),
         ("AUTH_TOKEN_LIFETIME_HOURS", "0"),
+        ("CRON_SECRET", "fifteen letters"),
         ("SERVICE_KEYS", "fbx_the_key_itself"),
         ("SERVICE_KEYS", "root:0000000000000000000000000000000000000000000000000000000000000000"),
         ("ALLOWED_ORIGINS", "https://app.example/path"),
@@ -95,6 +97,30 @@ fn each_bad_value_is_named() {
     ] {
         let complaint = problems(&[(name, value)]);
         assert!(complaint.starts_with(&format!("{name}: ")), "{name}={value}: {complaint}");
+    }
+}
+
+/// Tokens, keys and what is written to operators leave this machine encrypted.
+#[test]
+fn plain_http_is_for_this_machine_alone() {
+    let addresses = [
+        "UPSTASH_REDIS_REST_URL",
+        "STRIPE_API_URL",
+        "AUTH_JWKS_URL",
+        "CLERK_API_URL",
+        "ALERT_WEBHOOK_URL",
+        "ALLOWED_ORIGINS",
+    ];
+    for name in addresses {
+        for host in ["127.0.0.1:8079", "127.8.0.1", "localhost:3000", "app.localhost", "[::1]:1"] {
+            assert!(parse(&[(name, &format!("http://{host}"))]).is_ok(), "{name} {host}");
+        }
+        for host in ["redis.example", "10.0.0.1", "127.0.0.1.example", "localhost.example", "[::2]"]
+        {
+            let complaint = problems(&[(name, &format!("http://{host}"))]);
+            assert!(complaint.starts_with(&format!("{name}: must be https")), "{complaint}");
+            assert!(parse(&[(name, &format!("https://{host}"))]).is_ok(), "{name} {host}");
+        }
     }
 }
 

@@ -12,6 +12,28 @@ impl Metadata {
     const MAX_BYTES: usize = 4_096;
 }
 
+/// What a value of so many bytes takes in a table at most, with its row, its place on a page and in two
+/// indexes. A long one is kept in pieces of two kilobytes, whose last one may waste most of another.
+pub fn row_bytes(value: usize) -> usize {
+    const PIECE: usize = 2_000;
+    600 + value + value / 32 + if value > PIECE { PIECE } else { 0 }
+}
+
+/// What a value takes in a `jsonb` column at most: short numbers take more there than as text.
+pub fn jsonb_bytes(value: &Value) -> usize {
+    const ENTRY: usize = 4;
+    match value {
+        Value::Null | Value::Bool(_) => ENTRY,
+        Value::Number(_) => ENTRY + 24,
+        Value::String(text) => ENTRY + text.len(),
+        Value::Array(values) => 2 * ENTRY + values.iter().map(jsonb_bytes).sum::<usize>(),
+        Value::Object(fields) => {
+            let one = |(name, value): (&String, &Value)| ENTRY + name.len() + jsonb_bytes(value);
+            2 * ENTRY + fields.iter().map(one).sum::<usize>()
+        }
+    }
+}
+
 impl TryFrom<Map<String, Value>> for Metadata {
     type Error = &'static str;
 

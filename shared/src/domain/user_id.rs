@@ -26,17 +26,27 @@ impl TryFrom<String> for UserId {
     type Error = &'static str;
 
     fn try_from(id: String) -> Result<Self, Self::Error> {
-        // The replacement character stands where bytes were not text: different ids would meet in it.
-        let odd = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
-        let printable = !id.chars().any(odd);
-        if id.is_empty() || id.len() > Self::MAX_BYTES || !printable {
-            return Err("must be 1 to 255 bytes without spaces or control characters");
+        let odd = |c: char| c.is_control() || c.is_whitespace() || is_invisible(c);
+        if id.is_empty() || id.len() > Self::MAX_BYTES || id.contains(odd) {
+            return Err("must be 1 to 255 bytes without spaces, control or invisible characters");
         }
         if id.starts_with(Self::OF_NOBODY) {
             return Err("must not begin with erased:");
         }
         Ok(Self(id))
     }
+}
+
+/// Characters that are not seen, or turn the direction of those that are: with one more of them an id looks
+/// like another user's. They are Unicode's default-ignorable ones and the annotation marks. The replacement
+/// character stands where bytes were not text: different ids would meet in it.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | char::REPLACEMENT_CHARACTER
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl fmt::Display for UserId {
@@ -71,7 +81,7 @@ mod tests {
         fn an_accepted_id_is_printable_and_short(id in ".{0,300}") {
             if let Ok(id) = UserId::try_from(id) {
                 prop_assert!((1..=255).contains(&id.as_str().len()));
-                let odd = ['\0', '\n', '\r', ' ', '\u{a0}'];
+                let odd = ['\0', '\n', '\r', ' ', '\u{a0}', '\u{200b}', '\u{202e}', '\u{feff}'];
                 prop_assert!(!id.as_str().contains(odd));
             }
         }

@@ -7,11 +7,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::{MethodRouter, post};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::error::ApiResult;
 use crate::http::{Once, User};
 use crate::stats::{self, Stats};
+
+/// The answer that Redis remembers.
+pub fn stored_bytes(_: &Value, has_key: bool) -> usize {
+    if has_key { stats::REMEMBERED_BYTES } else { 0 }
+}
 
 pub fn routes() -> MethodRouter<App> {
     post(sign_in).delete(sign_out)

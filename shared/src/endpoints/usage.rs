@@ -10,9 +10,10 @@ use axum::routing::{MethodRouter, get};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::{Amount, CatalogKey, Metadata};
+use crate::domain::{Amount, CatalogKey, Metadata, jsonb_bytes, row_bytes};
 use crate::entitlement_cache;
 use crate::error::{ApiError, ApiResult, Particulars};
 use crate::fulfilment;
@@ -83,6 +84,18 @@ pub struct Page {
     data: Vec<PastPeriod>,
     /// Names the next page; null on the last one.
     next_cursor: Option<String>,
+}
+
+/// A row and its indexes for each use that has metadata, and the answer that is remembered for a day.
+pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
+    let told = |entry: &Value| match &entry["metadata"] {
+        Value::Null => 0,
+        metadata => row_bytes(jsonb_bytes(metadata)),
+    };
+    let entries = body["entries"].as_array();
+    let told = told(body) + entries.map_or(0, |entries| entries.iter().map(told).sum());
+    let remembered = 500 + 400 * entries.map_or(1, Vec::len);
+    told + if has_key { remembered } else { 0 }
 }
 
 pub fn routes() -> MethodRouter<App> {

@@ -1,4 +1,5 @@
 use axum::routing::MethodRouter;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::domain::Rate;
@@ -6,6 +7,10 @@ use crate::domain::Rate;
 /// The handlers of one endpoint. A function pointer, so that a deployed function links its own
 /// handlers and no others.
 pub type Routes = fn() -> MethodRouter<App>;
+
+/// How many bytes a call may add to the stores at most, by its body, and by whether it has an idempotency key,
+/// under which its answer is remembered.
+pub type StoredBytes = fn(&Value, bool) -> usize;
 
 /// Who may call an endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,6 +48,8 @@ pub struct Endpoint {
     pub rate: Option<Rate>,
     /// It changes nothing, so the limiter may run beside the handler instead of before it.
     pub reads: bool,
+    /// What a call keeps counts against its caller's share of the stores.
+    pub stores: Option<StoredBytes>,
     /// The longest body in bytes.
     pub body_limit: usize,
     /// When the platform calls it: a cron expression of five fields, in UTC.
@@ -73,8 +80,8 @@ impl Endpoint {
         routes: Routes,
     ) -> Self {
         let body_limit = Self::BODY_LIMIT;
-        let (rate, reads, schedule) = (None, false, None);
-        Self { name, path, methods, access, rate, reads, body_limit, schedule, routes }
+        let (rate, reads, stores, schedule) = (None, false, None, None);
+        Self { name, path, methods, access, rate, reads, stores, body_limit, schedule, routes }
     }
 
     pub const fn limited(self, rate: Rate) -> Self {
@@ -83,6 +90,10 @@ impl Endpoint {
 
     pub const fn reads(self) -> Self {
         Self { reads: true, ..self }
+    }
+
+    pub const fn stores(self, bytes: StoredBytes) -> Self {
+        Self { stores: Some(bytes), ..self }
     }
 
     pub const fn body_limit(self, bytes: usize) -> Self {

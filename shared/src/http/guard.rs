@@ -3,7 +3,8 @@
 //!
 //! Nothing is read from a request, and nothing outside is asked, before the step that needs it: a
 //! body of a stranger is never buffered, and a refused call never reaches its handler (but for rows
-//! marked `reads`, where the limiter runs beside a handler that changes nothing).
+//! marked `reads`, where the limiter runs beside a handler that changes nothing, unless the caller was
+//! refused a moment ago).
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -30,6 +31,7 @@ use super::user::{self, Subject};
 use super::{Access, AfterAnswer, ClientIp, Endpoint, cors};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::domain::Rate;
 use crate::entitlement_cache;
 use crate::error::{ApiError, ApiResult, Refusal, chain};
 use crate::hash::hex;
@@ -37,6 +39,11 @@ use crate::rate_limit::{Source, Verdict};
 
 /// Longer than the slowest honest upload of a few kilobytes.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// What one caller's calls may add to the stores, all routes together, in bytes. In the first minute it is
+/// twice that at most, which with what is not counted stays under five megabytes.
+const STORED: Rate = Rate::per_minute(2_000_000);
+const STORED_POLICY: &str = "stored-bytes";
 
 /// One endpoint behind its guard, as a router of its own.
 pub fn mount(endpoint: &'static Endpoint, app: &App) -> Router {
@@ -89,9 +96,13 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
         *problem.extensions_mut() = response.extensions().clone();
         response = problem;
     }
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::try_from(&id) {
-        response.headers_mut().insert("x-request-id", value);
+        headers.insert("x-request-id", value);
     }
+    // An answer is for its caller alone, unless its handler says otherwise.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let Record { caller, cache, source } =
         response.extensions_mut().remove().unwrap_or(Record::EMPTY);
     let status = response.status().as_u16();
@@ -151,6 +162,8 @@ async fn pass(
         fields.remove("userId");
     }
     let address = parts.extensions.get::<ClientIp>().copied();
+    let has_key = parts.headers.contains_key("idempotency-key");
+    let stored = endpoint.stores.map_or(0, |bytes| bytes(&json, has_key));
     let identity = identity(&caller, &Subject(subject.clone()), address);
     parts.extensions.insert(endpoint);
     parts.extensions.insert(caller);
@@ -159,24 +172,57 @@ async fn pass(
     let request = Request::from_parts(parts, HttpBody::from(bytes));
 
     let Some(rate) = endpoint.rate else { return Ok(next.run(request).await) };
-    let limit = app.limiter.take(endpoint.name, &identity, rate, 1, None);
-    let (verdict, response) = if endpoint.reads {
+    let limit = limit(app, endpoint, &identity, rate, stored);
+    // A caller who was refused a moment ago costs the stores nothing before the limiter has let them in.
+    let is_beside = endpoint.reads && !app.limiter.refused_lately(endpoint.name, &identity);
+    let ((policy, verdict), response) = if is_beside {
         let (verdict, response) = join(limit, next.run(request)).await;
-        let verdict = verdict?;
-        (verdict, verdict.allowed.then_some(response))
+        let (policy, verdict) = verdict?;
+        ((policy, verdict), verdict.allowed.then_some(response))
     } else {
-        let verdict = limit.await?;
+        let (policy, verdict) = limit.await?;
         let response = if verdict.allowed { Some(next.run(request).await) } else { None };
-        (verdict, response)
+        ((policy, verdict), response)
     };
     record.cache = match verdict.source {
         Source::Redis => "used",
         Source::Local => "down",
         Source::Blocked => "spared",
     };
-    let mut response = response.unwrap_or_else(|| too_many(&verdict).into_response());
-    verdict.write_headers(endpoint.name, response.headers_mut());
+    let mut response = response.unwrap_or_else(|| too_many(policy, &verdict).into_response());
+    verdict.write_headers(policy, response.headers_mut());
     Ok(response)
+}
+
+/// How often the caller may call, and how much of theirs is kept. Redis is asked for both at once, unless the
+/// caller was refused a moment ago; of two refusals the first is told.
+async fn limit(
+    app: &App,
+    endpoint: &Endpoint,
+    identity: &str,
+    rate: Rate,
+    stored: usize,
+) -> ApiResult<(&'static str, Verdict)> {
+    let calls = app.limiter.take(endpoint.name, identity, rate, 1, None);
+    if stored == 0 {
+        return Ok((endpoint.name, calls.await?));
+    }
+    let bytes = u32::try_from(stored).unwrap_or(u32::MAX);
+    let room = app.limiter.take(STORED_POLICY, identity, STORED, bytes, None);
+    let (calls, room) = if app.limiter.refused_lately(endpoint.name, identity) {
+        let calls = calls.await?;
+        if !calls.allowed {
+            return Ok((endpoint.name, calls));
+        }
+        (calls, room.await?)
+    } else {
+        let (calls, room) = join(calls, room).await;
+        (calls?, room?)
+    };
+    match calls.allowed && !room.allowed {
+        true => Ok((STORED_POLICY, room)),
+        false => Ok((endpoint.name, calls)),
+    }
 }
 
 async fn authenticate(
@@ -190,7 +236,7 @@ async fn authenticate(
         Access::Cron => app.auth.cron(headers),
         Access::User => app.auth.caller(headers, after).await,
         Access::Service => match app.auth.caller(headers, after).await? {
-            caller if caller.is_admin() || matches!(caller, Caller::Service { .. }) => Ok(caller),
+            caller if caller.is_trusted() => Ok(caller),
             _ => Err(ApiError::forbidden(
                 "service_only",
                 "Only a service key or an admin may call this.",
@@ -248,8 +294,15 @@ fn too_long(limit: usize) -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
 }
 
-fn too_many(verdict: &Verdict) -> ApiError {
+fn too_many(policy: &str, verdict: &Verdict) -> ApiError {
     let seconds = verdict.retry_after_seconds();
+    if policy == STORED_POLICY {
+        let message = format!(
+            "Too much to keep: {} bytes a minute are kept for one user. Try again in {seconds} s.",
+            STORED.limit
+        );
+        return ApiError::new(StatusCode::TOO_MANY_REQUESTS, "storage_rate_limited", message);
+    }
     let message = format!("Too many requests. Try again in {seconds} s.");
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
 }

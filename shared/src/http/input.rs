@@ -1,14 +1,13 @@
 //! A request's JSON, checked, with every complaint naming its field.
 
-use std::fmt;
-
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use crate::domain::UniqueFields;
 use crate::error::{ApiError, ApiResult};
 
 /// How much of what was sent is said again.
@@ -50,7 +49,7 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json);
-    let Fields(fields) = read.map_err(|error| {
+    let UniqueFields(fields) = read.map_err(|error| {
         let field = error.path().to_string();
         let is_named = field != "." && field != "?";
         malformed(error.inner()).naming(is_named.then_some(field))
@@ -62,97 +61,6 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
 fn malformed(error: &serde_json::Error) -> ApiError {
     let message = format!("The body is not a JSON object: {error}.");
     ApiError::bad_request("malformed_json", message)
-}
-
-/// An object in which, however deep, each field stands once: of two, a reader before us may have seen the
-/// other.
-struct Fields(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields, A::Error> {
-                fields_once(map).map(Fields)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
-fn fields_once<'de, A: MapAccess<'de>>(mut map: A) -> Result<Map<String, Value>, A::Error> {
-    let mut fields = Map::new();
-    while let Some(name) = map.next_key::<String>()? {
-        if fields.contains_key(&name) {
-            return Err(de::Error::custom(format!("the field {name} stands in it twice")));
-        }
-        let Anything(value) = map.next_value()?;
-        fields.insert(name, value);
-    }
-    Ok(fields)
-}
-
-/// What a field may hold.
-struct Anything(Value);
-
-impl<'de> Deserialize<'de> for Anything {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-                let mut values = Vec::new();
-                while let Some(Anything(value)) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(Value::Array(values))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-                fields_once(map).map(Value::Object)
-            }
-        }
-
-        deserializer.deserialize_any(Any).map(Self)
-    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -8,8 +8,9 @@ use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::hash::sha256_hex;
 
-/// An `Idempotency-Key`, made unique to its caller, endpoint and user, with a fingerprint of the
-/// request it came with: the same key with another request is a mistake, and is told so.
+/// An `Idempotency-Key`, made unique to the kind of its caller, endpoint and user, with a fingerprint of the
+/// request it came with: the same key with another request is a mistake, and is told so. It does not depend
+/// on the caller's credential, so that a retry after a service key was rotated repeats nothing.
 #[derive(Clone, Debug)]
 pub struct Once {
     key: String,
@@ -46,9 +47,10 @@ impl<S: Sync> OptionalFromRequestParts<S> for Once {
         let extensions = &parts.extensions;
         let endpoint = extensions.get::<&'static Endpoint>().map_or("", |endpoint| endpoint.name);
         let caller = match extensions.get() {
-            Some(Caller::Service { key, .. }) => key.as_str(),
-            Some(Caller::User { id, .. }) => id.as_str(),
-            _ => "",
+            // The id of a user has no space: it is never a kind of caller.
+            Some(Caller::User { id, .. }) => format!("user {id}"),
+            Some(caller) => caller.kind().to_owned(),
+            None => String::new(),
         };
         let subject = match extensions.get() {
             Some(Subject(Some(id))) => id.as_str(),
@@ -56,7 +58,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Once {
         };
         let body = extensions.get::<Body>().map(|body| body.0.to_string()).unwrap_or_default();
         let key =
-            sha256_hex([endpoint, caller, subject, &String::from_utf8_lossy(given.as_bytes())]);
+            sha256_hex([endpoint, &caller, subject, &String::from_utf8_lossy(given.as_bytes())]);
         Ok(Some(Self { key: format!("once:{key}"), fingerprint: sha256_hex([&body]) }))
     }
 }

@@ -15,6 +15,8 @@ pub struct Purchase {
     pub quantity: Option<Quantity>,
     pub currency: Option<Currency>,
     pub email: Option<Email>,
+    /// The user named the address, and no trusted server: it may be a stranger's.
+    pub email_is_claimed: bool,
     pub success_url: ReturnUrl,
     pub cancel_url: ReturnUrl,
     pub automatic_tax: bool,

@@ -5,6 +5,7 @@
 //! of what a retry over a deployment sends; the test below says so.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::subscription::{
@@ -57,7 +58,7 @@ pub fn create_customer(user: &UserId, email: Option<&str>) -> RequestBuilder {
 
 /// Ends what the customer subscribed to, and forgets who they are.
 pub fn delete_customer(id: &str) -> RequestBuilder {
-    DeleteCustomer::new(id).build()
+    DeleteCustomer::new(segment(id)).build()
 }
 
 pub fn create_session(user: &UserId, customer: &str, terms: &Terms) -> RequestBuilder {
@@ -135,11 +136,11 @@ fn customer_update() -> CreateCheckoutSessionCustomerUpdate {
 /// With what it sold, and the subscription that came of it, whole.
 pub fn retrieve_session(id: &str) -> RequestBuilder {
     let expand = ["line_items", "subscription"].map(str::to_owned);
-    RetrieveCheckoutSession::new(id).expand(expand.to_vec()).build()
+    RetrieveCheckoutSession::new(segment(id)).expand(expand.to_vec()).build()
 }
 
 pub fn expire_session(id: &str) -> RequestBuilder {
-    canonical(ExpireCheckoutSession::new(id).build())
+    canonical(ExpireCheckoutSession::new(segment(id)).build())
 }
 
 pub fn create_portal_session(
@@ -155,22 +156,22 @@ pub fn create_portal_session(
 }
 
 pub fn void_invoice(id: &str) -> RequestBuilder {
-    RequestBuilder::new(StripeMethod::Post, format!("/invoices/{id}/void"))
+    RequestBuilder::new(StripeMethod::Post, format!("/invoices/{}/void", segment(id)))
 }
 
 /// Stripe expands no further than four levels, and this is a fifth below a subscription.
 pub fn retrieve_payment_intent(id: &str) -> RequestBuilder {
-    RequestBuilder::new(StripeMethod::Get, format!("/payment_intents/{id}"))
+    RequestBuilder::new(StripeMethod::Get, format!("/payment_intents/{}", segment(id)))
 }
 
 /// With the payments of its latest invoice.
 pub fn retrieve_subscription(id: &str) -> RequestBuilder {
-    RetrieveSubscription::new(id).expand(vec![LATEST_PAYMENTS.to_owned()]).build()
+    RetrieveSubscription::new(segment(id)).expand(vec![LATEST_PAYMENTS.to_owned()]).build()
 }
 
 /// Another price, paid for now. Until it is paid the old one stays.
 pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
-    let request = UpdateSubscription::new(subscription)
+    let request = UpdateSubscription::new(segment(subscription))
         .items(vec![item_with(item, price, quantity)])
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
@@ -180,7 +181,7 @@ pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> Re
 
 /// Another price from the next payment on, with nothing owed for this period.
 pub fn replace(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
-    let request = UpdateSubscription::new(subscription)
+    let request = UpdateSubscription::new(segment(subscription))
         .items(vec![item_with(item, price, quantity)])
         .proration_behavior(UpdateSubscriptionProrationBehavior::None);
     canonical(request.build())
@@ -196,7 +197,7 @@ fn item_with(item: &str, price: &str, quantity: u64) -> UpdateSubscriptionItems 
 }
 
 pub fn cancel_later(subscription: &str, reason: Option<&str>) -> RequestBuilder {
-    let mut request = UpdateSubscription::new(subscription).cancel_at_period_end(true);
+    let mut request = UpdateSubscription::new(segment(subscription)).cancel_at_period_end(true);
     if let Some(reason) = reason {
         request = request.cancellation_details(UpdateSubscriptionCancellationDetails {
             comment: Some(reason.to_owned()),
@@ -207,7 +208,7 @@ pub fn cancel_later(subscription: &str, reason: Option<&str>) -> RequestBuilder 
 }
 
 pub fn cancel_now(subscription: &str, reason: Option<&str>) -> RequestBuilder {
-    let mut request = CancelSubscription::new(subscription);
+    let mut request = CancelSubscription::new(segment(subscription));
     if let Some(reason) = reason {
         request = request.cancellation_details(CancelSubscriptionCancellationDetails {
             comment: Some(reason.to_owned()),
@@ -218,20 +219,22 @@ pub fn cancel_now(subscription: &str, reason: Option<&str>) -> RequestBuilder {
 }
 
 pub fn keep(subscription: &str) -> RequestBuilder {
-    canonical(UpdateSubscription::new(subscription).cancel_at_period_end(false).build())
+    canonical(UpdateSubscription::new(segment(subscription)).cancel_at_period_end(false).build())
 }
 
 /// Takes back an end that was set as a date. Stripe unsets what is sent empty, which async-stripe's
 /// type for it cannot say.
 pub fn keep_beyond_date(subscription: &str) -> RequestBuilder {
-    let mut request =
-        RequestBuilder::new(StripeMethod::Post, format!("/subscriptions/{subscription}"));
+    let mut request = RequestBuilder::new(
+        StripeMethod::Post,
+        format!("/subscriptions/{}", segment(subscription)),
+    );
     request.body = Some("cancel_at=".to_owned());
     request
 }
 
 pub fn unpause(subscription: &str) -> RequestBuilder {
-    canonical(ResumeSubscription::new(subscription).build())
+    canonical(ResumeSubscription::new(segment(subscription)).build())
 }
 
 pub fn create_schedule(subscription: &str) -> RequestBuilder {
@@ -239,11 +242,11 @@ pub fn create_schedule(subscription: &str) -> RequestBuilder {
 }
 
 pub fn retrieve_schedule(schedule: &str) -> RequestBuilder {
-    RetrieveSubscriptionSchedule::new(schedule).build()
+    RetrieveSubscriptionSchedule::new(segment(schedule)).build()
 }
 
 pub fn release_schedule(schedule: &str) -> RequestBuilder {
-    canonical(ReleaseSubscriptionSchedule::new(schedule).build())
+    canonical(ReleaseSubscriptionSchedule::new(segment(schedule)).build())
 }
 
 /// Until its end the phase that is running, as Stripe has it; from then on another price in the place of the
@@ -289,7 +292,7 @@ pub fn plan_ahead(
             ..phase(later_items.collect::<Vec<_>>())
         },
     ];
-    let request = UpdateSubscriptionSchedule::new(schedule)
+    let request = UpdateSubscriptionSchedule::new(segment(schedule))
         .phases(phases)
         .end_behavior(SubscriptionScheduleEndBehavior::Release);
     canonical(request.build())
@@ -340,6 +343,19 @@ pub fn list_customers(after: Option<&str>) -> RequestBuilder {
 fn metadata<const N: usize>(fields: [(&str, Option<&str>); N]) -> HashMap<String, String> {
     let given = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
     given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// An id as one segment of a path: nothing in it leads elsewhere. Stripe's own ids stay as they are.
+fn segment(id: &str) -> String {
+    let mut segment = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-' => segment.push(byte.into()),
+            // Writing to a string cannot fail.
+            _ => drop(write!(segment, "%{byte:02X}")),
+        }
+    }
+    segment
 }
 
 /// The form's fields in one order: metadata comes in any.

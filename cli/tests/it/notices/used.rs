@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{Button, TestApp};
 
 const NEAR: &str = "How much you have used";
 const RUNNING_OUT: &str = "Your credits are running out";
@@ -18,6 +18,12 @@ impl TestApp {
         let spend = json!({ "action": "spend", "unit": "ai_credit", "amount": amount });
         let call = self.post("/api/credits").bearer(&self.token(user)).json(spend);
         call.send().await.expect_status(200);
+    }
+
+    /// Reaches the limit of what is free, and waits until everything due was tried.
+    async fn uses_up(&self, user: &str) {
+        self.uses(user, "reports", 5).await;
+        self.all_are_told().await;
     }
 
     /// What was written under a subject, in its order, once everything is.
@@ -75,4 +81,105 @@ async fn whoever_runs_out_of_credits_hears_of_it_once() {
     app.buy("ann", json!({ "pack": "ai_100" })).await;
     app.spends("ann", 85).await;
     assert_eq!(app.written(RUNNING_OUT).await.len(), 3, "what came in is counted anew");
+}
+
+const STRANGER: &str = "stranger@mail.example";
+
+/// A checkout that was begun and not paid for.
+async fn begun(app: &TestApp, email: &str) -> serde_json::Value {
+    let session = app.session("ann", json!({ "pack": "ai_100", "email": email })).await;
+    app.simulator.delivered().await;
+    let known = "select count(*) from stripe_customers where user_id = 'ann' and email is not null";
+    assert_eq!(app.count(known).await, 1, "Stripe told the address back");
+    session
+}
+
+/// An address named at a checkout that is not paid for may be anyone's: no notice goes there.
+#[tokio::test]
+async fn no_notice_goes_to_an_address_that_was_only_claimed() {
+    let app = TestApp::selling("demo").await;
+    let session = begun(&app, STRANGER).await;
+    app.uses_up("ann").await;
+    credits_run_out(&app).await;
+    for _ in 0..8 {
+        app.all_are_told().await;
+        app.clock.advance(jiff::SignedDuration::from_mins(5));
+    }
+    assert!(app.mail.messages().is_empty(), "{:?}", app.mail.messages());
+    let waiting = "select count(*) from outbox where kind = 'email' and done_at is null";
+    assert_eq!(app.count(waiting).await, 0, "and no message waits for it");
+    app.clock.advance(jiff::SignedDuration::from_hours(25));
+    app.simulator.delivered().await;
+    let session = app.ask_stripe("GET", &path_of(&session), &[]).await;
+    assert_eq!(session["status"], "expired");
+    app.clock.advance(jiff::SignedDuration::from_hours(24 * 31));
+    app.uses_up("ann").await;
+    assert!(app.mail.messages().is_empty(), "{:?}", app.mail.messages());
+}
+
+fn path_of(session: &serde_json::Value) -> String {
+    format!("/v1/checkout/sessions/{}", session["sessionId"].as_str().unwrap())
+}
+
+/// What an operator gave, and the user spends.
+async fn credits_run_out(app: &TestApp) {
+    let grant = json!({ "action": "grant", "unit": "ai_credit", "amount": 10, "reason": "a test" });
+    let call = app.post("/api/credits?userId=ann").bearer(&app.service_key).json(grant);
+    call.send().await.expect_status(200);
+    app.spends("ann", 10).await;
+}
+
+/// A user who completes a checkout is written to, also of what happened a moment before.
+#[tokio::test]
+async fn an_address_counts_once_its_checkout_is_completed() {
+    let app = TestApp::selling("demo").await;
+    let session = begun(&app, "Ann@mail.example").await;
+    app.uses_up("ann").await;
+    assert!(app.mail.messages().is_empty(), "{:?}", app.mail.messages());
+    app.press(&session, Button::Pay).await;
+    app.simulator.delivered().await;
+    app.clock.advance(jiff::SignedDuration::from_mins(2));
+    let [reached] = &app.written(NEAR).await[..] else { panic!("{:?}", app.mail.messages()) };
+    assert!(reached.contains("(100 %)"), "{reached}");
+}
+
+/// Nor does an address wait for a purchase that a trusted server named, or that Stripe has been given since.
+#[tokio::test]
+async fn an_address_from_a_trusted_server_or_from_stripe_counts() {
+    let order = json!({
+        "pack": "ai_100", "successUrl": "https://app.example", "cancelUrl": "https://app.example",
+    });
+    for is_first in [true, false] {
+        let app = TestApp::selling("demo").await;
+        if !is_first {
+            begun(&app, STRANGER).await;
+        }
+        let call = app.post("/api/stripe/create-checkout-session?userId=ann");
+        let call = call.bearer(&app.service_key).header("x-user-email", STRANGER);
+        call.json(order.clone()).send().await.expect_status(200);
+        app.simulator.delivered().await;
+        app.uses_up("ann").await;
+        assert_eq!(app.written(NEAR).await.len(), 1, "{is_first}");
+    }
+    let app = TestApp::selling("demo").await;
+    begun(&app, STRANGER).await;
+    app.clock.advance(jiff::SignedDuration::from_secs(5));
+    let customer = app.at_stripe("customer")[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/customers/{customer}");
+    app.ask_stripe("POST", &path, &[("email", "ann@mail.example")]).await;
+    app.simulator.delivered().await;
+    app.uses_up("ann").await;
+    assert_eq!(app.written(NEAR).await.len(), 1);
+    assert_eq!(app.mail.messages()[0].to, ["ann@mail.example"]);
+}
+
+/// A user's own header is no trusted server's.
+#[tokio::test]
+async fn a_header_of_the_users_own_is_a_claim_too() {
+    let app = TestApp::selling("demo").await;
+    let order = app.order("ann", json!({ "pack": "ai_100" })).header("x-user-email", STRANGER);
+    order.send().await.expect_status(200);
+    app.simulator.delivered().await;
+    app.uses_up("ann").await;
+    assert!(app.mail.messages().is_empty(), "{:?}", app.mail.messages());
 }

@@ -24,7 +24,7 @@ use super::{Answer, Call, until};
 
 pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
-pub const CRON_SECRET: &str = "the-scheduler";
+pub const CRON_SECRET: &str = "the-scheduler-of-the-tests";
 const REDIS_TOKEN: &str = "redis-token";
 /// On a busy machine Redis is late where nothing is wrong.
 const REDIS_TIMEOUT_MS: &str = "2000";

@@ -9,7 +9,9 @@ use crate::domain::object::{Object, amount, integer, link, list, seconds, text};
 pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
     let metadata = &object["metadata"];
     let version = text(metadata, "packVersion").and_then(|version| version.parse::<i32>().ok());
-    let payer = text(&object["customer_details"], "email");
+    // Before it is completed anyone may have typed the address.
+    let is_complete = text(object, "status") == Some("complete");
+    let payer = text(&object["customer_details"], "email").or(text(object, "customer_email"));
     Ok(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "mode": text(object, "mode").ok_or(Unreadable("mode"))?,
@@ -21,7 +23,7 @@ pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
         "pack": text(metadata, "pack"),
         "pack_version": version,
         "customer": link(object, "customer"),
-        "email": payer.or(text(object, "customer_email")),
+        "email": payer.filter(|_| is_complete),
         "subscription": link(object, "subscription"),
         "payment_intent": link(object, "payment_intent"),
         "invoice": link(object, "invoice"),

@@ -9,9 +9,10 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, post};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::{Content, Summary};
+use crate::domain::{Content, Summary, row_bytes};
 use crate::error::ApiResult;
 use crate::http::{Input, Once, User};
 use crate::stats::{self, Stats};
@@ -30,6 +31,12 @@ pub struct Chat {
 
 pub fn routes() -> MethodRouter<App> {
     post(save)
+}
+
+/// The content with its row, and the answer that Redis remembers.
+pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
+    let content = body["content"].as_str().map_or(0, |text| row_bytes(text.len()));
+    content + if has_key { stats::REMEMBERED_BYTES } else { 0 }
 }
 
 async fn save(

@@ -4,14 +4,15 @@
 //! What it costs is never the caller's to say: the request names a plan or a pack, and the catalog
 //! knows the rest.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, post};
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::checkout;
 use crate::config::Config;
 use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
@@ -41,7 +42,9 @@ pub struct Order {
     success_url: String,
     /// On one of the app's origins.
     cancel_url: String,
-    /// For receipts; a trusted server may send `x-user-email` instead.
+    /// The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead.
+    /// Until a checkout is completed, notices of usage and credits go only to an address that a trusted
+    /// server named.
     #[serde(default)]
     email: Option<Email>,
 }
@@ -61,11 +64,13 @@ pub fn routes() -> MethodRouter<App> {
 async fn create(
     State(app): State<App>,
     User(user): User,
+    Extension(caller): Extension<Caller>,
     once: Option<Once>,
     headers: HeaderMap,
     Input(order): Input<Order>,
 ) -> ApiResult<Json<Page>> {
-    let purchase = purchase(order, named_email(&headers)?, &app.config)?;
+    let mut purchase = purchase(order, named_email(&headers)?, &app.config)?;
+    purchase.email_is_claimed = purchase.email.is_some() && !caller.is_trusted();
     let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(ApiError::internal)
 }
@@ -97,6 +102,7 @@ fn purchase(order: Order, named: Option<Email>, config: &Config) -> ApiResult<Pu
         quantity: order.quantity,
         currency: order.currency,
         email,
+        email_is_claimed: true,
         success_url: url("successUrl", &order.success_url)?,
         cancel_url: url("cancelUrl", &order.cancel_url)?,
         automatic_tax: config.stripe.automatic_tax,

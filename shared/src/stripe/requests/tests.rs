@@ -192,3 +192,37 @@ fn lists_are_asked_for_page_by_page() {
         ("/customers".to_owned(), "limit=100 starting_after=cus_1".to_owned())
     );
 }
+
+/// Ids come from callers and from Stripe's objects; none of them leads to another path.
+#[test]
+fn an_id_is_one_segment_of_a_path() {
+    let running = json!({});
+    let monthly = Interval::Monthly;
+    for (id, segment) in [
+        ("cs_test_a1-B2", "cs_test_a1-B2"),
+        ("a/../b?c#d%2F", "a%2F%2E%2E%2Fb%3Fc%23d%252F"),
+        ("..", "%2E%2E"),
+        ("é \r\n", "%C3%A9%20%0D%0A"),
+    ] {
+        for (request, expected) in [
+            (delete_customer(id), "/customers/*"),
+            (retrieve_session(id), "/checkout/sessions/*"),
+            (expire_session(id), "/checkout/sessions/*/expire"),
+            (void_invoice(id), "/invoices/*/void"),
+            (retrieve_payment_intent(id), "/payment_intents/*"),
+            (retrieve_subscription(id), "/subscriptions/*"),
+            (upgrade(id, "si_1", "price_1", 1), "/subscriptions/*"),
+            (replace(id, "si_1", "price_1", 1), "/subscriptions/*"),
+            (cancel_later(id, None), "/subscriptions/*"),
+            (cancel_now(id, None), "/subscriptions/*"),
+            (keep(id), "/subscriptions/*"),
+            (keep_beyond_date(id), "/subscriptions/*"),
+            (unpause(id), "/subscriptions/*/resume"),
+            (retrieve_schedule(id), "/subscription_schedules/*"),
+            (release_schedule(id), "/subscription_schedules/*/release"),
+            (plan_ahead(id, &running, "price_1", 1, monthly), "/subscription_schedules/*"),
+        ] {
+            assert_eq!(request.path, expected.replace('*', segment));
+        }
+    }
+}

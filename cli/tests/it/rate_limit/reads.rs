@@ -1,0 +1,77 @@
+//! Routes that read, whose limiter runs beside the handler: a caller who is refused costs Postgres nothing.
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{Answer, Mode, Setup, TestApp};
+
+/// Every such route, with its limiter's key.
+const READS: [(&str, &str, &str); 5] = [
+    ("POST", "/api/check", "check:user:ann"),
+    ("GET", "/api/dashboard", "dashboard:user:ann"),
+    ("GET", "/api/entitlements", "entitlements:user:ann"),
+    ("GET", "/api/health/ready", "health-ready:ip:127.0.0.1"),
+    ("GET", "/api/plans", "plans:ip:127.0.0.1"),
+];
+
+async fn ask(app: &TestApp, method: &str, path: &str) -> Answer {
+    let call = app.call(method, path).bearer(&app.token("ann"));
+    match method {
+        "POST" => call.json(json!({ "feature": "reports" })).send().await,
+        _ => call.send().await,
+    }
+}
+
+#[test]
+fn these_are_all_that_read() {
+    let rows = shared::endpoints::ALL.iter().filter(|row| row.reads && row.rate.is_some());
+    let paths: Vec<_> = rows.map(|row| row.path).collect();
+    assert_eq!(paths, READS.map(|(_, path, _)| path));
+}
+
+/// Once a caller was refused, a flood of theirs reaches no store but the limiter's.
+#[tokio::test]
+async fn a_refused_read_asks_postgres_nothing() {
+    let app = TestApp::selling("demo").await;
+    let spent = (app.now() + SignedDuration::from_hours(240)).as_microsecond().to_string();
+    for (method, path, key) in READS {
+        app.redis_command(&["SET", &format!("limit:{key}"), &spent]).await;
+        ask(&app, method, path).await.expect_problem(429, "rate_limited");
+        app.postgres.flights();
+        // Again while the refusal is believed, and when Redis is asked about it again.
+        for pause in [0, 1, 5] {
+            app.clock.advance(SignedDuration::from_secs(pause));
+            for answer in join_all((0..20).map(|_| ask(&app, method, path))).await {
+                let answer = answer.expect_problem(429, "rate_limited");
+                assert_ne!(answer.header("retry-after"), "");
+            }
+        }
+        assert_eq!(app.postgres.flights(), 0, "{path}");
+        app.redis_command(&["DEL", &format!("limit:{key}")]).await;
+        app.clock.advance(SignedDuration::from_secs(1));
+        ask(&app, method, path).await.expect_status(200);
+    }
+}
+
+/// Nor where this process refuses by itself, since Redis is away.
+#[tokio::test]
+async fn a_read_that_is_refused_without_redis_asks_postgres_nothing() {
+    let app = Setup::default().sells("demo").set("REDIS_TIMEOUT_MS", "200").start().await;
+    app.redis.set(Mode::Down).await;
+    let mut refused = 0;
+    for _ in 0..300 {
+        refused += usize::from(ask(&app, "GET", "/api/entitlements").await.status == 429);
+        if refused == 1 {
+            app.postgres.flights();
+        }
+        if refused == 20 {
+            break;
+        }
+    }
+    let allowed_meanwhile = app.postgres.flights();
+    assert!(
+        refused == 20 && allowed_meanwhile <= 2,
+        "{refused} refused, {allowed_meanwhile} asked"
+    );
+}
