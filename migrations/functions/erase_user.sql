@@ -9,7 +9,7 @@
 -- Races     A write for the same user that holds the row's lock finishes first, and what it wrote
 --           goes too. One that comes later waits, finds the mark and is refused.
 
-create or replace function erase_user(p_user_id text, p_now timestamptz)
+create or replace function erase_user(p_user_id permitted_user, p_now call_time)
 returns void
 language plpgsql
 security definer

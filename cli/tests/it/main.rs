@@ -7,6 +7,7 @@
 mod account;
 mod auth;
 mod calendar;
+mod callables;
 mod catalog;
 mod chat;
 mod check;
