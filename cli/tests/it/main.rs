@@ -19,6 +19,7 @@ mod cron;
 mod dead_letters;
 mod dev;
 mod entitlements;
+mod erasure;
 mod guard;
 mod health;
 mod hostile;
