@@ -38,6 +38,7 @@ mod postgres;
 mod rate_limit;
 mod reconcile;
 mod redis;
+mod schema_rights;
 mod server;
 mod session;
 mod simulator;

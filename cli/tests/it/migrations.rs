@@ -212,6 +212,7 @@ async fn every_exception_from_the_rules_is_found() {
          grant usage on sequence history_id_seq to public;
          grant execute on function erase_user to public;
          grant execute on function spend_credits to farebox_user;
+         grant create on schema public to public;
          alter function add_history reset all;
          alter function grant_plan set search_path to public;",
     )
@@ -230,6 +231,7 @@ async fn every_exception_from_the_rules_is_found() {
         "table users has no row level security",
     ];
     let granted = [
+        "PUBLIC may create functions in the schema public, and so take over ours",
         "PUBLIC may execute erase_user",
         "PUBLIC may select history",
         "PUBLIC may use the sequence history_id_seq",
@@ -238,6 +240,7 @@ async fn every_exception_from_the_rules_is_found() {
     ];
     assert_eq!(found().await, [&granted[..], &unset[..]].concat());
     // The next run puts the grants right.
+    execute(&owner, "revoke create on schema public from public").await;
     migrate::run(&settings(&app.owner_url), &Files::embedded()).await.unwrap();
     assert_eq!(found().await, unset);
 }
