@@ -29,7 +29,7 @@ outsiders as (
 app as (
   select *
   from pg_roles
-  where rolname = 'farebox_app'
+  where rolname in ('farebox_app', 'farebox_user')
 )
 
 select format('table %I has no row level security', relname)
@@ -50,7 +50,7 @@ cross join aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
 join outsiders o on o.oid = a.grantee
 
 union all
-select format('farebox_app may %s %I', lower(a.privilege_type), c.relname)
+select format('%I may %s %I', app.rolname, lower(a.privilege_type), c.relname)
 from ours c
 cross join aclexplode(c.relacl) a
 join app on app.oid = a.grantee
@@ -61,6 +61,14 @@ select format('%s may execute %I', o.rolname, p.proname)
 from routines p
 cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
 join outsiders o on o.oid = a.grantee
+
+union all
+select format('farebox_user may execute %I, which does not run with its caller''s rights', p.proname)
+from routines p
+cross join aclexplode(p.proacl) a
+join app on app.oid = a.grantee
+where p.prosecdef
+  and app.rolname = 'farebox_user'
 
 union all
 select format('function %I does not set its search_path as it should', proname)
@@ -78,12 +86,12 @@ cross join aclexplode(s.relacl) a
 join outsiders o on o.oid = a.grantee
 
 union all
-select format('farebox_app owns %I', c.relname)
+select format('%I owns %I', app.rolname, c.relname)
 from ours c
 join app on app.oid = c.relowner
 
 union all
-select 'farebox_app bypasses row level security'
+select format('%I bypasses row level security', rolname)
 from app
 where rolbypassrls or rolsuper
 
@@ -100,11 +108,13 @@ where pg_has_role(current_user, proowner, 'usage')
 union all
 select format('the role %I, which connects, is not in farebox_app', current_user)
 from app
-where not pg_has_role(current_user, app.oid, 'usage')
+where rolname = 'farebox_app'
+  and not pg_has_role(current_user, app.oid, 'usage')
 
 union all
-select 'the role farebox_app is missing'
-where not exists (select 1 from app)
+select format('the role %I is missing', name)
+from unnest(array['farebox_app', 'farebox_user']) name
+where name not in (select rolname from app)
 
 union all
 select format('the role %I, which connects, bypasses row level security', rolname)

@@ -21,7 +21,7 @@ use shared::config::{Database, Schema};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use files::EXCEPTIONS;
+use files::{EXCEPTIONS, SCHEMA_RIGHTS};
 
 pub use files::{Files, Sql};
 
@@ -100,6 +100,15 @@ pub async fn exceptions(
     let params: &[files::Param<'_>] =
         &[(&schema, Type::TEXT), (&relations, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
     let rows = client.query_typed(EXCEPTIONS, params).await.map_err(explain)?;
+    let mut exceptions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    exceptions.extend(intruders(client, schema).await?);
+    Ok(exceptions)
+}
+
+/// Every role that could run its own code as the owner of our functions, a line each.
+async fn intruders(client: &Client, schema: &str) -> anyhow::Result<Vec<String>> {
+    let params: &[files::Param<'_>] = &[(&schema, Type::TEXT)];
+    let rows = client.query_typed(SCHEMA_RIGHTS, params).await.map_err(explain)?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
@@ -169,11 +178,16 @@ impl Runner<'_> {
 
     async fn prepare(&self) -> anyhow::Result<()> {
         let schema = self.schema;
+        const MEANS: &str = "cannot prepare the schema; does this role own the database?";
+        let create = format!(
+            "set client_min_messages to warning;
+             create schema if not exists {schema};"
+        );
+        self.execute(&create).await.context(MEANS)?;
+        self.refuse_intruders().await?;
         // Function bodies are checked when they run: they call one another in any order.
         self.execute(&format!(
-            "set client_min_messages to warning;
-             create schema if not exists {schema};
-             set search_path to {schema}, pg_temp;
+            "set search_path to {schema}, pg_temp;
              set check_function_bodies to off;
              create table if not exists farebox_migrations (
                name       text primary key,
@@ -183,7 +197,23 @@ impl Runner<'_> {
              alter table farebox_migrations enable row level security;"
         ))
         .await
-        .context("cannot prepare the schema; does this role own the database?")
+        .context(MEANS)
+    }
+
+    /// Before anything is made in the schema, where others could make something as well.
+    async fn refuse_intruders(&self) -> anyhow::Result<()> {
+        let schema = self.schema;
+        let found = intruders(&self.client, schema.as_str()).await?;
+        if !found.is_empty() {
+            bail!(
+                "{}.\nRun `revoke create on schema {schema} from public` (or from the role that is \
+                 named) as the schema's owner, and drop what others have made there. Or set \
+                 FAREBOX_SCHEMA to a schema that does not exist yet, such as farebox: `farebox \
+                 migrate` makes it, and owns it.",
+                found.join(",\n")
+            );
+        }
+        Ok(())
     }
 
     async fn is_pending(&self, migration: &Sql) -> anyhow::Result<bool> {

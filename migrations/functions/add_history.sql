@@ -8,12 +8,12 @@
 -- Races     Of many calls with one key, one inserts; the others find its row.
 
 create or replace function add_history(
-  p_user_id         text,
+  p_user_id         permitted_user,
   p_kind            text,
   p_content         text,
   p_idempotency_key text,
   p_fingerprint     text,
-  p_now             timestamptz
+  p_now             call_time
 )
 returns bigint
 language plpgsql

@@ -13,7 +13,7 @@
 -- `refunds`, `dispute`, and a `notice`); they were so between `since` and `created`; `rank` and `heard`
 -- decide within one second. For an event of Stripe's there are also its `id` and `type`.
 
-create or replace function apply_event(p_event jsonb, p_now timestamptz)
+create or replace function apply_event(p_event jsonb, p_now call_time)
 returns jsonb
 language plpgsql
 security definer
@@ -29,6 +29,10 @@ declare
   v_changed     boolean := false;
   v_payment     payments;
 begin
+  if current_setting('farebox.user_id', true) <> '' then
+    perform require_service();
+  end if;
+
   if p_event ? 'id' and not begin_event(p_event, p_now) then
     return jsonb_build_object(
       'duplicate', true,

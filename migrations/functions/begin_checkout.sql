@@ -15,11 +15,11 @@
 --           transaction, and are then refused with FB003 until finish_checkout.
 
 create or replace function begin_checkout(
-  p_user_id         text,
+  p_user_id         permitted_user,
   p_request         jsonb,
   p_idempotency_key text,
   p_fingerprint     text,
-  p_now             timestamptz
+  p_now             call_time
 )
 returns jsonb
 language plpgsql

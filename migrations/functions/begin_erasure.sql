@@ -5,15 +5,18 @@
 -- Locks     None.
 -- Races     A checkout that is under way: it finds the user erased, and cleans up behind itself.
 
-create or replace function begin_erasure(p_user_id text)
+create or replace function begin_erasure(p_user_id permitted_user)
 returns jsonb
 language plpgsql
 set search_path from current
 as $$
+declare
+  v_identity text := current_setting('farebox.user_id', true);
+  v_answer   jsonb;
 begin
   perform set_config('farebox.user_id', p_user_id, true);
 
-  return jsonb_build_object(
+  v_answer := jsonb_build_object(
     'customers', (
       select coalesce(jsonb_agg(id), '[]')
       from (
@@ -31,5 +34,9 @@ begin
       from checkout_sessions
       where user_id = p_user_id
         and status = 'open'));
+
+  v_identity := set_config('farebox.user_id', v_identity, true);
+
+  return v_answer;
 end
 $$;

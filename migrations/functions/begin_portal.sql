@@ -6,11 +6,11 @@
 -- Races     A second call with the same key while the first is under way: FB003.
 
 create or replace function begin_portal(
-  p_user_id         text,
+  p_user_id         permitted_user,
   p_request         jsonb,
   p_idempotency_key text,
   p_fingerprint     text,
-  p_now             timestamptz
+  p_now             call_time
 )
 returns jsonb
 language plpgsql

@@ -9,11 +9,11 @@
 -- Races     Another change or checkout of the user's that is under way: FB003.
 
 create or replace function begin_subscription_change(
-  p_user_id         text,
+  p_user_id         permitted_user,
   p_wish            jsonb,
   p_idempotency_key text,
   p_fingerprint     text,
-  p_now             timestamptz
+  p_now             call_time
 )
 returns jsonb
 language plpgsql

@@ -5,7 +5,7 @@
 -- Locks     Its row.
 -- Races     The job leaves it alone for two minutes. Two people at once: each tries it, it counts once.
 
-create or replace function claim_failed_webhook(p_id text, p_actor text, p_now timestamptz)
+create or replace function claim_failed_webhook(p_id text, p_actor text, p_now call_time)
 returns jsonb
 language plpgsql
 security definer
@@ -14,6 +14,8 @@ as $$
 declare
   v_letter failed_webhooks;
 begin
+  perform require_service();
+
   select *
   into v_letter
   from failed_webhooks

@@ -5,12 +5,14 @@
 -- Locks     Their rows, skipping those that somebody else holds.
 -- Races     Two runs at once share the work.
 
-create or replace function claim_failed_webhooks(p_now timestamptz, p_limit integer)
+create or replace function claim_failed_webhooks(p_now call_time, p_limit page_size)
 returns setof jsonb
 language sql
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   with due as (
     select id
     from failed_webhooks

@@ -11,15 +11,17 @@
 -- Races     Two callers at once share the work. A worker that is gone loses its rows with their lease.
 
 create or replace function claim_outbox(
-  p_now           timestamptz,
-  p_limit         integer,
-  p_lease_seconds integer
+  p_now           call_time,
+  p_limit         page_size,
+  p_lease_seconds lease_seconds
 )
 returns setof jsonb
 language sql
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   with due as (
     select id
     from outbox

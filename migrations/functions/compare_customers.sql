@@ -15,6 +15,8 @@ set search_path from current
 -- Compiling it takes a thousand times as long as running it.
 set jit to off
 as $$
+  select require_service();
+
   select coalesce(jsonb_agg(
     case
       when exists (

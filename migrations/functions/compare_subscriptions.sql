@@ -7,7 +7,7 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function compare_subscriptions(p_facts jsonb, p_at timestamptz)
+create or replace function compare_subscriptions(p_facts jsonb, p_at call_time)
 returns jsonb
 language sql
 stable
@@ -16,6 +16,8 @@ set search_path from current
 -- Compiling it takes a thousand times as long as running it.
 set jit to off
 as $$
+  select require_service();
+
   with told as (
     select
       theirs.id,

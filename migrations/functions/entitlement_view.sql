@@ -11,7 +11,7 @@
 
 drop function if exists current_entitlement(text);
 
-create or replace function entitlement_view(p_user_id text, p_now timestamptz)
+create or replace function entitlement_view(p_user_id permitted_user, p_now call_time)
 returns jsonb
 language plpgsql
 stable

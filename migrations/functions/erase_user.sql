@@ -3,13 +3,13 @@
 --
 -- Promises  Repeating it changes nothing. From the mark's commit on nothing can be written for this id, nor
 --           for its Stripe customers. What money and credits moved, and what operators did, is kept
---           without the name of whom it was for.
+--           without the name of whom it was for, and without the reasons and metadata that were written to it.
 -- Locks     The user's dead letters, the rows of their payments, of their customers, each in the order
 --           of their ids, then the user's (mark_erased), also where there is none yet.
 -- Races     A write for the same user that holds the row's lock finishes first, and what it wrote
 --           goes too. One that comes later waits, finds the mark and is refused.
 
-create or replace function erase_user(p_user_id text, p_now timestamptz)
+create or replace function erase_user(p_user_id permitted_user, p_now call_time)
 returns void
 language plpgsql
 security definer
@@ -17,7 +17,10 @@ set search_path from current
 as $$
 declare
   v_nobody    text := format('erased:%s', gen_random_uuid());
-  v_customers text[];
+  v_customers text[] := array(
+    select id
+    from stripe_customers
+    where user_id = p_user_id);
 begin
   update failed_webhooks
   set user_id = null,
@@ -27,23 +30,17 @@ begin
       resolved_at = coalesce(resolved_at, p_now),
       resolved_by = coalesce(resolved_by, 'erased')
   where user_id = p_user_id
-    or customer_id in (
+    or customer_id = any (v_customers)
+    or payment_id = any (array(
       select id
-      from stripe_customers
-      where user_id = p_user_id)
-    or payment_id in (
-      select p.id
-      from payments p
-      left join stripe_customers c on c.id = p.customer_id
-      where p_user_id in (p.user_id, c.user_id));
+      from payments
+      where user_id = p_user_id
+        or customer_id = any (v_customers)));
 
   perform 1
   from payments
   where user_id = p_user_id
-    or customer_id in (
-      select id
-      from stripe_customers
-      where user_id = p_user_id)
+    or customer_id = any (v_customers)
   order by id
   for update;
 
@@ -79,13 +76,16 @@ begin
   where cursor = p_user_id;
 
   update audit_log
-  set user_id = null
+  set user_id = null,
+      details = details - 'reason'
   where user_id = p_user_id;
 
   perform set_config('farebox.erasing', p_user_id, true);
 
   update credit_transactions
-  set user_id = v_nobody
+  set user_id = v_nobody,
+      reason = null,
+      metadata = null
   where user_id = p_user_id;
 
   update billing_events

@@ -14,7 +14,7 @@ create or replace function fail_webhook(
   p_created_at timestamptz,
   p_cause      text,
   p_payload    text,
-  p_now        timestamptz
+  p_now        call_time
 )
 returns jsonb
 language plpgsql
@@ -26,6 +26,8 @@ declare
   v_attempts integer;
   v_open     bigint;
 begin
+  perform require_service();
+
   if exists (
     select 1
     from webhook_events

@@ -7,8 +7,8 @@
 
 create or replace function find_subscription(
   p_subscription_id text,
-  p_user_id         text,
-  p_now             timestamptz
+  p_user_id         permitted_user,
+  p_now             call_time
 )
 returns jsonb
 language plpgsql

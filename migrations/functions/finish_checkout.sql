@@ -11,7 +11,7 @@ create or replace function finish_checkout(
   p_customer_id text,
   p_session     jsonb,
   p_answer      jsonb,
-  p_now         timestamptz
+  p_now         call_time
 )
 returns boolean
 language plpgsql
@@ -22,6 +22,8 @@ declare
   v_request stripe_requests;
   v_terms   jsonb;
 begin
+  perform require_service();
+
   perform lock_customer(p_customer_id, p_now);
 
   select *

@@ -10,7 +10,7 @@
 --           there was news is due still: it is only given back. One that was skipped, since there is
 --           news of it just now, is due again when its lease ends.
 
-create or replace function finish_outbox(p_results jsonb, p_now timestamptz)
+create or replace function finish_outbox(p_results jsonb, p_now call_time)
 returns jsonb
 language plpgsql
 security definer
@@ -19,6 +19,8 @@ as $$
 declare
   v_failed bigint;
 begin
+  perform require_service();
+
   with results as (
     select o.id, o.generation > r.generation as has_news, r.done, r.problem, r.retry_at
     from jsonb_to_recordset(p_results) r (

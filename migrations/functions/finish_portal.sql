@@ -4,12 +4,14 @@
 -- Locks     The request's row.
 -- Races     None that matters: both would keep the same answer.
 
-create or replace function finish_portal(p_request_id bigint, p_answer jsonb, p_now timestamptz)
+create or replace function finish_portal(p_request_id bigint, p_answer jsonb, p_now call_time)
 returns void
 language sql
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   update stripe_requests
   set answer = p_answer,
       answered_at = p_now,

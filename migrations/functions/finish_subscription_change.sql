@@ -11,7 +11,7 @@ create or replace function finish_subscription_change(
   p_request_id bigint,
   p_event      jsonb,
   p_schedule   text,
-  p_now        timestamptz
+  p_now        call_time
 )
 returns jsonb
 language plpgsql
@@ -22,6 +22,8 @@ declare
   v_request stripe_requests;
   v_steps   jsonb;
 begin
+  perform require_service();
+
   select *
   into v_request
   from stripe_requests

@@ -5,9 +5,9 @@
 -- Races     A checkout that just recorded a new customer: that one stays.
 
 create or replace function forget_customer(
-  p_user_id     text,
+  p_user_id     permitted_user,
   p_customer_id text,
-  p_now         timestamptz
+  p_now         call_time
 )
 returns void
 language plpgsql

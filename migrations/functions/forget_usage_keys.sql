@@ -4,12 +4,14 @@
 -- Locks     The rows it deletes, skipping those that somebody else holds.
 -- Races     Two runs at once share the work.
 
-create or replace function forget_usage_keys(p_now timestamptz, p_batch integer)
+create or replace function forget_usage_keys(p_now call_time, p_batch page_size)
 returns bigint
 language sql
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   with due as (
     select idempotency_key
     from usage_keys

@@ -6,12 +6,14 @@
 -- Locks     The rows it deletes, skipping those that somebody else holds.
 -- Races     Two runs at once share the work.
 
-create or replace function forget_webhook_events(p_now timestamptz, p_batch integer)
+create or replace function forget_webhook_events(p_now call_time, p_batch page_size)
 returns bigint
 language sql
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   with due as (
     select id
     from webhook_events

@@ -5,15 +5,18 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function get_checkout_session(p_user_id text, p_session_id text)
+create or replace function get_checkout_session(p_user_id permitted_user, p_session_id text)
 returns jsonb
 language plpgsql
 set search_path from current
 as $$
+declare
+  v_identity text := current_setting('farebox.user_id', true);
+  v_answer   jsonb;
 begin
   perform set_config('farebox.user_id', p_user_id, true);
 
-  return (
+  v_answer := (
     select jsonb_build_object(
       'session_id', c.id,
       'mode', c.mode,
@@ -30,5 +33,9 @@ begin
     left join subscriptions s on s.id = c.subscription_id
     where c.id = p_session_id
       and c.user_id = p_user_id);
+
+  v_identity := set_config('farebox.user_id', v_identity, true);
+
+  return v_answer;
 end
 $$;

@@ -7,21 +7,24 @@
 -- Races     None.
 
 create or replace function get_credits(
-  p_user_id text,
+  p_user_id permitted_user,
   p_unit    text,
   p_behind  bigint,
-  p_limit   integer,
-  p_now     timestamptz
+  p_limit   page_size,
+  p_now     call_time
 )
 returns jsonb
 language plpgsql
 set search_path from current
 as $$
+declare
+  v_identity text := current_setting('farebox.user_id', true);
+  v_answer   jsonb;
 begin
   perform settle_if_due(p_user_id, p_now);
   perform set_config('farebox.user_id', p_user_id, true);
 
-  return jsonb_build_object(
+  v_answer := jsonb_build_object(
     'units', (
       select coalesce(
         jsonb_agg(
@@ -73,5 +76,9 @@ begin
         order by seq desc
         limit p_limit
       ) page));
+
+  v_identity := set_config('farebox.user_id', v_identity, true);
+
+  return v_answer;
 end
 $$;

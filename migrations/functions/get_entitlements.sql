@@ -6,15 +6,22 @@
 -- Locks     The user's row (settle_if_due), if something is due.
 -- Races     None: the view sees one state, which is at least as new as the call.
 
-create or replace function get_entitlements(p_user_id text, p_now timestamptz)
+create or replace function get_entitlements(p_user_id permitted_user, p_now call_time)
 returns jsonb
 language plpgsql
 set search_path from current
 as $$
+declare
+  v_identity text := current_setting('farebox.user_id', true);
+  v_answer   jsonb;
 begin
   perform settle_if_due(p_user_id, p_now);
   perform set_config('farebox.user_id', p_user_id, true);
 
-  return entitlement_view(p_user_id, p_now);
+  v_answer := entitlement_view(p_user_id, p_now);
+
+  v_identity := set_config('farebox.user_id', v_identity, true);
+
+  return v_answer;
 end
 $$;

@@ -11,6 +11,8 @@ stable
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   select to_jsonb(f)
   from failed_webhooks f
   where f.id = p_id

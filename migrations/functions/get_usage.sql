@@ -8,26 +8,28 @@
 -- Races     None.
 
 create or replace function get_usage(
-  p_user_id      text,
+  p_user_id      permitted_user,
   p_feature      text,
   p_behind_start timestamptz,
   p_behind_type  text,
-  p_limit        integer,
-  p_now          timestamptz
+  p_limit        page_size,
+  p_now          call_time
 )
 returns jsonb
 language plpgsql
 set search_path from current
 as $$
 declare
-  v_plan record;
+  v_identity text := current_setting('farebox.user_id', true);
+  v_answer   jsonb;
+  v_plan     record;
 begin
   perform settle_if_due(p_user_id, p_now);
   perform set_config('farebox.user_id', p_user_id, true);
 
   v_plan := settled_plan(p_user_id);
 
-  return jsonb_build_object(
+  v_answer := jsonb_build_object(
     'is_known', p_feature is null or coalesce(
       (plan_features(v_plan.plan, v_plan.version) -> p_feature ->> 'type') = 'metered', false),
     'current', (
@@ -64,5 +66,9 @@ begin
         order by period_start desc, usage_type
         limit p_limit
       ) page));
+
+  v_identity := set_config('farebox.user_id', v_identity, true);
+
+  return v_answer;
 end
 $$;

@@ -6,7 +6,7 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function get_user_subscription(p_user_id text)
+create or replace function get_user_subscription(p_user_id permitted_user)
 returns table (
   user_id              text,
   subscription_id      text,

@@ -3,13 +3,14 @@
 -- Promises  Once per idempotency key, for good. A grant (`p_kind` `grant`) is a bucket of its own, with its
 --           expiry and priority; an adjustment (`adjust`) adds credits that do not expire, or takes some,
 --           below zero if need be. Written into the audit trail. A unit of nobody's, or a balance that
---           becomes too large, is refused with FB005.
+--           becomes too large, is refused with FB005; another kind, or an amount that is not above zero
+--           (an adjustment: zero), with 22023.
 -- Locks     The user's row (begin_change).
 -- Races     Calls for one user take turns. Of two with one key the second waits, and finds what the
 --           first posted.
 
 create or replace function give_credits(
-  p_user_id     text,
+  p_user_id     permitted_user,
   p_kind        text,
   p_unit        text,
   p_amount      bigint,
@@ -19,7 +20,7 @@ create or replace function give_credits(
   p_actor       text,
   p_key         text,
   p_fingerprint text,
-  p_now         timestamptz
+  p_now         call_time
 )
 returns jsonb
 language plpgsql
@@ -30,6 +31,10 @@ declare
   v_bucket credit_buckets;
   v_row    credit_transactions;
 begin
+  if (p_kind = 'grant' and p_amount > 0 or p_kind = 'adjust' and p_amount <> 0) is not true then
+    perform refuse_amount(p_amount);
+  end if;
+
   perform begin_change(p_user_id, p_now);
 
   if p_key is not null then
@@ -55,7 +60,7 @@ begin
 
   v_row := post_to_ledger(
     p_user_id, p_unit, p_amount, p_kind,
-    p_about || jsonb_build_object('source', p_key, 'fingerprint', p_fingerprint), p_now);
+    coalesce(p_about, '{}') || jsonb_build_object('source', p_key, 'fingerprint', p_fingerprint), p_now);
 
   insert into audit_log (occurred_at, actor, action, user_id, details)
   values (

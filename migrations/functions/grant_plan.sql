@@ -10,12 +10,12 @@
 --           (plan_time).
 
 create or replace function grant_plan(
-  p_user_id text,
+  p_user_id permitted_user,
   p_plan    text,
   p_ends_at timestamptz,
   p_reason  text,
   p_actor   text,
-  p_now     timestamptz
+  p_now     call_time
 )
 returns jsonb
 language plpgsql
@@ -23,19 +23,20 @@ security definer
 set search_path from current
 as $$
 declare
+  v_now     timestamptz;
   v_plan    record;
   v_grant   plan_grants;
   v_is_same boolean;
 begin
   perform ensure_user(p_user_id, p_now);
-  p_now := plan_time(p_user_id, p_now);
+  v_now := plan_time(p_user_id, p_now);
 
   -- What time was to bring comes from the plan as it was.
-  perform settle(p_user_id, p_now)
+  perform settle(p_user_id, v_now)
   from users
   where id = p_user_id
     and due_at > '-infinity'
-    and due_at <= p_now;
+    and due_at <= v_now;
 
   select v.plan, v.version, v.is_default
   into v_plan
@@ -54,7 +55,7 @@ begin
   from plan_grants
   where user_id = p_user_id
     and ended_at is null
-    and (ends_at is null or ends_at > p_now);
+    and (ends_at is null or ends_at > v_now);
 
   v_is_same := (v_grant.plan, v_grant.plan_version)
     is not distinct from (v_plan.plan, v_plan.version);
@@ -65,26 +66,26 @@ begin
   then
     update plan_grants
     set ends_at = case when id = v_grant.id and v_is_same then p_ends_at else ends_at end,
-        ended_at = case when id = v_grant.id and v_is_same then null else p_now end
+        ended_at = case when id = v_grant.id and v_is_same then null else v_now end
     where user_id = p_user_id
       and ended_at is null;
 
     if not v_plan.is_default and not v_is_same then
       insert into plan_grants (user_id, plan, plan_version, starts_at, ends_at)
-      values (p_user_id, v_plan.plan, v_plan.version, p_now, p_ends_at);
+      values (p_user_id, v_plan.plan, v_plan.version, v_now, p_ends_at);
     end if;
 
     insert into audit_log (occurred_at, actor, action, user_id, details)
     values (
-      p_now, p_actor, 'plan.grant', p_user_id,
+      v_now, p_actor, 'plan.grant', p_user_id,
       jsonb_build_object(
         'before', jsonb_build_object('plan', v_grant.plan, 'ends_at', v_grant.ends_at),
         'after', jsonb_build_object('plan', v_plan.plan, 'ends_at', p_ends_at),
         'reason', p_reason));
   end if;
 
-  perform settle(p_user_id, p_now);
+  perform settle(p_user_id, v_now);
 
-  return entitlement_view(p_user_id, p_now);
+  return entitlement_view(p_user_id, v_now);
 end
 $$;

@@ -35,12 +35,17 @@ begin
     perform record_invoice_change(v_new, 'invoice.paid', p_event, p_user_id, p_now);
     perform email_receipt(v_new, p_user_id, v_at, v_is_quiet, p_now);
 
-    -- Whoever has paid is not told that they did not.
-    update outbox
-    set done_at = p_now,
-        problem = 'paid meanwhile'
-    where key like format('payment_failed:%s:%%', v_new.id)
-      and done_at is null;
+    -- A customer who has paid is not told that the payment failed. Each attempt has a message of its own;
+    -- of those before the last hundred none is still to be sent.
+    if v_new.failed_attempts > 0 then
+      update outbox
+      set done_at = p_now,
+          problem = 'paid meanwhile'
+      where key = any (array(
+          select format('payment_failed:%s:%s', v_new.id, attempt)
+          from generate_series(greatest(v_new.failed_attempts - 99, 1), v_new.failed_attempts) attempt))
+        and done_at is null;
+    end if;
   elsif v_new.status = 'open' and v_new.failed_attempts > coalesce(v_old.failed_attempts, 0) then
     perform record_invoice_change(v_new, 'invoice.payment_failed', p_event, p_user_id, p_now);
     perform enqueue_email(

@@ -4,7 +4,7 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function known_units(p_user_id text)
+create or replace function known_units(p_user_id permitted_user)
 returns setof text
 language plpgsql
 stable

@@ -11,7 +11,7 @@ create or replace function list_failed_webhooks(
   p_type      text,
   p_before    timestamptz,
   p_before_id text,
-  p_limit     integer
+  p_limit     page_size
 )
 returns setof jsonb
 language sql
@@ -19,6 +19,8 @@ stable
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   select to_jsonb(f) - 'payload'
   from failed_webhooks f
   where (p_status = 'all' or (f.resolved_at is null) = (p_status = 'open'))

@@ -4,7 +4,7 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function list_subscribers(p_after text, p_limit integer, p_now timestamptz)
+create or replace function list_subscribers(p_after text, p_limit page_size, p_now call_time)
 returns setof jsonb
 language plpgsql
 stable
@@ -12,6 +12,8 @@ security definer
 set search_path from current
 as $$
 begin
+  perform require_service();
+
   return query
   select entitlement_view(page.user_id, p_now)
   from (

@@ -5,7 +5,7 @@
 -- Locks     The user's row (lock_user), also where there is none yet.
 -- Races     A write that holds the user's row finishes first.
 
-create or replace function mark_erased(p_user_id text, p_now timestamptz)
+create or replace function mark_erased(p_user_id permitted_user, p_now call_time)
 returns void
 language plpgsql
 security definer

@@ -7,10 +7,10 @@
 -- Races     The user's row puts callers in line.
 
 create or replace function post_opening_credits(
-  p_user_id text,
+  p_user_id permitted_user,
   p_unit    text,
   p_credits bigint,
-  p_now     timestamptz
+  p_now     call_time
 )
 returns jsonb
 language plpgsql
@@ -21,6 +21,10 @@ declare
   v_comes_to text;
   v_bucket   credit_buckets;
 begin
+  if p_credits is null then
+    perform refuse_amount(p_credits);
+  end if;
+
   perform ensure_user(p_user_id, p_now);
 
   -- In a statement of its own, which sees what whoever held the row before has posted.

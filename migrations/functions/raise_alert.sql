@@ -5,7 +5,7 @@
 -- Locks     The alert's row.
 -- Races     Of those who reach a level at once, one is answered true.
 
-create or replace function raise_alert(p_name text, p_level bigint, p_now timestamptz)
+create or replace function raise_alert(p_name text, p_level bigint, p_now call_time)
 returns boolean
 language plpgsql
 security definer
@@ -14,6 +14,8 @@ as $$
 declare
   v_step bigint;
 begin
+  perform require_service();
+
   if p_level <= 0 then
     delete from alerts
     where name = p_name;

@@ -2,9 +2,9 @@
 --
 -- refuse_rewriting: stands before every change of the ledger and of the audit trail of billing.
 --
--- Promises  No row is updated, deleted or truncated, not even by the table's owner. One thing may be
---           done to it: whoever erases a user takes the user's id out, and puts one there that says
---           nothing.
+-- Promises  No row is updated, deleted or truncated, not even by the table's owner. One change is allowed:
+--           an erasure (erase_user) replaces the user's id by one that says nothing, and clears what was
+--           written to a row of the ledger in words, `reason` and `metadata`.
 -- Locks     Nothing.
 -- Races     None.
 
@@ -15,7 +15,9 @@ set search_path from current
 as $$
 begin
   if tg_op = 'UPDATE'
-     and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id'
+     and to_jsonb(new) - 'user_id' in (
+       to_jsonb(old) - 'user_id',
+       to_jsonb(old) - 'user_id' || '{"reason": null, "metadata": null}')
      and old.user_id = nullif(current_setting('farebox.erasing', true), '')
      and new.user_id like 'erased:%'
   then

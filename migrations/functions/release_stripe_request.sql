@@ -11,7 +11,7 @@ create or replace function release_stripe_request(
   p_request_id      bigint,
   p_forget          boolean,
   p_forget_customer boolean,
-  p_now             timestamptz
+  p_now             call_time
 )
 returns void
 language plpgsql
@@ -21,6 +21,8 @@ as $$
 declare
   v_user_id text;
 begin
+  perform require_service();
+
   select user_id
   into v_user_id
   from stripe_requests

@@ -4,7 +4,7 @@
 -- Locks     The user's row, which the row of the outbox refers to, and that row: in the order of all others.
 -- Races     Two calls at once arm the same row.
 
-create or replace function repair_cache(p_user_id text, p_now timestamptz)
+create or replace function repair_cache(p_user_id permitted_user, p_now call_time)
 returns void
 language sql
 security definer

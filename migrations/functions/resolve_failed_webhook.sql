@@ -10,7 +10,7 @@ create or replace function resolve_failed_webhook(
   p_id    text,
   p_note  text,
   p_actor text,
-  p_now   timestamptz
+  p_now   call_time
 )
 returns void
 language plpgsql
@@ -20,6 +20,8 @@ as $$
 declare
   v_letter failed_webhooks;
 begin
+  perform require_service();
+
   select *
   into v_letter
   from failed_webhooks

@@ -6,7 +6,7 @@
 -- Locks     The rows of all of these users, skipping those that somebody else holds.
 -- Races     Two runs at once share the work: a user whose row is taken waits for the next run.
 
-create or replace function settle_due_users(p_now timestamptz, p_batch integer)
+create or replace function settle_due_users(p_now call_time, p_batch page_size)
 returns setof jsonb
 language plpgsql
 security definer
@@ -15,6 +15,8 @@ as $$
 declare
   v_user_id text;
 begin
+  perform require_service();
+
   for v_user_id in
     with due as (
       select id

@@ -5,7 +5,7 @@
 -- Locks     The user's row (begin_change), if something is due.
 -- Races     The user's row puts callers in line; the second finds nothing due.
 
-create or replace function settle_if_due(p_user_id text, p_now timestamptz)
+create or replace function settle_if_due(p_user_id permitted_user, p_now call_time)
 returns void
 language plpgsql
 security definer

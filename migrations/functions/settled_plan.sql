@@ -7,7 +7,7 @@
 -- Races     None: one statement sees one state.
 
 create or replace function settled_plan(
-  p_user_id           text,
+  p_user_id           permitted_user,
   out plan            text,
   out version         integer,
   out source          text,

@@ -2,20 +2,20 @@
 --
 -- Promises  Once per idempotency key, for good: a retry is answered the first row again. The soonest to
 --           expire go first. More than the balance is refused with FB008 and changes nothing; a unit of
---           nobody's with FB005. The user is told when four fifths of what came in last are gone, and
+--           nobody's with FB005, an amount that is not above zero with 22023. The user is told when four fifths of what came in last are gone, and
 --           when all of it is.
 -- Locks     The user's row (begin_change).
 -- Races     Calls for one user take turns, so that no two spend the same credit. Of two with one key the
 --           second waits, and finds what the first posted.
 
 create or replace function spend_credits(
-  p_user_id     text,
+  p_user_id     permitted_user,
   p_unit        text,
-  p_amount      bigint,
+  p_amount      positive_amount,
   p_about       jsonb,
   p_key         text,
   p_fingerprint text,
-  p_now         timestamptz
+  p_now         call_time
 )
 returns jsonb
 language plpgsql
@@ -50,7 +50,7 @@ begin
   perform burn_credits(p_user_id, p_unit, p_amount, null);
   v_row := write_to_ledger(
     p_user_id, p_unit, -p_amount, v_held.balance, 'spend',
-    p_about || jsonb_build_object('source', p_key, 'fingerprint', p_fingerprint), p_now);
+    coalesce(p_about, '{}') || jsonb_build_object('source', p_key, 'fingerprint', p_fingerprint), p_now);
 
   perform notice_credits(v_row, v_held.topped_up, p_now);
 

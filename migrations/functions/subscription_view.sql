@@ -6,7 +6,7 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function subscription_view(p_user_id text, p_now timestamptz)
+create or replace function subscription_view(p_user_id permitted_user, p_now call_time)
 returns jsonb
 language sql
 stable

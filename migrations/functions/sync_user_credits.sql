@@ -7,14 +7,14 @@
 -- Locks     The user's row.
 -- Races     The user's row puts callers in line.
 
-create or replace function sync_user_credits(p_user_id text)
+create or replace function sync_user_credits(p_user_id permitted_user)
 returns bigint
 language plpgsql
 security definer
 set search_path from current
 as $$
 declare
-  v_now    timestamptz := farebox_now();
+  v_now    call_time := farebox_now();
   v_unit   record;
   v_result bigint;
 begin

@@ -6,22 +6,20 @@
 -- Locks     The user's row.
 -- Races     As track_usages.
 
-create or replace function track_usage(p_user_id text, p_usage_type text, p_amount bigint default 1)
+create or replace function track_usage(
+  p_user_id    permitted_user,
+  p_usage_type text,
+  p_amount     positive_amount default 1
+)
 returns bigint
 language plpgsql
 security definer
 set search_path from current
 as $$
 declare
-  v_now    timestamptz := farebox_now();
+  v_now    call_time := farebox_now();
   v_answer jsonb;
 begin
-  if p_amount is null or p_amount <= 0 then
-    raise exception using
-      errcode = 'invalid_parameter_value',
-      message = format('the amount must be above zero, not %s', p_amount);
-  end if;
-
   v_answer := track_usages(
     p_user_id,
     jsonb_build_array(jsonb_build_object('feature', p_usage_type, 'quantity', p_amount)),

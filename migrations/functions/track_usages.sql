@@ -12,12 +12,12 @@
 --           second waits, and finds what the first was answered.
 
 create or replace function track_usages(
-  p_user_id     text,
+  p_user_id     permitted_user,
   p_entries     jsonb,
   p_all         boolean,
   p_key         text,
   p_fingerprint text,
-  p_now         timestamptz
+  p_now         call_time
 )
 returns jsonb
 language plpgsql

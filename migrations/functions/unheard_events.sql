@@ -11,6 +11,8 @@ stable
 security definer
 set search_path from current
 as $$
+  select require_service();
+
   select coalesce(array_agg(told.id), '{}')
   from unnest(p_ids) told (id)
   where not exists (select 1 from webhook_events e where e.id = told.id)

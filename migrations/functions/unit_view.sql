@@ -7,7 +7,7 @@
 -- Locks     None.
 -- Races     Who changes it holds the user's row.
 
-create or replace function unit_view(p_user_id text, p_unit text, p_balance bigint)
+create or replace function unit_view(p_user_id permitted_user, p_unit text, p_balance bigint)
 returns jsonb
 language plpgsql
 stable

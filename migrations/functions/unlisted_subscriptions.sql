@@ -10,7 +10,7 @@ create or replace function unlisted_subscriptions(
   p_ids   text[],
   p_from  timestamptz,
   p_to    timestamptz,
-  p_limit integer
+  p_limit page_size
 )
 returns text[]
 language sql
@@ -20,6 +20,8 @@ set search_path from current
 -- Compiling it takes a thousand times as long as running it.
 set jit to off
 as $$
+  select require_service();
+
   select coalesce(array_agg(id), '{}')
   from (
     select id

@@ -13,7 +13,7 @@ language plpgsql
 as $$
 declare
   v_feature  text := p_entry ->> 'feature';
-  v_quantity bigint := (p_entry ->> 'quantity')::bigint;
+  v_quantity positive_amount := (p_entry ->> 'quantity')::bigint;
   v_plan     record;
   v_terms    jsonb;
   v_limit    bigint;

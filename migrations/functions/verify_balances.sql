@@ -7,7 +7,7 @@
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
-create or replace function verify_balances(p_after_user text, p_limit integer)
+create or replace function verify_balances(p_after_user text, p_limit page_size)
 returns jsonb
 language plpgsql
 stable
@@ -15,6 +15,8 @@ security definer
 set search_path from current
 as $$
 begin
+  perform require_service();
+
   return (
     with page as (
       select id, credits_balance, ledger_seq

@@ -145,7 +145,8 @@ async fn check_postgres(app: &App, report: &mut Report) {
     match migrate::exceptions(&client, &database.schema, &files).await {
         Ok(lines) if lines.is_empty() => report.passed("rights", "as they should be"),
         Ok(lines) => {
-            let fix = "Connect as a login in the role farebox_app; run `farebox migrate` as owner.";
+            let fix = "Connect as a login in the role farebox_app; run `farebox migrate` as owner, \
+                       which says what else has to be done.";
             report.failed("rights", lines.join(", "), fix);
         }
         Err(error) => report.failed("rights", format!("{error:#}"), fix),

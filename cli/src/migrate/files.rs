@@ -9,6 +9,9 @@ static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");
 /// The query behind `doctor` and the test that walk the catalog tables.
 pub(super) const EXCEPTIONS: &str = include_str!("../../../migrations/exceptions.sql");
 
+/// The query for roles that could take our functions over through their schema.
+pub(super) const SCHEMA_RIGHTS: &str = include_str!("../../../migrations/schema_rights.sql");
+
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// One file.

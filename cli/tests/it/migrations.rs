@@ -84,6 +84,37 @@ async fn credits_of_the_release_before_are_kept() {
     assert_eq!(client.query_typed_one(seq, &[]).await.unwrap().get::<_, i64>(0), 3);
 }
 
+/// Functions that took plain text and timestamps give way to those whose parameters check themselves.
+#[tokio::test]
+async fn no_function_of_the_release_before_stays_beside_its_successor() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut before = Files::embedded();
+    before.migrations.retain(|migration| migration.name != "0023_parameter_checks");
+    let checks = ["is_before_local_clock", "is_identity", "refuse_amount"];
+    before.functions.retain(|function| !checks.contains(&function.name.as_str()));
+    for function in &mut before.functions {
+        for (checked, plain) in [
+            (" permitted_user", " text"),
+            (" call_time", " timestamptz"),
+            (" positive_amount", " bigint"),
+            (" page_size", " integer"),
+            (" lease_seconds", " integer"),
+        ] {
+            function.text = function.text.replace(checked, plain);
+        }
+    }
+    migrate::run(&database, &before).await.unwrap();
+    let files = Files::embedded();
+    migrate::run(&database, &files).await.unwrap();
+    let client = connect(&database).await;
+    let twice = "select count(*) - count(distinct proname) from pg_proc
+                 where pronamespace = 'public'::regnamespace";
+    assert_eq!(client.query_typed_one(twice, &[]).await.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(migrate::pending(&client, &database.schema, &files).await.unwrap(), [""; 0]);
+    let far = client.query_typed("select settle_if_due('a', now() + interval '1 day')", &[]).await;
+    assert_eq!(far.expect_err("it checks the time").code().unwrap().code(), "FB009");
+}
+
 #[tokio::test]
 async fn a_function_is_replaced_when_its_text_changes() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
@@ -180,6 +211,8 @@ async fn every_exception_from_the_rules_is_found() {
          grant select on history to public;
          grant usage on sequence history_id_seq to public;
          grant execute on function erase_user to public;
+         grant execute on function spend_credits to farebox_user;
+         grant create on schema public to public;
          alter function add_history reset all;
          alter function grant_plan set search_path to public;",
     )
@@ -198,13 +231,16 @@ async fn every_exception_from_the_rules_is_found() {
         "table users has no row level security",
     ];
     let granted = [
+        "PUBLIC may create functions in the schema public, and so take over ours",
         "PUBLIC may execute erase_user",
         "PUBLIC may select history",
         "PUBLIC may use the sequence history_id_seq",
         "farebox_app may insert users",
+        "farebox_user may execute spend_credits, which does not run with its caller's rights",
     ];
     assert_eq!(found().await, [&granted[..], &unset[..]].concat());
     // The next run puts the grants right.
+    execute(&owner, "revoke create on schema public from public").await;
     migrate::run(&settings(&app.owner_url), &Files::embedded()).await.unwrap();
     assert_eq!(found().await, unset);
 }

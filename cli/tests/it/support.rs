@@ -4,6 +4,7 @@
 mod app;
 mod billing;
 pub mod clerk;
+mod clock;
 pub mod events;
 pub mod node;
 mod pgbouncer;
@@ -19,6 +20,7 @@ pub mod wire;
 pub use app::{CRON_SECRET, ISSUER, SECRET, Setup, TestApp, claims, clock, listen};
 pub use billing::{Button, signature};
 pub use clerk::Clerk;
+pub use clock::TestClock;
 pub use pgbouncer::PgBouncer;
 pub use process::{Process, farebox};
 pub use proxy::{Mode, Proxy};

@@ -34,6 +34,8 @@ impl StoreError {
     const NOT_ALLOWED: &str = "FB005";
     /// A session that Farebox did not make, of which it is not known what it sold.
     const LACKS_LINES: &str = "FB006";
+    /// This process's clock is ahead of the database's. Another one's may be right.
+    const CLOCK_AHEAD: &str = "FB009";
     /// There is not so much left. What there is, it says as JSON.
     const NOT_ENOUGH: &str = "FB008";
 
@@ -92,6 +94,7 @@ impl From<tokio_postgres::Error> for StoreError {
         let said = format!("{code}: {}", database.message());
         let transient = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
         match code.as_str() {
+            Self::CLOCK_AHEAD => Self::unavailable(said),
             _ if code.starts_with("FB") => {
                 let why = database.message().to_owned();
                 Self::Refused { code, why }

@@ -24,7 +24,7 @@ use super::snapshot::SnapshotFile;
 use super::switches::Switches;
 use super::world::{World, text};
 use super::{api, billing, control, expand, notes, pages, worker};
-use crate::local::sql_clock;
+use crate::local::sql_clock::SqlClock;
 use crate::standins::process::random_password;
 
 /// For how long Stripe lists events.
@@ -250,6 +250,10 @@ impl Simulator {
         let seconds = until - now.as_second();
         ensure!(seconds >= 0, "time does not go back");
         ensure!(seconds <= MAX_ADVANCE_SECONDS, "that is too long: ten years at most");
+        let sql = match &self.0.inner.options.database {
+            Some(database) => Some(SqlClock::connect(database).await?),
+            None => None,
+        };
         let (mut last, mut repeated) = (i64::MIN, 0);
         loop {
             self.delivered().await;
@@ -258,23 +262,23 @@ impl Simulator {
             repeated = if due == last { repeated + 1 } else { 0 };
             ensure!(repeated < MAX_STEPS_AT_ONCE, "the simulator does not get past {due}");
             last = due;
-            self.move_to(due);
+            self.move_to(due, sql.as_ref()).await?;
         }
-        self.move_to(until);
-        if let Some(database) = &self.0.inner.options.database {
-            sql_clock::set(database, self.clock()).await?;
-        }
+        self.move_to(until, sql.as_ref()).await?;
         self.delivered().await;
         Ok(until)
     }
 
-    fn move_to(&self, second: i64) {
+    async fn move_to(&self, second: i64, sql: Option<&SqlClock>) -> anyhow::Result<()> {
         let ahead = SignedDuration::from_secs(second)
-            .saturating_sub(SignedDuration::from_millis(self.clock().now().as_millisecond()));
-        if ahead.is_positive() {
-            self.clock().advance(ahead);
+            .saturating_sub(SignedDuration::from_millis(self.clock().now().as_millisecond()))
+            .max(SignedDuration::ZERO);
+        if let Some(sql) = sql {
+            sql.set(self.clock().shift() + ahead).await?;
         }
+        self.clock().advance(ahead);
         self.enter(&Value::Null, |state| state.changed = true);
+        Ok(())
     }
 
     /// Resolves when no delivery is due any more.

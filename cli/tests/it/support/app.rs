@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use farebox::catalog::{self, Catalog, Ids};
-use farebox::local::{sql_clock, token};
+use farebox::local::token;
 use farebox::server;
 use farebox::standins::mail::Mail;
 use farebox::standins::stripe::runtime::{self as simulator, Simulator, Target};
@@ -20,7 +20,7 @@ use tokio_postgres::Client;
 
 use super::proxy::{self, Proxy};
 use super::stack::{self, Stack};
-use super::{Answer, Call, until};
+use super::{Answer, Call, TestClock, until};
 
 pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
@@ -41,7 +41,7 @@ const KEPT_MAIL: usize = 20_000;
 /// A Farebox of one test's own.
 pub struct TestApp {
     pub base: String,
-    pub clock: Clock,
+    pub clock: TestClock,
     pub redis: Proxy,
     pub postgres: Proxy,
     /// On the way from Farebox to the simulator, which everybody else reaches directly.
@@ -115,7 +115,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let clock = setup.clock.unwrap_or_else(clock);
-        sql_clock::set(&stack::settings(&urls.owner), &clock).await.unwrap();
+        let clock = TestClock::new(clock, stack::settings(&urls.owner)).await;
         let simulator = simulate_stripe(&base, &clock, &urls.owner).await;
         let stripe_address = simulator.base().trim_start_matches("http://").parse().unwrap();
         let stripe = Proxy::start(stripe_address, proxy::is_http).await;

@@ -1,0 +1,141 @@
+//! What an erasure takes out of rows that stay, and what it and a paid invoice look through.
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::{TestApp, execute};
+
+/// As many of everything as it takes for an index to be worth it.
+const CROWD: &str = "
+    insert into users (id, created_at, stripe_customer_id)
+    select 'u' || n, now(), 'cus_' || n from generate_series(1, 5000) n;
+    insert into stripe_customers (id, user_id, created_at)
+    select 'cus_' || n, 'u' || n, now() from generate_series(1, 5000) n;
+    insert into payments (id, customer_id, user_id, created_at, updated_at)
+    select 'pi_' || n, 'cus_' || n % 5000, case n % 3 when 0 then 'u' || n % 5000 end, now(), now()
+    from generate_series(1, 20000) n;
+    insert into invoices (id, customer_id, status, attempt_count, failed_attempts, updated_at, heard_at,
+      heard_event)
+    select 'in_' || n, 'cus_' || n, 'open', 2, 2, now(), now(), 'evt' from generate_series(1, 5000) n;
+    insert into outbox (kind, key, user_id, payload, created_at, due_at)
+    select 'email', format('payment_failed:in_%s:%s', n, attempt), 'u' || n, '{}', now(), now()
+    from generate_series(1, 5000) n, generate_series(1, 3) attempt;
+    insert into plan_grants (user_id, plan, plan_version, starts_at, ended_at)
+    select 'u' || n, 'starter', 1, now(), now() from generate_series(1, 5000) n;
+    insert into audit_log (occurred_at, actor, action, user_id, details)
+    select now(), 'test', 'test', 'u' || n, '{}' from generate_series(1, 5000) n;
+    insert into billing_events (user_id, kind, occurred_at, recorded_at)
+    select 'u' || n, 'test', now(), now() from generate_series(1, 5000) n;
+    insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at)
+    select 'u' || n, 1, 'ai_credit', 5, 5, 'grant', now() from generate_series(1, 5000) n;
+    insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at)
+    select 'u' || n, 'exports', 1, '{}', now() from generate_series(1, 5000) n;
+    insert into history (user_id, kind, content, created_at)
+    select 'u' || n, 'chat', 'talk', now() from generate_series(1, 5000) n;
+    analyze";
+
+/// The tables that a call reads from end to end, with the number of rows that it reads so.
+async fn scans(owner: &Client, call: &str) -> Value {
+    execute(owner, "begin").await;
+    execute(owner, call).await;
+    let scanned = "select coalesce(jsonb_object_agg(relname, seq_tup_read), '{}')
+                   from pg_stat_xact_user_tables
+                   where seq_tup_read > 100";
+    let found = owner.query_typed_one(scanned, &[]).await.unwrap().get(0);
+    execute(owner, "rollback").await;
+    found
+}
+
+/// CP-3: an account goes as fast with ten million payments as with ten.
+#[tokio::test]
+async fn an_erasure_reads_no_table_from_end_to_end() {
+    let app = TestApp::selling("demo").await;
+    let owner = app.owner().await;
+    execute(&owner, CROWD).await;
+    for call in ["select begin_erasure('u7')", "select erase_user('u7', farebox_now())"] {
+        assert_eq!(scans(&owner, call).await, json!({}), "{call}");
+    }
+}
+
+/// A paid invoice takes back what was to be said of its own failures, and looks at no other's.
+#[tokio::test]
+async fn a_paid_invoice_looks_for_its_own_messages() {
+    let app = TestApp::selling("demo").await;
+    let owner = app.owner().await;
+    execute(&owner, CROWD).await;
+    let facts = json!({
+        "invoice": { "id": "in_7", "customer": "cus_7", "status": "paid", "attempt_count": 3 },
+    });
+    let now = app.now().as_second();
+    let event = json!({
+        "id": "evt_paid", "type": "invoice.paid", "created": now, "since": now, "rank": 1,
+        "heard": "evt_paid", "facts": facts,
+    });
+    let paid = format!("select apply_event('{event}', farebox_now())");
+    assert_eq!(scans(&owner, &paid).await, json!({}));
+
+    execute(&owner, &paid).await;
+    let taken_back = "select count(*) from outbox where problem = 'paid meanwhile'
+                        and key in ('payment_failed:in_7:1', 'payment_failed:in_7:2')";
+    assert_eq!(app.count(taken_back).await, 2, "those of the failures that were told of");
+    assert_eq!(app.count("select count(*) from outbox where done_at is not null").await, 2);
+}
+
+/// CP-3: what was written in words of a user goes with them; what moved stays as it was.
+#[tokio::test]
+async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
+    let app = TestApp::selling("demo").await;
+    let owner = app.owner().await;
+    let about =
+        r#"{"reason": "ann asked on the phone", "metadata": {"ticket": "ann@example.com"}}"#;
+    let give = format!(
+        "select give_credits(id, 'grant', 'ai_credit', 5, null, null, '{about}', 'operator', null, null,
+           farebox_now())
+         from unnest(array['ann', 'bob']) id"
+    );
+    execute(&owner, &give).await;
+    let stays = "select jsonb_agg(
+                   to_jsonb(t) - 'user_id' - 'reason' - 'metadata' order by id) from credit_transactions t";
+    let before: Value = owner.query_typed_one(stays, &[]).await.unwrap().get(0);
+
+    // Nothing but an erasure of hers may, and it may do nothing else.
+    for change in [
+        "reason = null, metadata = null",
+        "user_id = 'erased:x', reason = null",
+        "user_id = 'erased:x', metadata = null",
+        "user_id = 'erased:x', reason = 'another', metadata = null",
+        "user_id = 'erased:x', reason = null, metadata = null, delta = 6",
+        "user_id = 'eve', reason = null, metadata = null",
+    ] {
+        execute(&owner, "begin; set local farebox.erasing to 'ann'").await;
+        let change = format!("update credit_transactions set {change} where user_id = 'ann'");
+        let refused = owner.query_typed(&change, &[]).await.expect_err(&change);
+        assert_eq!(refused.code().unwrap().code(), "23001", "{change}");
+        execute(&owner, "rollback").await;
+    }
+    let change = "update credit_transactions
+                  set user_id = 'erased:x', reason = null, metadata = null where user_id = 'bob'";
+    let refused = owner.query_typed(change, &[]).await.expect_err("no erasure is under way");
+    assert_eq!(refused.code().unwrap().code(), "23001");
+
+    for _ in 0..2 {
+        app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
+    }
+    assert_eq!(owner.query_typed_one(stays, &[]).await.unwrap().get::<_, Value>(0), before);
+    for (what, count) in [
+        (
+            "credit_transactions where user_id like 'erased:%' and reason is null and metadata is null",
+            1,
+        ),
+        (
+            "credit_transactions where user_id = 'bob' and reason like 'ann asked%' and metadata is not null",
+            1,
+        ),
+        ("audit_log where user_id is null and not details ? 'reason'", 1),
+        ("audit_log where user_id = 'bob' and details ->> 'reason' like 'ann asked%'", 1),
+    ] {
+        assert_eq!(app.count(&format!("select count(*) from {what}")).await, count, "{what}");
+    }
+    let off = "select count(*) from validate_credits_consistency()";
+    assert_eq!(app.count(off).await, 0);
+}
