@@ -11,6 +11,7 @@ fn terms() -> Terms {
         interval: Some("monthly".to_owned()),
         pack: None,
         pack_version: None,
+        promotion_codes: None,
         trial_days: Some(14),
         currency: None,
         email: Some("a@b.example".to_owned()),
@@ -162,4 +163,12 @@ fn lists_are_asked_for_page_by_page() {
         asked(list_customers(Some("cus_1"))),
         ("/customers".to_owned(), "limit=100 starting_after=cus_1".to_owned())
     );
+}
+
+#[test]
+fn a_pack_without_promotion_codes_asks_for_none() {
+    let user = UserId::try_from("user_1".to_owned()).unwrap();
+    let pack = Terms { promotion_codes: Some(false), ..terms() };
+    let request = create_session(&user, "cus_1", &pack);
+    assert!(decoded(&request).contains(&"allow_promotion_codes=false".to_owned()));
 }
