@@ -61,7 +61,9 @@ begin
     if v_new.plan is null and v_new.status not in ('canceled', 'incomplete_expired') then
       raise exception using
         errcode = 'FB007',
-        message = 'a subscription to nothing of the catalog';
+        message = format(
+          'a subscription to nothing of the catalog: %s is at price %s of product %s',
+          v_new.id, v_new.stripe_price_id, v_new.stripe_product_id);
     end if;
   end if;
 

@@ -1,14 +1,18 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
+mod charges;
 mod erased;
 mod faults;
 mod foreign;
 pub mod guards;
 mod model;
+mod new_words;
 mod orders;
 mod push;
 mod races;
+mod source;
 mod story;
+mod unnamed;
 
 use jiff::SignedDuration;
 use serde_json::json;

@@ -3,10 +3,26 @@
 use serde_json::{Value, json};
 
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, flag, integer, link, list, seconds, text};
+use crate::domain::object::{
+    Object, amount, flag, integer, is_new_word, link, list, seconds, text,
+};
 
-/// Farebox sells subscriptions of one item each.
-pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
+const STATUSES: [&str; 8] = [
+    "active",
+    "trialing",
+    "past_due",
+    "canceled",
+    "unpaid",
+    "paused",
+    "incomplete",
+    "incomplete_expired",
+];
+
+/// Farebox sells subscriptions of one item each. Nothing, if its status is none that we know.
+pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable> {
+    if is_new_word(object, "status", &STATUSES) {
+        return Ok(None);
+    }
     let item = list(object, "items").first().unwrap_or(&Value::Null);
     // Before there were prices there were plans; before there were items, the subscription had one.
     let price = [&item["price"], &item["plan"], &object["plan"]];
@@ -21,7 +37,7 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
     let reason = text(details, "comment").or(text(details, "feedback"));
     let pending = &object["pending_update"];
     let pending_item = pending["subscription_items"].get(0).unwrap_or(&Value::Null);
-    Ok(json!({
+    Ok(Some(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
         "status": text(object, "status").ok_or(Unreadable("status"))?,
@@ -53,7 +69,7 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
         "pending_price": link(pending_item, "price"),
         "pending_quantity": integer(pending_item, "quantity"),
         "pending_until": seconds(pending, "expires_at"),
-    }))
+    })))
 }
 
 /// Our name for how often a price is charged, if we have one.
