@@ -53,6 +53,8 @@ export interface CatalogPack {
   /** Null where they do not expire. */
   expiresAfterDays?: number | null;
   key: string;
+  /** The most that one checkout sells; null where it has no limit of its own. */
+  maxQuantity?: number | null;
   name: string;
   /** What the credits are counted in: the unit of a feature. */
   unit: string;
@@ -623,6 +625,10 @@ export interface Reconciliation {
   problem?: string | null;
   /** Those of them that now are. */
   repaired: number;
+  /** Subscriptions to a plan of the catalog whose user nothing names: its customer pays, and no user has it. */
+  unnamed: number;
+  /** The first hundred of them. */
+  unnamedSubscriptions: Array<string>;
 }
 
 export type RefusalReason = "limit_reached" | "not_in_plan" | "past_due" | "no_customer";

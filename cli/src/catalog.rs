@@ -69,6 +69,10 @@ pub struct Pack {
     pub unit: String,
     pub credits: u64,
     pub expires_after_days: Option<u32>,
+    /// The most that one checkout sells.
+    pub max_quantity: Option<u32>,
+    /// Whether its checkout takes promotion codes.
+    pub promotion_codes: bool,
     pub product_id: Option<String>,
     pub price: Price,
 }

@@ -14,7 +14,7 @@ use std::fmt;
 
 use anyhow::anyhow;
 use shared::app::App;
-use shared::error::{ApiError, chain};
+use shared::error::ApiError;
 use shared::reconcile::{self, Report};
 use shared::stripe::StripeError;
 
@@ -107,7 +107,7 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 fn failed(error: impl Into<ApiError>) -> anyhow::Error {
-    anyhow!(chain(&error.into()))
+    anyhow!(error.into().for_operators())
 }
 
 fn refused(error: StripeError) -> anyhow::Error {

@@ -5,7 +5,9 @@
 --           cache that missed it can be repaired.
 --           The facts, not their order of arrival, decide what the tables hold in the end: of a payment
 --           also not whether what time brought was there before it. What cannot be applied changes
---           nothing at all.
+--           nothing at all. A customer who is known stays their user's, whom else it names: then
+--           `names_another` is true. `unnamed_buyer` says that something of ours was bought, and nothing
+--           names its user; it is kept, and is the user's once one is named.
 -- Locks     The event's row (by inserting it), the payment's, the customer's, the user's, in this order.
 -- Races     A concurrent duplicate waits at the event's row for the winner, and then is a duplicate.
 --
@@ -22,7 +24,8 @@ as $$
 declare
   v_facts       jsonb := p_event -> 'facts';
   v_customer_id text := said_of(v_facts, 'customer');
-  v_user_id     text := said_of(v_facts, 'user_id');
+  v_named_id    text := said_of(v_facts, 'user_id');
+  v_user_id     text := v_named_id;
   v_email       text := said_of(v_facts, 'email');
   v_is_deleted  boolean := coalesce((v_facts -> 'customer' ->> 'deleted')::boolean, false);
   v_settles     boolean := v_facts ?| array['session', 'payment', 'invoice', 'customer'];
@@ -34,9 +37,12 @@ begin
   end if;
 
   if p_event ? 'id' and not begin_event(p_event, p_now) then
+    v_user_id := user_of_facts(v_facts, v_customer_id);
+
     return jsonb_build_object(
       'duplicate', true,
-      'entitlement', known_entitlement(user_of_facts(v_facts, v_customer_id), p_now));
+      'unnamed_buyer', case when v_user_id is null then unnamed_buyer(v_facts) end,
+      'entitlement', known_entitlement(v_user_id, p_now));
   end if;
 
   if v_facts ? 'payment' then
@@ -74,7 +80,10 @@ begin
   end if;
 
   if v_user_id is null or not (v_settles or v_changed) then
-    return jsonb_build_object('duplicate', false);
+    return jsonb_build_object(
+      'duplicate', false,
+      'names_another', coalesce(v_named_id <> v_user_id, false),
+      'unnamed_buyer', case when v_user_id is null then unnamed_buyer(v_facts) end);
   end if;
 
   if v_settles then
@@ -86,6 +95,7 @@ begin
 
   return jsonb_build_object(
     'duplicate', false,
+    'names_another', coalesce(v_named_id <> v_user_id, false),
     'entitlement', known_entitlement(v_user_id, p_now),
     'has_messages', has_messages(v_user_id, p_now));
 end

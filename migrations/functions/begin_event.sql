@@ -3,7 +3,7 @@
 -- begin_event: takes an event as this transaction's to apply.
 --
 -- Promises  False if it was applied before. If it was a dead letter it is one no more, once the
---           transaction commits.
+--           transaction commits; but for one that still waits for its buyer to be named.
 -- Locks     The event's row (by inserting it).
 -- Races     A concurrent duplicate waits for the winner.
 
@@ -31,7 +31,8 @@ begin
       next_try_at = null,
       payload = null
   where id = p_event ->> 'id'
-    and resolved_at is null;
+    and resolved_at is null
+    and unnamed_buyer(p_event -> 'facts') is null;
 
   return v_is_new;
 end

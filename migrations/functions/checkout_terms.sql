@@ -20,7 +20,7 @@ declare
   v_pack     record;
 begin
   if p_request ->> 'mode' = 'payment' then
-    select p.pack, p.version, p.stripe_price_id,
+    select p.pack, p.version, p.stripe_price_id, p.credits, p.max_quantity, p.promotion_codes, p.unit,
            p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts,
            p.currency
     into v_pack
@@ -35,10 +35,24 @@ begin
       perform refuse('unknown_currency');
     end if;
     perform refuse_too_many(v_pack.amounts, coalesce(v_currency, v_pack.currency), v_quantity);
+    if v_quantity > v_pack.max_quantity then
+      perform refuse(format('too_many_packs %s', v_pack.max_quantity));
+    end if;
+    if v_pack.credits::numeric * v_quantity + coalesce(
+      (
+        select balance
+        from credit_balances
+        where user_id = p_user_id
+          and unit = v_pack.unit
+      ), 0) > 1000000000000000
+    then
+      perform refuse('too_many_credits');
+    end if;
 
     return p_request || jsonb_build_object(
       'price', v_pack.stripe_price_id,
       'pack_version', v_pack.version,
+      'promotion_codes', v_pack.promotion_codes,
       'quantity', v_quantity);
   end if;
 

@@ -3,7 +3,8 @@
 -- Takes     A list of subscription facts, which were so at `p_at`.
 -- Promises  Changes nothing. Answers `drifted`, each with the fields that differ, and how many are
 --           `foreign`: of nobody we know, at a price that is none of the catalog's, or of somebody who
---           was erased. What we heard of later than `p_at` is not compared, nor what ended on both sides.
+--           was erased. `unnamed` are those that live, at a price of the catalog's, and of which nothing
+--           says whose they are: their ids. What we heard of later than `p_at` is not compared, nor what ended on both sides.
 -- Locks     None.
 -- Races     None: one statement sees one state.
 
@@ -23,6 +24,10 @@ as $$
       theirs.id,
       named.user_id,
       erased.is_erased or named.user_id is null and sold.plan is null as is_foreign,
+      not erased.is_erased
+        and named.user_id is null
+        and sold.plan is not null
+        and theirs.status in ('active', 'trialing', 'past_due') as is_unnamed,
       ours.heard_at > p_at
         or ours.status in ('canceled', 'incomplete_expired')
           and theirs.status in ('canceled', 'incomplete_expired') as is_settled,
@@ -80,6 +85,10 @@ as $$
       select count(*)
       from told
       where is_foreign),
+    'unnamed', (
+      select coalesce(jsonb_agg(id order by id), '[]')
+      from told
+      where is_unnamed),
     'drifted', (
       select coalesce(
         jsonb_agg(jsonb_build_object('id', id, 'userId', user_id, 'fields', fields) order by id),

@@ -1,9 +1,11 @@
 -- fail_webhook: keeps an event that could not be applied, with the cause, until it can be.
 --
--- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}; what is not known of them is null.
+-- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}, what is not known of them null, and
+--           `was_applied`: it waits for nothing but its buyer's name.
 -- Promises  One row an event, however often it fails. It is tried again by itself, each time later: one
 --           minute after it failed first, and after the eighth failure no more. An event that has been
---           applied meanwhile is left alone, and of somebody who was erased nothing is kept. Answers
+--           applied meanwhile is left alone; of several that wait for the same buyer one is kept, and none
+--           once an operator has set it aside. Of somebody who was erased nothing is kept. Answers
 --           how often it has failed, how many there are, and whether operators have to be told of that.
 -- Locks     The dead letter's row, then the alert's.
 -- Races     Two failures of the same event at once: each counts. Of two events at once neither may see
@@ -28,7 +30,16 @@ declare
 begin
   perform require_service();
 
-  if exists (
+  if coalesce((p_event ->> 'was_applied')::boolean, false) then
+    if exists (
+      select 1
+      from failed_webhooks
+      where cause = p_cause
+        and (resolved_by = 'operator' or resolved_at is null and id <> p_event ->> 'id')
+    ) then
+      return null;
+    end if;
+  elsif exists (
     select 1
     from webhook_events
     where id = p_event ->> 'id'

@@ -61,6 +61,7 @@ as $$
             'unit', unit,
             'credits', credits,
             'expiresAfterDays', expires_after_days,
+            'maxQuantity', max_quantity,
             'currency', currency,
             'amountMinor', amount_minor,
             'currencies', currency_amounts

@@ -65,7 +65,9 @@ begin
         message = coalesce(
           'a subscription to several plans of the catalog: '
             || (plan_item(p_event -> 'facts' -> 'subscription') ->> 'plans'),
-          'a subscription to nothing of the catalog');
+          format(
+            'a subscription to nothing of the catalog: %s is at price %s of product %s',
+            v_new.id, v_new.stripe_price_id, v_new.stripe_product_id));
     end if;
   end if;
 

@@ -32,6 +32,11 @@ begin
   set customer_id = coalesce(customer_id, p_customer_id),
       user_id = coalesce(user_id, v_fact ->> 'user_id'),
       charge_id = coalesce(charge_id, v_fact ->> 'charge'),
+      other_charges = case
+        when charge_id <> v_fact ->> 'charge' or v_fact -> 'other_charges' <> 'null'
+        then other_charges_with(charge_id, other_charges, v_fact)
+        else other_charges
+      end,
       session_id = coalesce(session_id, v_fact ->> 'session'),
       invoice_id = coalesce(invoice_id, v_fact ->> 'invoice'),
       currency = coalesce(currency, v_fact ->> 'currency'),

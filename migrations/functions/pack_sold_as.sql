@@ -2,7 +2,8 @@
 --
 -- Promises  What the session's metadata names, if what it came to before discounts and taxes is a whole
 --           number of times that pack's price; else what its only line is the price of, in the newest
---           version there was at the time. No row if it is none of ours.
+--           version there was at the time, if it came to what so many of it cost. No row if it is none
+--           of ours.
 -- Locks     None.
 -- Races     None: versions never change.
 
@@ -17,6 +18,9 @@ begin
   return query
   select sold.pack, sold.version, sold.quantity
   from (
+    select coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total')::bigint as amount
+  ) asked
+  cross join lateral (
     select v.pack, v.version, asked.amount / price.amount as quantity, 1 as place, 0 as age
     from credit_pack_versions v
     join current_packs c using (pack)
@@ -24,9 +28,6 @@ begin
       select ((v.currency_amounts || jsonb_build_object(v.currency, v.amount_minor))
               ->> (p_session ->> 'currency'))::bigint as amount
     ) price
-    cross join lateral (
-      select coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total')::bigint as amount
-    ) asked
     where v.pack = p_session ->> 'pack'
       and v.version = coalesce((p_session ->> 'pack_version')::integer, c.version)
       and asked.amount > 0
@@ -39,6 +40,9 @@ begin
       where p_session -> 'items' -> 1 is null
     ) only_line
     join credit_pack_versions v on v.stripe_price_id = item ->> 'price'
+    where asked.amount = coalesce((item ->> 'quantity')::bigint, 1)::numeric
+      * ((v.currency_amounts || jsonb_build_object(v.currency, v.amount_minor))
+         ->> (p_session ->> 'currency'))::bigint
   ) sold
   where sold.quantity > 0
   order by sold.place, sold.age

@@ -2,7 +2,8 @@
 --
 -- payment_of_facts: the payment that facts are about, locked.
 --
--- Promises  What names a charge alone is about the payment whose charge that is, if that is known. If it
+-- Promises  What names a charge alone is about the payment one of whose charges that is, if that is
+--           known: each attempt to pay makes one. If it
 --           was not when it was heard of, it waits in a row of the charge's own, and joins the payment
 --           as soon as something names both. Where no customer is named, an invoice's is.
 -- Locks     The payment's row, then that of its charge, if there is one.
@@ -15,14 +16,19 @@ as $$
 declare
   v_id      text := p_facts -> 'payment' ->> 'id';
   v_charge  text := p_facts -> 'payment' ->> 'charge';
+  v_charges text[] := array[v_charge];
   v_payment payments;
 begin
+  if p_facts -> 'payment' -> 'other_charges' <> 'null' then
+    v_charges := other_charges_with('', v_charges, p_facts -> 'payment');
+  end if;
+
   if v_id = v_charge then
     v_id := coalesce(
       (
         select id
         from payments
-        where charge_id = v_charge
+        where (charge_id = v_charge or other_charges @> array[v_charge])
           and id <> v_charge
         limit 1
       ),
@@ -38,22 +44,32 @@ begin
       where id = coalesce(p_facts -> 'payment' ->> 'invoice', v_payment.invoice_id));
   end if;
 
-  if v_id <> v_charge and exists (
-    select 1
-    from payments
-    where id = v_charge
-    for update
-  ) then
+  if v_id <> v_charge and (
+    select count(*)
+    from (
+      select id
+      from payments
+      where id = any (v_charges)
+      order by id
+      for update
+    ) waiting
+  ) > 0 then
     update refunds
     set payment_id = v_id
-    where payment_id = v_charge;
+    where payment_id = any (v_charges);
 
     update disputes
     set payment_id = v_id
-    where payment_id = v_charge;
+    where payment_id = any (v_charges);
 
     update payments
-    set refunded_minor = greatest(refunded_minor, (select refunded_minor from payments where id = v_charge))
+    set refunded_minor = greatest(
+      refunded_minor,
+      (
+        select max(refunded_minor)
+        from payments
+        where id = any (v_charges)
+      ))
     where id = v_id
     returning refunded_minor into v_payment.refunded_minor;
   end if;

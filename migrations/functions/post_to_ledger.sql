@@ -2,9 +2,9 @@
 --
 -- post_to_ledger: moves a balance, which may go below zero, and writes the row of the ledger.
 --
--- Promises  As write_to_ledger, which see for `p_about`. What leaves a balance beyond 10^15 by hand is
---           refused with FB005: what plans and payments move, which nobody could refuse, then stays far
---           from what not every client reads exactly (2^53). What is in which bucket is the caller's to
+-- Promises  As write_to_ledger, which see for `p_about`. What leaves a balance beyond 10^15 by hand, or
+--           by a pack, is refused with FB005: what plans and refunds move, which nobody could refuse, then
+--           stays far from what not every client reads exactly (2^53). What is in which bucket is the caller's to
 --           change.
 -- Locks     None of its own: the caller holds the user's row, which puts the rows in line.
 -- Races     The user's row puts callers in line.
@@ -35,7 +35,7 @@ begin
       end
   returning balance into v_balance;
 
-  if p_kind in ('grant', 'adjust', 'opening') and abs(v_balance) > 1000000000000000 then
+  if p_kind in ('grant', 'adjust', 'opening', 'purchase') and abs(v_balance) > 1000000000000000 then
     perform refuse('balance_too_large');
   end if;
 

@@ -3,7 +3,7 @@
 -- publish_pack: makes one credit pack of a catalog the one that is sold.
 --
 -- Takes     {"pack", "name", "description", "rank", "unit", "credits", "expires_after_days",
---           "currency", "amount_minor", "currency_amounts", "stripe_product_id",
+--           "max_quantity", "promotion_codes", "currency", "amount_minor", "currency_amounts", "stripe_product_id",
 --           "stripe_price_id"}.
 -- Promises  A new version where anything in it differs from the pack's latest. Answers {"pack",
 --           "version", "change"}, or null where nothing changed.
@@ -36,11 +36,13 @@ begin
     v_latest.version := coalesce(v_latest.version, 0) + 1;
 
     insert into credit_pack_versions (
-      pack, version, name, description, rank, unit, credits, expires_after_days, currency,
+      pack, version, name, description, rank, unit, credits, expires_after_days,
+      max_quantity, promotion_codes, currency,
       amount_minor, currency_amounts, stripe_product_id, stripe_price_id, digest, created_at
     )
     select
-      v_pack, v_latest.version, name, description, rank, unit, credits, expires_after_days, currency,
+      v_pack, v_latest.version, name, description, rank, unit, credits, expires_after_days,
+      max_quantity, promotion_codes, currency,
       amount_minor, currency_amounts, stripe_product_id, stripe_price_id, v_digest, p_now
     from jsonb_populate_record(null::credit_pack_versions, p_pack);
   end if;

@@ -5,7 +5,8 @@
 -- Promises  Once known it stays so. Until then the id that an object's metadata names decides: whoever
 --           wrote it there is the app's own server. Null if it names nobody. What was heard of the
 --           customer before is theirs from then on, what they paid for included: it is settled, and
---           receipts that are still news are sent. A user who had no customer has this one. Somebody who
+--           receipts that are still news are sent, and dead letters that waited for the name are dealt
+--           with. A user who had no customer has this one. Somebody who
 --           was erased is refused with FB001.
 -- Locks     The user's row (ensure_user), if the customer becomes theirs now. The caller holds the
 --           customer's, which an erasure takes first: while it is held a known user stays.
@@ -70,6 +71,16 @@ begin
       from stripe_customers
       where id = p_customer_id
         and deleted_at is null);
+
+  -- What waited for nothing but this name.
+  update failed_webhooks
+  set resolved_at = p_now,
+      resolved_by = 'applied',
+      next_try_at = null,
+      payload = null
+  where customer_id = p_customer_id
+    and resolved_at is null
+    and cause like 'unnamed buyer: %';
 
   perform post_payment(id, p_named_user_id, p_now)
   from payments

@@ -16,6 +16,7 @@ use crate::config::Secret;
 use crate::error::chain;
 use crate::http::AfterAnswer;
 use crate::http_client::Budget;
+use crate::store::StoreError;
 
 /// Nobody waits for it, but a function's time.
 const BUDGET: Budget = Budget {
@@ -38,6 +39,31 @@ pub fn raise(app: &App, after: &AfterAnswer, name: &'static str, message: String
             tracing::error!(alert = name, problem, "nobody could be told of an alert");
         }
     });
+}
+
+/// Alerts of what is wrong for as long as nobody corrects it, however many events run into it.
+pub const OTHER_ACCOUNT: &str = "other_account";
+pub const OTHER_MODE: &str = "other_mode";
+pub const CONFLICTING_USERS: &str = "conflicting_users";
+
+/// Raises one of them, at most once between two runs of the daily job.
+pub async fn raise_daily(app: &App, after: &AfterAnswer, name: &'static str, message: String) {
+    let is_due = app.store.raise_alert(name, 1, app.clock.now()).await;
+    let is_due = is_due.unwrap_or_else(|error| {
+        tracing::warn!(problem = chain(&error), "it is not known whether the alert was raised");
+        true
+    });
+    if is_due {
+        raise(app, after, name, message);
+    }
+}
+
+/// Has each of them raised again, if it is still wrong.
+pub async fn forget_daily(app: &App) -> Result<(), StoreError> {
+    for name in [OTHER_ACCOUNT, OTHER_MODE, CONFLICTING_USERS] {
+        app.store.raise_alert(name, 0, app.clock.now()).await?;
+    }
+    Ok(())
 }
 
 async fn post(app: &App, url: &Secret, message: &str) -> Result<(), String> {

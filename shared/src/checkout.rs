@@ -228,6 +228,12 @@ fn explain(why: &str) -> ApiError {
              Idempotency-Key.",
         ),
         ("too_many", _) => ApiError::invalid("quantity", "costs more than Stripe takes at once"),
+        ("too_many_packs", most) => {
+            ApiError::invalid("quantity", format!("must be at most {most} for this pack"))
+        }
+        ("too_many_credits", _) => {
+            ApiError::invalid("quantity", "would leave a balance beyond 1000000000000000")
+        }
         ("no_seats", _) => ApiError::invalid("quantity", "must be 1: this plan has no seats"),
         _ => ApiError::internal(format!("an unknown refusal: {why}")),
     }

@@ -71,6 +71,10 @@ pub struct Stripe {
     pub secret_key: Secret,
     /// Any of them may have signed a webhook.
     pub webhook_secrets: Vec<Secret>,
+    /// The account whose events count where they name one, as those of Connect do.
+    pub account: Option<String>,
+    /// Whether `client_reference_id` names a buyer of whom nothing else says who that is.
+    pub trusts_client_reference_id: bool,
     pub api_url: Url,
     pub automatic_tax: bool,
     pub portal_configuration: Option<String>,
@@ -192,6 +196,9 @@ fn read_redis(reader: &mut Reader<'_>) -> Option<Redis> {
 fn read_stripe(reader: &mut Reader<'_>) -> Option<Stripe> {
     let secret_key = reader.required("STRIPE_SECRET_KEY", parse::stripe_key);
     let webhook_secrets = reader.list("STRIPE_WEBHOOK_SECRET", parse::webhook_secret);
+    let account = reader.parsed("STRIPE_ACCOUNT", parse::stripe_account);
+    let trusts_client_reference_id =
+        reader.parsed("STRIPE_TRUST_CLIENT_REFERENCE_ID", parse::boolean).unwrap_or(false);
     let api_url = reader.parsed("STRIPE_API_URL", parse::http_url);
     let automatic_tax = reader.parsed("STRIPE_AUTOMATIC_TAX", parse::boolean).unwrap_or(false);
     let portal_configuration = reader.parsed("STRIPE_PORTAL_CONFIGURATION", parse::text);
@@ -199,6 +206,8 @@ fn read_stripe(reader: &mut Reader<'_>) -> Option<Stripe> {
     Some(Stripe {
         secret_key: secret_key?,
         webhook_secrets,
+        account,
+        trusts_client_reference_id,
         api_url,
         automatic_tax,
         portal_configuration,

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::domain::Reason;
 use crate::domain::event::Event;
 use crate::error::{ApiError, ApiResult, chain};
+use crate::event_source;
 use crate::fulfilment;
 use crate::http::AfterAnswer;
 use crate::store::{ClaimedWebhook, FailedEvent, FailedWebhook, StoreError};
@@ -38,23 +39,66 @@ pub enum Heard {
     },
     /// It could not be applied, for that reason, and is kept.
     Kept(ApiError),
+    /// It is none of ours.
+    Ignored,
 }
 
-/// Applies an event, or keeps it where that cannot be done. What may pass is an error.
+/// Applies an event, or keeps it where that cannot be done. What may pass is an error. One of another
+/// account or mode is ignored, with an alert.
 pub async fn hear(
     app: &App,
     after: &AfterAnswer,
     event: &Event,
     payload: &str,
 ) -> ApiResult<Heard> {
-    match fulfilment::hear_event(app, event).await {
-        Ok(has_messages) => Ok(Heard::Applied { has_messages }),
-        Err(error) if may_pass(&error) => Err(error),
-        Err(error) => {
-            keep(app, after, event, payload, &error).await?;
-            Ok(Heard::Kept(error))
-        }
+    if let Some(why) = event_source::foreign(app, event) {
+        event_source::report(app, after, event, why).await;
+        return Ok(Heard::Ignored);
     }
+    apply_or_keep(app, after, event, payload).await
+}
+
+async fn apply_or_keep(
+    app: &App,
+    after: &AfterAnswer,
+    event: &Event,
+    payload: &str,
+) -> ApiResult<Heard> {
+    let failed = match fulfilment::hear_event(app, event).await {
+        Ok(outcome) => {
+            if outcome.names_another {
+                report_conflict(app, after, event).await;
+            }
+            let Some(why) = outcome.unnamed_buyer else {
+                return Ok(Heard::Applied { has_messages: outcome.has_messages });
+            };
+            // It was applied, and gives nobody anything until its buyer is named.
+            Failed { why: ApiError::internal(why), was_applied: true }
+        }
+        Err(error) if may_pass(&error) => return Err(error),
+        Err(why) => Failed { why, was_applied: false },
+    };
+    keep(app, after, event, payload, &failed).await?;
+    Ok(Heard::Kept(failed.why))
+}
+
+/// Says that an event names another user than the one whom its customer belongs to.
+async fn report_conflict(app: &App, after: &AfterAnswer, event: &Event) {
+    tracing::error!(event = event.id, kind = event.kind, "its metadata names another user");
+    let message = format!(
+        "The metadata in {} ({}) names another user than the one whom its customer, {}, belongs to. \
+         What a customer buys is their user's: correct the metadata at Stripe.",
+        event.id,
+        event.kind,
+        event.customer_id().unwrap_or("?")
+    );
+    alert::raise_daily(app, after, alert::CONFLICTING_USERS, message).await;
+}
+
+/// Why an event is kept.
+struct Failed {
+    why: ApiError,
+    was_applied: bool,
 }
 
 /// Keeps an event, and sees to it that operators know.
@@ -63,28 +107,27 @@ async fn keep(
     after: &AfterAnswer,
     event: &Event,
     payload: &str,
-    why: &ApiError,
+    failed: &Failed,
 ) -> ApiResult<()> {
     let now = app.clock.now();
     let facts = event.facts().unwrap_or_default();
-    // What a client would be told says nothing to an operator.
-    let cause = why.cause.as_deref().map_or_else(|| chain(why), |cause| chain(cause));
-    let cause = printable(&cause).into_owned();
+    let cause = printable(&failed.why.for_operators()).into_owned();
     let (id, kind) = (printable(&event.id), printable(&event.kind));
     let (user_id, customer_id) =
         (event.user_id().map(printable), event.customer_id().map(printable));
     let payment_id = facts.payment_id().map(printable);
-    let failed = FailedEvent {
+    let failed_event = FailedEvent {
         id: &id,
         kind: &kind,
         user_id: user_id.as_deref(),
         customer_id: customer_id.as_deref(),
         payment_id: payment_id.as_deref(),
+        was_applied: failed.was_applied,
     };
     let created_at = Timestamp::from_second(event.created).ok();
     // A moment that cannot be may be why it failed.
     let created_at = created_at.filter(|at| *at >= Timestamp::UNIX_EPOCH).unwrap_or(now);
-    let kept = app.store.fail_webhook(&failed, created_at, &cause, payload, now).await?;
+    let kept = app.store.fail_webhook(&failed_event, created_at, &cause, payload, now).await?;
     let Some(kept) = kept else { return Ok(()) };
     tracing::error!(event = %id, kind = %kind, cause, kept.attempts, kept.open, "a dead letter");
     if kept.alert {
@@ -155,7 +198,13 @@ async fn find(app: &App, id: &str) -> ApiResult<FailedWebhook> {
 async fn try_again(app: &App, after: &AfterAnswer, letter: &ClaimedWebhook) -> ApiResult<bool> {
     let event = Event::parse(letter.payload.as_bytes());
     let event = event.ok_or_else(|| ApiError::internal("what was kept is not an event"))?;
-    let heard = hear(app, after, &event, &letter.payload).await?;
+    if let Some(why) = event_source::foreign(app, &event) {
+        // The settings were others when it was kept.
+        let failed = Failed { why: ApiError::internal(why), was_applied: false };
+        keep(app, after, &event, &letter.payload, &failed).await?;
+        return Ok(false);
+    }
+    let heard = apply_or_keep(app, after, &event, &letter.payload).await?;
     Ok(matches!(heard, Heard::Applied { .. }))
 }
 

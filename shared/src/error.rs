@@ -202,6 +202,11 @@ impl ApiError {
         self
     }
 
+    /// Why it is so, for those who may know: what a client is told says nothing to an operator.
+    pub fn for_operators(&self) -> String {
+        self.cause.as_deref().map_or_else(|| chain(self), |cause| chain(cause))
+    }
+
     /// The answer as it goes out, naming the request it belongs to.
     pub fn to_response(&self, request_id: &str) -> Response {
         let problem = Problem {

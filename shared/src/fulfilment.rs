@@ -17,9 +17,19 @@ use crate::redis::RedisError;
 use crate::store::{Applied, StoreError, Told};
 use crate::stripe::{Snapshot, requests};
 
-/// Applies what an event says, and shows what follows from it. Answers whether others have yet to be
-/// told something.
-pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<bool> {
+/// What came of what Stripe says, besides what the user has.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Others have yet to be told something.
+    pub has_messages: bool,
+    /// It names another user than the one whom its customer belongs to.
+    pub names_another: bool,
+    /// Something of the catalog was bought, and nothing says by which user: how that comes.
+    pub unnamed_buyer: Option<String>,
+}
+
+/// Applies what an event says, and shows what follows from it.
+pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<Outcome> {
     let now = app.clock.now();
     let session = told.facts.finished_session().map(str::to_owned);
     let applied = apply(app, told, now).await?;
@@ -28,23 +38,24 @@ pub async fn hear(app: &App, told: Told<'_>) -> ApiResult<bool> {
     } else if applied.duplicate {
         tracing::info!("this event was processed before");
     }
-    Ok(applied.has_messages)
+    let Applied { has_messages, names_another, unnamed_buyer, .. } = applied;
+    Ok(Outcome { has_messages, names_another, unnamed_buyer })
 }
 
 /// Applies what an event of Stripe's says.
-pub async fn hear_event(app: &App, event: &Event) -> ApiResult<bool> {
+pub async fn hear_event(app: &App, event: &Event) -> ApiResult<Outcome> {
     let facts = event.facts().map_err(ApiError::internal)?;
     hear(app, Told::by_event(event, facts)).await
 }
 
 /// Applies what Stripe answered about a session.
-pub async fn hear_session(app: &App, session: &Snapshot) -> ApiResult<bool> {
+pub async fn hear_session(app: &App, session: &Snapshot) -> ApiResult<Outcome> {
     let facts = Facts::of_session(&session.object).map_err(ApiError::internal)?;
     hear(app, Told::by_asking(facts, session, app.clock.now())).await
 }
 
 /// Applies what Stripe answered about a subscription.
-pub async fn hear_subscription(app: &App, subscription: &Snapshot) -> ApiResult<bool> {
+pub async fn hear_subscription(app: &App, subscription: &Snapshot) -> ApiResult<Outcome> {
     let facts = Facts::of_subscription(&subscription.object).map_err(ApiError::internal)?;
     hear(app, Told::by_asking(facts, subscription, app.clock.now())).await
 }
@@ -75,6 +86,7 @@ pub async fn repair_if_lost(
 /// Where an event does not say enough, Stripe is asked, and its answer takes the event's place: two of
 /// them tell different stories of one second, or a session that is not ours does not say what it sold.
 async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> {
+    let told = named(app, told);
     match app.store.apply_event(&told, now).await {
         Err(error) if error.is_tie() => {
             let id = told.facts.subscription_id().ok_or_else(|| surprise(&error))?;
@@ -86,7 +98,8 @@ async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> 
             let id = told.facts.finished_session().ok_or_else(|| surprise(&error))?;
             let found = app.stripe.ask(&requests::retrieve_session(id)).await?;
             let facts = Facts::of_session(&found.object).map_err(ApiError::internal)?;
-            Ok(app.store.apply_event(&told.answered_by(facts, &found, now), now).await?)
+            let told = named(app, told.answered_by(facts, &found, now));
+            Ok(app.store.apply_event(&told, now).await?)
         }
         // Whoever it is about was erased: it is taken note of, and that is all.
         Err(error) if error.is_erased() && told.event.is_some() => {
@@ -95,6 +108,15 @@ async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> 
         }
         applied => Ok(applied?),
     }
+}
+
+/// The same, with the buyer whom a session's reference names, where the configuration says that only the
+/// app's own pages write it.
+fn named<'a>(app: &App, told: Told<'a>) -> Told<'a> {
+    if !app.config.stripe.trusts_client_reference_id {
+        return told;
+    }
+    Told { facts: told.facts.trusting_reference(), ..told }
 }
 
 fn surprise(error: &StoreError) -> ApiError {

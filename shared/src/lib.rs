@@ -18,6 +18,7 @@ pub mod domain;
 pub mod endpoints;
 pub mod entitlement_cache;
 pub mod error;
+pub mod event_source;
 pub mod fulfilment;
 pub mod hash;
 pub mod http;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use report::{Failure, Report};
 
+use crate::alert;
 use crate::app::App;
 use crate::error::{ApiResult, chain};
 use crate::http::AfterAnswer;
@@ -46,9 +47,32 @@ pub async fn run(app: &App, after: &AfterAnswer, options: Options) -> ApiResult<
             return Err(error);
         }
         tracing::error!(problem = chain(&error), "reconciling stopped");
-        report.problem = Some(chain(&error));
+        report.problem = Some(error.for_operators());
+    }
+    if !dry_run {
+        alert_of_unnamed(app, after, &report).await?;
     }
     Ok(report)
+}
+
+/// Tells operators of subscriptions whose user nothing names, if there are more than they know of.
+async fn alert_of_unnamed(app: &App, after: &AfterAnswer, report: &Report) -> ApiResult<()> {
+    // A run that saw a part only cannot say that it is over.
+    if report.unnamed == 0 && !report.is_complete {
+        return Ok(());
+    }
+    let level = i64::try_from(report.unnamed).unwrap_or(i64::MAX);
+    if app.store.raise_alert("unnamed_subscriptions", level, app.clock.now()).await? {
+        let message = format!(
+            "Subscriptions to plans of the catalog whose user nothing names: {}. The first is {}. Put \
+             userId into the metadata of its customer at Stripe. To see them all: farebox reconcile \
+             --dry-run",
+            report.unnamed,
+            report.unnamed_subscriptions.first().map_or("?", String::as_str)
+        );
+        alert::raise(app, after, "unnamed_subscriptions", message);
+    }
+    Ok(())
 }
 
 /// Only compares every subscription, all of them: for a business that is adopted.

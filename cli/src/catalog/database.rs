@@ -101,6 +101,8 @@ fn pack(catalog: &Catalog, pack: &Pack, standings: &BTreeMap<String, Standing>) 
         "unit": pack.unit,
         "credits": pack.credits,
         "expires_after_days": pack.expires_after_days,
+        "max_quantity": pack.max_quantity,
+        "promotion_codes": pack.promotion_codes,
         "currency": pack.price.currency,
         "amount_minor": pack.price.amount_minor,
         "currency_amounts": pack.price.currency_amounts,

@@ -14,6 +14,10 @@ const LONGEST_GRACE: i64 = 365;
 /// Stripe goes on trying to charge a card for about as long.
 const USUAL_GRACE: u32 = 7;
 const LONGEST_EXPIRY: i64 = 3_650;
+/// What a pack may bring a balance to.
+const MOST_CREDITS: u64 = 1_000_000_000_000_000;
+/// What a checkout can ask for.
+const MOST_PACKS: i64 = 10_000;
 
 /// What reading a plan or a pack needs to know of the rest.
 struct Context<'a> {
@@ -163,19 +167,26 @@ fn packs(root: &Table<'_>, context: &Context<'_>) -> Vec<Pack> {
 }
 
 fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) -> Pack {
-    const OWN: [&str; 8] = [
+    const OWN: [&str; 10] = [
         "name",
         "description",
         "rank",
         "unit",
         "credits",
         "expires_after_days",
+        "max_quantity",
+        "promotion_codes",
         "product",
         "product_env",
     ];
     table.knows(&[&OWN[..], &prices::FIELDS].concat());
     let unit = table.require("unit").and_then(|field| pack_unit(&field, &context.features));
     let credits = table.require("credits").and_then(|field| features::credits(&field));
+    if let Some(field) = table.get("credits").filter(|_| credits > Some(MOST_CREDITS)) {
+        field.complain(format!("must be at most {MOST_CREDITS}: no balance may be larger"));
+    }
+    let most = table.get("max_quantity").and_then(|field| field.number(1..=MOST_PACKS, ""));
+    let promotion_codes = table.get("promotion_codes").and_then(|field| field.boolean());
     Pack {
         key: key.to_owned(),
         name: item::name(table),
@@ -184,6 +195,8 @@ fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
         unit: unit.unwrap_or_default(),
         credits: credits.unwrap_or_default(),
         expires_after_days: item::days(table, "expires_after_days", 1, LONGEST_EXPIRY),
+        max_quantity: most.and_then(|most| u32::try_from(most).ok()),
+        promotion_codes: promotion_codes.unwrap_or(false),
         product_id: context.ids.read(table, "product"),
         price: prices::read(table, &context.currency, &context.ids),
     }

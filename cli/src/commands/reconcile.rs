@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use serde_json::Value;
-use shared::error::chain;
 use shared::http::AfterAnswer;
 use shared::reconcile::{self, Options, Report};
 use shared::store::Drift;
@@ -31,8 +30,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = settings.app(&args.data).await?;
     let options = Options { dry_run: args.dry_run, time: None };
     let after = AfterAnswer::default();
-    let report =
-        reconcile::run(&app, &after, options).await.map_err(|error| anyhow!(chain(&error)))?;
+    let report = reconcile::run(&app, &after, options).await;
+    let report = report.map_err(|error| anyhow!(error.for_operators()))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -52,11 +51,15 @@ pub fn describe(report: &Report, dry_run: bool) {
     println!("missed events      {}{}", report.missed_events, done(report.applied, "applied"));
     println!("differing          {}{}", report.drifts, done(report.repaired, "repaired"));
     println!("foreign            {}", report.foreign);
+    println!("unnamed            {}", report.unnamed);
     println!("missing at Stripe  {}", report.missing_at_stripe.len());
     println!("failed             {}", report.failed.len());
     table(&report.drifted);
     for id in &report.missing_at_stripe {
         println!("{id}: Stripe does not have it; nothing was changed");
+    }
+    for id in &report.unnamed_subscriptions {
+        println!("{id}: nothing names its user; put userId into its customer's metadata at Stripe");
     }
     for failure in &report.failed {
         println!("{}: {}", failure.id, failure.problem);

@@ -82,9 +82,10 @@ impl Sql {
         self.text.starts_with("-- part")
     }
 
-    /// The tables and views it creates: each stands in a line `create table NAME (`.
+    /// The tables and views it creates: each stands in a line `create table NAME (`. A view that it
+    /// replaces is one that an earlier migration created.
     pub(super) fn relations(&self) -> impl Iterator<Item = &str> {
-        const CREATES: [&str; 3] = ["create table ", "create view ", "create or replace view "];
+        const CREATES: [&str; 2] = ["create table ", "create view "];
         self.text
             .lines()
             .filter_map(|line| CREATES.iter().find_map(|creates| line.strip_prefix(creates)))

@@ -33,6 +33,7 @@ mod notices;
 mod official_client;
 mod official_stripe;
 mod outbox;
+mod packs;
 mod plan;
 mod postgres;
 mod rate_limit;

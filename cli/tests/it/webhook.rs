@@ -1,15 +1,19 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
+mod charges;
 mod erased;
 mod faults;
 mod foreign;
 pub mod guards;
 mod model;
+mod new_words;
 pub mod orders;
 mod push;
 mod races;
 mod several;
+mod source;
 mod story;
+mod unnamed;
 mod versions;
 
 use jiff::SignedDuration;

@@ -120,6 +120,12 @@ pub(super) fn webhook_secret(value: &str) -> Parsed<Secret> {
     if value.starts_with("whsec_") { secret(value) } else { Err("begins with whsec_") }
 }
 
+pub(super) fn stripe_account(value: &str) -> Parsed<String> {
+    let id = value.strip_prefix("acct_").unwrap_or_default();
+    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_id { text(value) } else { Err("is the id of an account, acct_...") }
+}
+
 pub(super) fn within<T: FromStr + PartialOrd>(value: &str, range: RangeInclusive<T>) -> Parsed<T> {
     let number = value.parse().map_err(|_| "is not a whole number")?;
     if range.contains(&number) { Ok(number) } else { Err("is out of range") }

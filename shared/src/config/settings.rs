@@ -51,6 +51,15 @@ pub const SETTINGS: &[Setting] = &[
         "`whsec_...` of the webhook endpoint; while it is being rotated both, comma-separated",
     )
     .secret(),
+    optional(
+        "STRIPE_ACCOUNT",
+        "`acct_...`; events that name an account count if they name this one; unset, none of them",
+    ),
+    optional(
+        "STRIPE_TRUST_CLIENT_REFERENCE_ID",
+        "`true` takes a session's `client_reference_id` for its buyer's user id where nothing else \
+         names them; anyone who opens a payment link can write it",
+    ),
     optional("STRIPE_API_URL", "where Stripe answers; `https://api.stripe.com`"),
     optional("STRIPE_AUTOMATIC_TAX", "`true` lets Stripe compute taxes at checkout"),
     optional("STRIPE_PORTAL_CONFIGURATION", "`bpc_...`; the account's default"),

@@ -169,3 +169,13 @@ fn the_list_of_settings_is_exactly_what_is_read() {
         .collect();
     assert_eq!(*asked.borrow(), listed);
 }
+
+#[test]
+fn an_account_of_stripe_is_an_id() {
+    assert_eq!(parse(&[]).unwrap().stripe.account, None);
+    let set = |account| parse(&[("STRIPE_ACCOUNT", account)]);
+    assert_eq!(set("acct_1A2b").unwrap().stripe.account.as_deref(), Some("acct_1A2b"));
+    for account in ["acct_", "1A2b", "acct_1 2", "cus_1"] {
+        assert!(set(account).is_err(), "{account}");
+    }
+}

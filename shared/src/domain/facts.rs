@@ -1,7 +1,8 @@
 //! What Stripe's objects say, in the form in which the database merges it.
 //!
 //! Pure, and tolerant of every version of Stripe's API: where a field moved, whichever place has it
-//! counts. Times are Stripe's own seconds; nothing here knows what time it is.
+//! counts. Times are Stripe's own seconds; nothing here knows what time it is. An object with a status that
+//! Stripe did not have when this was written says nothing, and neither does the stub of a deleted one.
 
 mod customer;
 mod invoice;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::UserId;
-use super::object::{Object, list, text};
+use super::object::{Object, flag, list, text};
 
 /// Everything one event, or one answer, tells: objects by their kind, in SQL's names.
 #[derive(Clone, Debug, Default)]
@@ -28,18 +29,24 @@ impl Facts {
     pub fn of_event(kind: &str, at: i64, object: &Object) -> Result<Self, Unreadable> {
         // `charge.refund.updated` brings a refund: what an object says it is goes before the event's name.
         let (subject, verb) = kind.rsplit_once('.').unwrap_or_default();
-        let facts = match text(object, "object").unwrap_or(subject) {
+        let named = text(object, "object").unwrap_or(subject);
+        // Of what is gone a stub is left; a customer's says that they are gone.
+        let is_stub = flag(object, "deleted") && named != "customer";
+        let facts = match named {
+            _ if is_stub => Self::default(),
             "subscription" | "customer.subscription" => Self::of_subscription(object)?,
             "checkout.session" => Self::of_session(&session::completed(object, verb, at))?,
-            // One that is yet to come is none: it may have no id, and never come.
-            "invoice" if verb == "upcoming" => Self::default(),
+            // One that is yet to come is none: it may have no id, and never come. Only a draft is deleted,
+            // and drafts decide nothing.
+            "invoice" if ["upcoming", "deleted"].contains(&verb) => Self::default(),
             "invoice" => Self::of_invoice(object)?,
             "invoice_payment" => Self::default().with("payment", payment::of_invoice(object)),
             "customer" => Self::of_customer(object, verb == "deleted")?,
             "payment_intent" => Self::of_intent(object, verb == "payment_failed")?,
             "charge" => Self::of_charge(object)?,
             "refund" | "charge.refund" => {
-                Self::of_return("refunds", [payment::refund(object)?], object)
+                let refund = payment::refund(object)?.map(|refund| [refund]);
+                Self::of_return("refunds", refund, object)
             }
             "dispute" | "charge.dispute" => {
                 Self::of_return("dispute", payment::dispute(object)?, object)
@@ -50,19 +57,22 @@ impl Facts {
     }
 
     pub fn of_subscription(object: &Object) -> Result<Self, Unreadable> {
-        Ok(Self::default().with("subscription", Some(subscription::subscription(object)?)))
+        if flag(object, "deleted") {
+            return Ok(Self::default());
+        }
+        Ok(Self::default().with("subscription", subscription::subscription(object)?))
     }
 
     /// A session, its payment, and the subscription it made where that came with it.
     pub fn of_session(object: &Object) -> Result<Self, Unreadable> {
         let made = &object["subscription"];
         let facts = if made.is_object() { Self::of_subscription(made)? } else { Self::default() };
-        let session = session::session(object)?;
+        let Some(session) = session::session(object)? else { return Ok(facts) };
         Ok(facts.with("session", Some(session)).with("payment", session::payment(object)))
     }
 
     fn of_invoice(object: &Object) -> Result<Self, Unreadable> {
-        let invoice = invoice::invoice(object)?;
+        let Some(invoice) = invoice::invoice(object)? else { return Ok(Self::default()) };
         Ok(Self::default().with("invoice", Some(invoice)).with("payment", invoice::payment(object)))
     }
 
@@ -77,16 +87,17 @@ impl Facts {
     /// Older versions list its refunds, the newer only their sum.
     fn of_charge(object: &Object) -> Result<Self, Unreadable> {
         let refunds = list(object, "refunds").iter();
-        let refunds: Vec<_> = refunds.filter_map(|refund| payment::refund(refund).ok()).collect();
+        let refunds: Vec<_> =
+            refunds.filter_map(|refund| payment::refund(refund).ok().flatten()).collect();
         Ok(Self::default()
             .with("payment", Some(payment::of_charge(object)?))
             .with("refunds", Some(refunds).filter(|refunds| !refunds.is_empty())))
     }
 
     /// Money that goes back, or may. Nothing, if no payment brought it: a customer's own transfer did.
-    fn of_return(name: &str, fact: impl Serialize, object: &Object) -> Self {
+    fn of_return(name: &str, fact: Option<impl Serialize>, object: &Object) -> Self {
         let payment = payment::returned(object);
-        let fact = payment.is_some().then_some(fact);
+        let fact = fact.filter(|_| payment.is_some());
         Self::default().with("payment", payment).with(name, fact)
     }
 
@@ -114,6 +125,21 @@ impl Facts {
         text(session, "id").filter(|_| is_over)
     }
 
+    /// The same, with the buyer whom the session's `client_reference_id` names, where nothing else in it
+    /// names one.
+    pub fn trusting_reference(mut self) -> Self {
+        let Some(session) = self.0.get("session") else { return self };
+        let reference = session["reference"].clone();
+        if session["user_id"].is_null() && reference.is_string() {
+            for name in ["session", "payment"] {
+                if let Some(Value::Object(fact)) = self.0.get_mut(name) {
+                    fact.insert("user_id".to_owned(), reference.clone());
+                }
+            }
+        }
+        self
+    }
+
     /// The same, with what the user should be told because of the event that they answer.
     pub fn noticing(self, event: &Self) -> Self {
         self.with("notice", event.0.get("notice"))
@@ -138,8 +164,12 @@ fn notice(kind: &str) -> Option<&'static str> {
 /// Whom the maker of an object wrote into it, if that can be a user.
 pub fn named_user(object: &Object) -> Option<&str> {
     let metadata = &object["metadata"];
-    let names = ["userId", "user_id"].into_iter().filter_map(|field| text(metadata, field));
-    names.into_iter().find(|name| UserId::try_from((*name).to_owned()).is_ok())
+    ["userId", "user_id"].into_iter().find_map(|field| user(metadata, field))
+}
+
+/// A field that can be a user's id.
+fn user<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
+    text(object, field).filter(|id| UserId::try_from((*id).to_owned()).is_ok())
 }
 
 impl std::fmt::Display for Unreadable {

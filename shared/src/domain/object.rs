@@ -43,8 +43,17 @@ pub fn link<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     linked.as_str().or_else(|| text(linked, "id"))
 }
 
-/// The objects in a list.
+/// As many as Stripe lists at once.
+const MAX_LISTED: usize = 100;
+
+/// The objects in a list, at most a hundred of them: what an event costs does not grow with its length.
 pub fn list<'a>(object: &'a Object, field: &str) -> &'a [Object] {
     let list = &object[field];
-    list["data"].as_array().or(list.as_array()).map(Vec::as_slice).unwrap_or_default()
+    let all = list["data"].as_array().or(list.as_array()).map(Vec::as_slice).unwrap_or_default();
+    &all[..all.len().min(MAX_LISTED)]
+}
+
+/// Whether a field holds a word that is none of those we know: Stripe adds to its statuses.
+pub fn is_new_word(object: &Object, field: &str, known: &[&str]) -> bool {
+    text(object, field).is_some_and(|word| !known.contains(&word))
 }

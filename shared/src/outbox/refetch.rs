@@ -23,7 +23,7 @@ pub(super) async fn ask(app: &App, payload: &Value) -> Outcome {
     }
 }
 
-async fn hear_subscription(app: &App, id: &str) -> ApiResult<bool> {
+async fn hear_subscription(app: &App, id: &str) -> ApiResult<fulfilment::Outcome> {
     let found = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
     fulfilment::hear_subscription(app, &found).await
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::dead_letters::{self, Heard};
 use crate::domain::event::Event;
 use crate::domain::object::{Object, text};
-use crate::error::{ApiResult, chain};
+use crate::error::ApiResult;
 use crate::http::AfterAnswer;
 use crate::stripe::requests;
 
@@ -61,7 +61,8 @@ async fn hear(
     };
     match dead_letters::hear(app, after, &event, &payload).await? {
         Heard::Applied { .. } => report.applied += 1,
-        Heard::Kept(error) => report.fails(&event.id, chain(&error)),
+        Heard::Kept(error) => report.fails(&event.id, error.for_operators()),
+        Heard::Ignored => report.fails(&event.id, "it is of another account or mode".to_owned()),
     }
     Ok(())
 }

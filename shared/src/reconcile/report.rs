@@ -16,6 +16,10 @@ pub struct Report {
     pub applied: u64,
     /// Subscriptions that are none of ours.
     pub foreign: u64,
+    /// Subscriptions to a plan of the catalog whose user nothing names: its customer pays, and no user has it.
+    pub unnamed: u64,
+    /// The first hundred of them.
+    pub unnamed_subscriptions: Vec<String>,
     /// Subscriptions that were not here as they are at Stripe.
     pub drifts: u64,
     /// The first hundred of them.
@@ -57,6 +61,12 @@ impl Report {
         self.drifts += drifted.len() as u64;
         let room = Self::NAMED.saturating_sub(self.drifted.len());
         self.drifted.extend(drifted.iter().take(room).cloned());
+    }
+
+    pub(super) fn unnamed(&mut self, ids: Vec<String>) {
+        self.unnamed += ids.len() as u64;
+        let room = Self::NAMED.saturating_sub(self.unnamed_subscriptions.len());
+        self.unnamed_subscriptions.extend(ids.into_iter().take(room));
     }
 
     pub(super) fn fails(&mut self, id: &str, problem: String) {

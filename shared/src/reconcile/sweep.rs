@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::dead_letters;
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, text};
-use crate::error::{ApiResult, chain};
+use crate::error::ApiResult;
 use crate::fulfilment;
 use crate::store::Told;
 use crate::stripe::{Snapshot, requests};
@@ -56,6 +56,7 @@ async fn compare(
     }
     let compared = app.store.compare_subscriptions(facts.values(), found.at).await?;
     report.foreign += compared.foreign;
+    report.unnamed(compared.unnamed);
     report.drifts(&compared.drifted);
     facts.retain(|id, _| compared.drifted.iter().any(|drift| drift.id == *id));
     if dry_run || facts.is_empty() {
@@ -66,7 +67,7 @@ async fn compare(
         let told = Told::by_asking(said.clone(), found, app.clock.now()).quietly();
         match fulfilment::hear(app, told).await {
             Err(error) if dead_letters::may_pass(&error) => return Err(error),
-            Err(error) => drop(problems.insert(*id, chain(&error))),
+            Err(error) => drop(problems.insert(*id, error.for_operators())),
             Ok(_) => report.repaired += 1,
         }
     }

@@ -63,6 +63,8 @@ pub struct CatalogPack {
     pub credits: u64,
     /// Null where they do not expire.
     pub expires_after_days: Option<u32>,
+    /// The most that one checkout sells; null where it has no limit of its own.
+    pub max_quantity: Option<u32>,
     pub currency: String,
     /// In whole minor units, such as cents.
     pub amount_minor: u64,

@@ -83,6 +83,8 @@ pub struct Terms {
     pub interval: Option<String>,
     pub pack: Option<String>,
     pub pack_version: Option<i32>,
+    /// Whether the page takes promotion codes; it does where nothing was written down of it.
+    pub promotion_codes: Option<bool>,
     pub trial_days: Option<u32>,
     pub currency: Option<String>,
     pub email: Option<String>,

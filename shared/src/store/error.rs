@@ -140,7 +140,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Unavailable(_) => f.write_str("Postgres is not available"),
             Self::MayHaveRun(_) => f.write_str("no answer from Postgres, the call may have run"),
-            Self::Refused { code, why } => write!(f, "Postgres refused with {code}: {why}"),
+            Self::Refused { code, why } => write!(f, "{why} ({code})"),
             Self::Broken(_) => f.write_str("Postgres and Farebox do not understand each other"),
         }
     }

@@ -13,6 +13,8 @@ use crate::domain::facts::Facts;
 pub struct Compared {
     /// How many are none of ours.
     pub foreign: u64,
+    /// Those that live, at a price of the catalog's, and of which nothing says whose they are.
+    pub unnamed: Vec<String>,
     pub drifted: Vec<Drift>,
 }
 

@@ -104,6 +104,11 @@ pub struct Applied {
     /// Others have to be told something about the user.
     #[serde(default)]
     pub has_messages: bool,
+    /// They name another user than the one whom their customer belongs to.
+    #[serde(default)]
+    pub names_another: bool,
+    /// Something of the catalog was bought, and nothing says by which user: how that comes.
+    pub unnamed_buyer: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -15,6 +15,8 @@ pub struct FailedEvent<'a> {
     pub user_id: Option<&'a str>,
     pub customer_id: Option<&'a str>,
     pub payment_id: Option<&'a str>,
+    /// It waits for nothing but the name of its buyer.
+    pub was_applied: bool,
 }
 
 /// What is known of a dead letter that was just kept.

@@ -74,7 +74,7 @@ pub fn create_session(user: &UserId, customer: &str, terms: &Terms) -> RequestBu
         .customer_update(customer_update())
         .line_items(vec![item])
         .metadata(metadata.clone())
-        .allow_promotion_codes(true)
+        .allow_promotion_codes(terms.promotion_codes.unwrap_or(true))
         .billing_address_collection(CheckoutSessionBillingAddressCollection::Required)
         .success_url(terms.success_url.as_str())
         .cancel_url(terms.cancel_url.as_str());

@@ -29,6 +29,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "c.toml:10: features.scheduling.type must be one of boolean, metered, credits, not \
          \"flag\"",
     ),
+    (
+        "credits = 10",
+        "credits = 1_000_000_000_000_001",
+        "c.toml:33: packs.stamps.credits must be at most 1000000000000000: no balance may be larger",
+    ),
+    (
+        "credits = 10",
+        "credits = 10\nmax_quantity = 10_001",
+        "c.toml:34: packs.stamps.max_quantity must be from 1 to 10000, not 10001",
+    ),
     ("unit = \"letter\", ", "", "c.toml:8: features.letters.unit is missing"),
     (
         "unit = \"letter\"",

@@ -50,7 +50,8 @@ async fn a_pricing_page_is_told_all_that_is_sold() {
             ],
             "packs": [
                 { "key": "ten", "version": 1, "name": "Ten stamps", "description": "",
-                    "unit": "stamp", "credits": 10, "expiresAfterDays": null, "currency": "usd",
+                    "unit": "stamp", "credits": 10, "expiresAfterDays": null, "maxQuantity": null,
+                    "currency": "usd",
                     "amountMinor": 500, "currencies": {} },
             ],
         })

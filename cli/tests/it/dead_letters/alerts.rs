@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Process, Setup, listen, signature, until};
 
-type Heard = Arc<Mutex<Vec<String>>>;
+pub type Heard = Arc<Mutex<Vec<String>>>;
 
 /// Somebody who listens where Slack would.
-async fn listener() -> (String, Heard) {
+pub async fn listener() -> (String, Heard) {
     let heard = Heard::default();
     let hears = Arc::clone(&heard);
     let hear = async move |Json(message): Json<Value>| {
@@ -23,7 +23,7 @@ async fn listener() -> (String, Heard) {
 }
 
 /// What they were told last, which is that many messages by now.
-async fn heard(heard: &Heard, count: usize) -> String {
+pub async fn heard(heard: &Heard, count: usize) -> String {
     until(async || heard.lock().unwrap().len() >= count).await;
     let heard = heard.lock().unwrap();
     assert_eq!(heard.len(), count, "{heard:?}");

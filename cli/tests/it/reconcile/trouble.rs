@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use shared::http::AfterAnswer;
 use shared::reconcile::{self, Options};
 
-use crate::support::{Mode, TestApp};
+use crate::dead_letters::alerts::listener;
+use crate::support::{Mode, Setup, TestApp};
 
 impl TestApp {
     fn remove_at_stripe(&self, id: &str) {
@@ -59,8 +60,33 @@ async fn what_is_none_of_ours_is_left_alone() {
     let report = app.swept().await;
     assert_eq!((report.foreign, report.drifts, report.repaired), (1, 1, 0), "{report:?}");
     assert_eq!(report.failed[0].id, of_ann);
-    assert!(report.failed[0].problem.contains("nothing of the catalog"), "{report:?}");
+    let problem = &report.failed[0].problem;
+    assert!(problem.contains("nothing of the catalog") && problem.contains(&price), "{report:?}");
+    assert!(!problem.contains("internal"), "{report:?}");
     assert_eq!(app.count("select count(*) from subscriptions").await, 0);
+}
+
+/// A plan of ours that nobody has: it is counted, and an operator is told.
+#[tokio::test]
+async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
+    let (url, told) = listener().await;
+    let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("aira").start().await;
+    app.lose_webhooks();
+    let plus = app.plan_sold("plus").await.price;
+    let nobodys = app.subscribe_at_stripe(None, &plus).await;
+    app.subscribe_at_stripe(Some("ann"), &plus).await;
+    let dry = Options { dry_run: true, ..Options::default() };
+    let inside = app.inside();
+    let report = reconcile::run(&inside, &AfterAnswer::default(), dry).await.unwrap();
+    assert_eq!((report.unnamed, &report.unnamed_subscriptions), (1, &vec![nobodys.clone()]));
+    for _ in 0..2 {
+        let report = app.reconciled().await;
+        assert_eq!(report["unnamedSubscriptions"], json!([nobodys]), "{report}");
+        assert_eq!((&report["unnamed"], &report["foreign"]), (&json!(1), &json!(0)), "{report}");
+    }
+    let named: Vec<_> =
+        told.lock().unwrap().iter().filter(|it| it.contains(&nobodys)).cloned().collect();
+    assert!(!named.is_empty(), "{told:?}");
 }
 
 /// As with the webhook: it is kept with its cause, and not heard again every day.

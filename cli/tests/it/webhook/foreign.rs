@@ -7,7 +7,7 @@ use crate::support::{Button, TestApp};
 
 impl TestApp {
     /// A session made straight at Stripe, for one price, with such fields besides; it is paid.
-    async fn paid_elsewhere(&self, price: &str, quantity: &str, more: &[(&str, &str)]) {
+    pub(super) async fn paid_elsewhere(&self, price: &str, quantity: &str, more: &[(&str, &str)]) {
         let mut form = vec![
             ("mode", "payment"),
             ("line_items[0][price]", price),
@@ -21,8 +21,8 @@ impl TestApp {
     }
 }
 
-const CREDITS: &str = "select coalesce(sum(balance), 0)::bigint from credit_balances";
-const LETTERS: &str = "select count(*) from failed_webhooks where resolved_at is null";
+pub(super) const CREDITS: &str = "select coalesce(sum(balance), 0)::bigint from credit_balances";
+pub(super) const LETTERS: &str = "select count(*) from failed_webhooks where resolved_at is null";
 
 #[tokio::test]
 async fn a_session_made_elsewhere_counts_for_what_it_sold() {
@@ -47,6 +47,37 @@ async fn a_session_that_claims_more_than_it_paid_gives_what_it_paid() {
     let claims = [("metadata[userId]", "ann"), ("metadata[pack]", "scale")];
     app.paid_elsewhere(&pack.price, "1", &claims).await;
     assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (100, 0));
+}
+
+/// What its lines say it sold must be what it came to.
+#[tokio::test]
+async fn a_session_that_came_to_another_amount_than_its_lines_cost_is_a_dead_letter() {
+    let app = TestApp::selling("credits").await;
+    let pack = app.pack_sold("starter").await;
+    for (user, amount, currency, quantity) in [
+        (Some("ann"), pack.amount, "usd", 2),
+        (Some("ann"), 2 * pack.amount, "cad", 2),
+        (None, 1, "usd", 1),
+        // More credits than any balance may have.
+        (Some("ann"), pack.amount * 100_000_000_000_000, "usd", 100_000_000_000_000_i64),
+    ] {
+        let before = app.count(LETTERS).await;
+        let ann = Customer::nameless(&format!("c{before}"), app.now().as_second());
+        let mut paid = ann.paid(0, "pack", "starter", &pack);
+        let object = &mut paid["data"]["object"];
+        object["metadata"] = user.map_or(json!({}), |user| json!({ "userId": user }));
+        object["amount_subtotal"] = amount.into();
+        object["currency"] = currency.into();
+        object["line_items"] = json!({ "object": "list", "data": [{
+            "quantity": quantity, "price": { "id": pack.price, "product": pack.product },
+        }] });
+        app.deliver(&paid).await.expect_status(200);
+        assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, before + 1));
+    }
+    let price = format!("select count(*) from failed_webhooks where cause like '%{}%'", pack.price);
+    assert_eq!(app.count(&price).await, 3);
+    let cap = "select count(*) from failed_webhooks where cause like '%10^15%'";
+    assert_eq!(app.count(cap).await, 1);
 }
 
 #[tokio::test]
@@ -82,8 +113,9 @@ async fn a_customer_who_becomes_known_last_has_everything() {
     for event in &events {
         app.deliver(event).await.expect_status(200);
     }
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, 0));
+    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, 2));
     app.deliver(&ann.named(3, "ann")).await.expect_status(200);
+    assert_eq!(app.count(LETTERS).await, 0);
     assert_eq!(app.count(CREDITS).await, 50 + 100, "what is left of the pack, and the plan's");
     assert_eq!(app.subscription("ann").await["plan"], json!("pro"));
     assert_eq!(app.stats("ann").await["plan"], "Pro");

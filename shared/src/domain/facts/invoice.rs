@@ -4,19 +4,27 @@ use serde_json::{Value, json};
 
 use super::payment::Payment;
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, flag, integer, link, list, seconds, text};
+use crate::domain::object::{
+    Object, amount, flag, integer, is_new_word, link, list, seconds, text,
+};
 
-pub(super) fn invoice(object: &Object) -> Result<Value, Unreadable> {
+const STATUSES: [&str; 5] = ["draft", "open", "paid", "uncollectible", "void"];
+
+/// Nothing, if its status is none that we know.
+pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
+    if is_new_word(object, "status", &STATUSES) {
+        return Ok(None);
+    }
     let lines = list(object, "lines");
     let line = lines.iter().find(|line| is_for_a_period(line)).unwrap_or(&Value::Null);
-    Ok(json!({
+    Ok(Some(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "customer": link(object, "customer"),
         "user_id": payer(object),
         "subscription": link(object, "subscription")
             .or(link(subscription_details(object), "subscription"))
             .or_else(|| lines.iter().find_map(subscription_of_line)),
-        "status": status(object),
+        "status": status(object).ok_or(Unreadable("status"))?,
         "number": text(object, "number"),
         "currency": text(object, "currency"),
         "amount_due": amount(object, "amount_due"),
@@ -27,7 +35,8 @@ pub(super) fn invoice(object: &Object) -> Result<Value, Unreadable> {
         "hosted_url": text(object, "hosted_invoice_url"),
         "pdf_url": text(object, "invoice_pdf"),
         "email": text(object, "customer_email"),
-        "created": seconds(object, "created"),
+        // Before 2019-03-14 it was called so.
+        "created": seconds(object, "created").or(seconds(object, "date")),
         "paid_at": seconds(&object["status_transitions"], "paid_at"),
         "period_start": seconds(&line["period"], "start"),
         "period_end": seconds(&line["period"], "end"),
@@ -35,7 +44,7 @@ pub(super) fn invoice(object: &Object) -> Result<Value, Unreadable> {
             .or(link(line, "plan"))
             .or(link(&line["pricing"]["price_details"], "price")),
         "payment": payment(object).map(|payment| payment.id),
-    }))
+    })))
 }
 
 /// The payment of an invoice, where the invoice names it. Since Basil it does so only if that was asked
@@ -61,8 +70,19 @@ pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
     })
 }
 
+/// Before 2018-11-08 there was none, and these said it. One that nobody tried to charge yet was a draft.
 fn status(object: &Object) -> Option<&str> {
-    text(object, "status").or_else(|| flag(object, "paid").then_some("paid"))
+    if let Some(status) = text(object, "status") {
+        return Some(status);
+    }
+    let is_paid = object["paid"].as_bool()?;
+    Some(match (is_paid, flag(object, "forgiven"), flag(object, "closed")) {
+        (true, _, _) => "paid",
+        (_, true, _) => "uncollectible",
+        (_, _, true) => "void",
+        _ if flag(object, "attempted") => "open",
+        _ => "draft",
+    })
 }
 
 /// Whom the invoice names, or the subscription it is for, which Stripe copies into it.

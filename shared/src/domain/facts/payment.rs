@@ -8,12 +8,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, link, list, text};
+use crate::domain::object::{Object, amount, is_new_word, link, list, text};
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Payment<'a> {
     pub id: &'a str,
     pub charge: Option<&'a str>,
+    /// Every attempt to pay makes a charge. Older versions list them all in the intent.
+    pub other_charges: Option<Vec<&'a str>>,
     pub customer: Option<&'a str>,
     pub user_id: Option<&'a str>,
     pub session: Option<&'a str>,
@@ -28,12 +30,15 @@ pub(super) struct Payment<'a> {
 }
 
 pub(super) fn of_intent(object: &Object, is_failure: bool) -> Result<Payment<'_>, Unreadable> {
-    let first_charge = list(object, "charges").first().and_then(|charge| text(charge, "id"));
+    let charges = list(object, "charges").iter().filter_map(|charge| text(charge, "id"));
+    let charge = link(object, "latest_charge").or(charges.clone().next());
+    let others: Vec<_> = charges.filter(|other| Some(*other) != charge).collect();
     let error = &object["last_payment_error"];
     let is_paid = text(object, "status") == Some("succeeded");
     Ok(Payment {
         id: text(object, "id").ok_or(Unreadable("id"))?,
-        charge: link(object, "latest_charge").or(first_charge),
+        charge,
+        other_charges: Some(others).filter(|others| !others.is_empty()),
         customer: link(object, "customer"),
         user_id: named_user(object),
         invoice: link(object, "invoice"),
@@ -88,20 +93,44 @@ pub(super) fn returned(object: &Object) -> Option<Payment<'_>> {
     Some(Payment { id: intent.or(charge)?, charge, ..Payment::default() })
 }
 
-pub(super) fn refund(object: &Object) -> Result<Value, Unreadable> {
-    Ok(json!({
+const REFUND_STATUSES: [&str; 5] =
+    ["pending", "requires_action", "succeeded", "failed", "canceled"];
+
+/// Nothing, if its status is none that we know.
+pub(super) fn refund(object: &Object) -> Result<Option<Value>, Unreadable> {
+    if is_new_word(object, "status", &REFUND_STATUSES) {
+        return Ok(None);
+    }
+    Ok(Some(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "amount": amount(object, "amount"),
         "status": text(object, "status"),
-    }))
+    })))
 }
 
-pub(super) fn dispute(object: &Object) -> Result<Value, Unreadable> {
-    Ok(json!({
+/// The last is of older versions: it was refunded instead.
+const DISPUTE_STATUSES: [&str; 9] = [
+    "needs_response",
+    "under_review",
+    "won",
+    "lost",
+    "warning_needs_response",
+    "warning_under_review",
+    "warning_closed",
+    "prevented",
+    "charge_refunded",
+];
+
+/// Nothing, if its status is none that we know.
+pub(super) fn dispute(object: &Object) -> Result<Option<Value>, Unreadable> {
+    if is_new_word(object, "status", &DISPUTE_STATUSES) {
+        return Ok(None);
+    }
+    Ok(Some(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "amount": amount(object, "amount"),
         "status": text(object, "status"),
         "reason": text(object, "reason"),
         "currency": text(object, "currency"),
-    }))
+    })))
 }

@@ -3,23 +3,31 @@
 use serde_json::{Value, json};
 
 use super::payment::Payment;
-use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, integer, link, list, seconds, text};
+use super::{Unreadable, named_user, user};
+use crate::domain::object::{Object, amount, integer, is_new_word, link, list, seconds, text};
 
-pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
+const MODES: [&str; 3] = ["subscription", "payment", "setup"];
+const STATUSES: [&str; 3] = ["open", "complete", "expired"];
+
+/// Nothing, if its mode or status is none that we know.
+pub(super) fn session(object: &Object) -> Result<Option<Value>, Unreadable> {
+    if is_new_word(object, "mode", &MODES) || is_new_word(object, "status", &STATUSES) {
+        return Ok(None);
+    }
     let metadata = &object["metadata"];
     let version = text(metadata, "packVersion").and_then(|version| version.parse::<i32>().ok());
     // Before it is completed anyone may have typed the address.
     let is_complete = text(object, "status") == Some("complete");
     let payer = text(&object["customer_details"], "email").or(text(object, "customer_email"));
-    Ok(json!({
+    Ok(Some(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "mode": text(object, "mode").ok_or(Unreadable("mode"))?,
         "status": text(object, "status").ok_or(Unreadable("status"))?,
         "created": seconds(object, "created").ok_or(Unreadable("created"))?,
         "payment_status": text(object, "payment_status"),
-        // Not `client_reference_id`: whoever opens a payment link may write there what they like.
         "user_id": named_user(object),
+        // Not believed by itself: anyone who opens a payment link can write it.
+        "reference": user(object, "client_reference_id"),
         "pack": text(metadata, "pack"),
         "pack_version": version,
         "customer": link(object, "customer"),
@@ -32,7 +40,7 @@ pub(super) fn session(object: &Object) -> Result<Value, Unreadable> {
         "amount_total": amount(object, "amount_total"),
         "items": items(object),
         "expires_at": seconds(object, "expires_at"),
-    }))
+    })))
 }
 
 /// The session with what only its event said before 2021: how far it is, and since when. What was complete

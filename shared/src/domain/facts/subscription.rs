@@ -3,14 +3,30 @@
 use serde_json::{Value, json};
 
 use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, flag, integer, link, list, seconds, text};
+use crate::domain::object::{
+    Object, amount, flag, integer, is_new_word, link, list, seconds, text,
+};
+
+const STATUSES: [&str; 8] = [
+    "active",
+    "trialing",
+    "past_due",
+    "canceled",
+    "unpaid",
+    "paused",
+    "incomplete",
+    "incomplete_expired",
+];
 
 /// More than Stripe allows in one.
 const MAX_ITEMS: usize = 100;
 
 /// Farebox sells subscriptions of one item. One made elsewhere may have several: then all are there, and the
-/// database, which knows the catalog, takes the one that is a plan's.
-pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
+/// database, which knows the catalog, takes the one that is a plan's. Nothing, if its status is none that we know.
+pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable> {
+    if is_new_word(object, "status", &STATUSES) {
+        return Ok(None);
+    }
     let items = list(object, "items");
     let details = &object["cancellation_details"];
     let reason = text(details, "comment").or(text(details, "feedback"));
@@ -43,7 +59,7 @@ pub(super) fn subscription(object: &Object) -> Result<Value, Unreadable> {
         let items = items.iter().take(MAX_ITEMS).map(|one| item(object, one));
         fact["items"] = items.collect();
     }
-    Ok(fact)
+    Ok(Some(fact))
 }
 
 /// Where collection is paused and invoices are void, no period is paid, and nothing is to be served: that is

@@ -1,6 +1,7 @@
 mod any;
 mod customer;
 mod invoice;
+mod new_words;
 mod payment;
 mod session;
 mod subscription;
@@ -35,7 +36,7 @@ fn of(base: &Value, changes: Value) -> Value {
 /// A payment of which only these fields are known.
 fn payment(known: Value) -> Value {
     let unknown = json!({
-        "id": null, "charge": null, "customer": null, "user_id": null, "session": null,
+        "id": null, "charge": null, "other_charges": null, "customer": null, "user_id": null, "session": null,
         "invoice": null, "currency": null, "amount": null, "status": null, "failure": null,
         "refunded": null,
     });

@@ -10,6 +10,7 @@ use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::alert;
 use crate::app::App;
 use crate::error::ApiResult;
 use crate::http::AfterAnswer;
@@ -62,6 +63,7 @@ async fn run(
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
     let (store, now) = (&app.store, app.clock.now());
+    alert::forget_daily(&app).await?;
     Ok(Json(Done {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
         forgotten_usage_keys: in_batches(|| store.forget_usage_keys(now, BATCH)).await?,

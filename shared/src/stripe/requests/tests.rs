@@ -11,6 +11,7 @@ fn terms() -> Terms {
         interval: Some("monthly".to_owned()),
         pack: None,
         pack_version: None,
+        promotion_codes: None,
         trial_days: Some(14),
         currency: None,
         email: Some("a@b.example".to_owned()),
@@ -220,9 +221,20 @@ fn an_id_is_one_segment_of_a_path() {
             (unpause(id), "/subscriptions/*/resume"),
             (retrieve_schedule(id), "/subscription_schedules/*"),
             (release_schedule(id), "/subscription_schedules/*/release"),
-            (plan_ahead(id, &running, "price_1", 1, monthly), "/subscription_schedules/*"),
+            (
+                plan_ahead(id, &running, ("price_0", "price_1"), 1, monthly),
+                "/subscription_schedules/*",
+            ),
         ] {
             assert_eq!(request.path, expected.replace('*', segment));
         }
     }
+}
+
+#[test]
+fn a_pack_without_promotion_codes_asks_for_none() {
+    let user = UserId::try_from("user_1".to_owned()).unwrap();
+    let pack = Terms { promotion_codes: Some(false), ..terms() };
+    let request = create_session(&user, "cus_1", &pack);
+    assert!(decoded(&request).contains(&"allow_promotion_codes=false".to_owned()));
 }

@@ -181,7 +181,7 @@ fn an_invoice_yet_to_come_is_none() {
 
 #[test]
 fn odd_fields_of_an_invoice_are_unknown() {
-    let bare = json!({ "id": "in_1", "object": "invoice" });
+    let bare = json!({ "id": "in_1", "object": "invoice", "status": "open" });
     let odd = json!({
         "customer": 5, "subscription": [], "amount_due": -1, "amount_paid": "5", "lines": 7,
         "parent": "none", "subscription_details": [], "payments": { "data": "none" },
@@ -193,4 +193,31 @@ fn odd_fields_of_an_invoice_are_unknown() {
     let odd_lines = of(&bare, json!({ "lines": { "data": [null, 5, [], { "parent": 5 }] } }));
     assert_eq!(said("invoice.updated", odd_lines), expected);
     assert!(is_unreadable("invoice.paid", of(&base(), json!({ "id": null }))));
+    assert!(is_unreadable("invoice.updated", json!({ "id": "in_1", "object": "invoice" })));
+}
+
+/// Before 2018-11-08 an invoice had no status, and before 2019-03-14 `date` in place of `created`.
+#[test]
+fn an_early_invoice_says_how_it_stands() {
+    let early = json!({
+        "id": "in_1", "object": "invoice", "customer": "cus_1", "subscription": "sub_1",
+        "date": 100, "paid": false, "closed": false, "forgiven": false, "attempted": true,
+        "attempt_count": 1,
+    });
+    let stands = |changes: Value| said("invoice.updated", of(&early, changes))["invoice"].clone();
+    assert_eq!(stands(json!({}))["created"], 100);
+    for (changes, status) in [
+        (json!({}), "open"),
+        (json!({ "attempted": false }), "draft"),
+        (json!({ "closed": true }), "void"),
+        (json!({ "closed": true, "forgiven": true }), "uncollectible"),
+        (json!({ "closed": true, "paid": true }), "paid"),
+    ] {
+        assert_eq!(stands(changes)["status"], status);
+    }
+    let failed = said("invoice.payment_failed", early.clone());
+    assert_eq!(
+        (&failed["notice"], &failed["invoice"]["status"]),
+        (&json!("payment_failed"), &json!("open"))
+    );
 }

@@ -34,6 +34,10 @@ fn every_shape_of_a_payment_says_the_same() {
     let since_basil = of(&intent(), json!({ "latest_charge": "ch_1" }));
     let expanded =
         of(&intent(), json!({ "latest_charge": { "id": "ch_1" }, "customer": { "id": "cus_1" } }));
+    let two_charges = json!({ "charges": { "data": [{ "id": "ch_2" }, { "id": "ch_1" }] } });
+    let facts = said("payment_intent.succeeded", of(&intent(), two_charges));
+    assert_eq!(facts["payment"]["charge"], "ch_2");
+    assert_eq!(facts["payment"]["other_charges"], json!(["ch_1"]));
     for shape in [of_2020.clone(), of_2022, since_basil, expanded] {
         assert_eq!(said("payment_intent.succeeded", shape), json!({ "payment": paid() }));
     }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{is_unreadable, of, payment, said};
+use super::{event, is_unreadable, of, payment, said};
 
 /// A pack, bought and paid for.
 fn purchase() -> Value {
@@ -23,7 +23,7 @@ fn a_purchase_says_what_was_bought_and_what_was_paid() {
     let expected = json!({
         "session": {
             "id": "cs_1", "mode": "payment", "status": "complete", "created": 100,
-            "payment_status": "paid", "user_id": "ann", "pack": "small", "pack_version": 2,
+            "payment_status": "paid", "user_id": "ann", "reference": null, "pack": "small", "pack_version": 2,
             "customer": "cus_1", "email": "ann@example.com", "subscription": null,
             "payment_intent": "pi_1", "invoice": "in_1", "currency": "usd",
             "amount_subtotal": 1000, "amount_total": 900, "items": null, "expires_at": 200,
@@ -125,10 +125,31 @@ fn a_subscription_that_came_with_its_session_is_told_too() {
 fn a_payers_own_words_name_nobody() {
     let session = json!({
         "id": "cs_1", "mode": "payment", "status": "complete", "created": 1,
-        "client_reference_id": "somebody-else",
+        "client_reference_id": "another", "payment_status": "paid",
     });
-    let facts = completed(session);
-    assert_eq!(facts["session"]["user_id"], Value::Null);
+    let facts = event("checkout.session.completed", &session).facts().unwrap();
+    assert_eq!(facts.as_json()["session"]["user_id"], Value::Null);
+    // But where it is said that they may.
+    let trusted = facts.trusting_reference();
+    for name in ["session", "payment"] {
+        assert_eq!(trusted.as_json()[name]["user_id"], "another", "{name}");
+    }
+    for (reference, user) in [("bob", "ann"), ("", "ann"), ("not a\nuser", "ann")] {
+        let named = of(&purchase(), json!({ "client_reference_id": reference }));
+        let facts = event("checkout.session.completed", &named).facts().unwrap();
+        assert_eq!(facts.trusting_reference().as_json()["session"]["user_id"], user);
+    }
+    let nobody = of(&session, json!({ "client_reference_id": "not a\nuser" }));
+    let facts = event("checkout.session.completed", &nobody).facts().unwrap();
+    assert_eq!(facts.trusting_reference().as_json()["session"]["user_id"], Value::Null);
+}
+
+/// An event's length does not decide what it costs.
+#[test]
+fn no_more_of_a_cart_is_read_than_stripe_lists() {
+    let lines = vec![json!({}); 330_000];
+    let facts = completed(of(&purchase(), json!({ "line_items": { "data": lines } })));
+    assert_eq!(facts["session"]["items"].as_array().unwrap().len(), 100);
 }
 
 /// Before 2021 a session did not say how far it was, nor since when: its event did.
