@@ -120,7 +120,7 @@ async fn admit(
     Some((stream, peer, place))
 }
 
-/// What every request of every connection is carried with.
+/// The parts that every request of every connection needs.
 #[derive(Clone)]
 struct Carrier {
     router: Router,

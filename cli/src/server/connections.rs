@@ -21,16 +21,16 @@ const IDLE_TIME: Duration = Duration::from_secs(75);
 /// From the moment the client's buffers are full until it has read all that was sent.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// So long every connection may wait, also where others want its place: what its client sent may have
-/// arrived, and be looked at next.
+/// Every connection may wait for so long, also where others need its place: its client's bytes may have
+/// arrived, and be read next.
 const SHORT_WAIT: Duration = Duration::from_millis(100);
 
-/// Between two looks at who is overdue.
+/// Between two looks for overdue connections.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Between two looks for a place, where none can be had yet.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// What a connection awaits of its client. Bodies have no time here: endpoints limit them.
+/// The next thing a connection awaits of its client. Bodies have no time here: endpoints limit them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Awaits {
     Request,
@@ -182,7 +182,7 @@ enum Admission {
     Granted(Place),
     /// Not yet: a connection is about to end, or none has waited long enough.
     Later,
-    /// That address has as many requests being answered as it may.
+    /// That address has as many connections as it may, and all are in use.
     Refused,
 }
 
@@ -209,6 +209,7 @@ impl Connections {
         let of_address = |connection: &&Arc<Connection>| connection.address == address;
         let its_own = open.connections.values().filter(of_address);
         if is_counted && its_own.clone().count() >= self.limits.connections_per_address {
+            // Refused at once: other addresses do not wait behind one that asks for too many.
             return if make_room(its_own) { Admission::Later } else { Admission::Refused };
         }
         if open.connections.len() >= self.limits.connections {
@@ -222,7 +223,7 @@ impl Connections {
         Admission::Granted(Place { number, connection, connections: Arc::clone(self) })
     }
 
-    /// Cuts off whose time is over, until it is aborted.
+    /// Cuts off connections whose time is over, until it is aborted.
     pub(super) async fn cut_overdue(self: Arc<Self>) {
         let mut ticks = interval(SWEEP);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -242,7 +243,7 @@ impl Connections {
 }
 
 /// Cuts off the one that has waited longest for its client, unless one is about to end already; answers
-/// whether there will be room soon. There will not where every one is being answered.
+/// whether one is. None is where all are being answered, or have waited for a moment only.
 fn make_room<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> bool {
     let mut longest: Option<(Instant, &Connection)> = None;
     for connection in connections {
@@ -255,11 +256,11 @@ fn make_room<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> bool
             longest = Some((since, connection));
         }
     }
-    let Some((since, connection)) = longest else { return false };
-    if since.elapsed() >= SHORT_WAIT {
+    let longest = longest.filter(|(since, _)| since.elapsed() >= SHORT_WAIT);
+    if let Some((_, connection)) = longest {
         connection.cut_off();
     }
-    true
+    longest.is_some()
 }
 
 /// A household has a whole /64 of IPv6: its addresses are one caller, as the limiter has it.

@@ -1,5 +1,5 @@
-//! A request's head: what a proxy and this server could read differently is refused, and the caller's
-//! address is found.
+//! A request's head: refuses one that a proxy and this server could read differently, and finds the
+//! caller's address.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What a page of a foreign site, and a leaked login, can do to a local stack: nothing.
+//! A local stack against pages of foreign sites and leaked logins.
 
 use std::path::Path;
 
@@ -51,7 +51,7 @@ async fn a_site_that_points_its_name_here_reads_nothing() {
     dev.stop(&dir).await;
 }
 
-/// What the roles of the running stack may do.
+/// The roles of the running stack have a password each, and the owner has no power over roles.
 async fn assert_roles_are_apart(dir: &Path) {
     let found = said(dir, &["env"]).await;
     let url = |name| Url::parse(setting(&found, name)).unwrap();

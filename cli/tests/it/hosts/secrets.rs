@@ -57,7 +57,7 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:1:secret:farebox";
 
-/// What a function logs that is to read its settings out of a secret and cannot.
+/// The one log line of a function that cannot read its settings out of a secret.
 async fn log_without_secret(settings: &[(&str, &str)]) -> Value {
     let settings = [("FAREBOX_SECRET_ARN", ARN)].iter().chain(settings);
     let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -61,15 +61,15 @@ async fn new_clients_are_served_while_slow_ones_hold_every_place() {
     let mut slow = Vec::new();
     for text in ["", "GET / HTTP/1.1\r\nx-half", body, &large] {
         slow.push(say(address, text).await);
-        // More of them than there are places, each several times: somebody has to go.
+        // More of them than there are places, each several times: one has to go.
         for _ in 0..3 {
             let answer = timeout(SOON, exchange(address, GET_AND_CLOSE)).await;
-            assert!(answer.expect("nobody made room").ends_with("ok"), "beside {text:?}");
+            assert!(answer.expect("no place is made").ends_with("ok"), "beside {text:?}");
         }
     }
     held.add_permits(1);
     let answer = timeout(SOON, read_some(&mut answering)).await.unwrap();
-    assert!(answer.ends_with("at last"), "whoever is being answered stays: {answer}");
+    assert!(answer.ends_with("at last"), "a request that is being answered stays: {answer}");
 }
 
 /// Requests that are being answered make no room, and the next client waits for one of them to end.
