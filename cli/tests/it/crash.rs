@@ -58,7 +58,7 @@ fn points(calls: usize) -> impl Iterator<Item = Point> {
 /// Sends the request to a process of its own, which is killed at that point; then sends it again, to
 /// another. Answers what that one answers.
 async fn killed_and_retried(app: &TestApp, request: &Request, point: Point) -> Value {
-    let process = Process::serve(&app).await;
+    let process = Process::serve(app).await;
     let Point { call, arrives, retry_has_key } = point;
     app.stripe.set(if arrives { Mode::LoseAnswer(call) } else { Mode::LoseRequest(call) }).await;
     let Request { method, path, body } = request.clone();
