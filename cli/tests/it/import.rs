@@ -141,7 +141,8 @@ async fn what_is_wrong_with_the_files_is_said_at_once() {
             format!("customers.csv:3: {ann} is another user's in line 2"),
             "customers.csv:4: 3 fields, and not 2".to_owned(),
             "customers.csv:6: Stripe has no customer cus_unheard_of".to_owned(),
-            "customers.csv:7: user_id must be 1 to 255 bytes without spaces or control characters"
+            "customers.csv:7: user_id must be 1 to 255 bytes without spaces, control or invisible \
+             characters"
                 .to_owned(),
         ]
     );

@@ -2,6 +2,7 @@
 
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
+use shared::clock::Clock;
 
 use super::{give, look, use_up};
 use crate::support::TestApp;
@@ -16,7 +17,8 @@ async fn more_than_95_percent_of_the_reads_are_answered_by_the_cache() {
     let between = SignedDuration::from_mins(10) / i32::try_from(CALLS).unwrap();
     app.postgres.flights();
     let calling = stream::iter(0..CALLS).map(async |call| {
-        app.clock.advance(between);
+        // Still behind the machine, whose clock SQL goes by as well.
+        Clock::advance(&app.clock, between);
         // A step that meets every user, though not in turn.
         let user = format!("u{}", call * 7_919 % 10_007 % USERS);
         match call % 100 {
