@@ -68,7 +68,7 @@ declare
     'get_checkout_session', 'get_credits', 'get_entitlements', 'get_subscription', 'get_usage',
     'get_user_subscription', 'give_credits', 'grant_plan', 'keep_job_cursor', 'known_units',
     'list_failed_webhooks', 'list_subscribers', 'mark_erased', 'post_opening_credits', 'raise_alert',
-    'release_stripe_request', 'repair_cache', 'resolve_failed_webhook', 'settle_due_users',
+    'release_stripe_request', 'repair_cache', 'replayed_usage', 'resolve_failed_webhook', 'settle_due_users',
     'settle_if_due', 'settled_plan', 'spend_credits', 'subscription_view', 'sync_user_credits',
     'track_usage', 'track_usages', 'unit_view', 'unlisted_subscriptions', 'verify_balances', 'verify_ledger'];
   v_function regprocedure;

@@ -70,9 +70,8 @@ pub async fn serve_within(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let (tasks, graceful) = (TaskTracker::new(), GracefulShutdown::new());
-    let carrier =
-        Carrier { router, tasks: tasks.clone(), proxies: Arc::new(limits.proxies.clone()) };
     let connections = Arc::new(Connections::new(limits));
+    let carrier = Carrier { router, tasks: tasks.clone(), connections: Arc::clone(&connections) };
     let cutting = tokio::spawn(Arc::clone(&connections).cut_overdue());
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -125,7 +124,7 @@ async fn admit(
 struct Carrier {
     router: Router,
     tasks: TaskTracker,
-    proxies: Arc<TrustedProxies>,
+    connections: Arc<Connections>,
 }
 
 impl Carrier {
@@ -142,14 +141,16 @@ impl Carrier {
             let (carrier, connection) = (carrier.clone(), Arc::clone(&watched));
             async move {
                 connection.head_arrived();
+                let connections = Arc::clone(&carrier.connections);
                 let mut response = carrier.answer(request, peer, &connection).await;
-                match response.body().size_hint().exact() {
-                    Some(_) => connection.answered(),
-                    // It ends when its client hangs up: nothing is expected from it before that.
-                    None => {
-                        let close = HeaderValue::from_static("close");
-                        response.headers_mut().insert(header::CONNECTION, close);
-                    }
+                // One without a length ends when its client hangs up: nothing is expected before that.
+                let has_length = response.body().size_hint().exact().is_some();
+                if has_length {
+                    connection.answered();
+                }
+                if !has_length || connections.are_short() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
                 }
                 Ok::<_, Infallible>(response)
             }
@@ -171,7 +172,7 @@ impl Carrier {
         if let Some(refusal) = head::refuse(&request) {
             return refusal;
         }
-        let client = head::client(request.headers(), peer.ip(), &self.proxies);
+        let client = head::client(request.headers(), peer.ip(), self.connections.proxies());
         request.extensions_mut().insert(ClientIp(client));
         let Self { router, tasks, .. } = self;
         let later = tasks.clone();

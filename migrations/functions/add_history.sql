@@ -1,8 +1,8 @@
 -- add_history: keeps an entry of a user's history.
 --
 -- Promises  With an idempotency key the entry is kept once, however often it is sent within a day;
---           the same key with another fingerprint is refused with FB002. Without one every call
---           adds an entry.
+--           the same key with another fingerprint, or of another user, is refused with FB002. Without
+--           one every call adds an entry.
 -- Locks     The user's row (ensure_user), before it looks for the key: a retry that races the first
 --           call waits for it, and then sees its entry.
 -- Races     Of many calls with one key, one inserts; the others find its row.
@@ -22,6 +22,7 @@ set search_path from current
 as $$
 declare
   v_id          bigint;
+  v_user_id     text;
   v_fingerprint text;
 begin
   perform ensure_user(p_user_id, p_now);
@@ -33,13 +34,13 @@ begin
   where idempotency_key = p_idempotency_key
     and created_at < p_now - interval '24 hours';
 
-  select id, fingerprint
-  into v_id, v_fingerprint
+  select id, user_id, fingerprint
+  into v_id, v_user_id, v_fingerprint
   from history
   where idempotency_key = p_idempotency_key;
 
   if v_id is not null then
-    if v_fingerprint is distinct from p_fingerprint then
+    if (v_user_id, v_fingerprint) is distinct from (p_user_id::text, p_fingerprint) then
       raise exception using
         errcode = 'FB002',
         message = 'this idempotency key came with another request';

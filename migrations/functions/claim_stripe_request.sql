@@ -5,7 +5,7 @@
 --
 -- Promises  Answers the row of the key: with its answer, or claimed for this caller to go on with.
 --           Without such a row it answers null, and nothing of the user's is under way. A key that
---           came with another request is refused with FB002; while somebody else is at it, FB003. What
+--           came with another request, another user's among them, is refused with FB002; while somebody else is at it, FB003. What
 --           was given up, without a key to come back to it, is left to the caller as it is.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     The user's row puts callers in line.
@@ -33,7 +33,10 @@ begin
   from stripe_requests
   where idempotency_key = p_idempotency_key;
 
-  if v_request.fingerprint is distinct from p_fingerprint and v_request.id is not null then
+  if v_request.id is not null
+     and (v_request.fingerprint, v_request.user_id, v_request.kind)
+       is distinct from (p_fingerprint, p_user_id, p_kind)
+  then
     raise exception using
       errcode = 'FB002',
       message = 'this idempotency key came with another request';

@@ -2,12 +2,17 @@
 --
 -- replayed_usage: what an idempotency key was answered before.
 --
--- Promises  Null for a new key, and for one of more than a day ago. A key that came with another request is
---           refused with FB002.
+-- Promises  Null for a new key, and for one of more than a day ago. A key that came with another request, another
+--           user's among them, is refused with FB002.
 -- Locks     None of its own: the caller holds the user's row.
 -- Races     Call it in a statement after the one that locked the row: it sees what the winner wrote.
 
-create or replace function replayed_usage(p_key text, p_fingerprint text, p_now timestamptz)
+create or replace function replayed_usage(
+  p_user_id     text,
+  p_key         text,
+  p_fingerprint text,
+  p_now         timestamptz
+)
 returns jsonb
 language plpgsql
 stable
@@ -21,7 +26,7 @@ begin
   where idempotency_key = p_key
     and created_at >= p_now - interval '24 hours';
 
-  if v_row.fingerprint <> p_fingerprint then
+  if v_row.fingerprint <> p_fingerprint or v_row.user_id <> p_user_id then
     raise exception using
       errcode = 'FB002',
       message = 'this idempotency key came with another request';

@@ -33,7 +33,7 @@ begin
   perform begin_change(p_user_id, p_now);
 
   if p_key is not null then
-    v_answer := replayed_usage(p_key, p_fingerprint, p_now);
+    v_answer := replayed_usage(p_user_id, p_key, p_fingerprint, p_now);
     if v_answer is not null then
       return v_answer;
     end if;

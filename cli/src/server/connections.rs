@@ -2,13 +2,16 @@
 //!
 //! A connection whose client takes too long is cut off. Where all places are taken, the one that has
 //! waited longest for its client is cut off at once, so that a new client is served however many slow
-//! ones there are. A connection whose request is being answered is never cut off.
+//! ones there are. A connection whose request is being answered is never cut off, but while a client waits
+//! for a place each answer is its connection's last: requests sent in advance keep no place.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::config::TrustedProxies;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -149,6 +152,8 @@ pub(super) struct Connections {
     limits: Limits,
     open: Mutex<Open>,
     ended: Notify,
+    /// A client waits for a place.
+    is_full: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -188,7 +193,12 @@ enum Admission {
 
 impl Connections {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, open: Mutex::default(), ended: Notify::new() }
+        Self {
+            limits,
+            open: Mutex::default(),
+            ended: Notify::new(),
+            is_full: AtomicBool::new(false),
+        }
     }
 
     /// A place for a new connection from that address; none if it has too many.
@@ -212,7 +222,9 @@ impl Connections {
             // Refused at once: other addresses do not wait behind one that asks for too many.
             return if make_room(its_own) { Admission::Later } else { Admission::Refused };
         }
-        if open.connections.len() >= self.limits.connections {
+        let is_full = open.connections.len() >= self.limits.connections;
+        self.is_full.store(is_full, Ordering::Relaxed);
+        if is_full {
             make_room(open.connections.values());
             return Admission::Later;
         }
@@ -221,6 +233,16 @@ impl Connections {
         open.next += 1;
         open.connections.insert(number, Arc::clone(&connection));
         Admission::Granted(Place { number, connection, connections: Arc::clone(self) })
+    }
+
+    /// The proxies that say whom a request is from.
+    pub(super) fn proxies(&self) -> &TrustedProxies {
+        &self.limits.proxies
+    }
+
+    /// Whether a client waits for a place, so that the others are to give theirs back.
+    pub(super) fn are_short(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 
     /// Cuts off connections whose time is over, until it is aborted.

@@ -340,3 +340,30 @@ async fn a_call_without_a_note_counts_once_per_key() {
     let balances = "select sum(balance)::bigint from credit_balances";
     assert_eq!(app.count(balances).await, 1000);
 }
+
+/// A key finds its own user's request: another user's is refused, and neither read nor taken over.
+#[tokio::test]
+async fn a_key_does_not_find_what_another_user_asked_for() {
+    let app = with_two_users().await;
+    let client = as_functions(&app).await;
+    let order = r#"'{"mode": "subscription", "plan": "pro", "interval": "monthly"}'"#;
+    let wish = r#"'{"action": "cancel"}'"#;
+    let uses = r#"'[{"feature": "exports", "quantity": 1}]'"#;
+    let calls = |user: &str| {
+        [
+            format!("select begin_checkout('{user}', {order}, 'k', 'print', farebox_now())"),
+            format!("select add_history('{user}', 'chat', 'text', 'k', 'print', farebox_now())"),
+            format!("select track_usages('{user}', {uses}, true, 'k', 'print', farebox_now())"),
+        ]
+    };
+    for call in calls("alice") {
+        assert_eq!(outcome(&client, &call).await, None, "{call}");
+    }
+    let before = app.tables().await;
+    let change =
+        format!("select begin_subscription_change('alice', {wish}, 'k', 'print', farebox_now())");
+    for call in calls("bob").into_iter().chain([change]) {
+        assert_eq!(outcome(&client, &call).await.as_deref(), Some("FB002"), "{call}");
+    }
+    assert_eq!(app.tables().await, before);
+}

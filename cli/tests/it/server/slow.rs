@@ -72,6 +72,28 @@ async fn new_clients_are_served_while_slow_ones_hold_every_place() {
     assert!(answer.ends_with("at last"), "a request that is being answered stays: {answer}");
 }
 
+/// Requests that were sent in advance keep no place: while a client waits, each answer is the last.
+#[tokio::test]
+async fn a_client_is_served_beside_those_that_pipeline() {
+    let held = Arc::new(Semaphore::new(0));
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let address = serve_within(limits, router(&held)).await;
+    let many = "GET /held HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
+    let _greedy = [say(address, &many).await, say(address, &many).await];
+    let client = tokio::spawn(exchange(address, GET_AND_CLOSE));
+    let mut answered = 0;
+    until(async || {
+        if held.available_permits() == 0 {
+            held.add_permits(1);
+            answered += 1;
+        }
+        client.is_finished()
+    })
+    .await;
+    assert!(client.await.unwrap().ends_with("ok"));
+    assert!(answered < 50, "the client waited for all that was sent in advance");
+}
+
 /// Requests that are being answered make no room, and the next client waits for one of them to end.
 #[tokio::test]
 async fn a_client_waits_where_every_request_is_being_answered() {
