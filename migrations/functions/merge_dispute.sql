@@ -2,7 +2,8 @@
 --
 -- merge_dispute: what is known of one dispute.
 --
--- Promises  A decision stands; else the later word counts.
+-- Promises  A decision stands; else the later word counts. The greatest amount that was named counts, and
+--           what one event leaves out another says, in whatever order they come.
 -- Locks     The dispute's row. The caller holds the payment's.
 -- Races     The payment's row puts callers in line.
 
@@ -26,12 +27,21 @@ begin
   from (select p_event -> 'facts' -> 'dispute' as fact) told
   on conflict (id) do update
   set amount_minor = greatest(old.amount_minor, excluded.amount_minor),
-      status = excluded.status,
-      reason = coalesce(excluded.reason, old.reason),
-      heard_at = excluded.heard_at,
-      heard_event = excluded.heard_event,
-      updated_at = p_now
-  where (is_decided(excluded.status), excluded.heard_at, excluded.heard_event collate "C")
-        > (is_decided(old.status), old.heard_at, old.heard_event collate "C");
+      -- Of one that is null `greatest` answers the other.
+      currency = greatest(old.currency collate "C", excluded.currency collate "C"),
+      (status, reason, heard_at, heard_event) = (
+        select later.status,
+               coalesce(later.reason, old.reason, excluded.reason),
+               later.heard_at,
+               later.heard_event
+        from (
+          values
+            (old.status, old.reason, old.heard_at, old.heard_event),
+            (excluded.status, excluded.reason, excluded.heard_at, excluded.heard_event)
+        ) later (status, reason, heard_at, heard_event)
+        order by is_decided(later.status) desc, later.heard_at desc,
+                 later.heard_event collate "C" desc
+        limit 1),
+      updated_at = p_now;
 end
 $$;

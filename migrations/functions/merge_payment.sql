@@ -3,8 +3,9 @@
 -- merge_payment: what an event says of a payment, of its refunds and of a dispute about it.
 --
 -- Promises  Everything only grows: what was paid stays paid, the greatest sums count, a refund that
---           failed stays failed, and a dispute that was decided stays so. A change is written to
---           billing_events.
+--           failed stays failed, and a dispute that was decided stays so. The amount is in the currency
+--           of the charge, in which refunds and disputes are too: a session's, which may be in another
+--           one, counts until that is known. A change is written to billing_events.
 -- Locks     The payment's refunds and disputes. The caller holds the payment's row.
 -- Races     The payment's row puts callers in line.
 
@@ -19,9 +20,13 @@ returns void
 language plpgsql
 as $$
 declare
-  v_fact   jsonb := p_event -> 'facts' -> 'payment';
-  v_before jsonb;
-  v_new    payments;
+  v_fact     jsonb := p_event -> 'facts' -> 'payment';
+  v_currency text := v_fact ->> 'currency';
+  v_amount   bigint := (v_fact ->> 'amount')::bigint;
+  v_prevails boolean := p_old.amount_minor is null and v_amount is not null
+    or v_fact ->> 'session' is null and (p_old.amount_minor is null or v_amount is not null);
+  v_before   jsonb;
+  v_new      payments;
 begin
   -- What was heard of a payment of which nobody knew whose it is, is written down once that is known.
   if coalesce(p_old.customer_id, p_old.user_id) is not null then
@@ -39,8 +44,15 @@ begin
       end,
       session_id = coalesce(session_id, v_fact ->> 'session'),
       invoice_id = coalesce(invoice_id, v_fact ->> 'invoice'),
-      currency = coalesce(currency, v_fact ->> 'currency'),
-      amount_minor = greatest(amount_minor, (v_fact ->> 'amount')::bigint),
+      currency = case
+        when v_prevails then coalesce(v_currency, currency)
+        else coalesce(currency, v_currency)
+      end,
+      amount_minor = case
+        when currency <> v_currency and v_prevails then v_amount
+        when currency <> v_currency then amount_minor
+        else greatest(amount_minor, v_amount)
+      end,
       status = case
         when 'succeeded' in (status, v_fact ->> 'status') then 'succeeded'
         else coalesce(v_fact ->> 'status', status)

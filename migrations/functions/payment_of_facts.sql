@@ -62,16 +62,29 @@ begin
     set payment_id = v_id
     where payment_id = any (v_charges);
 
-    update payments
-    set refunded_minor = greatest(
-      refunded_minor,
-      (
-        select max(refunded_minor)
-        from payments
-        where id = any (v_charges)
-      ))
-    where id = v_id
-    returning refunded_minor into v_payment.refunded_minor;
+    -- As merge_payment does it: the amount is in the currency of the charge.
+    update payments p
+    set refunded_minor = greatest(p.refunded_minor, charge.refunded_minor),
+        amount_minor = case
+          when p.currency <> charge.currency
+          then coalesce(charge.amount_minor, p.amount_minor)
+          else greatest(p.amount_minor, charge.amount_minor)
+        end,
+        currency = case
+          when p.amount_minor is null or charge.amount_minor is not null
+          then coalesce(charge.currency, p.currency)
+          else p.currency
+        end
+    from (
+      select max(refunded_minor) as refunded_minor,
+             max(amount_minor) as amount_minor,
+             max(currency) as currency
+      from payments
+      where id = any (v_charges)
+    ) charge
+    where p.id = v_id
+    returning p.refunded_minor, p.amount_minor, p.currency
+    into v_payment.refunded_minor, v_payment.amount_minor, v_payment.currency;
   end if;
 
   return v_payment;

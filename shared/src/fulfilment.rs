@@ -84,9 +84,13 @@ pub async fn repair_if_lost(
 }
 
 /// Where an event does not say enough, Stripe is asked, and its answer takes the event's place: two of
-/// them tell different stories of one second, or a session that is not ours does not say what it sold.
+/// them tell different stories of one second, a session that is not ours does not say what it sold, or one
+/// that was paid does not name its payment.
 async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> {
-    let told = named(app, told);
+    let told = match told.facts.session_without_payment().map(str::to_owned) {
+        Some(id) => answer_about_session(app, told, &id, now).await?,
+        None => named(app, told),
+    };
     match app.store.apply_event(&told, now).await {
         Err(error) if error.is_tie() => {
             let id = told.facts.subscription_id().ok_or_else(|| surprise(&error))?;
@@ -95,10 +99,8 @@ async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> 
             Ok(app.store.apply_event(&told.answered_by(facts, &found, now), now).await?)
         }
         Err(error) if error.lacks_lines() => {
-            let id = told.facts.finished_session().ok_or_else(|| surprise(&error))?;
-            let found = app.stripe.ask(&requests::retrieve_session(id)).await?;
-            let facts = Facts::of_session(&found.object).map_err(ApiError::internal)?;
-            let told = named(app, told.answered_by(facts, &found, now));
+            let id = told.facts.finished_session().ok_or_else(|| surprise(&error))?.to_owned();
+            let told = answer_about_session(app, told, &id, now).await?;
             Ok(app.store.apply_event(&told, now).await?)
         }
         // Whoever it is about was erased: it is taken note of, and that is all.
@@ -108,6 +110,21 @@ async fn apply(app: &App, told: Told<'_>, now: Timestamp) -> ApiResult<Applied> 
         }
         applied => Ok(applied?),
     }
+}
+
+/// The same, with what Stripe answers about that session. One that was paid must name its payment.
+async fn answer_about_session<'a>(
+    app: &App,
+    told: Told<'a>,
+    id: &str,
+    now: Timestamp,
+) -> ApiResult<Told<'a>> {
+    let found = app.stripe.ask(&requests::retrieve_session(id)).await?;
+    let facts = Facts::of_session(&found.object).map_err(ApiError::internal)?;
+    if facts.session_without_payment().is_some() {
+        return Err(ApiError::internal(format!("{id} was paid and does not name its payment")));
+    }
+    Ok(named(app, told.answered_by(facts, &found, now)))
 }
 
 /// The same, with the buyer whom a session's reference names, where the configuration says that only the

@@ -19,7 +19,7 @@ use crate::support::{Call, Process, Setup, TestApp, execute};
 
 impl TestApp {
     /// Buys a pack; answers its payment at Stripe.
-    async fn buy_pack(&self, user: &str, pack: &str) -> String {
+    pub async fn buy_pack(&self, user: &str, pack: &str) -> String {
         let session = self.buy(user, json!({ "pack": pack })).await;
         let sessions = self.at_stripe("checkout.session");
         let session = sessions.iter().find(|found| found["id"] == session["sessionId"]).unwrap();
@@ -39,7 +39,7 @@ impl TestApp {
         self.owner().await.query_typed_one(&sql, &[]).await.unwrap().get(0)
     }
 
-    async fn refund(&self, payment: &str, amount: &str) {
+    pub async fn refund(&self, payment: &str, amount: &str) {
         let form = [("payment_intent", payment), ("amount", amount)];
         self.ask_stripe("POST", "/v1/refunds", &form).await;
         self.simulator.delivered().await;

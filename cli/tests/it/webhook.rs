@@ -1,6 +1,7 @@
 //! What Stripe tells us: believed only with its signature, and applied once, in any order.
 
 mod charges;
+mod currencies;
 mod erased;
 mod faults;
 mod foreign;
@@ -14,6 +15,7 @@ mod several;
 mod source;
 mod story;
 mod unnamed;
+mod unnamed_payment;
 mod versions;
 
 use jiff::SignedDuration;

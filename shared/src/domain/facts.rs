@@ -125,6 +125,15 @@ impl Facts {
         text(session, "id").filter(|_| is_over)
     }
 
+    /// The id of the session in it, if that was paid and does not name its payment: a refund names nothing
+    /// else, and would not find what was sold.
+    pub fn session_without_payment(&self) -> Option<&str> {
+        let session = self.0.get("session")?;
+        let is_purchase = text(session, "mode") == Some("payment");
+        let is_paid = text(session, "payment_status") == Some("paid");
+        text(session, "id").filter(|_| is_purchase && is_paid && !self.0.contains_key("payment"))
+    }
+
     /// The same, with the buyer whom the session's `client_reference_id` names, where nothing else in it
     /// names one.
     pub fn trusting_reference(mut self) -> Self {

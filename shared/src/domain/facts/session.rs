@@ -76,13 +76,15 @@ fn items(object: &Object) -> Option<Vec<Value>> {
     Some(list(object, "line_items").iter().map(item).collect())
 }
 
-/// The payment that the session is for, if there is or will be one. Where nothing was left to pay Stripe
-/// makes no payment, and the session stands for it.
+/// The payment that the session is for, if there is or will be one, and the session names it. Where nothing
+/// was left to pay Stripe makes no payment, and the session stands for it.
 pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
     let is_purchase = text(object, "mode") == Some("payment");
     let payment_status = text(object, "payment_status");
     let is_settled = matches!(payment_status, Some("paid" | "no_payment_required"));
-    let itself = text(object, "id").filter(|_| is_purchase && is_settled);
+    let is_free = payment_status == Some("no_payment_required")
+        || is_settled && amount(object, "amount_total") == Some(0);
+    let itself = text(object, "id").filter(|_| is_purchase && is_free);
     Some(Payment {
         id: link(object, "payment_intent").or(itself)?,
         customer: link(object, "customer"),

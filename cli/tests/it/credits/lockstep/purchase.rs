@@ -26,14 +26,12 @@ impl Purchase {
         *known = (known.0.max(amount), if is_news { status } else { known.1 });
     }
 
-    /// The later word counts, but that a decision stands.
+    /// The greatest amount counts, and the later status, but that a decision stands.
     pub fn hear_dispute(&mut self, amount: i64, status: &'static str) {
         let is_decided = |status| ["won", "lost"].contains(&status);
-        match &mut self.dispute {
-            Some((_, known)) if is_decided(*known) && !is_decided(status) => {}
-            Some(known) => *known = (known.0.max(amount), status),
-            None => self.dispute = Some((amount, status)),
-        }
+        let known = self.dispute.get_or_insert((amount, status));
+        let stands = is_decided(known.1) && !is_decided(status);
+        *known = (known.0.max(amount), if stands { known.1 } else { status });
     }
 
     pub fn refunded(&self) -> i64 {

@@ -80,6 +80,9 @@ fn where_nothing_was_left_to_pay_the_session_is_the_payment() {
     assert_eq!(facts["payment"]["id"], "cs_1");
     assert_eq!(facts["payment"]["amount"], 0);
     assert_eq!(facts["payment"]["status"], "succeeded");
+    let called_paid = json!({ "payment_intent": null, "amount_total": 0 });
+    let facts = completed(of(&purchase(), called_paid));
+    assert_eq!((&facts["payment"]["id"], &facts["payment"]["amount"]), (&json!("cs_1"), &json!(0)));
     let open = json!({ "payment_intent": null, "payment_status": "unpaid", "status": "expired" });
     let facts = said("checkout.session.expired", of(&purchase(), open));
     assert_eq!(facts["payment"], Value::Null);
@@ -90,6 +93,26 @@ fn where_nothing_was_left_to_pay_the_session_is_the_payment() {
     let facts = completed(of(&purchase(), trial));
     assert_eq!(facts["payment"], Value::Null);
     assert_eq!(facts["session"]["subscription"], "sub_1");
+}
+
+#[test]
+fn a_paid_session_stands_for_no_payment_that_it_does_not_name() {
+    let lacks = |changes| {
+        let session = of(&purchase(), changes);
+        let facts = event("checkout.session.completed", &session).facts().unwrap();
+        (facts.session_without_payment().map(str::to_owned), facts.payment_id().map(str::to_owned))
+    };
+    for amount in [json!(900), Value::Null] {
+        let unnamed = lacks(json!({ "payment_intent": null, "amount_total": amount }));
+        assert_eq!(unnamed, (Some("cs_1".to_owned()), None));
+    }
+    assert_eq!(lacks(json!({})), (None, Some("pi_1".to_owned())));
+    let free = json!({ "payment_intent": null, "amount_total": 0 });
+    assert_eq!(lacks(free), (None, Some("cs_1".to_owned())));
+    for other in [json!({ "payment_status": "unpaid" }), json!({ "mode": "subscription" })] {
+        let without = of(&other, json!({ "payment_intent": null }));
+        assert_eq!(lacks(without), (None, None));
+    }
 }
 
 #[test]
