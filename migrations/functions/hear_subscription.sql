@@ -4,8 +4,9 @@
 --
 -- Promises  A change is written to billing_events with what was before and what is after. Its user is
 --           written to when it was canceled, and when its trial is about to end. One whose price is none
---           of the catalog's, or that has several plans of it, is refused with FB007, if it is known whose
---           it is and has not ended. Operators are told of a user who has two that live. What
+--           of the catalog's, or that has several plans of it, is refused with FB007, if it has not ended,
+--           and it is known whose it is or it was to a plan before. If it was heard of before that plan, it
+--           is taken back (set_aside_foreign): every order ends with the plan, and a dead letter. Operators are told of a user who has two that live. What
 --           its user has is settled, if anything has changed that it could depend on: a renewal changes
 --           nothing of it, unless the plan grants credits. Answers whether it did.
 -- Locks     The user's row, if anything has changed. The caller holds the customer's.
@@ -29,7 +30,15 @@ begin
   from subscriptions
   where id = p_event -> 'facts' -> 'subscription' ->> 'id';
 
-  v_new := subscription_heard(v_old, p_user_id, p_event, p_now);
+  if v_old.id is not null
+     and v_old.plan is null
+     and (v_old.heard_at, v_old.heard_rank) >= (v_at, (p_event ->> 'rank')::integer)
+     and set_aside_foreign(v_old, p_event, p_now)
+  then
+    v_new := subscription_heard(null, p_user_id, p_event, p_now);
+  else
+    v_new := subscription_heard(v_old, p_user_id, p_event, p_now);
+  end if;
 
   v_is_alike := v_new.id is null or v_old.id is not null and are_alike(v_old, v_new);
   if not v_is_alike and v_old.user_id is not null then
@@ -59,16 +68,14 @@ begin
   end if;
   if v_new.user_id is not null then
     perform ensure_user(v_new.user_id, p_now);
-    if v_new.plan is null and v_new.status not in ('canceled', 'incomplete_expired') then
-      raise exception using
-        errcode = 'FB007',
-        message = coalesce(
-          'a subscription to several plans of the catalog: '
-            || (plan_item(p_event -> 'facts' -> 'subscription') ->> 'plans'),
-          format(
-            'a subscription to nothing of the catalog: %s is at price %s of product %s',
-            v_new.id, v_new.stripe_price_id, v_new.stripe_product_id));
-    end if;
+  end if;
+  if v_new.plan is null
+     and (v_new.user_id is not null or v_old.plan is not null)
+     and v_new.status not in ('canceled', 'incomplete_expired')
+  then
+    raise exception using
+      errcode = 'FB007',
+      message = foreign_price(v_new, p_event -> 'facts' -> 'subscription');
   end if;
 
   if v_before is distinct from v_after then

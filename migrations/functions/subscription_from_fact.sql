@@ -2,7 +2,8 @@
 --
 -- subscription_from_fact: a row of `subscriptions` with what Stripe says of one.
 --
--- Promises  Changes nothing. What is ours to say (user, plan, what was last heard) is left null.
+-- Promises  Changes nothing. One of no seat costs nothing, so that nothing is to be served: it is paused while
+--           Stripe says that it lives. What is ours to say (user, plan, what was last heard) is left null.
 -- Locks     None.
 -- Races     None.
 
@@ -16,8 +17,11 @@ declare
 begin
   v_row.id := p_fact ->> 'id';
   v_row.customer_id := p_fact ->> 'customer';
-  v_row.status := p_fact ->> 'status';
   v_row.quantity := coalesce((p_fact ->> 'quantity')::bigint, 1);
+  v_row.status := case
+    when v_row.quantity = 0 and p_fact ->> 'status' in ('active', 'trialing', 'past_due') then 'paused'
+    else p_fact ->> 'status'
+  end;
   v_row.currency := p_fact ->> 'currency';
   v_row.amount_minor := (p_fact ->> 'amount_minor')::bigint;
   v_row.stripe_item_id := p_fact ->> 'item';

@@ -188,6 +188,7 @@ impl Run<'_> {
     fn raise(&self, payload: &Value) -> Outcome {
         let name = match text(payload, "name") {
             Some("paid_twice") => "paid_twice",
+            Some("webhooks") => "webhooks",
             _ => "other",
         };
         let message = text(payload, "message").unwrap_or("an alert without a message");

@@ -7,6 +7,7 @@ mod faults;
 mod foreign;
 pub mod guards;
 mod model;
+mod moved;
 mod new_words;
 pub mod orders;
 mod push;

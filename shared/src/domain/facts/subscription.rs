@@ -51,13 +51,13 @@ pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable>
         "pending_until": seconds(&object["pending_update"], "expires_at"),
     });
     if let (Some(fact), Value::Object(first)) =
-        (fact.as_object_mut(), item(object, items.first().unwrap_or(&Value::Null)))
+        (fact.as_object_mut(), item(object, items.first().unwrap_or(&Value::Null))?)
     {
         fact.extend(first);
     }
     if items.len() > 1 {
         let items = items.iter().take(MAX_ITEMS).map(|one| item(object, one));
-        fact["items"] = items.collect();
+        fact["items"] = items.collect::<Result<Value, _>>()?;
     }
     Ok(Some(fact))
 }
@@ -70,12 +70,15 @@ fn status(object: &Object) -> Option<&str> {
         .map(|status| if is_void && status == "active" { "paused" } else { status })
 }
 
-/// What was bought, for how long, and what it is about to become.
-fn item(object: &Object, item: &Object) -> Value {
+/// What was bought, for how long, and what it is about to become. Less than nothing cannot be bought.
+fn item(object: &Object, item: &Object) -> Result<Value, Unreadable> {
     // Before there were prices there were plans; before there were items, the subscription had one.
     let price = [&item["price"], &item["plan"], &object["plan"]];
     let price = price.into_iter().find(|price| price.is_object()).unwrap_or(&Value::Null);
     let quantity = integer(item, "quantity").or(integer(object, "quantity")).unwrap_or(1);
+    if quantity < 0 {
+        return Err(Unreadable("quantity"));
+    }
     let unit = amount(price, "unit_amount").or(amount(price, "amount"));
     // Since Basil the period is the item's.
     let period = |field| seconds(item, field).or(seconds(object, field));
@@ -86,7 +89,7 @@ fn item(object: &Object, item: &Object) -> Value {
     let is_only = list(object, "items").len() < 2;
     let only = pending.first().filter(|_| is_only);
     let pending = same.or(only).unwrap_or(&Value::Null);
-    json!({
+    Ok(json!({
         "item": text(item, "id"),
         "price": text(price, "id"),
         "product": link(price, "product"),
@@ -100,7 +103,7 @@ fn item(object: &Object, item: &Object) -> Value {
         "period_end": period("current_period_end"),
         "pending_price": link(pending, "price"),
         "pending_quantity": integer(pending, "quantity"),
-    })
+    }))
 }
 
 /// Our name for how often a price is charged, if we have one.

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{of, said};
+use super::{is_unreadable, of, said};
 use crate::domain::facts::Facts;
 
 fn subscription(object: Value) -> Value {
@@ -151,5 +151,19 @@ fn an_active_subscription_whose_invoices_are_void_is_paused() {
         ("canceled", "void"),
     ] {
         assert_eq!(status(said, behavior), said, "{behavior}");
+    }
+}
+
+#[test]
+fn less_than_nothing_is_unreadable() {
+    let object = |first: i64, second: i64| {
+        json!({
+            "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1,
+            "items": { "data": [{ "quantity": first }, { "quantity": second }] },
+        })
+    };
+    assert!(!is_unreadable("customer.subscription.updated", object(0, 1)));
+    for (first, second) in [(-1, 1), (1, -1), (i64::MIN, 1)] {
+        assert!(is_unreadable("customer.subscription.updated", object(first, second)), "{first}");
     }
 }

@@ -1,0 +1,129 @@
+//! A subscription that moves to a price of nothing in the catalog, or to a quantity that pays for nothing.
+
+use serde_json::{Value, json};
+
+use super::foreign::{CREDITS, LETTERS};
+use super::orders::orders;
+use crate::dead_letters::alerts::{heard, listener};
+use crate::support::events::{Customer, Sold};
+use crate::support::{Setup, TestApp};
+
+fn elsewhere() -> Sold {
+    Sold { price: "price_foreign".to_owned(), product: "prod_foreign".to_owned(), amount: 100 }
+}
+
+/// Bought, moved, and the user named by the customer alone.
+fn story(name: &str, since: i64, plan: &Sold) -> [Value; 3] {
+    let someone = Customer::nameless(name, since);
+    [
+        someone.subscribed("created", 0, &someone.subscription("1", "active", plan)),
+        someone.subscribed("updated", 10, &someone.subscription("1", "active", &elsewhere())),
+        someone.named(20, name),
+    ]
+}
+
+const MOVED: &str = "
+  select count(*)
+  from failed_webhooks
+  where resolved_at is null
+    and type = 'customer.subscription.updated'
+    and cause like '%FB007%'
+    and cause like '%price_foreign%'";
+
+#[tokio::test]
+async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
+    let app = TestApp::selling("demo").await;
+    let plan = app.plan_sold("pro").await;
+    for (number, order) in (1..).zip(orders(3)) {
+        let user = format!("u{number}");
+        let events = story(&user, app.now().as_second(), &plan);
+        for &place in order.iter().chain(&order) {
+            app.deliver(&events[place]).await.expect_status(200);
+        }
+        let shown = app.subscription(&user).await;
+        assert_eq!(
+            (&shown["plan"], &shown["status"]),
+            (&json!("pro"), &json!("active")),
+            "{order:?}"
+        );
+        assert_eq!(app.held(&user, "ai_credit").await["balance"], 100, "{order:?}");
+        assert_eq!(
+            (app.count(LETTERS).await, app.count(MOVED).await),
+            (number, number),
+            "{order:?}"
+        );
+    }
+    app.books_are_right().await;
+}
+
+/// The move was applied, as of nobody's: once it is known to be of a plan, it is told of once.
+#[tokio::test]
+async fn a_move_that_was_heard_first_is_a_dead_letter_and_operators_are_told() {
+    let (url, told) = listener().await;
+    let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
+    let plan = app.plan_sold("pro").await;
+    let [bought, moved, named] = story("ann", app.now().as_second(), &plan);
+    for event in [&moved, &named] {
+        app.deliver(event).await.expect_status(200);
+    }
+    assert_eq!(app.count(LETTERS).await, 0, "accounts sell other things too");
+    let deliveries = (0..8).map(|_| app.deliver(&bought));
+    for answer in futures_util::future::join_all(deliveries).await {
+        answer.expect_status(200);
+    }
+    assert_eq!((app.count(LETTERS).await, app.count(MOVED).await), (1, 1));
+    app.all_are_told().await;
+    let alert = heard(&told, 1).await;
+    assert!(alert.contains("price_foreign") && alert.contains("FB007"), "{alert}");
+    assert_eq!(app.subscription("ann").await["plan"], "pro");
+}
+
+/// Back at a price of the catalog it counts, whatever was taken back before.
+#[tokio::test]
+async fn a_subscription_that_moves_back_counts() {
+    let app = TestApp::selling("demo").await;
+    let (starter, pro) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
+    for (number, order) in orders(4).into_iter().enumerate() {
+        let user = format!("u{number}");
+        let since = app.now().as_second();
+        let [bought, moved, named] = story(&user, since, &starter);
+        let someone = Customer::nameless(&user, since);
+        let mut back =
+            someone.subscribed("updated", 30, &someone.subscription("1", "active", &pro));
+        back["id"] = format!("evt_back_{user}").into();
+        let events = [bought, moved, named, back];
+        for &place in &order {
+            app.deliver(&events[place]).await.expect_status(200);
+        }
+        assert_eq!(app.subscription(&user).await["plan"], "pro", "{order:?}");
+        assert_eq!(app.held(&user, "ai_credit").await["balance"], 100, "{order:?}");
+    }
+    app.books_are_right().await;
+}
+
+/// Of no seat nothing is paid, so nothing is served; with a seat it is again.
+#[tokio::test]
+async fn a_subscription_of_no_seat_gives_nothing() {
+    let app = TestApp::selling("demo").await;
+    let plan = app.plan_sold("pro").await;
+    let ann = Customer::of("ann", app.now().as_second());
+    for (at, quantity, expected) in [
+        (0, 0, ("free", 1, 0, 0)),
+        (1, 1, ("pro", 0, 100, 0)),
+        (2, 0, ("free", 1, 0, 0)),
+        // No one can buy that: it changes nothing.
+        (3, -5, ("free", 1, 0, 1)),
+        (4, 2, ("pro", 0, 100, 1)),
+        (5, -1, ("pro", 0, 100, 2)),
+    ] {
+        let mut subscription = ann.subscription("1", "active", &plan);
+        subscription["items"]["data"][0]["quantity"] = quantity.into();
+        app.deliver(&ann.subscribed("updated", at, &subscription)).await.expect_status(200);
+        let shown = app.subscription("ann").await;
+        let paused = app.count("select count(*) from subscriptions where status = 'paused'").await;
+        let (credits, letters) = (app.count(CREDITS).await, app.count(LETTERS).await);
+        let is = (shown["plan"].as_str().unwrap(), paused, credits, letters);
+        assert_eq!(is, expected, "{quantity}");
+    }
+    app.books_are_right().await;
+}
