@@ -113,7 +113,7 @@ async fn without_postgres_there_is_no_pricing_page() {
     app.postgres.set(Mode::Down).await;
     let answer = app.get("/api/plans").send().await;
     let answer = answer.expect_problem(503, "database_unavailable");
-    assert_eq!(answer.header("cache-control"), "no-store", "a failure is nobody's to keep");
+    assert_eq!(answer.header("cache-control"), "no-store", "no cache keeps a failure");
     app.postgres.set(Mode::Pass).await;
     app.get("/api/plans").send().await.expect_status(200);
 }

@@ -31,6 +31,22 @@ const REDIS_TIMEOUT_MS: &str = "2000";
 const STRIPE_KEY: &str = "sk_test_of_the_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
 
+/// The settings that every test shares.
+const SETTINGS: [(&str, &str); 12] = [
+    ("UPSTASH_REDIS_REST_TOKEN", REDIS_TOKEN),
+    ("REDIS_TIMEOUT_MS", REDIS_TIMEOUT_MS),
+    ("AUTH_HS256_SECRET", SECRET),
+    ("AUTH_ISSUER", ISSUER),
+    ("AUTH_ADMIN_CLAIM", "role=admin"),
+    ("CRON_SECRET", CRON_SECRET),
+    ("STRIPE_SECRET_KEY", STRIPE_KEY),
+    ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+    ("EMAIL_FROM", "Acme <billing@acme.example>"),
+    ("ALLOWED_ORIGINS", "https://app.example"),
+    ("RATE_LIMITS", "review-code=10/1h"),
+    ("LOG_LEVEL", "error"),
+];
+
 /// When every test begins, whatever day it is: in the middle of a month, of a week and of a day. It is in the
 /// past, so that SQL takes the times of a clock that a test has moved.
 const BEGINNING: &str = "2026-06-10T10:20:30Z";
@@ -129,27 +145,16 @@ impl TestApp {
         let redis_url = format!("http://{}", front.address);
         let hash = |key: &str| hex(&service_key::sha256(key));
         let keys = format!("service:{},admin:{}", hash(&service_key), hash(&admin_key));
-        let mut settings: BTreeMap<String, String> = [
+        let own_settings = [
             ("DATABASE_URL", database),
             ("UPSTASH_REDIS_REST_URL", format!("http://{}", redis.address())),
-            ("UPSTASH_REDIS_REST_TOKEN", REDIS_TOKEN.to_owned()),
-            ("REDIS_TIMEOUT_MS", REDIS_TIMEOUT_MS.to_owned()),
-            ("AUTH_HS256_SECRET", SECRET.to_owned()),
-            ("AUTH_ISSUER", ISSUER.to_owned()),
-            ("AUTH_ADMIN_CLAIM", "role=admin".to_owned()),
             ("SERVICE_KEYS", keys),
-            ("CRON_SECRET", CRON_SECRET.to_owned()),
-            ("STRIPE_SECRET_KEY", STRIPE_KEY.to_owned()),
-            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
             ("STRIPE_API_URL", format!("http://{}", stripe.address())),
             ("SMTP_URL", mail.url()),
-            ("EMAIL_FROM", "Acme <billing@acme.example>".to_owned()),
-            ("ALLOWED_ORIGINS", "https://app.example".to_owned()),
-            ("RATE_LIMITS", "review-code=10/1h".to_owned()),
-            ("LOG_LEVEL", "error".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        ];
+        let mut settings: BTreeMap<String, String> =
+            SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        settings.extend(own_settings.map(|(name, value)| (name.to_owned(), value)));
         settings.extend(setup.settings);
 
         let config = Config::from_vars(|name| settings.get(name).cloned()).unwrap();
