@@ -148,7 +148,7 @@ fn a_subscription_that_came_with_its_session_is_told_too() {
 fn a_payers_own_words_name_nobody() {
     let session = json!({
         "id": "cs_1", "mode": "payment", "status": "complete", "created": 1,
-        "client_reference_id": "another", "payment_status": "paid",
+        "client_reference_id": "another", "payment_status": "paid", "payment_intent": "pi_1",
     });
     let facts = event("checkout.session.completed", &session).facts().unwrap();
     assert_eq!(facts.as_json()["session"]["user_id"], Value::Null);
