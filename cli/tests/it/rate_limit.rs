@@ -192,7 +192,8 @@ async fn without_redis_a_tenth_of_the_limit_holds_in_each_process() {
 /// keep Redis from answering one of them in time: it says so, and only its own answer may then be another.
 #[tokio::test]
 async fn ten_an_hour_are_ten_through_four_processes() {
-    let app = Setup::default().set("LOG_LEVEL", "warn").start().await;
+    // Their clocks agree, as those of real machines do.
+    let app = Setup::default().at_machine_time().set("LOG_LEVEL", "warn").start().await;
     let mut servers = Vec::new();
     for _ in 0..4 {
         servers.push(crate::support::Process::serve(&app).await);
