@@ -14,9 +14,9 @@ const LONGEST_GRACE: i64 = 365;
 /// Stripe goes on trying to charge a card for about as long.
 const USUAL_GRACE: u32 = 7;
 const LONGEST_EXPIRY: i64 = 3_650;
-/// What a pack may bring a balance to.
+/// The largest balance that a pack may lead to.
 const MOST_CREDITS: u64 = 1_000_000_000_000_000;
-/// What a checkout can ask for.
+/// The choices that a checkout offers.
 const MOST_PACKS: i64 = 10_000;
 
 /// What reading a plan or a pack needs to know of the rest.

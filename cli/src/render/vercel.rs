@@ -89,7 +89,7 @@ mod tests {
         for frontend in ["package.json", ".vercelignore"] {
             assert!(!root().join(frontend).exists(), "{frontend} changes what is published");
         }
-        // What is listed is all that is built, and a function publishes no file.
+        // Only the listed files are built, and a function publishes no file.
         let app = parsed(super::app_config(endpoints::ALL));
         let builds = app["builds"].as_array().unwrap();
         assert!(builds.iter().all(|build| build["use"] == "@vercel/rust"), "{builds:?}");

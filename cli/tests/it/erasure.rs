@@ -1,4 +1,4 @@
-//! What an erasure takes out of rows that stay, and what it and a paid invoice look through.
+//! Erasure clears rows that stay; neither it nor a paid invoice scans a table.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;

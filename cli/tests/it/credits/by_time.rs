@@ -102,7 +102,7 @@ async fn those_who_come_at_once_begin_one_period() {
     app.books_are_right().await;
 }
 
-/// What has an end has no period after it, also where the end is heard of after the period began.
+/// A subscription that is set to end has no period after its end, even if the event arrives after the period began.
 #[tokio::test]
 async fn what_is_set_to_end_has_no_next_period() {
     let app = TestApp::selling("demo").await;
@@ -278,7 +278,7 @@ async fn runs_on(app: &TestApp) -> Vec<i64> {
     left
 }
 
-/// What was given for such a period, and for the one after it, are the credits of one period.
+/// Such a period and the one after it give the credits of one period.
 #[tokio::test]
 async fn a_period_that_was_thought_to_be_over_runs_on() {
     let app = Setup::default().sells("demo").at(END_OF_FEBRUARY).start().await;

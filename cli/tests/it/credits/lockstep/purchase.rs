@@ -1,4 +1,4 @@
-//! What was paid for, and what came back of it.
+//! Payments for credits, and their refunds and disputes.
 
 use std::collections::BTreeMap;
 
