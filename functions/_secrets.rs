@@ -22,9 +22,9 @@ use http_body_util::Full;
 use lambda_http::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::adapters::http_client::{Budget, HttpClient};
 use shared::app::environment;
 use shared::clock::Clock;
-use shared::http_client::{Budget, HttpClient};
 
 const BUDGET: Budget = Budget {
     connect: Duration::from_secs(2),

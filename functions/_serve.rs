@@ -18,9 +18,10 @@ use futures_util::future::join_all;
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, Request, RequestExt, run, service_fn};
 use shared::app::{self, PoolSize};
+use shared::background::AfterAnswer;
 use shared::clock::Clock;
-use shared::error::chain;
-use shared::http::{AfterAnswer, ClientIp, Endpoint, mount};
+use shared::domain::error::chain;
+use shared::http::{ClientIp, Endpoint, mount};
 use shared::log;
 use tower::ServiceExt;
 

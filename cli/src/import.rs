@@ -13,10 +13,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use anyhow::anyhow;
+use shared::adapters::stripe::StripeError;
 use shared::app::App;
-use shared::error::ApiError;
-use shared::reconcile::{self, Report};
-use shared::stripe::StripeError;
+use shared::billing::reconcile::{self, Report};
+use shared::domain::error::ApiError;
 
 /// A file's name and its content.
 #[derive(Clone, Copy, Debug)]

@@ -7,4 +7,3 @@ pub mod migrate;
 pub mod page;
 pub mod render;
 pub mod server;
-pub mod standins;

@@ -25,12 +25,12 @@ use shared::clock::Clock;
 use shared::config::{Config, Database, Secret};
 
 use crate::migrate::{self, Files};
-use crate::standins::mail::Mail;
-use crate::standins::postgres::{self, Postgres};
-use crate::standins::process::{Claim, Progress};
-use crate::standins::redis::{self, RedisServer};
-use crate::standins::stripe::runtime::{self as stripe, Simulator, Target};
-use crate::standins::upstash::{self, Backend, Tokens};
+use dev_services::mail::Mail;
+use dev_services::postgres::{self, Postgres};
+use dev_services::process::{Claim, Progress};
+use dev_services::redis::{self, RedisServer};
+use dev_services::upstash::{self, Backend, Tokens};
+use stripe_simulator::runtime::{self as stripe, Simulator, Target};
 
 pub use secrets::Secrets;
 
@@ -212,7 +212,7 @@ impl Local {
             webhook: Some(webhook),
             clock: clock.clone(),
             snapshot: Some(self.dir.join("stripe.json")),
-            database: Some(self.owned_database()?),
+            before_moving: Some(sql_clock::follow(self.owned_database()?)),
         };
         self.stripe = Some(Simulator::start(options).await?);
         for (name, value) in [

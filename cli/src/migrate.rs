@@ -40,7 +40,7 @@ pub struct Applied {
 
 /// Brings the database up to `files`.
 pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> {
-    let connect = || shared::store::connect(database);
+    let connect = || shared::adapters::postgres::connect(database);
     let client = connect().await.context("cannot connect to Postgres")?;
     let other = connect().await.context("cannot connect to Postgres")?;
     if is_pooled(&client, &other).await? {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
 use shared::config::Secret;
-use shared::hash::hex;
-use shared::stripe::signature;
+use shared::domain::hash::hex;
+use shared::adapters::stripe::signature;
 
 const SECRET: &str = "whsec_of_the_fuzzer";
 const NOW: i64 = 1_700_000_000;

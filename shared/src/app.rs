@@ -3,17 +3,17 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::adapters::http_client::HttpClient;
+use crate::adapters::postgres::Store;
+use crate::adapters::redis::Redis;
+use crate::adapters::redis::limiter::Limiter;
+use crate::adapters::stripe::Stripe;
 use crate::auth::Auth;
+use crate::billing::entitlements::Loads;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::entitlement_cache::Loads;
-use crate::error::chain;
-use crate::http_client::HttpClient;
+use crate::domain::error::chain;
 use crate::log;
-use crate::rate_limit::Limiter;
-use crate::redis::Redis;
-use crate::store::Store;
-use crate::stripe::Stripe;
 
 /// Cheap to clone. Nothing in it connects anywhere before it is first used.
 #[derive(Clone, Debug)]

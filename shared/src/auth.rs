@@ -16,13 +16,13 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use ring::digest::{SHA256, digest};
 
+use crate::adapters::http_client::HttpClient;
+use crate::background::AfterAnswer;
 use crate::clock::Clock;
 use crate::config::{self, Scope};
 use crate::domain::UserId;
-use crate::error::{ApiError, ApiResult};
-use crate::hash::hex;
-use crate::http::AfterAnswer;
-use crate::http_client::HttpClient;
+use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::hash::hex;
 use keys::KeyRing;
 
 /// Who is calling.

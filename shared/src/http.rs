@@ -4,7 +4,6 @@
 //! extractors is here: who it is about ([`User`]), its checked body ([`Input`]), its idempotency key
 //! ([`Once`]), and a way to do work after the answer ([`AfterAnswer`]).
 
-mod after_answer;
 mod cors;
 mod endpoint;
 pub mod guard;
@@ -13,7 +12,6 @@ mod once;
 mod query;
 mod user;
 
-pub use after_answer::AfterAnswer;
 pub use endpoint::{Access, Endpoint, Method, Routes, StoredBytes};
 pub use guard::{mount, mount_all};
 pub use input::Input;

@@ -5,16 +5,16 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::adapters::postgres::catalog::Catalog;
+use crate::adapters::postgres::{FailedWebhook, Transaction};
+use crate::companion::stats::Stats;
+use crate::domain::error::Problem;
 use crate::endpoints as table;
 use crate::endpoints::{
     admin, chat, check, credits, cron, entitlements, health, mood, plan, rate_limit, stripe,
     subscription, usage,
 };
-use crate::error::Problem;
 use crate::http::{Access, Endpoint, Method};
-use crate::stats::Stats;
-use crate::store::catalog::Catalog;
-use crate::store::{FailedWebhook, Transaction};
 
 /// What the table does not say of one method of one endpoint.
 struct Operation {

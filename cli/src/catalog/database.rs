@@ -34,7 +34,7 @@ const CURRENT: &str = "
     )";
 
 pub(super) async fn connect(database: &Database) -> anyhow::Result<Client> {
-    shared::store::connect(database).await.context("cannot connect to Postgres")
+    shared::adapters::postgres::connect(database).await.context("cannot connect to Postgres")
 }
 
 pub(super) async fn current(client: &Client, schema: &Schema) -> anyhow::Result<Value> {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use shared::config::Database;
-use shared::hash::sha256_hex;
+use shared::domain::hash::sha256_hex;
 
 use super::changes::{Aligned, Line, between};
 use super::database;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
+use shared::adapters::http_client::HttpClient;
+use shared::adapters::stripe::StripeError;
 use shared::config;
 use shared::domain::catalog::Interval;
-use shared::http_client::HttpClient;
-use shared::stripe::StripeError;
 use stripe_client_core::{RequestBuilder, StripeRequest as _};
 use stripe_product::price::{
     CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval,
@@ -28,7 +28,7 @@ const LOOKUP_KEYS: usize = 10;
 /// The account to push to.
 #[derive(Debug)]
 pub struct Stripe {
-    client: shared::stripe::Stripe,
+    client: shared::adapters::stripe::Stripe,
     is_live: bool,
 }
 
@@ -81,7 +81,8 @@ impl Stripe {
     /// The one that these settings name.
     pub fn from_settings(vars: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let config = config::Stripe::from_vars(vars)?;
-        let client = shared::stripe::Stripe::new(Arc::new(HttpClient::default()), &config);
+        let client =
+            shared::adapters::stripe::Stripe::new(Arc::new(HttpClient::default()), &config);
         Ok(Self { client: client.map_err(said)?, is_live: config.is_live() })
     }
 

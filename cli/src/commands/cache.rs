@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use shared::error::chain;
-use shared::warm_up::{self, Options};
+use shared::billing::warm_up::{self, Options};
+use shared::domain::error::chain;
 
 use super::settings::Found;
 

@@ -12,11 +12,11 @@ use anyhow::ensure;
 use farebox::local::start_clock;
 use farebox::migrate;
 use jiff::Timestamp;
+use shared::adapters::redis::Command;
 use shared::app::{App, PoolSize};
 use shared::config::Config;
 use shared::domain::Rate;
-use shared::error::chain;
-use shared::redis::Command;
+use shared::domain::error::chain;
 use tokio_postgres::Client;
 
 use super::settings::Found;
@@ -104,7 +104,7 @@ async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
 
 /// A limit of its own, met by more requests than it has room for.
 async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
-    use shared::rate_limit::Source;
+    use shared::adapters::redis::limiter::Source;
     let mut seen = Vec::new();
     for request in 1..=7 {
         let verdict = app.limiter.take("doctor", run, Rate::per_hour(5), 1, None).await?;
@@ -120,7 +120,7 @@ async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
 
 async fn check_postgres(app: &App, report: &mut Report) {
     let database = &app.config.database;
-    let client = match shared::store::connect(database).await.map_err(said) {
+    let client = match shared::adapters::postgres::connect(database).await.map_err(said) {
         Ok(client) => client,
         Err(error) => {
             let fix =
@@ -158,7 +158,7 @@ async fn describe(app: &App, client: &Client) -> anyhow::Result<String> {
     let ask = "select current_user::text, current_setting('server_version')";
     let row = client.query_typed_one(ask, &[]).await?;
     let (role, version): (String, String) = (row.get(0), row.get(1));
-    let other = shared::store::connect(&app.config.database).await.map_err(said)?;
+    let other = shared::adapters::postgres::connect(&app.config.database).await.map_err(said)?;
     let pooled = migrate::is_pooled(client, &other).await?;
     let pooling = if pooled { "through a transaction-mode pooler" } else { "directly" };
     Ok(format!("{version}, as {role}, {pooling}"))

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use shared::auth::service_key;
-use shared::hash::hex;
+use shared::domain::hash::hex;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use shared::error::chain;
-use shared::ledger::{self, Place};
-use shared::store::LedgerProblem;
+use shared::adapters::postgres::LedgerProblem;
+use shared::billing::ledger_audit::{self, Place};
+use shared::domain::error::chain;
 
 use super::settings::Found;
 
@@ -33,7 +33,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (mut rows, mut users, mut problems) = (0, 0, 0);
     let mut next = Some(Place::default());
     while let Some(place) = next {
-        let found = ledger::verify(&app, place).await.map_err(|error| anyhow!(chain(&error)))?;
+        let found =
+            ledger_audit::verify(&app, place).await.map_err(|error| anyhow!(chain(&error)))?;
         found.problems.iter().for_each(say);
         rows += found.rows;
         users += found.users;

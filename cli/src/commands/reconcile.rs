@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use serde_json::Value;
-use shared::http::AfterAnswer;
-use shared::reconcile::{self, Options, Report};
-use shared::store::Drift;
+use shared::adapters::postgres::Drift;
+use shared::background::AfterAnswer;
+use shared::billing::reconcile::{self, Options, Report};
 
 use super::settings::Found;
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::local::control::Control;
-use farebox::standins::stripe::switches::Switches;
 use serde_json::{Map, Value};
+use stripe_simulator::switches::Switches;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use shared::dead_letters;
+use shared::adapters::postgres::{FailedWebhook, WebhookStatus, WhichWebhooks, WholeFailedWebhook};
+use shared::background::AfterAnswer;
+use shared::billing::dead_letters;
+use shared::domain::error::{ApiError, chain};
 use shared::domain::{EventType, Reason};
-use shared::error::{ApiError, chain};
-use shared::http::AfterAnswer;
-use shared::store::{FailedWebhook, WebhookStatus, WhichWebhooks, WholeFailedWebhook};
 
 use super::settings::Found;
 

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use shared::app::App;
+use shared::billing::fulfilment;
 use shared::domain::UserId;
-use shared::fulfilment;
 
 use super::{Count, File, Problems, csv, failed};
 

@@ -1,15 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use shared::adapters::postgres::Told;
+use shared::adapters::stripe::{Snapshot, requests};
 use shared::app::App;
+use shared::billing::fulfilment;
 use shared::domain::UserId;
+use shared::domain::error::ApiError;
 use shared::domain::facts::Facts;
 use shared::domain::facts::named_user;
 use shared::domain::object::{flag, list, text};
-use shared::error::ApiError;
-use shared::fulfilment;
-use shared::store::Told;
-use shared::stripe::{Snapshot, requests};
 
 use super::{Count, File, Problems, csv, failed, refused};
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use jiff::Timestamp;
 use serde_json::Value;
-use shared::http_client::{Budget, HttpClient};
+use shared::adapters::http_client::{Budget, HttpClient};
 
 /// A year of events, each delivered before the next, takes its time.
 const BUDGET: Budget = Budget {

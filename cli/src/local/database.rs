@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use shared::config::{Database, Schema, Secret};
 use tokio_postgres::Client;
 
-use crate::standins::postgres::Postgres;
+use dev_services::postgres::Postgres;
 
 const OWNER: &str = "farebox_owner";
 const LOGIN: &str = "farebox";
@@ -93,7 +93,9 @@ async fn superuser(postgres: &Postgres, database: &str) -> anyhow::Result<Client
         pool_size: None,
         schema: Schema::default(),
     };
-    shared::store::connect(&config).await.context("cannot connect to the private cluster")
+    shared::adapters::postgres::connect(&config)
+        .await
+        .context("cannot connect to the private cluster")
 }
 
 #[expect(

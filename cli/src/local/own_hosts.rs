@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use shared::error::ApiError;
+use shared::domain::error::ApiError;
 use shared::http::guard;
 
 const OWN: &[&str] = &["127.0.0.1", "localhost", "[::1]"];

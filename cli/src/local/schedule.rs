@@ -7,10 +7,10 @@ use axum::http::{Method, Request, header};
 use bytes::Bytes;
 use http_body_util::Full;
 use jiff::Timestamp;
+use shared::adapters::http_client::{Budget, HttpClient};
 use shared::clock::Clock;
+use shared::domain::error::chain;
 use shared::endpoints;
-use shared::error::chain;
-use shared::http_client::{Budget, HttpClient};
 
 /// The clock can be moved by others, so it is looked at this often.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);

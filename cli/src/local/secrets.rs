@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 use shared::auth::service_key;
-use shared::hash::hex;
+use shared::domain::hash::hex;
 
 use super::{Settings, write_private};
-use crate::standins::process::random_password;
+use dev_services::process::random_password;
 
 /// Who issues the local stack's tokens.
 const ISSUER: &str = "farebox-local";

@@ -1,9 +1,13 @@
 //! The local stack's time for SQL: what `farebox_now()` says, and how far ahead a caller's time may be.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use jiff::SignedDuration;
 use shared::clock::Clock;
 use shared::config::Database;
+use stripe_simulator::runtime::BeforeMoving;
+use tokio::sync::Mutex;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -16,8 +20,9 @@ pub struct SqlClock {
 
 impl SqlClock {
     pub async fn connect(database: &Database) -> anyhow::Result<Self> {
-        let client =
-            shared::store::connect(database).await.context("cannot connect to Postgres")?;
+        let client = shared::adapters::postgres::connect(database)
+            .await
+            .context("cannot connect to Postgres")?;
         let schema = &database.schema;
         let sql = format!(
             "insert into {schema}.local_clock (ahead)
@@ -34,6 +39,24 @@ impl SqlClock {
         self.client.query_typed(&self.sql, &[(&shift.as_secs_f64(), Type::FLOAT8)]).await?;
         Ok(())
     }
+}
+
+/// Has SQL's clock moved before the simulator's. Its connection is kept from one move to the next.
+pub fn follow(database: Database) -> BeforeMoving {
+    let connected = Arc::new(Mutex::new(None::<SqlClock>));
+    Arc::new(move |shift| {
+        let (database, connected) = (database.clone(), Arc::clone(&connected));
+        Box::pin(async move {
+            let mut connected = connected.lock().await;
+            let clock = match connected.take().filter(|clock| !clock.client.is_closed()) {
+                Some(clock) => clock,
+                None => SqlClock::connect(&database).await?,
+            };
+            clock.set(shift).await?;
+            *connected = Some(clock);
+            Ok(())
+        })
+    })
 }
 
 /// Makes `farebox_now()` what `clock` says from here on.

@@ -1,7 +1,7 @@
 //! The SQL files, carried inside the binary so that a deploy needs nothing else.
 
 use include_dir::{Dir, include_dir};
-use shared::hash::sha256_hex;
+use shared::domain::hash::sha256_hex;
 use tokio_postgres::types::{ToSql, Type};
 
 static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");

@@ -8,7 +8,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Request, Version};
 use axum::response::Response;
 use shared::config::TrustedProxies;
-use shared::error::ApiError;
+use shared::domain::error::ApiError;
 use shared::http::guard;
 
 /// The answer to a request that cannot be read in one way only (RFC 9112, 3.2 and 6.1). Its connection

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
-use shared::hash::hex;
+use shared::domain::hash::hex;
 
 use crate::support::{Mode, Setup, TestApp, until};
 

@@ -73,7 +73,7 @@ async fn callables(client: &Client) -> Vec<Callable> {
 
 /// A connection as the role that functions use.
 async fn as_functions(app: &TestApp) -> Client {
-    shared::store::connect(&settings(&app.settings["DATABASE_URL"])).await.unwrap()
+    shared::adapters::postgres::connect(&settings(&app.settings["DATABASE_URL"])).await.unwrap()
 }
 
 /// The code with which a call is refused; none if it is carried out.

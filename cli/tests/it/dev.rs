@@ -140,7 +140,8 @@ async fn a_killed_stack_leaves_nothing_running_and_loses_nothing() {
         assert_eq!(dev.stats(&token).await, before, "{redis:?}");
         let settings = said(&dir, &["env"]).await;
         let owner = setting(&settings, "DIRECT_URL");
-        let client = shared::store::connect(&crate::support::settings(owner)).await.unwrap();
+        let client =
+            shared::adapters::postgres::connect(&crate::support::settings(owner)).await.unwrap();
         let users = "select count(*) from history where user_id = 'ann'";
         let count: i64 = client.query_typed_one(users, &[]).await.unwrap().get(0);
         assert_eq!(count, 1);
@@ -237,7 +238,7 @@ async fn the_tokens_that_are_printed_work() {
 async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
     let settings = said(dir, &["env"]).await;
     let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
-    let client = shared::store::connect(&owner).await.unwrap();
+    let client = shared::adapters::postgres::connect(&owner).await.unwrap();
     client.query_typed_one("select farebox_now()", &[]).await.unwrap().get(0)
 }
 
@@ -255,7 +256,7 @@ async fn a_stack_runs_its_jobs() {
 
     let settings = said(&dir, &["env"]).await;
     let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
-    let client = shared::store::connect(&owner).await.unwrap();
+    let client = shared::adapters::postgres::connect(&owner).await.unwrap();
     let ended = "select count(*) from plan_grants where ended_at is not null";
     until(async || client.query_typed_one(ended, &[]).await.unwrap().get::<_, i64>(0) == 1).await;
     dev.stop(&dir).await;

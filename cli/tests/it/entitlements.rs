@@ -200,8 +200,8 @@ async fn the_erased_have_nothing_and_get_nothing_back() {
     let ann = shared::domain::UserId::try_from("ann".to_owned()).unwrap();
     let late = inside.store.get_entitlements(&ann, app.now()).await.unwrap().unwrap();
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
-    let kept = shared::entitlement_cache::keep(&inside.redis, &ann, app.now(), &late).await;
-    assert_eq!(kept.unwrap(), shared::entitlement_cache::Shown::Erased);
+    let kept = shared::billing::entitlements::keep(&inside.redis, &ann, app.now(), &late).await;
+    assert_eq!(kept.unwrap(), shared::billing::entitlements::Shown::Erased);
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:entitlement"]).await, 0);
     for path in ["/api/entitlements", "/api/check"] {
         let call = if path.ends_with("check") {

@@ -1,6 +1,6 @@
 //! The stand-in for a mail server, and its pages.
 
-use farebox::standins::mail::Mail;
+use dev_services::mail::Mail;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::support::{Stack, TestApp, execute, settings};
 
 async fn connect(database: &Database) -> Client {
-    shared::store::connect(database).await.unwrap()
+    shared::adapters::postgres::connect(database).await.unwrap()
 }
 
 fn migration(name: &str, text: &str) -> Sql {

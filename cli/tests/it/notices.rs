@@ -3,7 +3,7 @@
 mod used;
 mod year;
 
-use farebox::standins::mail::Message;
+use dev_services::mail::Message;
 use serde_json::{Value, json};
 
 use crate::support::events::Customer;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use farebox::standins::upstash::{Backend, Tokens, router};
+use dev_services::upstash::{Backend, Tokens, router};
 use tokio::sync::OnceCell;
 
 use crate::support::{Stack, listen, node};
@@ -32,7 +32,7 @@ async fn expect_all_of_it_to_work(backend: Backend) {
     let mut script = node::node(client);
     script.env("URL", format!("http://{}", front.address));
     script.env("TOKEN", "full").env("READ_ONLY_TOKEN", "read-only");
-    let limiter = shared::rate_limit::TAKE.source();
+    let limiter = shared::adapters::redis::limiter::TAKE.source();
     script.env("LIMITER", limiter);
     node::expect_to_say("all of it works\n", script, SCRIPT).await;
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use farebox::server;
-use farebox::standins::stripe::runtime::{Options, Simulator};
 use jiff::Timestamp;
+use shared::adapters::stripe::signature::{Disbelief, verify};
 use shared::config::Secret;
-use shared::stripe::signature::{Disbelief, verify};
+use stripe_simulator::runtime::{Options, Simulator};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -136,7 +136,7 @@ async fn simulator() -> Simulator {
         webhook: None,
         clock: clock(),
         snapshot: None,
-        database: None,
+        before_moving: None,
     };
     let simulator = Simulator::start(options).await.unwrap();
     let router: Router = simulator.router();

@@ -11,9 +11,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
+use shared::background::AfterAnswer;
+use shared::billing::outbox::{self, Deliveries};
 use shared::config::Config;
-use shared::http::AfterAnswer;
-use shared::outbox::{self, Deliveries};
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use crate::support::{Clerk, Setup, TestApp, clerk};

@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
+use shared::adapters::postgres::{NewEntry, Store};
 use shared::config::Database;
 use shared::domain::UserId;
-use shared::store::{NewEntry, Store};
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
@@ -40,7 +40,7 @@ async fn write_rule(stack: &Stack) {
     .await;
     // Postgres reads the file a moment later: there is nothing to wait for but an attempt.
     let url = format!("postgres://{POOLED}@{}/postgres?sslmode=disable", stack.postgres_address());
-    until(async || shared::store::connect(&settings(&url)).await.is_ok()).await;
+    until(async || shared::adapters::postgres::connect(&settings(&url)).await.is_ok()).await;
 }
 
 /// A Farebox whose Postgres is behind a pooler with so many backends.
@@ -89,7 +89,7 @@ async fn everything_works_through_a_transaction_mode_pooler() {
 #[expect(clippy::disallowed_methods, reason = "it is shown to fail")]
 async fn prepared_statements_fail_behind_the_pooler() {
     let (_, database) = pooled(2).await;
-    let client = shared::store::connect(&database).await.unwrap();
+    let client = shared::adapters::postgres::connect(&database).await.unwrap();
     client.query("select 1 from users where id = $1", &[&"ann"]).await.expect_err("it cannot work");
 }
 
@@ -127,14 +127,15 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
     let url = urls.app.replace("sslmode=disable", "sslmode=verify-full&channel_binding=require");
     let trusting = Database { ca_certificate: Some(cert.pem()), ..settings(&url) };
     // Postgres reads its settings a moment later.
-    until(async || shared::store::connect(&trusting).await.is_ok()).await;
-    let client = shared::store::connect(&trusting).await.unwrap();
+    until(async || shared::adapters::postgres::connect(&trusting).await.is_ok()).await;
+    let client = shared::adapters::postgres::connect(&trusting).await.unwrap();
     let encrypted = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
     assert!(client.query_typed_one(encrypted, &[]).await.unwrap().get::<_, bool>(0));
 
-    let stranger =
-        shared::store::connect(&settings(&url)).await.expect_err("nobody vouches for it");
-    let cause = shared::error::chain(&stranger);
+    let stranger = shared::adapters::postgres::connect(&settings(&url))
+        .await
+        .expect_err("nobody vouches for it");
+    let cause = shared::domain::error::chain(&stranger);
     assert!(cause.contains("certificate"), "{cause}");
 
     let pem = cert.pem().replace('\n', "\\n");
@@ -157,8 +158,8 @@ async fn a_retry_waits_for_its_first_call() {
     let urls = stack.database().await;
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
     let call = "select add_history('ann', 'chat', 'talk', 'key', 'print', 'epoch')";
-    let first = shared::store::connect(&settings(&urls.app)).await.unwrap();
-    let retry = shared::store::connect(&settings(&urls.app)).await.unwrap();
+    let first = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
+    let retry = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
     execute(&first, "select add_history('ann', 'chat', 'before', null, null, 'epoch')").await;
 
     execute(&first, "begin").await;

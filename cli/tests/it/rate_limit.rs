@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
+use shared::adapters::redis::limiter::TAKE;
 use shared::domain::{Rate, bucket};
-use shared::rate_limit::TAKE;
 
 use crate::support::{Answer, Mode, Setup, TestApp};
 

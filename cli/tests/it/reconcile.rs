@@ -3,11 +3,11 @@
 mod command;
 mod trouble;
 
-use farebox::standins::stripe::switches::Switches;
-use farebox::standins::stripe::world::World;
 use serde_json::{Value, json};
-use shared::http::AfterAnswer;
-use shared::reconcile::{self, Options, Report};
+use shared::background::AfterAnswer;
+use shared::billing::reconcile::{self, Options, Report};
+use stripe_simulator::switches::Switches;
+use stripe_simulator::world::World;
 
 use crate::support::{Button, TestApp};
 

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
-use shared::redis::{Command, RedisError};
+use shared::adapters::redis::{Command, RedisError};
 
 use crate::support::{Mode, TestApp};
 

@@ -28,7 +28,7 @@ const PLANTED: &str = "
 
 async fn exceptions(app: &TestApp) -> Vec<String> {
     let login = settings(&app.settings["DATABASE_URL"]);
-    let client = shared::store::connect(&login).await.unwrap();
+    let client = shared::adapters::postgres::connect(&login).await.unwrap();
     migrate::exceptions(&client, &login.schema, &Files::embedded()).await.unwrap()
 }
 
@@ -98,7 +98,7 @@ async fn an_open_schema_gets_nothing_and_one_of_its_own_does() {
     execute(&superuser, "grant create on schema public to public").await;
     let refused = refusal(&database).await;
     assert!(refused.contains("FAREBOX_SCHEMA"), "{refused}");
-    let client = shared::store::connect(&database).await.unwrap();
+    let client = shared::adapters::postgres::connect(&database).await.unwrap();
     let made = "select count(*) from pg_class where relnamespace = 'public'::regnamespace";
     assert_eq!(client.query_typed_one(made, &[]).await.unwrap().get::<_, i64>(0), 0);
 

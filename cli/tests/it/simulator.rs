@@ -13,10 +13,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use farebox::server;
-use farebox::standins::stripe::runtime::{Options, Simulator, Target};
 use ring::hmac;
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use stripe_simulator::runtime::{Options, Simulator, Target};
 use tokio::net::TcpListener;
 
 use crate::support::{Answer, clock, listen};
@@ -63,7 +63,7 @@ impl Stripe {
             webhook: Some(webhook),
             clock: clock.clone(),
             snapshot: snapshot.map(Path::to_owned),
-            database: None,
+            before_moving: None,
         };
         let simulator = Simulator::start(options).await.unwrap();
         tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));
@@ -182,7 +182,7 @@ async fn receive(
     let (time, signature) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let signed = [time.as_bytes(), b".", body.as_ref()].concat();
-    assert_eq!(signature, shared::hash::hex(hmac::sign(&key, &signed).as_ref()));
+    assert_eq!(signature, shared::domain::hash::hex(hmac::sign(&key, &signed).as_ref()));
     received.events.push(serde_json::from_slice(&body).unwrap());
     StatusCode::OK
 }

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use super::Caller;
 use super::keys::{Key, Material};
 use crate::config::{self, AdminClaim};
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::{UniqueFields, UserId};
-use crate::error::{ApiError, ApiResult};
 
 /// Real tokens have one or two kilobytes.
 const MAX_BYTES: usize = 8 * 1024;

@@ -18,11 +18,11 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::jwt::Algorithm;
+use crate::adapters::http_client::{Budget, HttpClient};
+use crate::background::AfterAnswer;
 use crate::clock::Clock;
 use crate::config::Jwks;
-use crate::error::{ApiError, ApiResult, chain};
-use crate::http::AfterAnswer;
-use crate::http_client::{Budget, HttpClient};
+use crate::domain::error::{ApiError, ApiResult, chain};
 
 const BUDGET: Budget = Budget {
     connect: Duration::from_millis(500),

@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use axum::routing::{MethodRouter, delete};
 
 use crate::app::App;
-use crate::checkout::forget_at_stripe;
-use crate::error::ApiResult;
+use crate::billing::checkout::forget_at_stripe;
+use crate::companion::stats;
+use crate::domain::error::ApiResult;
 use crate::http::User;
-use crate::stats;
 
 pub fn routes() -> MethodRouter<App> {
     delete(erase)

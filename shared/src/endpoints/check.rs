@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::billing::entitlements::{self, Source};
 use crate::domain::entitlement::Verdict;
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::{Amount, CatalogKey, Entitlement};
-use crate::entitlement_cache::{self, Source};
-use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, User};
 
 const MAX_CHECKS: usize = 50;
@@ -61,7 +61,7 @@ async fn check(
     Input(question): Input<Question>,
 ) -> ApiResult<(Extension<Source>, Json<Answer>)> {
     let asked = question.read()?;
-    let (found, source) = entitlement_cache::read(&app, &user).await?;
+    let (found, source) = entitlements::read(&app, &user).await?;
     let answer = match &asked {
         Asked::One(check) => Answer::One(verdict(found.as_ref(), check, || "feature".to_owned())?),
         Asked::Several(checks) => {

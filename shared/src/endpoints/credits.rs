@@ -12,16 +12,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::adapters::postgres::{About, Gift, HeldUnit, Moved, StoreError, Transaction};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::billing::entitlements;
+use crate::billing::fulfilment;
+use crate::domain::error::{ApiError, ApiResult, Particulars};
 use crate::domain::{
     Amount, CatalogKey, Difference, Metadata, Priority, Reason, UserId, jsonb_bytes, row_bytes,
 };
-use crate::entitlement_cache;
-use crate::error::{ApiError, ApiResult, Particulars};
-use crate::fulfilment;
 use crate::http::{Input, Once, Query, User};
-use crate::store::{About, Gift, HeldUnit, Moved, StoreError, Transaction};
 
 /// What to do with them.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -114,7 +114,7 @@ async fn act(
             given.map_err(refused)?
         }
     };
-    let shown = entitlement_cache::show_holding(
+    let shown = entitlements::show_holding(
         &app.redis,
         &user,
         now,

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
-use crate::error::ApiResult;
+use crate::companion::stats::{self, Stats};
+use crate::domain::error::ApiResult;
 use crate::http::User;
-use crate::stats::{self, Stats};
 
 pub fn routes() -> MethodRouter<App> {
     get(show)

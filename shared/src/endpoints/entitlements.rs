@@ -13,11 +13,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::billing::entitlements::{self, Source};
 use crate::domain::Entitlement;
 use crate::domain::catalog::Overage;
 use crate::domain::entitlement::{Grant, Holding};
-use crate::entitlement_cache::{self, Source};
-use crate::error::{ApiError, ApiResult};
+use crate::domain::error::{ApiError, ApiResult};
 use crate::http::User;
 
 /// What a user may do.
@@ -105,7 +105,7 @@ async fn show(
     State(app): State<App>,
     User(user): User,
 ) -> ApiResult<(Extension<Source>, Json<Entitlements>)> {
-    let (found, source) = entitlement_cache::read(&app, &user).await?;
+    let (found, source) = entitlements::read(&app, &user).await?;
     let found = found.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "nothing_is_sold", "No catalog is published yet.")
     })?;

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::companion::stats::{self, Stats};
 use crate::domain::MoodScore;
-use crate::error::ApiResult;
+use crate::domain::error::ApiResult;
 use crate::http::{Input, User};
-use crate::stats::{self, Stats};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

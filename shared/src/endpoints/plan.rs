@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
+use crate::billing::entitlements;
+use crate::companion::stats::{self, Stats};
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::{PlanName, Reason};
-use crate::entitlement_cache;
-use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, User};
-use crate::redis::RedisError;
-use crate::stats::{self, Stats};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -55,7 +55,7 @@ async fn give(
         Some(_) => ApiError::invalid("plan", "is not a plan of the catalog"),
         None => error.into(),
     })?;
-    let shown = entitlement_cache::show(&app.redis, &user, now, &given, None).await;
+    let shown = entitlements::show(&app.redis, &user, now, &given, None).await;
     if let Err(error) = shown {
         // What is shown now is not what to answer.
         app.store.repair_cache(&user, now).await?;

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
-use crate::error::{ApiError, ApiResult};
-use crate::hash::sha256_hex;
+use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::hash::sha256_hex;
 
 /// A change of prices shows within a minute, or on the visit after one that is not kept waiting.
 const CACHING: &str = "public, max-age=60, stale-while-revalidate=600";

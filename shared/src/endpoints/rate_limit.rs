@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::Identifier;
-use crate::error::{ApiError, ApiResult};
+use crate::domain::error::{ApiError, ApiResult};
 use crate::http::{Input, Once};
 
 #[derive(Debug, Deserialize, JsonSchema)]

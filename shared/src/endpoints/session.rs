@@ -10,9 +10,9 @@ use axum::routing::{MethodRouter, post};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::error::ApiResult;
+use crate::companion::stats::{self, Stats};
+use crate::domain::error::ApiResult;
 use crate::http::{Once, User};
-use crate::stats::{self, Stats};
 
 /// The answer that Redis remembers.
 pub fn stored_bytes(_: &Value, has_key: bool) -> usize {

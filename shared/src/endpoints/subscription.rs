@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::postgres::Wish;
 use crate::app::App;
+use crate::billing::change_subscription;
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::{CatalogKey, Interval, Quantity, Reason, SubscriptionId};
-use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, Once, Query, User};
-use crate::store::Wish;
-use crate::subscription_change;
 
 /// What a user has.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -173,7 +173,7 @@ async fn change(
     once: Option<Once>,
     Input(action): Input<Action>,
 ) -> ApiResult<Json<Overview>> {
-    let answer = subscription_change::change(&app, &user, &wish(action)?, once.as_ref()).await?;
+    let answer = change_subscription::change(&app, &user, &wish(action)?, once.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(ApiError::internal)
 }
 

@@ -12,13 +12,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::adapters::postgres::{PastPeriod, StoreError, Tracked, Use, UsePeriod, Used};
 use crate::app::App;
+use crate::billing::entitlements;
+use crate::billing::fulfilment;
+use crate::domain::error::{ApiError, ApiResult, Particulars};
 use crate::domain::{Amount, CatalogKey, Metadata, jsonb_bytes, row_bytes};
-use crate::entitlement_cache;
-use crate::error::{ApiError, ApiResult, Particulars};
-use crate::fulfilment;
 use crate::http::{Input, Once, Query, User};
-use crate::store::{PastPeriod, StoreError, Tracked, Use, UsePeriod, Used};
 
 const MAX_ENTRIES: usize = 100;
 
@@ -132,7 +132,7 @@ async fn track(
     let mut results = match tracked {
         Ok(tracked) => {
             let Tracked { version, results } = tracked;
-            let shown = entitlement_cache::show_used(&app.redis, &user, now, version, &results);
+            let shown = entitlements::show_used(&app.redis, &user, now, version, &results);
             fulfilment::repair_if_lost(&app, &user, shown.await, now).await;
             results
         }

@@ -28,14 +28,15 @@ use tokio::time::timeout;
 
 use super::input::{self, Body};
 use super::user::{self, Subject};
-use super::{Access, AfterAnswer, ClientIp, Endpoint, cors};
+use super::{Access, ClientIp, Endpoint, cors};
+use crate::adapters::redis::limiter::{Source, Verdict};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::background::AfterAnswer;
+use crate::billing::entitlements;
 use crate::domain::Rate;
-use crate::entitlement_cache;
-use crate::error::{ApiError, ApiResult, Refusal, chain};
-use crate::hash::hex;
-use crate::rate_limit::{Source, Verdict};
+use crate::domain::error::{ApiError, ApiResult, Refusal, chain};
+use crate::domain::hash::hex;
 
 /// Longer than the slowest honest upload of a few kilobytes.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -129,7 +130,7 @@ async fn admit(
     let passed = AssertUnwindSafe(passing).catch_unwind().await;
     let passed = passed.unwrap_or_else(|panic| Err(ApiError::internal(panic_message(&*panic))));
     let mut response = passed.unwrap_or_else(IntoResponse::into_response);
-    if let Some(source) = response.extensions().get::<entitlement_cache::Source>() {
+    if let Some(source) = response.extensions().get::<entitlements::Source>() {
         record.source = source.as_str();
     }
     response.extensions_mut().insert(record);

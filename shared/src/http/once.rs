@@ -5,8 +5,8 @@ use super::Endpoint;
 use super::input::Body;
 use super::user::Subject;
 use crate::auth::Caller;
-use crate::error::ApiError;
-use crate::hash::sha256_hex;
+use crate::domain::error::ApiError;
+use crate::domain::hash::sha256_hex;
 
 /// An `Idempotency-Key`, made unique to the kind of its caller, endpoint and user, with a fingerprint of the
 /// request it came with: the same key with another request is a mistake, and is told so. It does not depend

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use crate::error::{ApiError, ApiResult};
+use crate::domain::error::{ApiError, ApiResult};
 
 /// What a request asks for in its query. Of a name that stands in it twice the last counts; others than
 /// those that are asked for are nobody's business.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::domain::UserId;
-use crate::error::{ApiError, ApiResult};
+use crate::domain::error::{ApiError, ApiResult};
 
 /// The user a request is about: the caller, or whom a trusted caller named.
 #[derive(Clone, Debug)]

@@ -66,7 +66,7 @@ async fn check_prices(app: &App) -> anyhow::Result<usize> {
 
 async fn on_sale(app: &App) -> anyhow::Result<Vec<OnSale>> {
     let database = &app.config.database;
-    let client = shared::store::connect(database).await.map_err(said)?;
+    let client = shared::adapters::postgres::connect(database).await.map_err(said)?;
     let schema = &database.schema;
     let query = format!(
         "select plan || ' ' || \"interval\", stripe_price_id

@@ -85,7 +85,7 @@ impl Shop {
     }
 
     pub async fn owner(&self) -> Client {
-        shared::store::connect(&self.database).await.unwrap()
+        shared::adapters::postgres::connect(&self.database).await.unwrap()
     }
 
     /// The rows of a query, each as JSON.

@@ -136,7 +136,7 @@ async fn what_was_sold_cannot_be_changed_even_by_the_owner() {
 async fn the_functions_role_reads_what_is_sold_and_publishes_nothing() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
-    let role = shared::store::connect(&shop.app_database).await.unwrap();
+    let role = shared::adapters::postgres::connect(&shop.app_database).await.unwrap();
     for relation in ["pricing_plans", "credit_packs", "pricing_plan_versions", "current_plans"] {
         let sql = format!("select * from {relation}");
         assert!(!role.query_typed(&sql, &[]).await.unwrap().is_empty(), "{relation}");

@@ -2,8 +2,8 @@
 
 use farebox::catalog::Stripe;
 use farebox::server;
-use farebox::standins::stripe::runtime::{Options, Simulator};
 use serde_json::Value;
+use stripe_simulator::runtime::{Options, Simulator};
 use tokio::net::TcpListener;
 use url::form_urlencoded;
 
@@ -21,7 +21,7 @@ pub async fn start() -> String {
         webhook: None,
         clock: clock(),
         snapshot: None,
-        database: None,
+        before_moving: None,
     };
     let simulator = Simulator::start(options).await.unwrap();
     tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));

@@ -8,7 +8,7 @@ mod steps;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use shared::ledger::{self, Place};
+use shared::billing::ledger_audit::{self, Place};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
@@ -63,7 +63,7 @@ async fn whatever_moves_credits_the_ledger_agrees_with_a_model() {
     play_stories(&app, stories(cases)).await.unwrap();
     let mut next = Some(Place::default());
     while let Some(place) = next {
-        let found = ledger::verify(&app.inside(), place).await.unwrap();
+        let found = ledger_audit::verify(&app.inside(), place).await.unwrap();
         assert!(found.problems.is_empty(), "{:?}", found.problems);
         next = found.next;
     }

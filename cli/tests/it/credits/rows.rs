@@ -52,7 +52,9 @@ async fn a_query_without_a_where_shows_a_user_their_own_rows() {
          grant execute on function forgetful() to farebox_app",
     )
     .await;
-    let role = shared::store::connect(&settings(&app.settings["DATABASE_URL"])).await.unwrap();
+    let role = shared::adapters::postgres::connect(&settings(&app.settings["DATABASE_URL"]))
+        .await
+        .unwrap();
     let tables = names(&role, TABLES).await;
     let must = [
         "credit_buckets",

@@ -58,7 +58,7 @@ async fn assert_roles_are_apart(dir: &Path) {
     let (app, owner) = (url("DATABASE_URL"), url("DIRECT_URL"));
     assert_ne!(app.password(), owner.password());
 
-    let client = shared::store::connect(&settings(owner.as_str())).await.unwrap();
+    let client = shared::adapters::postgres::connect(&settings(owner.as_str())).await.unwrap();
     let powers = "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication
                   from pg_roles
                   where rolname = current_user";
@@ -69,7 +69,7 @@ async fn assert_roles_are_apart(dir: &Path) {
 
     let mut crossed = owner.clone();
     crossed.set_password(app.password()).unwrap();
-    let crossed = shared::store::connect(&settings(crossed.as_str())).await;
+    let crossed = shared::adapters::postgres::connect(&settings(crossed.as_str())).await;
     assert!(crossed.is_err(), "the functions' password opens the owner's role");
 }
 

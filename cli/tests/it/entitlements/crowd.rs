@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use shared::billing::entitlements;
 use shared::domain::UserId;
-use shared::entitlement_cache;
 
 use super::{forget, look, use_up};
 use crate::support::{Mode, TestApp, execute, until};
@@ -17,7 +17,7 @@ async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
     forget(&app, "ann").await;
     app.postgres.flights();
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
-    for read in join_all((0..200).map(|_| entitlement_cache::read(&inside, &ann))).await {
+    for read in join_all((0..200).map(|_| entitlements::read(&inside, &ann))).await {
         let (found, _) = read.unwrap();
         assert_eq!(found.unwrap().used_of("reports"), 2);
     }
@@ -33,7 +33,7 @@ async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
     forget(&app, "ann").await;
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
     let used = async || {
-        let (found, _) = entitlement_cache::read(&inside, &ann).await.unwrap();
+        let (found, _) = entitlements::read(&inside, &ann).await.unwrap();
         found.unwrap().used_of("reports")
     };
     // The first has asked, and sees the state of that moment, but is not answered yet.

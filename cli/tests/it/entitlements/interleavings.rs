@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use shared::adapters::postgres::{About, Moved, Tracked, Use};
+use shared::adapters::redis::Command;
 use shared::app::App;
+use shared::billing::entitlements::{self, Source};
 use shared::domain::{Amount, CatalogKey, Entitlement, UserId};
-use shared::entitlement_cache::{self, Source};
-use shared::redis::Command;
-use shared::store::{About, Moved, Tracked, Use};
 
 use crate::support::{TestApp, execute};
 
@@ -177,12 +177,12 @@ impl<'a> Life<'a> {
             return self.overwrite(push).await;
         }
         let shown = match push {
-            Push::Whole(whole) => entitlement_cache::keep(redis, user, now, whole).await,
+            Push::Whole(whole) => entitlements::keep(redis, user, now, whole).await,
             Push::Used(Tracked { version, results, .. }) => {
-                entitlement_cache::show_used(redis, user, now, *version, results).await
+                entitlements::show_used(redis, user, now, *version, results).await
             }
             Push::Held(Moved { version, unit, holding, .. }) => {
-                entitlement_cache::show_holding(redis, user, now, *version, unit, holding).await
+                entitlements::show_holding(redis, user, now, *version, unit, holding).await
             }
         };
         shown.unwrap();
@@ -218,7 +218,7 @@ impl<'a> Life<'a> {
 
     /// Each part is of the last change of it that was acknowledged, or newer.
     async fn read(&mut self) -> Result<(), String> {
-        let (found, source) = entitlement_cache::read(self.app, &self.user).await.unwrap();
+        let (found, source) = entitlements::read(self.app, &self.user).await.unwrap();
         let found = found.unwrap();
         self.hits += usize::from(source == Source::Cache);
         let is_new =

@@ -116,12 +116,12 @@ async fn a_late_push_of_yesterday_does_not_count_today() {
     app.to_next_day(HOUR / 3_600);
     assert_eq!(look(&app, "ann").await["features"]["api_calls"]["used"], 0);
     let call = json!([{ "feature": "api_calls", "quantity": 1 }]);
-    let uses: Vec<shared::store::Use> = super::interleavings::uses(&call);
+    let uses: Vec<shared::adapters::postgres::Use> = super::interleavings::uses(&call);
     // Whose clock is a little behind.
     let tracked = inside.store.track_usages(&ann, &uses, true, None, yesterday).await.unwrap();
     let (version, results) = (tracked.version, &tracked.results);
     let shown =
-        shared::entitlement_cache::show_used(&inside.redis, &ann, yesterday, version, results);
+        shared::billing::entitlements::show_used(&inside.redis, &ann, yesterday, version, results);
     shown.await.unwrap();
     assert_eq!(look(&app, "ann").await["features"]["api_calls"]["used"], 0);
     is_the_same(&app, "a late push").await;

@@ -1,7 +1,7 @@
 //! Showing everybody who has a plan what they may do, before they ask (DM-9).
 
 use serde_json::{Value, json};
-use shared::warm_up::{self, Options};
+use shared::billing::warm_up::{self, Options};
 
 use super::{ask, look};
 use crate::support::{Mode, TestApp, execute};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::auth::service_key;
-use shared::hash::hex;
+use shared::domain::hash::hex;
 
 use crate::support::{Answer, Setup, TestApp};
 

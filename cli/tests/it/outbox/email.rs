@@ -1,8 +1,8 @@
-use farebox::standins::mail::Mode;
+use dev_services::mail::Mode;
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
+use shared::billing::outbox::ATTEMPTS;
 use shared::config::Config;
-use shared::outbox::ATTEMPTS;
 
 use super::{PAUSE, counts, drain};
 use crate::support::{Setup, TestApp};

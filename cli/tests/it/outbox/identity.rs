@@ -111,8 +111,8 @@ async fn a_user_whom_the_identity_provider_does_not_know_is_no_failure() {
 
 impl TestApp {
     /// Says that what was lent out is told.
-    pub(super) async fn finish(&self, lent: shared::store::Errand) {
-        let finished = shared::store::Finished {
+    pub(super) async fn finish(&self, lent: shared::adapters::postgres::Errand) {
+        let finished = shared::adapters::postgres::Finished {
             id: lent.id,
             generation: lent.generation,
             leased_until: lent.leased_until,

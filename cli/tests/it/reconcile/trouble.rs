@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use farebox::standins::stripe::world::World;
 use serde_json::{Value, json};
-use shared::http::AfterAnswer;
-use shared::reconcile::{self, Options};
+use shared::background::AfterAnswer;
+use shared::billing::reconcile::{self, Options};
+use stripe_simulator::world::World;
 
 use crate::dead_letters::alerts::listener;
 use crate::support::{Mode, Setup, TestApp};

@@ -1,20 +1,21 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
+use dev_services::mail::Mail;
+use dev_services::upstash::{self, Tokens};
 use farebox::catalog::{self, Catalog, Ids};
+use farebox::local::sql_clock;
 use farebox::local::token;
 use farebox::server;
-use farebox::standins::mail::Mail;
-use farebox::standins::stripe::runtime::{self as simulator, Simulator, Target};
-use farebox::standins::upstash::{self, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
 use shared::auth::service_key;
 use shared::clock::Clock;
 use shared::config::Config;
-use shared::hash::hex;
+use shared::domain::hash::hex;
 use shared::{endpoints, http};
+use stripe_simulator::runtime::{self as simulator, Simulator, Target};
 use tokio::net::TcpListener;
 use tokio_postgres::Client;
 
@@ -299,7 +300,7 @@ impl TestApp {
 
     /// A connection as the owner of this test's database.
     pub async fn owner(&self) -> Client {
-        shared::store::connect(&stack::settings(&self.owner_url)).await.unwrap()
+        shared::adapters::postgres::connect(&stack::settings(&self.owner_url)).await.unwrap()
     }
 
     pub fn database_name(&self) -> String {
@@ -329,7 +330,7 @@ async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator
         webhook: Some(Target { url, secret: WEBHOOK_SECRET.to_owned() }),
         clock: clock.clone(),
         snapshot: None,
-        database: Some(stack::settings(owner_url)),
+        before_moving: Some(sql_clock::follow(stack::settings(owner_url))),
     };
     let simulator = Simulator::start(options).await.unwrap();
     tokio::spawn(server::serve(listener, simulator.router(), std::future::pending()));

@@ -1,10 +1,10 @@
 //! What a customer does in a browser, and what stands at Stripe afterwards.
 
-use farebox::standins::stripe::world::World;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
-use shared::hash::hex;
+use shared::domain::hash::hex;
+use stripe_simulator::world::World;
 
 use super::app::WEBHOOK_SECRET;
 use super::{Answer, Call, TestApp, until};

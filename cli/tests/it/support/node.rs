@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// file says: its directory is named after it.
 pub async fn install(name: &str, package: &str, lock: &str) -> PathBuf {
     let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let name = format!("{name}-{}", &shared::hash::sha256_hex([package, lock])[..16]);
+    let name = format!("{name}-{}", &shared::domain::hash::sha256_hex([package, lock])[..16]);
     let installed = base.join(&name);
     // Another test process may be at it.
     let claim = File::create(base.join(format!("{name}.lock"))).unwrap();

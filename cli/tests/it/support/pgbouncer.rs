@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use farebox::standins::process::free_port;
+use dev_services::process::free_port;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 

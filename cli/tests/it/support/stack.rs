@@ -3,11 +3,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use dev_services::postgres::{self, Postgres};
+use dev_services::redis::{self, RedisServer};
+use dev_services::upstash::Backend;
 use farebox::local::database::{self, Passwords, Urls};
 use farebox::migrate::{self, Files};
-use farebox::standins::postgres::{self, Postgres};
-use farebox::standins::redis::{self, RedisServer};
-use farebox::standins::upstash::Backend;
 use shared::config::{Database, Schema, Secret};
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
@@ -97,7 +97,7 @@ impl Stack {
 
     pub async fn superuser(&self, database: &str) -> Client {
         let url = self.postgres.superuser_url(database) + "?sslmode=disable";
-        shared::store::connect(&settings(&url)).await.unwrap()
+        shared::adapters::postgres::connect(&settings(&url)).await.unwrap()
     }
 
     pub fn postgres_address(&self) -> SocketAddr {

@@ -8,7 +8,9 @@ use crate::support::{TestApp, execute, settings};
 impl TestApp {
     /// A connection as the role that functions use.
     async fn as_functions(&self) -> Client {
-        shared::store::connect(&settings(&self.settings["DATABASE_URL"])).await.unwrap()
+        shared::adapters::postgres::connect(&settings(&self.settings["DATABASE_URL"]))
+            .await
+            .unwrap()
     }
 }
 

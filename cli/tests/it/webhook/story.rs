@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
+use shared::adapters::postgres::Told;
 use shared::app::{App, PoolSize};
 use shared::config::Config;
 use shared::domain::facts::Facts;
-use shared::store::Told;
 
 use crate::support::events::parsed;
 use crate::support::{TestApp, clock};

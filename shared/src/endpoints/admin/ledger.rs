@@ -10,11 +10,11 @@ use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::adapters::postgres::LedgerProblem;
 use crate::app::App;
-use crate::error::ApiResult;
+use crate::billing::ledger_audit::{self, Found, Place};
+use crate::domain::error::ApiResult;
 use crate::http::{Query, cursor};
-use crate::ledger::{self, Found, Place};
-use crate::store::LedgerProblem;
 
 /// What was found.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -37,7 +37,7 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn verify(State(app): State<App>, uri: Uri) -> ApiResult<Json<Report>> {
     let from = Query::of(&uri).cursor(Place::is_possible)?.unwrap_or_default();
-    let Found { rows, users, problems, next } = ledger::verify(&app, from).await?;
+    let Found { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
     let next_cursor = next.map(|place| cursor(&place));
     Ok(Json(Report { rows, users, problems, next_cursor }))
 }

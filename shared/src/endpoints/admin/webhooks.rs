@@ -11,13 +11,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::adapters::postgres::{FailedWebhook, WhichWebhooks, WholeFailedWebhook};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::dead_letters;
+use crate::background::AfterAnswer;
+use crate::billing::dead_letters;
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::{EventId, EventType, Reason};
-use crate::error::{ApiError, ApiResult};
-use crate::http::{AfterAnswer, Input, Query};
-use crate::store::{FailedWebhook, WhichWebhooks, WholeFailedWebhook};
+use crate::http::{Input, Query};
 
 /// A page of dead letters, or the one that was asked for by its id.
 #[derive(Debug, JsonSchema, Serialize)]

@@ -11,12 +11,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::adapters::postgres::NewEntry;
 use crate::app::App;
+use crate::companion::stats::{self, Stats};
+use crate::domain::error::ApiResult;
 use crate::domain::{Content, Summary, row_bytes};
-use crate::error::ApiResult;
 use crate::http::{Input, Once, User};
-use crate::stats::{self, Stats};
-use crate::store::NewEntry;
 
 /// A conversation to count.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -10,13 +10,13 @@ use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::alert;
+use crate::adapters::postgres::StoreError;
 use crate::app::App;
-use crate::error::ApiResult;
-use crate::http::AfterAnswer;
-use crate::reconcile::{self, Options, Report};
-use crate::store::StoreError;
-use crate::warm_up;
+use crate::background::AfterAnswer;
+use crate::billing::alert;
+use crate::billing::reconcile::{self, Options, Report};
+use crate::billing::warm_up;
+use crate::domain::error::ApiResult;
 
 /// Rows of one statement. Statements of each kind go on for so long, and at least once; what is left is the
 /// next run's.

@@ -9,13 +9,13 @@ use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::adapters::postgres::StoreError;
 use crate::app::App;
-use crate::dead_letters;
-use crate::error::ApiResult;
-use crate::fulfilment;
-use crate::http::AfterAnswer;
-use crate::outbox::{self, Deliveries};
-use crate::store::StoreError;
+use crate::background::AfterAnswer;
+use crate::billing::dead_letters;
+use crate::billing::fulfilment;
+use crate::billing::outbox::{self, Deliveries};
+use crate::domain::error::ApiResult;
 
 /// The rest is for the next minute.
 const BATCH: i32 = 20;

@@ -15,9 +15,9 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::adapters::redis::Command;
 use crate::app::App;
-use crate::error::chain;
-use crate::redis::Command;
+use crate::domain::error::chain;
 
 /// Whoever asks wants to know now.
 const PATIENCE: Duration = Duration::from_millis(700);

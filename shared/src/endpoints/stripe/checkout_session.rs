@@ -11,11 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
+use crate::adapters::stripe::requests;
 use crate::app::App;
-use crate::error::{ApiError, ApiResult};
-use crate::fulfilment;
+use crate::billing::fulfilment;
+use crate::domain::error::{ApiError, ApiResult};
 use crate::http::User;
-use crate::stripe::requests;
 
 /// How a purchase stands.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]

@@ -11,14 +11,14 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::postgres::{Purchase, Wanted};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::checkout;
+use crate::billing::checkout;
 use crate::config::Config;
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
-use crate::error::{ApiError, ApiResult};
 use crate::http::{Input, Once, User};
-use crate::store::{Purchase, Wanted};
 
 /// What to buy: `tier` and `interval`, or `pack`.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::adapters::postgres::{Portal, StoreError};
+use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
-use crate::checkout::release;
+use crate::billing::checkout::release;
 use crate::domain::ReturnUrl;
-use crate::error::{ApiError, ApiResult};
+use crate::domain::error::{ApiError, ApiResult};
 use crate::http::{Input, Once, User};
-use crate::store::{Portal, StoreError};
-use crate::stripe::{StripeError, requests};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

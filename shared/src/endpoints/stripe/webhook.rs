@@ -14,13 +14,13 @@ use axum::routing::{MethodRouter, post};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::adapters::stripe::signature;
 use crate::app::App;
-use crate::dead_letters::{self, Heard};
+use crate::background::AfterAnswer;
+use crate::billing::dead_letters::{self, Heard};
+use crate::billing::outbox;
+use crate::domain::error::{ApiError, ApiResult};
 use crate::domain::event::Event;
-use crate::error::{ApiError, ApiResult};
-use crate::http::AfterAnswer;
-use crate::outbox;
-use crate::stripe::signature;
 
 /// Told others at once; the job has the rest.
 const MESSAGES: usize = 10;

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
+use shared::adapters::postgres::Told;
 use shared::app::App;
-use shared::store::Told;
 use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql, Type};
 

@@ -208,15 +208,15 @@ async fn the_snapshot_follows_by_itself_and_a_damaged_one_is_said() {
     };
     until(kept).await;
     std::fs::write(&path, "{").unwrap();
-    let options = farebox::standins::stripe::runtime::Options {
+    let options = stripe_simulator::runtime::Options {
         base: "http://127.0.0.1:1".to_owned(),
         secret_key: "sk_test_x".to_owned(),
         webhook: None,
         clock: clock(),
         snapshot: Some(path),
-        database: None,
+        before_moving: None,
     };
-    let error = farebox::standins::stripe::runtime::Simulator::start(options).await.unwrap_err();
+    let error = stripe_simulator::runtime::Simulator::start(options).await.unwrap_err();
     assert!(format!("{error:#}").contains("damaged"), "{error:#}");
 }
 

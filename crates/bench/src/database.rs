@@ -1,0 +1,54 @@
+//! The stack's database, as its owner sees it: what is stored before, and rates that pgbench measures,
+//! which comes with Postgres.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use farebox::local::Settings;
+use shared::config;
+use tokio::process::Command;
+use tokio_postgres::Client;
+
+pub struct Database {
+    dir: PathBuf,
+    url: String,
+    pub owner: Client,
+}
+
+impl Database {
+    pub async fn open(settings: &Settings, dir: &Path) -> anyhow::Result<Self> {
+        let url = settings.get("DIRECT_URL").context("the stack has no database of its own")?;
+        let vars = |name: &str| match name {
+            "DATABASE_URL" => Some(url.clone()),
+            name => settings.get(name).cloned(),
+        };
+        let owner =
+            shared::adapters::postgres::connect(&config::Database::from_vars(vars)?).await?;
+        Ok(Self { dir: dir.to_owned(), url: url.clone(), owner })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a direct connection, and many statements")]
+    pub async fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        self.owner.batch_execute(sql).await.context("cannot prepare the database")
+    }
+
+    /// Transactions a second of a script of pgbench's.
+    pub async fn pgbench(&self, sql: &str, concurrency: u32, seconds: u32) -> anyhow::Result<f64> {
+        let script = self.dir.join("script.sql");
+        std::fs::write(&script, sql).context("cannot write a script")?;
+        let mut command = Command::new("pgbench");
+        command.args(["--no-vacuum", "--protocol=extended"]);
+        command.arg(format!("--client={concurrency}"));
+        command.arg(format!("--time={seconds}"));
+        command.arg("--file").arg(script);
+        command.arg(&self.url).kill_on_drop(true);
+        let output = command.output().await.context("cannot run pgbench, which is Postgres's")?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let why = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "pgbench failed: {why}");
+        ensure!(!said.contains("failed transactions: 0 ") || why.is_empty(), "{why}");
+        let rate = said.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate = rate.and_then(|rest| rest.split(' ').next()).context("pgbench said no rate")?;
+        rate.parse().context("pgbench said an odd rate")
+    }
+}

@@ -1,0 +1,158 @@
+//! Which commands there are, how many arguments each takes, and which of those are keys.
+//!
+//! Deliberately absent: EVAL, EVALSHA and SCRIPT, which need the interpreter (`scripting.rs`), and
+//! every command Farebox has no use for.
+
+use std::fmt;
+
+use super::store::Store;
+use super::{hashes, keys, number, strings};
+use crate::upstash::Command;
+use crate::upstash::resp::Reply;
+
+/// The message of an error reply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure(pub String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    pub fn wrong_type() -> Failure {
+        let message = "WRONGTYPE Operation against a key holding the wrong kind of value";
+        Failure(message.to_owned())
+    }
+
+    pub fn syntax() -> Failure {
+        Failure("ERR syntax error".to_owned())
+    }
+
+    pub fn not_an_integer() -> Failure {
+        Failure("ERR value is not an integer or out of range".to_owned())
+    }
+
+    pub fn overflow() -> Failure {
+        Failure("ERR increment or decrement would overflow".to_owned())
+    }
+
+    pub fn arity(name: &str) -> Failure {
+        let name = name.to_ascii_lowercase();
+        Failure(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+}
+
+pub type Outcome = Result<Reply, Failure>;
+
+/// One command to run. Its arguments do not include its name.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub name: &'static str,
+    pub arguments: &'a [Vec<u8>],
+    pub now_us: i64,
+}
+
+impl Call<'_> {
+    pub fn now_ms(&self) -> i64 {
+        self.now_us / 1000
+    }
+
+    pub fn integer(&self, index: usize) -> Result<i64, Failure> {
+        number::parse_integer(&self.arguments[index]).ok_or_else(Failure::not_an_integer)
+    }
+
+    pub fn upper(&self, index: usize) -> String {
+        String::from_utf8_lossy(&self.arguments[index]).to_ascii_uppercase()
+    }
+}
+
+/// Which of a command's arguments are keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Keys {
+    None,
+    First,
+    All,
+}
+
+pub struct Spec {
+    pub name: &'static str,
+    /// The fewest and the most arguments, without the command's name.
+    arguments: (usize, usize),
+    pub keys: Keys,
+    writes: bool,
+    run: fn(&mut Store, &Call<'_>) -> Outcome,
+}
+
+const MANY: usize = usize::MAX;
+
+const fn reads(
+    name: &'static str,
+    arguments: (usize, usize),
+    keys: Keys,
+    run: fn(&mut Store, &Call<'_>) -> Outcome,
+) -> Spec {
+    Spec { name, arguments, keys, writes: false, run }
+}
+
+const fn writes(
+    name: &'static str,
+    arguments: (usize, usize),
+    keys: Keys,
+    run: fn(&mut Store, &Call<'_>) -> Outcome,
+) -> Spec {
+    Spec { name, arguments, keys, writes: true, run }
+}
+
+static COMMANDS: &[Spec] = &[
+    reads("PING", (0, MANY), Keys::None, keys::ping),
+    reads("ECHO", (1, 1), Keys::None, keys::echo),
+    reads("TIME", (0, 0), Keys::None, keys::time),
+    reads("DBSIZE", (0, 0), Keys::None, keys::dbsize),
+    reads("KEYS", (1, 1), Keys::None, keys::keys),
+    writes("FLUSHDB", (0, MANY), Keys::None, keys::flushdb),
+    reads("EXISTS", (1, MANY), Keys::All, keys::exists),
+    writes("DEL", (1, MANY), Keys::All, keys::del),
+    reads("TYPE", (1, 1), Keys::First, keys::kind),
+    writes("EXPIRE", (2, MANY), Keys::First, keys::expire),
+    writes("PEXPIRE", (2, MANY), Keys::First, keys::pexpire),
+    reads("TTL", (1, 1), Keys::First, keys::ttl),
+    reads("PTTL", (1, 1), Keys::First, keys::pttl),
+    writes("PERSIST", (1, 1), Keys::First, keys::persist),
+    reads("GET", (1, 1), Keys::First, strings::get),
+    writes("SET", (2, MANY), Keys::First, strings::set),
+    writes("SETEX", (3, 3), Keys::First, strings::setex),
+    writes("INCR", (1, 1), Keys::First, strings::incr),
+    writes("INCRBY", (2, 2), Keys::First, strings::incrby),
+    writes("DECR", (1, 1), Keys::First, strings::decr),
+    reads("HGET", (2, 2), Keys::First, hashes::hget),
+    reads("HMGET", (2, MANY), Keys::First, hashes::hmget),
+    reads("HGETALL", (1, 1), Keys::First, hashes::hgetall),
+    reads("HEXISTS", (2, 2), Keys::First, hashes::hexists),
+    reads("HLEN", (1, 1), Keys::First, hashes::hlen),
+    writes("HSET", (3, MANY), Keys::First, hashes::hset),
+    writes("HSETNX", (3, 3), Keys::First, hashes::hsetnx),
+    writes("HINCRBY", (3, 3), Keys::First, hashes::hincrby),
+    writes("HDEL", (2, MANY), Keys::First, hashes::hdel),
+];
+
+impl Spec {
+    pub fn find(name: &[u8]) -> Option<&'static Spec> {
+        COMMANDS.iter().find(|spec| spec.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    pub fn accepts(&self, arguments: usize) -> bool {
+        self.arguments.0 <= arguments && arguments <= self.arguments.1
+    }
+
+    /// Runs a command whose name and number of arguments are known to be right.
+    pub fn run(&'static self, store: &mut Store, command: &Command, now_us: i64) -> Outcome {
+        let call = Call { name: self.name, arguments: &command[1..], now_us };
+        let outcome = (self.run)(store, &call);
+        store.changed |= self.writes && outcome.is_ok();
+        outcome
+    }
+}

@@ -1,0 +1,157 @@
+//! The pages a person clicks through: paying, an invoice, the portal, and the simulator's home.
+//!
+//! Server-rendered, without a script. Each page is a pure function in a `view`; the file above it
+//! reads what the page needs from the world, and does what was posted through the API's own
+//! routes. Nothing is decided here about money.
+
+mod authenticate;
+mod checkout;
+mod event;
+mod fields;
+mod home;
+pub mod html;
+mod invoice;
+pub mod layout;
+mod pdf;
+mod portal;
+mod readable;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde_json::Value;
+
+use super::error::StripeError;
+use super::runtime::Simulator;
+use super::world::{World, text};
+use fields::Fields;
+use html::paragraph;
+use layout::{Notice, document};
+
+/// More than any form of ours holds.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+pub fn router(simulator: Simulator) -> Router {
+    Router::new()
+        .route("/simulator", get(home::show))
+        .route("/simulator/", get(async || see_other("/simulator")))
+        .route("/simulator/act/advance", post(home::advance))
+        .route("/simulator/act/switches", post(home::switch))
+        .route("/simulator/act/trigger", post(home::trigger))
+        .route("/simulator/act/checkout", post(home::checkout))
+        .route("/simulator/act/resend", post(home::resend))
+        .route("/simulator/act/portal", post(home::portal))
+        .route("/simulator/checkout/{id}", get(checkout::show).post(checkout::act))
+        .route("/simulator/authenticate/{id}", get(authenticate::show).post(authenticate::act))
+        .route("/simulator/invoice/{id}", get(invoice::show).post(invoice::act))
+        .route("/simulator/invoice/{id}/pdf", get(invoice::file))
+        .route("/simulator/receipt/{id}", get(invoice::receipt))
+        .route("/simulator/event/{id}", get(event::show))
+        .route("/simulator/portal/{id}", get(portal::show).post(portal::act))
+        .route(layout::STYLE_PATH, get(style))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(simulator)
+}
+
+/// A form of ours, posted by a page of ours: it carries what a page of another site cannot know.
+struct Posted(Fields);
+
+impl FromRequest<Simulator> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, simulator: &Simulator) -> Result<Self, Response> {
+        let body = Bytes::from_request(request, simulator).await;
+        let fields = Fields::read(&body.map_err(axum::response::IntoResponse::into_response)?);
+        if fields.get(layout::TOKEN) == Some(simulator.page_token()) {
+            return Ok(Self(fields));
+        }
+        let why =
+            "This form is not from this run of the simulator. Go back, reload, and try again.";
+        Err(said(StatusCode::FORBIDDEN, "Not done", why))
+    }
+}
+
+/// Where a form of a page may lead.
+#[derive(Clone, Copy, Debug)]
+enum Leads {
+    Here,
+    /// Back to the shop: browsers hold a redirect after a post to this policy too.
+    Anywhere,
+}
+
+/// A page as an answer.
+fn page(status: StatusCode, html: String, leads: Leads) -> Response {
+    let action = match leads {
+        Leads::Here => "'self'",
+        Leads::Anywhere => "*",
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; form-action {action}; base-uri 'none'; \
+         frame-ancestors 'none'"
+    );
+    answer(status, "text/html; charset=utf-8", &policy, html.into_bytes())
+}
+
+pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8>) -> Response {
+    let mut answer = (status, body).into_response();
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    answer
+}
+
+/// A page that says one thing.
+fn said(status: StatusCode, title: &str, what: &str) -> Response {
+    page(status, document(title, None, vec![paragraph(what)]), Leads::Here)
+}
+
+fn not_there(what: &str) -> Response {
+    said(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
+}
+
+/// Why something was refused, as the top of a page.
+fn failed(error: &StripeError) -> Notice {
+    Notice::Failed(text(&error.body, "message").to_owned())
+}
+
+/// Sends the browser on, so that a reload does not do it again.
+fn see_other(url: &str) -> Response {
+    // A URL that was given with letters outside ASCII is written as browsers write it.
+    let location = HeaderValue::from_str(url).ok().or_else(|| {
+        let parsed = url::Url::parse(url).ok()?;
+        HeaderValue::from_str(parsed.as_str()).ok()
+    });
+    match location {
+        Some(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
+        None => said(StatusCode::OK, "Done", "The shop's address cannot be reached from here."),
+    }
+}
+
+async fn style() -> Response {
+    answer(StatusCode::OK, "text/css", "default-src 'none'", layout::STYLE.into())
+}
+
+/// The object of a kind; null if there is none.
+fn object(world: &World, kind: &str, id: &Value) -> Value {
+    let id = id.as_str().unwrap_or_default();
+    world.find(kind, id, "id").cloned().unwrap_or_default()
+}
+
+/// How a payment method is called: `visa ending in 4242`.
+fn card(world: &World, method: Option<&str>) -> Option<String> {
+    let card = &world.get(method?)?["card"];
+    card.is_object().then(|| format!("{} ending in {}", text(card, "brand"), text(card, "last4")))
+}

@@ -1,0 +1,129 @@
+//! Paying a checkout session by clicking.
+
+pub mod view;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::layout::Notice;
+use super::{Leads, Posted, failed, not_there, object, page, see_other};
+use crate::checkout::{self, Outcome, PayerDetails};
+use crate::runtime::Simulator;
+use crate::world::text;
+use view::Beside;
+
+const KIND: &str = "checkout.session";
+
+pub async fn show(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let asked = Fields::read(query.unwrap_or_default().as_bytes());
+    let notice = match asked.get("notice") {
+        Some("declined") => Some(Notice::Failed("The card was declined.".to_owned())),
+        Some("refused") => Some(Notice::Failed("The bank was not convinced.".to_owned())),
+        Some("applied") => Some(Notice::Done("The promotion code is applied.".to_owned())),
+        _ => None,
+    };
+    shown(&simulator, &id, StatusCode::OK, Fields::default(), notice)
+}
+
+fn shown(
+    simulator: &Simulator,
+    id: &str,
+    status: StatusCode,
+    typed: Fields,
+    notice: Option<Notice>,
+) -> Response {
+    match known(simulator, id, typed) {
+        Some((session, beside)) => {
+            page(status, view::page(&session, &beside, notice), Leads::Anywhere)
+        }
+        None => not_there("checkout session"),
+    }
+}
+
+fn known(simulator: &Simulator, id: &str, typed: Fields) -> Option<(Value, Beside)> {
+    simulator.read(|world| {
+        let session = world.find(KIND, id, "id").ok()?.clone();
+        let beside = Beside {
+            customer: object(world, "customer", &session["customer"]),
+            lines: checkout::line_items(world, id),
+            trial_end: checkout::trial_end(world, &session),
+            token: simulator.page_token().to_owned(),
+            typed,
+        };
+        Some((session, beside))
+    })
+}
+
+/// Does what the pressed button says.
+pub async fn act(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    Posted(typed): Posted,
+) -> Response {
+    let (outcome, notice) = match typed.get("outcome") {
+        Some("apply") => return apply(&simulator, &id, typed),
+        Some("authenticate") => return authenticate(&simulator, &id, typed),
+        Some("declined") => (Outcome::Declined, "declined"),
+        Some("pays_later") => (Outcome::PaysLater, ""),
+        Some("fails_later") => (Outcome::FailsLater, ""),
+        Some("approved_3ds") => (Outcome::Approved3ds, "declined"),
+        Some("refused_3ds") => (Outcome::Refused3ds, "refused"),
+        _ => (Outcome::Paid, "declined"),
+    };
+    let details = details(&typed);
+    let acted = simulator.change(|world| checkout::act(world, &id, outcome, details));
+    if let Err(error) = acted {
+        return shown(&simulator, &id, error.status, typed, Some(failed(&error)));
+    }
+    let Some((session, _)) = known(&simulator, &id, typed) else {
+        return not_there("checkout session");
+    };
+    let here = format!("/simulator/checkout/{id}");
+    match text(&session, "status") {
+        "complete" => see_other(&view::success_url(&session).unwrap_or(here)),
+        _ => see_other(&format!("{here}?notice={notice}")),
+    }
+}
+
+/// Takes a promotion code into the session's totals before it is paid.
+fn apply(simulator: &Simulator, id: &str, typed: Fields) -> Response {
+    let code = typed.filled("promotion_code").unwrap_or_default();
+    let applied = simulator.change(|world| checkout::preview_promotion(world, id, code).map(drop));
+    match applied {
+        Ok(()) => see_other(&format!("/simulator/checkout/{id}?notice=applied")),
+        Err(error) => shown(simulator, id, error.status, typed, Some(failed(&error))),
+    }
+}
+
+fn authenticate(simulator: &Simulator, id: &str, typed: Fields) -> Response {
+    match known(simulator, id, typed) {
+        Some((session, beside)) if text(&session, "status") == "open" => {
+            page(StatusCode::OK, view::authentication(&session, &beside), Leads::Anywhere)
+        }
+        Some(_) => see_other(&format!("/simulator/checkout/{id}")),
+        None => not_there("checkout session"),
+    }
+}
+
+fn details(typed: &Fields) -> PayerDetails {
+    let filled = |name: &str| typed.filled(name).map(str::to_owned);
+    let quantities = typed.all().filter_map(|(name, value)| {
+        Some((name.strip_prefix("quantity_")?.to_owned(), value.trim().parse().ok()?))
+    });
+    PayerDetails {
+        email: filled("email"),
+        name: filled("name"),
+        phone: filled("phone"),
+        address: view::typed_address(typed),
+        promotion_code: filled("promotion_code"),
+        payment_method: filled("payment_method"),
+        quantities: quantities.collect(),
+    }
+}

@@ -1,0 +1,60 @@
+//! One event as the shop is sent it, and what came of sending it.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::home::view::heard;
+use super::html::{Element, element, heading};
+use super::layout::{document, form, hidden};
+use super::{Leads, not_there, object, page};
+use crate::deliveries::Attempt;
+use crate::runtime::Simulator;
+use crate::world::text;
+
+pub async fn show(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+    let event = simulator.read(|world| object(world, "event", &json!(id)));
+    if event.is_null() {
+        return not_there("event");
+    }
+    let html = view(&event, &simulator.attempts(&id), simulator.page_token());
+    page(StatusCode::OK, html, Leads::Here)
+}
+
+fn view(event: &Value, attempts: &[Attempt], token: &str) -> String {
+    let id = text(event, "id");
+    let resend = form("/simulator/act/resend", token)
+        .child(hidden("event", id))
+        .child(element("button").text("Resend"));
+    // What cannot be written as JSON is not in a JSON value.
+    let body = serde_json::to_string_pretty(event).unwrap_or_default();
+    let content: Vec<Element> = vec![
+        heading("Told the shop"),
+        heard(attempts),
+        resend,
+        heading("What is sent"),
+        element("pre").attr("tabindex", "0").text(body),
+    ];
+    document(text(event, "type"), None, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_shown_as_it_is_sent() {
+        let event = json!({
+            "id": "evt_1", "type": "customer.created",
+            "data": { "object": { "name": "</pre><script>" } },
+        });
+        let page = view(&event, &[], "secret");
+        assert!(page.contains("<h1>customer.created</h1>"), "{page}");
+        assert!(
+            page.contains("&quot;name&quot;: &quot;&lt;/pre&gt;&lt;script&gt;&quot;"),
+            "{page}"
+        );
+        assert!(page.contains("not yet") && page.contains("value=\"evt_1\""), "{page}");
+    }
+}

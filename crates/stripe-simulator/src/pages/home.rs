@@ -1,0 +1,134 @@
+//! What the buttons of the simulator's home do.
+
+pub mod view;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::Span;
+use serde_json::{Value, json};
+
+use super::layout::Notice;
+use super::{Leads, Posted, failed, page, said, see_other};
+use crate::http::{Verb, ask};
+use crate::runtime::Simulator;
+use crate::switches::Switches;
+use crate::trigger;
+use crate::world::{World, text};
+use view::Home;
+
+const HOME: &str = "/simulator";
+/// How many of each kind are listed.
+const MAX_LISTED: usize = 30;
+
+pub async fn show(State(simulator): State<Simulator>, RawQuery(query): RawQuery) -> Response {
+    let done = query.is_some_and(|query| query == "notice=done");
+    let notice = done.then(|| Notice::Done("It is done.".to_owned()));
+    shown(&simulator, StatusCode::OK, notice)
+}
+
+fn shown(simulator: &Simulator, status: StatusCode, notice: Option<Notice>) -> Response {
+    page(status, view::page(&known(simulator), notice), Leads::Here)
+}
+
+fn known(simulator: &Simulator) -> Home {
+    let mut home = simulator.read(|world| Home {
+        now: world.now(),
+        switches: Switches::default(),
+        events: latest(world, "event", |_| true).map(|event| (event, Vec::new())).collect(),
+        customers: latest(world, "customer", |one| one["deleted"] != true).collect(),
+        subscriptions: latest(world, "subscription", |_| true).collect(),
+        sessions: latest(world, "checkout.session", |one| one["status"] == "open").collect(),
+        plans: trigger::offers(world),
+        token: simulator.page_token().to_owned(),
+    });
+    home.switches = simulator.switches();
+    for (event, attempts) in &mut home.events {
+        *attempts = simulator.attempts(text(event, "id"));
+    }
+    home
+}
+
+fn latest(
+    world: &World,
+    kind: &str,
+    shown: impl Fn(&Value) -> bool,
+) -> impl Iterator<Item = Value> {
+    world.all(kind).filter(move |one| shown(one)).take(MAX_LISTED).cloned()
+}
+
+fn done() -> Response {
+    see_other(&format!("{HOME}?notice=done"))
+}
+
+pub async fn advance(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+    let Ok(by) = fields.get("by").unwrap_or_default().parse::<Span>() else {
+        return said(StatusCode::BAD_REQUEST, "Not done", "This is no span of time.");
+    };
+    match simulator.advance(by).await {
+        Ok(_) => done(),
+        Err(error) => {
+            shown(&simulator, StatusCode::BAD_REQUEST, Some(Notice::Failed(error.to_string())))
+        }
+    }
+}
+
+pub async fn switch(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+    let on = |name: &str| fields.get(name) == Some("on");
+    let mut switches = Switches {
+        duplicate: on("duplicate"),
+        reorder: on("reorder"),
+        same_second: on("same_second"),
+        drop: on("drop"),
+        unpaid: on("unpaid"),
+        ..Switches::default()
+    };
+    for name in ["delay_seconds", "answer_after_ms"] {
+        let Some(typed) = fields.filled(name) else { continue };
+        let value = typed.parse().map_or_else(|_| json!(typed), |number: u64| json!(number));
+        if let Err(why) = switches.set(name, &value) {
+            return shown(&simulator, StatusCode::BAD_REQUEST, Some(Notice::Failed(why)));
+        }
+    }
+    simulator.set_switches(switches);
+    done()
+}
+
+pub async fn trigger(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+    let event = fields.get("event").unwrap_or_default();
+    let (user, plan) = (fields.filled("user"), fields.filled("plan"));
+    match simulator.change(|world| trigger::trigger(world, event, user, plan)) {
+        Ok(_) => done(),
+        Err(error) => shown(&simulator, error.status, Some(failed(&error))),
+    }
+}
+
+/// A checkout session to click through, as the shop would make one.
+pub async fn checkout(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+    let (user, plan) = (fields.filled("user"), fields.filled("plan"));
+    match simulator.change(|world| trigger::open_session(world, user, plan)) {
+        Ok(session) => see_other(&format!("/simulator/checkout/{session}")),
+        Err(error) => shown(&simulator, error.status, Some(failed(&error))),
+    }
+}
+
+pub async fn resend(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+    match simulator.resend(fields.get("event").unwrap_or_default()) {
+        Ok(()) => done(),
+        Err(error) => shown(&simulator, error.status, Some(failed(&error))),
+    }
+}
+
+/// A portal session for a customer, as the shop would make one.
+pub async fn portal(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+    let customer = fields.get("customer").unwrap_or_default();
+    let made = simulator.change(|world| {
+        let home = format!("{}{HOME}", world.base());
+        let form = json!({ "customer": customer, "return_url": home });
+        ask(world, Verb::Post, "/v1/billing_portal/sessions", form)
+    });
+    match made {
+        Ok(session) => see_other(&format!("/simulator/portal/{}", text(&session, "id"))),
+        Err(error) => shown(&simulator, error.status, Some(failed(&error))),
+    }
+}

@@ -1,0 +1,110 @@
+//! An invoice's page, its receipts, and it as a file.
+
+pub mod view;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::authenticate::{answer as answer_bank, asks};
+use super::fields::Fields;
+use super::layout::Notice;
+use super::{Leads, Posted, answer, card, failed, not_there, object, page, pdf, see_other};
+use crate::error::StripeError;
+use crate::http::{Verb, ask};
+use crate::invoicing;
+use crate::runtime::Simulator;
+use crate::world::{World, text};
+use view::Beside;
+
+pub async fn show(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let asked = Fields::read(query.unwrap_or_default().as_bytes());
+    let notice = match asked.get("notice") {
+        Some("declined") => Some(Notice::Failed("The payment did not go through.".to_owned())),
+        Some("done") => Some(Notice::Done("Thank you.".to_owned())),
+        _ => None,
+    };
+    shown(&simulator, &id, StatusCode::OK, notice)
+}
+
+fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Notice>) -> Response {
+    let known = simulator.read(|world| {
+        let invoice = world.find("invoice", id, "id").ok()?.clone();
+        let mut beside = beside(world, &invoice);
+        beside.token = simulator.page_token().to_owned();
+        Some((invoice, beside))
+    });
+    match known {
+        Some((invoice, beside)) => page(status, view::page(&invoice, &beside, notice), Leads::Here),
+        None => not_there("invoice"),
+    }
+}
+
+fn beside(world: &World, invoice: &Value) -> Beside {
+    let intent = invoicing::intent_of(world, text(invoice, "id"));
+    let is_ours = |charge: &&Value| !intent.is_empty() && charge["payment_intent"] == intent;
+    let charges = world.all("charge").filter(is_ours);
+    let paid = charges.filter(|charge| charge["status"] == "succeeded");
+    Beside {
+        card: card(world, invoicing::method_of(world, invoice).as_deref()),
+        asks: asks(world, intent),
+        charges: paid.cloned().collect(),
+        token: String::new(),
+    }
+}
+
+pub async fn act(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    Posted(fields): Posted,
+) -> Response {
+    let acted = simulator.change(|world| settle(world, &id, &fields));
+    let here = format!("/simulator/invoice/{id}");
+    match acted {
+        Ok(()) => see_other(&format!("{here}?notice=done")),
+        // The card's refusal is a thing that happened: a reload must not try again.
+        Err(error) if error.status == StatusCode::PAYMENT_REQUIRED => {
+            let asks = simulator.read(|world| asks(world, invoicing::intent_of(world, &id)));
+            see_other(&if asks { here } else { format!("{here}?notice=declined") })
+        }
+        Err(error) => shown(&simulator, &id, error.status, Some(failed(&error))),
+    }
+}
+
+fn settle(world: &mut World, id: &str, fields: &Fields) -> Result<(), StripeError> {
+    let approved = match fields.get("act") {
+        Some("approve") => true,
+        Some("refuse") => false,
+        _ => {
+            let method = fields.filled("payment_method");
+            let form = method.map_or(json!({}), |method| json!({ "payment_method": method }));
+            return ask(world, Verb::Post, &format!("/v1/invoices/{id}/pay"), form).map(drop);
+        }
+    };
+    let intent = invoicing::intent_of(world, id).to_owned();
+    if asks(world, &intent) {
+        answer_bank(world, &intent, approved);
+    }
+    Ok(())
+}
+
+pub async fn file(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+    let invoice = simulator.read(|world| object(world, "invoice", &json!(id)));
+    if invoice.is_null() {
+        return not_there("invoice");
+    }
+    answer(StatusCode::OK, "application/pdf", "default-src 'none'", pdf::invoice(&invoice))
+}
+
+pub async fn receipt(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+    let charge = simulator.read(|world| object(world, "charge", &json!(id)));
+    if charge.is_null() {
+        return not_there("charge");
+    }
+    page(StatusCode::OK, view::receipt(&charge), Leads::Here)
+}

@@ -1,0 +1,163 @@
+//! The page that an invoice's `hosted_invoice_url` leads to, the receipt of a charge, and the
+//! invoice as a file.
+//!
+//! Pure: from the objects to the page. Paying is what `POST /v1/invoices/{id}/pay` does.
+
+use serde_json::Value;
+use shared::domain::money;
+
+use crate::pages::authenticate::answers;
+use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
+use crate::pages::layout::{Notice, button, choice, document, fieldset, form};
+use crate::pages::readable::{amount, day, moment};
+use crate::world::text;
+
+/// Cards to pay with, by what becomes of the payment.
+pub const CARDS: [(&str, &str); 3] = [
+    ("pm_card_visa", "Pays (4242…)"),
+    ("pm_card_chargeDeclined", "Is declined (4000…0002)"),
+    ("pm_card_authenticationRequired", "The bank asks (4000…3184)"),
+];
+
+/// What a page shows beside the invoice itself.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// The customer's card, if one is kept: `visa ending in 4242`.
+    pub card: Option<String>,
+    /// The payment waits for the payer to be authenticated.
+    pub asks: bool,
+    /// Charges of this invoice that went through.
+    pub charges: Vec<Value>,
+    pub token: String,
+}
+
+pub fn page(invoice: &Value, beside: &Beside, notice: Option<Notice>) -> String {
+    let number = invoice["number"].as_str().unwrap_or("not numbered yet");
+    let mut content = vec![paragraph(state(invoice)), lines(invoice)];
+    if text(invoice, "status") == "open" {
+        content.push(if beside.asks {
+            authentication(invoice, beside)
+        } else {
+            pay(invoice, beside)
+        });
+    }
+    content.extend(beside.charges.iter().map(|charge| {
+        let path = format!("/simulator/receipt/{}", text(charge, "id"));
+        paragraph("").child(link(&path, format!("Receipt for {}", amount(charge, "amount"))))
+    }));
+    if text(invoice, "status") != "draft" {
+        let file = format!("/simulator/invoice/{}/pdf", text(invoice, "id"));
+        content.push(paragraph("").child(link(&file, "This invoice as a PDF")));
+    }
+    document(&format!("Invoice {number}"), notice, content)
+}
+
+fn state(invoice: &Value) -> String {
+    let to = invoice["customer_email"].as_str().or_else(|| invoice["customer"].as_str());
+    let at = |name: &str| {
+        invoice["status_transitions"][name]
+            .as_i64()
+            .map_or(String::new(), |at| format!(" on {}", day(at)))
+    };
+    let state = match text(invoice, "status") {
+        "draft" => "It is a draft: not final, and not to be paid yet.".to_owned(),
+        "open" => match invoice["due_date"].as_i64() {
+            Some(due) => format!("It is to be paid by {}.", day(due)),
+            None => "It is to be paid.".to_owned(),
+        },
+        "paid" => format!("It was paid{}.", at("paid_at")),
+        "void" => format!("It was declared void{}.", at("voided_at")),
+        _ => format!("It was given up{}.", at("marked_uncollectible_at")),
+    };
+    let attempts = invoice["attempt_count"].as_i64().unwrap_or_default();
+    let next = invoice["next_payment_attempt"].as_i64().map_or(String::new(), |next| {
+        format!(" After {attempts} attempts the next is on {}.", moment(next))
+    });
+    format!("For {}. {state}{next}", to.unwrap_or("nobody"))
+}
+
+/// Each line: what, for which time, how much.
+fn lines(invoice: &Value) -> Element {
+    let data = invoice["lines"]["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut rows: Vec<Vec<Element>> = data
+        .iter()
+        .map(|line| {
+            let period = &line["period"];
+            let (start, end) = (period["start"].as_i64(), period["end"].as_i64());
+            let period = match (start, end) {
+                (Some(start), Some(end)) if start != end => {
+                    format!("{} to {}", day(start), day(end))
+                }
+                (Some(start), _) => day(start),
+                _ => String::new(),
+            };
+            vec![span(text(line, "description")), span(period), sum(amount(line, "amount"))]
+        })
+        .collect();
+    let currency = text(invoice, "currency");
+    let discounts =
+        invoice["total_discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let discount: i64 = discounts.iter().filter_map(|one| one["amount"].as_i64()).sum();
+    let mut add = |label: &str, minor: i64| {
+        rows.push(vec![span(label), span(""), sum(money(minor, currency))]);
+    };
+    if discount != 0 {
+        add("Discount", -discount);
+    }
+    add("Total", invoice["total"].as_i64().unwrap_or_default());
+    let balance = invoice["starting_balance"].as_i64().unwrap_or_default();
+    if balance != 0 {
+        add("Balance before", balance);
+    }
+    add("Paid", invoice["amount_paid"].as_i64().unwrap_or_default());
+    let due = paragraph(format!("Still due: {}", amount(invoice, "amount_remaining")));
+    element("section")
+        .child(table("What it is for", &["Item", "Period", "Amount"], rows))
+        .child(due.class("total"))
+}
+
+fn pay(invoice: &Value, beside: &Beside) -> Element {
+    let path = format!("/simulator/invoice/{}", text(invoice, "id"));
+    let kept =
+        beside.card.as_ref().map(|card| (String::new(), format!("The card on file: {card}")));
+    let cards: Vec<(String, String)> = kept
+        .into_iter()
+        .chain(CARDS.map(|(id, label)| (id.to_owned(), label.to_owned())))
+        .collect();
+    let first = cards[0].0.clone();
+    let card = fieldset("Card").child(choice("payment_method", "Pay with", &cards, &first));
+    let label = format!("Pay {}", amount(invoice, "amount_remaining"));
+    form(&path, &beside.token).child(card).child(button("act", "pay", &label).class("main"))
+}
+
+/// The bank's question (3D Secure).
+fn authentication(invoice: &Value, beside: &Beside) -> Element {
+    let path = format!("/simulator/invoice/{}", text(invoice, "id"));
+    let asks =
+        format!("The bank asks whether {} may be taken.", amount(invoice, "amount_remaining"));
+    element("section")
+        .child(heading("Your bank asks (3D Secure)"))
+        .child(paragraph(asks))
+        .child(answers(&path, &beside.token))
+}
+
+/// What a charge's `receipt_url` leads to.
+pub fn receipt(charge: &Value) -> String {
+    let card = &charge["payment_method_details"]["card"];
+    let mut rows = vec![
+        ("Amount", amount(charge, "amount")),
+        ("Given back", amount(charge, "amount_refunded")),
+        ("When", moment(charge["created"].as_i64().unwrap_or_default())),
+        ("Card", format!("{} ending in {}", text(card, "brand"), text(card, "last4"))),
+        ("Outcome", text(charge, "status").to_owned()),
+    ];
+    if let Some(why) = charge["failure_message"].as_str() {
+        rows.push(("Why", why.to_owned()));
+    }
+    let rows = rows.into_iter().map(|(name, value)| vec![span(name), span(value)]).collect();
+    let content = vec![table("What was paid", &["What", "Value"], rows)];
+    document(&format!("Receipt {}", text(charge, "id")), None, content)
+}
+
+#[cfg(test)]
+mod tests;

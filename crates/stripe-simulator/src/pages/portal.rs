@@ -1,0 +1,228 @@
+//! The customer portal by clicking: each button is a call of the API on the customer's behalf,
+//! within what the session's configuration offers.
+
+mod plan;
+pub mod view;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::fields::Fields;
+use super::layout::Notice;
+use super::{Leads, Posted, card, failed, not_there, object, page, see_other};
+use crate::error::StripeError;
+use crate::http::{Verb, ask};
+use crate::runtime::Simulator;
+use crate::subscriptions;
+use crate::world::{World, text};
+use view::Beside;
+
+const KIND: &str = "billing_portal.session";
+/// What a page lists of invoices and prices.
+const MAX_LISTED: usize = 50;
+
+pub async fn show(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let done = query.is_some_and(|query| query == "notice=done");
+    let notice = done.then(|| Notice::Done("It is done.".to_owned()));
+    shown(&simulator, &id, StatusCode::OK, notice)
+}
+
+fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Notice>) -> Response {
+    let known = simulator.read(|world| {
+        let session = world.find(KIND, id, "id").ok()?.clone();
+        let mut beside = beside(world, &session);
+        beside.token = simulator.page_token().to_owned();
+        Some((session, beside))
+    });
+    match known {
+        Some((session, beside)) => {
+            page(status, view::page(&session, &beside, notice), Leads::Anywhere)
+        }
+        None => not_there("portal session"),
+    }
+}
+
+fn beside(world: &World, session: &Value) -> Beside {
+    let customer = object(world, "customer", &session["customer"]);
+    let ours = |one: &&Value| one["customer"] == session["customer"];
+    let over = |status: &str| matches!(status, "canceled" | "incomplete_expired");
+    let subscriptions: Vec<Value> = world
+        .all("subscription")
+        .filter(ours)
+        .filter(|one| !over(text(one, "status")))
+        .cloned()
+        .collect();
+    let configuration = object(world, "billing_portal.configuration", &session["configuration"]);
+    let of_subscription =
+        subscriptions.first().and_then(|one| subscriptions::method_of(world, one));
+    let of_customer = &customer["invoice_settings"]["default_payment_method"];
+    let kept = of_subscription.or_else(|| of_customer.as_str().map(str::to_owned));
+    let invoices = world.all("invoice").filter(ours).filter(|one| one["status"] != "draft");
+    Beside {
+        prices: prices(world, &configuration["features"], &subscriptions),
+        features: configuration["features"].clone(),
+        invoices: invoices.take(MAX_LISTED).cloned().collect(),
+        card: card(world, kept.as_deref()),
+        customer,
+        subscriptions,
+        token: String::new(),
+    }
+}
+
+/// The prices that the configuration names; if it names none, those a customer of these
+/// subscriptions could have bought instead: recurring, in the same currency. What is not for sale is
+/// not offered, nor what lost its lookup key to a newer price of its product.
+fn prices(world: &World, features: &Value, subscriptions: &[Value]) -> Vec<(Value, String)> {
+    let listed = features["subscription_update"]["products"].as_array();
+    let named: Vec<&str> = listed
+        .into_iter()
+        .flatten()
+        .flat_map(|product| product["prices"].as_array().into_iter().flatten())
+        .filter_map(Value::as_str)
+        .collect();
+    let present = |price: &Value| {
+        let items = subscriptions.iter().filter_map(|one| one["items"]["data"].as_array());
+        items.flatten().any(|item| item["price"]["id"] == price["id"])
+    };
+    let keeps_key = |price: &Value| {
+        let holds = |price: &Value| price["active"] == true && price["lookup_key"].is_string();
+        let mut family = world.all("price").filter(|one| one["product"] == price["product"]);
+        holds(price) || !family.any(holds)
+    };
+    let buyable = |price: &Value| {
+        let currency = subscriptions.iter().any(|one| one["currency"] == price["currency"]);
+        price["recurring"].is_object() && currency && keeps_key(price)
+    };
+    let offered = world.all("price").filter(|price| {
+        let offered = match named.is_empty() {
+            true => buyable(price),
+            false => named.contains(&text(price, "id")),
+        };
+        offered && price["active"] == true || present(price)
+    });
+    let with_name = |price: &Value| {
+        let product = object(world, "product", &price["product"]);
+        (price.clone(), text(&product, "name").to_owned())
+    };
+    offered.take(MAX_LISTED).map(with_name).collect()
+}
+
+pub async fn act(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    Posted(fields): Posted,
+) -> Response {
+    let acted = simulator.change(|world| {
+        let session = world.find(KIND, &id, "id")?.clone();
+        manage(world, &session, &fields)?;
+        Ok(session)
+    });
+    match acted {
+        Ok(session) => match view::after_flow(&session) {
+            Some(url) => see_other(url),
+            None => see_other(&format!("/simulator/portal/{id}?notice=done")),
+        },
+        Err(error) => shown(&simulator, &id, error.status, Some(failed(&error))),
+    }
+}
+
+fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), StripeError> {
+    let beside = beside(world, session);
+    match fields.get("act").unwrap_or_default() {
+        "change_card" => return change_card(world, &beside, fields),
+        "change_details" => return change_details(world, &beside, fields),
+        _ => {}
+    }
+    let id = fields.get("subscription").unwrap_or_default();
+    let ours = beside.subscriptions.iter().find(|one| text(one, "id") == id);
+    let ours = ours.ok_or_else(|| StripeError::missing("subscription", id, "id"))?;
+    let path = format!("/v1/subscriptions/{id}");
+    match fields.get("act").unwrap_or_default() {
+        "change_plan" => plan::change(world, ours, &beside, fields),
+        "cancel" => cancel(world, &path, &beside, fields),
+        // Whoever may leave may stay.
+        "keep" => {
+            offered(&beside, "subscription_cancel")?;
+            let form = match ours["cancel_at_period_end"] == true {
+                true => json!({ "cancel_at_period_end": false }),
+                false => json!({ "cancel_at": "" }),
+            };
+            ask(world, Verb::Post, &path, form).map(drop)
+        }
+        "resume" => {
+            offered(&beside, "subscription_cancel")?;
+            let form = json!({ "billing_cycle_anchor": { "type": "now" } });
+            ask(world, Verb::Post, &format!("{path}/resume"), form).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the configuration does not offer is refused, whoever posts it.
+fn offered(beside: &Beside, feature: &str) -> Result<(), StripeError> {
+    if beside.features[feature]["enabled"] == true {
+        return Ok(());
+    }
+    let message = "The portal's configuration does not offer this.";
+    Err(StripeError::invalid("portal_feature_disabled", feature, message))
+}
+
+fn cancel(
+    world: &mut World,
+    path: &str,
+    beside: &Beside,
+    fields: &Fields,
+) -> Result<(), StripeError> {
+    offered(beside, "subscription_cancel")?;
+    let mut form = json!({});
+    if let Some(feedback) = fields.filled("feedback") {
+        form["cancellation_details"] = json!({ "feedback": feedback });
+    }
+    let feature = &beside.features["subscription_cancel"];
+    if feature["mode"] == "immediately" {
+        let proration = text(feature, "proration_behavior");
+        form["prorate"] = json!(matches!(proration, "create_prorations" | "always_invoice"));
+        form["invoice_now"] = json!(proration == "always_invoice");
+        return ask(world, Verb::Delete, path, form).map(drop);
+    }
+    form["cancel_at_period_end"] = json!(true);
+    ask(world, Verb::Post, path, form).map(drop)
+}
+
+/// Keeps another card, for the customer and for each subscription that named the old one.
+fn change_card(world: &mut World, beside: &Beside, fields: &Fields) -> Result<(), StripeError> {
+    offered(beside, "payment_method_update")?;
+    let customer = text(&beside.customer, "id");
+    let card = fields.filled("payment_method").unwrap_or("pm_card_visa");
+    let attach = format!("/v1/payment_methods/{card}/attach");
+    let card = ask(world, Verb::Post, &attach, json!({ "customer": customer }))?;
+    let settings = json!({ "invoice_settings": { "default_payment_method": card["id"] } });
+    ask(world, Verb::Post, &format!("/v1/customers/{customer}"), settings)?;
+    for subscription in &beside.subscriptions {
+        if subscription["default_payment_method"].is_string() {
+            let path = format!("/v1/subscriptions/{}", text(subscription, "id"));
+            ask(world, Verb::Post, &path, json!({ "default_payment_method": card["id"] }))?;
+        }
+    }
+    Ok(())
+}
+
+fn change_details(world: &mut World, beside: &Beside, fields: &Fields) -> Result<(), StripeError> {
+    offered(beside, "customer_update")?;
+    let allowed = beside.features["customer_update"]["allowed_updates"].as_array();
+    let mut form = json!({});
+    for name in ["email", "name", "phone"] {
+        let allows = allowed.is_some_and(|allowed| allowed.iter().any(|one| one == name));
+        if let Some(value) = fields.get(name).filter(|_| allows) {
+            form[name] = json!(value.trim());
+        }
+    }
+    let path = format!("/v1/customers/{}", text(&beside.customer, "id"));
+    ask(world, Verb::Post, &path, form).map(drop)
+}

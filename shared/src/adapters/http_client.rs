@@ -1,0 +1,144 @@
+//! Outgoing HTTP over one pooled client: Upstash, Stripe and the identity
+//! provider's keys.
+//!
+//! Every call has two budgets, one to get a connection and one for the answer, and every failure
+//! says whether the request may have reached the other side. Nothing is retried here, but for what
+//! the pool itself knows was never written to a connection.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Request, StatusCode};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
+use hyper_util::client::legacy::{Client, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+use tokio::time::timeout;
+
+use crate::adapters::tls;
+
+type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// To have a connection, where none is open yet.
+    pub connect: Duration,
+    /// From then on, to have the whole answer.
+    pub answer: Duration,
+    /// A longer answer is an error.
+    pub max_bytes: usize,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum CallError {
+    /// No connection: the request was certainly not carried out.
+    NotSent(Cause),
+    /// The request was, or may have been, on its way.
+    MayHaveRun(Cause),
+}
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+/// A lazily built client. It opens no connection, and reads no certificate, before its first call.
+#[derive(Debug, Default)]
+pub struct HttpClient {
+    plain: OnceLock<Pool>,
+    encrypted: OnceLock<Pool>,
+}
+
+/// Shorter than the idle time after which load balancers drop a connection silently.
+const IDLE: Duration = Duration::from_secs(20);
+
+impl HttpClient {
+    pub async fn call(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        budget: Budget,
+    ) -> Result<Answer, CallError> {
+        let encrypted = request.uri().scheme_str() == Some("https");
+        let pool = self.pool(encrypted).map_err(|error| CallError::NotSent(error.into()))?;
+        let mut connection = capture_connection(&mut request);
+        let mut answer = pin!(whole_answer(pool.request(request), budget.max_bytes));
+
+        let connected = pin!(connection.wait_for_connection_metadata());
+        match timeout(budget.connect, select(connected, answer.as_mut())).await {
+            Err(elapsed) => return Err(CallError::NotSent(elapsed.into())),
+            Ok(Either::Right((answer, _))) => return answer,
+            Ok(Either::Left(_)) => {}
+        }
+        timeout(budget.answer, answer)
+            .await
+            .unwrap_or_else(|elapsed| Err(CallError::MayHaveRun(elapsed.into())))
+    }
+
+    /// The certificates are read only if a call needs them.
+    fn pool(&self, encrypted: bool) -> Result<&Pool, rustls::Error> {
+        let pool = if encrypted { &self.encrypted } else { &self.plain };
+        if let Some(pool) = pool.get() {
+            return Ok(pool);
+        }
+        let tls = if encrypted { tls::client_config(None)? } else { tls::trusting_nobody()? };
+        Ok(pool.get_or_init(|| build(tls)))
+    }
+}
+
+fn build(tls: ClientConfig) -> Pool {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(https)
+}
+
+async fn whole_answer(response: ResponseFuture, max_bytes: usize) -> Result<Answer, CallError> {
+    let response = response.await.map_err(|error| {
+        if error.is_connect() {
+            CallError::NotSent(error.into())
+        } else {
+            CallError::MayHaveRun(error.into())
+        }
+    })?;
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, max_bytes).collect().await.map_err(CallError::MayHaveRun)?;
+    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent(_) => "no connection, the request was not sent",
+            Self::MayHaveRun(_) => "no answer, the request may have been carried out",
+        })
+    }
+}
+
+impl StdError for CallError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::NotSent(cause) | Self::MayHaveRun(cause) => Some(cause.as_ref()),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! How connections are made: from the URLs that Neon, Supabase, Vercel and Prisma hand out, and so
+//! that they survive a function being frozen.
+
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
+};
+use tokio_postgres::Client;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+use url::Url;
+
+use super::{STATEMENT_TIME, StoreError};
+use crate::adapters::tls;
+use crate::config;
+
+/// A frozen function wakes up with connections whose other end is long gone; one that has been idle
+/// for longer than this is not worth the doubt.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A sleeping serverless database takes about a second to wake.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// For a connection that others use, as long as a statement of theirs may take.
+const WAIT_TIME: Duration = STATEMENT_TIME;
+
+pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, StoreError> {
+    let connection = connection_config(config.url.expose())?;
+    let recycling_method = RecyclingMethod::Fast;
+    let manager_config = ManagerConfig { recycling_method };
+    let manager = if connection.get_ssl_mode() == SslMode::Disable {
+        Manager::from_config(connection, tokio_postgres::NoTls, manager_config)
+    } else {
+        Manager::from_config(connection, tls_connect(config)?, manager_config)
+    };
+    let drop_idle =
+        Hook::sync_fn(|_, metrics: &deadpool_postgres::Metrics| match metrics.last_used() > IDLE {
+            true => Err(HookError::message("idle for too long")),
+            false => Ok(()),
+        });
+    Pool::builder(manager)
+        .max_size(size)
+        // Whichever was in use last: its server has planned our functions already.
+        .queue_mode(QueueMode::Lifo)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(WAIT_TIME))
+        .create_timeout(Some(CONNECT_TIME))
+        .recycle_timeout(Some(CONNECT_TIME))
+        .pre_recycle(drop_idle)
+        .build()
+        .map_err(StoreError::broken)
+}
+
+/// One connection outside any pool, for the operator's tools: they may use session state.
+pub async fn connect(config: &config::Database) -> Result<Client, StoreError> {
+    let connection = connection_config(config.url.expose())?;
+    let connecting = async {
+        if connection.get_ssl_mode() == SslMode::Disable {
+            let connected = connection.connect(tokio_postgres::NoTls).await;
+            let (client, driver) = connected.map_err(StoreError::unavailable)?;
+            tokio::spawn(driver);
+            Ok(client)
+        } else {
+            let connected = connection.connect(tls_connect(config)?).await;
+            let (client, driver) = connected.map_err(StoreError::unavailable)?;
+            tokio::spawn(driver);
+            Ok(client)
+        }
+    };
+    tokio::time::timeout(CONNECT_TIME, connecting).await.map_err(StoreError::unavailable)?
+}
+
+fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, StoreError> {
+    let tls = tls::client_config(config.ca_certificate.as_deref()).map_err(StoreError::broken)?;
+    Ok(MakeRustlsConnect::new(tls))
+}
+
+/// Reads a connection URL, keeping the parameters that mean something to us.
+///
+/// A URL that does not say otherwise asks for TLS, unless the server is on this machine. Certificates
+/// are verified whatever `sslmode` says, so `verify-ca` and `verify-full` are what `require` is already. What only concerns other clients (`pgbouncer`, `connection_limit`,
+/// `schema`, `options` ...) is dropped.
+pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, StoreError> {
+    let mut url = Url::parse(url).map_err(StoreError::broken)?;
+    let mut kept = Vec::new();
+    for (name, value) in url.query_pairs() {
+        let value = match (&*name, &*value) {
+            ("sslmode", "verify-ca" | "verify-full") => "require".to_owned(),
+            ("sslmode", "allow") => "prefer".to_owned(),
+            ("sslmode", mode @ ("disable" | "prefer" | "require")) => mode.to_owned(),
+            ("channel_binding" | "application_name" | "connect_timeout", value) => value.to_owned(),
+            _ => continue,
+        };
+        kept.push((name.into_owned(), value));
+    }
+    let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if !is_local && !kept.iter().any(|(name, _)| name == "sslmode") {
+        kept.push(("sslmode".to_owned(), "require".to_owned()));
+    }
+    url.query_pairs_mut().clear().extend_pairs(kept);
+    url.as_str().parse().map_err(StoreError::broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::{ChannelBinding, SslMode};
+
+    use super::connection_config;
+
+    #[test]
+    fn the_urls_that_providers_hand_out_are_understood() {
+        for (url, mode) in [
+            ("postgres://u:p@h/db", SslMode::Require),
+            ("postgres://u:p@127.0.0.1/db", SslMode::Prefer),
+            ("postgres://u:p@h/db?sslmode=prefer", SslMode::Prefer),
+            (
+                "postgresql://u:p%40@h.neon.example/db?sslmode=require&channel_binding=require",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u.ref:p@h:6543/postgres?pgbouncer=true&connection_limit=1",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u:p@h/db?schema=public&pool_timeout=0&sslmode=verify-full",
+                SslMode::Require,
+            ),
+            (
+                "postgres://u:p@h/db?sslmode=require&supa=base-pooler.x&options=endpoint%3Dx",
+                SslMode::Require,
+            ),
+            ("postgres://u:p@h/db?sslmode=disable&statement_cache_size=0", SslMode::Disable),
+        ] {
+            assert_eq!(connection_config(url).unwrap().get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_and_channel_binding_survive() {
+        let url = "postgres://u:p%40ss@h/db?channel_binding=require&pgbouncer=true";
+        let config = connection_config(url).unwrap();
+        assert_eq!(config.get_password(), Some(&b"p@ss"[..]));
+        assert_eq!(config.get_channel_binding(), ChannelBinding::Require);
+        assert_eq!(config.get_options(), None);
+    }
+}

@@ -1,0 +1,238 @@
+//! Rate limits that hold across any number of instances, in Redis.
+//!
+//! In front of Redis stands a short memory of who is blocked, so that a flood costs no Redis call.
+//! Behind it stands a bucket in this process at a tenth of the rate, for when Redis is away: losing
+//! a cache must not stop revenue, nor open the gates.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+
+use crate::adapters::redis::{Redis, RedisError, Script};
+use crate::clock::Clock;
+use crate::domain::Rate;
+use crate::domain::bucket::{self, Taken};
+use crate::domain::error::{ApiError, ApiResult, chain};
+use crate::http::Once;
+
+/// The script, for those who look at what it leaves in Redis.
+pub static TAKE: Script = Script::new(concat!(
+    "#!lua flags=allow-key-locking\n",
+    include_str!("scripts/once.lua"),
+    include_str!("scripts/take.lua")
+));
+
+/// A block is believed for at most this long without asking Redis again.
+const BLOCK_US: i64 = 10_000_000;
+
+/// For how long after a block its caller is asked about before anything is read for them.
+const LATELY_US: i64 = 10_000_000;
+
+/// Buckets and blocks remembered in this process at most.
+const MAX_REMEMBERED: usize = 10_000;
+
+#[derive(Debug)]
+pub struct Limiter {
+    redis: Redis,
+    clock: Clock,
+    /// Refusals, each with the instant until which it is believed without asking again. They are
+    /// remembered a little longer.
+    blocked: Mutex<HashMap<String, (i64, Taken)>>,
+    /// While Redis is away: when each bucket is full again.
+    local: Mutex<HashMap<String, i64>>,
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    Redis,
+    /// The memory of who is blocked.
+    Blocked,
+    /// The bucket of this process, because Redis is away.
+    Local,
+}
+
+/// What the limiter says to one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdict {
+    pub allowed: bool,
+    pub remaining: u32,
+    pub source: Source,
+    rate: Rate,
+    taken: Taken,
+    now_us: i64,
+}
+
+impl Limiter {
+    pub fn new(redis: Redis, clock: Clock) -> Self {
+        Self { redis, clock, blocked: Mutex::default(), local: Mutex::default() }
+    }
+
+    /// Takes `cost` units from the bucket that `policy` keeps for `identifier`.
+    pub async fn take(
+        &self,
+        policy: &str,
+        identifier: &str,
+        rate: Rate,
+        cost: u32,
+        once: Option<&Once>,
+    ) -> ApiResult<Verdict> {
+        let key = key(policy, identifier);
+        let now_us = self.clock.now().as_microsecond();
+        if once.is_none()
+            && let Some(refused) = self.blocked(&key, now_us)
+        {
+            return Ok(Verdict::new(rate, refused, Source::Blocked, now_us));
+        }
+        let (taken, source) = match self.take_in_redis(&key, rate, cost, now_us, once).await {
+            Ok(Some(taken)) => (taken, Source::Redis),
+            Ok(None) => return Err(ApiError::idempotency_key_reused()),
+            Err(error) => {
+                tracing::warn!(cause = chain(&error), "limiting in this process");
+                (self.take_locally(&key, rate.tenth(), cost, now_us), Source::Local)
+            }
+        };
+        if !taken.allowed && taken.remaining == 0 {
+            self.block(key, rate, taken, source, now_us);
+        }
+        Ok(Verdict::new(rate, taken, source, now_us))
+    }
+
+    /// Nothing, if the idempotency key was used with another request.
+    async fn take_in_redis(
+        &self,
+        key: &str,
+        rate: Rate,
+        cost: u32,
+        now_us: i64,
+        once: Option<&Once>,
+    ) -> Result<Option<Taken>, RedisError> {
+        let keys: Vec<&str> = [Some(key), once.map(Once::key)].into_iter().flatten().collect();
+        let limit = rate.limit.to_string();
+        let window_us = (i64::from(rate.window_seconds) * 1_000_000).to_string();
+        let (cost_text, now) = (cost.to_string(), now_us.to_string());
+        let fingerprint = once.map_or("", Once::fingerprint);
+        let args = [fingerprint, &limit, &window_us, &cost_text, &now];
+        let answer: Vec<String> = self.redis.eval(&TAKE, &keys, &args).await?;
+        match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["key_reused"] => Ok(None),
+            [verdict @ ("ok" | "refused"), remaining, full_at] => {
+                let number = |text: &str| text.parse::<i64>().map_err(|_| unexpected(&answer));
+                let full_at_us = number(full_at)?;
+                Ok(Some(Taken {
+                    allowed: verdict == "ok",
+                    remaining: u32::try_from(number(remaining)?)
+                        .map_err(|_| unexpected(&answer))?,
+                    full_at_us,
+                    retry_at_us: bucket::retry_at_us(rate, cost, full_at_us),
+                }))
+            }
+            _ => Err(unexpected(&answer)),
+        }
+    }
+
+    fn take_locally(&self, key: &str, rate: Rate, cost: u32, now_us: i64) -> Taken {
+        let mut local = lock(&self.local);
+        make_room(&mut local, |full_at_us| *full_at_us > now_us);
+        let full_at_us = local.get(key).copied().unwrap_or(0);
+        let taken = bucket::take(rate, cost, full_at_us, now_us);
+        if taken.allowed {
+            local.insert(key.to_owned(), taken.full_at_us);
+        }
+        taken
+    }
+
+    fn blocked(&self, key: &str, now_us: i64) -> Option<Taken> {
+        let blocked = lock(&self.blocked);
+        blocked.get(key).filter(|(until_us, _)| *until_us > now_us).map(|(_, refused)| *refused)
+    }
+
+    /// Whether this caller was refused a moment ago.
+    pub fn refused_lately(&self, policy: &str, identifier: &str) -> bool {
+        let now_us = self.clock.now().as_microsecond();
+        let blocked = lock(&self.blocked);
+        let last = blocked.get(&key(policy, identifier));
+        last.is_some_and(|(until_us, _)| until_us + LATELY_US > now_us)
+    }
+
+    /// Until one unit is to be had again, nothing is. What this process refused by itself is not believed,
+    /// so that Redis is asked as soon as it answers.
+    fn block(&self, key: String, rate: Rate, refused: Taken, source: Source, now_us: i64) {
+        let retry_at_us = bucket::retry_at_us(rate, 1, refused.full_at_us);
+        let until_us = match source {
+            Source::Redis => retry_at_us.min(now_us + BLOCK_US),
+            Source::Blocked | Source::Local => now_us,
+        };
+        let mut blocked = lock(&self.blocked);
+        make_room(&mut blocked, |(until_us, _)| until_us + LATELY_US > now_us);
+        blocked.insert(key, (until_us, refused));
+    }
+}
+
+impl Verdict {
+    fn new(rate: Rate, taken: Taken, source: Source, now_us: i64) -> Self {
+        let Taken { allowed, remaining, .. } = taken;
+        Self { allowed, remaining, source, rate, taken, now_us }
+    }
+
+    pub fn limit(&self) -> u32 {
+        self.rate.limit
+    }
+
+    /// When the whole limit is to be had again.
+    pub fn resets_at(&self) -> Timestamp {
+        let at_us = self.taken.full_at_us.max(self.now_us);
+        Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::MAX)
+    }
+
+    /// `RateLimit` and `RateLimit-Policy`, and `Retry-After` for a refused call.
+    pub fn write_headers(&self, policy: &str, headers: &mut HeaderMap) {
+        let reset_seconds = seconds_up(self.taken.full_at_us - self.now_us);
+        let Rate { limit, window_seconds } = self.rate;
+        let remaining = self.remaining;
+        let state = format!("\"{policy}\";r={remaining};t={reset_seconds}");
+        let rule = format!("\"{policy}\";q={limit};w={window_seconds}");
+        for (name, value) in [("ratelimit", state), ("ratelimit-policy", rule)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+        if !self.allowed {
+            headers.insert(RETRY_AFTER, self.retry_after_seconds().into());
+        }
+    }
+
+    pub fn retry_after_seconds(&self) -> u64 {
+        seconds_up(self.taken.retry_at_us - self.now_us).max(1)
+    }
+}
+
+fn key(policy: &str, identifier: &str) -> String {
+    format!("limit:{policy}:{identifier}")
+}
+
+fn seconds_up(us: i64) -> u64 {
+    u64::try_from(us).unwrap_or(0).div_ceil(1_000_000)
+}
+
+fn unexpected(answer: &[String]) -> RedisError {
+    RedisError::Unexpected(format!("{} strings from the limiter's script", answer.len()))
+}
+
+/// Keeps a map within its bound: first without what is over, then, if a flood of keys fills it, empty.
+fn make_room<V>(map: &mut HashMap<String, V>, is_current: impl Fn(&V) -> bool) {
+    if map.len() >= MAX_REMEMBERED {
+        map.retain(|_, value| is_current(value));
+    }
+    if map.len() >= MAX_REMEMBERED {
+        map.clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while holding it, and a half-done insert cannot be seen.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

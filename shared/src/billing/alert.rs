@@ -1,0 +1,77 @@
+//! Tells operators that something is wrong (CP-8): a line in the log, and a message where that is asked
+//! for.
+//!
+//! Whether it is time to tell them at all, and not of every single failure, is `raise_alert`'s to know.
+
+use std::time::Duration;
+
+use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use http_body_util::Full;
+use serde_json::json;
+
+use crate::adapters::http_client::Budget;
+use crate::adapters::postgres::StoreError;
+use crate::app::App;
+use crate::background::AfterAnswer;
+use crate::config::Secret;
+use crate::domain::error::chain;
+
+/// Nobody waits for it, but a function's time.
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(1),
+    answer: Duration::from_secs(1),
+    max_bytes: 64 * 1024,
+};
+
+/// Says it in the log now, and to whoever listens once the answer is on its way. That they cannot be
+/// told changes nothing.
+pub fn raise(app: &App, after: &AfterAnswer, name: &'static str, message: String) {
+    tracing::error!(alert = name, message);
+    if app.config.alert_webhook_url.is_none() {
+        return;
+    }
+    let app = app.clone();
+    after.run(async move {
+        let Some(url) = &app.config.alert_webhook_url else { return };
+        if let Err(problem) = post(&app, url, &message).await {
+            tracing::error!(alert = name, problem, "nobody could be told of an alert");
+        }
+    });
+}
+
+/// Alerts of what is wrong for as long as nobody corrects it, however many events run into it.
+pub const OTHER_ACCOUNT: &str = "other_account";
+pub const OTHER_MODE: &str = "other_mode";
+pub const CONFLICTING_USERS: &str = "conflicting_users";
+
+/// Raises one of them, at most once between two runs of the daily job.
+pub async fn raise_daily(app: &App, after: &AfterAnswer, name: &'static str, message: String) {
+    let is_due = app.store.raise_alert(name, 1, app.clock.now()).await;
+    let is_due = is_due.unwrap_or_else(|error| {
+        tracing::warn!(problem = chain(&error), "it is not known whether the alert was raised");
+        true
+    });
+    if is_due {
+        raise(app, after, name, message);
+    }
+}
+
+/// Has each of them raised again, if it is still wrong.
+pub async fn forget_daily(app: &App) -> Result<(), StoreError> {
+    for name in [OTHER_ACCOUNT, OTHER_MODE, CONFLICTING_USERS] {
+        app.store.raise_alert(name, 0, app.clock.now()).await?;
+    }
+    Ok(())
+}
+
+async fn post(app: &App, url: &Secret, message: &str) -> Result<(), String> {
+    let body = json!({ "text": message }).to_string();
+    let request = Request::post(url.expose())
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| chain(&error))?;
+    let answer = app.http.call(request, BUDGET).await.map_err(|error| chain(&error))?;
+    if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
+}

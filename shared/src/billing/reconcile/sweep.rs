@@ -1,0 +1,115 @@
+use std::collections::BTreeMap;
+use std::slice;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::Report;
+use super::walk::{Page, Place, Walk};
+use crate::adapters::postgres::Told;
+use crate::adapters::stripe::{Snapshot, requests};
+use crate::app::App;
+use crate::billing::dead_letters;
+use crate::billing::fulfilment;
+use crate::domain::error::ApiResult;
+use crate::domain::facts::Facts;
+use crate::domain::object::{Object, text};
+
+/// So many are asked for one by one on each page: a page has to end within the time of a run.
+const ASKED: usize = 10;
+
+const JOB: &str = "reconcile_subscriptions";
+
+/// Compares every subscription of Stripe's with what is here, and what is here with them. Whether it got
+/// to the end.
+pub(super) async fn sweep(
+    app: &App,
+    until: Option<Instant>,
+    dry_run: bool,
+    report: &mut Report,
+) -> ApiResult<bool> {
+    let mut walk = Walk::begin(app, JOB, until).await?;
+    while let Some(page) = walk.next(requests::list_subscriptions).await? {
+        report.looked_at += page.objects.len() as u64;
+        compare(app, &page.objects, &page.found, dry_run, report).await?;
+        ask_for_unlisted(app, &page, dry_run, report).await?;
+        walk.done(page).await?;
+    }
+    Ok(walk.is_complete)
+}
+
+/// Applies those that are not here as they are at Stripe, and looks whether that helped.
+async fn compare(
+    app: &App,
+    subscriptions: &[Object],
+    found: &Snapshot,
+    dry_run: bool,
+    report: &mut Report,
+) -> ApiResult<()> {
+    let mut facts = BTreeMap::new();
+    for subscription in subscriptions {
+        let id = text(subscription, "id").unwrap_or_default();
+        match Facts::of_subscription(subscription) {
+            Ok(said) => drop(facts.insert(id, said)),
+            Err(unreadable) => report.fails(id, unreadable.to_string()),
+        }
+    }
+    let compared = app.store.compare_subscriptions(facts.values(), found.at).await?;
+    report.foreign += compared.foreign;
+    report.unnamed(compared.unnamed);
+    report.drifts(&compared.drifted);
+    facts.retain(|id, _| compared.drifted.iter().any(|drift| drift.id == *id));
+    if dry_run || facts.is_empty() {
+        return Ok(());
+    }
+    let mut problems = BTreeMap::new();
+    for (id, said) in &facts {
+        let told = Told::by_asking(said.clone(), found, app.clock.now()).quietly();
+        match fulfilment::hear(app, told).await {
+            Err(error) if dead_letters::may_pass(&error) => return Err(error),
+            Err(error) => drop(problems.insert(*id, error.for_operators())),
+            Ok(_) => report.repaired += 1,
+        }
+    }
+    facts.retain(|id, _| !problems.contains_key(id));
+    for drift in app.store.compare_subscriptions(facts.values(), found.at).await?.drifted {
+        report.repaired -= 1;
+        report.fails(&drift.id, "what has ended here does not begin again".to_owned());
+    }
+    for (id, problem) in problems {
+        report.fails(id, problem);
+    }
+    Ok(())
+}
+
+/// Asks for each of ours that should have been on this page. That Stripe does not have one is said, and
+/// nothing else.
+async fn ask_for_unlisted(
+    app: &App,
+    page: &Page,
+    dry_run: bool,
+    report: &mut Report,
+) -> ApiResult<()> {
+    let ids = page.objects.iter().filter_map(|subscription| text(subscription, "id"));
+    let ids: Vec<&str> = ids.chain(page.after.iter().map(|place| place.id.as_str())).collect();
+    let created = |place: &Option<Place>| {
+        place.as_ref().and_then(|place| Timestamp::from_second(place.created).ok())
+    };
+    let room = Report::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
+    let (from, to) = (created(&page.last), created(&page.after));
+    let unlisted = app.store.unlisted_subscriptions(&ids, from, to, room as i32).await?;
+    for id in unlisted {
+        match app.stripe.ask(&requests::retrieve_subscription(&id)).await {
+            Ok(found) => {
+                let one = slice::from_ref(&found.object);
+                compare(app, one, &found, dry_run, report).await?;
+            }
+            Err(error) if error.refusal().is_some_and(|it| it.is_missing("id")) => {
+                tracing::error!(subscription = id, "Stripe does not have it");
+                report.missing_at_stripe.push(id);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

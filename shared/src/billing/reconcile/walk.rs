@@ -1,0 +1,110 @@
+//! Going through one of Stripe's lists, page by page; where there is no time for all of it, over
+//! several runs.
+
+use std::time::Instant;
+
+use serde_json::Value;
+use stripe_client_core::RequestBuilder;
+
+use crate::adapters::stripe::Snapshot;
+use crate::app::App;
+use crate::domain::error::ApiResult;
+use crate::domain::object::{Object, flag, integer, text};
+
+pub(super) struct Walk<'a> {
+    app: &'a App,
+    job: &'static str,
+    until: Option<Instant>,
+    after: Option<Place>,
+    has_moved: bool,
+    pub is_complete: bool,
+}
+
+/// An object in a list, where the next page begins.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    pub id: String,
+    /// When it was created, in Stripe's seconds: lists are ordered by it, the newest first.
+    pub created: i64,
+}
+
+pub(super) struct Page {
+    pub objects: Vec<Object>,
+    /// When they were so.
+    pub found: Snapshot,
+    /// The last object of the page before, if there is one.
+    pub after: Option<Place>,
+    /// The last object of this one, if there are more.
+    pub last: Option<Place>,
+}
+
+impl<'a> Walk<'a> {
+    /// Where the last run stopped. A run without a limit of time begins at the beginning, and leaves no
+    /// trace.
+    pub async fn begin(
+        app: &'a App,
+        job: &'static str,
+        until: Option<Instant>,
+    ) -> ApiResult<Walk<'a>> {
+        let kept = if until.is_some() { app.store.job_cursor(job).await? } else { None };
+        let after = kept.as_deref().and_then(Place::parse);
+        Ok(Self { app, job, until, after, has_moved: false, is_complete: false })
+    }
+
+    /// The next page. None at the end of the list or of the time; every run does at least one.
+    pub async fn next(
+        &mut self,
+        list: impl Fn(Option<&str>) -> RequestBuilder,
+    ) -> ApiResult<Option<Page>> {
+        let is_late = self.until.is_some_and(|until| Instant::now() >= until);
+        if self.is_complete || is_late && self.has_moved {
+            return Ok(None);
+        }
+        let after = self.after.as_ref().map(|place| place.id.as_str());
+        let mut found = match self.app.stripe.ask(&list(after)).await {
+            // What the last run ended with is no longer there to go on from.
+            Err(error) if error.refusal().is_some_and(|it| it.is_missing("starting_after")) => {
+                self.after = None;
+                self.app.stripe.ask(&list(None)).await?
+            }
+            found => found?,
+        };
+        let objects = match found.object["data"].take() {
+            Value::Array(objects) => objects,
+            _ => Vec::new(),
+        };
+        let last = objects.last().filter(|_| flag(&found.object, "has_more"));
+        let last = last.and_then(Place::of);
+        Ok(Some(Page { objects, found, after: self.after.clone(), last }))
+    }
+
+    /// All of a page is dealt with.
+    pub async fn done(&mut self, page: Page) -> ApiResult<()> {
+        self.has_moved = true;
+        self.is_complete = page.last.is_none();
+        let before = std::mem::replace(&mut self.after, page.last);
+        if self.until.is_some() && before != self.after {
+            let cursor = self.after.as_ref().map(Place::to_string);
+            let now = self.app.clock.now();
+            self.app.store.keep_job_cursor(self.job, cursor.as_deref(), now).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn of(object: &Object) -> Option<Self> {
+        Some(Self { id: text(object, "id")?.to_owned(), created: integer(object, "created")? })
+    }
+
+    fn parse(kept: &str) -> Option<Self> {
+        let (created, id) = kept.split_once(' ')?;
+        Some(Self { id: id.to_owned(), created: created.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.created, self.id)
+    }
+}

@@ -1,0 +1,3 @@
+//! The companion app: the live stats that it shows.
+
+pub mod stats;

@@ -1,0 +1,239 @@
+//! The live stats of the companion app: a hash and a string per user in Redis, and nowhere else.
+//!
+//! Every change is one script, so that racing calls cannot lose one another's work, and every read
+//! one pipeline. All of them look at the mark that an erased user leaves behind: nothing brings a
+//! deleted account back. The hash's field names are a contract with the apps that read it.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use ring::digest::{SHA256, digest};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::adapters::redis::{Command, Redis, RedisError, Script};
+use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::hash::hex;
+use crate::domain::{MoodScore, UserId};
+use crate::http::Once;
+
+/// The scripts share a head: what to do once per idempotency key, and how the stats are kept.
+macro_rules! stats_script {
+    ($file:literal) => {
+        Script::new(concat!(
+            "#!lua flags=allow-key-locking\n",
+            include_str!("../adapters/redis/scripts/once.lua"),
+            include_str!("../adapters/redis/scripts/stats.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
+static SIGN_IN: Script = stats_script!("../adapters/redis/scripts/sign_in.lua");
+static SAVE_CHAT: Script = stats_script!("../adapters/redis/scripts/save_chat.lua");
+static SET_MOOD: Script = stats_script!("../adapters/redis/scripts/set_mood.lua");
+
+/// A user's stats, in the hash's own field names.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Stats {
+    /// Conversations saved so far.
+    pub conversations: u64,
+    /// From 0 to 10.
+    pub mood_score: f64,
+    /// Days on which the user signed in.
+    pub days_active: u64,
+    /// Days in a row, up to the last sign-in.
+    pub login_streak: u64,
+    /// Summaries of the last three conversations, newest first.
+    pub recent_conversations: Vec<Value>,
+    pub plan: String,
+    /// The UTC date of the last sign-in; null before the first.
+    pub last_login: Option<String>,
+}
+
+/// What an answer that is remembered holds at most: three summaries, each as long as it may be, escaped
+/// twice, and the figures.
+pub const REMEMBERED_BYTES: usize = 3 * 4_000 + 1_000;
+
+/// A remembered answer lives a day, so today's index and yesterday's name every one there is.
+const INDEX_SECONDS: u32 = 2 * 86_400;
+
+/// A user's keys. An id never contains what would make two users' keys meet: all around it is fixed.
+pub(crate) struct Keys {
+    pub(crate) stats: String,
+    pub(crate) last_login: String,
+    pub(crate) erased: String,
+    /// What is left of each unit, with the version of the entitlement it belongs to.
+    pub(crate) credits: String,
+    /// What the user may do, has used and holds (entitlement_cache.rs).
+    pub(crate) entitlement: String,
+    /// The idempotency keys of a day, whose remembered answers are the user's too.
+    index: String,
+    index_before: String,
+}
+
+impl Keys {
+    pub(crate) fn of(user: &UserId, now: Timestamp) -> Self {
+        let hash = digest(&SHA256, user.as_str().as_bytes());
+        let (today, yesterday) = days(now);
+        Self {
+            stats: format!("user:{user}:stats"),
+            last_login: format!("user:{user}:last_login"),
+            erased: format!("erased:{}", hex(hash.as_ref())),
+            credits: format!("user:{user}:credits"),
+            entitlement: format!("user:{user}:entitlement"),
+            index: format!("user:{user}:once:{today}"),
+            index_before: format!("user:{user}:once:{yesterday}"),
+        }
+    }
+}
+
+/// The UTC date of an instant, and the one before.
+fn days(now: Timestamp) -> (Date, Date) {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    (today, today.saturating_sub(1.day()))
+}
+
+/// The stats as they are. Someone who never signed in has none, which reads as zeros.
+pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> ApiResult<Stats> {
+    let keys = Keys::of(user, now);
+    let commands = [
+        Command::exists(&keys.erased),
+        Command::get(&keys.last_login),
+        Command::hgetall(&keys.stats),
+    ];
+    let answers = redis.pipeline(&commands).await?;
+    let [erased, last_login, Value::Array(fields)] = &answers[..] else {
+        return Err(unexpected(&answers).into());
+    };
+    if erased.as_i64() != Some(0) {
+        return Err(ApiError::account_erased());
+    }
+    let fields: Option<Vec<&str>> = fields.iter().map(Value::as_str).collect();
+    let fields = fields.ok_or_else(|| unexpected(&answers))?;
+    Ok(parse(last_login.as_str().unwrap_or_default(), &fields)?)
+}
+
+/// Counts the day of `now`, once, and gives a new user their stats.
+pub async fn sign_in(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    once: Option<&Once>,
+) -> ApiResult<Stats> {
+    let (today, yesterday) = days(now);
+    let args = [today.to_string(), yesterday.to_string()];
+    update(redis, &SIGN_IN, user, now, once, &args).await
+}
+
+pub async fn save_chat(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    once: Option<&Once>,
+    summary: &str,
+) -> ApiResult<Stats> {
+    update(redis, &SAVE_CHAT, user, now, once, &[summary.to_owned()]).await
+}
+
+pub async fn set_mood(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    score: MoodScore,
+) -> ApiResult<Stats> {
+    update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
+}
+
+/// Refuses an idempotency key that came with another request, for those who write elsewhere first.
+pub async fn refuse_reused(redis: &Redis, once: &Once) -> ApiResult<()> {
+    let first = Command::new("HGET").arg(once.key()).arg("fingerprint");
+    match redis.run::<Option<String>>(&first).await? {
+        Some(fingerprint) if fingerprint != once.fingerprint() => {
+            Err(ApiError::idempotency_key_reused())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes everything, and remembers for a while that this user is gone.
+///
+/// The mark comes first: once it is there, nothing new is remembered, and the index is complete.
+pub async fn erase(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+    remember_seconds: u32,
+) -> ApiResult<()> {
+    let keys = Keys::of(user, now);
+    let marking = [
+        Command::set(&keys.erased, "1", remember_seconds),
+        Command::new("DEL")
+            .arg(&keys.stats)
+            .arg(&keys.last_login)
+            .arg(&keys.credits)
+            .arg(&keys.entitlement),
+        Command::hgetall(&keys.index),
+        Command::hgetall(&keys.index_before),
+    ];
+    let answers = redis.transaction(&marking).await?;
+    let remembered = answers.iter().filter_map(Value::as_array).flatten();
+    let remembered: Vec<&str> =
+        remembered.filter_map(Value::as_str).filter(|key| key.starts_with("once:")).collect();
+    if !remembered.is_empty() {
+        let delete = Command::new("DEL").arg(&keys.index).arg(&keys.index_before);
+        let delete = remembered.into_iter().fold(delete, Command::arg);
+        redis.run::<u64>(&delete).await?;
+    }
+    Ok(())
+}
+
+async fn update(
+    redis: &Redis,
+    script: &Script,
+    user: &UserId,
+    now: Timestamp,
+    once: Option<&Once>,
+    args: &[String],
+) -> ApiResult<Stats> {
+    let own = Keys::of(user, now);
+    let mut keys = vec![own.stats.as_str(), &own.last_login, &own.erased];
+    keys.extend(once.map(|once| [once.key(), &own.index]).into_iter().flatten());
+    let index_seconds = INDEX_SECONDS.to_string();
+    let shared = [once.map_or("", Once::fingerprint), &index_seconds];
+    let args: Vec<&str> = shared.into_iter().chain(args.iter().map(String::as_str)).collect();
+    let answer: Vec<String> = redis.eval(script, &keys, &args).await?;
+    match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["ok", last_login, ref fields @ ..] => Ok(parse(last_login, fields)?),
+        ["erased"] => Err(ApiError::account_erased()),
+        ["key_reused"] => Err(ApiError::idempotency_key_reused()),
+        _ => Err(unexpected(&answer).into()),
+    }
+}
+
+/// Reads `field, value, field, value ...`. Whoever else writes to the hash may have left something
+/// odd; that is an error to see, not a zero to show.
+fn parse(last_login: &str, fields: &[&str]) -> Result<Stats, RedisError> {
+    let value =
+        |name: &str| fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
+    let odd =
+        |name: &str| RedisError::Unexpected(format!("the stats field {name} is not readable"));
+    let count = |name: &str| value(name).unwrap_or("0").parse::<u64>().map_err(|_| odd(name));
+    let mood = value("mood_score").unwrap_or("0").parse::<f64>();
+    let recent = serde_json::from_str(value("recent_conversations").unwrap_or("[]"));
+    Ok(Stats {
+        conversations: count("conversations")?,
+        mood_score: mood.ok().filter(|mood| mood.is_finite()).ok_or_else(|| odd("mood_score"))?,
+        days_active: count("days_active")?,
+        login_streak: count("login_streak")?,
+        recent_conversations: recent.map_err(|_| odd("recent_conversations"))?,
+        plan: value("plan").unwrap_or("Free").to_owned(),
+        last_login: (!last_login.is_empty()).then(|| last_login.to_owned()),
+    })
+}
+
+/// The shape alone: what is in it is somebody's.
+fn unexpected<T>(answer: &[T]) -> RedisError {
+    RedisError::Unexpected(format!("{} values from the stats", answer.len()))
+}
