@@ -210,7 +210,7 @@ impl Local {
             base: base.to_owned(),
             secret_key: key.clone(),
             webhook: Some(webhook),
-            clock: clock.clone(),
+            clock: stripe_simulator::clock::Clock::with_shift(clock.shared_shift()),
             snapshot: Some(self.dir.join("stripe.json")),
             before_moving: Some(sql_clock::follow(self.owned_database()?)),
         };

@@ -134,7 +134,7 @@ async fn simulator() -> Simulator {
         base: format!("http://{}", listener.local_addr().unwrap()),
         secret_key: KEY.to_owned(),
         webhook: None,
-        clock: clock(),
+        clock: stripe_simulator::clock::Clock::with_shift(clock().shared_shift()),
         snapshot: None,
         before_moving: None,
     };

@@ -61,7 +61,7 @@ impl Stripe {
             base: base.clone(),
             secret_key: KEY.to_owned(),
             webhook: Some(webhook),
-            clock: clock.clone(),
+            clock: stripe_simulator::clock::Clock::with_shift(clock.shared_shift()),
             snapshot: snapshot.map(Path::to_owned),
             before_moving: None,
         };

@@ -14,14 +14,15 @@ use jiff::{SignedDuration, Span};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::clock::Clock;
-use shared::domain::hash::hex;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
+use super::clock::Clock;
 use super::deliveries::{Attempt, Deliveries};
 use super::error::StripeError;
 use super::idempotency::Keys;
+pub use super::sender::Target;
+use super::signature::hex;
 use super::snapshot::SnapshotFile;
 use super::switches::Switches;
 use super::world::{World, text};
@@ -53,18 +54,6 @@ pub type BeforeMoving = Arc<
         + Send
         + Sync,
 >;
-
-#[derive(Clone)]
-pub struct Target {
-    pub url: String,
-    pub secret: String,
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Target").field("url", &self.url).finish_non_exhaustive()
-    }
-}
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,26 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{Method, Request, header};
-use bytes::Bytes;
-use http_body_util::Full;
-use ring::hmac;
 use serde_json::Value;
-use shared::adapters::http_client::{Budget, HttpClient};
-use shared::domain::error::chain;
-use shared::domain::hash::hex;
 use tokio::time::timeout;
 
 use super::deliveries::{Delivery, Outcome};
-use super::runtime::{Inner, Target};
+use super::runtime::Inner;
+use super::sender::{Sender, Target};
 use super::world::{World, text};
-
-/// How long an endpoint may take to answer, as with Stripe.
-const BUDGET: Budget = Budget {
-    connect: Duration::from_secs(5),
-    answer: Duration::from_secs(20),
-    max_bytes: 1_000_000,
-};
 
 /// Clocks can be moved by others, so the worker looks at them this often, whatever is due.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -36,13 +23,13 @@ pub async fn run(inner: Arc<Inner>) {
 }
 
 async fn send_when_due(inner: &Arc<Inner>) {
-    let http = Arc::new(HttpClient::default());
+    let sender = Arc::new(Sender::default());
     loop {
         let begun = inner.enter(&Value::Null, |state| {
             state.deliveries.begin(state.world.now(), state.switches.at_once())
         });
         for delivery in begun {
-            tokio::spawn(deliver(Arc::clone(inner), Arc::clone(&http), delivery));
+            tokio::spawn(deliver(Arc::clone(inner), Arc::clone(&sender), delivery));
         }
         // Woken or not, it is time to look again.
         let _ = timeout(until_next(inner), inner.wake.notified()).await;
@@ -71,7 +58,7 @@ async fn save_when_changed(inner: &Inner) {
 }
 
 /// Sends an event once, signed as of now, and notes how it went.
-async fn deliver(inner: Arc<Inner>, http: Arc<HttpClient>, delivery: Delivery) {
+async fn deliver(inner: Arc<Inner>, sender: Arc<Sender>, delivery: Delivery) {
     let prepared = inner.enter(&Value::Null, |state| {
         let event = state.world.get(&delivery.event)?;
         let target = target(&inner, &state.world, &delivery)?;
@@ -79,7 +66,7 @@ async fn deliver(inner: Arc<Inner>, http: Arc<HttpClient>, delivery: Delivery) {
     });
     let sent = match prepared {
         Some((target, payload, now)) => {
-            Some((send(&http, &target, payload, now).await, target.url))
+            Some((sender.send(&target, payload, now).await, target.url))
         }
         None => None,
     };
@@ -103,29 +90,4 @@ fn target(inner: &Inner, world: &World, delivery: &Delivery) -> Option<Target> {
     let endpoint = world.get(id).filter(|endpoint| endpoint["status"] == "enabled")?;
     let field = |name| text(endpoint, name).to_owned();
     Some(Target { url: field("url"), secret: field("secret") })
-}
-
-async fn send(
-    http: &HttpClient,
-    target: &Target,
-    payload: String,
-    now: i64,
-) -> Result<u16, String> {
-    let signature = format!("t={now},v1={}", sign(&target.secret, &payload, now));
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(&target.url)
-        .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
-        .header(header::USER_AGENT, "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-        .header("stripe-signature", signature)
-        .body(Full::new(Bytes::from(payload)))
-        .map_err(|error| error.to_string())?;
-    let answer = http.call(request, BUDGET).await;
-    answer.map(|answer| answer.status.as_u16()).map_err(|error| chain(&error))
-}
-
-/// Stripe's scheme: HMAC-SHA256 over the time and the body, as hexadecimal digits.
-fn sign(secret: &str, payload: &str, now: i64) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hex(hmac::sign(&key, format!("{now}.{payload}").as_bytes()).as_ref())
 }

@@ -19,7 +19,7 @@ pub async fn start() -> String {
         base: base.clone(),
         secret_key: KEY.to_owned(),
         webhook: None,
-        clock: clock(),
+        clock: stripe_simulator::clock::Clock::with_shift(clock().shared_shift()),
         snapshot: None,
         before_moving: None,
     };

@@ -328,7 +328,7 @@ async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator
         base: format!("http://{}", listener.local_addr().unwrap()),
         secret_key: STRIPE_KEY.to_owned(),
         webhook: Some(Target { url, secret: WEBHOOK_SECRET.to_owned() }),
-        clock: clock.clone(),
+        clock: stripe_simulator::clock::Clock::with_shift(clock.shared_shift()),
         snapshot: None,
         before_moving: Some(sql_clock::follow(stack::settings(owner_url))),
     };

@@ -5,8 +5,8 @@
 //! is `checkout::act`; the totals are the session's own, nothing is added up here.
 
 use serde_json::Value;
-use shared::domain::money;
 
+use crate::money::money;
 use crate::pages::fields::Fields;
 use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{

@@ -4,8 +4,8 @@
 //! Pure: from the objects to the page. Paying is what `POST /v1/invoices/{id}/pay` does.
 
 use serde_json::Value;
-use shared::domain::money;
 
+use crate::money::money;
 use crate::pages::authenticate::answers;
 use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{Notice, button, choice, document, fieldset, form};
