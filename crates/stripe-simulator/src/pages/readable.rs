@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::money::money;
+use crate::pages::money::money;
 use crate::world::text;
 
 /// An amount beside the currency of the same object.

@@ -6,12 +6,12 @@
 
 use serde_json::Value;
 
-use crate::money::money;
 use crate::pages::fields::Fields;
 use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{
     Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden,
 };
+use crate::pages::money::money;
 use crate::pages::readable::{amount, day, interval, price};
 use crate::world::text;
 

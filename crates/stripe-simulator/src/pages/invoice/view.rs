@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
-use crate::money::money;
 use crate::pages::authenticate::answers;
 use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{Notice, button, choice, document, fieldset, form};
+use crate::pages::money::money;
 use crate::pages::readable::{amount, day, moment};
 use crate::world::text;
 
