@@ -9,16 +9,13 @@
 mod cjson;
 mod commands;
 mod convert;
-mod glob;
-mod hashes;
-mod keys;
+mod failure;
 mod lua;
 mod native;
 mod number;
 mod scripting;
 mod snapshot;
 mod store;
-mod strings;
 #[cfg(test)]
 mod tests;
 mod worker;

@@ -3,6 +3,11 @@
 //! There is one handler for every path, since in this API a path is a command. Deliberately
 //! absent: limits other than the size of a request.
 
+mod access;
+mod answer;
+mod request;
+mod stream;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,11 +20,11 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::access::{self, Access};
-use super::answer::{self, Encoding, Refusal};
-use super::request::{self, Work};
+use self::access::Access;
+use self::answer::{Encoding, Refusal};
+use self::request::Work;
 use super::resp::Reply;
-use super::{Backend, Command, Tokens, stream};
+use super::{Backend, Command, Tokens};
 
 /// Upstash's own limit.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Value, VmState};
 
-use super::commands::{Failure, Outcome};
 use super::convert;
+use super::failure::{Failure, Outcome};
 use super::native::{self, Current, SOURCE_NAME};
 use super::store::Store;
 use crate::upstash::resp::Reply;

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Value};
 
-use super::commands::{Failure, Keys, Outcome, Spec};
+use super::commands::{Keys, Spec};
+use super::failure::{Failure, Outcome};
 use super::store::Store;
 use super::{cjson, convert};
 use crate::upstash::resp::Reply;

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::commands::{Failure, Outcome, Spec};
+use super::commands::Spec;
+use super::failure::{Failure, Outcome};
 use super::lua::{Interpreter, Script};
 use super::number;
 use super::store::Store;

@@ -1,9 +1,10 @@
 //! Commands on strings, which are also Redis's counters.
 
-use super::commands::{Call, Failure, Outcome};
+use super::Call;
 use super::keys::invalid_expire_time;
-use super::number;
-use super::store::{Store, Value};
+use crate::upstash::engine::failure::{Failure, Outcome};
+use crate::upstash::engine::number;
+use crate::upstash::engine::store::{Store, Value};
 use crate::upstash::resp::Reply;
 
 pub fn get(store: &mut Store, call: &Call<'_>) -> Outcome {

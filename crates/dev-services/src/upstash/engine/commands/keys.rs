@@ -1,8 +1,9 @@
 //! Commands on keys of any type, and on the database as a whole.
 
-use super::commands::{Call, Failure, Outcome};
+use super::Call;
 use super::glob;
-use super::store::{Entry, Store, Value};
+use crate::upstash::engine::failure::{Failure, Outcome};
+use crate::upstash::engine::store::{Entry, Store, Value};
 use crate::upstash::resp::Reply;
 
 pub fn ping(_: &mut Store, call: &Call<'_>) -> Outcome {

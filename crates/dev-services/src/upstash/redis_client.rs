@@ -26,7 +26,7 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// A Redis server's address and the connections to it. Clones share them.
 #[derive(Clone)]
-pub struct RedisServer {
+pub struct RedisClient {
     shared: Arc<Shared>,
 }
 
@@ -39,15 +39,15 @@ struct Shared {
     scripts: Mutex<ScriptHashes>,
 }
 
-impl fmt::Debug for RedisServer {
+impl fmt::Debug for RedisClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "RedisServer({}/{})", self.shared.address, self.shared.database)
+        write!(formatter, "RedisClient({}/{})", self.shared.address, self.shared.database)
     }
 }
 
-impl RedisServer {
-    pub(super) fn new(address: SocketAddr, password: &str, database: u32) -> RedisServer {
-        RedisServer {
+impl RedisClient {
+    pub(super) fn new(address: SocketAddr, password: &str, database: u32) -> RedisClient {
+        RedisClient {
             shared: Arc::new(Shared {
                 address,
                 password: password.to_owned(),
@@ -137,7 +137,7 @@ impl RedisServer {
     }
 }
 
-/// An open connection with no reply outstanding, unless it is of [`RedisServer::dedicated`].
+/// An open connection with no reply outstanding, unless it is of [`RedisClient::dedicated`].
 pub(super) struct Connection {
     stream: BufReader<TcpStream>,
 }

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use url::form_urlencoded;
 
 use super::answer::Refusal;
-use super::{Command, Tokens};
+use crate::upstash::{Command, Tokens};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Access {

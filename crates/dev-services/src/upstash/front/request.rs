@@ -6,8 +6,8 @@ use axum::http::Uri;
 use serde_json::{Number, Value};
 use url::form_urlencoded;
 
-use super::Command;
 use super::answer::Refusal;
+use crate::upstash::Command;
 
 /// One request's work.
 #[derive(Debug, PartialEq)]
