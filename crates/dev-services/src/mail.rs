@@ -89,7 +89,7 @@ impl Mail {
 
     fn keep(&self, from: &str, to: &[String], raw: &[u8]) {
         let mut state = self.lock();
-        let message = Message::read(state.next, from, to, raw);
+        let message = Message::parse(state.next, from, to, raw);
         state.next += 1;
         state.messages.push_back(message);
         if state.messages.len() > self.keep {
