@@ -1,12 +1,12 @@
-//! Upstash's Redis REST API on this machine, so that everything which talks to Upstash in
-//! production talks to the same protocol in `farebox dev` and in the tests.
+//! Serves Upstash's Redis REST API on this machine. Code that calls Upstash in production uses the
+//! same protocol in `farebox dev` and in the tests.
 //!
-//! The front speaks HTTP and knows nothing of data. Behind it is one of two backends: a real Redis
-//! server, or, on a machine without one, an engine inside this process with the commands Farebox
-//! uses. Deliberately absent: limits by plan, ACLs, the RESP2 response format, JSON and search
-//! commands, and anything else Upstash adds to Redis.
+//! The front speaks HTTP and stores nothing. It has one of two backends: a real Redis server, or, on
+//! a machine without one, an engine in this process with the commands that Farebox uses.
+//! Deliberately absent: limits by plan, ACLs, the RESP2 response format, JSON and search commands,
+//! and everything else that Upstash adds to Redis.
 
-// Tests may unwrap. The build without tests holds everything else to it.
+// Tests may unwrap. The build without tests still checks the other code.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod engine;

@@ -96,7 +96,7 @@ async fn message_html(State(mail): State<Mail>, Path(number): Path<u64>) -> Resp
     }
 }
 
-/// For programs.
+/// The kept messages as JSON, for programs.
 async fn messages_json(State(mail): State<Mail>) -> Json<Vec<Message>> {
     Json(mail.messages())
 }

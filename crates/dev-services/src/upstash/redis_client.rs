@@ -1,8 +1,7 @@
-//! A real Redis server behind the front: a pool of connections, each used by one request at a
-//! time.
+//! The client of a real Redis server: a pool of connections, each used by one request at a time.
 //!
-//! Deliberately absent: retries. A command whose reply was lost may have been run, and only the
-//! caller knows whether running it twice is harmless. A connection with any error is dropped.
+//! Deliberately absent: retries. A command may have run although its reply was lost, and only the
+//! caller knows whether it may run twice. A connection with any error is dropped.
 
 use std::fmt;
 use std::io;
@@ -77,7 +76,7 @@ impl RedisClient {
         Ok(exec)
     }
 
-    /// A connection of its own for a command whose replies never end. It is not of the pool.
+    /// A connection outside the pool, for a command whose replies never end.
     pub(super) async fn dedicated(&self, command: &Command) -> anyhow::Result<Connection> {
         let mut connection = self.connect().await?;
         connection.send(std::slice::from_ref(command)).await?;
@@ -163,8 +162,8 @@ impl Connection {
         }
     }
 
-    /// Nothing to read and not closed. A server that was restarted has closed its end, and finding
-    /// that out here, before a command is sent, costs the caller nothing.
+    /// Whether it has nothing to read and is open. A restarted server has closed its end; a command has
+    /// not been sent yet, so the caller loses nothing.
     fn is_quiet(&self) -> bool {
         let unread = self.stream.get_ref().try_read(&mut [0]);
         self.stream.buffer().is_empty()

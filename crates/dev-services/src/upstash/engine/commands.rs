@@ -1,7 +1,7 @@
-//! Which commands there are, how many arguments each takes, and which of those are keys.
+//! The table of commands: how many arguments each takes, and which of those are keys.
 //!
 //! Deliberately absent: EVAL, EVALSHA and SCRIPT, which need the interpreter (`scripting.rs`), and
-//! every command Farebox has no use for.
+//! the commands that Farebox does not use.
 
 mod glob;
 mod hashes;
@@ -113,7 +113,7 @@ impl Spec {
         self.arguments.0 <= arguments && arguments <= self.arguments.1
     }
 
-    /// Runs a command whose name and number of arguments are known to be right.
+    /// Runs a command. The caller has checked its name and the number of its arguments.
     pub fn run(&'static self, store: &mut Store, command: &Command, now_us: i64) -> Outcome {
         let call = Call { name: self.name, arguments: &command[1..], now_us };
         let outcome = (self.run)(store, &call);

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::failure::Failure;
 
-/// Redis leaves the order of a hash's fields open; sorted, answers and snapshots are the same
-/// every time.
+/// Redis does not define the order of a hash's fields. Sorted, answers and snapshots are always the
+/// same.
 pub type Hash = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Debug, Default)]

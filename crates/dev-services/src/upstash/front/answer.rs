@@ -1,6 +1,6 @@
 //! Redis replies as Upstash writes them in JSON.
 //!
-//! Deliberately absent: the RESP2 response format, which no client of Farebox asks for.
+//! Deliberately absent: the RESP2 response format, which no client of Farebox requests.
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -137,7 +137,7 @@ fn expire_in(store: &mut Store, call: &Call<'_>, unit_ms: i64) -> Outcome {
     if !conditions.hold(entry, expires_at_ms) {
         return Ok(Reply::Integer(0));
     }
-    // In the past, this deletes the key at its next use, which is before anyone can see it.
+    // A time in the past deletes the key at its next use, before a client can see it.
     entry.expires_at_ms = Some(expires_at_ms);
     Ok(Reply::Integer(1))
 }

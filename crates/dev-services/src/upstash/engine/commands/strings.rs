@@ -15,7 +15,7 @@ fn shown(value: Option<&mut Vec<u8>>) -> Reply {
     value.map_or(Reply::Nil, |bytes| Reply::string(bytes.clone()))
 }
 
-/// What SET does beyond setting.
+/// The options of SET.
 #[derive(Default)]
 struct SetOptions {
     if_absent: bool,
@@ -104,7 +104,7 @@ pub fn incrby(store: &mut Store, call: &Call<'_>) -> Outcome {
     add(store, call, amount)
 }
 
-/// A counter that is counted up keeps its expiry.
+/// A counter keeps its expiry when it changes.
 fn add(store: &mut Store, call: &Call<'_>, amount: i64) -> Outcome {
     let key = &call.arguments[0];
     let Some(text) = store.string(key, call.now_ms())? else {
