@@ -1,6 +1,6 @@
 //! Redis replies as Upstash writes them in JSON.
 //!
-//! Deliberately absent: the RESP2 response format, which no client of Farebox asks for.
+//! Deliberately absent: the RESP2 response format, which no client of Farebox requests.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::resp::Reply;
+use crate::upstash::resp::Reply;
 
 /// How strings are written: as text, in which bytes that are not UTF-8 are lost, or as base64.
 #[derive(Clone, Copy, Debug, PartialEq)]

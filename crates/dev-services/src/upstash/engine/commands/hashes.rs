@@ -1,9 +1,10 @@
 //! Commands on hashes. A hash without fields does not exist.
 
-use super::commands::{Call, Failure, Outcome};
+use super::Call;
 use super::keys::count;
-use super::number;
-use super::store::{Hash, Store};
+use crate::upstash::engine::failure::{Failure, Outcome};
+use crate::upstash::engine::number;
+use crate::upstash::engine::store::{Hash, Store};
 use crate::upstash::resp::Reply;
 
 fn field(hash: Option<&Hash>, name: &[u8]) -> Reply {

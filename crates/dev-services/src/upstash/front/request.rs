@@ -1,13 +1,13 @@
-//! What a request asks for: the commands in its path, its query and its body.
+//! Parses a request into commands: from its path, its query and its body.
 //!
-//! Deliberately absent: any knowledge of commands. Arguments are passed on as they came.
+//! Deliberately absent: any knowledge of commands. Arguments are passed on unchanged.
 
 use axum::http::Uri;
 use serde_json::{Number, Value};
 use url::form_urlencoded;
 
-use super::Command;
 use super::answer::Refusal;
+use crate::upstash::Command;
 
 /// One request's work.
 #[derive(Debug, PartialEq)]
@@ -94,7 +94,7 @@ fn number_text(number: &Number) -> String {
     }
 }
 
-/// Bytes, since an argument need not be UTF-8. A `%` that escapes nothing stands for itself.
+/// Bytes, since an argument need not be UTF-8. A `%` without two digits stands for itself.
 fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

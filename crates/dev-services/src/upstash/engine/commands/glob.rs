@@ -3,7 +3,7 @@
 /// Whether the whole of `text` matches `pattern`.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut position) = (0, 0);
-    // Where to go on after a mismatch: behind the last `*`, which then takes one byte more.
+    // Where to continue after a mismatch: after the last `*`, which then takes one byte more.
     let mut retry = None;
     loop {
         if pattern.get(at) == Some(&b'*') {
@@ -18,10 +18,10 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
                 at += length;
                 position += 1;
             }
-            (None, Some((behind, begun))) if begun < text.len() => {
-                at = behind;
+            (None, Some((after_star, begun))) if begun < text.len() => {
+                at = after_star;
                 position = begun + 1;
-                retry = Some((behind, begun + 1));
+                retry = Some((after_star, begun + 1));
             }
             (None, _) => return false,
         }

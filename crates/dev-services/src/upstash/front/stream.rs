@@ -9,9 +9,9 @@ use futures_util::stream;
 
 use super::access::Access;
 use super::answer::Refusal;
-use super::front::unavailable;
-use super::resp::Reply;
-use super::{Backend, Command};
+use super::unavailable;
+use crate::upstash::resp::Reply;
+use crate::upstash::{Backend, Command};
 
 const STREAMED: &[&str] = &["MONITOR", "PSUBSCRIBE", "SUBSCRIBE"];
 
@@ -29,14 +29,14 @@ pub async fn events(
     if let Some(message) = access.objection_to(&name) {
         return Err(Refusal::bad_request(message));
     }
-    let Backend::Redis(server) = backend else {
+    let Backend::Redis(client) = backend else {
         let message = format!(
             "ERR Farebox's in-process engine does not have the command '{name}'; install Redis \
              for the full set"
         );
         return Err(Refusal::bad_request(message));
     };
-    let connection = server.dedicated(&command).await.map_err(unavailable)?;
+    let connection = client.dedicated(&command).await.map_err(unavailable)?;
     let events = stream::try_unfold(connection, |mut connection| async move {
         let reply = connection.receive().await?;
         std::io::Result::Ok(Some((event(&reply), connection)))

@@ -1,8 +1,7 @@
-//! A real Redis server behind the front: a pool of connections, each used by one request at a
-//! time.
+//! The client of a real Redis server: a pool of connections, each used by one request at a time.
 //!
-//! Deliberately absent: retries. A command whose reply was lost may have been run, and only the
-//! caller knows whether running it twice is harmless. A connection with any error is dropped.
+//! Deliberately absent: retries. A command may have run although its reply was lost, and only the
+//! caller knows whether it may run twice. A connection with any error is dropped.
 
 use std::fmt;
 use std::io;
@@ -26,7 +25,7 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// A Redis server's address and the connections to it. Clones share them.
 #[derive(Clone)]
-pub struct RedisServer {
+pub struct RedisClient {
     shared: Arc<Shared>,
 }
 
@@ -39,15 +38,15 @@ struct Shared {
     scripts: Mutex<ScriptHashes>,
 }
 
-impl fmt::Debug for RedisServer {
+impl fmt::Debug for RedisClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "RedisServer({}/{})", self.shared.address, self.shared.database)
+        write!(formatter, "RedisClient({}/{})", self.shared.address, self.shared.database)
     }
 }
 
-impl RedisServer {
-    pub(super) fn new(address: SocketAddr, password: &str, database: u32) -> RedisServer {
-        RedisServer {
+impl RedisClient {
+    pub(super) fn new(address: SocketAddr, password: &str, database: u32) -> RedisClient {
+        RedisClient {
             shared: Arc::new(Shared {
                 address,
                 password: password.to_owned(),
@@ -77,7 +76,7 @@ impl RedisServer {
         Ok(exec)
     }
 
-    /// A connection of its own for a command whose replies never end. It is not of the pool.
+    /// A connection outside the pool, for a command whose replies never end.
     pub(super) async fn dedicated(&self, command: &Command) -> anyhow::Result<Connection> {
         let mut connection = self.connect().await?;
         connection.send(std::slice::from_ref(command)).await?;
@@ -137,7 +136,7 @@ impl RedisServer {
     }
 }
 
-/// An open connection with no reply outstanding, unless it is of [`RedisServer::dedicated`].
+/// An open connection with no reply outstanding, unless it is of [`RedisClient::dedicated`].
 pub(super) struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -163,8 +162,8 @@ impl Connection {
         }
     }
 
-    /// Nothing to read and not closed. A server that was restarted has closed its end, and finding
-    /// that out here, before a command is sent, costs the caller nothing.
+    /// Whether it has nothing to read and is open. A restarted server has closed its end; a command has
+    /// not been sent yet, so the caller loses nothing.
     fn is_quiet(&self) -> bool {
         let unread = self.stream.get_ref().try_read(&mut [0]);
         self.stream.buffer().is_empty()

@@ -1,15 +1,14 @@
-//! Who may call, and what they may run.
+//! Checks a caller's token and the commands that it may run.
 //!
-//! Deliberately absent: users and ACLs. There are Upstash's two tokens, and a list of what the
-//! read-only one is good for: commands that only read and cost little (not KEYS or SCAN), and no
-//! scripts, as there.
+//! Upstash has two tokens for a database. As there, the read-only one runs commands that only read and
+//! cost little (not KEYS or SCAN), and no scripts. Deliberately absent: users and ACLs.
 
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use url::form_urlencoded;
 
 use super::answer::Refusal;
-use super::{Command, Tokens};
+use crate::upstash::{Command, Tokens};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Access {
@@ -26,12 +25,12 @@ const READ_ONLY: &str = "\
     ZINTERCARD ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE \
     ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCORE ZUNION";
 
-/// These change the connection they are sent on, and connections are shared between requests.
+/// These change their connection, and requests share connections.
 const NOT_OVER_REST: &str = "\
     AUTH DISCARD EXEC HELLO MONITOR MULTI PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT RESET SELECT \
     SHUTDOWN SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SYNC UNSUBSCRIBE UNWATCH WATCH";
 
-/// Finds the caller's token, in the header or in the address, and what it gives access to.
+/// Finds the caller's token, in the header or in the query, and returns its access.
 pub fn authorize(tokens: &Tokens, parts: &Parts) -> Result<Access, Refusal> {
     let unauthorized =
         || Refusal::new(StatusCode::UNAUTHORIZED, "WRONGPASS invalid or missing auth token");
@@ -65,7 +64,7 @@ impl Access {
         self.objection_to(&upper)
     }
 
-    /// The same for a command of which only the right to run it is in question.
+    /// The same for a command's upper-case name, without the check of its connection.
     pub fn objection_to(self, upper: &str) -> Option<String> {
         (self == Access::ReadOnly && !lists(READ_ONLY, upper)).then(|| {
             let name = upper.to_ascii_lowercase();
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_may_change_a_shared_connection() {
+    fn a_command_that_changes_the_connection_is_refused() {
         let objection = objection(Access::Full, "select").unwrap();
         assert_eq!(objection, "ERR Command is not available: 'SELECT'");
     }

@@ -1,8 +1,9 @@
 //! Commands on keys of any type, and on the database as a whole.
 
-use super::commands::{Call, Failure, Outcome};
+use super::Call;
 use super::glob;
-use super::store::{Entry, Store, Value};
+use crate::upstash::engine::failure::{Failure, Outcome};
+use crate::upstash::engine::store::{Entry, Store, Value};
 use crate::upstash::resp::Reply;
 
 pub fn ping(_: &mut Store, call: &Call<'_>) -> Outcome {
@@ -136,7 +137,7 @@ fn expire_in(store: &mut Store, call: &Call<'_>, unit_ms: i64) -> Outcome {
     if !conditions.hold(entry, expires_at_ms) {
         return Ok(Reply::Integer(0));
     }
-    // In the past, this deletes the key at its next use, which is before anyone can see it.
+    // A time in the past deletes the key at its next use, before a client can see it.
     entry.expires_at_ms = Some(expires_at_ms);
     Ok(Reply::Integer(1))
 }

@@ -1,9 +1,10 @@
 //! Commands on strings, which are also Redis's counters.
 
-use super::commands::{Call, Failure, Outcome};
+use super::Call;
 use super::keys::invalid_expire_time;
-use super::number;
-use super::store::{Store, Value};
+use crate::upstash::engine::failure::{Failure, Outcome};
+use crate::upstash::engine::number;
+use crate::upstash::engine::store::{Store, Value};
 use crate::upstash::resp::Reply;
 
 pub fn get(store: &mut Store, call: &Call<'_>) -> Outcome {
@@ -14,7 +15,7 @@ fn shown(value: Option<&mut Vec<u8>>) -> Reply {
     value.map_or(Reply::Nil, |bytes| Reply::string(bytes.clone()))
 }
 
-/// What SET does beyond setting.
+/// The options of SET.
 #[derive(Default)]
 struct SetOptions {
     if_absent: bool,
@@ -103,7 +104,7 @@ pub fn incrby(store: &mut Store, call: &Call<'_>) -> Outcome {
     add(store, call, amount)
 }
 
-/// A counter that is counted up keeps its expiry.
+/// A counter keeps its expiry when it changes.
 fn add(store: &mut Store, call: &Call<'_>, amount: i64) -> Outcome {
     let key = &call.arguments[0];
     let Some(text) = store.string(key, call.now_ms())? else {
