@@ -39,7 +39,9 @@ async fn get(url: String) -> Value {
 
 #[tokio::test]
 async fn the_program_serves_moves_its_clock_and_keeps_its_state() {
-    let state = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("binary-state.json");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(folder).unwrap();
+    let state = folder.join("binary-state.json");
     let _ = std::fs::remove_file(&state);
     let (mut child, api) = start(&state).await;
     let control = api.replace("/v1", "/simulator/api");
