@@ -68,10 +68,9 @@ pub async fn expect_output(expected: &str, node: Command, script: &str) {
 /// Runs a script to its end.
 pub async fn output_of(node: Command, script: &str) -> String {
     let Output { status, stdout, stderr } = run(node, script).await;
-    let (expected, complaint) =
-        (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{said}\n{complaint}");
-    expected.into_owned()
+    let (output, complaint) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{output}\n{complaint}");
+    output.into_owned()
 }
 
 /// Runs a program to its end with this as its standard input.
