@@ -455,7 +455,7 @@ export interface LedgerReport {
 }
 
 /** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
-export interface Metadata Record<string, unknown>
+export type Metadata = Record<string, unknown>;
 
 export interface Mood {
   score: MoodScore;
@@ -537,7 +537,21 @@ export interface PortalPage {
 export type Priority = number;
 
 /** The body of every answer that is not a success (RFC 9457). */
-export interface Problem {
+export type Problem = {
+  /** Stable, for programs to match on. */
+  code: string;
+  /** For people; the wording may change. */
+  detail: string;
+  /** For input: what is wrong, field by field. */
+  errors?: Array<FieldError> | null;
+  /** Quote it when you ask for help; the log line carries it too. */
+  requestId: string;
+  status: number;
+  /** The status in words. */
+  title: string;
+  /** Always `about:blank`: `code` says what kind of problem it is. */
+  type: string;
+} & ({
   /** The page where the user can pay or confirm it. */
   paymentUrl: string;
 } | {
@@ -553,7 +567,7 @@ export interface Problem {
   /** What was asked for. */
   needed: number;
   unit: string;
-} | unknown
+} | object);
 
 /** How a purchase stands. */
 export interface Purchase {
