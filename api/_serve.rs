@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use shared::app::{self, PoolSize};
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::clock::Clock;
 use shared::http::{ClientIp, Endpoint, mount_all};
 use tokio::sync::oneshot;
@@ -63,7 +63,7 @@ async fn answer(
     if let Some(ip) = client_ip(&request) {
         request.extensions_mut().insert(ClientIp(ip));
     }
-    let after = AfterAnswer::new(move |work| state.wait_until(work));
+    let after = BackgroundTasks::new(move |work| state.wait_until(work));
     request.extensions_mut().insert(after);
 
     let response = router.oneshot(request.map(Body::new)).await?;

@@ -18,9 +18,9 @@ use futures_util::future::join_all;
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, Request, RequestExt, run, service_fn};
 use shared::app::{self, PoolSize};
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::clock::Clock;
-use shared::domain::error::chain;
+use shared::domain::error::error_chain;
 use shared::http::{ClientIp, Endpoint, mount};
 use shared::log;
 use tower::ServiceExt;
@@ -42,7 +42,7 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
         Err(error) => {
             // It may have failed before the settings said how much to log.
             log::start(tracing::Level::INFO);
-            tracing::error!(cause = chain(error.as_ref()), "the function ended");
+            tracing::error!(cause = error_chain(error.as_ref()), "the function ended");
             ExitCode::FAILURE
         }
     }
@@ -56,7 +56,7 @@ async fn answer(router: Router, mut request: Request) -> Result<Response, Infall
     // done before it.
     let work = Arc::new(Mutex::new(Vec::new()));
     let later = Arc::clone(&work);
-    let after = AfterAnswer::new(move |item| {
+    let after = BackgroundTasks::new(move |item| {
         later.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     });
     request.extensions_mut().insert(after);

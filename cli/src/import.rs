@@ -16,7 +16,7 @@ use anyhow::anyhow;
 use shared::adapters::stripe::StripeError;
 use shared::app::App;
 use shared::billing::reconcile::{self, Report};
-use shared::domain::error::ApiError;
+use shared::domain::error::Error;
 
 /// A file's name and its content.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +106,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-fn failed(error: impl Into<ApiError>) -> anyhow::Error {
+fn failed(error: impl Into<Error>) -> anyhow::Error {
     anyhow!(error.into().for_operators())
 }
 

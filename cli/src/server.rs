@@ -23,7 +23,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::config::TrustedProxies;
 use shared::http::ClientIp;
 use tokio::net::{TcpListener, TcpStream};
@@ -177,7 +177,7 @@ impl Carrier {
         request.extensions_mut().insert(ClientIp(client));
         let Self { router, tasks, .. } = self;
         let later = tasks.clone();
-        request.extensions_mut().insert(AfterAnswer::new(move |work| drop(later.spawn(work))));
+        request.extensions_mut().insert(BackgroundTasks::new(move |work| drop(later.spawn(work))));
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(connection))));
         match tasks.spawn(router.oneshot(request)).await {
             Ok(Ok(response)) => response,

@@ -1,7 +1,10 @@
-//! One handle to each service outside: Postgres, Redis, Stripe, and plain HTTP.
+//! One handle to each service outside. Each says in its errors whether a call may have run.
 
+pub mod clerk;
 pub mod http_client;
 pub mod postgres;
 pub mod redis;
+pub mod single_flight;
+pub mod smtp;
 pub mod stripe;
-pub(crate) mod tls;
+mod tls;

@@ -1,35 +1,33 @@
 //! What every handler is given: the configuration and one handle to each thing outside.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::adapters::http_client::HttpClient;
-use crate::adapters::postgres::Store;
+use crate::adapters::postgres::Postgres;
 use crate::adapters::redis::Redis;
 use crate::adapters::redis::limiter::Limiter;
+use crate::adapters::single_flight::SingleFlight;
 use crate::adapters::stripe::Stripe;
 use crate::auth::Auth;
-use crate::billing::entitlements::Loads;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::error::chain;
+use crate::domain::error::error_chain;
+use crate::domain::{Entitlement, UserId};
 use crate::log;
 
 /// Cheap to clone. Nothing in it connects anywhere before it is first used.
 #[derive(Clone, Debug)]
-pub struct App(Arc<Parts>);
-
-#[derive(Debug)]
-pub struct Parts {
-    pub config: Config,
+pub struct App {
+    pub config: Arc<Config>,
     pub clock: Clock,
     pub http: Arc<HttpClient>,
-    pub auth: Auth,
+    pub auth: Arc<Auth>,
     pub redis: Redis,
-    pub limiter: Limiter,
-    pub loads: Loads,
-    pub store: Store,
-    pub stripe: Stripe,
+    pub limiter: Arc<Limiter>,
+    pub postgres: Arc<Postgres>,
+    pub stripe: Arc<Stripe>,
+    /// The entitlements that this process is loading from Postgres.
+    pub loading: Arc<SingleFlight<UserId, Option<Entitlement>>>,
 }
 
 /// Connections to Postgres where the configuration names no number.
@@ -41,55 +39,36 @@ pub enum PoolSize {
 }
 
 /// The configuration is well-formed and asks for something that cannot be.
-#[derive(Debug)]
-pub struct StartError(Box<dyn std::error::Error + Send + Sync>);
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration cannot be used")]
+pub struct StartError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl App {
     pub fn new(config: Config, clock: Clock, pool_size: PoolSize) -> Result<Self, StartError> {
         let http = Arc::new(HttpClient::default());
         let redis = Redis::new(Arc::clone(&http), &config.redis)
             .map_err(|error| StartError(error.into()))?;
-        let store = Store::new(&config.database, pool_size as usize)
+        let postgres = Postgres::new(&config.database, pool_size as usize)
             .map_err(|error| StartError(error.into()))?;
         let stripe = Stripe::new(Arc::clone(&http), &config.stripe)
             .map_err(|error| StartError(error.into()))?;
-        Ok(Self(Arc::new(Parts {
-            auth: Auth::new(&config.auth, clock.clone(), Arc::clone(&http)),
-            limiter: Limiter::new(redis.clone(), clock.clone()),
-            loads: Loads::default(),
+        Ok(Self {
+            auth: Arc::new(Auth::new(&config.auth, clock.clone(), Arc::clone(&http))),
+            limiter: Arc::new(Limiter::new(redis.clone(), clock.clone())),
+            loading: Arc::default(),
             http,
             redis,
-            store,
-            stripe,
-            config,
+            postgres: Arc::new(postgres),
+            stripe: Arc::new(stripe),
+            config: Arc::new(config),
             clock,
-        })))
-    }
-}
-
-impl Deref for App {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the configuration cannot be used")
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.0.as_ref())
+        })
     }
 }
 
 /// What every function's main does first: settings, logging, and the app.
 ///
-/// Whatever is wrong with the settings is logged, all of it, and there is no app.
+/// Logs every problem of the settings, and returns no app if there is one.
 pub fn start(
     vars: impl Fn(&str) -> Option<String>,
     clock: Clock,
@@ -106,7 +85,7 @@ pub fn start(
             return None;
         }
     };
-    started.map_err(|error| tracing::error!(problem = chain(&error), "cannot start")).ok()
+    started.map_err(|error| tracing::error!(problem = error_chain(&error), "cannot start")).ok()
 }
 
 /// The settings of the environment, as [`start`] takes them.

@@ -7,7 +7,7 @@
 //! in the endpoint table; that a user acts for themselves alone is [`Caller::act_for`].
 
 mod jwt;
-pub(crate) mod keys;
+mod keys;
 pub mod service_key;
 
 use std::sync::Arc;
@@ -17,19 +17,20 @@ use axum::http::header::AUTHORIZATION;
 use ring::digest::{SHA256, digest};
 
 use crate::adapters::http_client::HttpClient;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::clock::Clock;
 use crate::config::{self, Scope};
 use crate::domain::UserId;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::hash::hex;
+use crate::domain::jwk::Algorithm;
 use keys::KeyRing;
 
 /// Who is calling.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Caller {
     /// Nobody who said so: a public route.
-    Anyone,
+    Anonymous,
     User {
         id: UserId,
         admin: bool,
@@ -53,7 +54,7 @@ impl Caller {
     /// The kind, for the log: it names nobody.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Anyone => "anyone",
+            Self::Anonymous => "anyone",
             Self::User { admin: false, .. } => "user",
             Self::User { admin: true, .. } => "admin-user",
             Self::Service { admin: false, .. } => "service",
@@ -67,7 +68,7 @@ impl Caller {
         match self {
             Self::User { id, .. } => format!("user {id}"),
             Self::Service { key, .. } => format!("key {key}"),
-            Self::Anyone | Self::Cron => self.kind().to_owned(),
+            Self::Anonymous | Self::Cron => self.kind().to_owned(),
         }
     }
 
@@ -82,9 +83,9 @@ impl Caller {
 
     /// The user this request is about, given every id it names. A user acts for themselves alone;
     /// a trusted caller for whom it names, but for one user at a time.
-    pub fn act_for(&self, named: &[String]) -> ApiResult<Option<UserId>> {
+    pub fn act_for(&self, named: &[String]) -> Result<Option<UserId>> {
         let (own, may_name_others) = match self {
-            Self::Anyone | Self::Cron => return Ok(None),
+            Self::Anonymous | Self::Cron => return Ok(None),
             Self::User { id, admin } => (Some(id), *admin),
             Self::Service { .. } => (None, true),
         };
@@ -92,14 +93,14 @@ impl Caller {
         if !may_name_others
             && named.iter().any(|name| Some(name.as_str()) != own.map(UserId::as_str))
         {
-            return Err(ApiError::forbidden("other_user", "You may only act for yourself."));
+            return Err(Error::new(ErrorCode::OtherUser, "You may only act for yourself."));
         }
         if named.iter().any(|name| name != first) {
-            return Err(ApiError::invalid("userId", "names two different users"));
+            return Err(Error::invalid("userId", "names two different users"));
         }
         match UserId::try_from(first.clone()) {
             Ok(id) => Ok(Some(id)),
-            Err(what) => Err(ApiError::invalid("userId", what)),
+            Err(what) => Err(Error::invalid("userId", what)),
         }
     }
 }
@@ -122,14 +123,14 @@ impl Auth {
     }
 
     /// A user or a trusted server, by what the request carries.
-    pub async fn caller(&self, headers: &HeaderMap, after: &AfterAnswer) -> ApiResult<Caller> {
+    pub async fn caller(&self, headers: &HeaderMap, after: &BackgroundTasks) -> Result<Caller> {
         let token = bearer(headers)?;
         if token.starts_with(service_key::PREFIX) {
             return self.service(token);
         }
         let token = jwt::Token::parse(token)?;
         let verified = match token.algorithm() {
-            jwt::Algorithm::Hs256 => {
+            Algorithm::Hs256 => {
                 let secret = self.config.hs256_secret.as_ref();
                 secret.is_some_and(|secret| token.is_signed_with_secret(secret.expose().as_bytes()))
             }
@@ -145,7 +146,7 @@ impl Auth {
     }
 
     /// The platform's scheduler.
-    pub fn cron(&self, headers: &HeaderMap) -> ApiResult<Caller> {
+    pub fn cron(&self, headers: &HeaderMap) -> Result<Caller> {
         let token = bearer(headers)?;
         let same = self.config.cron_secret.as_ref().is_some_and(|secret| {
             // Comparing hashes takes the same time wherever two values differ.
@@ -155,7 +156,7 @@ impl Auth {
         if same { Ok(Caller::Cron) } else { Err(jwt::refused("It is not the cron secret.")) }
     }
 
-    fn service(&self, token: &str) -> ApiResult<Caller> {
+    fn service(&self, token: &str) -> Result<Caller> {
         if !service_key::is_well_formed(token) {
             return Err(jwt::refused("A character of the service key is missing or wrong."));
         }
@@ -168,16 +169,16 @@ impl Auth {
 
 /// The one bearer token. Two `Authorization` headers are refused: whoever reads the other one might
 /// see another caller.
-fn bearer(headers: &HeaderMap) -> ApiResult<&str> {
+fn bearer(headers: &HeaderMap) -> Result<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         let message = "Send one Authorization header: Bearer and a token.";
-        return Err(ApiError::unauthorized("missing_token", message));
+        return Err(Error::new(ErrorCode::MissingToken, message));
     };
     let (scheme, token) = value.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
         let message = "The Authorization header must be Bearer and a token.";
-        return Err(ApiError::unauthorized("missing_token", message));
+        return Err(Error::new(ErrorCode::MissingToken, message));
     }
     Ok(token.trim())
 }

@@ -1,3 +1,5 @@
+//! Work that begins once the answer is on its way.
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -5,14 +7,14 @@ use std::sync::Arc;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Does work once the answer is on its way, as the host allows it.
+/// Runs work after the answer, as the host allows it.
 ///
-/// A host puts its own into each request's extensions; without one the work is a task of its own.
-/// Nothing that must happen may depend on it: a process can end at any time.
+/// A host puts its own into each request's extensions; without one each piece of work is a task of its
+/// own. Nothing that must happen may depend on it: a process can end at any time.
 #[derive(Clone)]
-pub struct AfterAnswer(Arc<dyn Fn(Work) + Send + Sync>);
+pub struct BackgroundTasks(Arc<dyn Fn(Work) + Send + Sync>);
 
-impl AfterAnswer {
+impl BackgroundTasks {
     pub fn new(run: impl Fn(Work) + Send + Sync + 'static) -> Self {
         Self(Arc::new(run))
     }
@@ -22,14 +24,14 @@ impl AfterAnswer {
     }
 }
 
-impl Default for AfterAnswer {
+impl Default for BackgroundTasks {
     fn default() -> Self {
         Self::new(|work| drop(tokio::spawn(work)))
     }
 }
 
-impl fmt::Debug for AfterAnswer {
+impl fmt::Debug for BackgroundTasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AfterAnswer")
+        f.write_str("BackgroundTasks")
     }
 }

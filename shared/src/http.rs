@@ -2,20 +2,20 @@
 //!
 //! A handler is an ordinary axum handler. What it needs to know of the request beyond axum's own
 //! extractors is here: who it is about ([`User`]), its checked body ([`Input`]), its idempotency key
-//! ([`Once`]), and a way to do work after the answer ([`AfterAnswer`]).
+//! ([`IdempotencyKey`]), and a way to do work after the answer ([`BackgroundTasks`]).
 
 mod cors;
 mod endpoint;
 pub mod guard;
+mod idempotency_key;
 mod input;
-mod once;
+pub mod problem;
 mod query;
 mod user;
 
 pub use endpoint::{Access, Endpoint, Method, Routes, StoredBytes};
 pub use guard::{mount, mount_all};
 pub use input::Input;
-pub use once::Once;
 pub use query::{PageSize, Query, cursor};
 pub use user::User;
 

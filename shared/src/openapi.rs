@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use crate::adapters::postgres::catalog::Catalog;
 use crate::adapters::postgres::{FailedWebhook, Transaction};
 use crate::companion::stats::Stats;
-use crate::domain::error::Problem;
 use crate::endpoints as table;
 use crate::endpoints::{
     admin, chat, check, credits, cron, entitlements, health, mood, plan, rate_limit, stripe,
     subscription, usage,
 };
+use crate::http::problem::Problem;
 use crate::http::{Access, Endpoint, Method};
 
 /// What the table does not say of one method of one endpoint.
@@ -47,7 +47,7 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
         op(&table::CREDITS, Get, "What a user holds, and what moved it", None, "200", schema::<credits::Page>(g)),
         op(&table::CREDITS, Post, "Spend, grant or adjust credits", schema::<credits::Action>(g), "200", schema::<Transaction>(g)),
         op(&table::CRON_DAILY, Get, "Forget what was only kept for a time, and compare with Stripe", None, "200", schema::<cron::daily::Done>(g)),
-        op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::Drained>(g)),
+        op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::MinuteReport>(g)),
         op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
         op(&table::ENTITLEMENTS, Get, "What a user may do, has used and holds", None, "200", schema::<entitlements::Entitlements>(g)),
         op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),
@@ -59,8 +59,8 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
         op(&table::SESSION, Post, "Sign in: count the day, once", None, "200", schema::<Stats>(g)),
         op(&table::SESSION, Delete, "Sign out", None, "204", None),
         op(&table::STRIPE_CHECKOUT_SESSION, Get, "How a purchase stands", None, "200", schema::<stripe::checkout_session::Purchase>(g)),
-        op(&table::STRIPE_CREATE_CHECKOUT_SESSION, Post, "Begin to buy a plan or a pack of credits", schema::<stripe::create_checkout_session::Order>(g), "200", schema::<stripe::create_checkout_session::Page>(g)),
-        op(&table::STRIPE_CREATE_PORTAL_SESSION, Post, "Open the customer portal", schema::<stripe::create_portal_session::Visit>(g), "200", schema::<stripe::create_portal_session::PortalPage>(g)),
+        op(&table::STRIPE_CREATE_CHECKOUT_SESSION, Post, "Begin to buy a plan or a pack of credits", schema::<stripe::create_checkout_session::CheckoutRequest>(g), "200", schema::<stripe::create_checkout_session::Page>(g)),
+        op(&table::STRIPE_CREATE_PORTAL_SESSION, Post, "Open the customer portal", schema::<stripe::create_portal_session::PortalRequest>(g), "200", schema::<stripe::create_portal_session::PortalPage>(g)),
         op(&table::STRIPE_WEBHOOK, Post, "What Stripe tells us", None, "200", schema::<stripe::webhook::Received>(g)),
         op(&table::SUBSCRIPTION, Get, "A user's subscription", None, "200", schema::<subscription::Overview>(g)),
         op(&table::SUBSCRIPTION, Patch, "Change, cancel or resume a subscription", schema::<subscription::Action>(g), "200", schema::<subscription::Overview>(g)),

@@ -110,7 +110,7 @@ impl Stripe {
         for keys in lookup_keys.chunks(LOOKUP_KEYS) {
             let list = ListPrice::new().lookup_keys(keys.to_vec()).limit(100);
             let list = list.expand(vec!["data.currency_options".to_owned()]);
-            let found = self.client.ask(&list.build()).await.map_err(said)?;
+            let found = self.client.send(&list.build()).await.map_err(said)?;
             prices.extend(parse::<List>(found.object)?.data);
         }
         Ok(prices)
@@ -127,7 +127,7 @@ impl Stripe {
         if !description.is_empty() {
             create = create.description(description);
         }
-        match self.client.ask(&create.build()).await {
+        match self.client.send(&create.build()).await {
             Err(error) if is(&error, "resource_already_exists") => Ok(()),
             made => made.map(drop).map_err(said),
         }
@@ -139,13 +139,14 @@ impl Stripe {
         new: &NewPrice,
         idempotency_key: &str,
     ) -> anyhow::Result<String> {
-        let made = self.client.post(&new.request(), idempotency_key).await.map_err(said)?;
+        let made =
+            self.client.send_idempotent(&new.request(), idempotency_key).await.map_err(said)?;
         let id = made.text("id").context("Stripe answered a price without an id")?;
         Ok(id.to_owned())
     }
 
     async fn find(&self, request: &RequestBuilder) -> anyhow::Result<Option<Value>> {
-        match self.client.ask(request).await {
+        match self.client.send(request).await {
             Err(error) if is(&error, "resource_missing") => Ok(None),
             found => Ok(Some(found.map_err(said)?.object)),
         }

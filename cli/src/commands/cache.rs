@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use shared::billing::warm_up::{self, Options};
-use shared::domain::error::chain;
+use shared::domain::error::error_chain;
 
 use super::settings::Found;
 
@@ -33,7 +33,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = Found::find(&args.data).await.app(&args.data).await?;
     let Action::Warm { per_second } = args.action;
     let warmed = warm_up::run(&app, Options { per_second, time: None }).await;
-    let report = warmed.map_err(|error| anyhow!(chain(&error)))?;
+    let report = warmed.map_err(|error| anyhow!(error_chain(&error)))?;
     println!("{} users are shown.", report.shown);
     if let Some(problem) = &report.problem {
         println!("It stopped there: {problem}");

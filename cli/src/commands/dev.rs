@@ -74,7 +74,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     drop(stop);
     serving.await??;
     // Or Postgres would cut them off, and the pool complain.
-    app.store.close();
+    app.postgres.close();
     local.stop().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ use shared::adapters::redis::Command;
 use shared::app::{App, PoolSize};
 use shared::config::Config;
 use shared::domain::Rate;
-use shared::domain::error::chain;
+use shared::domain::error::error_chain;
 use tokio_postgres::Client;
 
 use super::settings::Found;
@@ -180,5 +180,5 @@ async fn check_identity(app: &App, report: &mut Report) {
 
 /// An error of the library with all its causes.
 fn said(error: impl std::error::Error + 'static) -> anyhow::Error {
-    anyhow::anyhow!(chain(&error))
+    anyhow::anyhow!(error_chain(&error))
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use shared::adapters::postgres::LedgerProblem;
 use shared::billing::ledger_audit::{self, Place};
-use shared::domain::error::chain;
+use shared::domain::error::error_chain;
 
 use super::settings::Found;
 
@@ -33,8 +33,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (mut rows, mut users, mut problems) = (0, 0, 0);
     let mut next = Some(Place::default());
     while let Some(place) = next {
-        let found =
-            ledger_audit::verify(&app, place).await.map_err(|error| anyhow!(chain(&error)))?;
+        let found = ledger_audit::verify(&app, place)
+            .await
+            .map_err(|error| anyhow!(error_chain(&error)))?;
         found.problems.iter().for_each(say);
         rows += found.rows;
         users += found.users;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use serde_json::Value;
 use shared::adapters::postgres::Drift;
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options, Report};
 
 use super::settings::Found;
@@ -29,7 +29,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = Found::find(&args.data).await;
     let app = settings.app(&args.data).await?;
     let options = Options { dry_run: args.dry_run, time: None };
-    let after = AfterAnswer::default();
+    let after = BackgroundTasks::default();
     let report = reconcile::run(&app, &after, options).await;
     let report = report.map_err(|error| anyhow!(error.for_operators()))?;
     if args.json {

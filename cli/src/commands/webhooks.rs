@@ -8,10 +8,12 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use shared::adapters::postgres::{FailedWebhook, WebhookStatus, WhichWebhooks, WholeFailedWebhook};
-use shared::background::AfterAnswer;
+use shared::adapters::postgres::{
+    FailedWebhook, FailedWebhookDetail, FailedWebhookFilter, WebhookStatus,
+};
+use shared::background::BackgroundTasks;
 use shared::billing::dead_letters;
-use shared::domain::error::{ApiError, chain};
+use shared::domain::error::{Error, error_chain};
 use shared::domain::{EventType, Reason};
 
 use super::settings::Found;
@@ -62,16 +64,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 status.parse().map_err(|what| anyhow!("--status {what}"))?;
             let kind = kind.map(EventType::try_from).transpose();
             let kind = kind.map_err(|what| anyhow!("--type {what}"))?;
-            let which = WhichWebhooks { status, kind, behind: None };
-            let letters = app.store.list_failed_webhooks(&which, limit).await;
+            let which = FailedWebhookFilter { status, kind, cursor: None };
+            let letters = app.postgres.list_failed_webhooks(&which, limit).await;
             list(&letters.map_err(|error| said(error.into()))?);
         }
         Action::Show { id } => {
-            let found = app.store.get_failed_webhook(&id).await.map_err(ApiError::from);
+            let found = app.postgres.get_failed_webhook(&id).await.map_err(Error::from);
             show(&found.and_then(|found| found.ok_or_else(dead_letters::unknown)).map_err(said)?);
         }
         Action::Replay { id } => {
-            let after = AfterAnswer::default();
+            let after = BackgroundTasks::default();
             let letter = dead_letters::replay(&app, &after, &id, ACTOR).await.map_err(said)?;
             if letter.resolved_at.is_none() {
                 println!("{id} still fails: {}", letter.cause);
@@ -116,7 +118,7 @@ fn row(letter: &FailedWebhook) -> [String; 6] {
     [id, kind, time(letter.failed_at), letter.attempts.to_string(), next, cause]
 }
 
-fn show(WholeFailedWebhook { letter, payload }: &WholeFailedWebhook) {
+fn show(FailedWebhookDetail { letter, payload }: &FailedWebhookDetail) {
     let facts = [
         ("id", Some(letter.id.clone())),
         ("type", Some(letter.kind.clone())),
@@ -146,9 +148,9 @@ fn time(at: Timestamp) -> String {
 }
 
 /// What went wrong; for a mistake of ours, why.
-fn said(error: ApiError) -> anyhow::Error {
+fn said(error: Error) -> anyhow::Error {
     match &error.cause {
-        Some(cause) => anyhow!(chain(cause.as_ref())),
+        Some(cause) => anyhow!(error_chain(cause.as_ref())),
         None => anyhow!(error.message),
     }
 }

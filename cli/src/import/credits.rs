@@ -72,7 +72,7 @@ pub(super) async fn look(
     let mut words = Vec::new();
     for batch in said.lines.chunks(BATCH) {
         let batch = batch.iter().map(Line::to_json).collect();
-        words.extend(app.store.compare_credits(&batch).await.map_err(failed)?);
+        words.extend(app.postgres.compare_credits(&batch).await.map_err(failed)?);
     }
     for (line, word) in said.lines.into_iter().zip(words) {
         let Line { number, unit, .. } = &line;
@@ -97,9 +97,9 @@ impl Credits {
     pub(super) async fn post(&self, app: &App) -> anyhow::Result<()> {
         for Line { user_id, unit, credits, .. } in &self.new {
             let now = app.clock.now();
-            let posted = app.store.post_opening_credits(user_id, unit, *credits, now).await;
+            let posted = app.postgres.post_opening_credits(user_id, unit, *credits, now).await;
             if let Some(entitlement) = posted.map_err(failed)? {
-                fulfilment::show_if_possible(app, &entitlement, now).await;
+                fulfilment::push_best_effort(app, &entitlement, now).await;
             }
         }
         Ok(())

@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use shared::adapters::postgres::Told;
-use shared::adapters::stripe::{Snapshot, requests};
+use shared::adapters::stripe::requests;
 use shared::app::App;
 use shared::billing::fulfilment;
+use shared::domain::Observation;
+use shared::domain::Snapshot;
 use shared::domain::UserId;
-use shared::domain::error::ApiError;
+use shared::domain::error::Error;
 use shared::domain::facts::Facts;
 use shared::domain::facts::named_user;
 use shared::domain::object::{flag, list, text};
@@ -79,7 +80,7 @@ pub(super) async fn look(
     let there: BTreeSet<&str> = known.iter().map(|customer| customer.id.as_str()).collect();
     let gone: Vec<_> = named.lines.iter().filter(|(id, _)| !there.contains(id.as_str())).collect();
     let as_json = |(id, line): &(&String, &Line)| json!({ "id": id, "user_id": line.user_id });
-    let words = app.store.compare_customers(&gone.iter().map(as_json).collect()).await;
+    let words = app.postgres.compare_customers(&gone.iter().map(as_json).collect()).await;
     for ((id, line), word) in gone.into_iter().zip(words.map_err(failed)?) {
         match word.as_str() {
             "erased" => customers.count.add(&word),
@@ -93,7 +94,7 @@ pub(super) async fn look(
             return Ok(customers);
         }
         let words = batch.iter().map(Customer::to_json).collect();
-        let words = app.store.compare_customers(&words).await.map_err(failed)?;
+        let words = app.postgres.compare_customers(&words).await.map_err(failed)?;
         for (customer, word) in batch.into_iter().zip(words) {
             match (word.as_str(), named.lines.get(&customer.id)) {
                 ("taken", Some(line)) => {
@@ -117,7 +118,7 @@ async fn at_stripe(app: &App, named: &Named) -> anyhow::Result<(Vec<Customer>, u
     let mut after: Option<String> = None;
     loop {
         let request = requests::list_customers(after.as_deref());
-        let mut found = app.stripe.ask(&request).await.map_err(refused)?;
+        let mut found = app.stripe.send(&request).await.map_err(refused)?;
         let page = found.object.take();
         for object in list(&page, "data") {
             let id = text(object, "id").unwrap_or_default().to_owned();
@@ -146,8 +147,9 @@ impl Customers {
     pub(super) async fn adopt(&self, app: &App) -> anyhow::Result<()> {
         for customer in &self.new {
             let facts = customer.facts().map_err(failed)?;
-            let told = Told::by_asking(facts, &customer.found, app.clock.now()).quietly();
-            fulfilment::hear(app, told).await.map_err(failed)?;
+            let told = Observation::from_response(facts, &customer.found, app.clock.now())
+                .without_emails();
+            fulfilment::apply(app, told).await.map_err(failed)?;
         }
         Ok(())
     }
@@ -158,13 +160,13 @@ impl Customer {
         json!({ "id": self.id, "user_id": self.user_id, "email": self.email })
     }
 
-    fn facts(&self) -> Result<Facts, ApiError> {
+    fn facts(&self) -> Result<Facts, Error> {
         let object = json!({
             "object": "customer",
             "id": self.id,
             "email": self.email,
             "metadata": { "userId": self.user_id },
         });
-        Facts::of_event("customer.updated", 0, &object).map_err(ApiError::internal)
+        Facts::of_event("customer.updated", 0, &object).map_err(Error::internal)
     }
 }

@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use shared::domain::error::ApiError;
+use shared::domain::error::{Error, ErrorCode};
 use shared::http::guard;
 
 const OWN: &[&str] = &["127.0.0.1", "localhost", "[::1]"];
@@ -27,7 +27,7 @@ async fn check(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let message = "The local stack's own pages answer at 127.0.0.1, localhost and [::1] alone.";
-    guard::refuse(&ApiError::forbidden("foreign_host", message), request.headers())
+    guard::refuse(&Error::new(ErrorCode::ForeignHost, message), request.headers())
 }
 
 /// Whether that is one of this machine's own names, with or without a port.

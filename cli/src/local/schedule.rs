@@ -9,7 +9,7 @@ use http_body_util::Full;
 use jiff::Timestamp;
 use shared::adapters::http_client::{Budget, HttpClient};
 use shared::clock::Clock;
-use shared::domain::error::chain;
+use shared::domain::error::error_chain;
 use shared::endpoints;
 
 /// The clock can be moved by others, so it is looked at this often.
@@ -51,7 +51,7 @@ async fn call(http: &HttpClient, url: &str, cron_secret: &str) -> Result<(), Str
         .header(header::AUTHORIZATION, format!("Bearer {cron_secret}"))
         .body(Full::new(Bytes::new()))
         .map_err(|error| error.to_string())?;
-    let answer = http.call(request, BUDGET).await.map_err(|error| chain(&error))?;
+    let answer = http.call(request, BUDGET).await.map_err(|error| error_chain(&error))?;
     if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
 }
 

@@ -8,7 +8,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Request, Version};
 use axum::response::Response;
 use shared::config::TrustedProxies;
-use shared::domain::error::ApiError;
+use shared::domain::error::{Error, ErrorCode};
 use shared::http::guard;
 
 /// The answer to a request that cannot be read in one way only (RFC 9112, 3.2 and 6.1). Its connection
@@ -21,7 +21,7 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response> {
     Some(response)
 }
 
-fn check_host<B>(request: &Request<B>) -> Result<(), ApiError> {
+fn check_host<B>(request: &Request<B>) -> Result<(), Error> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let is_good = match (hosts.next(), hosts.next()) {
         (Some(host), None) => is_host(host),
@@ -29,7 +29,7 @@ fn check_host<B>(request: &Request<B>) -> Result<(), ApiError> {
         _ => false,
     };
     let message = "The request must have one Host header with a host in it.";
-    if is_good { Ok(()) } else { Err(ApiError::bad_request("invalid_host", message)) }
+    if is_good { Ok(()) } else { Err(Error::new(ErrorCode::InvalidHost, message)) }
 }
 
 /// Empty is what a client sends that asks for no host by name.
@@ -38,13 +38,13 @@ fn is_host(host: &HeaderValue) -> bool {
     host.is_empty() || authority.is_ok_and(|authority| !authority.as_str().contains('@'))
 }
 
-fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), Error> {
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked =
         |encoding: &HeaderValue| encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
     let is_good = encodings.next().is_none_or(is_chunked) && encodings.next().is_none();
     let message = "The only Transfer-Encoding that is understood is chunked, given once.";
-    if is_good { Ok(()) } else { Err(ApiError::bad_request("invalid_transfer_encoding", message)) }
+    if is_good { Ok(()) } else { Err(Error::new(ErrorCode::InvalidTransferEncoding, message)) }
 }
 
 /// Where a request comes from: its peer, or what the proxies that are trusted say of theirs.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::billing::outbox::{self, Deliveries};
 use shared::config::Config;
 use tokio_postgres::types::{Json, ToSql, Type};
@@ -117,7 +117,7 @@ impl TestApp {
 
 /// Tells at most so much of what is due, as the job does.
 async fn drain(app: &App, limit: usize) -> Deliveries {
-    outbox::drain(app, &AfterAnswer::default(), limit, Duration::from_secs(10)).await
+    outbox::drain(app, &BackgroundTasks::default(), limit, Duration::from_secs(10)).await
 }
 
 fn counts(delivered: u64, retried: u64, given_up: u64) -> Value {

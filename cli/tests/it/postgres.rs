@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use shared::adapters::postgres::{NewEntry, Store};
+use shared::adapters::postgres::{NewEntry, Postgres};
 use shared::config::Database;
 use shared::domain::UserId;
 use tokio::sync::OnceCell;
@@ -135,7 +135,7 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
     let stranger = shared::adapters::postgres::connect(&settings(&url))
         .await
         .expect_err("nobody vouches for it");
-    let cause = shared::domain::error::chain(&stranger);
+    let cause = shared::domain::error::error_chain(&stranger);
     assert!(cause.contains("certificate"), "{cause}");
 
     let pem = cert.pem().replace('\n', "\\n");
@@ -177,7 +177,7 @@ async fn a_retry_waits_for_its_first_call() {
 async fn a_statement_that_is_given_up_jams_no_connection() {
     let stack = Stack::start().await;
     let urls = stack.database().await;
-    let store = Store::new(&settings(&urls.app), 1).unwrap();
+    let store = Postgres::new(&settings(&urls.app), 1).unwrap();
     let ann = UserId::try_from("ann".to_owned()).unwrap();
     let save = || {
         let entry = NewEntry { user: &ann, kind: "chat", content: "talk" };

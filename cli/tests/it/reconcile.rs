@@ -4,7 +4,7 @@ mod command;
 mod trouble;
 
 use serde_json::{Value, json};
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options, Report};
 use stripe_simulator::switches::Switches;
 use stripe_simulator::world::World;
@@ -164,7 +164,7 @@ async fn two_runs_at_once_repair_every_page() {
     let one = app.subscribe_at_stripe(Some("ann"), &plus).await;
     app.multiply(&one, 150);
     let (here, there) = (app.inside(), app.inside());
-    let after = AfterAnswer::default();
+    let after = BackgroundTasks::default();
     let (one, other) = tokio::join!(
         reconcile::run(&here, &after, Options::default()),
         reconcile::run(&there, &after, Options::default())

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use ring::hmac;
 use serde_json::Value;
 use shared::adapters::http_client::{Budget, HttpClient};
-use shared::domain::error::chain;
+use shared::domain::error::error_chain as chain;
 use shared::domain::hash::hex;
 use tokio::time::timeout;
 

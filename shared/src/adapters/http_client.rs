@@ -5,8 +5,6 @@
 //! says whether the request may have reached the other side. Nothing is retried here, but for what
 //! the pool itself knows was never written to a connection.
 
-use std::error::Error as StdError;
-use std::fmt;
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -23,6 +21,7 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::adapters::tls;
+use crate::domain::error::BoxError;
 
 type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -38,22 +37,22 @@ pub struct Budget {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No connection: the request was certainly not carried out.
-    NotSent(Cause),
+    #[error("no connection, the request was not sent")]
+    NotSent(#[source] BoxError),
     /// The request was, or may have been, on its way.
-    MayHaveRun(Cause),
+    #[error("no answer, the request may have been carried out")]
+    MayHaveRun(#[source] BoxError),
 }
-
-type Cause = Box<dyn StdError + Send + Sync>;
 
 /// A lazily built client. It opens no connection, and reads no certificate, before its first call.
 #[derive(Debug, Default)]
@@ -70,7 +69,7 @@ impl HttpClient {
         &self,
         mut request: Request<Full<Bytes>>,
         budget: Budget,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<HttpResponse, CallError> {
         let encrypted = request.uri().scheme_str() == Some("https");
         let pool = self.pool(encrypted).map_err(|error| CallError::NotSent(error.into()))?;
         let mut connection = capture_connection(&mut request);
@@ -113,7 +112,10 @@ fn build(tls: ClientConfig) -> Pool {
         .build(https)
 }
 
-async fn whole_answer(response: ResponseFuture, max_bytes: usize) -> Result<Answer, CallError> {
+async fn whole_answer(
+    response: ResponseFuture,
+    max_bytes: usize,
+) -> Result<HttpResponse, CallError> {
     let response = response.await.map_err(|error| {
         if error.is_connect() {
             CallError::NotSent(error.into())
@@ -123,22 +125,5 @@ async fn whole_answer(response: ResponseFuture, max_bytes: usize) -> Result<Answ
     })?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, max_bytes).collect().await.map_err(CallError::MayHaveRun)?;
-    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSent(_) => "no connection, the request was not sent",
-            Self::MayHaveRun(_) => "no answer, the request may have been carried out",
-        })
-    }
-}
-
-impl StdError for CallError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::NotSent(cause) | Self::MayHaveRun(cause) => Some(cause.as_ref()),
-        }
-    }
+    Ok(HttpResponse { status: head.status, headers: head.headers, body: body.to_bytes() })
 }

@@ -1,7 +1,7 @@
 //! Postgres, the truth. One function here calls one SQL function, in one flight.
 //!
 //! Everything works through a transaction-mode pooler: no named statement, no session state, no
-//! startup option. Only [`Store::call`] sends anything, as an unnamed statement whose parameters'
+//! startup option. Only [`Postgres::call`] sends anything, as an unnamed statement whose parameters'
 //! types are given, so that nothing has to be looked up first; clippy bans the calls that would.
 
 mod account;
@@ -28,22 +28,23 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Json, ToSql, Type};
 
-pub use checkout::{BegunCheckout, Checkout, Customer, Forget, Purchase, Terms, Wanted};
+pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};
 pub use credits::{
-    About, Gift, Held, HeldUnit, LedgerPage, LedgerProblem, LedgerRow, Moved, Transaction,
+    CreditChange, CreditSummary, Gift, LedgerNote, LedgerPage, LedgerProblem, LedgerRow,
+    Transaction, UnitSummary,
 };
-pub use error::StoreError;
+pub use error::PostgresError;
 pub use history::NewEntry;
-pub use outbox::{Errand, Finished, GivenUp, Kind};
+pub use outbox::{DeliveryResult, GivenUp, Kind, OutboxMessage};
 pub use reconcile::{Compared, Drift};
 pub use subscription::{
-    Applied, BegunChange, Change, EventName, FinishedChange, Portal, Steps, Told, Way, Wish,
+    Applied, BegunChange, Change, ChangeKind, ChangePlan, ChangeRequest, FinishedChange, Portal,
 };
-pub use usage::{PastPeriod, Tracked, Usage, Use, UsePeriod, Used};
+pub use usage::{CurrentUsage, RecordedUsage, Usage, UsageEntry, UsagePeriod, UsageResult};
 pub use webhooks::{
-    ClaimedWebhook, FailedEvent, FailedWebhook, Kept, WebhookStatus, WhichWebhooks,
-    WholeFailedWebhook,
+    ClaimedWebhook, FailedEvent, FailedWebhook, FailedWebhookDetail, FailedWebhookFilter, Kept,
+    WebhookStatus,
 };
 
 use crate::config;
@@ -56,21 +57,21 @@ type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A pool that is made, and connects, on first use: reading the platform's certificates for it takes
 /// longer than all else that a start does, and most functions never get here.
-pub struct Store {
+pub struct Postgres {
     pool: OnceLock<Pool>,
     config: config::Database,
     size: usize,
 }
 
-impl Store {
-    pub fn new(config: &config::Database, default_size: usize) -> Result<Self, StoreError> {
+impl Postgres {
+    pub fn new(config: &config::Database, default_size: usize) -> Result<Self, PostgresError> {
         // What is wrong with the URL is said at once.
         connection_config(config.url.expose())?;
         let size = config.pool_size.unwrap_or(default_size);
         Ok(Self { pool: OnceLock::new(), config: config.clone(), size })
     }
 
-    fn pool(&self) -> Result<&Pool, StoreError> {
+    fn pool(&self) -> Result<&Pool, PostgresError> {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
         }
@@ -86,7 +87,7 @@ impl Store {
     }
 
     /// Whether Postgres answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
+    pub async fn ping(&self) -> Result<(), PostgresError> {
         self.call("select 1", &[]).await.map(drop)
     }
 
@@ -95,10 +96,11 @@ impl Store {
         &self,
         sql: &str,
         params: &[Param<'_>],
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, PostgresError> {
         let rows = self.call(sql, params).await?;
-        let row = rows.first().ok_or_else(|| StoreError::broken("a function without a row"))?;
-        row.try_get(0).map_err(StoreError::broken)
+        let row =
+            rows.first().ok_or_else(|| PostgresError::unexpected("a function without a row"))?;
+        row.try_get(0).map_err(PostgresError::unexpected)
     }
 
     /// Runs a statement that answers one value as JSON, whose form is the statement's to keep. SQL's
@@ -107,9 +109,9 @@ impl Store {
         &self,
         sql: &str,
         params: &[Param<'_>],
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, PostgresError> {
         let value: Option<Value> = self.call_value(sql, params).await?;
-        serde_json::from_value(value.unwrap_or_default()).map_err(StoreError::broken)
+        serde_json::from_value(value.unwrap_or_default()).map_err(PostgresError::unexpected)
     }
 
     /// Runs a statement that answers any number of rows, each of them one value as JSON.
@@ -117,20 +119,21 @@ impl Store {
         &self,
         sql: &str,
         params: &[Param<'_>],
-    ) -> Result<Vec<T>, StoreError> {
+    ) -> Result<Vec<T>, PostgresError> {
         let rows = self.call(sql, params).await?;
         let read = |row: &Row| row.try_get(0).map(|Json(value): Json<Value>| value);
-        let values = rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::broken)?;
-        serde_json::from_value(Value::Array(values)).map_err(StoreError::broken)
+        let values =
+            rows.iter().map(read).collect::<Result<_, _>>().map_err(PostgresError::unexpected)?;
+        serde_json::from_value(Value::Array(values)).map_err(PostgresError::unexpected)
     }
 
     /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.
-    async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+    async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, PostgresError> {
         let sql = sql.replace("{schema}", self.config.schema.as_str());
         let mut lent = Lent(None);
         let connection = lent.0.insert(self.pool()?.get().await?);
         let answer = timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await;
-        let answer = answer.map_err(StoreError::may_have_run)?;
+        let answer = answer.map_err(PostgresError::may_have_run)?;
         lent.give_back();
         Ok(answer?)
     }
@@ -154,7 +157,7 @@ impl Drop for Lent {
     }
 }
 
-impl std::fmt::Debug for Store {
+impl std::fmt::Debug for Postgres {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("schema", &self.config.schema).finish_non_exhaustive()
     }

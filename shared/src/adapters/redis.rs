@@ -7,6 +7,7 @@
 mod batch;
 mod command;
 mod error;
+pub(crate) mod keys;
 pub mod limiter;
 mod script;
 
@@ -33,7 +34,7 @@ pub use command::Command;
 pub use error::RedisError;
 pub use script::Script;
 
-use crate::adapters::http_client::{Answer, Budget, CallError, HttpClient};
+use crate::adapters::http_client::{Budget, CallError, HttpClient, HttpResponse};
 use crate::config;
 
 const CONNECT_TIME: Duration = Duration::from_secs(1);
@@ -174,7 +175,7 @@ impl Redis {
     }
 
     /// Keeps count of what did not come in time.
-    fn note(&self, asked_ms: u64, answer: &Result<Answer, CallError>) {
+    fn note(&self, asked_ms: u64, answer: &Result<HttpResponse, CallError>) {
         let now_ms = self.since_start_ms();
         let took = Duration::from_millis(now_ms - asked_ms);
         let is_unreachable = match answer {
@@ -200,7 +201,7 @@ impl Redis {
 
 /// The body is what it should be, or an error that Upstash phrased, or garbage. A server's error
 /// says nothing about what was done before it.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, RedisError> {
+fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, RedisError> {
     if answer.status.is_success()
         && let Ok(good) = serde_json::from_slice(&answer.body)
     {

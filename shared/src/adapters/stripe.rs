@@ -9,7 +9,6 @@
 mod error;
 pub mod requests;
 pub mod signature;
-mod snapshot;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,10 +22,10 @@ use stripe_client_core::{RequestBuilder, StripeMethod, VERSION};
 use tokio::time::sleep;
 
 pub use error::{Refusal, StripeError};
-pub use snapshot::Snapshot;
 
-use crate::adapters::http_client::{Answer, Budget, CallError, HttpClient};
+use crate::adapters::http_client::{Budget, CallError, HttpClient, HttpResponse};
 use crate::config;
+use crate::domain::Snapshot;
 
 /// For one request with all its attempts.
 const CALL_TIME: Duration = Duration::from_secs(8);
@@ -55,16 +54,20 @@ impl Stripe {
     }
 
     /// Asks for something, or changes what may be changed twice.
-    pub async fn ask(&self, request: &RequestBuilder) -> Result<Snapshot, StripeError> {
-        self.send(request, None).await
+    pub async fn send(&self, request: &RequestBuilder) -> Result<Snapshot, StripeError> {
+        self.with_retries(request, None).await
     }
 
     /// Changes something, once per key.
-    pub async fn post(&self, request: &RequestBuilder, key: &str) -> Result<Snapshot, StripeError> {
-        self.send(request, Some(key)).await
+    pub async fn send_idempotent(
+        &self,
+        request: &RequestBuilder,
+        key: &str,
+    ) -> Result<Snapshot, StripeError> {
+        self.with_retries(request, Some(key)).await
     }
 
-    async fn send(
+    async fn with_retries(
         &self,
         request: &RequestBuilder,
         key: Option<&str>,
@@ -80,7 +83,7 @@ impl Stripe {
             if attempts == ATTEMPTS || started.elapsed() + pause >= CALL_TIME {
                 return Err(error);
             }
-            let problem = crate::domain::error::chain(&error);
+            let problem = crate::domain::error::error_chain(&error);
             tracing::warn!(path = request.path, problem, "Stripe is asked again");
             sleep(pause).await;
             pause *= 2;
@@ -139,15 +142,15 @@ impl Stripe {
     }
 }
 
-fn read(answer: &Answer, took: Duration) -> Result<Snapshot, StripeError> {
+fn read(answer: &HttpResponse, took: Duration) -> Result<Snapshot, StripeError> {
     if !answer.status.is_success() {
         return Err(error::refusal(answer));
     }
     let at = rfc2822::parse(header(&answer.headers, DATE.as_str()))
         .map(|at| at.timestamp())
-        .map_err(|error| StripeError::Garbage(error.into()))?;
-    let object =
-        serde_json::from_slice(&answer.body).map_err(|error| StripeError::Garbage(error.into()))?;
+        .map_err(|error| StripeError::InvalidResponse(error.into()))?;
+    let object = serde_json::from_slice(&answer.body)
+        .map_err(|error| StripeError::InvalidResponse(error.into()))?;
     let since = at.checked_sub(took).unwrap_or(at);
     let replayed = header(&answer.headers, "idempotent-replayed") == "true";
     Ok(Snapshot { object, since, at, replayed })

@@ -13,25 +13,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Caller;
-use super::keys::{Key, Material};
 use crate::config::{self, AdminClaim};
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::jwk::{Algorithm, KeyMaterial, PublicKey};
 use crate::domain::{UniqueFields, UserId};
 
 /// Real tokens have one or two kilobytes.
 const MAX_BYTES: usize = 8 * 1024;
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-pub(super) enum Algorithm {
-    #[serde(rename = "RS256")]
-    Rs256,
-    #[serde(rename = "ES256")]
-    Es256,
-    #[serde(rename = "EdDSA", alias = "Ed25519")]
-    EdDsa,
-    #[serde(rename = "HS256")]
-    Hs256,
-}
 
 #[derive(Deserialize)]
 struct Header {
@@ -51,12 +39,12 @@ pub(super) struct Token<'a> {
     payload: &'a str,
 }
 
-pub(super) fn refused(why: &str) -> ApiError {
-    ApiError::unauthorized("invalid_token", format!("The bearer token was refused. {why}"))
+pub(super) fn refused(why: &str) -> Error {
+    Error::new(ErrorCode::InvalidToken, format!("The bearer token was refused. {why}"))
 }
 
 impl<'a> Token<'a> {
-    pub(super) fn parse(token: &'a str) -> ApiResult<Self> {
+    pub(super) fn parse(token: &'a str) -> Result<Self> {
         const FORM: &str = "It is neither a JWT nor a service key.";
         if token.len() > MAX_BYTES {
             return Err(refused("It is too long."));
@@ -88,25 +76,25 @@ impl<'a> Token<'a> {
         hmac::verify(&key, self.signed, &self.signature).is_ok()
     }
 
-    pub(super) fn is_signed_with(&self, key: &Key) -> bool {
+    pub(super) fn is_signed_with(&self, key: &PublicKey) -> bool {
         let checked = match &key.material {
-            Material::Rsa { n, e } => signature::RsaPublicKeyComponents { n, e }.verify(
+            KeyMaterial::Rsa { n, e } => signature::RsaPublicKeyComponents { n, e }.verify(
                 &signature::RSA_PKCS1_2048_8192_SHA256,
                 self.signed,
                 &self.signature,
             ),
-            Material::P256 { point } => {
+            KeyMaterial::P256 { point } => {
                 signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
                     .verify(self.signed, &self.signature)
             }
-            Material::Ed25519 { x } => signature::UnparsedPublicKey::new(&signature::ED25519, x)
+            KeyMaterial::Ed25519 { x } => signature::UnparsedPublicKey::new(&signature::ED25519, x)
                 .verify(self.signed, &self.signature),
         };
         checked.is_ok()
     }
 
     /// Who the token speaks for. Call it only once the signature has been checked.
-    pub(super) fn claims(&self, config: &config::Auth, now: Timestamp) -> ApiResult<Caller> {
+    pub(super) fn claims(&self, config: &config::Auth, now: Timestamp) -> Result<Caller> {
         let payload =
             decode(self.payload).ok_or_else(|| refused("Its claims are not base64url."))?;
         let UniqueFields(claims) = serde_json::from_slice(&payload)
@@ -138,11 +126,7 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 
 /// `exp` must be there, a number, and no further away than a token may live: an erased user's id is
 /// remembered for that long. `iat` and `nbf` may be absent, but not of another type.
-fn check_times(
-    claims: &Map<String, Value>,
-    now: Timestamp,
-    config: &config::Auth,
-) -> ApiResult<()> {
+fn check_times(claims: &Map<String, Value>, now: Timestamp, config: &config::Auth) -> Result<()> {
     let skew = f64::from(config.clock_skew_seconds);
     let longest = f64::from(config.token_lifetime_hours) * 3_600.0;
     let now = now.as_millisecond() as f64 / 1_000.0;
@@ -150,7 +134,7 @@ fn check_times(
     let expiry = expiry.ok_or_else(|| refused("It has no expiry that is a number."))?;
     if now >= expiry + skew {
         let message = "The bearer token has expired. Sign in again.";
-        return Err(ApiError::unauthorized("expired_token", message));
+        return Err(Error::new(ErrorCode::ExpiredToken, message));
     }
     // A token that was too long-lived when it was issued stays so, also when its end comes near.
     let issued = match claims.get("iat").map(Value::as_f64) {

@@ -8,21 +8,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::Request;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::jwt::Algorithm;
 use crate::adapters::http_client::{Budget, HttpClient};
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::clock::Clock;
 use crate::config::Jwks;
-use crate::domain::error::{ApiError, ApiResult, chain};
+use crate::domain::error::{Error, ErrorCode, Result, error_chain};
+use crate::domain::jwk::{Algorithm, PublicKey, parse_key_set};
 
 const BUDGET: Budget = Budget {
     connect: Duration::from_millis(500),
@@ -36,20 +32,6 @@ const ASK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// While there is no key at all nobody can sign in, so the provider is asked sooner again.
 const ASK_WITHOUT_KEYS_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
-/// One public key that signatures are checked with.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
-    id: Option<String>,
-    pub(super) material: Material,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Material {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    P256 { point: Vec<u8> },
-    Ed25519 { x: Vec<u8> },
-}
-
 #[derive(Debug)]
 pub(super) struct KeyRing {
     url: Option<Url>,
@@ -62,14 +44,14 @@ pub(super) struct KeyRing {
 
 #[derive(Clone, Debug, Default)]
 struct Known {
-    keys: Arc<[Key]>,
+    keys: Arc<[PublicKey]>,
     fetched_at: Option<Timestamp>,
 }
 
 impl KeyRing {
     /// Begins with the keys that are configured inline, if any; the URL has the later ones.
     pub(super) fn new(jwks: &Jwks, clock: Clock, http: Arc<HttpClient>) -> Self {
-        let inline = jwks.inline.as_deref().and_then(|json| parse(json.as_bytes()));
+        let inline = jwks.inline.as_deref().and_then(|json| parse_key_set(json.as_bytes()));
         let known = RwLock::new(Known { keys: inline.unwrap_or_default(), fetched_at: None });
         Self { url: jwks.url.clone(), clock, http, known, asked_at: Mutex::default() }
     }
@@ -81,8 +63,8 @@ impl KeyRing {
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
-        after: &AfterAnswer,
-    ) -> ApiResult<Vec<Key>> {
+        after: &BackgroundTasks,
+    ) -> Result<Vec<PublicKey>> {
         let known = self.known();
         let mut found = known.matching(id, algorithm);
         if found.is_empty() {
@@ -133,13 +115,14 @@ impl KeyRing {
         }
     }
 
-    async fn fetch(&self, url: &str) -> Result<Arc<[Key]>, String> {
-        let request = Request::get(url).body(Full::default()).map_err(|error| chain(&error))?;
-        let answer = self.http.call(request, BUDGET).await.map_err(|error| chain(&error))?;
+    async fn fetch(&self, url: &str) -> Result<Arc<[PublicKey]>, String> {
+        let request =
+            Request::get(url).body(Full::default()).map_err(|error| error_chain(&error))?;
+        let answer = self.http.call(request, BUDGET).await.map_err(|error| error_chain(&error))?;
         if !answer.status.is_success() {
             return Err(format!("status {}", answer.status));
         }
-        parse(&answer.body).ok_or_else(|| "the answer holds no key we can use".to_owned())
+        parse_key_set(&answer.body).ok_or_else(|| "the answer holds no key we can use".to_owned())
     }
 
     fn known(&self) -> Known {
@@ -147,89 +130,20 @@ impl KeyRing {
     }
 }
 
-fn no_keys() -> ApiError {
+fn no_keys() -> Error {
     let message = "The identity provider's keys cannot be fetched, so no token can be checked. Try \
                    again in a moment.";
-    let mut error = ApiError::unavailable("auth_keys_unavailable", message);
+    let mut error = Error::new(ErrorCode::AuthKeysUnavailable, message);
     error.retry_after_seconds = u64::try_from(ASK_WITHOUT_KEYS_EVERY.as_secs()).ok();
     error
 }
 
 impl Known {
-    fn matching(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
-        let fits = |key: &&Key| {
+    fn matching(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<PublicKey> {
+        let fits = |key: &&PublicKey| {
             key.algorithm() == algorithm
                 && (id.is_none() || key.id.is_none() || key.id.as_deref() == id)
         };
         self.keys.iter().filter(fits).cloned().collect()
     }
-}
-
-impl Key {
-    /// The key decides how it may be used; a token's header only has to agree.
-    fn algorithm(&self) -> Algorithm {
-        match self.material {
-            Material::Rsa { .. } => Algorithm::Rs256,
-            Material::P256 { .. } => Algorithm::Es256,
-            Material::Ed25519 { .. } => Algorithm::EdDsa,
-        }
-    }
-}
-
-/// A key as the provider publishes it (RFC 7517). Kinds we do not know are passed over.
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    alg: Option<String>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
-
-/// Whether a key set holds a key that signatures can be checked with.
-pub(crate) fn is_usable(json: &str) -> bool {
-    parse(json.as_bytes()).is_some()
-}
-
-/// The usable keys of a key set; nothing if there is none.
-fn parse(json: &[u8]) -> Option<Arc<[Key]>> {
-    #[derive(Deserialize)]
-    struct KeySet {
-        keys: Vec<Value>,
-    }
-    let jwks: KeySet = serde_json::from_slice(json).ok()?;
-    let jwks = jwks.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
-    let keys: Arc<[Key]> = jwks.filter_map(usable).collect();
-    (!keys.is_empty()).then_some(keys)
-}
-
-fn usable(jwk: Jwk) -> Option<Key> {
-    let decode = |part: &Option<String>| URL_SAFE_NO_PAD.decode(part.as_deref()?).ok();
-    if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
-        return None;
-    }
-    let (material, algorithm) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => {
-            // Some providers pad the modulus with a zero byte, which ring takes for malformed.
-            let n = decode(&jwk.n)?.into_iter().skip_while(|byte| *byte == 0).collect();
-            (Material::Rsa { n, e: decode(&jwk.e)? }, Algorithm::Rs256)
-        }
-        ("EC", Some("P-256")) => {
-            let point = [vec![4], decode(&jwk.x)?, decode(&jwk.y)?].concat();
-            (Material::P256 { point }, Algorithm::Es256)
-        }
-        ("OKP", Some("Ed25519")) => (Material::Ed25519 { x: decode(&jwk.x)? }, Algorithm::EdDsa),
-        _ => return None,
-    };
-    // A key meant for RS512, say, is not ours to use with RS256.
-    let meant_for: Option<Algorithm> = match jwk.alg {
-        Some(name) => Some(serde_json::from_value(Value::String(name)).ok()?),
-        None => None,
-    };
-    (meant_for.is_none_or(|meant| meant == algorithm)).then_some(Key { id: jwk.kid, material })
 }

@@ -12,11 +12,11 @@ use http_body_util::Full;
 use serde_json::json;
 
 use crate::adapters::http_client::Budget;
-use crate::adapters::postgres::StoreError;
+use crate::adapters::postgres::PostgresError;
 use crate::app::App;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::config::Secret;
-use crate::domain::error::chain;
+use crate::domain::error::error_chain;
 
 /// Nobody waits for it, but a function's time.
 const BUDGET: Budget = Budget {
@@ -27,7 +27,7 @@ const BUDGET: Budget = Budget {
 
 /// Says it in the log now, and to whoever listens once the answer is on its way. That they cannot be
 /// told changes nothing.
-pub fn raise(app: &App, after: &AfterAnswer, name: &'static str, message: String) {
+pub fn raise(app: &App, after: &BackgroundTasks, name: &'static str, message: String) {
     tracing::error!(alert = name, message);
     if app.config.alert_webhook_url.is_none() {
         return;
@@ -47,10 +47,13 @@ pub const OTHER_MODE: &str = "other_mode";
 pub const CONFLICTING_USERS: &str = "conflicting_users";
 
 /// Raises one of them, at most once between two runs of the daily job.
-pub async fn raise_daily(app: &App, after: &AfterAnswer, name: &'static str, message: String) {
-    let is_due = app.store.raise_alert(name, 1, app.clock.now()).await;
+pub async fn raise_daily(app: &App, after: &BackgroundTasks, name: &'static str, message: String) {
+    let is_due = app.postgres.raise_alert(name, 1, app.clock.now()).await;
     let is_due = is_due.unwrap_or_else(|error| {
-        tracing::warn!(problem = chain(&error), "it is not known whether the alert was raised");
+        tracing::warn!(
+            problem = error_chain(&error),
+            "it is not known whether the alert was raised"
+        );
         true
     });
     if is_due {
@@ -59,9 +62,9 @@ pub async fn raise_daily(app: &App, after: &AfterAnswer, name: &'static str, mes
 }
 
 /// Has each of them raised again, if it is still wrong.
-pub async fn forget_daily(app: &App) -> Result<(), StoreError> {
+pub async fn forget_daily(app: &App) -> Result<(), PostgresError> {
     for name in [OTHER_ACCOUNT, OTHER_MODE, CONFLICTING_USERS] {
-        app.store.raise_alert(name, 0, app.clock.now()).await?;
+        app.postgres.raise_alert(name, 0, app.clock.now()).await?;
     }
     Ok(())
 }
@@ -71,7 +74,7 @@ async fn post(app: &App, url: &Secret, message: &str) -> Result<(), String> {
     let request = Request::post(url.expose())
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))
-        .map_err(|error| chain(&error))?;
-    let answer = app.http.call(request, BUDGET).await.map_err(|error| chain(&error))?;
+        .map_err(|error| error_chain(&error))?;
+    let answer = app.http.call(request, BUDGET).await.map_err(|error| error_chain(&error))?;
     if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
 }

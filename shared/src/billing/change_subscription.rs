@@ -8,16 +8,20 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::adapters::postgres::{BegunChange, Change, Steps, StoreError, Told, Way, Wish};
-use crate::adapters::stripe::{Snapshot, StripeError, requests};
+use crate::adapters::postgres::{
+    BegunChange, Change, ChangeKind, ChangePlan, ChangeRequest, PostgresError,
+};
+use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::checkout::{STRIPE_TIME, release};
 use crate::billing::fulfilment;
-use crate::domain::error::{ApiError, ApiResult, Particulars};
+use crate::domain::IdempotencyKey;
+use crate::domain::Observation;
+use crate::domain::Snapshot;
+use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, flag, integer, link, list, text};
 use crate::domain::{Interval, UserId};
-use crate::http::Once;
 
 /// What Stripe answered in the end.
 struct Outcome {
@@ -30,11 +34,11 @@ struct Outcome {
 pub async fn change(
     app: &App,
     user: &UserId,
-    wish: &Wish,
-    once: Option<&Once>,
-) -> ApiResult<Value> {
+    wish: &ChangeRequest,
+    once: Option<&IdempotencyKey>,
+) -> Result<Value> {
     let now = app.clock.now();
-    let begun = app.store.begin_subscription_change(user, wish, once, now).await;
+    let begun = app.postgres.begin_subscription_change(user, wish, once, now).await;
     let BegunChange { request, stripe_key, steps } = match begun.map_err(not_allowed)? {
         Change::Answer(answer) | Change::Unchanged(answer) => return Ok(answer),
         Change::Begun(begun) => begun,
@@ -50,33 +54,33 @@ pub async fn change(
     let now = app.clock.now();
     let told = outcome.subscription.as_ref().map(|it| told(it, now)).transpose()?;
     if let Some(changed) = &outcome.subscription
-        && steps.way == Way::Upgrade
+        && steps.way == ChangeKind::Upgrade
         && changed.object["pending_update"].is_object()
         && let Some(told) = told
     {
         release(app, request, true).await;
-        fulfilment::hear(app, told).await?;
+        fulfilment::apply(app, told).await?;
         return Err(unpaid(app, &changed.object).await);
     }
     let schedule = outcome.schedule.as_deref();
-    let store = &app.store;
+    let store = &app.postgres;
     let finished = store.finish_subscription_change(request, told.as_ref(), schedule, now).await?;
-    let finished = finished.ok_or_else(ApiError::under_way)?;
+    let finished = finished.ok_or_else(Error::request_in_progress)?;
     if let Some(entitlement) = &finished.entitlement {
-        fulfilment::show_if_possible(app, entitlement, now).await;
+        fulfilment::push_best_effort(app, entitlement, now).await;
     }
     Ok(finished.answer)
 }
 
-fn told(subscription: &Snapshot, now: Timestamp) -> ApiResult<Told<'static>> {
-    let facts = Facts::of_subscription(&subscription.object).map_err(ApiError::internal)?;
-    Ok(Told::by_asking(facts, subscription, now))
+fn told(subscription: &Snapshot, now: Timestamp) -> Result<Observation<'static>> {
+    let facts = Facts::of_subscription(&subscription.object).map_err(Error::internal)?;
+    Ok(Observation::from_response(facts, subscription, now))
 }
 
-async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError> {
+async fn ask(app: &App, steps: &ChangePlan, key: &str) -> Result<Outcome, StripeError> {
     let post = |name: &'static str, request| {
         let key = format!("{key}-{name}");
-        async move { app.stripe.post(&request, &key).await }
+        async move { app.stripe.send_idempotent(&request, &key).await }
     };
     let id = steps.subscription.as_str();
     let reason = steps.reason.as_deref();
@@ -84,37 +88,41 @@ async fn ask(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError
     let price = steps.price.as_deref().unwrap_or_default();
     let quantity = steps.quantity.unwrap_or(1);
     if let Some(schedule) = &steps.schedule
-        && !matches!(steps.way, Way::CancelNow | Way::Downgrade)
+        && !matches!(steps.way, ChangeKind::CancelNow | ChangeKind::Downgrade)
     {
         match post("release", requests::release_schedule(schedule)).await {
             // It has been released or is done, and we have not heard of it.
-            Err(error) if error.is_impossible() => {}
+            Err(error) if error.is_invalid_request() => {}
             released => drop(released?),
         }
     }
     let subscription = match steps.way {
-        Way::Upgrade if steps.is_pending == Some(true) => {
+        ChangeKind::Upgrade if steps.is_pending == Some(true) => {
             match pending_upgrade(app, steps, key).await? {
                 Some(same) => same,
                 None => post("upgrade", requests::upgrade(id, item, price, quantity)).await?,
             }
         }
-        Way::Upgrade => post("upgrade", requests::upgrade(id, item, price, quantity)).await?,
-        Way::Replace => post("replace", requests::replace(id, item, price, quantity)).await?,
-        Way::CancelLater => post("cancel", requests::cancel_later(id, reason)).await?,
-        Way::Keep if steps.cancels_on_a_date => {
-            post("keep", requests::keep_beyond_date(id)).await?
+        ChangeKind::Upgrade => {
+            post("upgrade", requests::upgrade(id, item, price, quantity)).await?
         }
-        Way::Keep => post("keep", requests::keep(id)).await?,
-        Way::Unpause => post("unpause", requests::unpause(id)).await?,
-        Way::CancelNow => cancel_now(app, id, reason).await?,
-        Way::Downgrade => return plan_ahead(app, steps, key).await,
+        ChangeKind::SwapPrice => {
+            post("replace", requests::replace(id, item, price, quantity)).await?
+        }
+        ChangeKind::CancelLater => post("cancel", requests::cancel_later(id, reason)).await?,
+        ChangeKind::UndoCancellation if steps.cancels_on_a_date => {
+            post("keep", requests::clear_cancel_at(id)).await?
+        }
+        ChangeKind::UndoCancellation => post("keep", requests::keep(id)).await?,
+        ChangeKind::Unpause => post("unpause", requests::unpause(id)).await?,
+        ChangeKind::CancelNow => cancel_now(app, id, reason).await?,
+        ChangeKind::Downgrade => return schedule_change(app, steps, key).await,
     };
     if !subscription.replayed {
         return Ok(Outcome { subscription: Some(subscription), schedule: None });
     }
     // What a key was answered before is no news: since then it may have been paid, or canceled.
-    let now = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
+    let now = app.stripe.send(&requests::retrieve_subscription(id)).await?;
     Ok(Outcome { subscription: Some(now), schedule: None })
 }
 
@@ -124,9 +132,9 @@ async fn cancel_now(
     subscription: &str,
     reason: Option<&str>,
 ) -> Result<Snapshot, StripeError> {
-    match app.stripe.ask(&requests::cancel_now(subscription, reason)).await {
+    match app.stripe.send(&requests::cancel_now(subscription, reason)).await {
         Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => {
-            app.stripe.ask(&requests::retrieve_subscription(subscription)).await
+            app.stripe.send(&requests::retrieve_subscription(subscription)).await
         }
         canceled => canceled,
     }
@@ -136,10 +144,10 @@ async fn cancel_now(
 /// and another wish takes its place, once nobody can pay that invoice any more.
 async fn pending_upgrade(
     app: &App,
-    steps: &Steps,
+    steps: &ChangePlan,
     key: &str,
 ) -> Result<Option<Snapshot>, StripeError> {
-    let now = app.stripe.ask(&requests::retrieve_subscription(&steps.subscription)).await?;
+    let now = app.stripe.send(&requests::retrieve_subscription(&steps.subscription)).await?;
     let pending = &now.object["pending_update"];
     if !pending.is_object() {
         return Ok(None);
@@ -152,9 +160,13 @@ async fn pending_upgrade(
         return Ok(Some(now));
     }
     if let Some(invoice) = link(&now.object, "latest_invoice") {
-        match app.stripe.post(&requests::void_invoice(invoice), &format!("{key}-void")).await {
+        match app
+            .stripe
+            .send_idempotent(&requests::void_invoice(invoice), &format!("{key}-void"))
+            .await
+        {
             // It is paid or void already.
-            Err(error) if error.is_impossible() => {}
+            Err(error) if error.is_invalid_request() => {}
             voided => drop(voided?),
         }
     }
@@ -162,15 +174,15 @@ async fn pending_upgrade(
 }
 
 /// Leaves the change to Stripe, which will make it when the period ends, whatever becomes of us.
-async fn plan_ahead(app: &App, steps: &Steps, key: &str) -> Result<Outcome, StripeError> {
+async fn schedule_change(app: &App, steps: &ChangePlan, key: &str) -> Result<Outcome, StripeError> {
     let schedule = match &steps.schedule {
-        Some(schedule) => app.stripe.ask(&requests::retrieve_schedule(schedule)).await?,
+        Some(schedule) => app.stripe.send(&requests::retrieve_schedule(schedule)).await?,
         None => {
             let request = requests::create_schedule(&steps.subscription);
-            app.stripe.post(&request, &format!("{key}-schedule")).await?
+            app.stripe.send_idempotent(&request, &format!("{key}-schedule")).await?
         }
     };
-    let id = schedule.id()?;
+    let id = requests::id(&schedule)?;
     let since = integer(&schedule.object["current_phase"], "start_date");
     let phases = list(&schedule.object, "phases");
     let running = phases.iter().find(|phase| integer(phase, "start_date") == since);
@@ -179,112 +191,112 @@ async fn plan_ahead(app: &App, steps: &Steps, key: &str) -> Result<Outcome, Stri
     let prices = list(running, "items").iter().map(|item| link(item, "price"));
     let current = steps.current_price.as_deref().unwrap_or_default();
     if !prices.flatten().any(|price| price == current) {
-        return Err(StripeError::Outdated);
+        return Err(StripeError::StateChanged);
     }
-    let request = requests::plan_ahead(
+    let request = requests::schedule_change(
         id,
         running,
         (current, steps.price.as_deref().unwrap_or_default()),
         steps.quantity.unwrap_or(1),
         steps.interval.unwrap_or(Interval::Monthly),
     );
-    app.stripe.post(&request, &format!("{key}-phases")).await?;
+    app.stripe.send_idempotent(&request, &format!("{key}-phases")).await?;
     Ok(Outcome { subscription: None, schedule: Some(id.to_owned()) })
 }
 
 /// An upgrade that waits for its payment: why, and where to pay.
-async fn unpaid(app: &App, subscription: &Object) -> ApiError {
+async fn unpaid(app: &App, subscription: &Object) -> Error {
     let invoice = &subscription["latest_invoice"];
     let payments = list(invoice, "payments");
     let payment = payments.iter().find(|payment| flag(payment, "is_default"));
     let payment = payment.or(payments.first()).unwrap_or(&Value::Null);
     let intent = match link(&payment["payment"], "payment_intent") {
-        Some(id) => app.stripe.ask(&requests::retrieve_payment_intent(id)).await.ok(),
+        Some(id) => app.stripe.send(&requests::retrieve_payment_intent(id)).await.ok(),
         None => None,
     };
     let intent = intent.map(|intent| intent.object).unwrap_or_default();
     let mut error = if text(&intent, "status") == Some("requires_action") {
-        ApiError::payment_required(
-            "payment_confirmation_required",
+        Error::new(
+            ErrorCode::PaymentConfirmationRequired,
             "Your bank wants you to confirm this payment. Until you do, your plan stays as it is.",
         )
     } else {
         let reason = text(&intent["last_payment_error"], "message");
         let reason = reason.unwrap_or("The payment did not go through.");
-        ApiError::payment_required(
-            "payment_failed",
+        Error::new(
+            ErrorCode::PaymentFailed,
             format!("{reason} Your plan stays as it is; you can pay at paymentUrl."),
         )
     };
     let page = text(invoice, "hosted_invoice_url").map(str::to_owned);
-    error.particulars = page.map(|payment_url| Box::new(Particulars::Payment { payment_url }));
+    error.extension = page.map(|payment_url| Box::new(ProblemExtension::Payment { payment_url }));
     error
 }
 
 /// Stripe refused what looked possible from here: most likely the subscription is not what we thought
 /// it was. What it is now is applied, and the caller looks again.
-async fn explain(app: &App, steps: &Steps, error: StripeError) -> ApiError {
-    if !error.is_impossible() {
+async fn explain(app: &App, steps: &ChangePlan, error: StripeError) -> Error {
+    if !error.is_invalid_request() {
         return error.into();
     }
     let request = requests::retrieve_subscription(&steps.subscription);
-    if let Ok(found) = app.stripe.ask(&request).await {
-        let heard = match told(&found, app.clock.now()) {
-            Ok(told) => fulfilment::hear(app, told).await.map(drop),
+    if let Ok(found) = app.stripe.send(&request).await {
+        let tie_breaker = match told(&found, app.clock.now()) {
+            Ok(told) => fulfilment::apply(app, told).await.map(drop),
             Err(error) => Err(error),
         };
-        if let Err(unheard) = heard {
+        if let Err(unheard) = tie_breaker {
             return unheard;
         }
     }
-    ApiError::conflict(
-        "subscription_changed",
+    Error::new(
+        ErrorCode::SubscriptionChanged,
         "Stripe refused this change: the subscription is not what it was. Look at it again.",
     )
-    .because(error)
+    .with_cause(error)
 }
 
-fn not_allowed(error: StoreError) -> ApiError {
+fn not_allowed(error: PostgresError) -> Error {
     error.not_allowed().map(reason).unwrap_or_else(|| error.into())
 }
 
 /// Why a wish cannot come true, and what to do instead.
-fn reason(why: &str) -> ApiError {
+fn reason(why: &str) -> Error {
     let (why, status) = why.split_once(' ').unwrap_or((why, ""));
     match why {
-        "no_subscription" => ApiError::conflict(
-            "no_subscription",
+        "no_subscription" => Error::new(
+            ErrorCode::NoSubscription,
             "There is no subscription to change. Begin one with \
              POST /api/stripe/create-checkout-session.",
         ),
-        "nothing_to_resume" => ApiError::conflict(
-            "nothing_to_resume",
+        "nothing_to_resume" => Error::new(
+            ErrorCode::NothingToResume,
             "The subscription is neither paused, nor canceled, nor about to change.",
         ),
-        "not_in_good_standing" => ApiError::conflict(
-            "not_in_good_standing",
+        "not_in_good_standing" => Error::new(
+            ErrorCode::NotInGoodStanding,
             format!(
                 "The subscription is {status}: its payment has to be put right first, in the \
                  customer portal."
             ),
         ),
-        "cancellation_pending" => ApiError::conflict(
-            "cancellation_pending",
+        "cancellation_pending" => Error::new(
+            ErrorCode::CancellationPending,
             "The subscription is going to end. Resume it first, with action resume.",
         ),
-        "change_planned" => ApiError::conflict(
-            "change_planned",
+        "change_planned" => Error::new(
+            ErrorCode::ChangePlanned,
             "A change is planned for the end of the period. Take it back first, with action resume.",
         ),
         "unknown_plan" => {
-            ApiError::invalid("tier", "is not a plan that is sold; to pay nothing, cancel")
+            Error::invalid("tier", "is not a plan that is sold; to pay nothing, cancel")
         }
-        "unknown_interval" => ApiError::invalid("interval", "is not sold for this plan"),
+        "unknown_interval" => Error::invalid("interval", "is not sold for this plan"),
         "unknown_currency" => {
-            ApiError::invalid("tier", "is not sold in the currency of this subscription")
+            Error::invalid("tier", "is not sold in the currency of this subscription")
         }
-        "too_many" => ApiError::invalid("quantity", "costs more than Stripe takes at once"),
-        "no_seats" => ApiError::invalid("quantity", "must be 1: this plan has no seats"),
-        _ => ApiError::internal(format!("an unknown refusal: {why}")),
+        "too_many" => Error::invalid("quantity", "costs more than Stripe takes at once"),
+        "no_seats" => Error::invalid("quantity", "must be 1: this plan has no seats"),
+        _ => Error::internal(format!("an unknown refusal: {why}")),
     }
 }

@@ -9,13 +9,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::adapters::postgres::{BegunCheckout, Checkout, Customer, Forget, Purchase, StoreError};
-use crate::adapters::stripe::{Snapshot, StripeError, requests};
+use crate::adapters::postgres::{
+    Checkout, ClaimedCheckout, Customer, PostgresError, Purchase, ReleaseScope,
+};
+use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::fulfilment;
+use crate::domain::IdempotencyKey;
+use crate::domain::Snapshot;
 use crate::domain::UserId;
-use crate::domain::error::{ApiError, ApiResult, chain};
-use crate::http::Once;
+use crate::domain::error::{Error, ErrorCode, Result, error_chain};
 
 /// For everything that one route asks of Stripe: less than its lease, and than a function may run.
 pub const STRIPE_TIME: Duration = Duration::from_secs(25);
@@ -41,11 +44,11 @@ pub async fn create_session(
     app: &App,
     user: &UserId,
     purchase: &Purchase,
-    once: Option<&Once>,
-) -> ApiResult<Value> {
+    once: Option<&IdempotencyKey>,
+) -> Result<Value> {
     // Again, once it is known that a session was paid, or that a customer is gone at Stripe.
     for _ in 0..3 {
-        let begun = app.store.begin_checkout(user, purchase, once, app.clock.now()).await;
+        let begun = app.postgres.begin_checkout(user, purchase, once, app.clock.now()).await;
         let begun = match begun.map_err(not_allowed)? {
             Checkout::Answer(answer) => return Ok(answer),
             Checkout::Begun(begun) => begun,
@@ -53,11 +56,14 @@ pub async fn create_session(
         let asked = timeout(STRIPE_TIME, ask(app, user, &begun)).await;
         match asked.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed).into())) {
             Ok((customer, session)) => return finish(app, &begun, &customer, &session).await,
-            Err(Failure::Paid) => give_up(app, begun.request, Forget::Request).await,
+            Err(Failure::Paid) => release_lease(app, begun.request, ReleaseScope::Request).await,
             Err(Failure::Customer(error)) => {
-                let forget =
-                    if error.is_final() { Forget::RequestAndCustomer } else { Forget::Nothing };
-                give_up(app, begun.request, forget).await;
+                let forget = if error.is_final() {
+                    ReleaseScope::RequestAndCustomer
+                } else {
+                    ReleaseScope::Nothing
+                };
+                release_lease(app, begun.request, forget).await;
                 return Err(error.into());
             }
             Err(Failure::Stripe(error)) => {
@@ -65,7 +71,7 @@ pub async fn create_session(
                 let gone = error.refusal().is_some_and(|refusal| refusal.is_missing("customer"));
                 match &begun.customer {
                     Customer::Known(id) if gone => {
-                        app.store.forget_customer(user, id, app.clock.now()).await?;
+                        app.postgres.forget_customer(user, id, app.clock.now()).await?;
                     }
                     _ => return Err(error.into()),
                 }
@@ -79,20 +85,24 @@ pub async fn create_session(
 async fn ask(
     app: &App,
     user: &UserId,
-    begun: &BegunCheckout,
+    begun: &ClaimedCheckout,
 ) -> Result<(String, Snapshot), Failure> {
     let customer = match &begun.customer {
         Customer::Known(id) => id.clone(),
         Customer::New { stripe_key, email } => {
             let request = requests::create_customer(user, email.as_deref());
-            let made = app.stripe.post(&request, stripe_key).await.map_err(Failure::Customer)?;
-            made.id()?.to_owned()
+            let made = app
+                .stripe
+                .send_idempotent(&request, stripe_key)
+                .await
+                .map_err(Failure::Customer)?;
+            requests::id(&made)?.to_owned()
         }
     };
     if let Some(unfinished) = &begun.unfinished {
         let request = requests::create_session(user, &customer, &unfinished.terms);
-        match app.stripe.post(&request, &unfinished.stripe_key).await {
-            Ok(session) => close(app, session.id()?).await?,
+        match app.stripe.send_idempotent(&request, &unfinished.stripe_key).await {
+            Ok(session) => close(app, requests::id(&session)?).await?,
             // Either it was never made, or nobody can learn what it is: it was shown to nobody.
             Err(error) if error.is_final() => {}
             Err(error) => return Err(error.into()),
@@ -102,26 +112,26 @@ async fn ask(
         close(app, open).await?;
     }
     let request = requests::create_session(user, &customer, &begun.terms);
-    let session = app.stripe.post(&request, &begun.stripe_key).await?;
+    let session = app.stripe.send_idempotent(&request, &begun.stripe_key).await?;
     Ok((customer, session))
 }
 
 /// Makes sure that nobody can pay in a session any more. If somebody has, that counts.
 async fn close(app: &App, session: &str) -> Result<(), Failure> {
     // Without a key: only what is open can be closed, and a failure must not be replayed for a day.
-    let Err(error) = app.stripe.ask(&requests::expire_session(session)).await else {
+    let Err(error) = app.stripe.send(&requests::expire_session(session)).await else {
         return Ok(());
     };
-    if !error.is_impossible() {
+    if !error.is_invalid_request() {
         return Err(error.into());
     }
-    let session = app.stripe.ask(&requests::retrieve_session(session)).await?;
+    let session = app.stripe.send(&requests::retrieve_session(session)).await?;
     match session.text("status") {
         Some("expired") => Ok(()),
         Some("complete") => {
-            if let Err(error) = fulfilment::hear_session(app, &session).await {
+            if let Err(error) = fulfilment::apply_session(app, &session).await {
                 // The webhook will bring it; that it was paid is certain.
-                tracing::warn!(problem = chain(&error), "a paid session is not applied yet");
+                tracing::warn!(problem = error_chain(&error), "a paid session is not applied yet");
             }
             Err(Failure::Paid)
         }
@@ -131,12 +141,12 @@ async fn close(app: &App, session: &str) -> Result<(), Failure> {
 
 async fn finish(
     app: &App,
-    begun: &BegunCheckout,
+    begun: &ClaimedCheckout,
     customer: &str,
     session: &Snapshot,
-) -> ApiResult<Value> {
+) -> Result<Value> {
     let (Some(id), Some(url)) = (session.text("id"), session.text("url")) else {
-        return Err(ApiError::internal("a session without an id or a page"));
+        return Err(Error::internal("a session without an id or a page"));
     };
     let answer = json!({ "sessionId": id, "url": url });
     let made = json!({
@@ -148,13 +158,13 @@ async fn finish(
         "created": session.integer("created"),
     });
     let now = app.clock.now();
-    match app.store.finish_checkout(begun.request, customer, &made, &answer, now).await {
+    match app.postgres.finish_checkout(begun.request, customer, &made, &answer, now).await {
         Ok(true) => Ok(answer),
         // Somebody took over from us, and has closed this session or keeps it as theirs.
-        Ok(false) => Err(ApiError::under_way()),
+        Ok(false) => Err(Error::request_in_progress()),
         Err(error) => {
-            let error = ApiError::from(error);
-            if error.code == ApiError::ACCOUNT_ERASED {
+            let error = Error::from(error);
+            if error.code == ErrorCode::AccountErased {
                 // Nobody is left to pay: what was made for them goes as well.
                 forget_at_stripe(app, &[id.to_owned()], &[customer.to_owned()]).await?;
             }
@@ -170,14 +180,14 @@ pub async fn forget_at_stripe(
     customers: &[String],
 ) -> Result<(), StripeError> {
     for session in sessions {
-        match app.stripe.ask(&requests::expire_session(session)).await {
+        match app.stripe.send(&requests::expire_session(session)).await {
             // It is over, or it was paid: what was bought ends with its customer.
-            Err(error) if error.is_impossible() => {}
+            Err(error) if error.is_invalid_request() => {}
             closed => drop(closed?),
         }
     }
     for customer in customers {
-        match app.stripe.ask(&requests::delete_customer(customer)).await {
+        match app.stripe.send(&requests::delete_customer(customer)).await {
             Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => {}
             deleted => drop(deleted?),
         }
@@ -187,54 +197,62 @@ pub async fn forget_at_stripe(
 
 /// Gives the request up. If that fails too its lease runs out by itself.
 pub async fn release(app: &App, request: i64, is_final: bool) {
-    give_up(app, request, if is_final { Forget::Request } else { Forget::Nothing }).await;
+    release_lease(
+        app,
+        request,
+        if is_final { ReleaseScope::Request } else { ReleaseScope::Nothing },
+    )
+    .await;
 }
 
-async fn give_up(app: &App, request: i64, forget: Forget) {
+async fn release_lease(app: &App, request: i64, forget: ReleaseScope) {
     let now = app.clock.now();
-    if let Err(error) = app.store.release_stripe_request(request, forget, now).await {
-        tracing::warn!(problem = chain(&error), "a request to Stripe stays leased for a while");
+    if let Err(error) = app.postgres.release_stripe_request(request, forget, now).await {
+        tracing::warn!(
+            problem = error_chain(&error),
+            "a request to Stripe stays leased for a while"
+        );
     }
 }
 
-fn not_allowed(error: StoreError) -> ApiError {
+fn not_allowed(error: PostgresError) -> Error {
     error.not_allowed().map(explain).unwrap_or_else(|| error.into())
 }
 
 /// Why a user may not buy, and what to do instead.
-fn explain(why: &str) -> ApiError {
+fn explain(why: &str) -> Error {
     let (why, status) = why.split_once(' ').unwrap_or((why, ""));
     match (why, status) {
-        ("already_subscribed", "past_due" | "unpaid" | "incomplete") => ApiError::conflict(
-            "already_subscribed",
+        ("already_subscribed", "past_due" | "unpaid" | "incomplete") => Error::new(
+            ErrorCode::AlreadySubscribed,
             "There is a subscription whose payment is missing. Pay it in the customer portal \
              (POST /api/stripe/create-portal-session), or cancel it with PATCH /api/subscription.",
         ),
-        ("already_subscribed", "paused") => ApiError::conflict(
-            "already_subscribed",
+        ("already_subscribed", "paused") => Error::new(
+            ErrorCode::AlreadySubscribed,
             "There is a paused subscription. Resume it with PATCH /api/subscription.",
         ),
-        ("already_subscribed", _) => ApiError::conflict(
-            "already_subscribed",
+        ("already_subscribed", _) => Error::new(
+            ErrorCode::AlreadySubscribed,
             "There is a subscription already. Change it with PATCH /api/subscription.",
         ),
-        ("unknown_plan", _) => ApiError::invalid("tier", "is not a plan that is sold"),
-        ("unknown_interval", _) => ApiError::invalid("interval", "is not sold for this plan"),
-        ("unknown_pack", _) => ApiError::invalid("pack", "is not a pack that is sold"),
-        ("unknown_currency", _) => ApiError::invalid("currency", "is not one it is sold in"),
-        ("trial_is_over", _) => ApiError::conflict(
-            "trial_is_over",
+        ("unknown_plan", _) => Error::invalid("tier", "is not a plan that is sold"),
+        ("unknown_interval", _) => Error::invalid("interval", "is not sold for this plan"),
+        ("unknown_pack", _) => Error::invalid("pack", "is not a pack that is sold"),
+        ("unknown_currency", _) => Error::invalid("currency", "is not one it is sold in"),
+        ("trial_is_over", _) => Error::new(
+            ErrorCode::TrialIsOver,
             "There has been a trial since this was first asked for. Ask again with a new \
              Idempotency-Key.",
         ),
-        ("too_many", _) => ApiError::invalid("quantity", "costs more than Stripe takes at once"),
+        ("too_many", _) => Error::invalid("quantity", "costs more than Stripe takes at once"),
         ("too_many_packs", most) => {
-            ApiError::invalid("quantity", format!("must be at most {most} for this pack"))
+            Error::invalid("quantity", format!("must be at most {most} for this pack"))
         }
         ("too_many_credits", _) => {
-            ApiError::invalid("quantity", "would leave a balance beyond 1000000000000000")
+            Error::invalid("quantity", "would leave a balance beyond 1000000000000000")
         }
-        ("no_seats", _) => ApiError::invalid("quantity", "must be 1: this plan has no seats"),
-        _ => ApiError::internal(format!("an unknown refusal: {why}")),
+        ("no_seats", _) => Error::invalid("quantity", "must be 1: this plan has no seats"),
+        _ => Error::internal(format!("an unknown refusal: {why}")),
     }
 }

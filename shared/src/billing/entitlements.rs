@@ -8,32 +8,31 @@
 //! they came.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
 
-use crate::adapters::postgres::Used;
+use crate::adapters::postgres::Postgres;
+use crate::adapters::postgres::UsageResult;
+use crate::adapters::redis::keys::UserKeys;
 use crate::adapters::redis::{Command, Redis, RedisError, Script};
+use crate::adapters::single_flight::SingleFlight;
 use crate::app::App;
-use crate::companion::stats::Keys;
-use crate::domain::entitlement::{Grant, Holding};
-use crate::domain::error::{ApiResult, chain};
+use crate::clock::Clock;
+use crate::domain::entitlement::{CreditBalance, Grant};
+use crate::domain::error::{Result, error_chain};
 use crate::domain::{Entitlement, UserId};
 
-static SHOW_ENTITLEMENT: Script = Script::new(concat!(
+static PUSH_PARTS: Script = Script::new(concat!(
     "#!lua flags=allow-key-locking\n",
     include_str!("../adapters/redis/scripts/newest.lua"),
     include_str!("../adapters/redis/scripts/show_entitlement.lua")
 ));
 
-static SHOW: Script = Script::new(concat!(
+static PUSH: Script = Script::new(concat!(
     "#!lua flags=allow-key-locking\n",
     include_str!("../adapters/redis/scripts/newest.lua"),
     include_str!("../adapters/redis/scripts/stats.lua"),
@@ -49,9 +48,6 @@ const PROCESSED_SECONDS: u32 = 86_400;
 /// The fields of the hash: the terms; what was used, as `used:{feature}`; what is held, as `credits:{unit}`.
 const TERMS: &str = "terms";
 const CREDITS: &str = "credits:";
-
-/// Whoever waits longer than this for somebody else's question to Postgres asks too.
-const TURN: Duration = Duration::from_secs(1);
 
 /// Where an entitlement was read, for the log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,188 +69,152 @@ impl Source {
     }
 }
 
-/// What became of showing what a user has.
+/// What became of a push.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub enum Shown {
-    Shown,
-    /// The same, and the session it was shown for had been processed before.
-    ProcessedBefore,
-    /// Somebody who was erased meanwhile is shown nothing.
+pub enum Pushed {
+    #[serde(rename = "shown")]
+    Pushed,
+    /// The same, and the session that it was pushed for had been processed before.
+    #[serde(rename = "processed_before")]
+    AlreadyProcessed,
+    /// Nothing is pushed for a user who was erased.
+    #[serde(rename = "erased")]
     Erased,
 }
 
-/// What a user may do now; none while nothing is sold.
-pub async fn read(app: &App, user: &UserId) -> ApiResult<(Option<Entitlement>, Source)> {
-    let arrived = app.loads.tick();
-    let cached = cached(app, user).await;
-    match cached {
-        Ok(Some(entitlement)) => Ok((Some(entitlement), Source::Cache)),
-        Ok(None) => Ok((load(app, user, arrived, true).await?, Source::Database)),
-        Err(error) => {
-            tracing::warn!(problem = chain(&error), "entitlements come from Postgres");
-            Ok((load(app, user, arrived, false).await?, Source::DatabaseAlone))
+/// The entitlements of users in Redis, in front of Postgres.
+#[derive(Clone, Copy, Debug)]
+pub struct EntitlementCache<'a> {
+    pub redis: &'a Redis,
+    pub postgres: &'a Postgres,
+    pub loading: &'a SingleFlight<UserId, Option<Entitlement>>,
+    pub clock: &'a Clock,
+}
+
+impl<'a> EntitlementCache<'a> {
+    pub fn of(app: &'a App) -> Self {
+        let App { redis, postgres, loading, clock, .. } = app;
+        Self { redis, postgres, loading, clock }
+    }
+
+    /// What a user may do now; none while nothing is sold.
+    pub async fn read(self, user: &UserId) -> Result<(Option<Entitlement>, Source)> {
+        let arrival = self.loading.arrive();
+        match self.cached(user).await {
+            Ok(Some(entitlement)) => Ok((Some(entitlement), Source::Cache)),
+            Ok(None) => {
+                let load = async || self.load(user, true).await;
+                Ok((self.loading.load(user, arrival, load).await?, Source::Database))
+            }
+            Err(error) => {
+                tracing::warn!(problem = error_chain(&error), "entitlements come from Postgres");
+                let load = async || self.load(user, false).await;
+                Ok((self.loading.load(user, arrival, load).await?, Source::DatabaseAlone))
+            }
         }
     }
-}
 
-/// Shows all that a user has, and marks the session that brought it as processed (CP-7).
-pub async fn show(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    entitlement: &Entitlement,
-    session: Option<&str>,
-) -> Result<Shown, RedisError> {
-    let own = Keys::of(user, now);
-    let processed = session.map(|session| format!("processed:{session}"));
-    let mut keys =
-        vec![own.stats.as_str(), &own.last_login, &own.erased, &own.credits, &own.entitlement];
-    keys.extend(processed.as_deref());
-    let extra = [entitlement.terms.plan_name.clone(), PROCESSED_SECONDS.to_string()];
-    let args = arguments(entitlement, now, &extra)?;
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    redis.eval(&SHOW, &keys, &args).await
-}
-
-/// Shows how much of some features has been used, as of a version.
-pub async fn show_used(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    version: i64,
-    results: &[Used],
-) -> Result<Shown, RedisError> {
-    let mut args = vec![version.to_string(), "0".to_owned(), latest(now)];
-    for used in results.iter().filter(|used| used.allowed) {
-        let fresh_until = fresh_until(now, used.resets_at);
-        args.extend([used_field(&used.feature), fresh_until, used.used.to_string()]);
-    }
-    show_part(redis, user, now, &args).await
-}
-
-/// Shows what is held of one unit, as of a version.
-pub async fn show_holding(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    version: i64,
-    unit: &str,
-    holding: &Holding,
-) -> Result<Shown, RedisError> {
-    let args = [
-        version.to_string(),
-        "1".to_owned(),
-        latest(now),
-        unit.to_owned(),
-        holding.balance.to_string(),
-        credits_field(unit),
-        fresh_until(now, holding.expires_at),
-        json(holding)?,
-    ];
-    show_part(redis, user, now, &args).await
-}
-
-/// The questions to Postgres that are under way in this process, by user.
-#[derive(Debug, Default)]
-pub struct Loads {
-    lines: std::sync::Mutex<HashMap<UserId, Arc<Line>>>,
-    ticks: AtomicU64,
-}
-
-/// Those who ask about one user, one after the other, and what the last one was answered.
-type Line = Mutex<Option<Loaded>>;
-
-#[derive(Clone, Debug)]
-struct Loaded {
-    began: u64,
-    found: Option<Entitlement>,
-}
-
-/// A place in a line. Whoever leaves last, also without an answer, takes the line away.
-struct Place<'a> {
-    loads: &'a Loads,
-    user: &'a UserId,
-    line: Arc<Line>,
-}
-
-impl Loads {
-    /// A moment that comes before every later one.
-    fn tick(&self) -> u64 {
-        self.ticks.fetch_add(1, Ordering::SeqCst)
+    /// Pushes all that a user has, and marks the session that brought it as processed (CP-7).
+    pub async fn push(
+        self,
+        user: &UserId,
+        now: Timestamp,
+        entitlement: &Entitlement,
+        session: Option<&str>,
+    ) -> Result<Pushed, RedisError> {
+        let own = UserKeys::of(user, now);
+        let processed = session.map(|session| format!("processed:{session}"));
+        let mut keys =
+            vec![own.stats.as_str(), &own.last_login, &own.erased, &own.credits, &own.entitlement];
+        keys.extend(processed.as_deref());
+        let extra = [entitlement.terms.plan_name.clone(), PROCESSED_SECONDS.to_string()];
+        let args = arguments(entitlement, now, &extra)?;
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.redis.eval(&PUSH, &keys, &args).await
     }
 
-    fn join<'a>(&'a self, user: &'a UserId) -> Place<'a> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = Arc::clone(lines.entry(user.clone()).or_default());
-        Place { loads: self, user, line }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut lines = self.loads.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        // One is the map's.
-        if Arc::strong_count(&self.line) == 2 {
-            lines.remove(self.user);
+    /// Pushes the usage of some features, as of a version.
+    pub async fn push_usage(
+        self,
+        user: &UserId,
+        now: Timestamp,
+        version: i64,
+        results: &[UsageResult],
+    ) -> Result<Pushed, RedisError> {
+        let mut args = vec![version.to_string(), "0".to_owned(), latest(now)];
+        for used in results.iter().filter(|used| used.allowed) {
+            let fresh_until = fresh_until(now, used.resets_at);
+            args.extend([used_field(&used.feature), fresh_until, used.used.to_string()]);
         }
+        self.push_part(user, now, &args).await
     }
-}
 
-/// Asks Postgres, or takes the answer of somebody whose question began after this one's.
-async fn load(
-    app: &App,
-    user: &UserId,
-    arrived: u64,
-    is_kept: bool,
-) -> ApiResult<Option<Entitlement>> {
-    let place = app.loads.join(user);
-    let Ok(mut last) = timeout(TURN, place.line.lock()).await else {
-        return ask(app, user, is_kept).await;
-    };
-    match &*last {
-        Some(loaded) if loaded.began > arrived => Ok(loaded.found.clone()),
-        _ => {
-            let began = app.loads.tick();
-            let found = ask(app, user, is_kept).await;
-            *last = found.as_ref().ok().map(|found| Loaded { began, found: found.clone() });
-            found
+    /// Pushes the balance of one unit, as of a version.
+    pub async fn push_balance(
+        self,
+        user: &UserId,
+        now: Timestamp,
+        version: i64,
+        unit: &str,
+        balance: &CreditBalance,
+    ) -> Result<Pushed, RedisError> {
+        let args = [
+            version.to_string(),
+            "1".to_owned(),
+            latest(now),
+            unit.to_owned(),
+            balance.balance.to_string(),
+            credits_field(unit),
+            fresh_until(now, balance.expires_at),
+            json(balance)?,
+        ];
+        self.push_part(user, now, &args).await
+    }
+
+    /// Keeps an entitlement that a reader, who may have been slow, found in Postgres.
+    pub async fn keep(
+        self,
+        user: &UserId,
+        now: Timestamp,
+        entitlement: &Entitlement,
+    ) -> Result<Pushed, RedisError> {
+        self.push_part(user, now, &arguments(entitlement, now, &[])?).await
+    }
+
+    async fn push_part(
+        self,
+        user: &UserId,
+        now: Timestamp,
+        args: &[String],
+    ) -> Result<Pushed, RedisError> {
+        let own = UserKeys::of(user, now);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.redis.eval(&PUSH_PARTS, &[&own.erased, &own.credits, &own.entitlement], &args).await
+    }
+
+    /// Asks Postgres, and keeps the answer. An answer that is not kept costs the next reader the same
+    /// question.
+    async fn load(self, user: &UserId, is_kept: bool) -> Result<Option<Entitlement>> {
+        let now = self.clock.now();
+        let found = self.postgres.get_entitlements(user, now).await?;
+        if let Some(entitlement) = found.as_ref().filter(|_| is_kept)
+            && let Err(error) = self.keep(user, now, entitlement).await
+        {
+            tracing::warn!(problem = error_chain(&error), "an entitlement is not kept");
         }
+        Ok(found)
     }
-}
 
-/// Asks Postgres, and keeps the answer. That it is not kept costs the next one the same question.
-async fn ask(app: &App, user: &UserId, is_kept: bool) -> ApiResult<Option<Entitlement>> {
-    let now = app.clock.now();
-    let found = app.store.get_entitlements(user, now).await?;
-    if let Some(entitlement) = found.as_ref().filter(|_| is_kept) {
-        let kept = keep(&app.redis, user, now, entitlement).await;
-        if let Err(error) = kept {
-            tracing::warn!(problem = chain(&error), "an entitlement is not kept");
-        }
+    /// The entitlement in Redis, if it is whole and fresh. Nothing is fresh for longer than five minutes:
+    /// a later end comes from a clock far ahead, or from another program that writes to this Redis.
+    async fn cached(self, user: &UserId) -> Result<Option<Entitlement>, RedisError> {
+        let key = UserKeys::of(user, self.clock.now()).entitlement;
+        let fields: Vec<String> = self.redis.run(&Command::hgetall(&key)).await?;
+        // By the time of the answer: another call may have pushed since this one asked.
+        let now = self.clock.now();
+        let latest = (now + FRESH).as_millisecond();
+        Ok(parse(user, &fields, latest).filter(|found| now.as_millisecond() < found.fresh_until))
     }
-    Ok(found)
-}
-
-/// Shows what a reader found in Postgres, who may have been slow.
-pub async fn keep(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    entitlement: &Entitlement,
-) -> Result<Shown, RedisError> {
-    show_part(redis, user, now, &arguments(entitlement, now, &[])?).await
-}
-
-async fn show_part(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    args: &[String],
-) -> Result<Shown, RedisError> {
-    let own = Keys::of(user, now);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    redis.eval(&SHOW_ENTITLEMENT, &[&own.erased, &own.credits, &own.entitlement], &args).await
 }
 
 /// What the scripts are given of a whole entitlement.
@@ -305,17 +265,6 @@ fn json(value: &impl Serialize) -> Result<String, RedisError> {
     serde_json::to_string(value).map_err(RedisError::not_sent)
 }
 
-/// What Redis shows, if it is whole and fresh. Nothing is fresh for longer than five minutes: what says so
-/// comes from a clock far ahead, or from someone else who writes there.
-async fn cached(app: &App, user: &UserId) -> Result<Option<Entitlement>, RedisError> {
-    let key = Keys::of(user, app.clock.now()).entitlement;
-    let fields: Vec<String> = app.redis.run(&Command::hgetall(&key)).await?;
-    // By the time of the answer: another call may have shown something since this one asked.
-    let now = app.clock.now();
-    let latest = (now + FRESH).as_millisecond();
-    Ok(parse(user, &fields, latest).filter(|found| now.as_millisecond() < found.fresh_until))
-}
-
 /// A part of an entitlement, with the version it is of.
 struct Part<'a> {
     version: i64,
@@ -344,13 +293,13 @@ fn parse<'a>(user: &UserId, fields: &'a [String], latest: i64) -> Option<Entitle
     for feature in features.map(|(feature, _)| feature.clone()).collect::<Vec<_>>() {
         let part = read(parts.get(used_field(&feature).as_str())?)?;
         found.used.insert(feature, part.parsed()?);
-        part.counts_in(&mut found);
+        part.merge_into(&mut found);
     }
     for (name, text) in &parts {
         if let Some(unit) = name.strip_prefix(CREDITS) {
             let part = read(text)?;
             found.units.insert(unit.to_owned(), part.parsed()?);
-            part.counts_in(&mut found);
+            part.merge_into(&mut found);
         }
     }
     // Somebody who was not known when the terms were shown has had others since they are.
@@ -368,7 +317,7 @@ impl<'a> Part<'a> {
     }
 
     /// The whole is of the version of its newest part, and as fresh as its least fresh one.
-    fn counts_in(&self, whole: &mut Entitlement) {
+    fn merge_into(&self, whole: &mut Entitlement) {
         whole.version = whole.version.max(self.version);
         whole.fresh_until = whole.fresh_until.min(self.fresh_until);
     }

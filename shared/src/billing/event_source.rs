@@ -5,7 +5,7 @@
 //! their metadata and name their products as they like.
 
 use crate::app::App;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::alert;
 use crate::domain::event::Event;
 
@@ -31,7 +31,7 @@ pub fn foreign(app: &App, event: &Event) -> Option<Foreign> {
 }
 
 /// Says that an event was ignored: in the log each time, to operators once a day.
-pub async fn report(app: &App, after: &AfterAnswer, event: &Event, why: Foreign) {
+pub async fn report(app: &App, after: &BackgroundTasks, event: &Event, why: Foreign) {
     tracing::error!(event = event.id, kind = event.kind, ?why, "an event was ignored");
     let message = format!(
         "An event of Stripe's was ignored, {} ({}): {why}. {}",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::postgres::{LedgerProblem, LedgerRow};
 use crate::app::App;
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 
 /// Rows of one question.
 const ROWS: i32 = 5_000;
@@ -53,7 +53,7 @@ impl Default for Place {
 }
 
 /// Looks at the ledger from there on, until all was looked at, the time is up, or there is much to say.
-pub async fn verify(app: &App, from: Place) -> ApiResult<Found> {
+pub async fn verify(app: &App, from: Place) -> Result<Found> {
     let started = Instant::now();
     let mut found = Found { next: Some(from), ..Found::default() };
     while let Some(place) = found.next.take() {
@@ -68,15 +68,15 @@ pub async fn verify(app: &App, from: Place) -> ApiResult<Found> {
     Ok(found)
 }
 
-async fn rows(app: &App, after: &LedgerRow, found: &mut Found) -> ApiResult<Place> {
-    let page = app.store.verify_ledger(after, ROWS).await?;
+async fn rows(app: &App, after: &LedgerRow, found: &mut Found) -> Result<Place> {
+    let page = app.postgres.verify_ledger(after, ROWS).await?;
     found.rows += page.checked;
     found.problems.extend(page.problems);
     Ok(page.last.map_or(Place::User(String::new()), Place::Row))
 }
 
-async fn users(app: &App, after: &str, found: &mut Found) -> ApiResult<Option<Place>> {
-    let page = app.store.verify_balances(after, USERS).await?;
+async fn users(app: &App, after: &str, found: &mut Found) -> Result<Option<Place>> {
+    let page = app.postgres.verify_balances(after, USERS).await?;
     found.users += page.checked;
     found.problems.extend(page.problems);
     Ok(page.last.map(Place::User))

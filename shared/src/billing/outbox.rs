@@ -1,15 +1,14 @@
-//! Telling others: e-mails to users, plans to the identity provider, repairs to the cache, and
-//! questions to Stripe.
+//! Delivers outbox messages: e-mails to users, plans to the identity provider, repairs to the cache,
+//! refetches from Stripe, and alerts.
 //!
-//! What is to be told was written down with the change it tells of. Here it is lent out for a while,
-//! told, and crossed off; what nobody heard is tried again, later each time, and given up in the end.
-//! A worker may end at any moment: its rows are another's once their lease is over. So all is told at
-//! least once, and each channel makes of it what it can: an e-mail keeps its Message-ID, the identity
-//! provider gets an idempotency key, and the rest may be repeated.
+//! A message was written with the change that it reports. A worker leases it, delivers it, and marks it
+//! done; a failed delivery is retried, later each time, and given up in the end. A worker may end at any
+//! moment: its messages are leased again once their lease is over. So every message is delivered at
+//! least once, and each channel limits the harm: an e-mail keeps its Message-ID, the identity provider
+//! gets an idempotency key, and the rest may be repeated.
 
 mod cache;
 mod email;
-mod identity;
 mod refetch;
 
 use std::sync::OnceLock;
@@ -20,57 +19,60 @@ use jiff::{SignedDuration, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::adapters::postgres::{Errand, Finished, Kind, StoreError};
+use crate::adapters::clerk::{self, ClerkError};
+use crate::adapters::postgres::{DeliveryResult, Kind, OutboxMessage, PostgresError};
+use crate::adapters::smtp::{Mailer, SmtpError};
 use crate::app::App;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::alert;
 use crate::clock::Clock;
-use crate::domain::error::chain;
+use crate::domain::error::error_chain;
 use crate::domain::object::text;
-use email::Mailer;
 
-/// So many are lent out together, and told at once.
-const BATCH: usize = 10;
+/// Messages that are leased together, and delivered at once.
+const BATCH: u32 = 10;
 /// Far longer than a batch takes, so that only a worker that is gone, or was frozen, loses it.
 const LEASE_SECONDS: i32 = 30;
-/// For one of them, with connecting.
+/// For one message, with connecting.
 const DELIVERY_TIME: Duration = Duration::from_secs(6);
 
 /// Doubled with each attempt.
 const PAUSE_SECONDS: u64 = 10;
 const LONGEST_PAUSE_SECONDS: u64 = 3_600;
-/// With these pauses: after three days, for as long as Stripe would try.
+/// With these pauses a message is given up after three days, as long as Stripe retries an event.
 pub const ATTEMPTS: i32 = 80;
-/// Where the other side said that it never will: in case it is mistaken.
-const REFUSED_ATTEMPTS: i32 = 4;
+/// Where the other side said that it never will accept it: in case it is mistaken.
+const REJECTED_ATTEMPTS: i32 = 4;
+/// How often a message waits for an address that is not known yet: some five minutes.
+const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
 
-/// What became of what was due.
+/// What became of the messages that were due.
 #[derive(Clone, Copy, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deliveries {
-    /// Told, or there was nobody to tell.
+    /// Messages that were delivered, or had no recipient.
     pub delivered: u64,
-    /// Will be tried again.
+    /// Messages that will be tried again.
     pub retried: u64,
-    /// Will not: somebody has to look.
+    /// Messages that failed permanently.
     pub given_up: u64,
 }
 
-/// What came of telling one thing.
+/// What came of one delivery.
 enum Outcome {
-    Heard,
-    /// There is nobody to tell, for that reason.
-    Nobody(&'static str),
+    Delivered,
+    /// There is no recipient, for that reason.
+    NoRecipient(&'static str),
     /// Not now. The problem names no person.
     Failed {
         problem: String,
         retry_after: Option<Duration>,
     },
     /// Neither now nor, as far as the other side knows, later.
-    Refused(String),
+    Rejected(String),
 }
 
 impl Outcome {
@@ -82,29 +84,34 @@ impl Outcome {
 /// The channels of one run.
 struct Run<'a> {
     app: &'a App,
-    after: &'a AfterAnswer,
+    background: &'a BackgroundTasks,
     /// Made with the first e-mail: most runs have none.
-    mailer: OnceLock<Option<Mailer<'a>>>,
+    mailer: OnceLock<Option<Mailer>>,
 }
 
-/// Whether there is anybody to tell but ourselves.
+/// Whether a channel to users is configured.
 pub fn has_channels(app: &App) -> bool {
     app.config.email.is_some() || app.config.clerk.is_some()
 }
 
-/// Tells what is due, at most about `limit`, until nothing is due or `time` is up: nothing is begun
-/// later. Without Postgres nothing is due.
-pub async fn drain(app: &App, after: &AfterAnswer, limit: usize, time: Duration) -> Deliveries {
-    let run = Run { app, after, mailer: OnceLock::new() };
+/// Delivers due messages, at most about `limit`, until none is due or `time` is up: no delivery begins
+/// later. Without Postgres no message is due.
+pub async fn drain(
+    app: &App,
+    background: &BackgroundTasks,
+    limit: usize,
+    time: Duration,
+) -> Deliveries {
+    let run = Run { app, background, mailer: OnceLock::new() };
     let started = Instant::now();
     let mut all = Deliveries::default();
     let mut left = limit;
     while left > 0 && started.elapsed() < time {
-        match run.batch(BATCH.min(left), &mut all).await {
+        match run.batch(left.min(BATCH as usize), &mut all).await {
             Ok(0) => break,
             Ok(count) => left -= count.min(left),
             Err(error) => {
-                tracing::warn!(problem = chain(&error), "others are told later");
+                tracing::warn!(problem = error_chain(&error), "the outbox is drained later");
                 break;
             }
         }
@@ -113,78 +120,117 @@ pub async fn drain(app: &App, after: &AfterAnswer, limit: usize, time: Duration)
 }
 
 impl Run<'_> {
-    /// Tells one batch; answers how many were lent out for it.
-    async fn batch(&self, limit: usize, all: &mut Deliveries) -> Result<usize, StoreError> {
-        let store = &self.app.store;
+    /// Delivers one batch; returns how many messages were leased for it.
+    async fn batch(&self, limit: usize, all: &mut Deliveries) -> Result<usize, PostgresError> {
+        let postgres = &self.app.postgres;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let asked_at = Clock::wall();
-        let lent = store.claim_outbox(self.app.clock.now(), limit, LEASE_SECONDS).await?;
-        let count = lent.len();
-        let told = lent.into_iter().map(|errand| self.deliver(errand, asked_at));
-        let told = told.collect::<Vec<_>>();
-        let finished: Vec<Finished> = join_all(told).await.into_iter().flatten().collect();
-        if finished.is_empty() {
+        let leased = postgres.claim_outbox(self.app.clock.now(), limit, LEASE_SECONDS).await?;
+        let count = leased.len();
+        let deliveries = leased.into_iter().map(|message| self.deliver(message, asked_at));
+        let results = join_all(deliveries.collect::<Vec<_>>()).await;
+        let results: Vec<DeliveryResult> = results.into_iter().flatten().collect();
+        if results.is_empty() {
             return Ok(count);
         }
-        let given_up = store.finish_outbox(&finished, self.app.clock.now()).await?;
+        let given_up = postgres.finish_outbox(&results, self.app.clock.now()).await?;
         if let Some(open) = given_up.open {
-            self.alert(open).await?;
+            self.alert_of_failures(open).await?;
         }
-        let delivered = finished.iter().filter(|finished| finished.done).count() as u64;
-        all.delivered += delivered;
-        all.retried +=
-            finished.iter().filter(|finished| finished.retry_at.is_some()).count() as u64;
+        all.delivered += results.iter().filter(|result| result.done).count() as u64;
+        all.retried += results.iter().filter(|result| result.retry_at.is_some()).count() as u64;
         all.given_up += given_up.now;
         Ok(count)
     }
 
-    /// Tells operators of what was given up, if it is more than they know of.
-    async fn alert(&self, open: i64) -> Result<(), StoreError> {
+    /// Alerts operators of messages that failed permanently, if there are more than they know of.
+    async fn alert_of_failures(&self, open: i64) -> Result<(), PostgresError> {
         let now = self.app.clock.now();
-        if self.app.store.raise_alert("outbox", open, now).await? {
-            let message = format!(
-                "What others should have been told and nobody heard: {open}. The table outbox says \
-                 why, where failed_at is set."
-            );
-            alert::raise(self.app, self.after, "outbox", message);
+        if self.app.postgres.raise_alert("outbox", open, now).await? {
+            let message =
+                format!("{open} outbox messages failed permanently; see outbox.failed_at.");
+            alert::raise(self.app, self.background, "outbox", message);
         }
         Ok(())
     }
 
-    /// Nothing, if the lease could end before it is told: a process may have been frozen in between.
-    /// The lease began after `asked_at`.
-    async fn deliver(&self, errand: Errand, asked_at: Timestamp) -> Option<Finished> {
+    /// Returns nothing if the lease could end before the delivery does: a process may have been frozen
+    /// in between. The lease began after `asked_at`.
+    async fn deliver(&self, message: OutboxMessage, asked_at: Timestamp) -> Option<DeliveryResult> {
         let left = SignedDuration::from_secs(LEASE_SECONDS.into())
             - Clock::wall().duration_since(asked_at);
         if left < SignedDuration::try_from(DELIVERY_TIME).unwrap_or(SignedDuration::MAX) {
             return None;
         }
-        let outcome = timeout(DELIVERY_TIME, self.tell(&errand)).await;
-        Some(
-            self.finished(errand, outcome.unwrap_or_else(|_| Outcome::failed("no answer in time"))),
-        )
+        let outcome = timeout(DELIVERY_TIME, self.attempt(&message)).await;
+        let outcome = outcome.unwrap_or_else(|_| Outcome::failed("no answer in time"));
+        Some(self.result(message, outcome))
     }
 
-    async fn tell(&self, errand: &Errand) -> Outcome {
-        match errand.kind {
-            Kind::Email => {
-                let config = self.app.config.email.as_ref();
-                match self.mailer.get_or_init(|| config.map(Mailer::new)) {
-                    Some(mailer) => mailer.send(errand).await,
-                    None => Outcome::Nobody("not configured"),
-                }
-            }
-            Kind::Identity => match &self.app.config.clerk {
-                Some(clerk) => identity::tell(self.app, clerk, errand).await,
-                None => Outcome::Nobody("not configured"),
-            },
-            Kind::Cache => cache::repair(self.app, errand.entitlement.as_ref()).await,
-            Kind::Refetch => refetch::ask(self.app, &errand.payload).await,
-            Kind::Alert => self.raise(&errand.payload),
+    async fn attempt(&self, message: &OutboxMessage) -> Outcome {
+        match message.kind {
+            Kind::Email => self.send_email(message).await,
+            Kind::Identity => self.sync_identity(message).await,
+            Kind::Cache => cache::repair(self.app, message.entitlement.as_ref()).await,
+            Kind::Refetch => refetch::refetch(self.app, &message.payload).await,
+            Kind::Alert => self.raise(&message.payload),
         }
     }
 
-    /// Tells operators of what was found with the change of a user.
+    async fn send_email(&self, message: &OutboxMessage) -> Outcome {
+        let Some(config) = &self.app.config.email else {
+            return Outcome::NoRecipient("not configured");
+        };
+        let mailer = self.mailer.get_or_init(|| {
+            self.app.config.email.as_ref().map(|it| Mailer::new(it, BATCH, DELIVERY_TIME))
+        });
+        let Some(mailer) = mailer else { return Outcome::NoRecipient("not configured") };
+        let Some(address) = &message.email else {
+            // The event that brings it may be on its way: Stripe keeps no order.
+            return match message.attempts {
+                ..ATTEMPTS_FOR_AN_ADDRESS => Outcome::failed("no address yet"),
+                _ => Outcome::NoRecipient("no address"),
+            };
+        };
+        let Some(email) = email::render(&message.payload, config) else {
+            return Outcome::failed("unknown template");
+        };
+        match mailer.send(&message.id, address, email).await {
+            Ok(()) => Outcome::Delivered,
+            Err(SmtpError::NotAnAddress) => Outcome::NoRecipient("not an address"),
+            Err(SmtpError::Rejected(problem)) => Outcome::Rejected(problem),
+            Err(SmtpError::Failed(problem)) => Outcome::failed(problem),
+        }
+    }
+
+    /// Writes the plan into Clerk's public metadata of the user.
+    ///
+    /// It is the plan at the time of the lease, not at the time of the message: with one row a user, and
+    /// its lease, an older plan cannot overtake a newer one.
+    async fn sync_identity(&self, message: &OutboxMessage) -> Outcome {
+        let Some(config) = &self.app.config.clerk else {
+            return Outcome::NoRecipient("not configured");
+        };
+        let (Some(user_id), Some(entitlement)) = (&message.user_id, &message.entitlement) else {
+            return Outcome::NoRecipient("no entitlement");
+        };
+        let metadata = json!({
+            "plan": entitlement.terms.plan,
+            "planName": entitlement.terms.plan_name,
+            "status": entitlement.terms.status,
+        });
+        let key = format!("{}-{}", message.id, message.generation);
+        let http = &self.app.http;
+        match clerk::set_public_metadata(http, config, user_id, &key, &metadata).await {
+            Ok(()) => Outcome::Delivered,
+            Err(ClerkError::UnknownUser) => Outcome::NoRecipient("unknown user"),
+            Err(ClerkError::Failed { problem, retry_after }) => {
+                Outcome::Failed { problem, retry_after }
+            }
+        }
+    }
+
+    /// Alerts operators of a problem that was found with a user's change.
     fn raise(&self, payload: &Value) -> Outcome {
         let name = match text(payload, "name") {
             Some("paid_twice") => "paid_twice",
@@ -192,31 +238,31 @@ impl Run<'_> {
             _ => "other",
         };
         let message = text(payload, "message").unwrap_or("an alert without a message");
-        alert::raise(self.app, self.after, name, message.to_owned());
-        Outcome::Heard
+        alert::raise(self.app, self.background, name, message.to_owned());
+        Outcome::Delivered
     }
 
-    fn finished(&self, errand: Errand, outcome: Outcome) -> Finished {
+    fn result(&self, message: OutboxMessage, outcome: Outcome) -> DeliveryResult {
         let (done, problem, retry_after, most) = match outcome {
-            Outcome::Heard => (true, None, None, 0),
-            Outcome::Nobody(why) => (true, Some(why.to_owned()), None, 0),
-            Outcome::Refused(problem) => (false, Some(problem), None, REFUSED_ATTEMPTS),
+            Outcome::Delivered => (true, None, None, 0),
+            Outcome::NoRecipient(why) => (true, Some(why.to_owned()), None, 0),
+            Outcome::Rejected(problem) => (false, Some(problem), None, REJECTED_ATTEMPTS),
             Outcome::Failed { problem, retry_after } => {
-                (false, Some(problem), retry_after, errand.kind.most_attempts())
+                (false, Some(problem), retry_after, message.kind.most_attempts())
             }
         };
-        let Errand { id, kind, generation, attempts, leased_until, .. } = errand;
+        let OutboxMessage { id, kind, generation, attempts, leased_until, .. } = message;
         if !done {
-            tracing::warn!(errand = id, ?kind, attempts, problem, "nobody heard it");
+            tracing::warn!(message = id, ?kind, attempts, problem, "an outbox message failed");
         }
         let retry_at = (!done && attempts < most)
             .then(|| self.app.clock.now() + pause(attempts, retry_after, random()));
-        Finished { id, generation, leased_until, done, problem, retry_at }
+        DeliveryResult { id, generation, leased_until, done, problem, retry_at }
     }
 }
 
 impl Kind {
-    /// What is current is worth telling for ever; news is not.
+    /// Current state is delivered for as long as it takes; reports of what happened are given up.
     fn most_attempts(self) -> i32 {
         match self {
             Self::Email | Self::Refetch | Self::Alert => ATTEMPTS,
@@ -237,7 +283,7 @@ fn pause(attempts: i32, asked: Option<Duration>, random: u8) -> Duration {
 
 fn random() -> u8 {
     let mut random = [128];
-    // Without it, all wait for as long, and that is no harm.
+    // Without it every message waits equally long, and that is no harm.
     let _ = SystemRandom::new().fill(&mut random);
     random[0]
 }
@@ -255,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_again_sooner_than_they_said() {
+    fn a_retry_waits_at_least_as_long_as_asked() {
         let asked = |seconds| pause(1, Some(Duration::from_secs(seconds)), 0).as_secs();
         assert_eq!((asked(5), asked(90), asked(86_400)), (15, 90, 3_600));
     }

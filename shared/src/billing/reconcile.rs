@@ -8,19 +8,19 @@
 //! Deliberately absent: ending what Stripe does not have. It is reported; the key of another account
 //! would end everything.
 
+mod compare_all;
 mod events;
 mod report;
-mod sweep;
-mod walk;
+mod stripe_pages;
 
 use std::time::{Duration, Instant};
 
 pub use report::{Failure, Report};
 
 use crate::app::App;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::alert;
-use crate::domain::error::{ApiResult, chain};
+use crate::domain::error::{Result, error_chain};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -32,21 +32,21 @@ pub struct Options {
 }
 
 /// Hears what was missed, and compares every subscription. Fails only if nothing could be done.
-pub async fn run(app: &App, after: &AfterAnswer, options: Options) -> ApiResult<Report> {
+pub async fn run(app: &App, after: &BackgroundTasks, options: Options) -> Result<Report> {
     let Options { dry_run, time } = options;
     let started = Instant::now();
     let mut report = Report::default();
     // Each has its share of the time, or a flood of events would keep the subscriptions from their turn.
     let half = time.map(|time| started + time / 2);
-    let heard = events::hear_missed(app, after, half, dry_run, &mut report).await;
+    let events = events::apply_missed(app, after, half, dry_run, &mut report).await;
     let end = time.map(|time| started + time);
-    let swept = sweep::sweep(app, end, dry_run, &mut report).await;
-    report.is_complete = matches!((&heard, &swept), (Ok(true), Ok(true)));
-    if let Some(error) = heard.err().or(swept.err()) {
+    let subscriptions = compare_all::compare_all(app, end, dry_run, &mut report).await;
+    report.is_complete = matches!((&events, &subscriptions), (Ok(true), Ok(true)));
+    if let Some(error) = events.err().or(subscriptions.err()) {
         if report.looked_at == 0 {
             return Err(error);
         }
-        tracing::error!(problem = chain(&error), "reconciling stopped");
+        tracing::error!(problem = error_chain(&error), "reconciling stopped");
         report.problem = Some(error.for_operators());
     }
     if !dry_run {
@@ -56,13 +56,13 @@ pub async fn run(app: &App, after: &AfterAnswer, options: Options) -> ApiResult<
 }
 
 /// Tells operators of subscriptions whose user nothing names, if there are more than they know of.
-async fn alert_of_unnamed(app: &App, after: &AfterAnswer, report: &Report) -> ApiResult<()> {
+async fn alert_of_unnamed(app: &App, after: &BackgroundTasks, report: &Report) -> Result<()> {
     // A run that saw a part only cannot say that it is over.
     if report.unnamed == 0 && !report.is_complete {
         return Ok(());
     }
     let level = i64::try_from(report.unnamed).unwrap_or(i64::MAX);
-    if app.store.raise_alert("unnamed_subscriptions", level, app.clock.now()).await? {
+    if app.postgres.raise_alert("unnamed_subscriptions", level, app.clock.now()).await? {
         let message = format!(
             "Subscriptions to plans of the catalog whose user nothing names: {}. The first is {}. Put \
              userId into the metadata of its customer at Stripe. To see them all: farebox reconcile \
@@ -76,8 +76,8 @@ async fn alert_of_unnamed(app: &App, after: &AfterAnswer, report: &Report) -> Ap
 }
 
 /// Only compares every subscription, all of them: for a business that is adopted.
-pub async fn subscriptions(app: &App, dry_run: bool) -> ApiResult<Report> {
+pub async fn subscriptions(app: &App, dry_run: bool) -> Result<Report> {
     let mut report = Report::default();
-    report.is_complete = sweep::sweep(app, None, dry_run, &mut report).await?;
+    report.is_complete = compare_all::compare_all(app, None, dry_run, &mut report).await?;
     Ok(report)
 }

@@ -10,11 +10,11 @@ use futures_util::stream::{self, StreamExt};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::postgres::StoreError;
+use crate::adapters::postgres::PostgresError;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
-use crate::billing::entitlements;
-use crate::domain::error::chain;
+use crate::billing::entitlements::EntitlementCache;
+use crate::domain::error::error_chain;
 use crate::domain::{Entitlement, UserId};
 
 const JOB: &str = "warm_cache";
@@ -47,23 +47,23 @@ pub struct Report {
 }
 
 /// Shows all who have a plan, or those for whom there is time. Fails only if Postgres does.
-pub async fn run(app: &App, options: Options) -> Result<Report, StoreError> {
+pub async fn run(app: &App, options: Options) -> Result<Report, PostgresError> {
     let Options { per_second, time } = options;
     let started = Instant::now();
     let mut report = Report::default();
-    let kept = if time.is_some() { app.store.job_cursor(JOB).await? } else { None };
+    let kept = if time.is_some() { app.postgres.job_cursor(JOB).await? } else { None };
     let mut after = kept.unwrap_or_default();
     loop {
-        let page = app.store.list_subscribers(&after, PAGE, app.clock.now()).await?;
+        let page = app.postgres.list_subscribers(&after, PAGE, app.clock.now()).await?;
         let last = page.last().filter(|_| page.len() == PAGE as usize);
         let last = last.map(|entitlement| entitlement.user_id.clone());
         if let Err(error) = show(app, page, &mut report.shown).await {
-            tracing::warn!(problem = chain(&error), "warming the cache stopped");
-            report.problem = Some(chain(&error));
+            tracing::warn!(problem = error_chain(&error), "warming the cache stopped");
+            report.problem = Some(error_chain(&error));
             return Ok(report);
         }
         if time.is_some() {
-            app.store.keep_job_cursor(JOB, last.as_deref(), app.clock.now()).await?;
+            app.postgres.keep_job_cursor(JOB, last.as_deref(), app.clock.now()).await?;
         }
         let Some(last) = last else {
             report.is_complete = true;
@@ -86,7 +86,7 @@ async fn show(app: &App, page: Vec<Entitlement>, shown: &mut u32) -> Result<(), 
         match done {
             Ok(()) => *shown += 1,
             Err(error @ RedisError::Refused(_)) => {
-                tracing::warn!(problem = chain(&error), "what a user has is not shown");
+                tracing::warn!(problem = error_chain(&error), "what a user has is not shown");
             }
             Err(error) => return Err(error),
         }
@@ -97,5 +97,5 @@ async fn show(app: &App, page: Vec<Entitlement>, shown: &mut u32) -> Result<(), 
 async fn show_one(app: &App, entitlement: Entitlement) -> Result<(), RedisError> {
     let Ok(user) = UserId::try_from(entitlement.user_id.clone()) else { return Ok(()) };
     let now = app.clock.now();
-    entitlements::show(&app.redis, &user, now, &entitlement, None).await.map(drop)
+    EntitlementCache::of(app).push(&user, now, &entitlement, None).await.map(drop)
 }

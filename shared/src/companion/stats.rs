@@ -4,19 +4,16 @@
 //! one pipeline. All of them look at the mark that an erased user leaves behind: nothing brings a
 //! deleted account back. The hash's field names are a contract with the apps that read it.
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
-use ring::digest::{SHA256, digest};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::adapters::redis::keys::{UserKeys, today_and_yesterday};
 use crate::adapters::redis::{Command, Redis, RedisError, Script};
-use crate::domain::error::{ApiError, ApiResult};
-use crate::domain::hash::hex;
+use crate::domain::IdempotencyKey;
+use crate::domain::error::{Error, Result};
 use crate::domain::{MoodScore, UserId};
-use crate::http::Once;
 
 /// The scripts share a head: what to do once per idempotency key, and how the stats are kept.
 macro_rules! stats_script {
@@ -59,45 +56,9 @@ pub const REMEMBERED_BYTES: usize = 3 * 4_000 + 1_000;
 /// A remembered answer lives a day, so today's index and yesterday's name every one there is.
 const INDEX_SECONDS: u32 = 2 * 86_400;
 
-/// A user's keys. An id never contains what would make two users' keys meet: all around it is fixed.
-pub(crate) struct Keys {
-    pub(crate) stats: String,
-    pub(crate) last_login: String,
-    pub(crate) erased: String,
-    /// What is left of each unit, with the version of the entitlement it belongs to.
-    pub(crate) credits: String,
-    /// What the user may do, has used and holds (entitlement_cache.rs).
-    pub(crate) entitlement: String,
-    /// The idempotency keys of a day, whose remembered answers are the user's too.
-    index: String,
-    index_before: String,
-}
-
-impl Keys {
-    pub(crate) fn of(user: &UserId, now: Timestamp) -> Self {
-        let hash = digest(&SHA256, user.as_str().as_bytes());
-        let (today, yesterday) = days(now);
-        Self {
-            stats: format!("user:{user}:stats"),
-            last_login: format!("user:{user}:last_login"),
-            erased: format!("erased:{}", hex(hash.as_ref())),
-            credits: format!("user:{user}:credits"),
-            entitlement: format!("user:{user}:entitlement"),
-            index: format!("user:{user}:once:{today}"),
-            index_before: format!("user:{user}:once:{yesterday}"),
-        }
-    }
-}
-
-/// The UTC date of an instant, and the one before.
-fn days(now: Timestamp) -> (Date, Date) {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    (today, today.saturating_sub(1.day()))
-}
-
 /// The stats as they are. Someone who never signed in has none, which reads as zeros.
-pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> ApiResult<Stats> {
-    let keys = Keys::of(user, now);
+pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<Stats> {
+    let keys = UserKeys::of(user, now);
     let commands = [
         Command::exists(&keys.erased),
         Command::get(&keys.last_login),
@@ -108,7 +69,7 @@ pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> ApiResult<Sta
         return Err(unexpected(&answers).into());
     };
     if erased.as_i64() != Some(0) {
-        return Err(ApiError::account_erased());
+        return Err(Error::account_erased());
     }
     let fields: Option<Vec<&str>> = fields.iter().map(Value::as_str).collect();
     let fields = fields.ok_or_else(|| unexpected(&answers))?;
@@ -120,9 +81,9 @@ pub async fn sign_in(
     redis: &Redis,
     user: &UserId,
     now: Timestamp,
-    once: Option<&Once>,
-) -> ApiResult<Stats> {
-    let (today, yesterday) = days(now);
+    once: Option<&IdempotencyKey>,
+) -> Result<Stats> {
+    let (today, yesterday) = today_and_yesterday(now);
     let args = [today.to_string(), yesterday.to_string()];
     update(redis, &SIGN_IN, user, now, once, &args).await
 }
@@ -131,9 +92,9 @@ pub async fn save_chat(
     redis: &Redis,
     user: &UserId,
     now: Timestamp,
-    once: Option<&Once>,
+    once: Option<&IdempotencyKey>,
     summary: &str,
-) -> ApiResult<Stats> {
+) -> Result<Stats> {
     update(redis, &SAVE_CHAT, user, now, once, &[summary.to_owned()]).await
 }
 
@@ -142,16 +103,16 @@ pub async fn set_mood(
     user: &UserId,
     now: Timestamp,
     score: MoodScore,
-) -> ApiResult<Stats> {
+) -> Result<Stats> {
     update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
 }
 
 /// Refuses an idempotency key that came with another request, for those who write elsewhere first.
-pub async fn refuse_reused(redis: &Redis, once: &Once) -> ApiResult<()> {
+pub async fn refuse_reused(redis: &Redis, once: &IdempotencyKey) -> Result<()> {
     let first = Command::new("HGET").arg(once.key()).arg("fingerprint");
     match redis.run::<Option<String>>(&first).await? {
         Some(fingerprint) if fingerprint != once.fingerprint() => {
-            Err(ApiError::idempotency_key_reused())
+            Err(Error::idempotency_key_reused())
         }
         _ => Ok(()),
     }
@@ -165,8 +126,8 @@ pub async fn erase(
     user: &UserId,
     now: Timestamp,
     remember_seconds: u32,
-) -> ApiResult<()> {
-    let keys = Keys::of(user, now);
+) -> Result<()> {
+    let keys = UserKeys::of(user, now);
     let marking = [
         Command::set(&keys.erased, "1", remember_seconds),
         Command::new("DEL")
@@ -194,20 +155,20 @@ async fn update(
     script: &Script,
     user: &UserId,
     now: Timestamp,
-    once: Option<&Once>,
+    once: Option<&IdempotencyKey>,
     args: &[String],
-) -> ApiResult<Stats> {
-    let own = Keys::of(user, now);
+) -> Result<Stats> {
+    let own = UserKeys::of(user, now);
     let mut keys = vec![own.stats.as_str(), &own.last_login, &own.erased];
     keys.extend(once.map(|once| [once.key(), &own.index]).into_iter().flatten());
     let index_seconds = INDEX_SECONDS.to_string();
-    let shared = [once.map_or("", Once::fingerprint), &index_seconds];
+    let shared = [once.map_or("", IdempotencyKey::fingerprint), &index_seconds];
     let args: Vec<&str> = shared.into_iter().chain(args.iter().map(String::as_str)).collect();
     let answer: Vec<String> = redis.eval(script, &keys, &args).await?;
     match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ok", last_login, ref fields @ ..] => Ok(parse(last_login, fields)?),
-        ["erased"] => Err(ApiError::account_erased()),
-        ["key_reused"] => Err(ApiError::idempotency_key_reused()),
+        ["erased"] => Err(Error::account_erased()),
+        ["key_reused"] => Err(Error::idempotency_key_reused()),
         _ => Err(unexpected(&answer).into()),
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use url::{Host, Url};
 
 use super::{AdminClaim, Scope, Secret, Sender, ServiceKeyHash};
+use crate::domain::jwk::parse_key_set;
 use crate::domain::{Email, Rate};
 
 type Parsed<T> = Result<T, &'static str>;
@@ -200,7 +201,7 @@ pub(super) fn pem(value: &str) -> Parsed<String> {
 }
 
 pub(super) fn jwks(value: &str) -> Parsed<String> {
-    if crate::auth::keys::is_usable(value) {
+    if parse_key_set(value.as_bytes()).is_some() {
         Ok(value.to_owned())
     } else {
         Err("is not a key set, {\"keys\": [...]}, with an RS256, ES256 or EdDSA key")

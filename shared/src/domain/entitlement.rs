@@ -24,7 +24,7 @@ pub struct Entitlement {
     /// How much of each metered feature, in the period that runs.
     pub used: BTreeMap<String, u64>,
     /// What is held of each unit of credits.
-    pub units: BTreeMap<String, Holding>,
+    pub units: BTreeMap<String, CreditBalance>,
 }
 
 /// What follows from the plan and the subscription.
@@ -79,7 +79,7 @@ pub struct Upgrade {
 
 /// What is held of one unit of credits.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Holding {
+pub struct CreditBalance {
     /// Below zero where more was taken back than there was.
     pub balance: i64,
     /// When the first of it goes, and how much.
@@ -169,7 +169,7 @@ impl Entitlement {
 
 impl Verdict {
     /// The answer where nothing is sold.
-    pub fn of_nobody(feature: &str) -> Self {
+    pub fn no_customer(feature: &str) -> Self {
         Self {
             feature: feature.to_owned(),
             allowed: false,

@@ -1,31 +1,88 @@
-//! The one error type, and its form on the wire: RFC 9457 `application/problem+json`.
+//! The one error that use cases return, and the codes that name what went wrong.
 //!
-//! An [`ApiError`] has a status, a stable code that clients may match on, a message for people, and
-//! a private cause. The cause never leaves the process: the guard logs it, once. There is no blanket
-//! conversion from arbitrary errors; each source says by its own `From` what it means for a caller.
+//! An [`Error`] has a code that programs match on, a message for people, and a private cause. It knows
+//! no HTTP status: `http/problem.rs` maps codes to statuses. The cause never leaves the process: the
+//! guard logs it, once. There is no blanket conversion from arbitrary errors; each source says by its
+//! own `From` what it means for a caller.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub type ApiResult<T> = Result<T, ApiError>;
+/// Any cause, below the public message.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a request was refused or failed.
-#[derive(Debug)]
-pub struct ApiError {
-    pub status: StatusCode,
-    pub code: &'static str,
+#[derive(Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Error {
+    pub code: ErrorCode,
     pub message: String,
     pub fields: Vec<FieldError>,
     pub retry_after_seconds: Option<u64>,
-    pub particulars: Option<Box<Particulars>>,
-    pub cause: Option<Box<dyn StdError + Send + Sync>>,
+    pub extension: Option<Box<ProblemExtension>>,
+    #[source]
+    pub cause: Option<BoxError>,
+}
+
+/// What kind of problem it is. Stable, for programs to match on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    AccountErased,
+    AdminOnly,
+    AlreadySubscribed,
+    AuthKeysUnavailable,
+    BodyTooLarge,
+    BrokenBody,
+    CancellationPending,
+    ChangePlanned,
+    DatabaseUnavailable,
+    ExpiredToken,
+    ForeignHost,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    Internal,
+    InvalidHost,
+    InvalidInput,
+    InvalidSignature,
+    InvalidToken,
+    InvalidTransferEncoding,
+    MalformedEvent,
+    MalformedJson,
+    MethodNotAllowed,
+    MissingBody,
+    MissingToken,
+    NoCustomer,
+    NoSubscription,
+    NotFound,
+    NotInGoodStanding,
+    NothingIsSold,
+    NothingToResume,
+    OtherUser,
+    PayloadForgotten,
+    PaymentConfirmationRequired,
+    PaymentFailed,
+    QuotaExceeded,
+    RateLimited,
+    RedisUnavailable,
+    RequestUnderWay,
+    ServiceOnly,
+    SessionNotFound,
+    SlowBody,
+    StorageRateLimited,
+    StripeUnavailable,
+    SubscriptionChanged,
+    SubscriptionNotFound,
+    TrialIsOver,
+    UnsupportedMediaType,
+    WebhookNotFound,
+    WebhookResolved,
 }
 
 /// One thing wrong with the input.
@@ -37,34 +94,10 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// The body of every answer that is not a success (RFC 9457).
-#[derive(Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Problem<'a> {
-    /// Always `about:blank`: `code` says what kind of problem it is.
-    #[serde(rename = "type")]
-    pub kind: &'a str,
-    /// The status in words.
-    pub title: &'a str,
-    pub status: u16,
-    /// Stable, for programs to match on.
-    pub code: &'a str,
-    /// For people; the wording may change.
-    pub detail: &'a str,
-    /// Quote it when you ask for help; the log line carries it too.
-    pub request_id: &'a str,
-    /// For input: what is wrong, field by field.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub errors: Option<&'a [FieldError]>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub particulars: Option<&'a Particulars>,
-}
-
 /// What programs have to know of some problems.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[serde(rename_all_fields = "camelCase", untagged)]
-#[schemars(rename = "ProblemParticulars")]
-pub enum Particulars {
+pub enum ProblemExtension {
     /// Something has to be paid first.
     Payment {
         /// The page where the user can pay or confirm it.
@@ -90,92 +123,80 @@ pub enum Particulars {
     },
 }
 
-impl ApiError {
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+impl ErrorCode {
+    /// Whether the same request may succeed in a moment: a dependency was down, or another request of
+    /// the same user was in progress.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::AuthKeysUnavailable
+                | Self::DatabaseUnavailable
+                | Self::RedisUnavailable
+                | Self::RequestUnderWay
+                | Self::StripeUnavailable
+        )
+    }
+}
+
+impl Error {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
-            status,
             code,
             message: message.into(),
             fields: Vec::new(),
-            retry_after_seconds: None,
-            particulars: None,
+            retry_after_seconds: code.is_retryable().then_some(1),
+            extension: None,
             cause: None,
         }
-    }
-
-    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     /// Well-formed input with a value that cannot be.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         let error = FieldError { field: field.into(), message: message.into() };
-        let mut invalid =
-            Self::bad_request("invalid_input", format!("{} {}.", error.field, error.message));
+        let message = format!("{} {}.", error.field, error.message);
+        let mut invalid = Self::new(ErrorCode::InvalidInput, message);
         invalid.fields.push(error);
         invalid
     }
 
-    /// The same, of a field that cannot even be read.
-    pub fn naming(mut self, field: Option<String>) -> Self {
+    /// The same error, naming a field that cannot even be read.
+    pub fn with_field(mut self, field: Option<String>) -> Self {
         self.fields
             .extend(field.map(|field| FieldError { field, message: "cannot be read".into() }));
         self
     }
 
-    pub fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, code, message)
+    pub fn with_extension(mut self, extension: ProblemExtension) -> Self {
+        self.extension = Some(Box::new(extension));
+        self
     }
 
-    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, code, message)
+    pub fn with_cause(mut self, cause: impl Into<BoxError>) -> Self {
+        self.cause = Some(cause.into());
+        self
     }
-
-    pub const ACCOUNT_ERASED: &str = "account_erased";
 
     pub fn account_erased() -> Self {
-        Self::forbidden(Self::ACCOUNT_ERASED, "This account has been deleted.")
+        Self::new(ErrorCode::AccountErased, "This account has been deleted.")
     }
 
     pub fn idempotency_key_reused() -> Self {
         Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
+            ErrorCode::IdempotencyKeyReused,
             "This Idempotency-Key was used with another request. Use a new key for a new request.",
         )
     }
 
-    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, message)
-    }
-
-    pub fn payment_required(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
-    }
-
-    pub fn with(mut self, particulars: Particulars) -> Self {
-        self.particulars = Some(Box::new(particulars));
-        self
-    }
-
-    /// Two changes of one user are not asked of Stripe at once.
-    pub fn under_way() -> Self {
-        let mut error = Self::conflict(
-            "request_under_way",
+    /// Farebox does not ask Stripe for two changes of one user at once.
+    pub fn request_in_progress() -> Self {
+        Self::new(
+            ErrorCode::RequestUnderWay,
             "Another request of this user is being carried out. Try again in a moment.",
-        );
-        error.retry_after_seconds = Some(1);
-        error
-    }
-
-    pub fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
-        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
-        error.retry_after_seconds = Some(1);
-        error
+        )
     }
 
     /// A store that gives no answer. Whether trying again may count twice is the caller's to know.
-    pub fn no_answer(code: &'static str, store: &str, may_have_run: bool) -> Self {
+    pub fn no_answer(code: ErrorCode, store: &str, may_have_run: bool) -> Self {
         let message = if may_have_run {
             format!(
                 "The {store} did not answer in time; what was to change may have been changed. Try \
@@ -184,58 +205,23 @@ impl ApiError {
         } else {
             format!("The {store} cannot be reached; nothing was changed. Try again in a moment.")
         };
-        Self::unavailable(code, message)
+        Self::new(code, message)
     }
 
     /// A mistake of ours. The caller learns no more than the request's id.
-    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong on our side. The request id finds it in our log.",
-        )
-        .because(cause)
+    pub fn internal(cause: impl Into<BoxError>) -> Self {
+        let message = "Something went wrong on our side. The request id finds it in our log.";
+        Self::new(ErrorCode::Internal, message).with_cause(cause)
     }
 
-    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
-        self
-    }
-
-    /// Why it is so, for those who may know: what a client is told says nothing to an operator.
+    /// The cause in full, for operators: the public message says nothing of it.
     pub fn for_operators(&self) -> String {
-        self.cause.as_deref().map_or_else(|| chain(self), |cause| chain(cause))
-    }
-
-    /// The answer as it goes out, naming the request it belongs to.
-    pub fn to_response(&self, request_id: &str) -> Response {
-        let problem = Problem {
-            kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: &self.message,
-            request_id,
-            errors: Some(&self.fields[..]).filter(|fields| !fields.is_empty()),
-            particulars: self.particulars.as_deref(),
-        };
-        // A struct of strings and numbers always serializes; the fallback is for the type checker.
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        self.cause.as_deref().map_or_else(|| error_chain(self), |cause| error_chain(cause))
     }
 }
 
-/// The cause with everything below it, on one line.
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
+/// An error with everything below it, on one line.
+pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -246,27 +232,8 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-impl fmt::Display for ApiError {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+        self.serialize(f)
     }
 }
-
-impl StdError for ApiError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
-    }
-}
-
-/// A handler's error travels to the guard inside the response; the guard gives it its request id.
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        response.extensions_mut().insert(Refusal(std::sync::Arc::new(self)));
-        response
-    }
-}
-
-/// How an [`ApiError`] rides on a response until the guard writes it out.
-#[derive(Clone, Debug)]
-pub struct Refusal(pub std::sync::Arc<ApiError>);

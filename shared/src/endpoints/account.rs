@@ -12,18 +12,18 @@ use axum::routing::{MethodRouter, delete};
 use crate::app::App;
 use crate::billing::checkout::forget_at_stripe;
 use crate::companion::stats;
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 use crate::http::User;
 
 pub fn routes() -> MethodRouter<App> {
     delete(erase)
 }
 
-async fn erase(State(app): State<App>, User(user): User) -> ApiResult<StatusCode> {
-    let payable = app.store.begin_erasure(&user).await?;
+async fn erase(State(app): State<App>, User(user): User) -> Result<StatusCode> {
+    let payable = app.postgres.begin_erasure(&user).await?;
     forget_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();
-    app.store.erase_user(&user, now).await?;
+    app.postgres.erase_user(&user, now).await?;
     stats::erase(&app.redis, &user, now, app.auth.token_lifetime_seconds()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

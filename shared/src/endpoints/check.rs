@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::billing::entitlements::{self, Source};
+use crate::billing::entitlements::{EntitlementCache, Source};
 use crate::domain::entitlement::Verdict;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, Result};
 use crate::domain::{Amount, CatalogKey, Entitlement};
 use crate::http::{Input, User};
 
@@ -59,16 +59,16 @@ async fn check(
     State(app): State<App>,
     User(user): User,
     Input(question): Input<Question>,
-) -> ApiResult<(Extension<Source>, Json<Answer>)> {
+) -> Result<(Extension<Source>, Json<Answer>)> {
     let asked = question.read()?;
-    let (found, source) = entitlements::read(&app, &user).await?;
+    let (found, source) = EntitlementCache::of(&app).read(&user).await?;
     let answer = match &asked {
         Asked::One(check) => Answer::One(verdict(found.as_ref(), check, || "feature".to_owned())?),
         Asked::Several(checks) => {
             let each = checks.iter().enumerate().map(|(place, check)| {
                 verdict(found.as_ref(), check, || format!("checks[{place}].feature"))
             });
-            Answer::Several { checks: each.collect::<ApiResult<_>>()? }
+            Answer::Several { checks: each.collect::<Result<_>>()? }
         }
     };
     Ok((Extension(source), Json(answer)))
@@ -78,13 +78,13 @@ fn verdict(
     found: Option<&Entitlement>,
     check: &Check,
     field: impl Fn() -> String,
-) -> ApiResult<Verdict> {
+) -> Result<Verdict> {
     let feature = check.feature.as_str();
     match found {
-        None => Ok(Verdict::of_nobody(feature)),
+        None => Ok(Verdict::no_customer(feature)),
         Some(entitlement) => entitlement
             .check(feature, check.quantity)
-            .ok_or_else(|| ApiError::invalid(field(), "is not a feature of the catalog")),
+            .ok_or_else(|| Error::invalid(field(), "is not a feature of the catalog")),
     }
 }
 
@@ -94,7 +94,7 @@ enum Asked {
 }
 
 impl Question {
-    fn read(self) -> ApiResult<Asked> {
+    fn read(self) -> Result<Asked> {
         match self {
             Self { feature: Some(feature), quantity, checks: None } => {
                 Ok(Asked::One(Check { feature, quantity: quantity.unwrap_or(Amount::ONE) }))
@@ -102,14 +102,14 @@ impl Question {
             Self { feature: None, quantity: None, checks: Some(checks) } => {
                 if checks.is_empty() || checks.len() > MAX_CHECKS {
                     let message = format!("must have 1 to {MAX_CHECKS} entries");
-                    return Err(ApiError::invalid("checks", message));
+                    return Err(Error::invalid("checks", message));
                 }
                 Ok(Asked::Several(checks))
             }
             Self { checks: Some(_), .. } => {
-                Err(ApiError::invalid("checks", "stands alone: each has its feature and quantity"))
+                Err(Error::invalid("checks", "stands alone: each has its feature and quantity"))
             }
-            Self { feature: None, .. } => Err(ApiError::invalid("feature", "is missing")),
+            Self { feature: None, .. } => Err(Error::invalid("feature", "is missing")),
         }
     }
 }

@@ -12,16 +12,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::adapters::postgres::{About, Gift, HeldUnit, Moved, StoreError, Transaction};
+use crate::adapters::postgres::{
+    CreditChange, Gift, LedgerNote, PostgresError, Transaction, UnitSummary,
+};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::billing::entitlements;
+use crate::billing::entitlements::EntitlementCache;
 use crate::billing::fulfilment;
-use crate::domain::error::{ApiError, ApiResult, Particulars};
+use crate::domain::IdempotencyKey;
+use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::{
     Amount, CatalogKey, Difference, Metadata, Priority, Reason, UserId, jsonb_bytes, row_bytes,
 };
-use crate::http::{Input, Once, Query, User};
+use crate::http::{Input, Query, User};
 
 /// What to do with them.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,7 +65,7 @@ pub enum ActionKind {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "CreditsPage")]
 pub struct Page {
-    credits: Vec<HeldUnit>,
+    credits: Vec<UnitSummary>,
     /// The ledger, the latest first.
     data: Vec<Transaction>,
     /// Names the next page; null on the last one.
@@ -79,13 +82,13 @@ pub fn routes() -> MethodRouter<App> {
     get(show).post(act)
 }
 
-async fn show(State(app): State<App>, User(user): User, uri: Uri) -> ApiResult<Json<Page>> {
+async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Page>> {
     let query = Query::of(&uri);
     let unit = query.get("unit", CatalogKey::try_from)?;
-    let behind = query.cursor(|_| true)?;
+    let cursor = query.cursor(|_| true)?;
     let limit = query.limit()?;
     let now = app.clock.now();
-    let held = app.store.get_credits(&user, unit.as_ref(), behind, limit.more(), now).await?;
+    let held = app.postgres.get_credits(&user, unit.as_ref(), cursor, limit.more(), now).await?;
     if unit.is_some() && held.units.is_empty() {
         return Err(unknown_unit());
     }
@@ -97,32 +100,31 @@ async fn act(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     Input(action): Input<Action>,
-) -> ApiResult<Json<Transaction>> {
+) -> Result<Json<Transaction>> {
     let now = app.clock.now();
     let moved = match action.action {
         ActionKind::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
         ActionKind::Grant | ActionKind::Adjust => {
             if !caller.is_trusted() {
                 let message = "Only a service key or an admin may give credits.";
-                return Err(ApiError::forbidden("service_only", message));
+                return Err(Error::new(ErrorCode::ServiceOnly, message));
             }
             let gift = action.gift(now)?;
             let actor = caller.audit_name();
-            let given = app.store.give_credits(&user, &gift, &actor, once.as_ref(), now).await;
+            let given = app.postgres.give_credits(&user, &gift, &actor, once.as_ref(), now).await;
             given.map_err(refused)?
         }
     };
-    let shown = entitlements::show_holding(
-        &app.redis,
+    let shown = EntitlementCache::of(&app).push_balance(
         &user,
         now,
         moved.version,
         &moved.unit,
         &moved.holding,
     );
-    fulfilment::repair_if_lost(&app, &user, shown.await, now).await;
+    fulfilment::queue_repair_on_error(&app, &user, shown.await, now).await;
     Ok(Json(moved.transaction))
 }
 
@@ -130,20 +132,20 @@ async fn spend(
     app: &App,
     user: &UserId,
     action: Action,
-    once: Option<&Once>,
+    once: Option<&IdempotencyKey>,
     now: Timestamp,
-) -> ApiResult<Moved> {
+) -> Result<CreditChange> {
     let Action { unit, amount, expires_at, priority, reason, metadata, .. } = action;
     refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
-    let amount = Amount::try_from(amount).map_err(|what| ApiError::invalid("amount", what))?;
-    let about = About { reason, metadata };
-    let spent = app.store.spend_credits(user, &unit, amount, &about, once, now).await;
-    spent.map_err(|error| match error.not_enough::<Left>() {
-        Some(Left { balance }) => {
+    let amount = Amount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
+    let about = LedgerNote { reason, metadata };
+    let spent = app.postgres.spend_credits(user, &unit, amount, &about, once, now).await;
+    spent.map_err(|error| match error.shortfall::<AvailableBalance>() {
+        Some(AvailableBalance { balance }) => {
             let (unit, needed) = (unit.as_str().to_owned(), amount.get());
             let message = format!("There are {balance} of {unit}, and {needed} are needed.");
-            let particulars = Particulars::Credits { unit, balance, needed };
-            ApiError::payment_required("insufficient_credits", message).with(particulars)
+            let extension = ProblemExtension::Credits { unit, balance, needed };
+            Error::new(ErrorCode::InsufficientCredits, message).with_extension(extension)
         }
         None => refused(error),
     })
@@ -151,24 +153,24 @@ async fn spend(
 
 /// What there was when there was not enough.
 #[derive(Deserialize)]
-struct Left {
+struct AvailableBalance {
     balance: i64,
 }
 
 impl Action {
-    fn gift(self, now: Timestamp) -> ApiResult<Gift> {
+    fn gift(self, now: Timestamp) -> Result<Gift> {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
         let kind = if action == ActionKind::Grant { "grant" } else { "adjust" };
         if action == ActionKind::Grant {
-            Amount::try_from(amount).map_err(|what| ApiError::invalid("amount", what))?;
+            Amount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
         } else {
             refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
         }
         if reason.is_none() {
-            return Err(ApiError::invalid("reason", "is missing"));
+            return Err(Error::invalid("reason", "is missing"));
         }
         if expires_at.is_some_and(|at| at <= now) {
-            return Err(ApiError::invalid("expiresAt", "must be in the future"));
+            return Err(Error::invalid("expiresAt", "must be in the future"));
         }
         Ok(Gift {
             kind,
@@ -176,28 +178,28 @@ impl Action {
             amount: amount.get(),
             expires_at,
             priority: priority.map(Priority::get),
-            about: About { reason, metadata },
+            about: LedgerNote { reason, metadata },
         })
     }
 }
 
-fn refuse_given(fields: &[(&str, bool)]) -> ApiResult<()> {
+fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
     match fields.iter().find(|(_, given)| *given) {
-        Some((field, _)) => Err(ApiError::invalid(*field, "is for `grant` alone")),
+        Some((field, _)) => Err(Error::invalid(*field, "is for `grant` alone")),
         None => Ok(()),
     }
 }
 
-fn refused(error: StoreError) -> ApiError {
+fn refused(error: PostgresError) -> Error {
     match error.not_allowed() {
         Some("unknown_unit") => unknown_unit(),
         Some("balance_too_large") => {
-            ApiError::invalid("amount", "would leave a balance beyond 1000000000000000")
+            Error::invalid("amount", "would leave a balance beyond 1000000000000000")
         }
         _ => error.into(),
     }
 }
 
-fn unknown_unit() -> ApiError {
-    ApiError::invalid("unit", "is not a unit of the catalog's credits")
+fn unknown_unit() -> Error {
+    Error::invalid("unit", "is not a unit of the catalog's credits")
 }

@@ -6,13 +6,13 @@ use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
 use crate::companion::stats::{self, Stats};
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 use crate::http::User;
 
 pub fn routes() -> MethodRouter<App> {
     get(show)
 }
 
-async fn show(State(app): State<App>, User(user): User) -> ApiResult<Json<Stats>> {
+async fn show(State(app): State<App>, User(user): User) -> Result<Json<Stats>> {
     Ok(Json(stats::read(&app.redis, &user, app.clock.now()).await?))
 }

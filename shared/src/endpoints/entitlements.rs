@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get};
 use axum::{Extension, Json};
 use jiff::Timestamp;
@@ -13,11 +12,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::billing::entitlements::{self, Source};
+use crate::billing::entitlements::{EntitlementCache, Source};
 use crate::domain::Entitlement;
 use crate::domain::catalog::Overage;
-use crate::domain::entitlement::{Grant, Holding};
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::entitlement::{CreditBalance, Grant};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::http::User;
 
 /// What a user may do.
@@ -104,11 +103,10 @@ pub fn routes() -> MethodRouter<App> {
 async fn show(
     State(app): State<App>,
     User(user): User,
-) -> ApiResult<(Extension<Source>, Json<Entitlements>)> {
-    let (found, source) = entitlements::read(&app, &user).await?;
-    let found = found.ok_or_else(|| {
-        ApiError::new(StatusCode::NOT_FOUND, "nothing_is_sold", "No catalog is published yet.")
-    })?;
+) -> Result<(Extension<Source>, Json<Entitlements>)> {
+    let (found, source) = EntitlementCache::of(&app).read(&user).await?;
+    let found = found
+        .ok_or_else(|| Error::new(ErrorCode::NothingIsSold, "No catalog is published yet."))?;
     Ok((Extension(source), Json(found.into())))
 }
 
@@ -152,9 +150,9 @@ impl Feature {
     }
 }
 
-impl From<Holding> for Credits {
-    fn from(holding: Holding) -> Self {
-        let Holding { balance, expires_at, expiring } = holding;
+impl From<CreditBalance> for Credits {
+    fn from(holding: CreditBalance) -> Self {
+        let CreditBalance { balance, expires_at, expiring } = holding;
         let next_expiry = expires_at.zip(expiring).map(|(at, amount)| Expiry { at, amount });
         Self { balance, next_expiry }
     }

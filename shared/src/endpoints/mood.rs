@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::companion::stats::{self, Stats};
 use crate::domain::MoodScore;
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 use crate::http::{Input, User};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,6 +26,6 @@ async fn set(
     State(app): State<App>,
     User(user): User,
     Input(mood): Input<Mood>,
-) -> ApiResult<Json<Stats>> {
+) -> Result<Json<Stats>> {
     Ok(Json(stats::set_mood(&app.redis, &user, app.clock.now(), mood.score).await?))
 }

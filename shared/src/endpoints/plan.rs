@@ -14,9 +14,9 @@ use serde::Deserialize;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::billing::entitlements;
+use crate::billing::entitlements::EntitlementCache;
 use crate::companion::stats::{self, Stats};
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{PlanName, Reason};
 use crate::http::{Input, User};
 
@@ -43,29 +43,29 @@ async fn give(
     User(user): User,
     Extension(caller): Extension<Caller>,
     Input(gift): Input<Gift>,
-) -> ApiResult<Json<Stats>> {
+) -> Result<Json<Stats>> {
     let now = app.clock.now();
     if gift.ends_at.is_some_and(|ends_at| ends_at <= now) {
-        return Err(ApiError::invalid("endsAt", "must be in the future"));
+        return Err(Error::invalid("endsAt", "must be in the future"));
     }
     let (reason, actor) = (gift.reason.as_ref(), caller.audit_name());
     let granted =
-        app.store.grant_plan(&user, gift.plan.as_str(), gift.ends_at, reason, &actor, now).await;
+        app.postgres.grant_plan(&user, gift.plan.as_str(), gift.ends_at, reason, &actor, now).await;
     let given = granted.map_err(|error| match error.not_allowed() {
-        Some(_) => ApiError::invalid("plan", "is not a plan of the catalog"),
+        Some(_) => Error::invalid("plan", "is not a plan of the catalog"),
         None => error.into(),
     })?;
-    let shown = entitlements::show(&app.redis, &user, now, &given, None).await;
+    let shown = EntitlementCache::of(&app).push(&user, now, &given, None).await;
     if let Err(error) = shown {
         // What is shown now is not what to answer.
-        app.store.repair_cache(&user, now).await?;
+        app.postgres.repair_cache(&user, now).await?;
         return Err(given_and_not_shown(error));
     }
     stats::read(&app.redis, &user, now).await.map(Json)
 }
 
-fn given_and_not_shown(error: RedisError) -> ApiError {
+fn given_and_not_shown(error: RedisError) -> Error {
     let message =
         "The plan is given, and is shown within minutes: the store that shows it does not answer.";
-    ApiError::unavailable("redis_unavailable", message).because(error)
+    Error::new(ErrorCode::RedisUnavailable, message).with_cause(error)
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, Result};
 use crate::domain::hash::sha256_hex;
 
 /// A change of prices shows within a minute, or on the visit after one that is not kept waiting.
@@ -19,9 +19,9 @@ pub fn routes() -> MethodRouter<App> {
     get(show)
 }
 
-async fn show(State(app): State<App>, asked: HeaderMap) -> ApiResult<Response> {
-    let catalog = app.store.catalog().await?;
-    let body = serde_json::to_string(&catalog).map_err(ApiError::internal)?;
+async fn show(State(app): State<App>, asked: HeaderMap) -> Result<Response> {
+    let catalog = app.postgres.catalog().await?;
+    let body = serde_json::to_string(&catalog).map_err(Error::internal)?;
     let etag = format!("\"{}\"", sha256_hex([&body]));
     let known = is_known(&asked, &etag);
     let headers = [(CACHE_CONTROL, CACHING.to_owned()), (ETAG, etag)];

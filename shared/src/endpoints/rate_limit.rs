@@ -12,9 +12,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::domain::IdempotencyKey;
 use crate::domain::Identifier;
-use crate::domain::error::{ApiError, ApiResult};
-use crate::http::{Input, Once};
+use crate::domain::error::{Error, Result};
+use crate::http::Input;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,16 +53,16 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn take(
     State(app): State<App>,
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     Input(question): Input<Question>,
-) -> ApiResult<(HeaderMap, Json<Answer>)> {
+) -> Result<(HeaderMap, Json<Answer>)> {
     let Question { action, identifier, cost } = question;
     let Some(rate) = app.config.rate_limits.get(&action).copied() else {
-        return Err(ApiError::invalid("action", "is not one of the configured limits"));
+        return Err(Error::invalid("action", "is not one of the configured limits"));
     };
     if cost == 0 || cost > rate.limit {
         let message = format!("must be from 1 to {}, the whole limit", rate.limit);
-        return Err(ApiError::invalid("cost", message));
+        return Err(Error::invalid("cost", message));
     }
     let policy = format!("action:{action}");
     let verdict = app.limiter.take(&policy, identifier.as_str(), rate, cost, once.as_ref()).await?;

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::companion::stats::{self, Stats};
-use crate::domain::error::ApiResult;
-use crate::http::{Once, User};
+use crate::domain::IdempotencyKey;
+use crate::domain::error::Result;
+use crate::http::User;
 
 /// The answer that Redis remembers.
 pub fn stored_bytes(_: &Value, has_key: bool) -> usize {
@@ -26,8 +27,8 @@ pub fn routes() -> MethodRouter<App> {
 async fn sign_in(
     State(app): State<App>,
     User(user): User,
-    once: Option<Once>,
-) -> ApiResult<Json<Stats>> {
+    once: Option<IdempotencyKey>,
+) -> Result<Json<Stats>> {
     Ok(Json(stats::sign_in(&app.redis, &user, app.clock.now(), once.as_ref()).await?))
 }
 

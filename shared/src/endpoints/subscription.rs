@@ -4,18 +4,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::routing::{MethodRouter, get};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::postgres::Wish;
+use crate::adapters::postgres::ChangeRequest;
 use crate::app::App;
 use crate::billing::change_subscription;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::IdempotencyKey;
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{CatalogKey, Interval, Quantity, Reason, SubscriptionId};
-use crate::http::{Input, Once, Query, User};
+use crate::http::{Input, Query, User};
 
 /// What a user has.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -149,35 +150,31 @@ pub fn routes() -> MethodRouter<App> {
     get(show).patch(change)
 }
 
-async fn show(
-    State(app): State<App>,
-    user: ApiResult<User>,
-    uri: Uri,
-) -> ApiResult<Json<Overview>> {
+async fn show(State(app): State<App>, user: Result<User>, uri: Uri) -> Result<Json<Overview>> {
     let now = app.clock.now();
     let Some(id) = Query::of(&uri).get("subscriptionId", SubscriptionId::try_from)? else {
-        return Ok(Json(app.store.get_subscription(&user?.0, now).await?));
+        return Ok(Json(app.postgres.get_subscription(&user?.0, now).await?));
     };
     // Without a user it is a trusted server that asks: everybody else is one.
     let user = user.ok().map(|User(id)| id);
-    let found = app.store.find_subscription(&id, user.as_ref(), now).await?;
+    let found = app.postgres.find_subscription(&id, user.as_ref(), now).await?;
     found.map(Json).ok_or_else(|| {
         let message = "There is no such subscription.";
-        ApiError::new(StatusCode::NOT_FOUND, "subscription_not_found", message)
+        Error::new(ErrorCode::SubscriptionNotFound, message)
     })
 }
 
 async fn change(
     State(app): State<App>,
     User(user): User,
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     Input(action): Input<Action>,
-) -> ApiResult<Json<Overview>> {
+) -> Result<Json<Overview>> {
     let answer = change_subscription::change(&app, &user, &wish(action)?, once.as_ref()).await?;
-    serde_json::from_value(answer).map(Json).map_err(ApiError::internal)
+    serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 
-fn wish(action: Action) -> ApiResult<Wish> {
+fn wish(action: Action) -> Result<ChangeRequest> {
     let Action { action, tier, interval, quantity, when, reason } = action;
     let to_change = [
         ("tier", tier.is_some()),
@@ -190,25 +187,25 @@ fn wish(action: Action) -> ApiResult<Wish> {
             refuse_given(&to_cancel)?;
             if to_change.iter().all(|(_, given)| !given) {
                 let what = "is missing: name a tier, an interval or a quantity";
-                return Err(ApiError::invalid("tier", what));
+                return Err(Error::invalid("tier", what));
             }
-            Ok(Wish::Change { plan: tier, interval, quantity })
+            Ok(ChangeRequest::Change { plan: tier, interval, quantity })
         }
         ActionKind::Cancel => {
             refuse_given(&to_change)?;
-            Ok(Wish::Cancel { now: when == Some(When::Now), reason })
+            Ok(ChangeRequest::Cancel { now: when == Some(When::Now), reason })
         }
         ActionKind::Resume => {
             refuse_given(&to_change)?;
             refuse_given(&to_cancel)?;
-            Ok(Wish::Resume)
+            Ok(ChangeRequest::Resume)
         }
     }
 }
 
-fn refuse_given(fields: &[(&str, bool)]) -> ApiResult<()> {
+fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
     match fields.iter().find(|(_, given)| *given) {
-        Some((field, _)) => Err(ApiError::invalid(*field, "does not belong to this action")),
+        Some((field, _)) => Err(Error::invalid(*field, "does not belong to this action")),
         None => Ok(()),
     }
 }

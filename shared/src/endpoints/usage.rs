@@ -12,13 +12,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::adapters::postgres::{PastPeriod, StoreError, Tracked, Use, UsePeriod, Used};
+use crate::adapters::postgres::{
+    CurrentUsage, PostgresError, RecordedUsage, UsageEntry, UsagePeriod, UsageResult,
+};
 use crate::app::App;
-use crate::billing::entitlements;
+use crate::billing::entitlements::EntitlementCache;
 use crate::billing::fulfilment;
-use crate::domain::error::{ApiError, ApiResult, Particulars};
+use crate::domain::IdempotencyKey;
+use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::{Amount, CatalogKey, Metadata, jsonb_bytes, row_bytes};
-use crate::http::{Input, Once, Query, User};
+use crate::http::{Input, Query, User};
 
 const MAX_ENTRIES: usize = 100;
 
@@ -69,8 +72,8 @@ pub enum Mode {
 #[serde(untagged)]
 #[schemars(rename = "UsageAnswer")]
 pub enum Answer {
-    One(Used),
-    Several { entries: Vec<Used> },
+    One(UsageResult),
+    Several { entries: Vec<UsageResult> },
 }
 
 /// What a user uses, and what they have used.
@@ -79,9 +82,9 @@ pub enum Answer {
 #[schemars(rename = "UsagePage")]
 pub struct Page {
     /// Every feature that is counted, in the period that runs.
-    current: Vec<UsePeriod>,
+    current: Vec<CurrentUsage>,
     /// What was used by period, the latest first.
-    data: Vec<PastPeriod>,
+    data: Vec<UsagePeriod>,
     /// Names the next page; null on the last one.
     next_cursor: Option<String>,
 }
@@ -102,16 +105,16 @@ pub fn routes() -> MethodRouter<App> {
     get(show).post(track)
 }
 
-async fn show(State(app): State<App>, User(user): User, uri: Uri) -> ApiResult<Json<Page>> {
+async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Page>> {
     let query = Query::of(&uri);
     let feature = query.get("feature", CatalogKey::try_from)?;
-    let behind = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
+    let cursor = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
     let limit = query.limit()?;
     let now = app.clock.now();
-    let found = app.store.get_usage(&user, feature.as_ref(), behind.as_ref(), limit.more(), now);
+    let found = app.postgres.get_usage(&user, feature.as_ref(), cursor.as_ref(), limit.more(), now);
     let found = found.await?;
     if !found.is_known {
-        return Err(ApiError::invalid("feature", "is not a feature that is counted"));
+        return Err(Error::invalid("feature", "is not a feature that is counted"));
     }
     let (data, next_cursor) =
         limit.page(found.periods, |last| (last.period_start, last.feature.clone()));
@@ -121,19 +124,20 @@ async fn show(State(app): State<App>, User(user): User, uri: Uri) -> ApiResult<J
 async fn track(
     State(app): State<App>,
     User(user): User,
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     Input(report): Input<Report>,
-) -> ApiResult<Json<Answer>> {
+) -> Result<Json<Answer>> {
     let is_one = report.entries.is_none();
     let mode = report.mode.unwrap_or(Mode::All);
     let uses = report.read()?;
     let now = app.clock.now();
-    let tracked = app.store.track_usages(&user, &uses, mode == Mode::All, once.as_ref(), now).await;
+    let tracked =
+        app.postgres.track_usages(&user, &uses, mode == Mode::All, once.as_ref(), now).await;
     let mut results = match tracked {
         Ok(tracked) => {
-            let Tracked { version, results } = tracked;
-            let shown = entitlements::show_used(&app.redis, &user, now, version, &results);
-            fulfilment::repair_if_lost(&app, &user, shown.await, now).await;
+            let RecordedUsage { version, results } = tracked;
+            let shown = EntitlementCache::of(&app).push_usage(&user, now, version, &results);
+            fulfilment::queue_repair_on_error(&app, &user, shown.await, now).await;
             results
         }
         Err(error) => refused(error, &uses, is_one, mode)?,
@@ -148,7 +152,12 @@ async fn track(
 }
 
 /// Nothing was counted. Each for itself may hear that it was not; for all that is a refusal.
-fn refused(error: StoreError, uses: &[Use], is_one: bool, mode: Mode) -> ApiResult<Vec<Used>> {
+fn refused(
+    error: PostgresError,
+    uses: &[UsageEntry],
+    is_one: bool,
+    mode: Mode,
+) -> Result<Vec<UsageResult>> {
     if let Some((why, feature)) = error.not_allowed().and_then(|why| why.split_once(' ')) {
         let place = uses.iter().position(|one| one.feature.as_str() == feature);
         let field = match place.filter(|_| !is_one) {
@@ -156,17 +165,15 @@ fn refused(error: StoreError, uses: &[Use], is_one: bool, mode: Mode) -> ApiResu
             None => String::new(),
         };
         return Err(match why {
-            "count_too_large" => ApiError::invalid(
+            "count_too_large" => Error::invalid(
                 field + "quantity",
                 "would make the count larger than every client can read",
             ),
-            "not_metered" => {
-                ApiError::invalid(field + "feature", "is not a feature that is counted")
-            }
-            _ => ApiError::invalid(field + "feature", "is not a feature of the catalog"),
+            "not_metered" => Error::invalid(field + "feature", "is not a feature that is counted"),
+            _ => Error::invalid(field + "feature", "is not a feature of the catalog"),
         });
     }
-    let Some(results) = error.not_enough::<Vec<Used>>() else { return Err(error.into()) };
+    let Some(results) = error.shortfall::<Vec<UsageResult>>() else { return Err(error.into()) };
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
         Some((first, place)) if mode == Mode::All => Err(over_quota(first, &uses[..place])),
         _ => Ok(results),
@@ -174,8 +181,8 @@ fn refused(error: StoreError, uses: &[Use], is_one: bool, mode: Mode) -> ApiResu
 }
 
 /// `before` is what was counted before it in the same call, and was taken back.
-fn over_quota(refused: &Used, before: &[Use]) -> ApiError {
-    let Used { feature, limit, used, resets_at, .. } = refused;
+fn over_quota(refused: &UsageResult, before: &[UsageEntry]) -> Error {
+    let UsageResult { feature, limit, used, resets_at, .. } = refused;
     let of_it = before.iter().filter(|one| one.feature.as_str() == feature);
     let taken_back: u64 = of_it.map(|one| one.quantity.get().unsigned_abs()).sum();
     let used = used.saturating_sub(taken_back);
@@ -183,7 +190,7 @@ fn over_quota(refused: &Used, before: &[Use]) -> ApiError {
         Some(limit) if *limit > 0 => format!("{used} of {limit} {feature} are used."),
         _ => format!("The plan does not include {feature}."),
     };
-    ApiError::payment_required("quota_exceeded", message).with(Particulars::Quota {
+    Error::new(ErrorCode::QuotaExceeded, message).with_extension(ProblemExtension::Quota {
         quota: feature.clone(),
         limit: *limit,
         current: used,
@@ -192,31 +199,31 @@ fn over_quota(refused: &Used, before: &[Use]) -> ApiError {
 }
 
 impl Report {
-    fn read(self) -> ApiResult<Vec<Use>> {
+    fn read(self) -> Result<Vec<UsageEntry>> {
         match self {
             Self { feature: Some(feature), quantity, metadata, entries: None, mode: None } => {
                 let quantity = quantity.unwrap_or(Amount::ONE);
-                Ok(vec![Use { feature, quantity, metadata }])
+                Ok(vec![UsageEntry { feature, quantity, metadata }])
             }
             Self {
                 feature: None, quantity: None, metadata: None, entries: Some(entries), ..
             } => {
                 if entries.is_empty() || entries.len() > MAX_ENTRIES {
                     let message = format!("must have 1 to {MAX_ENTRIES} entries");
-                    return Err(ApiError::invalid("entries", message));
+                    return Err(Error::invalid("entries", message));
                 }
-                Ok(entries.into_iter().map(Use::from).collect())
+                Ok(entries.into_iter().map(UsageEntry::from).collect())
             }
             Self { entries: Some(_), .. } => {
-                Err(ApiError::invalid("entries", "stand alone: each has its own feature"))
+                Err(Error::invalid("entries", "stand alone: each has its own feature"))
             }
-            Self { mode: Some(_), .. } => Err(ApiError::invalid("mode", "is for `entries`")),
-            Self { .. } => Err(ApiError::invalid("feature", "is missing")),
+            Self { mode: Some(_), .. } => Err(Error::invalid("mode", "is for `entries`")),
+            Self { .. } => Err(Error::invalid("feature", "is missing")),
         }
     }
 }
 
-impl From<Entry> for Use {
+impl From<Entry> for UsageEntry {
     fn from(Entry { feature, quantity, metadata }: Entry) -> Self {
         Self { feature, quantity, metadata }
     }

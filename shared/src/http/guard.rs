@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -27,15 +27,16 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
 
 use super::input::{self, Body};
+use super::problem::{self, Refusal};
 use super::user::{self, Subject};
 use super::{Access, ClientIp, Endpoint, cors};
 use crate::adapters::redis::limiter::{Source, Verdict};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::entitlements;
 use crate::domain::Rate;
-use crate::domain::error::{ApiError, ApiResult, Refusal, chain};
+use crate::domain::error::{Error, ErrorCode, Result, error_chain};
 use crate::domain::hash::hex;
 
 /// Longer than the slowest honest upload of a few kilobytes.
@@ -66,8 +67,8 @@ pub fn mount_all(endpoints: &[&'static Endpoint], app: &App) -> Router {
     router.fallback_service(unknown).with_state(app.clone())
 }
 
-async fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")
+async fn not_found() -> Error {
+    Error::new(ErrorCode::NotFound, "There is nothing at this path.")
 }
 
 /// What the log line tells of a request beside its answer.
@@ -92,7 +93,7 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
 
     let refusal = response.extensions_mut().remove::<Refusal>().map(|Refusal(error)| error);
     if let Some(error) = &refusal {
-        let mut problem = error.to_response(&id);
+        let mut problem = problem::response(error, &id);
         problem.headers_mut().extend(response.headers().clone());
         *problem.extensions_mut() = response.extensions().clone();
         response = problem;
@@ -108,9 +109,9 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
         response.extensions_mut().remove().unwrap_or(Record::EMPTY);
     let status = response.status().as_u16();
     let ms = started.elapsed().as_micros() as f64 / 1_000.0;
-    let code = refusal.as_ref().map_or("", |error| error.code);
+    let code = refusal.as_ref().map(|error| error.code.to_string()).unwrap_or_default();
     let cause = refusal.as_ref().and_then(|error| error.cause.as_deref());
-    let cause = cause.map(|cause| chain(cause)).unwrap_or_default();
+    let cause = cause.map(|cause| error_chain(cause)).unwrap_or_default();
     if status >= 500 {
         tracing::error!(request_id = id, route, status, ms, caller, cache, source, code, cause);
     } else {
@@ -128,7 +129,7 @@ async fn admit(
     let mut record = Record::EMPTY;
     let passing = pass(endpoint, &app, request, next, &mut record);
     let passed = AssertUnwindSafe(passing).catch_unwind().await;
-    let passed = passed.unwrap_or_else(|panic| Err(ApiError::internal(panic_message(&*panic))));
+    let passed = passed.unwrap_or_else(|panic| Err(Error::internal(panic_message(&*panic))));
     let mut response = passed.unwrap_or_else(IntoResponse::into_response);
     if let Some(source) = response.extensions().get::<entitlements::Source>() {
         record.source = source.as_str();
@@ -143,13 +144,13 @@ async fn pass(
     request: Request,
     next: Next,
     record: &mut Record,
-) -> ApiResult<Response> {
+) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     if !endpoint.answers(&parts.method) {
         return Ok(method_not_allowed(endpoint));
     }
     refuse_announced_length(&parts.headers, endpoint.body_limit)?;
-    let after = parts.extensions.get_or_insert_default::<AfterAnswer>().clone();
+    let after = parts.extensions.get_or_insert_default::<BackgroundTasks>().clone();
     let caller = authenticate(endpoint.access, app, &parts.headers, &after).await?;
     record.caller = caller.kind();
 
@@ -203,7 +204,7 @@ async fn limit(
     identity: &str,
     rate: Rate,
     stored: usize,
-) -> ApiResult<(&'static str, Verdict)> {
+) -> Result<(&'static str, Verdict)> {
     let calls = app.limiter.take(endpoint.name, identity, rate, 1, None);
     if stored == 0 {
         return Ok((endpoint.name, calls.await?));
@@ -230,22 +231,22 @@ async fn authenticate(
     access: Access,
     app: &App,
     headers: &HeaderMap,
-    after: &AfterAnswer,
-) -> ApiResult<Caller> {
+    after: &BackgroundTasks,
+) -> Result<Caller> {
     match access {
-        Access::Public | Access::Stripe => Ok(Caller::Anyone),
+        Access::Public | Access::Stripe => Ok(Caller::Anonymous),
         Access::Cron => app.auth.cron(headers),
         Access::User => app.auth.caller(headers, after).await,
         Access::Service => match app.auth.caller(headers, after).await? {
             caller if caller.is_trusted() => Ok(caller),
-            _ => Err(ApiError::forbidden(
-                "service_only",
+            _ => Err(Error::new(
+                ErrorCode::ServiceOnly,
                 "Only a service key or an admin may call this.",
             )),
         },
         Access::Admin => match app.auth.caller(headers, after).await? {
             caller if caller.is_admin() => Ok(caller),
-            _ => Err(ApiError::forbidden("admin_only", "Only an admin may call this.")),
+            _ => Err(Error::new(ErrorCode::AdminOnly, "Only an admin may call this.")),
         },
     }
 }
@@ -257,7 +258,7 @@ fn identity(caller: &Caller, subject: &Subject, address: Option<ClientIp>) -> St
         (Caller::Service { .. }, Some(user)) => format!("service:{user}"),
         (Caller::Service { key, .. }, None) => format!("key:{key}"),
         (Caller::Cron, _) => "cron".to_owned(),
-        (Caller::Anyone, _) => match address.map(|ClientIp(ip)| ip.to_canonical()) {
+        (Caller::Anonymous, _) => match address.map(|ClientIp(ip)| ip.to_canonical()) {
             Some(IpAddr::V4(ip)) => format!("ip:{ip}"),
             // A household has a whole /64: its addresses are one caller.
             Some(IpAddr::V6(ip)) => format!("ip:{:x}", ip.to_bits() >> 64),
@@ -266,7 +267,7 @@ fn identity(caller: &Caller, subject: &Subject, address: Option<ClientIp>) -> St
     }
 }
 
-fn refuse_announced_length(headers: &HeaderMap, limit: usize) -> ApiResult<()> {
+fn refuse_announced_length(headers: &HeaderMap, limit: usize) -> Result<()> {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     match length.map(str::parse::<usize>) {
         Some(Ok(length)) if length > limit => Err(too_long(limit)),
@@ -274,45 +275,45 @@ fn refuse_announced_length(headers: &HeaderMap, limit: usize) -> ApiResult<()> {
     }
 }
 
-async fn read(body: HttpBody, limit: usize) -> ApiResult<Bytes> {
+async fn read(body: HttpBody, limit: usize) -> Result<Bytes> {
     let reading = timeout(BODY_TIME, Limited::new(body, limit).collect()).await;
     match reading {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(limit)),
         Ok(Err(error)) => {
             let message = "The body ended before it was complete.";
-            Err(ApiError::bad_request("broken_body", message).because(error))
+            Err(Error::new(ErrorCode::BrokenBody, message).with_cause(error))
         }
         Err(_) => {
             let message = "The body took too long to arrive.";
-            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message))
+            Err(Error::new(ErrorCode::SlowBody, message))
         }
     }
 }
 
-fn too_long(limit: usize) -> ApiError {
+fn too_long(limit: usize) -> Error {
     let message = format!("The body may have {limit} bytes at most.");
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    Error::new(ErrorCode::BodyTooLarge, message)
 }
 
-fn too_many(policy: &str, verdict: &Verdict) -> ApiError {
+fn too_many(policy: &str, verdict: &Verdict) -> Error {
     let seconds = verdict.retry_after_seconds();
     if policy == STORED_POLICY {
         let message = format!(
             "Too much to keep: {} bytes a minute are kept for one user. Try again in {seconds} s.",
             STORED.limit
         );
-        return ApiError::new(StatusCode::TOO_MANY_REQUESTS, "storage_rate_limited", message);
+        return Error::new(ErrorCode::StorageRateLimited, message);
     }
     let message = format!("Too many requests. Try again in {seconds} s.");
-    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
+    Error::new(ErrorCode::RateLimited, message)
 }
 
 fn method_not_allowed(endpoint: &Endpoint) -> Response {
     let methods: Vec<&str> = endpoint.methods.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(", ");
     let message = format!("This path answers {methods}.");
-    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    let error = Error::new(ErrorCode::MethodNotAllowed, message);
     let mut response = error.into_response();
     if let Ok(methods) = HeaderValue::try_from(methods) {
         response.headers_mut().insert(ALLOW, methods);
@@ -329,10 +330,11 @@ impl Endpoint {
 }
 
 /// The answer to a request that is refused before it reaches an endpoint, in the form of every other.
-pub fn refuse(error: &ApiError, headers: &HeaderMap) -> Response {
+pub fn refuse(error: &Error, headers: &HeaderMap) -> Response {
     let id = request_id(headers);
-    tracing::info!(request_id = id, status = error.status.as_u16(), code = error.code);
-    let mut response = error.to_response(&id);
+    let status = problem::status(error.code).as_u16();
+    tracing::info!(request_id = id, status, code = %error.code);
+    let mut response = problem::response(error, &id);
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert("x-request-id", value);
     }

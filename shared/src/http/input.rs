@@ -2,13 +2,12 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::domain::UniqueFields;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, ErrorCode, Result};
 
 /// How much of what was sent is said again.
 const SHOWN: usize = 60;
@@ -23,12 +22,12 @@ pub struct Input<T>(pub T);
 pub(super) struct Body(pub(super) Value);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
-    type Rejection = ApiError;
+    type Rejection = Error;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
         match request.extensions().get::<Body>() {
             Some(Body(Value::Null)) | None => {
-                Err(ApiError::bad_request("missing_body", "This route takes a JSON body."))
+                Err(Error::new(ErrorCode::MissingBody, "This route takes a JSON body."))
             }
             Some(Body(value)) => typed(value.clone()).map(Self),
         }
@@ -36,14 +35,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
 }
 
 /// The body of a JSON route. No route takes anything but an object.
-pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
+pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
     if !is_json(headers) {
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
+        return Err(Error::new(
+            ErrorCode::UnsupportedMediaType,
             "Send the body as JSON, with Content-Type: application/json.",
         ));
     }
@@ -52,15 +50,15 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<Value> {
     let UniqueFields(fields) = read.map_err(|error| {
         let field = error.path().to_string();
         let is_named = field != "." && field != "?";
-        malformed(error.inner()).naming(is_named.then_some(field))
+        malformed(error.inner()).with_field(is_named.then_some(field))
     })?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(Value::Object(fields))
 }
 
-fn malformed(error: &serde_json::Error) -> ApiError {
+fn malformed(error: &serde_json::Error) -> Error {
     let message = format!("The body is not a JSON object: {error}.");
-    ApiError::bad_request("malformed_json", message)
+    Error::new(ErrorCode::MalformedJson, message)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -69,7 +67,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> ApiResult<T> {
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let message = error.inner().to_string();
@@ -78,14 +76,14 @@ fn typed<T: DeserializeOwned>(value: Value) -> ApiResult<T> {
         let unknown = quoted_after(&message, "unknown field ");
         let parent = if path == "." { String::new() } else { format!("{path}.") };
         match (missing, unknown) {
-            (Some(field), _) => ApiError::invalid(format!("{parent}{field}"), "is missing"),
+            (Some(field), _) => Error::invalid(format!("{parent}{field}"), "is missing"),
             (_, Some(field)) if path.ends_with(field) => {
-                ApiError::invalid(path, "is not a field of this request")
+                Error::invalid(path, "is not a field of this request")
             }
             (_, Some(field)) => {
-                ApiError::invalid(format!("{parent}{field}"), "is not a field of this request")
+                Error::invalid(format!("{parent}{field}"), "is not a field of this request")
             }
-            (None, None) => ApiError::invalid(path, in_plain_words(&message)),
+            (None, None) => Error::invalid(path, in_plain_words(&message)),
         }
     })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, Result};
 
 /// What a request asks for in its query. Of a name that stands in it twice the last counts; others than
 /// those that are asked for are nobody's business.
@@ -29,13 +29,13 @@ impl Query {
         &self,
         name: &str,
         parse: impl FnOnce(String) -> Result<T, E>,
-    ) -> ApiResult<Option<T>> {
+    ) -> Result<Option<T>> {
         let Some((_, value)) = self.0.iter().rfind(|(given, _)| given == name) else {
             return Ok(None);
         };
         match parse(value.clone()) {
             Ok(value) => Ok(Some(value)),
-            Err(what) => Err(ApiError::invalid(name, what.to_string())),
+            Err(what) => Err(Error::invalid(name, what.to_string())),
         }
     }
 
@@ -43,7 +43,7 @@ impl Query {
     pub fn cursor<T: DeserializeOwned>(
         &self,
         is_possible: impl FnOnce(&T) -> bool,
-    ) -> ApiResult<Option<T>> {
+    ) -> Result<Option<T>> {
         self.get("cursor", |text| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok();
             let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -51,7 +51,7 @@ impl Query {
         })
     }
 
-    pub fn limit(&self) -> ApiResult<PageSize> {
+    pub fn limit(&self) -> Result<PageSize> {
         Ok(self.get("limit", PageSize::read)?.unwrap_or(PageSize::USUAL))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::domain::UserId;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, Result};
 
 /// The user a request is about: the caller, or whom a trusted caller named.
 #[derive(Clone, Debug)]
@@ -16,11 +16,7 @@ pub struct User(pub UserId);
 pub(super) struct Subject(pub(super) Option<UserId>);
 
 /// Every user id that a request names: in the query, in a header, in the body.
-pub(super) fn named(
-    query: Option<&str>,
-    headers: &HeaderMap,
-    body: &Value,
-) -> ApiResult<Vec<String>> {
+pub(super) fn named(query: Option<&str>, headers: &HeaderMap, body: &Value) -> Result<Vec<String>> {
     let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let from_query = query.filter(|(name, _)| name == "userId").map(|(_, id)| id.into_owned());
     let headers = headers.get_all("x-user-id").iter();
@@ -29,18 +25,18 @@ pub(super) fn named(
         None => None,
         Some(Value::String(id)) => Some(id.clone()),
         // Somebody's undefined variable must not become a user called "null".
-        Some(_) => return Err(ApiError::invalid("userId", "must be a string")),
+        Some(_) => return Err(Error::invalid("userId", "must be a string")),
     };
     Ok(from_query.chain(from_headers).chain(from_body).collect())
 }
 
 impl<S: Sync> FromRequestParts<S> for User {
-    type Rejection = ApiError;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         match parts.extensions.get() {
             Some(Subject(Some(id))) => Ok(Self(id.clone())),
-            _ => Err(ApiError::invalid("userId", "must name the user this is about")),
+            _ => Err(Error::invalid("userId", "must name the user this is about")),
         }
     }
 }

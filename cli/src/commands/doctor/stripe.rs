@@ -15,7 +15,7 @@ struct OnSale {
 
 pub(super) async fn check(app: &App, report: &mut Report) {
     let mode = if app.config.stripe.is_live() { "live" } else { "test" };
-    match app.stripe.ask(&ListPrice::new().limit(1).build()).await {
+    match app.stripe.send(&ListPrice::new().limit(1).build()).await {
         Ok(_) => report.passed("stripe", format!("the key works, in {mode} mode")),
         Err(error) => {
             let fix = "Check STRIPE_SECRET_KEY; a restricted key has to read prices.";
@@ -51,7 +51,7 @@ async fn check_prices(app: &App) -> anyhow::Result<usize> {
     let on_sale = on_sale(app).await?;
     let mut missing = Vec::new();
     for OnSale { name, price } in &on_sale {
-        match app.stripe.ask(&RetrievePrice::new(price.as_str()).build()).await {
+        match app.stripe.send(&RetrievePrice::new(price.as_str()).build()).await {
             Ok(found) if flag(&found.object, "active") => {}
             Ok(_) => missing.push(format!("{price} of {name} is archived")),
             Err(error) if error.refusal().is_some() => {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use shared::billing::entitlements;
+use shared::billing::entitlements::EntitlementCache;
 use shared::domain::UserId;
 
 use super::{forget, look, use_up};
@@ -17,7 +17,7 @@ async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
     forget(&app, "ann").await;
     app.postgres.flights();
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
-    for read in join_all((0..200).map(|_| entitlements::read(&inside, &ann))).await {
+    for read in join_all((0..200).map(|_| EntitlementCache::of(&inside).read(&ann))).await {
         let (found, _) = read.unwrap();
         assert_eq!(found.unwrap().used_of("reports"), 2);
     }
@@ -33,7 +33,7 @@ async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
     forget(&app, "ann").await;
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
     let used = async || {
-        let (found, _) = entitlements::read(&inside, &ann).await.unwrap();
+        let (found, _) = EntitlementCache::of(&inside).read(&ann).await.unwrap();
         found.unwrap().used_of("reports")
     };
     // The first has asked, and sees the state of that moment, but is not answered yet.

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use shared::adapters::postgres::{About, Moved, Tracked, Use};
+use shared::adapters::postgres::{CreditChange, LedgerNote, RecordedUsage, UsageEntry};
 use shared::adapters::redis::Command;
 use shared::app::App;
-use shared::billing::entitlements::{self, Source};
+use shared::billing::entitlements::{EntitlementCache, Source};
 use shared::domain::{Amount, CatalogKey, Entitlement, UserId};
 
 use crate::support::{TestApp, execute};
@@ -36,8 +36,8 @@ enum Step {
 /// What is pushed after a change.
 enum Push {
     Whole(Entitlement),
-    Used(Tracked),
-    Held(Moved),
+    Used(RecordedUsage),
+    Held(CreditChange),
 }
 
 /// How a push is made.
@@ -64,9 +64,9 @@ struct Life<'a> {
     hits: usize,
 }
 
-pub fn uses(entries: &Value) -> Vec<Use> {
+pub fn uses(entries: &Value) -> Vec<UsageEntry> {
     let entries = entries.as_array().unwrap().iter();
-    let one = |entry: &Value| Use {
+    let one = |entry: &Value| UsageEntry {
         feature: CatalogKey::try_from(entry["feature"].as_str().unwrap().to_owned()).unwrap(),
         quantity: Amount::try_from(entry["quantity"].as_u64().unwrap()).unwrap(),
         metadata: None,
@@ -90,7 +90,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 impl<'a> Life<'a> {
     async fn begin(app: &'a App, name: &str, guard: Guard) -> Self {
         let user = UserId::try_from(name.to_owned()).unwrap();
-        let first = app.store.get_entitlements(&user, app.clock.now()).await.unwrap().unwrap();
+        let first = app.postgres.get_entitlements(&user, app.clock.now()).await.unwrap().unwrap();
         let (pushes, found) = (Vec::new(), Vec::new());
         let past = vec![first];
         Self { app, user, guard, past, pushes, found, terms: 0, used: 0, units: 0, hits: 0 }
@@ -113,7 +113,7 @@ impl<'a> Life<'a> {
 
     async fn take(&mut self, step: Step) -> Result<(), String> {
         let now = self.app.clock.now();
-        let store = &self.app.store;
+        let store = &self.app.postgres;
         match step {
             Step::Use => {
                 let one = uses(&json!([{ "feature": "reports", "quantity": 1 }]));
@@ -122,8 +122,8 @@ impl<'a> Life<'a> {
             }
             Step::Spend => {
                 let unit = CatalogKey::try_from("ai_credit".to_owned()).unwrap();
-                let about = About { reason: None, metadata: None };
-                let spent = store.spend_credits(&self.user, &unit, Amount::ONE, &about, None, now);
+                let note = LedgerNote { reason: None, metadata: None };
+                let spent = store.spend_credits(&self.user, &unit, Amount::ONE, &note, None, now);
                 let moved = spent.await.unwrap();
                 self.changed(Push::Held(moved)).await;
             }
@@ -144,7 +144,7 @@ impl<'a> Life<'a> {
             Step::Keep(_) if self.found.is_empty() => {}
             Step::Keep(number) => {
                 let found = self.found.remove(number % self.found.len());
-                self.show(&Push::Whole(found)).await;
+                self.push_guarded(&Push::Whole(found)).await;
             }
             Step::Read => self.read().await?,
         }
@@ -153,13 +153,13 @@ impl<'a> Life<'a> {
 
     async fn changed(&mut self, push: Push) {
         let now = self.app.clock.now();
-        let after = self.app.store.get_entitlements(&self.user, now).await.unwrap().unwrap();
+        let after = self.app.postgres.get_entitlements(&self.user, now).await.unwrap().unwrap();
         self.past.push(after);
         self.pushes.push((self.past.len() - 1, push));
     }
 
     async fn push(&mut self, change: usize, push: Push) {
-        self.show(&push).await;
+        self.push_guarded(&push).await;
         match push {
             Push::Whole(_) => {
                 self.terms = self.terms.max(change);
@@ -171,21 +171,22 @@ impl<'a> Life<'a> {
         }
     }
 
-    async fn show(&self, push: &Push) {
-        let (redis, user, now) = (&self.app.redis, &self.user, self.app.clock.now());
+    async fn push_guarded(&self, push: &Push) {
+        let (cache, user) = (EntitlementCache::of(self.app), &self.user);
+        let now = self.app.clock.now();
         if self.guard == Guard::None {
             return self.overwrite(push).await;
         }
-        let shown = match push {
-            Push::Whole(whole) => entitlements::keep(redis, user, now, whole).await,
-            Push::Used(Tracked { version, results, .. }) => {
-                entitlements::show_used(redis, user, now, *version, results).await
+        let pushed = match push {
+            Push::Whole(whole) => cache.keep(user, now, whole).await,
+            Push::Used(RecordedUsage { version, results, .. }) => {
+                cache.push_usage(user, now, *version, results).await
             }
-            Push::Held(Moved { version, unit, holding, .. }) => {
-                entitlements::show_holding(redis, user, now, *version, unit, holding).await
+            Push::Held(CreditChange { version, unit, holding, .. }) => {
+                cache.push_balance(user, now, *version, unit, holding).await
             }
         };
-        shown.unwrap();
+        pushed.unwrap();
     }
 
     /// The same fields without a look at what is there.
@@ -218,7 +219,7 @@ impl<'a> Life<'a> {
 
     /// Each part is of the last change of it that was acknowledged, or newer.
     async fn read(&mut self) -> Result<(), String> {
-        let (found, source) = entitlements::read(self.app, &self.user).await.unwrap();
+        let (found, source) = EntitlementCache::of(self.app).read(&self.user).await.unwrap();
         let found = found.unwrap();
         self.hits += usize::from(source == Source::Cache);
         let is_new =

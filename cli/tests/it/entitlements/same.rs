@@ -1,6 +1,7 @@
 //! The cache and the database answer alike, whatever has happened.
 
 use serde_json::{Value, json};
+use shared::billing::entitlements::EntitlementCache;
 
 use super::{HOUR, ask, credits, forget, give, look, use_up};
 use crate::support::TestApp;
@@ -116,12 +117,11 @@ async fn a_late_push_of_yesterday_does_not_count_today() {
     app.to_next_day(HOUR / 3_600);
     assert_eq!(look(&app, "ann").await["features"]["api_calls"]["used"], 0);
     let call = json!([{ "feature": "api_calls", "quantity": 1 }]);
-    let uses: Vec<shared::adapters::postgres::Use> = super::interleavings::uses(&call);
+    let uses: Vec<shared::adapters::postgres::UsageEntry> = super::interleavings::uses(&call);
     // Whose clock is a little behind.
-    let tracked = inside.store.track_usages(&ann, &uses, true, None, yesterday).await.unwrap();
+    let tracked = inside.postgres.track_usages(&ann, &uses, true, None, yesterday).await.unwrap();
     let (version, results) = (tracked.version, &tracked.results);
-    let shown =
-        shared::billing::entitlements::show_used(&inside.redis, &ann, yesterday, version, results);
+    let shown = EntitlementCache::of(&inside).push_usage(&ann, yesterday, version, results);
     shown.await.unwrap();
     assert_eq!(look(&app, "ann").await["features"]["api_calls"]["used"], 0);
     is_the_same(&app, "a late push").await;

@@ -15,7 +15,7 @@ async fn what_a_killed_worker_had_is_told_by_another() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
-    let lent = app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap();
+    let lent = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap();
     assert_eq!(lent.len(), 1);
     assert_eq!(app.drain().await, counts(0, 0, 0), "it may be at it still");
     app.end_leases().await;
@@ -29,7 +29,7 @@ async fn a_clock_that_leaps_takes_no_message_from_who_sends_it() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
-    let lent = app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
+    let lent = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
     app.clock.advance(SignedDuration::from_hours(24 * 365));
     assert_eq!(app.drain().await, counts(0, 0, 0), "it is on its way");
     app.finish(lent).await;

@@ -37,7 +37,7 @@ async fn an_identity_provider_that_is_away_is_told_when_it_is_back() {
     for status in [503, 429, 401] {
         clerk.refuse(status);
         assert_eq!(app.drain().await, counts(0, 1, 0), "{status}");
-        assert_eq!(app.row("identity:ann").await["problem"], format!("Clerk said {status}"));
+        assert_eq!(app.row("identity:ann").await["problem"], format!("Clerk answered {status}"));
         app.clock.advance(jiff::SignedDuration::from_secs(590));
         assert_eq!(app.drain().await, counts(0, 0, 0), "{status}: it asked for ten minutes");
         app.clock.advance(PAUSE);
@@ -69,7 +69,7 @@ async fn news_is_told_after_what_is_being_told() {
     app.someone("ann").await;
     app.entitle("ann", "free", 1).await;
     app.enqueue_plan("ann").await;
-    let lent = app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
+    let lent = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
     app.entitle("ann", "pro", 2).await;
     app.enqueue_plan("ann").await;
     assert_eq!(app.drain().await, counts(0, 0, 0), "nobody overtakes whoever has the row");
@@ -87,7 +87,7 @@ async fn a_worker_that_comes_too_late_changes_nothing() {
     app.someone("ann").await;
     app.entitle("ann", "pro", 1).await;
     app.enqueue_plan("ann").await;
-    let claim = async || app.worker().store.claim_outbox(app.now(), 10, 30).await.unwrap();
+    let claim = async || app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap();
     let first = claim().await.remove(0);
     app.end_leases().await;
     let second = claim().await.remove(0);
@@ -111,8 +111,8 @@ async fn a_user_whom_the_identity_provider_does_not_know_is_no_failure() {
 
 impl TestApp {
     /// Says that what was lent out is told.
-    pub(super) async fn finish(&self, lent: shared::adapters::postgres::Errand) {
-        let finished = shared::adapters::postgres::Finished {
+    pub(super) async fn finish(&self, lent: shared::adapters::postgres::OutboxMessage) {
+        let finished = shared::adapters::postgres::DeliveryResult {
             id: lent.id,
             generation: lent.generation,
             leased_until: lent.leased_until,
@@ -120,6 +120,6 @@ impl TestApp {
             problem: None,
             retry_at: None,
         };
-        self.worker().store.finish_outbox(&[finished], self.now()).await.unwrap();
+        self.worker().postgres.finish_outbox(&[finished], self.now()).await.unwrap();
     }
 }

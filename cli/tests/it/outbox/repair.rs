@@ -46,7 +46,7 @@ async fn a_repair_waits_for_the_user_first() {
     execute(&change, "begin").await;
     execute(&change, "select id from users where id = 'ann' for update").await;
     let ann = UserId::try_from("ann".to_owned()).unwrap();
-    let repair = async { inside.store.repair_cache(&ann, app.now()).await.unwrap() };
+    let repair = async { inside.postgres.repair_cache(&ann, app.now()).await.unwrap() };
     let change = async {
         let waiting = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                        where a.datname = current_database() and not l.granted";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::background::AfterAnswer;
+use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options};
 use stripe_simulator::world::World;
 
@@ -77,7 +77,7 @@ async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
     app.subscribe_at_stripe(Some("ann"), &plus).await;
     let dry = Options { dry_run: true, ..Options::default() };
     let inside = app.inside();
-    let report = reconcile::run(&inside, &AfterAnswer::default(), dry).await.unwrap();
+    let report = reconcile::run(&inside, &BackgroundTasks::default(), dry).await.unwrap();
     assert_eq!((report.unnamed, &report.unnamed_subscriptions), (1, &vec![nobodys.clone()]));
     for _ in 0..2 {
         let report = app.reconciled().await;
@@ -130,7 +130,7 @@ async fn the_next_run_goes_on_where_one_stopped() {
     let no_time = Options { time: Some(Duration::ZERO), ..Options::default() };
     let known = "select count(*) from subscriptions";
     for (subscriptions, is_complete) in [(100, false), (200, false), (231, true)] {
-        let report = reconcile::run(&inside, &AfterAnswer::default(), no_time).await.unwrap();
+        let report = reconcile::run(&inside, &BackgroundTasks::default(), no_time).await.unwrap();
         assert_eq!(report.is_complete, is_complete, "{report:?}");
         assert!(report.missing_at_stripe.is_empty() && report.problem.is_none(), "{report:?}");
         assert!(app.count(known).await >= subscriptions);
@@ -143,7 +143,7 @@ async fn the_next_run_goes_on_where_one_stopped() {
     let mut missing = Vec::new();
     for _ in 0..3 {
         missing.extend(
-            reconcile::run(&inside, &AfterAnswer::default(), no_time)
+            reconcile::run(&inside, &BackgroundTasks::default(), no_time)
                 .await
                 .unwrap()
                 .missing_at_stripe,

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
-use shared::adapters::postgres::Told;
 use shared::app::{App, PoolSize};
 use shared::config::Config;
+use shared::domain::Observation;
 use shared::domain::facts::Facts;
 
 use crate::support::events::parsed;
@@ -70,13 +70,14 @@ impl Player {
     /// Applies one event; on a tie what Stripe would answer. Answers whether it was a duplicate.
     pub async fn hear(&self, event: &Value, subscription: &Value) -> bool {
         let (now, event) = (self.app.clock.now(), parsed(event));
-        let told = Told::by_event(&event, event.facts().unwrap());
-        let applied = match self.app.store.apply_event(&told, now).await {
+        let told = Observation::from_event(&event, event.facts().unwrap());
+        let applied = match self.app.postgres.apply_event(&told, now).await {
             Err(error) if error.is_tie() => {
                 let facts = Facts::of_subscription(subscription).unwrap();
-                let (at, heard) = (now.as_second(), now.to_string());
-                let told = Told { since: at, created: at, rank: 9, heard, facts, ..told };
-                self.app.store.apply_event(&told, now).await
+                let (at, tie_breaker) = (now.as_second(), now.to_string());
+                let told =
+                    Observation { since: at, created: at, rank: 9, tie_breaker, facts, ..told };
+                self.app.postgres.apply_event(&told, now).await
             }
             applied => applied,
         };

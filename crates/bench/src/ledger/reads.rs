@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use farebox::local::Settings;
 use jiff::{SignedDuration, Timestamp};
-use shared::adapters::postgres::Used;
+use shared::adapters::postgres::UsageResult;
 use shared::app::App;
-use shared::billing::entitlements::{self, Source};
+use shared::billing::entitlements::{EntitlementCache, Source};
 use shared::domain::UserId;
 use shared::http;
 use tower::ServiceExt as _;
@@ -103,7 +103,7 @@ async fn push(app: &App) -> anyhow::Result<Vec<f64>> {
     let mut times = Vec::new();
     for used in 1..=SPREAD {
         let now = Timestamp::now();
-        let used = [Used {
+        let used = [UsageResult {
             feature: "reports".to_owned(),
             allowed: true,
             used,
@@ -113,7 +113,7 @@ async fn push(app: &App) -> anyhow::Result<Vec<f64>> {
         }];
         let began = Instant::now();
         let version = now.as_millisecond() + 1;
-        entitlements::show_used(&app.redis, &user, now, version, &used).await?;
+        EntitlementCache::of(&app).push_usage(&user, now, version, &used).await?;
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     Ok(times)
@@ -142,7 +142,7 @@ fn processor_time(settings: &Settings, key: &str) -> anyhow::Result<(f64, f64)> 
         let user = user()?;
         let before = thread_nanoseconds()?;
         for _ in 0..MEASURED {
-            let found = entitlements::read(&app, &user).await;
+            let found = EntitlementCache::of(&app).read(&user).await;
             let (_, source) = found.map_err(|error| anyhow::anyhow!("{error:?}"))?;
             ensure!(source == Source::Cache, "a read was not from the cache");
         }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
 use crate::domain::catalog::{Feature, Interval};
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -72,12 +72,12 @@ pub struct CatalogPack {
     pub currencies: BTreeMap<String, u64>,
 }
 
-impl Store {
+impl Postgres {
     /// What is sold now; nothing before the first catalog is published.
-    pub async fn catalog(&self) -> Result<Catalog, StoreError> {
+    pub async fn catalog(&self) -> Result<Catalog, PostgresError> {
         let rows = self.call("select {schema}.get_catalog()", &[]).await?;
         let Some(row) = rows.first() else { return Ok(Catalog::default()) };
-        let Json(catalog) = row.try_get(0).map_err(StoreError::broken)?;
+        let Json(catalog) = row.try_get(0).map_err(PostgresError::unexpected)?;
         Ok(catalog)
     }
 }

@@ -3,9 +3,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 
-use super::{Store, StoreError};
-use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl, UserId};
-use crate::http::Once;
+use super::{Postgres, PostgresError};
+use crate::domain::IdempotencyKey;
+use crate::domain::{
+    CatalogKey, CheckoutTerms, Currency, Email, Interval, Quantity, ReturnUrl, UserId,
+};
 
 /// What a user wants to buy, and where they go after that.
 #[derive(Debug, Serialize)]
@@ -35,26 +37,26 @@ pub enum Wanted {
 pub enum Checkout {
     /// What this idempotency key was answered before.
     Answer(Value),
-    Begun(Box<BegunCheckout>),
+    Begun(Box<ClaimedCheckout>),
 }
 
 /// What to ask of Stripe. It belongs to whoever got it, until it is finished or given up.
 #[derive(Debug, Deserialize)]
-pub struct BegunCheckout {
+pub struct ClaimedCheckout {
     pub request: i64,
     pub stripe_key: String,
-    pub terms: Terms,
+    pub terms: CheckoutTerms,
     pub customer: Customer,
     /// A session that somebody asked for and gave up: it may exist.
-    pub unfinished: Option<Unfinished>,
+    pub unfinished: Option<UnconfirmedSession>,
     /// The session that this one takes the place of.
     pub open_session: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Unfinished {
+pub struct UnconfirmedSession {
     pub stripe_key: String,
-    pub terms: Terms,
+    pub terms: CheckoutTerms,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,48 +68,28 @@ pub enum Customer {
 
 /// What of a request to Stripe is given up for good: Stripe would answer its key the same for ever.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Forget {
+pub enum ReleaseScope {
     /// Whoever retries goes on with it.
     Nothing,
     Request,
     RequestAndCustomer,
 }
 
-/// Everything that decides what a session is asked to be, as it was written down.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Terms {
-    pub price: String,
-    pub quantity: u64,
-    pub plan: Option<String>,
-    pub plan_version: Option<i32>,
-    pub interval: Option<String>,
-    pub pack: Option<String>,
-    pub pack_version: Option<i32>,
-    /// Whether the page takes promotion codes; it does where nothing was written down of it.
-    pub promotion_codes: Option<bool>,
-    pub trial_days: Option<u32>,
-    pub currency: Option<String>,
-    pub email: Option<String>,
-    pub success_url: String,
-    pub cancel_url: String,
-    pub automatic_tax: bool,
-}
-
-impl Store {
+impl Postgres {
     pub async fn begin_checkout(
         &self,
         user: &UserId,
         purchase: &Purchase,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Checkout, StoreError> {
+    ) -> Result<Checkout, PostgresError> {
         self.call_json(
             "select {schema}.begin_checkout($1, $2, $3, $4, $5)",
             &[
                 (&user.as_str(), Type::TEXT),
                 (&Json(purchase), Type::JSONB),
-                (&once.map(Once::key), Type::TEXT),
-                (&once.map(Once::fingerprint), Type::TEXT),
+                (&once.map(IdempotencyKey::key), Type::TEXT),
+                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
         )
@@ -122,7 +104,7 @@ impl Store {
         session: &Value,
         answer: &Value,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, PostgresError> {
         self.call_value(
             "select {schema}.finish_checkout($1, $2, $3, $4, $5)",
             &[
@@ -140,11 +122,11 @@ impl Store {
     pub async fn release_stripe_request(
         &self,
         request: i64,
-        forget: Forget,
+        forget: ReleaseScope,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let request_too = forget != Forget::Nothing;
-        let customer_too = forget == Forget::RequestAndCustomer;
+    ) -> Result<(), PostgresError> {
+        let request_too = forget != ReleaseScope::Nothing;
+        let customer_too = forget == ReleaseScope::RequestAndCustomer;
         self.call(
             "select {schema}.release_stripe_request($1, $2, $3, $4)",
             &[
@@ -163,7 +145,7 @@ impl Store {
         &self,
         now: Timestamp,
         batch: i32,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<i64, PostgresError> {
         let sql = "select {schema}.forget_stripe_requests($1, $2)";
         self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }
@@ -173,7 +155,7 @@ impl Store {
         user: &UserId,
         customer: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PostgresError> {
         let sql = "select {schema}.forget_customer($1, $2, $3)";
         let params: [super::Param<'_>; 3] =
             [(&user.as_str(), Type::TEXT), (&customer, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
@@ -185,7 +167,7 @@ impl Store {
         &self,
         user: &UserId,
         session: &str,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<T>, PostgresError> {
         let sql = "select {schema}.get_checkout_session($1, $2)";
         self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&session, Type::TEXT)]).await
     }

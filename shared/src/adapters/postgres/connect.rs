@@ -11,7 +11,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use super::{STATEMENT_TIME, StoreError};
+use super::{PostgresError, STATEMENT_TIME};
 use crate::adapters::tls;
 use crate::config;
 
@@ -24,7 +24,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// For a connection that others use, as long as a statement of theirs may take.
 const WAIT_TIME: Duration = STATEMENT_TIME;
 
-pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, StoreError> {
+pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, PostgresError> {
     let connection = connection_config(config.url.expose())?;
     let recycling_method = RecyclingMethod::Fast;
     let manager_config = ManagerConfig { recycling_method };
@@ -48,30 +48,31 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Store
         .recycle_timeout(Some(CONNECT_TIME))
         .pre_recycle(drop_idle)
         .build()
-        .map_err(StoreError::broken)
+        .map_err(PostgresError::unexpected)
 }
 
 /// One connection outside any pool, for the operator's tools: they may use session state.
-pub async fn connect(config: &config::Database) -> Result<Client, StoreError> {
+pub async fn connect(config: &config::Database) -> Result<Client, PostgresError> {
     let connection = connection_config(config.url.expose())?;
     let connecting = async {
         if connection.get_ssl_mode() == SslMode::Disable {
             let connected = connection.connect(tokio_postgres::NoTls).await;
-            let (client, driver) = connected.map_err(StoreError::unavailable)?;
+            let (client, driver) = connected.map_err(PostgresError::unavailable)?;
             tokio::spawn(driver);
             Ok(client)
         } else {
             let connected = connection.connect(tls_connect(config)?).await;
-            let (client, driver) = connected.map_err(StoreError::unavailable)?;
+            let (client, driver) = connected.map_err(PostgresError::unavailable)?;
             tokio::spawn(driver);
             Ok(client)
         }
     };
-    tokio::time::timeout(CONNECT_TIME, connecting).await.map_err(StoreError::unavailable)?
+    tokio::time::timeout(CONNECT_TIME, connecting).await.map_err(PostgresError::unavailable)?
 }
 
-fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, StoreError> {
-    let tls = tls::client_config(config.ca_certificate.as_deref()).map_err(StoreError::broken)?;
+fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, PostgresError> {
+    let tls =
+        tls::client_config(config.ca_certificate.as_deref()).map_err(PostgresError::unexpected)?;
     Ok(MakeRustlsConnect::new(tls))
 }
 
@@ -80,8 +81,8 @@ fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, StoreErro
 /// A URL that does not say otherwise asks for TLS, unless the server is on this machine. Certificates
 /// are verified whatever `sslmode` says, so `verify-ca` and `verify-full` are what `require` is already. What only concerns other clients (`pgbouncer`, `connection_limit`,
 /// `schema`, `options` ...) is dropped.
-pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, StoreError> {
-    let mut url = Url::parse(url).map_err(StoreError::broken)?;
+pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, PostgresError> {
+    let mut url = Url::parse(url).map_err(PostgresError::unexpected)?;
     let mut kept = Vec::new();
     for (name, value) in url.query_pairs() {
         let value = match (&*name, &*value) {
@@ -98,7 +99,7 @@ pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, StoreError
         kept.push(("sslmode".to_owned(), "require".to_owned()));
     }
     url.query_pairs_mut().clear().extend_pairs(kept);
-    url.as_str().parse().map_err(StoreError::broken)
+    url.as_str().parse().map_err(PostgresError::unexpected)
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 
-use super::{Store, StoreError};
-use crate::domain::entitlement::Holding;
+use super::{Postgres, PostgresError};
+use crate::domain::IdempotencyKey;
+use crate::domain::entitlement::CreditBalance;
 use crate::domain::{Amount, CatalogKey, Metadata, Reason, UserId};
-use crate::http::Once;
 
 /// What is written down with a row of the ledger.
 #[derive(Debug, Serialize)]
-pub struct About {
+pub struct LedgerNote {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,16 +27,16 @@ pub struct Gift {
     pub amount: i64,
     pub expires_at: Option<Timestamp>,
     pub priority: Option<i32>,
-    pub about: About,
+    pub about: LedgerNote,
 }
 
 /// What came of moving credits.
 #[derive(Debug, Deserialize)]
-pub struct Moved {
+pub struct CreditChange {
     pub version: i64,
     pub unit: String,
     #[serde(rename = "unit_view")]
-    pub holding: Holding,
+    pub holding: CreditBalance,
     pub transaction: Transaction,
 }
 
@@ -64,8 +64,8 @@ pub struct Transaction {
 
 /// What a user holds, and what moved it.
 #[derive(Debug, Deserialize)]
-pub struct Held {
-    pub units: Vec<HeldUnit>,
+pub struct CreditSummary {
+    pub units: Vec<UnitSummary>,
     pub transactions: Vec<Transaction>,
 }
 
@@ -73,7 +73,7 @@ pub struct Held {
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 #[schemars(rename_all = "camelCase", rename = "HeldCredits")]
-pub struct HeldUnit {
+pub struct UnitSummary {
     pub unit: String,
     /// Below zero where more was taken back than there was: then nothing can be spent.
     pub balance: i64,
@@ -129,17 +129,17 @@ pub struct LedgerProblem {
     pub problem: String,
 }
 
-impl Store {
+impl Postgres {
     /// Takes credits, once per key. More than there are is refused with what there is.
     pub async fn spend_credits(
         &self,
         user: &UserId,
         unit: &CatalogKey,
         amount: Amount,
-        about: &About,
-        once: Option<&Once>,
+        about: &LedgerNote,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Moved, StoreError> {
+    ) -> Result<CreditChange, PostgresError> {
         self.call_json(
             "select {schema}.spend_credits($1, $2, $3, $4, $5, $6, $7)",
             &[
@@ -147,8 +147,8 @@ impl Store {
                 (&unit.as_str(), Type::TEXT),
                 (&amount.get(), Type::INT8),
                 (&Json(about), Type::JSONB),
-                (&once.map(Once::key), Type::TEXT),
-                (&once.map(Once::fingerprint), Type::TEXT),
+                (&once.map(IdempotencyKey::key), Type::TEXT),
+                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
         )
@@ -161,9 +161,9 @@ impl Store {
         user: &UserId,
         gift: &Gift,
         actor: &str,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Moved, StoreError> {
+    ) -> Result<CreditChange, PostgresError> {
         self.call_json(
             "select {schema}.give_credits($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             &[
@@ -175,8 +175,8 @@ impl Store {
                 (&gift.priority, Type::INT4),
                 (&Json(&gift.about), Type::JSONB),
                 (&actor, Type::TEXT),
-                (&once.map(Once::key), Type::TEXT),
-                (&once.map(Once::fingerprint), Type::TEXT),
+                (&once.map(IdempotencyKey::key), Type::TEXT),
+                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
         )
@@ -188,16 +188,16 @@ impl Store {
         &self,
         user: &UserId,
         unit: Option<&CatalogKey>,
-        behind: Option<i64>,
+        cursor: Option<i64>,
         limit: i32,
         now: Timestamp,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<CreditSummary, PostgresError> {
         self.call_json(
             "select {schema}.get_credits($1, $2, $3, $4, $5)",
             &[
                 (&user.as_str(), Type::TEXT),
                 (&unit.map(CatalogKey::as_str), Type::TEXT),
-                (&behind, Type::INT8),
+                (&cursor, Type::INT8),
                 (&limit, Type::INT4),
                 (&now, Type::TIMESTAMPTZ),
             ],
@@ -210,7 +210,7 @@ impl Store {
         &self,
         after: &LedgerRow,
         limit: i32,
-    ) -> Result<LedgerPage<LedgerRow>, StoreError> {
+    ) -> Result<LedgerPage<LedgerRow>, PostgresError> {
         self.call_json(
             "select {schema}.verify_ledger($1, $2, $3)",
             &[(&after.user_id, Type::TEXT), (&after.seq, Type::INT8), (&limit, Type::INT4)],
@@ -223,7 +223,7 @@ impl Store {
         &self,
         after: &str,
         limit: i32,
-    ) -> Result<LedgerPage<String>, StoreError> {
+    ) -> Result<LedgerPage<String>, PostgresError> {
         let sql = "select {schema}.verify_balances($1, $2)";
         self.call_json(sql, &[(&after, Type::TEXT), (&limit, Type::INT4)]).await
     }

@@ -1,16 +1,16 @@
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
 use crate::domain::{Entitlement, UserId};
 
-impl Store {
+impl Postgres {
     /// What a user may do, has used and holds; none while nothing is sold.
     pub async fn get_entitlements(
         &self,
         user: &UserId,
         now: Timestamp,
-    ) -> Result<Option<Entitlement>, StoreError> {
+    ) -> Result<Option<Entitlement>, PostgresError> {
         let sql = "select {schema}.get_entitlements($1, $2)";
         self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await
     }
@@ -21,7 +21,7 @@ impl Store {
         after: &str,
         limit: i32,
         now: Timestamp,
-    ) -> Result<Vec<Entitlement>, StoreError> {
+    ) -> Result<Vec<Entitlement>, PostgresError> {
         let sql = "select {schema}.list_subscribers($1, $2, $3)";
         self.call_rows(
             sql,

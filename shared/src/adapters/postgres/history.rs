@@ -1,9 +1,9 @@
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
+use crate::domain::IdempotencyKey;
 use crate::domain::UserId;
-use crate::http::Once;
 
 /// Something to keep in a user's history.
 #[derive(Clone, Copy, Debug)]
@@ -13,16 +13,16 @@ pub struct NewEntry<'a> {
     pub content: &'a str,
 }
 
-impl Store {
+impl Postgres {
     /// Keeps an entry, once per idempotency key.
     pub async fn add_history(
         &self,
         entry: NewEntry<'_>,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let key = once.map(Once::key);
-        let fingerprint = once.map(Once::fingerprint);
+    ) -> Result<(), PostgresError> {
+        let key = once.map(IdempotencyKey::key);
+        let fingerprint = once.map(IdempotencyKey::fingerprint);
         self.call(
             "select {schema}.add_history($1, $2, $3, $4, $5, $6)",
             &[
@@ -39,7 +39,11 @@ impl Store {
     }
 
     /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
-    pub async fn forget_history_keys(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+    pub async fn forget_history_keys(
+        &self,
+        now: Timestamp,
+        batch: i32,
+    ) -> Result<i64, PostgresError> {
         let sql = "select {schema}.forget_history_keys($1, $2)";
         self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }

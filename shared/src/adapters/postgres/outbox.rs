@@ -3,12 +3,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
 use crate::domain::Entitlement;
 
 /// Something to tell others, lent out until its lease ends.
 #[derive(Debug, Deserialize)]
-pub struct Errand {
+pub struct OutboxMessage {
     pub id: String,
     pub kind: Kind,
     pub generation: i64,
@@ -38,7 +38,7 @@ pub enum Kind {
 
 /// What came of it. Neither done nor to be tried again, it is given up.
 #[derive(Debug, Serialize)]
-pub struct Finished {
+pub struct DeliveryResult {
     pub id: String,
     pub generation: i64,
     pub leased_until: Timestamp,
@@ -56,14 +56,14 @@ pub struct GivenUp {
     pub open: Option<i64>,
 }
 
-impl Store {
+impl Postgres {
     /// Lends out what is due, at most `limit`, for so many seconds.
     pub async fn claim_outbox(
         &self,
         now: Timestamp,
         limit: i32,
         lease_seconds: i32,
-    ) -> Result<Vec<Errand>, StoreError> {
+    ) -> Result<Vec<OutboxMessage>, PostgresError> {
         let sql = "select {schema}.claim_outbox($1, $2, $3)";
         let params: [super::Param<'_>; 3] =
             [(&now, Type::TIMESTAMPTZ), (&limit, Type::INT4), (&lease_seconds, Type::INT4)];
@@ -71,21 +71,21 @@ impl Store {
         rows.iter()
             .map(|row| row.try_get(0).map(|Json(errand)| errand))
             .collect::<Result<_, _>>()
-            .map_err(StoreError::broken)
+            .map_err(PostgresError::unexpected)
     }
 
     /// Writes down what came of what was lent out.
     pub async fn finish_outbox(
         &self,
-        results: &[Finished],
+        results: &[DeliveryResult],
         now: Timestamp,
-    ) -> Result<GivenUp, StoreError> {
+    ) -> Result<GivenUp, PostgresError> {
         let sql = "select {schema}.finish_outbox($1, $2)";
         self.call_json(sql, &[(&Json(results), Type::JSONB), (&now, Type::TIMESTAMPTZ)]).await
     }
 
     /// Forgets what others were told more than 30 days ago; answers how many, at most `batch`.
-    pub async fn forget_outbox(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+    pub async fn forget_outbox(&self, now: Timestamp, batch: i32) -> Result<i64, PostgresError> {
         let sql = "select {schema}.forget_outbox($1, $2)";
         self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
 use crate::domain::Entitlement;
 use crate::domain::facts::Facts;
 
@@ -37,9 +37,9 @@ pub struct Difference {
     pub stripes: Value,
 }
 
-impl Store {
+impl Postgres {
     /// Which of these events were never heard of.
-    pub async fn unheard_events(&self, ids: &[&str]) -> Result<Vec<String>, StoreError> {
+    pub async fn unheard_events(&self, ids: &[&str]) -> Result<Vec<String>, PostgresError> {
         let sql = "select {schema}.unheard_events($1)";
         self.call_value(sql, &[(&ids, Type::TEXT_ARRAY)]).await
     }
@@ -49,7 +49,7 @@ impl Store {
         &self,
         facts: impl IntoIterator<Item = &'a Facts>,
         at: Timestamp,
-    ) -> Result<Compared, StoreError> {
+    ) -> Result<Compared, PostgresError> {
         let facts = facts.into_iter().filter_map(|facts| facts.as_json().get("subscription"));
         let facts = Value::Array(facts.cloned().collect());
         let sql = "select {schema}.compare_subscriptions($1, $2)";
@@ -63,7 +63,7 @@ impl Store {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         limit: i32,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<Vec<String>, PostgresError> {
         self.call_value(
             "select {schema}.unlisted_subscriptions($1, $2, $3, $4)",
             &[
@@ -77,7 +77,7 @@ impl Store {
     }
 
     /// Where a job that takes several runs goes on.
-    pub async fn job_cursor(&self, job: &str) -> Result<Option<String>, StoreError> {
+    pub async fn job_cursor(&self, job: &str) -> Result<Option<String>, PostgresError> {
         self.call_value("select {schema}.job_cursor($1)", &[(&job, Type::TEXT)]).await
     }
 
@@ -86,7 +86,7 @@ impl Store {
         job: &str,
         cursor: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PostgresError> {
         let sql = "select {schema}.keep_job_cursor($1, $2, $3)";
         let params: [super::Param<'_>; 3] =
             [(&job, Type::TEXT), (&cursor, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
@@ -94,13 +94,13 @@ impl Store {
     }
 
     /// A word for each customer: `same`, `new`, `taken` or `erased`.
-    pub async fn compare_customers(&self, customers: &Value) -> Result<Vec<String>, StoreError> {
+    pub async fn compare_customers(&self, customers: &Value) -> Result<Vec<String>, PostgresError> {
         let sql = "select {schema}.compare_customers($1)";
         self.call_json(sql, &[(customers, Type::JSONB)]).await
     }
 
     /// A word for each line of credits: `same`, `new`, `taken`, `unknown_unit` or `erased`.
-    pub async fn compare_credits(&self, lines: &Value) -> Result<Vec<String>, StoreError> {
+    pub async fn compare_credits(&self, lines: &Value) -> Result<Vec<String>, PostgresError> {
         let sql = "select {schema}.compare_credits($1)";
         self.call_json(sql, &[(lines, Type::JSONB)]).await
     }
@@ -112,7 +112,7 @@ impl Store {
         unit: &str,
         credits: i64,
         now: Timestamp,
-    ) -> Result<Option<Entitlement>, StoreError> {
+    ) -> Result<Option<Entitlement>, PostgresError> {
         self.call_json(
             "select {schema}.post_opening_credits($1, $2, $3, $4)",
             &[

@@ -1,19 +1,17 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 
-use super::{Store, StoreError};
-use crate::adapters::stripe::Snapshot;
-use crate::domain::event::Event;
-use crate::domain::facts::Facts;
+use super::{Postgres, PostgresError};
+use crate::domain::IdempotencyKey;
+use crate::domain::Observation;
 use crate::domain::{CatalogKey, Entitlement, Interval, Quantity, Reason, SubscriptionId, UserId};
-use crate::http::Once;
 
 /// What a user wants of their subscription.
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
-pub enum Wish {
+pub enum ChangeRequest {
     Change { plan: Option<CatalogKey>, interval: Option<Interval>, quantity: Option<Quantity> },
     Cancel { now: bool, reason: Option<Reason> },
     Resume,
@@ -35,14 +33,14 @@ pub enum Change {
 pub struct BegunChange {
     pub request: i64,
     pub stripe_key: String,
-    pub steps: Steps,
+    pub steps: ChangePlan,
 }
 
 /// Everything that decides what Stripe is asked for, as it was written down.
 #[derive(Debug, Deserialize)]
-pub struct Steps {
+pub struct ChangePlan {
     #[serde(rename = "do")]
-    pub way: Way,
+    pub way: ChangeKind,
     pub subscription: String,
     pub item: Option<String>,
     pub schedule: Option<String>,
@@ -60,43 +58,23 @@ pub struct Steps {
 /// The ways to a wish.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
-pub enum Way {
+pub enum ChangeKind {
     /// Now, for its price.
     Upgrade,
     /// When the period ends.
     Downgrade,
     /// Now, for nothing: nothing has been paid yet.
-    Replace,
+    #[serde(rename = "replace")]
+    SwapPrice,
     CancelNow,
     CancelLater,
-    /// Takes a cancellation, or a change planned ahead, back.
-    Keep,
+    /// Undoes a cancellation, or a scheduled change.
+    #[serde(rename = "keep")]
+    UndoCancellation,
     Unpause,
 }
 
-/// Facts with what puts them in order.
-#[derive(Debug)]
-pub struct Told<'a> {
-    /// The event's id and type; an answer of Stripe's to a question has none.
-    pub event: Option<EventName<'a>>,
-    /// When it was so, in Stripe's seconds: between these two.
-    pub since: i64,
-    pub created: i64,
-    pub rank: i32,
-    /// What decides within one rank of one second.
-    pub heard: String,
-    pub facts: Facts,
-    /// Nobody is written to because of it.
-    pub quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct EventName<'a> {
-    pub id: &'a str,
-    pub kind: &'a str,
-}
-
-/// What came of facts.
+/// What came of an observation.
 #[derive(Debug, Deserialize)]
 pub struct Applied {
     pub duplicate: bool,
@@ -135,77 +113,19 @@ pub struct BegunPortal {
     pub configuration: Option<String>,
 }
 
-impl<'a> Told<'a> {
-    /// Above every event of the same second: it was asked for after they were heard of.
-    const ANSWERED: i32 = 9;
-
-    pub fn by_event(event: &'a Event, facts: Facts) -> Self {
-        Self {
-            event: Some(EventName { id: &event.id, kind: &event.kind }),
-            since: event.created,
-            created: event.created,
-            rank: event.rank(),
-            heard: event.id.clone(),
-            facts,
-            quiet: false,
-        }
-    }
-
-    /// What Stripe answered just now.
-    pub fn by_asking(facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
-        let (since, created) = (found.since.as_second(), found.at.as_second());
-        // As text, instants of this form compare as they follow each other.
-        let heard = format!("{now:.6}");
-        Self { event: None, since, created, rank: Self::ANSWERED, heard, facts, quiet: false }
-    }
-
-    /// The same event, with what Stripe answered just now in place of what it says.
-    pub fn answered_by(self, facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
-        let facts = facts.noticing(&self.facts);
-        Self { event: self.event, quiet: self.quiet, ..Self::by_asking(facts, found, now) }
-    }
-
-    /// The same event, as if it said nothing.
-    pub fn without_facts(self) -> Self {
-        Self { facts: Facts::default(), ..self }
-    }
-
-    /// The same, and nobody is written to: it may have been so for years.
-    pub fn quietly(self) -> Self {
-        Self { quiet: true, ..self }
-    }
-
-    fn to_json(&self) -> Value {
-        let Self { event, since, created, rank, heard, facts, quiet } = self;
-        let mut told = json!({
-            "since": since,
-            "created": created,
-            "rank": rank,
-            "heard": heard,
-            "facts": facts.as_json(),
-            "quiet": quiet,
-        });
-        if let Some(EventName { id, kind }) = event {
-            told["id"] = (*id).into();
-            told["type"] = (*kind).into();
-        }
-        told
-    }
-}
-
-impl Store {
+impl Postgres {
     /// Applies facts, once per event.
     pub async fn apply_event(
         &self,
-        told: &Told<'_>,
+        told: &Observation<'_>,
         now: Timestamp,
-    ) -> Result<Applied, StoreError> {
+    ) -> Result<Applied, PostgresError> {
         let sql = "select {schema}.apply_event($1, $2)";
         self.call_json(sql, &[(&told.to_json(), Type::JSONB), (&now, Type::TIMESTAMPTZ)]).await
     }
 
     /// Writes down that what a user has must be shown later.
-    pub async fn repair_cache(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn repair_cache(&self, user: &UserId, now: Timestamp) -> Result<(), PostgresError> {
         let sql = "select {schema}.repair_cache($1, $2)";
         self.call(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await.map(drop)
     }
@@ -214,7 +134,7 @@ impl Store {
         &self,
         user: &UserId,
         now: Timestamp,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, PostgresError> {
         let sql = "select {schema}.get_subscription($1, $2)";
         self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await
     }
@@ -225,7 +145,7 @@ impl Store {
         id: &SubscriptionId,
         user: Option<&UserId>,
         now: Timestamp,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<T>, PostgresError> {
         self.call_json(
             "select {schema}.find_subscription($1, $2, $3)",
             &[
@@ -240,17 +160,17 @@ impl Store {
     pub async fn begin_subscription_change(
         &self,
         user: &UserId,
-        wish: &Wish,
-        once: Option<&Once>,
+        wish: &ChangeRequest,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Change, StoreError> {
+    ) -> Result<Change, PostgresError> {
         self.call_json(
             "select {schema}.begin_subscription_change($1, $2, $3, $4, $5)",
             &[
                 (&user.as_str(), Type::TEXT),
                 (&Json(wish), Type::JSONB),
-                (&once.map(Once::key), Type::TEXT),
-                (&once.map(Once::fingerprint), Type::TEXT),
+                (&once.map(IdempotencyKey::key), Type::TEXT),
+                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
         )
@@ -261,15 +181,15 @@ impl Store {
     pub async fn finish_subscription_change(
         &self,
         request: i64,
-        told: Option<&Told<'_>>,
+        told: Option<&Observation<'_>>,
         schedule: Option<&str>,
         now: Timestamp,
-    ) -> Result<Option<FinishedChange>, StoreError> {
+    ) -> Result<Option<FinishedChange>, PostgresError> {
         self.call_json(
             "select {schema}.finish_subscription_change($1, $2, $3, $4)",
             &[
                 (&request, Type::INT8),
-                (&told.map(Told::to_json), Type::JSONB),
+                (&told.map(Observation::to_json), Type::JSONB),
                 (&schedule, Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
@@ -281,16 +201,16 @@ impl Store {
         &self,
         user: &UserId,
         request: &Value,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Portal, StoreError> {
+    ) -> Result<Portal, PostgresError> {
         self.call_json(
             "select {schema}.begin_portal($1, $2, $3, $4, $5)",
             &[
                 (&user.as_str(), Type::TEXT),
                 (&request, Type::JSONB),
-                (&once.map(Once::key), Type::TEXT),
-                (&once.map(Once::fingerprint), Type::TEXT),
+                (&once.map(IdempotencyKey::key), Type::TEXT),
+                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
         )
@@ -302,7 +222,7 @@ impl Store {
         request: i64,
         answer: &Value,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PostgresError> {
         let sql = "select {schema}.finish_portal($1, $2, $3)";
         let params: [super::Param<'_>; 3] =
             [(&request, Type::INT8), (&answer, Type::JSONB), (&now, Type::TIMESTAMPTZ)];
@@ -318,7 +238,7 @@ impl Store {
         reason: Option<&Reason>,
         actor: &str,
         now: Timestamp,
-    ) -> Result<Entitlement, StoreError> {
+    ) -> Result<Entitlement, PostgresError> {
         self.call_json(
             "select {schema}.grant_plan($1, $2, $3, $4, $5, $6)",
             &[
@@ -338,7 +258,7 @@ impl Store {
         &self,
         now: Timestamp,
         batch: i32,
-    ) -> Result<Vec<Entitlement>, StoreError> {
+    ) -> Result<Vec<Entitlement>, PostgresError> {
         let sql = "select {schema}.settle_due_users($1, $2)";
         self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }

@@ -3,13 +3,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{Json, Type};
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
+use crate::domain::IdempotencyKey;
 use crate::domain::{Amount, CatalogKey, Metadata, UserId};
-use crate::http::Once;
 
 /// Something that a user uses.
 #[derive(Debug, Serialize)]
-pub struct Use {
+pub struct UsageEntry {
     pub feature: CatalogKey,
     pub quantity: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -18,16 +18,16 @@ pub struct Use {
 
 /// What came of several uses.
 #[derive(Debug, Deserialize)]
-pub struct Tracked {
+pub struct RecordedUsage {
     pub version: i64,
-    pub results: Vec<Used>,
+    pub results: Vec<UsageResult>,
 }
 
 /// What came of one.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 #[schemars(rename_all = "camelCase")]
-pub struct Used {
+pub struct UsageResult {
     pub feature: String,
     /// False where it would have gone over a hard limit: then it was not counted.
     pub allowed: bool,
@@ -46,15 +46,15 @@ pub struct Used {
 pub struct Usage {
     /// The feature that was asked for is one that is counted.
     pub is_known: bool,
-    pub current: Vec<UsePeriod>,
-    pub periods: Vec<PastPeriod>,
+    pub current: Vec<CurrentUsage>,
+    pub periods: Vec<UsagePeriod>,
 }
 
 /// What is used of a feature in the period that runs.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 #[schemars(rename_all = "camelCase", rename = "CurrentUsage")]
-pub struct UsePeriod {
+pub struct CurrentUsage {
     pub feature: String,
     pub used: u64,
     /// Null where there is none.
@@ -72,7 +72,7 @@ pub struct UsePeriod {
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 #[schemars(rename_all = "camelCase", rename = "UsageTotal")]
-pub struct PastPeriod {
+pub struct UsagePeriod {
     pub feature: CatalogKey,
     #[schemars(with = "String")]
     pub period_start: Timestamp,
@@ -83,24 +83,24 @@ pub struct PastPeriod {
     pub overage: u64,
 }
 
-impl Store {
+impl Postgres {
     /// Counts uses, all of them or each for itself. If none may be, it is refused with what each came to.
     pub async fn track_usages(
         &self,
         user: &UserId,
-        uses: &[Use],
+        uses: &[UsageEntry],
         all: bool,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Tracked, StoreError> {
+    ) -> Result<RecordedUsage, PostgresError> {
         self.call_json(
             "select {schema}.track_usages($1, $2, $3, $4, $5, $6)",
             &[
                 (&user.as_str(), Type::TEXT),
                 (&Json(uses), Type::JSONB),
                 (&all, Type::BOOL),
-                (&once.map(Once::key), Type::TEXT),
-                (&once.map(Once::fingerprint), Type::TEXT),
+                (&once.map(IdempotencyKey::key), Type::TEXT),
+                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
                 (&now, Type::TIMESTAMPTZ),
             ],
         )
@@ -112,17 +112,17 @@ impl Store {
         &self,
         user: &UserId,
         feature: Option<&CatalogKey>,
-        behind: Option<&(Timestamp, CatalogKey)>,
+        cursor: Option<&(Timestamp, CatalogKey)>,
         limit: i32,
         now: Timestamp,
-    ) -> Result<Usage, StoreError> {
+    ) -> Result<Usage, PostgresError> {
         self.call_json(
             "select {schema}.get_usage($1, $2, $3, $4, $5, $6)",
             &[
                 (&user.as_str(), Type::TEXT),
                 (&feature.map(CatalogKey::as_str), Type::TEXT),
-                (&behind.map(|(start, _)| start), Type::TIMESTAMPTZ),
-                (&behind.map(|(_, feature)| feature.as_str()), Type::TEXT),
+                (&cursor.map(|(start, _)| start), Type::TIMESTAMPTZ),
+                (&cursor.map(|(_, feature)| feature.as_str()), Type::TEXT),
                 (&limit, Type::INT4),
                 (&now, Type::TIMESTAMPTZ),
             ],
@@ -131,7 +131,11 @@ impl Store {
     }
 
     /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
-    pub async fn forget_usage_keys(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+    pub async fn forget_usage_keys(
+        &self,
+        now: Timestamp,
+        batch: i32,
+    ) -> Result<i64, PostgresError> {
         let sql = "select {schema}.forget_usage_keys($1, $2)";
         self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{Json, Type};
 
-use super::{Store, StoreError};
+use super::{Postgres, PostgresError};
 use crate::domain::{EventId, EventType, Reason};
 
 /// An event that could not be applied.
@@ -75,7 +75,7 @@ pub struct FailedWebhook {
 
 /// The same with the event as Stripe sent it, as long as that is kept.
 #[derive(Debug, Deserialize)]
-pub struct WholeFailedWebhook {
+pub struct FailedWebhookDetail {
     #[serde(flatten)]
     pub letter: FailedWebhook,
     pub payload: Option<String>,
@@ -83,11 +83,11 @@ pub struct WholeFailedWebhook {
 
 /// Which dead letters to list.
 #[derive(Clone, Debug, Default)]
-pub struct WhichWebhooks {
+pub struct FailedWebhookFilter {
     pub status: WebhookStatus,
     pub kind: Option<EventType>,
     /// Those behind this one, by when it failed and its id.
-    pub behind: Option<(Timestamp, EventId)>,
+    pub cursor: Option<(Timestamp, EventId)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -119,7 +119,7 @@ impl std::str::FromStr for WebhookStatus {
     }
 }
 
-impl Store {
+impl Postgres {
     /// Keeps an event that could not be applied. None, if it has been meanwhile.
     pub async fn fail_webhook(
         &self,
@@ -128,7 +128,7 @@ impl Store {
         cause: &str,
         payload: &str,
         now: Timestamp,
-    ) -> Result<Option<Kept>, StoreError> {
+    ) -> Result<Option<Kept>, PostgresError> {
         self.call_json(
             "select {schema}.fail_webhook($1, $2, $3, $4, $5)",
             &[
@@ -148,7 +148,7 @@ impl Store {
         name: &str,
         level: i64,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, PostgresError> {
         let params: [super::Param<'_>; 3] =
             [(&name, Type::TEXT), (&level, Type::INT8), (&now, Type::TIMESTAMPTZ)];
         self.call_value("select {schema}.raise_alert($1, $2, $3)", &params).await
@@ -159,7 +159,7 @@ impl Store {
         &self,
         now: Timestamp,
         limit: i32,
-    ) -> Result<Vec<ClaimedWebhook>, StoreError> {
+    ) -> Result<Vec<ClaimedWebhook>, PostgresError> {
         let sql = "select {schema}.claim_failed_webhooks($1, $2)";
         self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&limit, Type::INT4)]).await
     }
@@ -170,7 +170,7 @@ impl Store {
         id: &str,
         actor: &str,
         now: Timestamp,
-    ) -> Result<ClaimedWebhook, StoreError> {
+    ) -> Result<ClaimedWebhook, PostgresError> {
         let params: [super::Param<'_>; 3] =
             [(&id, Type::TEXT), (&actor, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
         self.call_json("select {schema}.claim_failed_webhook($1, $2, $3)", &params).await
@@ -183,7 +183,7 @@ impl Store {
         note: &Reason,
         actor: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PostgresError> {
         self.call(
             "select {schema}.resolve_failed_webhook($1, $2, $3, $4)",
             &[
@@ -200,10 +200,10 @@ impl Store {
     /// Dead letters, the one that failed last first.
     pub async fn list_failed_webhooks(
         &self,
-        which: &WhichWebhooks,
+        which: &FailedWebhookFilter,
         limit: i32,
-    ) -> Result<Vec<FailedWebhook>, StoreError> {
-        let (before, before_id) = which.behind.as_ref().map(|(at, id)| (at, id.as_str())).unzip();
+    ) -> Result<Vec<FailedWebhook>, PostgresError> {
+        let (before, before_id) = which.cursor.as_ref().map(|(at, id)| (at, id.as_str())).unzip();
         self.call_rows(
             "select {schema}.list_failed_webhooks($1, $2, $3, $4, $5)",
             &[
@@ -220,12 +220,12 @@ impl Store {
     pub async fn get_failed_webhook(
         &self,
         id: &str,
-    ) -> Result<Option<WholeFailedWebhook>, StoreError> {
+    ) -> Result<Option<FailedWebhookDetail>, PostgresError> {
         self.call_json("select {schema}.get_failed_webhook($1)", &[(&id, Type::TEXT)]).await
     }
 
     /// Forgets what old dead letters hold; answers of how many.
-    pub async fn forget_payloads(&self, now: Timestamp, batch: i32) -> Result<i64, StoreError> {
+    pub async fn forget_payloads(&self, now: Timestamp, batch: i32) -> Result<i64, PostgresError> {
         let sql = "select {schema}.forget_payloads($1, $2)";
         self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }
@@ -235,7 +235,7 @@ impl Store {
         &self,
         now: Timestamp,
         batch: i32,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<i64, PostgresError> {
         let sql = "select {schema}.forget_webhook_events($1, $2)";
         self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
     }

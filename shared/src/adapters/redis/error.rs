@@ -1,31 +1,32 @@
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::error::ApiError;
+use crate::domain::error::{BoxError, Error, ErrorCode};
 
 /// Why Redis gave no result, and whether the command may have run all the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum RedisError {
-    /// It was never sent.
-    NotSent(Cause),
-    /// It was sent, and no answer that can be read came back in time.
-    MayHaveRun(Cause),
-    /// Redis answered that it will not.
+    #[error("Redis: the command was not sent")]
+    NotSent(#[source] SharedError),
+    /// It was sent, and no readable answer came back in time.
+    #[error("Redis: no answer, the command may have run")]
+    MayHaveRun(#[source] SharedError),
+    #[error("Redis refused: {0}")]
     Refused(String),
-    /// It ran, and answered something of another shape than was asked for.
+    /// It ran, and the answer has another shape than expected.
+    #[error("Redis answered something unexpected: {0}")]
     Unexpected(String),
 }
 
-/// Commands that shared a request share what became of it.
-type Cause = Arc<dyn StdError + Send + Sync>;
+/// Commands that shared a request share its failure.
+type SharedError = Arc<dyn StdError + Send + Sync>;
 
 impl RedisError {
-    pub(crate) fn not_sent(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn not_sent(cause: impl Into<BoxError>) -> Self {
         Self::NotSent(cause.into().into())
     }
 
-    pub(super) fn no_answer(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(super) fn no_answer(cause: impl Into<BoxError>) -> Self {
         Self::MayHaveRun(cause.into().into())
     }
 
@@ -34,29 +35,9 @@ impl RedisError {
     }
 }
 
-impl fmt::Display for RedisError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSent(_) => f.write_str("Redis: the command was not sent"),
-            Self::MayHaveRun(_) => f.write_str("Redis: no answer, the command may have run"),
-            Self::Refused(message) => write!(f, "Redis refused: {message}"),
-            Self::Unexpected(what) => write!(f, "Redis answered something unexpected: {what}"),
-        }
-    }
-}
-
-impl StdError for RedisError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::NotSent(cause) | Self::MayHaveRun(cause) => Some(cause.as_ref()),
-            Self::Refused(_) | Self::Unexpected(_) => None,
-        }
-    }
-}
-
-/// For routes whose data lives in Redis. A caller is told whether trying again may count twice; what
-/// somebody else spoiled in there is for us to see, and does not go away by trying again.
-impl From<RedisError> for ApiError {
+/// For routes whose data lives in Redis. The message says whether trying again may count twice. A value
+/// that another program spoiled is an internal error: trying again does not help.
+impl From<RedisError> for Error {
     fn from(error: RedisError) -> Self {
         let is_spoiled = match &error {
             RedisError::Unexpected(_) => true,
@@ -69,6 +50,7 @@ impl From<RedisError> for ApiError {
         if is_spoiled {
             return Self::internal(error);
         }
-        Self::no_answer("redis_unavailable", "store", error.may_have_run()).because(error)
+        Self::no_answer(ErrorCode::RedisUnavailable, "store", error.may_have_run())
+            .with_cause(error)
     }
 }

@@ -13,10 +13,10 @@ use jiff::Timestamp;
 
 use crate::adapters::redis::{Redis, RedisError, Script};
 use crate::clock::Clock;
+use crate::domain::IdempotencyKey;
 use crate::domain::Rate;
 use crate::domain::bucket::{self, Taken};
-use crate::domain::error::{ApiError, ApiResult, chain};
-use crate::http::Once;
+use crate::domain::error::{Error, Result, error_chain};
 
 /// The script, for those who look at what it leaves in Redis.
 pub static TAKE: Script = Script::new(concat!(
@@ -78,8 +78,8 @@ impl Limiter {
         identifier: &str,
         rate: Rate,
         cost: u32,
-        once: Option<&Once>,
-    ) -> ApiResult<Verdict> {
+        once: Option<&IdempotencyKey>,
+    ) -> Result<Verdict> {
         let key = key(policy, identifier);
         let now_us = self.clock.now().as_microsecond();
         if once.is_none()
@@ -89,9 +89,9 @@ impl Limiter {
         }
         let (taken, source) = match self.take_in_redis(&key, rate, cost, now_us, once).await {
             Ok(Some(taken)) => (taken, Source::Redis),
-            Ok(None) => return Err(ApiError::idempotency_key_reused()),
+            Ok(None) => return Err(Error::idempotency_key_reused()),
             Err(error) => {
-                tracing::warn!(cause = chain(&error), "limiting in this process");
+                tracing::warn!(cause = error_chain(&error), "limiting in this process");
                 (self.take_locally(&key, rate.tenth(), cost, now_us), Source::Local)
             }
         };
@@ -108,13 +108,14 @@ impl Limiter {
         rate: Rate,
         cost: u32,
         now_us: i64,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
     ) -> Result<Option<Taken>, RedisError> {
-        let keys: Vec<&str> = [Some(key), once.map(Once::key)].into_iter().flatten().collect();
+        let keys: Vec<&str> =
+            [Some(key), once.map(IdempotencyKey::key)].into_iter().flatten().collect();
         let limit = rate.limit.to_string();
         let window_us = (i64::from(rate.window_seconds) * 1_000_000).to_string();
         let (cost_text, now) = (cost.to_string(), now_us.to_string());
-        let fingerprint = once.map_or("", Once::fingerprint);
+        let fingerprint = once.map_or("", IdempotencyKey::fingerprint);
         let args = [fingerprint, &limit, &window_us, &cost_text, &now];
         let answer: Vec<String> = self.redis.eval(&TAKE, &keys, &args).await?;
         match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {

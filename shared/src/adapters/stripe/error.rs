@@ -1,34 +1,39 @@
 //! Why Stripe gave no answer, or said no, and what that means for whoever called us.
 
-use std::error::Error as StdError;
-use std::fmt;
-
 use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::header;
-use crate::adapters::http_client::Answer;
-use crate::domain::error::{ApiError, chain};
+use crate::adapters::http_client::HttpResponse;
+use crate::domain::error::{BoxError, Error, ErrorCode, error_chain};
 use crate::domain::object::text;
 
-type Cause = Box<dyn StdError + Send + Sync>;
-
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StripeError {
     /// No connection: certainly nothing happened.
-    NotSent(Cause),
+    #[error("Stripe cannot be reached")]
+    NotSent(#[source] BoxError),
     /// No answer, or a server's error: it may have happened.
-    MayHaveRun(Cause),
+    #[error("no answer from Stripe, the call may have run")]
+    MayHaveRun(#[source] BoxError),
     /// An answer, and not one of Stripe's.
-    Garbage(Cause),
-    /// Stripe understood, and said no.
+    #[error("an answer that is not Stripe's")]
+    InvalidResponse(#[source] BoxError),
+    /// Stripe understood, and refused.
+    #[error("{0}")]
     Refused(Box<Refusal>),
-    /// What Stripe has is not what we thought it has, so that we asked for the wrong thing.
-    Outdated,
+    /// The object at Stripe is not in the state that the request was built for.
+    #[error("the state at Stripe has changed")]
+    StateChanged,
 }
 
-/// Stripe's own words.
-#[derive(Debug)]
+/// An error of Stripe's. Displayed without its message, which may quote an address: the request's id
+/// finds it at Stripe.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Stripe refused with {} {kind} {code} {param} (request {request_id})",
+    status.as_u16()
+)]
 pub struct Refusal {
     pub status: StatusCode,
     /// `card_error`, `invalid_request_error`, `idempotency_error`, `api_error`.
@@ -46,18 +51,18 @@ pub struct Refusal {
 impl StripeError {
     /// An answer that lacks what every such object has.
     pub fn lacks(field: &str) -> Self {
-        Self::Garbage(format!("an object without its {field}").into())
+        Self::InvalidResponse(format!("an object without its {field}").into())
     }
 
-    pub fn may_have_run(cause: impl Into<Cause>) -> Self {
+    pub fn may_have_run(cause: impl Into<BoxError>) -> Self {
         Self::MayHaveRun(cause.into())
     }
 
-    pub(super) fn not_sent(cause: impl Into<Cause>) -> Self {
+    pub(super) fn not_sent(cause: impl Into<BoxError>) -> Self {
         Self::NotSent(cause.into())
     }
 
-    /// What Stripe said, if it did.
+    /// The error that Stripe answered with, if it did.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
@@ -65,34 +70,36 @@ impl StripeError {
         }
     }
 
-    /// All there is to say, with Stripe's own words: for an operator, not for a log.
+    /// Everything known, with Stripe's message: for an operator, not for a log.
     pub fn in_words(&self) -> String {
-        let said = self.refusal().map(|refusal| refusal.message.as_str());
-        let said = said.filter(|said| !said.is_empty());
-        said.map_or_else(|| chain(self), |said| format!("{}: {said}", chain(self)))
+        let message = self.refusal().map(|refusal| refusal.message.as_str());
+        match message.filter(|message| !message.is_empty()) {
+            Some(message) => format!("{}: {message}", error_chain(self)),
+            None => error_chain(self),
+        }
     }
 
     /// Whether Stripe has answered for good: the same key would get the same answer for ever.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.replayed || !refusal.is_transient(),
-            Self::Outdated => true,
-            Self::NotSent(_) | Self::MayHaveRun(_) | Self::Garbage(_) => false,
+            Self::StateChanged => true,
+            Self::NotSent(_) | Self::MayHaveRun(_) | Self::InvalidResponse(_) => false,
         }
     }
 
-    /// Whether Stripe could not do it to what it has: nothing was done.
-    pub fn is_impossible(&self) -> bool {
+    /// Whether the request was invalid for the object's state: nothing was done.
+    pub fn is_invalid_request(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.kind == "invalid_request_error",
-            _ => matches!(self, Self::Outdated),
+            _ => matches!(self, Self::StateChanged),
         }
     }
 
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::MayHaveRun(_) => true,
-            Self::Garbage(_) | Self::Outdated => false,
+            Self::InvalidResponse(_) | Self::StateChanged => false,
             Self::Refused(refusal) => {
                 !refusal.replayed && refusal.should_retry.unwrap_or(refusal.is_transient())
             }
@@ -112,15 +119,15 @@ impl Refusal {
     }
 }
 
-pub(super) fn refusal(answer: &Answer) -> StripeError {
+pub(super) fn refusal(answer: &HttpResponse) -> StripeError {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = &body["error"];
     if !error.is_object() {
         let status = answer.status;
-        let said = format!("status {status}, and no error in Stripe's form");
+        let problem = format!("status {status}, and no error in Stripe's form");
         return match status.is_server_error() {
-            true => StripeError::MayHaveRun(said.into()),
-            false => StripeError::Garbage(said.into()),
+            true => StripeError::MayHaveRun(problem.into()),
+            false => StripeError::InvalidResponse(problem.into()),
         };
     }
     let should_retry = match header(&answer.headers, "stripe-should-retry") {
@@ -128,78 +135,47 @@ pub(super) fn refusal(answer: &Answer) -> StripeError {
         "false" => Some(false),
         _ => None,
     };
-    let said = |field: &str| text(error, field).unwrap_or_default().to_owned();
+    let field = |name: &str| text(error, name).unwrap_or_default().to_owned();
     StripeError::Refused(Box::new(Refusal {
         status: answer.status,
-        kind: said("type"),
-        code: said("code"),
-        param: said("param"),
-        message: said("message"),
+        kind: field("type"),
+        code: field("code"),
+        param: field("param"),
+        message: field("message"),
         request_id: header(&answer.headers, "request-id").to_owned(),
         replayed: header(&answer.headers, "idempotent-replayed") == "true",
         should_retry,
     }))
 }
 
-impl From<StripeError> for ApiError {
+impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         let refusal = match &error {
             StripeError::Refused(refusal) => refusal,
-            StripeError::Outdated => return Self::internal(error),
-            StripeError::NotSent(_) | StripeError::Garbage(_) | StripeError::MayHaveRun(_) => {
-                return Self::unavailable(
-                    "stripe_unavailable",
+            StripeError::StateChanged => return Self::internal(error),
+            StripeError::NotSent(_)
+            | StripeError::InvalidResponse(_)
+            | StripeError::MayHaveRun(_) => {
+                return Self::new(ErrorCode::StripeUnavailable,
                     "Stripe did not answer. Try again in a moment, with the same Idempotency-Key if \
                      you sent one: nothing will be done twice.",
                 )
-                .because(error);
+                .with_cause(error);
             }
         };
         match (refusal.kind.as_str(), refusal.status.as_u16(), refusal.code.as_str()) {
             ("card_error", ..) => {
-                Self::payment_required("payment_failed", refusal.message.clone()).because(error)
+                Self::new(ErrorCode::PaymentFailed, refusal.message.clone()).with_cause(error)
             }
             (_, _, "email_invalid") => Self::invalid("email", "is not an e-mail address"),
-            (_, 409 | 429 | 500..=599, _) => Self::unavailable(
-                "stripe_unavailable",
+            (_, 409 | 429 | 500..=599, _) => Self::new(
+                ErrorCode::StripeUnavailable,
                 "Stripe is busy. Try again in a moment, with the same Idempotency-Key if you sent \
                  one.",
             )
-            .because(error),
+            .with_cause(error),
             // Whatever else Stripe does not like, we composed.
             _ => Self::internal(error),
-        }
-    }
-}
-
-impl fmt::Display for StripeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSent(_) => f.write_str("Stripe cannot be reached"),
-            Self::MayHaveRun(_) => f.write_str("no answer from Stripe, the call may have run"),
-            Self::Garbage(_) => f.write_str("an answer that is not Stripe's"),
-            Self::Outdated => f.write_str("Stripe has something else than we thought"),
-            // Without its message, which may quote an address: the request's id finds it at Stripe.
-            Self::Refused(refusal) => write!(
-                f,
-                "Stripe refused with {} {} {} {} (request {})",
-                refusal.status.as_u16(),
-                refusal.kind,
-                refusal.code,
-                refusal.param,
-                refusal.request_id,
-            ),
-        }
-    }
-}
-
-impl StdError for StripeError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::NotSent(cause) | Self::MayHaveRun(cause) | Self::Garbage(cause) => {
-                Some(cause.as_ref())
-            }
-            Self::Refused(_) | Self::Outdated => None,
         }
     }
 }

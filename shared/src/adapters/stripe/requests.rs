@@ -36,8 +36,9 @@ use stripe_shared::{
     CheckoutSessionBillingAddressCollection, CheckoutSessionMode, SubscriptionScheduleEndBehavior,
 };
 
-use crate::adapters::postgres::Terms;
+use super::StripeError;
 use crate::domain::object::{Object, integer, link, list};
+use crate::domain::{CheckoutTerms, Snapshot};
 use crate::domain::{Interval, UserId};
 
 /// As many as Stripe lists at once.
@@ -47,6 +48,11 @@ const LATEST_PAYMENTS: &str = "latest_invoice.payments";
 
 /// Stripe takes no longer reference; the id is in the metadata, where it always fits.
 const MAX_REFERENCE: usize = 200;
+
+/// The id that every object has.
+pub fn id(object: &Snapshot) -> Result<&str, StripeError> {
+    object.text("id").ok_or_else(|| StripeError::lacks("id"))
+}
 
 pub fn create_customer(user: &UserId, email: Option<&str>) -> RequestBuilder {
     let mut request = CreateCustomer::new().metadata(metadata([("userId", Some(user.as_str()))]));
@@ -61,7 +67,7 @@ pub fn delete_customer(id: &str) -> RequestBuilder {
     DeleteCustomer::new(segment(id)).build()
 }
 
-pub fn create_session(user: &UserId, customer: &str, terms: &Terms) -> RequestBuilder {
+pub fn create_session(user: &UserId, customer: &str, terms: &CheckoutTerms) -> RequestBuilder {
     let is_subscription = terms.plan.is_some();
     let metadata = session_metadata(user, terms);
     let item = CreateCheckoutSessionLineItems {
@@ -109,7 +115,7 @@ pub fn create_session(user: &UserId, customer: &str, terms: &Terms) -> RequestBu
 }
 
 /// Who bought what: on the session, and on the subscription or payment that comes of it.
-fn session_metadata(user: &UserId, terms: &Terms) -> HashMap<String, String> {
+fn session_metadata(user: &UserId, terms: &CheckoutTerms) -> HashMap<String, String> {
     let version = terms.plan_version.or(terms.pack_version).map(|version| version.to_string());
     let is_plan = terms.plan.is_some();
     metadata([
@@ -224,7 +230,7 @@ pub fn keep(subscription: &str) -> RequestBuilder {
 
 /// Takes back an end that was set as a date. Stripe unsets what is sent empty, which async-stripe's
 /// type for it cannot say.
-pub fn keep_beyond_date(subscription: &str) -> RequestBuilder {
+pub fn clear_cancel_at(subscription: &str) -> RequestBuilder {
     let mut request = RequestBuilder::new(
         StripeMethod::Post,
         format!("/subscriptions/{}", segment(subscription)),
@@ -251,7 +257,7 @@ pub fn release_schedule(schedule: &str) -> RequestBuilder {
 
 /// Until its end the phase that is running, as Stripe has it; from then on another price in the place of the
 /// current one, with the same discounts and whatever else is paid for. After one period of that the schedule is done.
-pub fn plan_ahead(
+pub fn schedule_change(
     schedule: &str,
     running: &Object,
     (current, price): (&str, &str),

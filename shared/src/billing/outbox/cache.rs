@@ -1,17 +1,17 @@
-//! What a user has as the cache shows it, where showing it at once did not succeed.
+//! Pushes an entitlement whose first push failed.
 
 use super::Outcome;
 use crate::app::App;
-use crate::billing::entitlements;
+use crate::billing::entitlements::EntitlementCache;
 use crate::domain::{Entitlement, UserId};
 
 pub(super) async fn repair(app: &App, entitlement: Option<&Entitlement>) -> Outcome {
-    let Some(entitlement) = entitlement else { return Outcome::Nobody("no entitlement") };
+    let Some(entitlement) = entitlement else { return Outcome::NoRecipient("no entitlement") };
     let Ok(user) = UserId::try_from(entitlement.user_id.clone()) else {
-        return Outcome::Nobody("unknown user");
+        return Outcome::NoRecipient("unknown user");
     };
-    match entitlements::show(&app.redis, &user, app.clock.now(), entitlement, None).await {
-        Ok(_) => Outcome::Heard,
+    match EntitlementCache::of(app).push(&user, app.clock.now(), entitlement, None).await {
+        Ok(_) => Outcome::Delivered,
         Err(error) => Outcome::failed(error.to_string()),
     }
 }

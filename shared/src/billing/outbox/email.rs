@@ -1,152 +1,112 @@
-//! E-mails over SMTP.
+//! What a message says: a template of ours, filled with what happened.
 //!
-//! A message that is sent again, since nobody knows whether it arrived, carries the Message-ID it had
-//! before: whoever receives both can tell that they are one.
+//! A line of a template that names something unknown is left out. Nothing that is filled in can become
+//! markup, another header, or a link to anything but a page of the web.
 
-mod letter;
+use jiff::Timestamp;
+use serde_json::Value;
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::PoolConfig;
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use url::{Host, Url};
-
-use super::{BATCH, DELIVERY_TIME, Outcome};
-use crate::adapters::postgres::Errand;
+use crate::adapters::smtp::EmailMessage;
 use crate::config;
-use letter::{Letter, compose};
+use crate::domain::money;
+use crate::domain::object::{integer, text};
 
-type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+/// Longer than any name or address that Stripe gives.
+const MAX_CHARS: usize = 2_000;
 
-/// With the pauses between them, some five minutes.
-const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
-
-/// How to send, for one run: its messages share connections.
-pub(super) struct Mailer<'a> {
-    config: &'a config::Email,
-    /// None if the settings cannot be used after all.
-    ready: Option<(Mailbox, Smtp)>,
+/// The message of a row; none if its template is unknown.
+pub fn render(payload: &Value, email: &config::Email) -> Option<EmailMessage> {
+    let subjects = &email.subjects;
+    let (subject, plain, html) = match text(payload, "template")? {
+        "receipt" => (
+            &subjects.receipt,
+            include_str!("email/templates/receipt.txt"),
+            include_str!("email/templates/receipt.html"),
+        ),
+        "payment_failed" => (
+            &subjects.payment_failed,
+            include_str!("email/templates/payment_failed.txt"),
+            include_str!("email/templates/payment_failed.html"),
+        ),
+        "trial_ending" => (
+            &subjects.trial_ending,
+            include_str!("email/templates/trial_ending.txt"),
+            include_str!("email/templates/trial_ending.html"),
+        ),
+        "canceled" => (
+            &subjects.canceled,
+            include_str!("email/templates/canceled.txt"),
+            include_str!("email/templates/canceled.html"),
+        ),
+        "limit_near" => (
+            &subjects.limit_near,
+            include_str!("email/templates/limit_near.txt"),
+            include_str!("email/templates/limit_near.html"),
+        ),
+        "credits_used" => (
+            &subjects.credits_used,
+            include_str!("email/templates/credits_used.txt"),
+            include_str!("email/templates/credits_used.html"),
+        ),
+        _ => return None,
+    };
+    let value = |name: &str| value(payload, email, name);
+    Some(EmailMessage {
+        subject: subject.clone(),
+        text: fill(plain, &value),
+        html: fill(html, &|name| value(name).map(|value| escaped(&value))),
+    })
 }
 
-impl<'a> Mailer<'a> {
-    pub(super) fn new(config: &'a config::Email) -> Self {
-        Self { config, ready: sender(config).zip(transport(config)) }
+/// What a name in a template stands for, if that is known.
+fn value(payload: &Value, email: &config::Email, name: &str) -> Option<String> {
+    let value = match name {
+        "product" => email.product_name.clone()?,
+        "amount" => money(integer(payload, "amount_minor")?, text(payload, "currency")?),
+        "next_attempt_at" | "trial_end" | "ended_at" | "resets_at" => day(integer(payload, name)?)?,
+        "percent" | "used" | "limit" | "balance" => integer(payload, name)?.to_string(),
+        "hosted_url" | "pdf_url" => text(payload, name)
+            .filter(|url| url.starts_with("https://") || is_local(url))?
+            .to_owned(),
+        name => text(payload, name)?.to_owned(),
+    };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    Some(value.chars().map(plain).take(MAX_CHARS).collect())
+}
+
+/// Of the simulator's pages.
+fn is_local(url: &str) -> bool {
+    url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:")
+}
+
+/// `20 November 2026`, in UTC.
+fn day(seconds: i64) -> Option<String> {
+    let moment = Timestamp::from_second(seconds).ok()?;
+    Some(moment.strftime("%-d %B %Y").to_string())
+}
+
+fn fill(template: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
+    let lines = template.lines().filter_map(|line| fill_line(line, value));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn fill_line(line: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        filled.push_str(before);
+        filled.push_str(&value(name)?);
+        rest = after;
     }
-
-    pub(super) async fn send(&self, errand: &Errand) -> Outcome {
-        let Some(address) = &errand.email else {
-            // The event that brings it may be on its way: Stripe keeps no order.
-            return match errand.attempts {
-                ..ATTEMPTS_FOR_AN_ADDRESS => Outcome::failed("no address yet"),
-                _ => Outcome::Nobody("no address"),
-            };
-        };
-        let Ok(address) = address.parse() else { return Outcome::Nobody("not an address") };
-        let Some((from, smtp)) = &self.ready else {
-            return Outcome::failed("SMTP_URL or EMAIL_FROM cannot be used");
-        };
-        let Some(letter) = compose(&errand.payload, self.config) else {
-            return Outcome::failed("unknown template");
-        };
-        let Ok(message) = message(&errand.id, from, address, letter) else {
-            return Outcome::Nobody("not an address");
-        };
-        match smtp.send(message).await {
-            Ok(_) => Outcome::Heard,
-            Err(error) if is_refusal(&error) => Outcome::Refused(problem(&error)),
-            Err(error) => Outcome::failed(problem(&error)),
-        }
-    }
+    filled.push_str(rest);
+    Some(filled)
 }
 
-fn message(
-    id: &str,
-    from: &Mailbox,
-    to: Address,
-    letter: Letter,
-) -> Result<Message, lettre::error::Error> {
-    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-    Message::builder()
-        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
-        .from(from.clone())
-        .to(Mailbox::new(None, to))
-        .subject(letter.subject)
-        // Or somebody's absence notice answers it.
-        .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
-        .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
-}
-
-fn sender(config: &config::Email) -> Option<Mailbox> {
-    let address = config.from.address.as_str().parse().ok()?;
-    Some(Mailbox::new(config.from.name.clone(), address))
-}
-
-fn transport(config: &config::Email) -> Option<Smtp> {
-    let url = encrypted(config.smtp_url.expose())?;
-    let domain = config.from.address.as_str().rsplit_once('@')?.1.to_owned();
-    let transport = Smtp::from_url(url.as_str()).ok()?;
-    let pool = PoolConfig::new().max_size(BATCH.try_into().unwrap_or(u32::MAX));
-    Some(
-        transport
-            .hello_name(ClientId::Domain(domain))
-            .timeout(Some(DELIVERY_TIME))
-            .pool_config(pool)
-            .build(),
-    )
-}
-
-/// With STARTTLS required where nothing else encrypts, but to this machine.
-fn encrypted(url: &str) -> Option<Url> {
-    let mut url = Url::parse(url).ok()?;
-    if url.scheme() == "smtp" && !is_this_machine(&url) {
-        url.set_query(Some("tls=required"));
-    }
-    Some(url)
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    // The host of a URL whose scheme is not the web's is a name, even where it looks like an address.
-    let host = url.host_str().and_then(|host| Host::parse(host).ok());
-    match host {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Whether there is no such mailbox, or none that takes this.
-fn is_refusal(error: &lettre::transport::smtp::Error) -> bool {
-    let code = error.status().map(|code| code.to_string());
-    ["550", "551", "553"].iter().any(|refusal| code.as_deref() == Some(refusal))
-}
-
-/// Without the server's words: they may quote the address.
-fn problem(error: &lettre::transport::smtp::Error) -> String {
-    match error.status() {
-        Some(code) => format!("the mail server said {code}"),
-        None if error.is_timeout() => "no answer from the mail server in time".to_owned(),
-        None => "no connection to the mail server".to_owned(),
-    }
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_leaves_this_machine_encrypted_alone() {
-        for (url, expected) in [
-            ("smtp://me:pw@mail.example:587", "smtp://me:pw@mail.example:587?tls=required"),
-            ("smtp://10.0.0.1", "smtp://10.0.0.1?tls=required"),
-            ("smtp://127.0.0.1.example", "smtp://127.0.0.1.example?tls=required"),
-            ("smtps://me:pw@mail.example", "smtps://me:pw@mail.example"),
-            ("smtp://127.0.0.1:2525", "smtp://127.0.0.1:2525"),
-            ("smtp://[::1]:2525", "smtp://[::1]:2525"),
-            ("smtp://LocalHost:2525", "smtp://LocalHost:2525"),
-        ] {
-            assert_eq!(encrypted(url).unwrap().as_str(), expected);
-        }
-    }
-}
+mod tests;

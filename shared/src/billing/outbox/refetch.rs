@@ -1,29 +1,29 @@
-//! Asking Stripe about a subscription that an invoice names and nobody told us of, and applying the
-//! answer like any other news.
+//! Asks Stripe for a subscription that an invoice names and no event described, and applies the answer.
 
 use serde_json::Value;
 
 use super::Outcome;
 use crate::adapters::stripe::requests;
 use crate::app::App;
-use crate::billing::dead_letters::may_pass;
-use crate::billing::fulfilment;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::billing::fulfilment::{self, Fulfilment};
+use crate::domain::error::{ErrorCode, Result};
 use crate::domain::object::text;
 
-pub(super) async fn ask(app: &App, payload: &Value) -> Outcome {
+pub(super) async fn refetch(app: &App, payload: &Value) -> Outcome {
     let Some(id) = text(payload, "id") else {
-        return Outcome::Refused("it does not say what to ask for".to_owned());
+        return Outcome::Rejected("it names no subscription".to_owned());
     };
-    match hear_subscription(app, id).await {
-        Ok(_) => Outcome::Heard,
-        Err(error) if error.code == ApiError::ACCOUNT_ERASED => Outcome::Nobody("unknown user"),
-        Err(error) if may_pass(&error) => Outcome::failed(error.code),
-        Err(error) => Outcome::Refused(error.code.to_owned()),
+    match apply_subscription(app, id).await {
+        Ok(_) => Outcome::Delivered,
+        Err(error) if error.code == ErrorCode::AccountErased => {
+            Outcome::NoRecipient("unknown user")
+        }
+        Err(error) if error.code.is_retryable() => Outcome::failed(error.code.to_string()),
+        Err(error) => Outcome::Rejected(error.code.to_string()),
     }
 }
 
-async fn hear_subscription(app: &App, id: &str) -> ApiResult<fulfilment::Outcome> {
-    let found = app.stripe.ask(&requests::retrieve_subscription(id)).await?;
-    fulfilment::hear_subscription(app, &found).await
+async fn apply_subscription(app: &App, id: &str) -> Result<Fulfilment> {
+    let found = app.stripe.send(&requests::retrieve_subscription(id)).await?;
+    fulfilment::apply_subscription(app, &found).await
 }

@@ -3,12 +3,12 @@ use std::time::Instant;
 use jiff::SignedDuration;
 
 use super::Report;
-use super::walk::Walk;
+use super::stripe_pages::StripePages;
 use crate::adapters::stripe::requests;
 use crate::app::App;
-use crate::background::AfterAnswer;
-use crate::billing::dead_letters::{self, Heard};
-use crate::domain::error::ApiResult;
+use crate::background::BackgroundTasks;
+use crate::billing::dead_letters::{self, Outcome};
+use crate::domain::error::Result;
 use crate::domain::event::Event;
 use crate::domain::object::{Object, text};
 
@@ -17,29 +17,29 @@ const JOB: &str = "reconcile_events";
 /// Stripe lists no older ones.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Hears every event that was not delivered and not heard of otherwise. Whether it got to the end.
-pub(super) async fn hear_missed(
+/// Applies every event that was not delivered and did not arrive otherwise. Returns whether it got to the end.
+pub(super) async fn apply_missed(
     app: &App,
-    after: &AfterAnswer,
+    after: &BackgroundTasks,
     until: Option<Instant>,
     dry_run: bool,
     report: &mut Report,
-) -> ApiResult<bool> {
+) -> Result<bool> {
     let since = (app.clock.now() - KEPT).as_second();
-    let mut walk = Walk::begin(app, JOB, until).await?;
+    let mut walk = StripePages::begin(app, JOB, until).await?;
     while let Some(page) = walk.next(|last| requests::list_undelivered_events(since, last)).await? {
         let ids: Vec<&str> = page.objects.iter().filter_map(|event| text(event, "id")).collect();
         report.looked_at += ids.len() as u64;
-        let unheard = app.store.unheard_events(&ids).await?;
+        let missing = app.postgres.unheard_events(&ids).await?;
         // The oldest first: then the least of them is stale.
         for event in page.objects.iter().rev() {
             let id = text(event, "id");
-            if !unheard.iter().any(|unheard| Some(unheard.as_str()) == id) {
+            if !missing.iter().any(|missing| Some(missing.as_str()) == id) {
                 continue;
             }
             report.missed_events += 1;
             if !dry_run {
-                hear(app, after, event, report).await?;
+                apply(app, after, event, report).await?;
             }
         }
         walk.done(page).await?;
@@ -48,21 +48,21 @@ pub(super) async fn hear_missed(
 }
 
 /// As the webhook does, but for the signature: this is what Stripe answered.
-async fn hear(
+async fn apply(
     app: &App,
-    after: &AfterAnswer,
+    after: &BackgroundTasks,
     event: &Object,
     report: &mut Report,
-) -> ApiResult<()> {
+) -> Result<()> {
     let payload = event.to_string();
     let Some(event) = Event::parse(payload.as_bytes()) else {
         report.fails(text(event, "id").unwrap_or_default(), "it is no event".to_owned());
         return Ok(());
     };
-    match dead_letters::hear(app, after, &event, &payload).await? {
-        Heard::Applied { .. } => report.applied += 1,
-        Heard::Kept(error) => report.fails(&event.id, error.for_operators()),
-        Heard::Ignored => report.fails(&event.id, "it is of another account or mode".to_owned()),
+    match dead_letters::apply(app, after, &event, &payload).await? {
+        Outcome::Applied { .. } => report.applied += 1,
+        Outcome::DeadLettered(error) => report.fails(&event.id, error.for_operators()),
+        Outcome::Ignored => report.fails(&event.id, "it is of another account or mode".to_owned()),
     }
     Ok(())
 }

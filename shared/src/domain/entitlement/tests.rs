@@ -19,7 +19,10 @@ fn somebody(grant: Value, used: u64, balance: i64) -> Entitlement {
         fresh_until: 0,
         terms: serde_json::from_value(terms).unwrap(),
         used: BTreeMap::from([("thing".to_owned(), used)]),
-        units: BTreeMap::from([("coin".to_owned(), Holding { balance, ..Holding::default() })]),
+        units: BTreeMap::from([(
+            "coin".to_owned(),
+            CreditBalance { balance, ..CreditBalance::default() },
+        )]),
     }
 }
 

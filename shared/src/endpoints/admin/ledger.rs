@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::adapters::postgres::LedgerProblem;
 use crate::app::App;
 use crate::billing::ledger_audit::{self, Found, Place};
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 use crate::http::{Query, cursor};
 
 /// What was found.
@@ -35,7 +35,7 @@ pub fn routes() -> MethodRouter<App> {
     get(verify)
 }
 
-async fn verify(State(app): State<App>, uri: Uri) -> ApiResult<Json<Report>> {
+async fn verify(State(app): State<App>, uri: Uri) -> Result<Json<Report>> {
     let from = Query::of(&uri).cursor(Place::is_possible)?.unwrap_or_default();
     let Found { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
     let next_cursor = next.map(|place| cursor(&place));

@@ -11,12 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::adapters::postgres::{FailedWebhook, WhichWebhooks, WholeFailedWebhook};
+use crate::adapters::postgres::{FailedWebhook, FailedWebhookDetail, FailedWebhookFilter};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::dead_letters;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, Result};
 use crate::domain::{EventId, EventType, Reason};
 use crate::http::{Input, Query};
 
@@ -75,20 +75,20 @@ pub fn routes() -> MethodRouter<App> {
     get(look).post(decide)
 }
 
-async fn look(State(app): State<App>, uri: Uri) -> ApiResult<Json<Found>> {
+async fn look(State(app): State<App>, uri: Uri) -> Result<Json<Found>> {
     let query = Query::of(&uri);
     if let Some(id) = query.get("id", EventId::try_from)? {
-        let whole = app.store.get_failed_webhook(id.as_str()).await?;
+        let whole = app.postgres.get_failed_webhook(id.as_str()).await?;
         let whole = whole.ok_or_else(dead_letters::unknown)?.into();
         return Ok(Json(Found::One(Box::new(whole))));
     }
-    let which = WhichWebhooks {
+    let which = FailedWebhookFilter {
         status: query.get("status", |word| word.parse())?.unwrap_or_default(),
         kind: query.get("type", EventType::try_from)?,
-        behind: query.cursor(|(failed_at, _)| *failed_at >= Timestamp::UNIX_EPOCH)?,
+        cursor: query.cursor(|(failed_at, _)| *failed_at >= Timestamp::UNIX_EPOCH)?,
     };
     let limit = query.limit()?;
-    let letters = app.store.list_failed_webhooks(&which, limit.more()).await?;
+    let letters = app.postgres.list_failed_webhooks(&which, limit.more()).await?;
     let (data, next_cursor) = limit.page(letters, |last| (last.failed_at, last.id.clone()));
     Ok(Json(Found::Page(Page { data, next_cursor })))
 }
@@ -96,22 +96,22 @@ async fn look(State(app): State<App>, uri: Uri) -> ApiResult<Json<Found>> {
 async fn decide(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Extension(after): Extension<AfterAnswer>,
+    Extension(after): Extension<BackgroundTasks>,
     Input(decision): Input<Decision>,
-) -> ApiResult<Json<FailedWebhook>> {
+) -> Result<Json<FailedWebhook>> {
     let (id, actor) = (decision.id.as_str(), caller.audit_name());
     match (decision.action, &decision.note) {
         (Action::Replay, None) => dead_letters::replay(&app, &after, id, &actor).await.map(Json),
         (Action::Resolve, Some(note)) => {
             dead_letters::resolve(&app, id, note, &actor).await.map(Json)
         }
-        (Action::Replay, Some(_)) => Err(ApiError::invalid("note", "is for `resolve` alone")),
-        (Action::Resolve, None) => Err(ApiError::invalid("note", "is missing")),
+        (Action::Replay, Some(_)) => Err(Error::invalid("note", "is for `resolve` alone")),
+        (Action::Resolve, None) => Err(Error::invalid("note", "is missing")),
     }
 }
 
-impl From<WholeFailedWebhook> for Whole {
-    fn from(WholeFailedWebhook { letter, payload }: WholeFailedWebhook) -> Self {
+impl From<FailedWebhookDetail> for Whole {
+    fn from(FailedWebhookDetail { letter, payload }: FailedWebhookDetail) -> Self {
         let payload = payload.and_then(|text| serde_json::from_str(&text).ok());
         Self { letter, payload: payload.unwrap_or_default() }
     }

@@ -14,9 +14,10 @@ use serde_json::Value;
 use crate::adapters::postgres::NewEntry;
 use crate::app::App;
 use crate::companion::stats::{self, Stats};
-use crate::domain::error::ApiResult;
+use crate::domain::IdempotencyKey;
+use crate::domain::error::Result;
 use crate::domain::{Content, Summary, row_bytes};
-use crate::http::{Input, Once, User};
+use crate::http::{Input, User};
 
 /// A conversation to count.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,16 +43,16 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
 async fn save(
     State(app): State<App>,
     User(user): User,
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     Input(chat): Input<Chat>,
-) -> ApiResult<Json<Stats>> {
+) -> Result<Json<Stats>> {
     let now = app.clock.now();
     if let Some(content) = &chat.content {
         if let Some(once) = &once {
             stats::refuse_reused(&app.redis, once).await?;
         }
         let entry = NewEntry { user: &user, kind: "chat", content: content.as_str() };
-        app.store.add_history(entry, once.as_ref(), now).await?;
+        app.postgres.add_history(entry, once.as_ref(), now).await?;
     }
     let summary = chat.summary.as_str();
     Ok(Json(stats::save_chat(&app.redis, &user, now, once.as_ref(), summary).await?))

@@ -10,13 +10,13 @@ use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::postgres::StoreError;
+use crate::adapters::postgres::PostgresError;
 use crate::app::App;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::alert;
 use crate::billing::reconcile::{self, Options, Report};
 use crate::billing::warm_up;
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 
 /// Rows of one statement. Statements of each kind go on for so long, and at least once; what is left is the
 /// next run's.
@@ -58,11 +58,11 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn run(
     State(app): State<App>,
-    Extension(after): Extension<AfterAnswer>,
-) -> ApiResult<Json<Done>> {
+    Extension(after): Extension<BackgroundTasks>,
+) -> Result<Json<Done>> {
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
-    let (store, now) = (&app.store, app.clock.now());
+    let (store, now) = (&app.postgres, app.clock.now());
     alert::forget_daily(&app).await?;
     Ok(Json(Done {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
@@ -77,9 +77,9 @@ async fn run(
 }
 
 /// Repeats what answers how many rows it did, while there are more.
-async fn in_batches<F>(batch: impl Fn() -> F) -> Result<i64, StoreError>
+async fn in_batches<F>(batch: impl Fn() -> F) -> Result<i64, PostgresError>
 where
-    F: Future<Output = Result<i64, StoreError>>,
+    F: Future<Output = Result<i64, PostgresError>>,
 {
     let mut all = 0;
     let started = Instant::now();

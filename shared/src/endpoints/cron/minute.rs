@@ -9,13 +9,13 @@ use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::postgres::StoreError;
+use crate::adapters::postgres::PostgresError;
 use crate::app::App;
-use crate::background::AfterAnswer;
+use crate::background::BackgroundTasks;
 use crate::billing::dead_letters;
 use crate::billing::fulfilment;
 use crate::billing::outbox::{self, Deliveries};
-use crate::domain::error::ApiResult;
+use crate::domain::error::Result;
 
 /// The rest is for the next minute.
 const BATCH: i32 = 20;
@@ -31,7 +31,7 @@ const REPLAYS_TIME: Duration = Duration::from_secs(14);
 /// What the job did.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Drained {
+pub struct MinuteReport {
     /// Users for whom time alone changed something: credits began or ended, or a plan did.
     settled: usize,
     /// Events that had failed and were applied now.
@@ -48,13 +48,13 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn run(
     State(app): State<App>,
-    Extension(after): Extension<AfterAnswer>,
-) -> ApiResult<Json<Drained>> {
+    Extension(after): Extension<BackgroundTasks>,
+) -> Result<Json<MinuteReport>> {
     let started = Instant::now();
     let settled = settle(&app, started).await;
     let messages = outbox::drain(&app, &after, MESSAGES, MESSAGES_TIME).await;
     let replayed = dead_letters::replay_due(&app, &after, REPLAYS, started + REPLAYS_TIME).await?;
-    Ok(Json(Drained {
+    Ok(Json(MinuteReport {
         settled: settled?,
         replayed: replayed.applied,
         still_failing: replayed.still_failing,
@@ -63,13 +63,13 @@ async fn run(
 }
 
 /// Settles who is due, a few at a time, so that nobody waits long for their own row.
-async fn settle(app: &App, started: Instant) -> Result<usize, StoreError> {
+async fn settle(app: &App, started: Instant) -> Result<usize, PostgresError> {
     let mut all = 0;
     loop {
         let now = app.clock.now();
-        let settled = app.store.settle_due_users(now, BATCH).await?;
+        let settled = app.postgres.settle_due_users(now, BATCH).await?;
         for entitlement in &settled {
-            fulfilment::show_if_possible(app, entitlement, now).await;
+            fulfilment::push_best_effort(app, entitlement, now).await;
         }
         all += settled.len();
         if settled.is_empty() || started.elapsed() > SETTLING_TIME {

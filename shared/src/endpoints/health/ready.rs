@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::adapters::redis::Command;
 use crate::app::App;
-use crate::domain::error::chain;
+use crate::domain::error::error_chain;
 
 /// Whoever asks wants to know now.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -45,7 +45,7 @@ pub fn routes() -> MethodRouter<App> {
 async fn show(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
     let ping = Command::ping();
     let (postgres, redis) =
-        join(look("postgres", app.store.ping()), look("redis", app.redis.run::<Value>(&ping)))
+        join(look("postgres", app.postgres.ping()), look("redis", app.redis.run::<Value>(&ping)))
             .await;
     let (code, status) = match (postgres, redis) {
         (Condition::Up, Condition::Up) => (StatusCode::OK, "ready"),
@@ -60,7 +60,7 @@ async fn look<T, E: Error + 'static>(
 ) -> Condition {
     let cause = match timeout(PATIENCE, asking).await {
         Ok(Ok(_)) => return Condition::Up,
-        Ok(Err(error)) => chain(&error),
+        Ok(Err(error)) => error_chain(&error),
         Err(elapsed) => elapsed.to_string(),
     };
     tracing::warn!(what, cause, "not ready");

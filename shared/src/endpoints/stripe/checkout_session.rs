@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use crate::adapters::stripe::requests;
 use crate::app::App;
 use crate::billing::fulfilment;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::http::User;
 
 /// How a purchase stands.
@@ -43,19 +43,19 @@ pub fn routes() -> MethodRouter<App> {
     get(look)
 }
 
-async fn look(State(app): State<App>, User(user): User, uri: Uri) -> ApiResult<Json<Purchase>> {
+async fn look(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Purchase>> {
     let id = session_id(&uri)?;
-    let purchase: Option<Purchase> = app.store.get_checkout_session(&user, &id).await?;
+    let purchase: Option<Purchase> = app.postgres.get_checkout_session(&user, &id).await?;
     let purchase = purchase.ok_or_else(not_found)?;
     if purchase.is_over() {
         return Ok(Json(purchase));
     }
-    let session = app.stripe.ask(&requests::retrieve_session(&id)).await?;
+    let session = app.stripe.send(&requests::retrieve_session(&id)).await?;
     if session.text("status") == Some("open") {
         return Ok(Json(purchase));
     }
-    fulfilment::hear_session(&app, &session).await?;
-    app.store.get_checkout_session(&user, &id).await?.ok_or_else(not_found).map(Json)
+    fulfilment::apply_session(&app, &session).await?;
+    app.postgres.get_checkout_session(&user, &id).await?.ok_or_else(not_found).map(Json)
 }
 
 impl Purchase {
@@ -68,18 +68,18 @@ impl Purchase {
 }
 
 /// Somebody else's session is answered like one that does not exist.
-fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "session_not_found", "You have no such checkout session.")
+fn not_found() -> Error {
+    Error::new(ErrorCode::SessionNotFound, "You have no such checkout session.")
 }
 
-fn session_id(uri: &Uri) -> ApiResult<String> {
+fn session_id(uri: &Uri) -> Result<String> {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let id = query.find(|(name, _)| name == "sessionId").map(|(_, id)| id.into_owned());
-    let id = id.ok_or_else(|| ApiError::invalid("sessionId", "is missing"))?;
+    let id = id.ok_or_else(|| Error::invalid("sessionId", "is missing"))?;
     // It becomes part of a path at Stripe.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !id.starts_with("cs_") || id.len() > 255 || !id.bytes().all(plain) {
-        return Err(ApiError::invalid("sessionId", "must be the id of a checkout session"));
+        return Err(Error::invalid("sessionId", "must be the id of a checkout session"));
     }
     Ok(id)
 }

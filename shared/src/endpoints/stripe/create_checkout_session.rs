@@ -16,14 +16,15 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::checkout;
 use crate::config::Config;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::IdempotencyKey;
+use crate::domain::error::{Error, Result};
 use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
-use crate::http::{Input, Once, User};
+use crate::http::{Input, User};
 
 /// What to buy: `tier` and `interval`, or `pack`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Order {
+pub struct CheckoutRequest {
     /// The plan's key in the catalog.
     #[serde(default)]
     tier: Option<CatalogKey>,
@@ -65,37 +66,36 @@ async fn create(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     headers: HeaderMap,
-    Input(order): Input<Order>,
-) -> ApiResult<Json<Page>> {
+    Input(order): Input<CheckoutRequest>,
+) -> Result<Json<Page>> {
     let mut purchase = purchase(order, named_email(&headers)?, &app.config)?;
     purchase.email_is_claimed = purchase.email.is_some() && !caller.is_trusted();
     let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;
-    serde_json::from_value(answer).map(Json).map_err(ApiError::internal)
+    serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 
-fn purchase(order: Order, named: Option<Email>, config: &Config) -> ApiResult<Purchase> {
+fn purchase(order: CheckoutRequest, named: Option<Email>, config: &Config) -> Result<Purchase> {
     let wanted = match (order.tier, order.interval, order.pack) {
         (Some(plan), Some(interval), None) => Wanted::Subscription { plan, interval },
         (None, None, Some(pack)) => Wanted::Payment { pack },
-        (Some(_), None, None) => return Err(ApiError::invalid("interval", "is missing")),
+        (Some(_), None, None) => return Err(Error::invalid("interval", "is missing")),
         (None, Some(_), None) | (None, None, None) => {
-            return Err(ApiError::invalid("tier", "is missing: name a tier, or a pack"));
+            return Err(Error::invalid("tier", "is missing: name a tier, or a pack"));
         }
         (_, _, Some(_)) => {
-            return Err(ApiError::invalid("pack", "cannot be bought together with a tier"));
+            return Err(Error::invalid("pack", "cannot be bought together with a tier"));
         }
     };
     let email = match (order.email, named) {
         (Some(email), Some(named)) if email != named => {
-            return Err(ApiError::invalid("email", "is not the one in x-user-email"));
+            return Err(Error::invalid("email", "is not the one in x-user-email"));
         }
         (email, named) => email.or(named),
     };
     let url = |field: &str, text: &str| {
-        ReturnUrl::parse(text, &config.allowed_origins)
-            .map_err(|what| ApiError::invalid(field, what))
+        ReturnUrl::parse(text, &config.allowed_origins).map_err(|what| Error::invalid(field, what))
     };
     Ok(Purchase {
         wanted,
@@ -109,13 +109,13 @@ fn purchase(order: Order, named: Option<Email>, config: &Config) -> ApiResult<Pu
     })
 }
 
-fn named_email(headers: &HeaderMap) -> ApiResult<Option<Email>> {
+fn named_email(headers: &HeaderMap) -> Result<Option<Email>> {
     let mut all = headers.get_all("x-user-email").iter();
     let Some(value) = all.next() else { return Ok(None) };
     if all.next().is_some() {
-        return Err(ApiError::invalid("x-user-email", "must be sent once"));
+        return Err(Error::invalid("x-user-email", "must be sent once"));
     }
     let text = value.to_str().unwrap_or_default().to_owned();
-    let email = Email::try_from(text).map_err(|what| ApiError::invalid("x-user-email", what))?;
+    let email = Email::try_from(text).map_err(|what| Error::invalid("x-user-email", what))?;
     Ok(Some(email))
 }

@@ -8,17 +8,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::adapters::postgres::{Portal, StoreError};
+use crate::adapters::postgres::{Portal, PostgresError};
 use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::checkout::release;
+use crate::domain::IdempotencyKey;
 use crate::domain::ReturnUrl;
-use crate::domain::error::{ApiError, ApiResult};
-use crate::http::{Input, Once, User};
+use crate::domain::error::{Error, ErrorCode, Result};
+use crate::http::{Input, User};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Visit {
+pub struct PortalRequest {
     /// Where the customer comes back to, on one of the app's origins.
     return_url: String,
 }
@@ -36,17 +37,17 @@ pub fn routes() -> MethodRouter<App> {
 async fn create(
     State(app): State<App>,
     User(user): User,
-    once: Option<Once>,
-    Input(visit): Input<Visit>,
-) -> ApiResult<Json<PortalPage>> {
+    once: Option<IdempotencyKey>,
+    Input(visit): Input<PortalRequest>,
+) -> Result<Json<PortalPage>> {
     let return_url = ReturnUrl::parse(&visit.return_url, &app.config.allowed_origins)
-        .map_err(|what| ApiError::invalid("returnUrl", what))?;
+        .map_err(|what| Error::invalid("returnUrl", what))?;
     let configuration = app.config.stripe.portal_configuration.as_deref();
     let wanted = json!({ "return_url": return_url, "configuration": configuration });
-    let begun = app.store.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
+    let begun = app.postgres.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
     let begun = match begun.map_err(not_allowed)? {
         Portal::Answer(answer) => {
-            return serde_json::from_value(answer).map(Json).map_err(ApiError::internal);
+            return serde_json::from_value(answer).map(Json).map_err(Error::internal);
         }
         Portal::Begun(begun) => begun,
     };
@@ -55,7 +56,7 @@ async fn create(
         &begun.return_url,
         begun.configuration.as_deref(),
     );
-    let made = app.stripe.post(&session, &begun.stripe_key).await;
+    let made = app.stripe.send_idempotent(&session, &begun.stripe_key).await;
     let url = made.and_then(|page| {
         page.text("url").map(str::to_owned).ok_or_else(|| StripeError::lacks("url"))
     });
@@ -66,13 +67,13 @@ async fn create(
             return Err(error.into());
         }
     };
-    app.store.finish_portal(begun.request, &json!(page), app.clock.now()).await?;
+    app.postgres.finish_portal(begun.request, &json!(page), app.clock.now()).await?;
     Ok(Json(page))
 }
 
-fn not_allowed(error: StoreError) -> ApiError {
+fn not_allowed(error: PostgresError) -> Error {
     match error.not_allowed() {
-        Some(_) => ApiError::conflict("no_customer", "You have not bought anything yet."),
+        Some(_) => Error::new(ErrorCode::NoCustomer, "You have not bought anything yet."),
         None => error.into(),
     }
 }

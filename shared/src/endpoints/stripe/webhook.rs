@@ -16,10 +16,10 @@ use serde::Serialize;
 
 use crate::adapters::stripe::signature;
 use crate::app::App;
-use crate::background::AfterAnswer;
-use crate::billing::dead_letters::{self, Heard};
+use crate::background::BackgroundTasks;
+use crate::billing::dead_letters::{self, Outcome};
 use crate::billing::outbox;
-use crate::domain::error::{ApiError, ApiResult};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::event::Event;
 
 /// Told others at once; the job has the rest.
@@ -37,24 +37,25 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn receive(
     State(app): State<App>,
-    Extension(after): Extension<AfterAnswer>,
+    Extension(after): Extension<BackgroundTasks>,
     headers: HeaderMap,
     body: Bytes,
-) -> ApiResult<Json<Received>> {
+) -> Result<Json<Received>> {
     let stripe = &app.config.stripe;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
     let signature = signature.unwrap_or_default();
     signature::verify(signature, &body, &stripe.webhook_secrets, app.clock.now()).map_err(
         |why| {
             let message = "This does not carry a fresh signature of Stripe's that we know.";
-            ApiError::bad_request("invalid_signature", message).because(format!("{why:?}"))
+            Error::new(ErrorCode::InvalidSignature, message).with_cause(format!("{why:?}"))
         },
     )?;
     let event = Event::parse(&body).ok_or_else(|| {
-        ApiError::bad_request("malformed_event", "This is not an event of Stripe's.")
+        Error::new(ErrorCode::MalformedEvent, "This is not an event of Stripe's.")
     })?;
-    let heard = dead_letters::hear(&app, &after, &event, &String::from_utf8_lossy(&body)).await?;
-    if matches!(heard, Heard::Applied { has_messages: true }) && outbox::has_channels(&app) {
+    let outcome =
+        dead_letters::apply(&app, &after, &event, &String::from_utf8_lossy(&body)).await?;
+    if matches!(outcome, Outcome::Applied { has_messages: true }) && outbox::has_channels(&app) {
         // Who waits for news need not wait for the job.
         let (app, alerts) = (app.clone(), after.clone());
         after.run(async move {

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
-use shared::adapters::postgres::Told;
 use shared::app::App;
+use shared::domain::Observation;
 use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql, Type};
 
@@ -133,8 +133,8 @@ impl<'a> Player<'a> {
     async fn hear(&mut self, event: Value) {
         self.told += 1;
         let event = parsed(&event);
-        let told = Told::by_event(&event, event.facts().unwrap());
-        self.app.store.apply_event(&told, self.now).await.unwrap();
+        let told = Observation::from_event(&event, event.facts().unwrap());
+        self.app.postgres.apply_event(&told, self.now).await.unwrap();
     }
 
     /// Until then, or for good; none takes it away.

@@ -2,8 +2,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::{StripeError, refusal};
-use crate::adapters::http_client::Answer;
-use crate::domain::error::ApiError;
+use crate::adapters::http_client::HttpResponse;
+use crate::domain::error::{Error, ErrorCode};
 
 fn refused(status: u16, error: Value, headers: &[(&'static str, &'static str)]) -> StripeError {
     let headers: HeaderMap = headers
@@ -11,12 +11,12 @@ fn refused(status: u16, error: Value, headers: &[(&'static str, &'static str)]) 
         .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
         .collect();
     let status = StatusCode::from_u16(status).unwrap();
-    refusal(&Answer { status, headers, body: json!({ "error": error }).to_string().into() })
+    refusal(&HttpResponse { status, headers, body: json!({ "error": error }).to_string().into() })
 }
 
-/// Whose fault it is decides what the caller is told.
+/// The cause of an error of Stripe's decides its code.
 #[test]
-fn stripes_errors_are_told_apart() {
+fn each_error_of_stripe_has_its_code() {
     let card = json!({ "type": "card_error", "code": "card_declined", "message": "Declined." });
     let address = json!({ "type": "invalid_request_error", "code": "email_invalid" });
     let ours = json!({ "type": "invalid_request_error", "code": "parameter_unknown" });
@@ -25,26 +25,26 @@ fn stripes_errors_are_told_apart() {
     let locked = json!({ "type": "invalid_request_error", "code": "lock_timeout" });
     let reused = json!({ "type": "idempotency_error" });
     let theirs = json!({ "type": "api_error" });
-    for (status, error, expected, code) in [
-        (402, card, 402, "payment_failed"),
-        (400, address, 400, "invalid_input"),
-        (400, ours, 500, "internal"),
-        (401, key, 500, "internal"),
-        (429, crowd, 503, "stripe_unavailable"),
-        (429, locked, 503, "stripe_unavailable"),
-        (400, reused, 500, "internal"),
-        (500, theirs, 503, "stripe_unavailable"),
+    for (status, error, code) in [
+        (402, card, ErrorCode::PaymentFailed),
+        (400, address, ErrorCode::InvalidInput),
+        (400, ours, ErrorCode::Internal),
+        (401, key, ErrorCode::Internal),
+        (429, crowd, ErrorCode::StripeUnavailable),
+        (429, locked, ErrorCode::StripeUnavailable),
+        (400, reused, ErrorCode::Internal),
+        (500, theirs, ErrorCode::StripeUnavailable),
     ] {
-        let said = format!("{status} {error}");
-        let answer = ApiError::from(refused(status, error, &[]));
-        assert_eq!((answer.status.as_u16(), answer.code), (expected, code), "{said}");
-        assert_eq!(answer.retry_after_seconds.is_some(), expected == 503, "{said}");
+        let stripe = format!("{status} {error}");
+        let error = Error::from(refused(status, error, &[]));
+        assert_eq!(error.code, code, "{stripe}");
+        assert_eq!(error.retry_after_seconds.is_some(), code.is_retryable(), "{stripe}");
     }
 }
 
 /// A stored answer never changes, so the same key is not tried again; Stripe's own advice counts.
 #[test]
-fn what_is_worth_another_try_is_tried_again() {
+fn only_errors_that_may_pass_are_retried() {
     let failed = || json!({ "type": "api_error" });
     let bad = || json!({ "type": "invalid_request_error" });
     for (status, error, headers, again, is_final) in [
@@ -59,10 +59,10 @@ fn what_is_worth_another_try_is_tried_again() {
         assert_eq!(error.is_worth_another_try(), again, "{error}");
         assert_eq!(error.is_final(), is_final, "{error}");
     }
-    let garbage = Answer {
+    let no_json = HttpResponse {
         status: StatusCode::BAD_GATEWAY,
         headers: HeaderMap::new(),
         body: "<html>".into(),
     };
-    assert!(matches!(refusal(&garbage), StripeError::MayHaveRun(_)));
+    assert!(matches!(refusal(&no_json), StripeError::MayHaveRun(_)));
 }

@@ -2,8 +2,8 @@ use serde_json::json;
 
 use super::*;
 
-fn terms() -> Terms {
-    Terms {
+fn terms() -> CheckoutTerms {
+    CheckoutTerms {
         price: "price_1".to_owned(),
         quantity: 1,
         plan: Some("basic".to_owned()),
@@ -66,7 +66,7 @@ fn a_session_is_asked_for_in_the_same_words_as_ever() {
 #[test]
 fn a_pack_is_paid_once_and_invoiced() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
-    let pack = Terms {
+    let pack = CheckoutTerms {
         plan: None,
         plan_version: None,
         interval: None,
@@ -117,7 +117,7 @@ fn a_planned_change_keeps_what_is_until_the_period_ends() {
         "discounts": [{ "coupon": null, "discount": "di_1", "promotion_code": null }],
     });
     let prices = ("price_big", "price_small");
-    let request = plan_ahead("sub_sched_1", &running, prices, 2, Interval::Quarterly);
+    let request = schedule_change("sub_sched_1", &running, prices, 2, Interval::Quarterly);
     assert_eq!(request.path, "/subscription_schedules/sub_sched_1");
     assert_eq!(
         decoded(&request),
@@ -149,7 +149,7 @@ fn a_planned_change_keeps_the_other_items() {
         ],
     });
     let prices = ("price_big", "price_small");
-    let request = plan_ahead("sub_sched_1", &running, prices, 2, Interval::Monthly);
+    let request = schedule_change("sub_sched_1", &running, prices, 2, Interval::Monthly);
     let fields = decoded(&request);
     let items = fields.iter().filter(|field| field.contains("[items]"));
     assert_eq!(
@@ -217,12 +217,12 @@ fn an_id_is_one_segment_of_a_path() {
             (cancel_later(id, None), "/subscriptions/*"),
             (cancel_now(id, None), "/subscriptions/*"),
             (keep(id), "/subscriptions/*"),
-            (keep_beyond_date(id), "/subscriptions/*"),
+            (clear_cancel_at(id), "/subscriptions/*"),
             (unpause(id), "/subscriptions/*/resume"),
             (retrieve_schedule(id), "/subscription_schedules/*"),
             (release_schedule(id), "/subscription_schedules/*/release"),
             (
-                plan_ahead(id, &running, ("price_0", "price_1"), 1, monthly),
+                schedule_change(id, &running, ("price_0", "price_1"), 1, monthly),
                 "/subscription_schedules/*",
             ),
         ] {
@@ -234,7 +234,7 @@ fn an_id_is_one_segment_of_a_path() {
 #[test]
 fn a_pack_without_promotion_codes_asks_for_none() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
-    let pack = Terms { promotion_codes: Some(false), ..terms() };
+    let pack = CheckoutTerms { promotion_codes: Some(false), ..terms() };
     let request = create_session(&user, "cus_1", &pack);
     assert!(decoded(&request).contains(&"allow_promotion_codes=false".to_owned()));
 }

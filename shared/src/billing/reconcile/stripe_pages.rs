@@ -6,12 +6,12 @@ use std::time::Instant;
 use serde_json::Value;
 use stripe_client_core::RequestBuilder;
 
-use crate::adapters::stripe::Snapshot;
 use crate::app::App;
-use crate::domain::error::ApiResult;
+use crate::domain::Snapshot;
+use crate::domain::error::Result;
 use crate::domain::object::{Object, flag, integer, text};
 
-pub(super) struct Walk<'a> {
+pub(super) struct StripePages<'a> {
     app: &'a App,
     job: &'static str,
     until: Option<Instant>,
@@ -38,15 +38,15 @@ pub(super) struct Page {
     pub last: Option<Place>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> StripePages<'a> {
     /// Where the last run stopped. A run without a limit of time begins at the beginning, and leaves no
     /// trace.
     pub async fn begin(
         app: &'a App,
         job: &'static str,
         until: Option<Instant>,
-    ) -> ApiResult<Walk<'a>> {
-        let kept = if until.is_some() { app.store.job_cursor(job).await? } else { None };
+    ) -> Result<StripePages<'a>> {
+        let kept = if until.is_some() { app.postgres.job_cursor(job).await? } else { None };
         let after = kept.as_deref().and_then(Place::parse);
         Ok(Self { app, job, until, after, has_moved: false, is_complete: false })
     }
@@ -55,17 +55,17 @@ impl<'a> Walk<'a> {
     pub async fn next(
         &mut self,
         list: impl Fn(Option<&str>) -> RequestBuilder,
-    ) -> ApiResult<Option<Page>> {
+    ) -> Result<Option<Page>> {
         let is_late = self.until.is_some_and(|until| Instant::now() >= until);
         if self.is_complete || is_late && self.has_moved {
             return Ok(None);
         }
         let after = self.after.as_ref().map(|place| place.id.as_str());
-        let mut found = match self.app.stripe.ask(&list(after)).await {
+        let mut found = match self.app.stripe.send(&list(after)).await {
             // What the last run ended with is no longer there to go on from.
             Err(error) if error.refusal().is_some_and(|it| it.is_missing("starting_after")) => {
                 self.after = None;
-                self.app.stripe.ask(&list(None)).await?
+                self.app.stripe.send(&list(None)).await?
             }
             found => found?,
         };
@@ -79,14 +79,14 @@ impl<'a> Walk<'a> {
     }
 
     /// All of a page is dealt with.
-    pub async fn done(&mut self, page: Page) -> ApiResult<()> {
+    pub async fn done(&mut self, page: Page) -> Result<()> {
         self.has_moved = true;
         self.is_complete = page.last.is_none();
         let before = std::mem::replace(&mut self.after, page.last);
         if self.until.is_some() && before != self.after {
             let cursor = self.after.as_ref().map(Place::to_string);
             let now = self.app.clock.now();
-            self.app.store.keep_job_cursor(self.job, cursor.as_deref(), now).await?;
+            self.app.postgres.keep_job_cursor(self.job, cursor.as_deref(), now).await?;
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 use jiff::Timestamp;
 
-use super::StripeError;
-use crate::domain::object::{Object, integer, text};
+use super::object::{Object, integer, text};
 
 /// An object that Stripe answered with, and when it was so.
 #[derive(Clone, Debug)]
@@ -10,7 +9,7 @@ pub struct Snapshot {
     /// By Stripe's own clock, which tells whole seconds: it was so between these two.
     pub since: Timestamp,
     pub at: Timestamp,
-    /// It is what this idempotency key was answered before, and says nothing of now.
+    /// It is the answer that this idempotency key got before, and says nothing of now.
     pub replayed: bool,
 }
 
@@ -21,10 +20,5 @@ impl Snapshot {
 
     pub fn integer(&self, field: &str) -> Option<i64> {
         integer(&self.object, field)
-    }
-
-    /// What every object has.
-    pub fn id(&self) -> Result<&str, StripeError> {
-        self.text("id").ok_or_else(|| StripeError::lacks("id"))
     }
 }

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use super::{Letter, compose};
+use super::{EmailMessage, render};
 use crate::config::{self, Secret, Sender, Subjects};
 use crate::domain;
 
-fn letter(payload: Value) -> Letter {
+fn email(payload: Value) -> EmailMessage {
     let email = config::Email {
         smtp_url: Secret::new("smtp://localhost"),
         from: Sender {
@@ -21,12 +21,12 @@ fn letter(payload: Value) -> Letter {
         },
         product_name: Some("Acme & Sons".to_owned()),
     };
-    compose(&payload, &email).unwrap()
+    render(&payload, &email).unwrap()
 }
 
 #[test]
 fn a_receipt_says_what_was_paid() {
-    let receipt = letter(json!({
+    let receipt = email(json!({
         "template": "receipt", "number": "A-1", "amount_minor": 500, "currency": "jpy",
         "hosted_url": "https://pay.example/i?a=1&b=2", "pdf_url": null, "plan_name": "Pro",
     }));
@@ -45,8 +45,8 @@ fn whatever_is_unknown_is_left_out() {
     for template in
         ["receipt", "payment_failed", "trial_ending", "canceled", "limit_near", "credits_used"]
     {
-        let letter = letter(json!({ "template": template }));
-        for text in [&letter.text, &letter.html] {
+        let email = email(json!({ "template": template }));
+        for text in [&email.text, &email.html] {
             assert!(!text.contains(['{', '}', ':']) || text.contains("font:"), "{text}");
             assert!(text.contains("Your") || text.contains("your"), "{text}");
         }
@@ -55,12 +55,12 @@ fn whatever_is_unknown_is_left_out() {
 
 #[test]
 fn a_name_is_never_markup_nor_a_line_of_its_own() {
-    let letter = letter(json!({
+    let email = email(json!({
         "template": "canceled", "plan_name": "<script>\r\n.\r\nBcc: x", "ended_at": 1_795_180_445,
     }));
-    assert!(letter.html.contains("Plan: &lt;script&gt;"), "{}", letter.html);
-    assert!(letter.text.contains("Plan: <script>  .  Bcc: x\n"), "{}", letter.text);
-    assert!(letter.text.contains("It ended on 20 November 2026."), "{}", letter.text);
+    assert!(email.html.contains("Plan: &lt;script&gt;"), "{}", email.html);
+    assert!(email.text.contains("Plan: <script>  .  Bcc: x\n"), "{}", email.text);
+    assert!(email.text.contains("It ended on 20 November 2026."), "{}", email.text);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn what_never_starts_again_is_not_said_to() {
         "template": "limit_near", "feature_name": "Boards", "percent": 80, "used": 8, "limit": 10,
         "resets_at": 1_795_180_445,
     });
-    let starts_again = letter(payload.clone());
+    let starts_again = email(payload.clone());
     assert_eq!(starts_again.subject, "L");
     assert_eq!(
         starts_again.text,
@@ -77,11 +77,11 @@ fn what_never_starts_again_is_not_said_to() {
          It starts again on 20 November 2026.\n\nAcme & Sons\n"
     );
     payload["resets_at"] = Value::Null;
-    assert!(!letter(payload).text.contains("starts again"));
+    assert!(!email(payload).text.contains("starts again"));
 }
 
 #[test]
 fn only_pages_of_the_web_are_linked() {
-    let letter = letter(json!({ "template": "receipt", "hosted_url": "javascript:alert(1)" }));
-    assert!(!letter.html.contains("href") && !letter.text.contains("javascript"));
+    let email = email(json!({ "template": "receipt", "hosted_url": "javascript:alert(1)" }));
+    assert!(!email.html.contains("href") && !email.text.contains("javascript"));
 }

@@ -5,13 +5,13 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::Report;
-use super::walk::{Page, Place, Walk};
-use crate::adapters::postgres::Told;
-use crate::adapters::stripe::{Snapshot, requests};
+use super::stripe_pages::{Page, Place, StripePages};
+use crate::adapters::stripe::requests;
 use crate::app::App;
-use crate::billing::dead_letters;
 use crate::billing::fulfilment;
-use crate::domain::error::ApiResult;
+use crate::domain::Observation;
+use crate::domain::Snapshot;
+use crate::domain::error::Result;
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, text};
 
@@ -22,13 +22,13 @@ const JOB: &str = "reconcile_subscriptions";
 
 /// Compares every subscription of Stripe's with what is here, and what is here with them. Whether it got
 /// to the end.
-pub(super) async fn sweep(
+pub(super) async fn compare_all(
     app: &App,
     until: Option<Instant>,
     dry_run: bool,
     report: &mut Report,
-) -> ApiResult<bool> {
-    let mut walk = Walk::begin(app, JOB, until).await?;
+) -> Result<bool> {
+    let mut walk = StripePages::begin(app, JOB, until).await?;
     while let Some(page) = walk.next(requests::list_subscriptions).await? {
         report.looked_at += page.objects.len() as u64;
         compare(app, &page.objects, &page.found, dry_run, report).await?;
@@ -45,7 +45,7 @@ async fn compare(
     found: &Snapshot,
     dry_run: bool,
     report: &mut Report,
-) -> ApiResult<()> {
+) -> Result<()> {
     let mut facts = BTreeMap::new();
     for subscription in subscriptions {
         let id = text(subscription, "id").unwrap_or_default();
@@ -54,7 +54,7 @@ async fn compare(
             Err(unreadable) => report.fails(id, unreadable.to_string()),
         }
     }
-    let compared = app.store.compare_subscriptions(facts.values(), found.at).await?;
+    let compared = app.postgres.compare_subscriptions(facts.values(), found.at).await?;
     report.foreign += compared.foreign;
     report.unnamed(compared.unnamed);
     report.drifts(&compared.drifted);
@@ -64,15 +64,16 @@ async fn compare(
     }
     let mut problems = BTreeMap::new();
     for (id, said) in &facts {
-        let told = Told::by_asking(said.clone(), found, app.clock.now()).quietly();
-        match fulfilment::hear(app, told).await {
-            Err(error) if dead_letters::may_pass(&error) => return Err(error),
+        let told =
+            Observation::from_response(said.clone(), found, app.clock.now()).without_emails();
+        match fulfilment::apply(app, told).await {
+            Err(error) if error.code.is_retryable() => return Err(error),
             Err(error) => drop(problems.insert(*id, error.for_operators())),
             Ok(_) => report.repaired += 1,
         }
     }
     facts.retain(|id, _| !problems.contains_key(id));
-    for drift in app.store.compare_subscriptions(facts.values(), found.at).await?.drifted {
+    for drift in app.postgres.compare_subscriptions(facts.values(), found.at).await?.drifted {
         report.repaired -= 1;
         report.fails(&drift.id, "what has ended here does not begin again".to_owned());
     }
@@ -89,7 +90,7 @@ async fn ask_for_unlisted(
     page: &Page,
     dry_run: bool,
     report: &mut Report,
-) -> ApiResult<()> {
+) -> Result<()> {
     let ids = page.objects.iter().filter_map(|subscription| text(subscription, "id"));
     let ids: Vec<&str> = ids.chain(page.after.iter().map(|place| place.id.as_str())).collect();
     let created = |place: &Option<Place>| {
@@ -97,9 +98,9 @@ async fn ask_for_unlisted(
     };
     let room = Report::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
     let (from, to) = (created(&page.last), created(&page.after));
-    let unlisted = app.store.unlisted_subscriptions(&ids, from, to, room as i32).await?;
+    let unlisted = app.postgres.unlisted_subscriptions(&ids, from, to, room as i32).await?;
     for id in unlisted {
-        match app.stripe.ask(&requests::retrieve_subscription(&id)).await {
+        match app.stripe.send(&requests::retrieve_subscription(&id)).await {
             Ok(found) => {
                 let one = slice::from_ref(&found.object);
                 compare(app, one, &found, dry_run, report).await?;

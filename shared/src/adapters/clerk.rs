@@ -1,0 +1,72 @@
+//! Clerk, as far as Farebox writes to it: the public metadata of a user.
+
+use std::time::Duration;
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::http_client::{Budget, HttpClient};
+use crate::config::Clerk;
+
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(3),
+    answer: Duration::from_secs(6),
+    max_bytes: 1024 * 1024,
+};
+
+/// Why Clerk did not take a change.
+#[derive(Debug, thiserror::Error)]
+pub enum ClerkError {
+    #[error("unknown user")]
+    UnknownUser,
+    #[error("{problem}")]
+    Failed { problem: String, retry_after: Option<Duration> },
+}
+
+/// Merges `metadata` into a user's public metadata, once per key.
+pub async fn set_public_metadata(
+    http: &HttpClient,
+    clerk: &Clerk,
+    user_id: &str,
+    key: &str,
+    metadata: &Value,
+) -> Result<(), ClerkError> {
+    let body = json!({ "public_metadata": metadata }).to_string();
+    let failed = |problem: String| ClerkError::Failed { problem, retry_after: None };
+    let request = request(clerk, user_id, key, body);
+    let request = request.ok_or_else(|| failed("the request cannot be written".to_owned()))?;
+    let answer = http.call(request, BUDGET).await.map_err(|error| failed(error.to_string()))?;
+    match answer.status {
+        status if status.is_success() => Ok(()),
+        StatusCode::NOT_FOUND => Err(ClerkError::UnknownUser),
+        // A wrong key is corrected some day, too.
+        status => Err(ClerkError::Failed {
+            problem: format!("Clerk answered {}", status.as_u16()),
+            retry_after: retry_after(&answer.headers),
+        }),
+    }
+}
+
+fn request(clerk: &Clerk, user_id: &str, key: &str, body: String) -> Option<Request<Full<Bytes>>> {
+    let mut url = clerk.api_url.clone();
+    // Each segment is written so that nothing in an id leads elsewhere.
+    url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "users", user_id, "metadata"]);
+    let bearer = format!("Bearer {}", clerk.secret_key.expose());
+    let mut authorization = HeaderValue::try_from(bearer).ok()?;
+    authorization.set_sensitive(true);
+    Request::patch(url.as_str())
+        .header(AUTHORIZATION, authorization)
+        .header(CONTENT_TYPE, "application/json")
+        .header("idempotency-key", key)
+        .body(Full::new(Bytes::from(body)))
+        .ok()
+}
+
+/// In seconds, as Clerk sends it.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}

@@ -1,0 +1,156 @@
+//! E-mails over SMTP.
+//!
+//! A message that is sent again, since nobody knows whether it arrived, carries the Message-ID it had
+//! before: a recipient of both can tell that they are one.
+
+use std::time::Duration;
+
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use url::{Host, Url};
+
+use crate::config;
+
+type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+
+/// An e-mail, ready to be sent.
+#[derive(Debug)]
+pub struct EmailMessage {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Why a message was not sent. The problem names no person.
+#[derive(Debug, thiserror::Error)]
+pub enum SmtpError {
+    #[error("not an address")]
+    NotAnAddress,
+    /// There is no such mailbox, or none that takes this.
+    #[error("{0}")]
+    Rejected(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Sends the messages of one run over shared connections.
+#[derive(Debug)]
+pub struct Mailer {
+    /// None if the settings cannot be used after all.
+    ready: Option<(Mailbox, Smtp)>,
+}
+
+impl Mailer {
+    /// Opens at most `connections`, and waits for each step at most `time`.
+    pub fn new(config: &config::Email, connections: u32, time: Duration) -> Self {
+        Self { ready: sender(config).zip(transport(config, connections, time)) }
+    }
+
+    /// Sends a message to one address, under an id that stays the same when it is sent again.
+    pub async fn send(&self, id: &str, to: &str, email: EmailMessage) -> Result<(), SmtpError> {
+        let to = to.parse().map_err(|_| SmtpError::NotAnAddress)?;
+        let Some((from, smtp)) = &self.ready else {
+            return Err(SmtpError::Failed("SMTP_URL or EMAIL_FROM cannot be used".to_owned()));
+        };
+        let message = message(id, from, to, email).map_err(|_| SmtpError::NotAnAddress)?;
+        match smtp.send(message).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_rejection(&error) => Err(SmtpError::Rejected(problem(&error))),
+            Err(error) => Err(SmtpError::Failed(problem(&error))),
+        }
+    }
+}
+
+fn message(
+    id: &str,
+    from: &Mailbox,
+    to: Address,
+    email: EmailMessage,
+) -> Result<Message, lettre::error::Error> {
+    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+    Message::builder()
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        .from(from.clone())
+        .to(Mailbox::new(None, to))
+        .subject(email.subject)
+        // Without it an absence notice may answer.
+        .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
+        .multipart(MultiPart::alternative_plain_html(email.text, email.html))
+}
+
+fn sender(config: &config::Email) -> Option<Mailbox> {
+    let address = config.from.address.as_str().parse().ok()?;
+    Some(Mailbox::new(config.from.name.clone(), address))
+}
+
+fn transport(config: &config::Email, connections: u32, time: Duration) -> Option<Smtp> {
+    let url = encrypted(config.smtp_url.expose())?;
+    let domain = config.from.address.as_str().rsplit_once('@')?.1.to_owned();
+    let transport = Smtp::from_url(url.as_str()).ok()?;
+    let pool = PoolConfig::new().max_size(connections);
+    Some(
+        transport
+            .hello_name(ClientId::Domain(domain))
+            .timeout(Some(time))
+            .pool_config(pool)
+            .build(),
+    )
+}
+
+/// With STARTTLS required where nothing else encrypts, but to this machine.
+fn encrypted(url: &str) -> Option<Url> {
+    let mut url = Url::parse(url).ok()?;
+    if url.scheme() == "smtp" && !is_this_machine(&url) {
+        url.set_query(Some("tls=required"));
+    }
+    Some(url)
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    // The host of a URL whose scheme is not the web's is a name, even where it looks like an address.
+    let host = url.host_str().and_then(|host| Host::parse(host).ok());
+    match host {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether there is no such mailbox, or none that takes this.
+fn is_rejection(error: &lettre::transport::smtp::Error) -> bool {
+    let code = error.status().map(|code| code.to_string());
+    ["550", "551", "553"].iter().any(|rejected| code.as_deref() == Some(rejected))
+}
+
+/// Without the server's words: they may quote the address.
+fn problem(error: &lettre::transport::smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("the mail server said {code}"),
+        None if error.is_timeout() => "no answer from the mail server in time".to_owned(),
+        None => "no connection to the mail server".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_leaves_this_machine_encrypted_alone() {
+        for (url, expected) in [
+            ("smtp://me:pw@mail.example:587", "smtp://me:pw@mail.example:587?tls=required"),
+            ("smtp://10.0.0.1", "smtp://10.0.0.1?tls=required"),
+            ("smtp://127.0.0.1.example", "smtp://127.0.0.1.example?tls=required"),
+            ("smtps://me:pw@mail.example", "smtps://me:pw@mail.example"),
+            ("smtp://127.0.0.1:2525", "smtp://127.0.0.1:2525"),
+            ("smtp://[::1]:2525", "smtp://[::1]:2525"),
+            ("smtp://LocalHost:2525", "smtp://LocalHost:2525"),
+        ] {
+            assert_eq!(encrypted(url).unwrap().as_str(), expected);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+use axum::extract::OptionalFromRequestParts;
+use axum::http::request::Parts;
+
+use super::Endpoint;
+use super::input::Body;
+use super::user::Subject;
+use crate::auth::Caller;
+use crate::domain::IdempotencyKey;
+use crate::domain::error::Error;
+
+impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        let mut all = parts.headers.get_all("idempotency-key").iter();
+        let Some(given) = all.next() else { return Ok(None) };
+        if all.next().is_some() {
+            return Err(Error::invalid("Idempotency-Key", "must be sent once"));
+        }
+        let printable = given.as_bytes().iter().all(u8::is_ascii_graphic);
+        if given.is_empty() || given.len() > Self::MAX_BYTES || !printable {
+            let message = "must be 1 to 255 printable characters without spaces";
+            return Err(Error::invalid("Idempotency-Key", message));
+        }
+        let extensions = &parts.extensions;
+        let endpoint = extensions.get::<&'static Endpoint>().map_or("", |endpoint| endpoint.name);
+        let caller = match extensions.get() {
+            // The id of a user has no space: it is never a kind of caller.
+            Some(Caller::User { id, .. }) => format!("user {id}"),
+            Some(caller) => caller.kind().to_owned(),
+            None => String::new(),
+        };
+        let user = match extensions.get() {
+            Some(Subject(Some(id))) => id.as_str(),
+            _ => "",
+        };
+        let body = extensions.get::<Body>().map(|body| body.0.to_string()).unwrap_or_default();
+        let given = String::from_utf8_lossy(given.as_bytes());
+        Ok(Some(Self::new(endpoint, &caller, user, &given, &body)))
+    }
+}

@@ -1,0 +1,117 @@
+//! The floors of `src/`: a module imports from the floors below its own, and from no other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top down. Modules on one floor do not know each other.
+const FLOORS: [&[&str]; 11] = [
+    &["openapi"],
+    &["endpoints"],
+    &["http"],
+    &["billing", "companion"],
+    &["app"],
+    &["auth"],
+    &["background"],
+    &["adapters"],
+    &["config"],
+    &["domain"],
+    &["clock", "log"],
+];
+
+/// Words that a floor may not use, besides what is above it.
+const BANNED: [(&str, &[&str]); 4] = [
+    ("auth", &["StatusCode"]),
+    ("billing", &["StatusCode"]),
+    ("companion", &["StatusCode"]),
+    ("domain", &["StatusCode", "axum::", "tokio::", "Timestamp::now", "std::env"]),
+];
+
+#[test]
+fn imports_only_go_down() {
+    let mut problems = Vec::new();
+    for path in sources(&src()) {
+        let text = fs::read_to_string(&path).unwrap();
+        problems.extend(upward(&module_of(&path), &text).map(|import| {
+            format!("{} imports crate::{import}", path.strip_prefix(src()).unwrap().display())
+        }));
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_floor() {
+    let modules =
+        sources(&src()).into_iter().map(|path| module_of(&path)).filter(|name| name != "lib");
+    let modules: BTreeSet<String> = modules.collect();
+    let listed = FLOORS.concat().into_iter().map(str::to_owned).collect();
+    assert_eq!(modules, listed);
+}
+
+#[test]
+fn only_http_knows_statuses_and_domain_does_no_io() {
+    for path in sources(&src()) {
+        let module = module_of(&path);
+        let text = code(&fs::read_to_string(&path).unwrap());
+        for (_, words) in BANNED.iter().filter(|(floor, _)| *floor == module) {
+            for word in *words {
+                assert!(!text.contains(word), "{} uses {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_upward_import_is_found() {
+    let found = |module: &str, text: &str| upward(module, text).collect::<Vec<_>>();
+    assert_eq!(found("domain", "use crate::adapters::redis::Redis;"), ["adapters"]);
+    assert_eq!(found("companion", "use crate::billing::checkout;"), ["billing"]);
+    assert_eq!(found("billing", "let status = crate::http::problem::status(code);"), ["http"]);
+    assert_eq!(found("app", "use crate::{config, endpoints};"), ["endpoints"]);
+    assert_eq!(found("http", "use crate::lobby::Door;"), ["lobby"]);
+    assert!(found("endpoints", "use crate::http::User;\n// crate::openapi").is_empty());
+}
+
+/// What a module imports from its own floor, from above, or from no floor.
+fn upward<'a>(module: &'a str, text: &str) -> impl Iterator<Item = String> + use<'a> {
+    let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
+    let own = floor(module);
+    let imports = imports(&code(text)).into_iter();
+    imports.filter(move |name| name != module && own.is_some() && floor(name) <= own)
+}
+
+/// The modules that are named behind `crate::`.
+fn imports(code: &str) -> Vec<String> {
+    let word = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let behind = code.split("crate::").skip(1);
+    let named = behind.flat_map(|rest| match rest.strip_prefix('{') {
+        Some(group) => {
+            let group = group.split('}').next().unwrap_or_default();
+            group.split(',').map(|name| word(name.trim())).collect()
+        }
+        None => vec![word(rest)],
+    });
+    named.filter(|name| !name.is_empty()).collect()
+}
+
+fn code(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn module_of(path: &Path) -> String {
+    let first = path.strip_prefix(src()).unwrap().components().next().unwrap();
+    Path::new(&first).file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|it| it == "rs"));
+    files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
