@@ -26,8 +26,9 @@ pub(super) async fn apply_missed(
     report: &mut Report,
 ) -> Result<bool> {
     let since = (app.clock.now() - KEPT).as_second();
-    let mut walk = StripePages::begin(app, JOB, until).await?;
-    while let Some(page) = walk.next(|last| requests::list_undelivered_events(since, last)).await? {
+    let mut pages = StripePages::begin(app, JOB, until).await?;
+    while let Some(page) = pages.next(|last| requests::list_undelivered_events(since, last)).await?
+    {
         let ids: Vec<&str> = page.objects.iter().filter_map(|event| text(event, "id")).collect();
         report.looked_at += ids.len() as u64;
         let missing = app.postgres.unheard_events(&ids).await?;
@@ -42,9 +43,9 @@ pub(super) async fn apply_missed(
                 apply(app, after, event, report).await?;
             }
         }
-        walk.done(page).await?;
+        pages.done(page).await?;
     }
-    Ok(walk.is_complete)
+    Ok(pages.is_complete)
 }
 
 /// As the webhook does, but for the signature: this is what Stripe answered.
