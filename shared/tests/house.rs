@@ -40,3 +40,53 @@ fn no_file_is_longer_than_400_lines() {
         assert!(lines <= MAX_LINES, "{} has {lines} lines: split it", file.display());
     }
 }
+
+/// What documents call files of this repository by.
+const TOP_FOLDERS: [&str; 11] = [
+    "api/",
+    "cli/",
+    "crates/",
+    "deploy/",
+    "docs/",
+    "functions/",
+    "fuzz/",
+    "migrations/",
+    "shared/",
+    "vendor/",
+    "web/",
+];
+
+const DOCUMENTS: [&str; 7] = [
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "docs/ARCHITECTURE.md",
+    "docs/OPERATIONS.md",
+    "docs/PERFORMANCE.md",
+    "docs/SETUP.md",
+];
+
+/// A path with a wildcard or a placeholder names no one file.
+fn is_path(code: &str) -> bool {
+    TOP_FOLDERS.iter().any(|folder| code.starts_with(folder))
+        && !code.contains(['*', '<', '{', ' ', '…'])
+        && !code.contains("NAME")
+}
+
+#[test]
+fn every_path_that_a_document_names_exists() {
+    let mut found = 0;
+    let mut missing = Vec::new();
+    for document in DOCUMENTS {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let in_backticks = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        for path in in_backticks.filter(|code| is_path(code)) {
+            found += 1;
+            if !root().join(path).exists() {
+                missing.push(format!("{document} names {path}"));
+            }
+        }
+    }
+    assert!(found > 50, "only {found} paths");
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
