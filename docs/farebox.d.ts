@@ -19,9 +19,6 @@ export interface Action {
 
 export type ActionKind = "cancel" | "change" | "resume";
 
-/** How many, at least one. */
-export type Amount = number;
-
 export interface Answer {
   allowed: boolean;
   /** Units in a full bucket. */
@@ -102,7 +99,7 @@ export interface Chat {
 export interface Check {
   feature: CatalogKey;
   /** How many times; 1 if absent. */
-  quantity?: Amount;
+  quantity?: PositiveCount;
 }
 
 /** The answer to one check, or to each, in their order. */
@@ -115,7 +112,7 @@ export interface CheckQuestion {
   checks?: Array<Check> | null;
   feature?: CatalogKey | null;
   /** How many times; 1 if absent. */
-  quantity?: Amount | null;
+  quantity?: PositiveCount | null;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
@@ -184,7 +181,7 @@ export interface CreditTransaction {
 export interface CreditsAction {
   action: CreditsActionKind;
   /** Above zero, but that `adjust` may take. */
-  amount: Difference;
+  amount: SignedCount;
   /** To grant: when they go. */
   expiresAt?: string | null;
   /** What the app wants to remember of it. The ledger outlives its users: name nobody in it. */
@@ -235,16 +232,6 @@ export interface Deliveries {
   retried: number;
 }
 
-/** How many more, or fewer below zero. */
-export type Difference = number;
-
-export interface Difference2 {
-  field: string;
-  /** What it is here; null for a subscription that was never heard of. */
-  ours: unknown;
-  stripes: unknown;
-}
-
 /** What the job did. */
 export interface Done {
   /** Which events were applied, older than 30 days. */
@@ -267,7 +254,7 @@ export interface Done {
 
 /** A subscription that is not here as it is at Stripe. */
 export interface Drift {
-  fields: Array<Difference2>;
+  fields: Array<FieldDifference>;
   /** The subscription's id at Stripe. */
   id: string;
   /** Whose it is, where that is known. */
@@ -394,6 +381,13 @@ export type Feature = {
   type: "credits";
   unit: string;
 };
+
+export interface FieldDifference {
+  field: string;
+  /** What it is here; null for a subscription that was never heard of. */
+  ours: unknown;
+  stripes: unknown;
+}
 
 /** One thing wrong with the input. */
 export interface FieldError {
@@ -543,6 +537,9 @@ export interface PortalRequest {
   userId?: string;
 }
 
+/** How many, at least one. */
+export type PositiveCount = number;
+
 /** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
 export type Priority = number;
 
@@ -666,6 +663,9 @@ export interface ScheduledChange {
   quantity: number;
 }
 
+/** How many more, or fewer below zero. */
+export type SignedCount = number;
+
 /** A user's stats, in the hash's own field names. */
 export interface Stats {
   /** Conversations saved so far. */
@@ -722,7 +722,7 @@ export interface UsageEntry {
   feature: CatalogKey;
   metadata?: Metadata | null;
   /** How much; 1 if absent. */
-  quantity?: Amount;
+  quantity?: PositiveCount;
 }
 
 export type UsageMode = "each" | "all";
@@ -746,7 +746,7 @@ export interface UsageReport {
   /** Of several: `all` (if absent), or each for itself. */
   mode?: UsageMode | null;
   /** How much; 1 if absent. */
-  quantity?: Amount | null;
+  quantity?: PositiveCount | null;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
