@@ -120,6 +120,27 @@ export interface CheckQuestion {
   userId?: string;
 }
 
+/** What to buy: `tier` and `interval`, or `pack`. */
+export interface CheckoutRequest {
+  /** On one of the app's origins. */
+  cancelUrl: string;
+  /** One of the currencies it is sold in; its first if absent. */
+  currency?: Currency | null;
+  /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
+  email?: Email | null;
+  interval?: Interval | null;
+  /** The credit pack's key in the catalog. */
+  pack?: CatalogKey | null;
+  /** Seats of a plan that has them, or how many packs; 1 if absent. */
+  quantity?: Quantity | null;
+  /** On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id. */
+  successUrl: string;
+  /** The plan's key in the catalog. */
+  tier?: CatalogKey | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
 export type Condition = "up" | "down";
 
 /** A conversation, as it is kept in a user's history. */
@@ -204,13 +225,13 @@ export interface CurrentUsage {
   used: number;
 }
 
-/** What became of what was due. */
+/** What became of the messages that were due. */
 export interface Deliveries {
-  /** Told, or there was nobody to tell. */
+  /** Messages that were delivered, or had no recipient. */
   delivered: number;
-  /** Will not: somebody has to look. */
+  /** Messages that failed permanently. */
   givenUp: number;
-  /** Will be tried again. */
+  /** Messages that will be tried again. */
   retried: number;
 }
 
@@ -242,18 +263,6 @@ export interface Done {
   reconciled: Reconciliation;
   /** Who is shown what they may do. */
   warmed: WarmUp;
-}
-
-/** What the job did. */
-export interface Drained {
-  /** What others had yet to be told. */
-  messages: Deliveries;
-  /** Events that had failed and were applied now. */
-  replayed: number;
-  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
-  settled: number;
-  /** Events that failed once more. */
-  stillFailing: number;
 }
 
 /** A subscription that is not here as it is at Stripe. */
@@ -321,6 +330,9 @@ export interface Entitlements {
   /** Grows with every change. */
   version: number;
 }
+
+/** What kind of problem it is. Stable, for programs to match on. */
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_under_way" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_is_over" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** An event of Stripe's, by its id. */
 export type EventId = string;
@@ -455,7 +467,19 @@ export interface LedgerReport {
 }
 
 /** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
-export interface Metadata Record<string, unknown>
+export type Metadata = Record<string, unknown>;
+
+/** What the job did. */
+export interface MinuteReport {
+  /** What others had yet to be told. */
+  messages: Deliveries;
+  /** Events that had failed and were applied now. */
+  replayed: number;
+  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
+  settled: number;
+  /** Events that failed once more. */
+  stillFailing: number;
+}
 
 export interface Mood {
   score: MoodScore;
@@ -470,27 +494,6 @@ export interface NotApplied {
   /** The event's or the subscription's id at Stripe. */
   id: string;
   problem: string;
-}
-
-/** What to buy: `tier` and `interval`, or `pack`. */
-export interface Order {
-  /** On one of the app's origins. */
-  cancelUrl: string;
-  /** One of the currencies it is sold in; its first if absent. */
-  currency?: Currency | null;
-  /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
-  email?: Email | null;
-  interval?: Interval | null;
-  /** The credit pack's key in the catalog. */
-  pack?: CatalogKey | null;
-  /** Seats of a plan that has them, or how many packs; 1 if absent. */
-  quantity?: Quantity | null;
-  /** On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id. */
-  successUrl: string;
-  /** The plan's key in the catalog. */
-  tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
 }
 
 /** What happens at the limit of a metered feature. */
@@ -533,11 +536,31 @@ export interface PortalPage {
   url: string;
 }
 
+export interface PortalRequest {
+  /** Where the customer comes back to, on one of the app's origins. */
+  returnUrl: string;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
 /** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
 export type Priority = number;
 
 /** The body of every answer that is not a success (RFC 9457). */
-export interface Problem {
+export type Problem = {
+  code: ErrorCode;
+  /** For people; the wording may change. */
+  detail: string;
+  /** For input: what is wrong, field by field. */
+  errors?: Array<FieldError> | null;
+  /** Quote it when you ask for help; the log line carries it too. */
+  requestId: string;
+  status: number;
+  /** The status in words. */
+  title: string;
+  /** Always `about:blank`: `code` says what kind of problem it is. */
+  type: string;
+} & ({
   /** The page where the user can pay or confirm it. */
   paymentUrl: string;
 } | {
@@ -553,7 +576,7 @@ export interface Problem {
   /** What was asked for. */
   needed: number;
   unit: string;
-} | unknown
+} | object);
 
 /** How a purchase stands. */
 export interface Purchase {
@@ -691,8 +714,8 @@ export interface Subscription {
 export type Summary = string;
 
 /** What came of one use, or of each, in their order. */
-export type UsageAnswer = Used | {
-  entries: Array<Used>;
+export type UsageAnswer = UsageResult | {
+  entries: Array<UsageResult>;
 };
 
 export interface UsageEntry {
@@ -728,18 +751,8 @@ export interface UsageReport {
   userId?: string;
 }
 
-/** What was used of a feature in one period. */
-export interface UsageTotal {
-  feature: CatalogKey;
-  /** How much of it went over a soft limit. */
-  overage: number;
-  periodEnd?: string | null;
-  periodStart: string;
-  used: number;
-}
-
 /** What came of one. */
-export interface Used {
+export interface UsageResult {
   /** False where it would have gone over a hard limit: then it was not counted. */
   allowed: boolean;
   feature: string;
@@ -749,6 +762,16 @@ export interface Used {
   overage: number;
   resetsAt?: string | null;
   /** What has been used in the period that runs. */
+  used: number;
+}
+
+/** What was used of a feature in one period. */
+export interface UsageTotal {
+  feature: CatalogKey;
+  /** How much of it went over a soft limit. */
+  overage: number;
+  periodEnd?: string | null;
+  periodStart: string;
   used: number;
 }
 
@@ -764,13 +787,6 @@ export interface Verdict {
   resetsAt?: string | null;
   /** The lowest plan on sale that would allow it. */
   upgradeTo?: string | null;
-}
-
-export interface Visit {
-  /** Where the customer comes back to, on one of the app's origins. */
-  returnUrl: string;
-  /** Whom this is about, as in the query. */
-  userId?: string;
 }
 
 /** How far it came. */
@@ -834,7 +850,7 @@ export interface Routes {
   "GET /api/credits": { body: undefined; answer: CreditsPage };
   "POST /api/credits": { body: CreditsAction; answer: CreditTransaction };
   "GET /api/cron/daily": { body: undefined; answer: Done };
-  "GET /api/cron/minute": { body: undefined; answer: Drained };
+  "GET /api/cron/minute": { body: undefined; answer: MinuteReport };
   "GET /api/dashboard": { body: undefined; answer: Stats };
   "GET /api/entitlements": { body: undefined; answer: Entitlements };
   "GET /api/health": { body: undefined; answer: Health };
@@ -846,8 +862,8 @@ export interface Routes {
   "DELETE /api/session": { body: undefined; answer: undefined };
   "POST /api/session": { body: undefined; answer: Stats };
   "GET /api/stripe/checkout-session": { body: undefined; answer: Purchase };
-  "POST /api/stripe/create-checkout-session": { body: Order; answer: Page };
-  "POST /api/stripe/create-portal-session": { body: Visit; answer: PortalPage };
+  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: Page };
+  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalPage };
   "POST /api/stripe/webhook": { body: undefined; answer: Received };
   "GET /api/subscription": { body: undefined; answer: Overview };
   "PATCH /api/subscription": { body: Action; answer: Overview };
