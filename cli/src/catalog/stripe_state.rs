@@ -1,68 +1,68 @@
-//! How a catalog stands in Stripe: what is there already, what is to be made, and which ids that
-//! the catalog gives are not what it says they are.
+//! Compares a catalog with Stripe: which products and prices exist, which are missing, and which of
+//! the catalog's ids are wrong.
 
 use std::collections::BTreeMap;
 
 use anyhow::bail;
 
-use super::goods::Good;
+use super::price_spec::PriceSpec;
 use super::stripe::{Stripe, StripePrice, StripeProduct};
 
-/// One good's ids in Stripe.
+/// The product and the price in Stripe of one [`PriceSpec`].
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
+pub(super) struct StripeState {
     pub(super) product_id: String,
     pub(super) product_is_new: bool,
-    /// None where it is to be made.
+    /// None if the price does not exist yet.
     pub(super) price_id: Option<String>,
-    /// The price that has the lookup key, and is not what the catalog says.
+    /// The price that has the lookup key and differs from the catalog.
     pub(super) replaces: Option<String>,
 }
 
-/// Looks every good up; answers them by their lookup keys.
-pub(super) async fn look(
+/// Reads the state of every price, by lookup key.
+pub(super) async fn read_states(
     stripe: &Stripe,
-    goods: &[Good<'_>],
-) -> anyhow::Result<BTreeMap<String, Standing>> {
-    let made = goods.iter().filter(|good| good.price.price_id.is_none());
-    let lookup_keys: Vec<String> = made.map(|good| good.lookup_key.clone()).collect();
+    price_specs: &[PriceSpec<'_>],
+) -> anyhow::Result<BTreeMap<String, StripeState>> {
+    let made = price_specs.iter().filter(|spec| spec.price.price_id.is_none());
+    let lookup_keys: Vec<String> = made.map(|spec| spec.lookup_key.clone()).collect();
     let prices = stripe.prices(&lookup_keys).await?;
     let mut products: BTreeMap<&str, Option<StripeProduct>> = BTreeMap::new();
-    let (mut standings, mut problems) = (BTreeMap::new(), Vec::new());
-    for good in goods {
-        let id = good.product.id.as_str();
-        if (good.product.is_given || good.price.price_id.is_none()) && !products.contains_key(id) {
+    let (mut states, mut problems) = (BTreeMap::new(), Vec::new());
+    for spec in price_specs {
+        let id = spec.product.id.as_str();
+        if (spec.product.is_given || spec.price.price_id.is_none()) && !products.contains_key(id) {
             products.insert(id, stripe.product(id).await?);
         }
         let product = products.get(id).and_then(Option::as_ref);
-        let standing = match &good.price.price_id {
-            Some(id) => given(good, id, product, stripe.price(id).await?),
+        let state = match &spec.price.price_id {
+            Some(id) => check_given_price(spec, id, product, stripe.price(id).await?),
             None => {
-                let key = good.lookup_key.as_str();
+                let key = spec.lookup_key.as_str();
                 let price = prices.iter().find(|price| price.lookup_key.as_deref() == Some(key));
-                own(good, product, price)
+                find_own_price(spec, product, price)
             }
         };
-        match standing {
-            Ok(standing) => drop(standings.insert(good.lookup_key.clone(), standing)),
-            Err(problem) => problems.push(format!("{} {problem}", good.path)),
+        match state {
+            Ok(state) => drop(states.insert(spec.lookup_key.clone(), state)),
+            Err(problem) => problems.push(format!("{} {problem}", spec.path)),
         }
     }
     if !problems.is_empty() {
         bail!("Stripe and the catalog disagree:\n{}", problems.join("\n"));
     }
-    Ok(standings)
+    Ok(states)
 }
 
-/// A price whose id the catalog gives: it has to be what the catalog says.
-fn given(
-    good: &Good<'_>,
+/// A price whose id the catalog gives. It must match the catalog.
+fn check_given_price(
+    spec: &PriceSpec<'_>,
     id: &str,
     product: Option<&StripeProduct>,
     price: Option<StripePrice>,
-) -> Result<Standing, String> {
-    if good.product.is_given {
-        usable(good, product)?;
+) -> Result<StripeState, String> {
+    if spec.product.is_given {
+        check_product(spec, product)?;
     }
     let Some(price) = price else {
         return Err(format!("names {id}, which this Stripe account does not have"));
@@ -70,44 +70,44 @@ fn given(
     if !price.active {
         return Err(format!("names {id}, which is archived in Stripe"));
     }
-    if !price.is(good.price, good.interval) {
-        let said = price.said();
-        return Err(format!("names {id}, which is another price: it costs {said} in Stripe"));
+    if !price.matches(spec.price, spec.interval) {
+        let cost = price.describe();
+        return Err(format!("names {id}, which is another price: it costs {cost} in Stripe"));
     }
-    if good.product.is_given && price.product != good.product.id {
-        let (own, other) = (&price.product, &good.product.id);
+    if spec.product.is_given && price.product != spec.product.id {
+        let (own, other) = (&price.product, &spec.product.id);
         return Err(format!("names {id}, which is a price of {own}, not of {other}"));
     }
     let product_id = price.product;
-    Ok(Standing { product_id, product_is_new: false, price_id: Some(price.id), replaces: None })
+    Ok(StripeState { product_id, product_is_new: false, price_id: Some(price.id), replaces: None })
 }
 
-/// A price that we make, of a product that may be ours too.
-fn own(
-    good: &Good<'_>,
+/// A price that a push creates, of a product that a push may create too.
+fn find_own_price(
+    spec: &PriceSpec<'_>,
     product: Option<&StripeProduct>,
     price: Option<&StripePrice>,
-) -> Result<Standing, String> {
-    if good.product.is_given || product.is_some() {
-        usable(good, product)?;
+) -> Result<StripeState, String> {
+    if spec.product.is_given || product.is_some() {
+        check_product(spec, product)?;
     }
     let is_as_wanted = |price: &&StripePrice| {
         price.active
-            && price.product == good.product.id
-            && price.is(good.price, good.interval)
-            && !price.knows_others(good.price)
+            && price.product == spec.product.id
+            && price.matches(spec.price, spec.interval)
+            && !price.has_other_currencies(spec.price)
     };
     let found = price.filter(is_as_wanted).map(|price| price.id.clone());
-    Ok(Standing {
-        product_id: good.product.id.clone(),
+    Ok(StripeState {
+        product_id: spec.product.id.clone(),
         product_is_new: product.is_none(),
         replaces: price.filter(|_| found.is_none()).map(|price| price.id.clone()),
         price_id: found,
     })
 }
 
-fn usable(good: &Good<'_>, product: Option<&StripeProduct>) -> Result<(), String> {
-    let id = &good.product.id;
+fn check_product(spec: &PriceSpec<'_>, product: Option<&StripeProduct>) -> Result<(), String> {
+    let id = &spec.product.id;
     match product {
         None => Err(format!("is of the product {id}, which this Stripe account does not have")),
         Some(product) if !product.active => {
