@@ -1,6 +1,6 @@
-//! `farebox ledger`: whether the ledger of credits, and what users hold by it, is right (CP-4).
+//! `farebox ledger`: verifies the credit ledger and the users' balances (CP-4).
 //!
-//! It looks at the database of the environment; if that names none, at the running local stack.
+//! It reads the database of the environment, or of the running local stack if that names none.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,14 +16,14 @@ use super::settings::Found;
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Where a local stack keeps its data, for where the environment names no database
+    /// Data directory of a local stack, used if the environment names no database
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Look at every row and every balance; fails if anything is wrong
+    /// Verify every entry and every balance; fail on a problem
     Verify,
 }
 
