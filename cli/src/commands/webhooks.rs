@@ -123,7 +123,7 @@ fn row(letter: &FailedWebhook) -> [String; 6] {
     [id, kind, time(letter.failed_at), letter.attempts.to_string(), next, cause]
 }
 
-fn print_webhook(FailedWebhookDetail { letter, payload }: &FailedWebhookDetail) {
+fn print_webhook(FailedWebhookDetail { summary: letter, payload }: &FailedWebhookDetail) {
     let facts = [
         ("id", Some(letter.id.clone())),
         ("type", Some(letter.kind.clone())),

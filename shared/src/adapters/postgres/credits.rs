@@ -7,7 +7,7 @@ use tokio_postgres::types::{Json, Type};
 use super::{Postgres, PostgresError};
 use crate::domain::IdempotencyKey;
 use crate::domain::entitlement::CreditBalance;
-use crate::domain::{Amount, CatalogKey, Metadata, Reason, UserId};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, Reason, UserId};
 
 /// What is written down with a row of the ledger.
 #[derive(Debug, Serialize)]
@@ -135,7 +135,7 @@ impl Postgres {
         &self,
         user: &UserId,
         unit: &CatalogKey,
-        amount: Amount,
+        amount: PositiveCount,
         about: &LedgerNote,
         once: Option<&IdempotencyKey>,
         now: Timestamp,

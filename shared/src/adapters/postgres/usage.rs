@@ -5,13 +5,13 @@ use tokio_postgres::types::{Json, Type};
 
 use super::{Postgres, PostgresError};
 use crate::domain::IdempotencyKey;
-use crate::domain::{Amount, CatalogKey, Metadata, UserId};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, UserId};
 
 /// Something that a user uses.
 #[derive(Debug, Serialize)]
 pub struct UsageEntry {
     pub feature: CatalogKey,
-    pub quantity: Amount,
+    pub quantity: PositiveCount,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }

@@ -77,7 +77,7 @@ pub struct FailedWebhook {
 #[derive(Debug, Deserialize)]
 pub struct FailedWebhookDetail {
     #[serde(flatten)]
-    pub letter: FailedWebhook,
+    pub summary: FailedWebhook,
     pub payload: Option<String>,
 }
 
