@@ -100,7 +100,7 @@ fn describe(changes: &Changes<'_>) {
 fn agreed(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!(
-            "standard input is not a terminal: pass --yes to apply this, or --dry-run to only show it"
+            "standard input is not a terminal: say --yes to apply this, or --dry-run to only show it"
         );
     }
     print!("{question}");

@@ -71,7 +71,7 @@ impl Shop {
         }
     }
 
-    pub async fn look<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
+    pub async fn plan_changes<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
         plan_changes(catalog, &self.database, &self.stripe).await
     }
 
