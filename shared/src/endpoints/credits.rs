@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::adapters::postgres::{
-    CreditChange, Gift, LedgerNote, PostgresError, Transaction, UnitSummary,
+    CreditChange, CreditGrant, LedgerNote, PostgresError, Transaction, UnitSummary,
 };
 use crate::app::App;
 use crate::auth::Caller;
@@ -111,9 +111,9 @@ async fn act(
                 let message = "Only a service key or an admin may give credits.";
                 return Err(Error::new(ErrorCode::ServiceOnly, message));
             }
-            let gift = action.gift(now)?;
+            let grant = action.grant(now)?;
             let actor = caller.audit_name();
-            let given = app.postgres.give_credits(&user, &gift, &actor, once.as_ref(), now).await;
+            let given = app.postgres.give_credits(&user, &grant, &actor, once.as_ref(), now).await;
             given.map_err(refused)?
         }
     };
@@ -158,7 +158,7 @@ struct AvailableBalance {
 }
 
 impl Action {
-    fn gift(self, now: Timestamp) -> Result<Gift> {
+    fn grant(self, now: Timestamp) -> Result<CreditGrant> {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
         let kind = if action == ActionKind::Grant { "grant" } else { "adjust" };
         if action == ActionKind::Grant {
@@ -172,13 +172,13 @@ impl Action {
         if expires_at.is_some_and(|at| at <= now) {
             return Err(Error::invalid("expiresAt", "must be in the future"));
         }
-        Ok(Gift {
+        Ok(CreditGrant {
             kind,
             unit,
             amount: amount.get(),
             expires_at,
             priority: priority.map(Priority::get),
-            about: LedgerNote { reason, metadata },
+            note: LedgerNote { reason, metadata },
         })
     }
 }
