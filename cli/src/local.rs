@@ -30,7 +30,7 @@ use dev_services::postgres::{self, Postgres};
 use dev_services::process::{Claim, Progress};
 use dev_services::redis::{self, RedisServer};
 use dev_services::upstash::{self, Backend, Tokens};
-use stripe_simulator::runtime::{self as stripe, Simulator, Target};
+use stripe_simulator::{self as stripe, Simulator, Target};
 
 pub use secrets::Secrets;
 
@@ -210,7 +210,7 @@ impl Local {
             base: base.to_owned(),
             secret_key: key.clone(),
             webhook: Some(webhook),
-            clock: clock.clone(),
+            clock: stripe_simulator::Clock::with_shift(clock.shared_shift()),
             snapshot: Some(self.dir.join("stripe.json")),
             before_moving: Some(sql_clock::follow(self.owned_database()?)),
         };

@@ -28,10 +28,10 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     let document = shared::openapi::document();
     let openapi = serde_json::to_string_pretty(&document)? + "\n";
     let mut files = vec![
-        Rendered { path: "openapi.json".into(), text: openapi },
-        Rendered { path: "farebox.d.ts".into(), text: typescript::declarations(&document) },
+        Rendered { path: "docs/openapi.json".into(), text: openapi },
+        Rendered { path: "docs/farebox.d.ts".into(), text: typescript::declarations(&document) },
         Rendered { path: "vercel.json".into(), text: vercel::config(table)? },
-        Rendered { path: "vercel.app.json".into(), text: vercel::app_config(table)? },
+        Rendered { path: "deploy/vercel.app.json".into(), text: vercel::app_config(table)? },
         Rendered { path: "template.yaml".into(), text: lambda::template(table) },
     ];
     files.push(readme::file(root)?);

@@ -27,7 +27,7 @@ mod text;
 mod unique_fields;
 mod user_id;
 
-pub use amount::{Amount, Difference};
+pub use amount::{PositiveCount, SignedCount};
 pub use catalog::Interval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use farebox::local::control::Control;
 use serde_json::{Map, Value};
-use stripe_simulator::switches::Switches;
+use stripe_simulator::Switches;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

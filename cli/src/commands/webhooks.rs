@@ -118,7 +118,7 @@ fn row(letter: &FailedWebhook) -> [String; 6] {
     [id, kind, time(letter.failed_at), letter.attempts.to_string(), next, cause]
 }
 
-fn show(FailedWebhookDetail { letter, payload }: &FailedWebhookDetail) {
+fn show(FailedWebhookDetail { summary: letter, payload }: &FailedWebhookDetail) {
     let facts = [
         ("id", Some(letter.id.clone())),
         ("type", Some(letter.kind.clone())),

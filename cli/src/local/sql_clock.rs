@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 use shared::clock::Clock;
 use shared::config::Database;
-use stripe_simulator::runtime::BeforeMoving;
+use stripe_simulator::BeforeMoving;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;

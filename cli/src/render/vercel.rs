@@ -1,7 +1,8 @@
 //! `vercel.json`: the schedules, how long a function may take, and where unknown paths go. Routes need
-//! no entry: on Vercel a file's path is its URL. `vercel.app.json` is for plans that cap the number of
-//! functions and how often a job may run: it builds `api/app.rs` alone,
-//! and runs every job once a day.
+//! no entry: on Vercel a file's path is its URL. `deploy/vercel.app.json` is for plans that cap the
+//! number of functions and how often a job may run: it builds `api/app.rs` alone, and runs every job
+//! once a day. `vercel --local-config` takes it from there; the paths in it start at the folder that
+//! is deployed.
 //!
 //! Without `builds`, Vercel also publishes files: those in `public/` if there is one, else the whole
 //! repository. Hence the committed `public/robots.txt`.
@@ -115,7 +116,7 @@ mod tests {
             assert!(fields.by_ref().take(2).all(|field| field.is_ok()), "{schedule}");
         }
         let setup = fs::read_to_string(root().join("docs/SETUP.md")).unwrap();
-        assert!(setup.contains("vercel deploy --prod --local-config vercel.app.json"));
+        assert!(setup.contains("vercel deploy --prod --local-config deploy/vercel.app.json"));
         assert!(!setup.replace("deploy --prod --local", "").contains("vercel --local-config"));
     }
 }

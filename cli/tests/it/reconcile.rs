@@ -6,8 +6,8 @@ mod trouble;
 use serde_json::{Value, json};
 use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options, Report};
-use stripe_simulator::switches::Switches;
-use stripe_simulator::world::World;
+use stripe_simulator::Switches;
+use stripe_simulator::World;
 
 use crate::support::{Button, TestApp};
 

@@ -4,18 +4,6 @@
 //! reads what the page needs from the world, and does what was posted through the API's own
 //! routes. Nothing is decided here about money.
 
-mod authenticate;
-mod checkout;
-mod event;
-mod fields;
-mod home;
-pub mod html;
-mod invoice;
-pub mod layout;
-mod pdf;
-mod portal;
-mod readable;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
@@ -24,12 +12,25 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use super::error::StripeError;
-use super::runtime::Simulator;
-use super::world::{World, text};
-use fields::Fields;
-use html::paragraph;
-use layout::{Notice, document};
+use crate::error::StripeError;
+use crate::pages::fields::Fields;
+use crate::pages::html::paragraph;
+use crate::pages::layout::{Notice, document};
+use crate::simulator::Simulator;
+use crate::world::{World, text};
+
+pub mod authenticate;
+pub mod checkout;
+pub mod event;
+pub mod fields;
+pub mod home;
+pub mod html;
+pub mod invoice;
+pub mod layout;
+pub mod money;
+pub mod pdf;
+pub mod portal;
+pub mod readable;
 
 /// More than any form of ours holds.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -57,7 +58,8 @@ pub fn router(simulator: Simulator) -> Router {
 }
 
 /// A form of ours, posted by a page of ours: it carries what a page of another site cannot know.
-struct Posted(Fields);
+#[derive(Debug)]
+pub struct Posted(Fields);
 
 impl FromRequest<Simulator> for Posted {
     type Rejection = Response;
@@ -76,14 +78,14 @@ impl FromRequest<Simulator> for Posted {
 
 /// Where a form of a page may lead.
 #[derive(Clone, Copy, Debug)]
-enum Leads {
+pub enum Leads {
     Here,
     /// Back to the shop: browsers hold a redirect after a post to this policy too.
     Anywhere,
 }
 
 /// A page as an answer.
-fn page(status: StatusCode, html: String, leads: Leads) -> Response {
+pub fn page(status: StatusCode, html: String, leads: Leads) -> Response {
     let action = match leads {
         Leads::Here => "'self'",
         Leads::Anywhere => "*",
@@ -114,21 +116,21 @@ pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8
 }
 
 /// A page that says one thing.
-fn said(status: StatusCode, title: &str, what: &str) -> Response {
+pub fn said(status: StatusCode, title: &str, what: &str) -> Response {
     page(status, document(title, None, vec![paragraph(what)]), Leads::Here)
 }
 
-fn not_there(what: &str) -> Response {
+pub fn not_there(what: &str) -> Response {
     said(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
 }
 
 /// Why something was refused, as the top of a page.
-fn failed(error: &StripeError) -> Notice {
+pub fn failed(error: &StripeError) -> Notice {
     Notice::Failed(text(&error.body, "message").to_owned())
 }
 
 /// Sends the browser on, so that a reload does not do it again.
-fn see_other(url: &str) -> Response {
+pub fn see_other(url: &str) -> Response {
     // A URL that was given with letters outside ASCII is written as browsers write it.
     let location = HeaderValue::from_str(url).ok().or_else(|| {
         let parsed = url::Url::parse(url).ok()?;
@@ -145,13 +147,13 @@ async fn style() -> Response {
 }
 
 /// The object of a kind; null if there is none.
-fn object(world: &World, kind: &str, id: &Value) -> Value {
+pub fn object(world: &World, kind: &str, id: &Value) -> Value {
     let id = id.as_str().unwrap_or_default();
     world.find(kind, id, "id").cloned().unwrap_or_default()
 }
 
 /// How a payment method is called: `visa ending in 4242`.
-fn card(world: &World, method: Option<&str>) -> Option<String> {
+pub fn card(world: &World, method: Option<&str>) -> Option<String> {
     let card = &world.get(method?)?["card"];
     card.is_object().then(|| format!("{} ending in {}", text(card, "brand"), text(card, "last4")))
 }

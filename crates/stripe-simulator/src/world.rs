@@ -6,11 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::error::StripeError;
+use crate::error::StripeError;
+
+pub mod amounts;
+pub mod calendar;
+pub mod notes;
+pub mod shapes;
 
 /// The version of Stripe's API whose shapes the objects have.
 pub const API_VERSION: &str = "2026-09-30.endive";

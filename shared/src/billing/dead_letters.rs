@@ -143,17 +143,17 @@ pub async fn replay_due(
     until: Instant,
 ) -> Result<Replayed> {
     let mut replayed = Replayed::default();
-    for letter in app.postgres.claim_failed_webhooks(app.clock.now(), limit).await? {
+    for dead_letter in app.postgres.claim_failed_webhooks(app.clock.now(), limit).await? {
         if Instant::now() > until {
             break;
         }
-        match try_again(app, background, &letter).await {
+        match try_again(app, background, &dead_letter).await {
             Ok(true) => replayed.applied += 1,
             Ok(false) => replayed.still_failing += 1,
             Err(error) => {
                 replayed.still_failing += 1;
                 tracing::warn!(
-                    event = letter.id,
+                    event = dead_letter.id,
                     problem = error_chain(&error),
                     "not tried again yet"
                 );
@@ -170,8 +170,8 @@ pub async fn replay(
     id: &str,
     actor: &str,
 ) -> Result<FailedWebhook> {
-    let letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await;
-    try_again(app, background, &letter.map_err(refused)?).await?;
+    let dead_letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await;
+    try_again(app, background, &dead_letter.map_err(refused)?).await?;
     find(app, id).await
 }
 
@@ -188,24 +188,24 @@ pub fn unknown() -> Error {
 }
 
 async fn find(app: &App, id: &str) -> Result<FailedWebhook> {
-    Ok(app.postgres.get_failed_webhook(id).await?.ok_or_else(unknown)?.letter)
+    Ok(app.postgres.get_failed_webhook(id).await?.ok_or_else(unknown)?.summary)
 }
 
 /// Whether it could be applied. What may pass is an error, and is not counted as another failure.
 async fn try_again(
     app: &App,
     background: &BackgroundTasks,
-    letter: &ClaimedWebhook,
+    dead_letter: &ClaimedWebhook,
 ) -> Result<bool> {
-    let event = Event::parse(letter.payload.as_bytes());
+    let event = Event::parse(dead_letter.payload.as_bytes());
     let event = event.ok_or_else(|| Error::internal("what was kept is not an event"))?;
     if let Some(why) = event_source::foreign(app, &event) {
         // The settings were others when it was kept.
         let failure = Failure { why: Error::internal(why), was_applied: false };
-        keep(app, background, &event, &letter.payload, &failure).await?;
+        keep(app, background, &event, &dead_letter.payload, &failure).await?;
         return Ok(false);
     }
-    let outcome = apply_or_keep(app, background, &event, &letter.payload).await?;
+    let outcome = apply_or_keep(app, background, &event, &dead_letter.payload).await?;
     Ok(matches!(outcome, Outcome::Applied { .. }))
 }
 

@@ -22,7 +22,8 @@ use crate::billing::fulfilment;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::{
-    Amount, CatalogKey, Difference, Metadata, Priority, Reason, UserId, jsonb_bytes, row_bytes,
+    CatalogKey, Metadata, PositiveCount, Priority, Reason, SignedCount, UserId, jsonb_bytes,
+    row_bytes,
 };
 use crate::http::{Input, Query, User};
 
@@ -34,7 +35,7 @@ pub struct Action {
     action: ActionKind,
     unit: CatalogKey,
     /// Above zero, but that `adjust` may take.
-    amount: Difference,
+    amount: SignedCount,
     /// To grant: when they go.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -137,7 +138,7 @@ async fn spend(
 ) -> Result<CreditChange> {
     let Action { unit, amount, expires_at, priority, reason, metadata, .. } = action;
     refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
-    let amount = Amount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
+    let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let about = LedgerNote { reason, metadata };
     let spent = app.postgres.spend_credits(user, &unit, amount, &about, once, now).await;
     spent.map_err(|error| match error.shortfall::<AvailableBalance>() {
@@ -162,7 +163,7 @@ impl Action {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
         let kind = if action == ActionKind::Grant { "grant" } else { "adjust" };
         if action == ActionKind::Grant {
-            Amount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
+            PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
         } else {
             refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
         }

@@ -20,7 +20,7 @@ use crate::billing::entitlements::EntitlementCache;
 use crate::billing::fulfilment;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
-use crate::domain::{Amount, CatalogKey, Metadata, jsonb_bytes, row_bytes};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, jsonb_bytes, row_bytes};
 use crate::http::{Input, Query, User};
 
 const MAX_ENTRIES: usize = 100;
@@ -33,8 +33,8 @@ pub struct Report {
     #[serde(default)]
     feature: Option<CatalogKey>,
     /// How much; 1 if absent.
-    #[serde(default, deserialize_with = "Amount::if_given")]
-    quantity: Option<Amount>,
+    #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    quantity: Option<PositiveCount>,
     /// What the app wants to remember of it.
     #[serde(default)]
     metadata: Option<Metadata>,
@@ -52,8 +52,8 @@ pub struct Report {
 pub struct Entry {
     feature: CatalogKey,
     /// How much; 1 if absent.
-    #[serde(default = "Amount::one")]
-    quantity: Amount,
+    #[serde(default = "PositiveCount::one")]
+    quantity: PositiveCount,
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -202,7 +202,7 @@ impl Report {
     fn read(self) -> Result<Vec<UsageEntry>> {
         match self {
             Self { feature: Some(feature), quantity, metadata, entries: None, mode: None } => {
-                let quantity = quantity.unwrap_or(Amount::ONE);
+                let quantity = quantity.unwrap_or(PositiveCount::ONE);
                 Ok(vec![UsageEntry { feature, quantity, metadata }])
             }
             Self {

@@ -96,7 +96,7 @@ async fn every_kind_of_mail_arrives_as_text_and_as_html() {
 async fn a_mail_server_that_is_away_gets_the_same_message_later() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(451));
+    app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(0, 1, 0));
     assert_eq!(app.drain().await, counts(0, 0, 0), "not before it has waited");
@@ -105,7 +105,7 @@ async fn a_mail_server_that_is_away_gets_the_same_message_later() {
 
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 1, 0));
-    app.mail.set(Mode::Accepts);
+    app.mail.set_mode(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(1, 0, 0));
     assert_eq!(app.message_ids(), [app.message_id("receipt:1").await]);
@@ -116,10 +116,10 @@ async fn a_mail_server_that_is_away_gets_the_same_message_later() {
 async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::LosesAnswer);
+    app.mail.set_mode(Mode::LosesAnswer);
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(0, 1, 0));
-    app.mail.set(Mode::Accepts);
+    app.mail.set_mode(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(1, 0, 0));
     let id = app.message_id("receipt:1").await;
@@ -130,7 +130,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
 async fn mail_that_nobody_takes_is_given_up_in_the_end() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(451));
+    app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     for _ in 1..ATTEMPTS {
         assert_eq!(app.drain().await, counts(0, 1, 0));
@@ -147,7 +147,7 @@ async fn mail_that_nobody_takes_is_given_up_in_the_end() {
 async fn a_mailbox_that_refuses_is_left_alone_soon() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(550));
+    app.mail.set_mode(Mode::Refuses(550));
     app.enqueue_mail("1", "ann").await;
     for _ in 1..4 {
         assert_eq!(app.drain().await, counts(0, 1, 0));
@@ -196,11 +196,11 @@ async fn a_user_of_several_customers_is_written_to_once() {
 async fn an_erased_users_mail_is_never_sent() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(451));
+    app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
     app.sql("select erase_user('ann', farebox_now())").await;
-    app.mail.set(Mode::Accepts);
+    app.mail.set_mode(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 0, 0));
     assert_eq!(app.message_ids(), [""; 0]);

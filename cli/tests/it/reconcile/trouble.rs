@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options};
-use stripe_simulator::world::World;
+use stripe_simulator::World;
 
 use crate::dead_letters::alerts::listener;
 use crate::support::{Mode, Setup, TestApp};

@@ -15,7 +15,7 @@ use shared::clock::Clock;
 use shared::config::Config;
 use shared::domain::hash::hex;
 use shared::{endpoints, http};
-use stripe_simulator::runtime::{self as simulator, Simulator, Target};
+use stripe_simulator::{self as simulator, Simulator, Target};
 use tokio::net::TcpListener;
 use tokio_postgres::Client;
 
@@ -328,7 +328,7 @@ async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator
         base: format!("http://{}", listener.local_addr().unwrap()),
         secret_key: STRIPE_KEY.to_owned(),
         webhook: Some(Target { url, secret: WEBHOOK_SECRET.to_owned() }),
-        clock: clock.clone(),
+        clock: stripe_simulator::Clock::with_shift(clock.shared_shift()),
         snapshot: None,
         before_moving: Some(sql_clock::follow(stack::settings(owner_url))),
     };

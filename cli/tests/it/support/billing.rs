@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
 use shared::domain::hash::hex;
-use stripe_simulator::world::World;
+use stripe_simulator::World;
 
 use super::app::WEBHOOK_SECRET;
 use super::{Answer, Call, TestApp, until};

@@ -6,13 +6,13 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::html::{Element, paragraph};
-use super::layout::{button, document, form};
-use super::readable::amount;
-use super::{Leads, Posted, not_there, object, page, see_other};
-use crate::runtime::Simulator;
+use crate::lifecycle::{payments, settlement};
+use crate::pages::html::{Element, paragraph};
+use crate::pages::layout::{button, document, form};
+use crate::pages::readable::amount;
+use crate::pages::{Leads, Posted, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::{World, text};
-use crate::{payments, settlement};
 
 const KIND: &str = "payment_intent";
 
@@ -53,7 +53,7 @@ pub async fn act(
         // Once it is answered, the intent no longer says where the shop is.
         let before = world.find(KIND, &id, "id")?.clone();
         if asks(world, &id) {
-            answer(world, &id, approved);
+            answer_bank(world, &id, approved);
         }
         Ok(before)
     });
@@ -73,7 +73,7 @@ pub fn asks(world: &World, intent: &str) -> bool {
 
 /// What the bank answers, and all that follows from it. A card that is declined after all is
 /// recorded with the intent, which says so.
-pub fn answer(world: &mut World, intent: &str, approved: bool) {
+pub fn answer_bank(world: &mut World, intent: &str, approved: bool) {
     let _recorded = payments::authenticate(world, intent, approved);
     settlement::follow(world, intent);
 }

@@ -1,19 +1,21 @@
 //! Paying a checkout session by clicking.
 
-pub mod view;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::fields::Fields;
-use super::layout::Notice;
-use super::{Leads, Posted, failed, not_there, object, page, see_other};
-use crate::checkout::{self, Outcome, PayerDetails};
-use crate::runtime::Simulator;
+use crate::lifecycle::checkout::complete::PayerDetails;
+use crate::lifecycle::checkout::pay::{self, Outcome};
+use crate::lifecycle::checkout::{self, items};
+use crate::pages::checkout::view::Beside;
+use crate::pages::fields::Fields;
+use crate::pages::layout::Notice;
+use crate::pages::{Leads, Posted, failed, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::text;
-use view::Beside;
+
+pub mod view;
 
 const KIND: &str = "checkout.session";
 
@@ -52,7 +54,7 @@ fn known(simulator: &Simulator, id: &str, typed: Fields) -> Option<(Value, Besid
         let session = world.find(KIND, id, "id").ok()?.clone();
         let beside = Beside {
             customer: object(world, "customer", &session["customer"]),
-            lines: checkout::line_items(world, id),
+            lines: items::line_items(world, id),
             trial_end: checkout::trial_end(world, &session),
             token: simulator.page_token().to_owned(),
             typed,
@@ -78,7 +80,7 @@ pub async fn act(
         _ => (Outcome::Paid, "declined"),
     };
     let details = details(&typed);
-    let acted = simulator.change(|world| checkout::act(world, &id, outcome, details));
+    let acted = simulator.change(|world| pay::act(world, &id, outcome, details));
     if let Err(error) = acted {
         return shown(&simulator, &id, error.status, typed, Some(failed(&error)));
     }
@@ -95,7 +97,7 @@ pub async fn act(
 /// Takes a promotion code into the session's totals before it is paid.
 fn apply(simulator: &Simulator, id: &str, typed: Fields) -> Response {
     let code = typed.filled("promotion_code").unwrap_or_default();
-    let applied = simulator.change(|world| checkout::preview_promotion(world, id, code).map(drop));
+    let applied = simulator.change(|world| items::preview_promotion(world, id, code).map(drop));
     match applied {
         Ok(()) => see_other(&format!("/simulator/checkout/{id}?notice=applied")),
         Err(error) => shown(simulator, id, error.status, typed, Some(failed(&error))),

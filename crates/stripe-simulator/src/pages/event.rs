@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::home::view::heard;
-use super::html::{Element, element, heading};
-use super::layout::{document, form, hidden};
-use super::{Leads, not_there, object, page};
-use crate::deliveries::Attempt;
-use crate::runtime::Simulator;
+use crate::pages::home::view::heard;
+use crate::pages::html::{Element, element, heading};
+use crate::pages::layout::{document, form, hidden};
+use crate::pages::{Leads, not_there, object, page};
+use crate::simulator::Simulator;
+use crate::webhooks::deliveries::Attempt;
 use crate::world::text;
 
 pub async fn show(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {

@@ -1,23 +1,25 @@
 //! What the buttons of the simulator's home do.
 
-pub mod view;
-
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Span;
 use serde_json::{Value, json};
 
-use super::layout::Notice;
-use super::{Leads, Posted, failed, page, said, see_other};
-use crate::http::{Verb, ask};
-use crate::runtime::Simulator;
+use crate::api::{Verb, request};
+use crate::control::trigger;
+use crate::fixtures::prices;
+use crate::pages::home::view::Home;
+use crate::pages::layout::Notice;
+use crate::pages::{Leads, Posted, failed, page, said, see_other};
+use crate::simulator::Simulator;
 use crate::switches::Switches;
-use crate::trigger;
 use crate::world::{World, text};
-use view::Home;
+
+pub mod view;
 
 const HOME: &str = "/simulator";
+
 /// How many of each kind are listed.
 const MAX_LISTED: usize = 30;
 
@@ -39,7 +41,7 @@ fn known(simulator: &Simulator) -> Home {
         customers: latest(world, "customer", |one| one["deleted"] != true).collect(),
         subscriptions: latest(world, "subscription", |_| true).collect(),
         sessions: latest(world, "checkout.session", |one| one["status"] == "open").collect(),
-        plans: trigger::offers(world),
+        plans: prices::offers(world),
         token: simulator.page_token().to_owned(),
     });
     home.switches = simulator.switches();
@@ -125,7 +127,7 @@ pub async fn portal(State(simulator): State<Simulator>, Posted(fields): Posted) 
     let made = simulator.change(|world| {
         let home = format!("{}{HOME}", world.base());
         let form = json!({ "customer": customer, "return_url": home });
-        ask(world, Verb::Post, "/v1/billing_portal/sessions", form)
+        request(world, Verb::Post, "/v1/billing_portal/sessions", form)
     });
     match made {
         Ok(session) => see_other(&format!("/simulator/portal/{}", text(&session, "id"))),

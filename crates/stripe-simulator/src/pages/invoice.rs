@@ -1,22 +1,22 @@
 //! An invoice's page, its receipts, and it as a file.
 
-pub mod view;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::authenticate::{answer as answer_bank, asks};
-use super::fields::Fields;
-use super::layout::Notice;
-use super::{Leads, Posted, answer, card, failed, not_there, object, page, pdf, see_other};
+use crate::api::{Verb, request};
 use crate::error::StripeError;
-use crate::http::{Verb, ask};
-use crate::invoicing;
-use crate::runtime::Simulator;
+use crate::lifecycle::invoicing;
+use crate::pages::authenticate::{answer_bank, asks};
+use crate::pages::fields::Fields;
+use crate::pages::invoice::view::Beside;
+use crate::pages::layout::Notice;
+use crate::pages::{Leads, Posted, answer, card, failed, not_there, object, page, pdf, see_other};
+use crate::simulator::Simulator;
 use crate::world::{World, text};
-use view::Beside;
+
+pub mod view;
 
 pub async fn show(
     State(simulator): State<Simulator>,
@@ -83,7 +83,7 @@ fn settle(world: &mut World, id: &str, fields: &Fields) -> Result<(), StripeErro
         _ => {
             let method = fields.filled("payment_method");
             let form = method.map_or(json!({}), |method| json!({ "payment_method": method }));
-            return ask(world, Verb::Post, &format!("/v1/invoices/{id}/pay"), form).map(drop);
+            return request(world, Verb::Post, &format!("/v1/invoices/{id}/pay"), form).map(drop);
         }
     };
     let intent = invoicing::intent_of(world, id).to_owned();

@@ -1,11 +1,13 @@
 //! What every page has: its head, the banner that says SIMULATOR, landmarks, and forms that carry
 //! the token without which no page takes a post.
 
-use super::html::{Element, element, link, paragraph, span};
+use crate::pages::html::{Element, element, link, paragraph, span};
 
 /// The one stylesheet, served beside the pages: their policy allows no style within them.
 pub const STYLE: &str = include_str!("style.css");
+
 pub const STYLE_PATH: &str = "/simulator/style.css";
+
 /// The name of the field that carries the token.
 pub const TOKEN: &str = "token";
 
@@ -110,6 +112,7 @@ pub fn button(name: &'static str, value: &str, label: &str) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::html::paragraph;
 
     #[test]
     fn every_page_says_that_it_is_a_simulator() {

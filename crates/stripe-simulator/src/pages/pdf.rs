@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::readable::{amount, day};
+use crate::pages::readable::{amount, day};
 use crate::world::text;
 
 /// As many as fit the page.

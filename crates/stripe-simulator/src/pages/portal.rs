@@ -1,27 +1,43 @@
 //! The customer portal by clicking: each button is a call of the API on the customer's behalf,
 //! within what the session's configuration offers.
 
-mod plan;
-pub mod view;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use super::layout::Notice;
-use super::{Leads, Posted, card, failed, not_there, object, page, see_other};
+use crate::api::{Verb, request};
 use crate::error::StripeError;
-use crate::http::{Verb, ask};
-use crate::runtime::Simulator;
-use crate::subscriptions;
+use crate::lifecycle::subscriptions;
+use crate::pages::fields::Fields;
+use crate::pages::layout::Notice;
+use crate::pages::{Leads, Posted, card, failed, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::{World, text};
-use view::Beside;
+
+pub mod plan;
+pub mod view;
 
 const KIND: &str = "billing_portal.session";
+
 /// What a page lists of invoices and prices.
 const MAX_LISTED: usize = 50;
+
+/// What a page shows beside the session itself.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// The `features` of the session's configuration.
+    pub features: Value,
+    pub customer: Value,
+    /// The customer's subscriptions that are not over.
+    pub subscriptions: Vec<Value>,
+    /// Prices that a subscription may change to, each with its product's name.
+    pub prices: Vec<(Value, String)>,
+    pub invoices: Vec<Value>,
+    /// The kept card: `visa ending in 4242`.
+    pub card: Option<String>,
+    pub token: String,
+}
 
 pub async fn show(
     State(simulator): State<Simulator>,
@@ -153,19 +169,19 @@ fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), Str
                 true => json!({ "cancel_at_period_end": false }),
                 false => json!({ "cancel_at": "" }),
             };
-            ask(world, Verb::Post, &path, form).map(drop)
+            request(world, Verb::Post, &path, form).map(drop)
         }
         "resume" => {
             offered(&beside, "subscription_cancel")?;
             let form = json!({ "billing_cycle_anchor": { "type": "now" } });
-            ask(world, Verb::Post, &format!("{path}/resume"), form).map(drop)
+            request(world, Verb::Post, &format!("{path}/resume"), form).map(drop)
         }
         _ => Ok(()),
     }
 }
 
 /// What the configuration does not offer is refused, whoever posts it.
-fn offered(beside: &Beside, feature: &str) -> Result<(), StripeError> {
+pub fn offered(beside: &Beside, feature: &str) -> Result<(), StripeError> {
     if beside.features[feature]["enabled"] == true {
         return Ok(());
     }
@@ -189,10 +205,10 @@ fn cancel(
         let proration = text(feature, "proration_behavior");
         form["prorate"] = json!(matches!(proration, "create_prorations" | "always_invoice"));
         form["invoice_now"] = json!(proration == "always_invoice");
-        return ask(world, Verb::Delete, path, form).map(drop);
+        return request(world, Verb::Delete, path, form).map(drop);
     }
     form["cancel_at_period_end"] = json!(true);
-    ask(world, Verb::Post, path, form).map(drop)
+    request(world, Verb::Post, path, form).map(drop)
 }
 
 /// Keeps another card, for the customer and for each subscription that named the old one.
@@ -201,13 +217,13 @@ fn change_card(world: &mut World, beside: &Beside, fields: &Fields) -> Result<()
     let customer = text(&beside.customer, "id");
     let card = fields.filled("payment_method").unwrap_or("pm_card_visa");
     let attach = format!("/v1/payment_methods/{card}/attach");
-    let card = ask(world, Verb::Post, &attach, json!({ "customer": customer }))?;
+    let card = request(world, Verb::Post, &attach, json!({ "customer": customer }))?;
     let settings = json!({ "invoice_settings": { "default_payment_method": card["id"] } });
-    ask(world, Verb::Post, &format!("/v1/customers/{customer}"), settings)?;
+    request(world, Verb::Post, &format!("/v1/customers/{customer}"), settings)?;
     for subscription in &beside.subscriptions {
         if subscription["default_payment_method"].is_string() {
             let path = format!("/v1/subscriptions/{}", text(subscription, "id"));
-            ask(world, Verb::Post, &path, json!({ "default_payment_method": card["id"] }))?;
+            request(world, Verb::Post, &path, json!({ "default_payment_method": card["id"] }))?;
         }
     }
     Ok(())
@@ -224,5 +240,5 @@ fn change_details(world: &mut World, beside: &Beside, fields: &Fields) -> Result
         }
     }
     let path = format!("/v1/customers/{}", text(&beside.customer, "id"));
-    ask(world, Verb::Post, &path, form).map(drop)
+    request(world, Verb::Post, &path, form).map(drop)
 }

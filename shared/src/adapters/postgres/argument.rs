@@ -6,19 +6,17 @@ use tokio_postgres::types::{Json, ToSql, Type};
 
 use super::{ChangeRequest, DeliveryResult, FailedEvent, LedgerNote, Purchase, UsageEntry};
 use crate::domain::{
-    Amount, CatalogKey, EventId, EventType, IdempotencyKey, Observation, Reason, SubscriptionId,
-    UserId,
+    CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
+    SubscriptionId, UserId,
 };
 
 pub(super) type SqlValue<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
 /// A value that an SQL function takes as one parameter or as several.
-pub(super) trait Argument {
+pub(super) trait Argument<'a> {
     const TYPES: &'static [Type];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a;
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>);
 }
 
 /// A value that an SQL function takes as one parameter.
@@ -29,13 +27,10 @@ pub(super) trait Parameter {
     fn into_sql(self) -> Self::Sql;
 }
 
-impl<T: Parameter> Argument for T {
+impl<'a, T: Parameter<Sql: 'a>> Argument<'a> for T {
     const TYPES: &'static [Type] = &[T::TYPE];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         values.push(Box::new(self.into_sql()));
     }
 }
@@ -104,7 +99,7 @@ json_values! {
     ChangeRequest, FailedEvent<'a>, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
 }
 
-impl Parameter for Amount {
+impl Parameter for PositiveCount {
     const TYPE: Type = Type::INT8;
     type Sql = i64;
 
@@ -123,13 +118,10 @@ impl Parameter for &Observation<'_> {
 }
 
 /// The key and the fingerprint of its request.
-impl Argument for Option<&IdempotencyKey> {
+impl<'a> Argument<'a> for Option<&'a IdempotencyKey> {
     const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         self.map(IdempotencyKey::key).add_to(values);
         self.map(IdempotencyKey::fingerprint).add_to(values);
     }

@@ -77,13 +77,10 @@ pub enum ReleaseScope {
 }
 
 /// Whether to forget the request, and whether to forget how its customer is created.
-impl Argument for ReleaseScope {
+impl<'a> Argument<'a> for ReleaseScope {
     const TYPES: &'static [Type] = &[Type::BOOL, Type::BOOL];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         (self != Self::Nothing).add_to(values);
         (self == Self::RequestAndCustomer).add_to(values);
     }

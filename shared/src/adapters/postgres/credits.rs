@@ -8,7 +8,7 @@ use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::entitlement::CreditBalance;
-use crate::domain::{Amount, CatalogKey, Metadata, Reason, UserId};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, Reason, UserId};
 
 /// What is written down with a row of the ledger.
 #[derive(Debug, Serialize)]
@@ -130,14 +130,11 @@ pub struct LedgerProblem {
     pub problem: String,
 }
 
-impl Argument for &CreditGrant {
+impl<'a> Argument<'a> for &'a CreditGrant {
     const TYPES: &'static [Type] =
         &[Type::TEXT, Type::TEXT, Type::INT8, Type::TIMESTAMPTZ, Type::INT4, Type::JSONB];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         self.kind.add_to(values);
         self.unit.add_to(values);
         self.amount.add_to(values);
@@ -147,13 +144,10 @@ impl Argument for &CreditGrant {
     }
 }
 
-impl Argument for &LedgerRow {
+impl<'a> Argument<'a> for &'a LedgerRow {
     const TYPES: &'static [Type] = &[Type::TEXT, Type::INT8];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         self.user_id.as_str().add_to(values);
         self.seq.add_to(values);
     }
@@ -164,7 +158,7 @@ sql_functions! {
     pub fn spend_credits(
         user: &UserId,
         unit: &CatalogKey,
-        amount: Amount,
+        amount: PositiveCount,
         note: &LedgerNote,
         idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,

@@ -45,7 +45,7 @@ impl<'a> Call<'a> {
         Self { name, types: Vec::new(), values: Vec::new() }
     }
 
-    pub(super) fn add<A: Argument + 'a>(&mut self, argument: A) {
+    pub(super) fn add<A: Argument<'a>>(&mut self, argument: A) {
         self.types.extend_from_slice(A::TYPES);
         argument.add_to(&mut self.values);
     }
@@ -86,7 +86,7 @@ macro_rules! sql_functions {
         pub(super) const FUNCTIONS: &[super::Function] = &[
             $(super::Function {
                 name: stringify!($name),
-                arguments: &[$(<$type as super::argument::Argument>::TYPES),*],
+                arguments: &[$(<$type as super::argument::Argument<'_>>::TYPES),*],
                 reads: sql_functions!(@reads $($form $answer)?),
             }),*
         ];

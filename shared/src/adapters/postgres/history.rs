@@ -14,13 +14,10 @@ pub struct NewEntry<'a> {
     pub content: &'a str,
 }
 
-impl Argument for NewEntry<'_> {
+impl<'a> Argument<'a> for NewEntry<'a> {
     const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::TEXT];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         self.user.add_to(values);
         self.kind.add_to(values);
         self.content.add_to(values);

@@ -27,11 +27,11 @@ pub struct Drift {
     pub id: String,
     /// Whose it is, where that is known.
     pub user_id: Option<String>,
-    pub fields: Vec<Difference>,
+    pub fields: Vec<FieldDifference>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Difference {
+pub struct FieldDifference {
     pub field: String,
     /// What it is here; null for a subscription that was never heard of.
     pub ours: Value,

@@ -6,13 +6,13 @@ use tokio_postgres::types::Type;
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
-use crate::domain::{Amount, CatalogKey, Metadata, UserId};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, UserId};
 
 /// Something that a user uses.
 #[derive(Debug, Serialize)]
 pub struct UsageEntry {
     pub feature: CatalogKey,
-    pub quantity: Amount,
+    pub quantity: PositiveCount,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -85,13 +85,10 @@ pub struct UsagePeriod {
 }
 
 /// The start and the feature of the last period of a page.
-impl Argument for Option<&(Timestamp, CatalogKey)> {
+impl<'a> Argument<'a> for Option<&'a (Timestamp, CatalogKey)> {
     const TYPES: &'static [Type] = &[Type::TIMESTAMPTZ, Type::TEXT];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         self.map(|(start, _)| *start).add_to(values);
         self.map(|(_, feature)| feature).add_to(values);
     }

@@ -78,7 +78,7 @@ pub struct FailedWebhook {
 #[derive(Debug, Deserialize)]
 pub struct FailedWebhookDetail {
     #[serde(flatten)]
-    pub letter: FailedWebhook,
+    pub summary: FailedWebhook,
     pub payload: Option<String>,
 }
 
@@ -120,13 +120,10 @@ impl std::str::FromStr for WebhookStatus {
     }
 }
 
-impl Argument for &FailedWebhookFilter {
+impl<'a> Argument<'a> for &'a FailedWebhookFilter {
     const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::TIMESTAMPTZ, Type::TEXT];
 
-    fn add_to<'a>(self, values: &mut Vec<SqlValue<'a>>)
-    where
-        Self: 'a,
-    {
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         let (failed_at, id) = self.cursor.as_ref().map(|(at, id)| (*at, id)).unzip();
         self.status.as_str().add_to(values);
         self.kind.as_ref().add_to(values);

@@ -5,13 +5,13 @@
 //! is `checkout::act`; the totals are the session's own, nothing is added up here.
 
 use serde_json::Value;
-use shared::domain::money;
 
 use crate::pages::fields::Fields;
 use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{
     Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden,
 };
+use crate::pages::money::money;
 use crate::pages::readable::{amount, day, interval, price};
 use crate::world::text;
 

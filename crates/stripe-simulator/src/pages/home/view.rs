@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 
-use crate::deliveries::Attempt;
+use crate::control::trigger;
 use crate::pages::html::{Element, code, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{
     Notice, button, checkbox, choice, document, field, fieldset, form, hidden, labelled,
 };
 use crate::pages::readable::{amount, moment, priced};
 use crate::switches::Switches;
-use crate::trigger;
+use crate::webhooks::deliveries::Attempt;
 use crate::world::text;
 
 /// How far the clock's buttons move it: what the API is told, and what a person reads.

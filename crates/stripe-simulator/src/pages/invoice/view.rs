@@ -4,11 +4,11 @@
 //! Pure: from the objects to the page. Paying is what `POST /v1/invoices/{id}/pay` does.
 
 use serde_json::Value;
-use shared::domain::money;
 
 use crate::pages::authenticate::answers;
 use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{Notice, button, choice, document, fieldset, form};
+use crate::pages::money::money;
 use crate::pages::readable::{amount, day, moment};
 use crate::world::text;
 

@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Beside, offered};
+use crate::api::{Verb, request};
 use crate::error::StripeError;
-use crate::http::{Verb, ask};
 use crate::pages::fields::Fields;
+use crate::pages::portal::Beside;
+use crate::pages::portal::offered;
 use crate::world::{World, text};
 
 /// Days of an interval, to tell the shorter one.
@@ -48,7 +49,7 @@ pub fn change(
         form["trial_end"] = json!("now");
     }
     let path = format!("/v1/subscriptions/{}", text(subscription, "id"));
-    ask(world, Verb::Post, &path, form).map(drop)
+    request(world, Verb::Post, &path, form).map(drop)
 }
 
 /// How many there are with another price. Seats stay with their product: whether another one has
@@ -94,10 +95,10 @@ fn schedule(
     const SCHEDULES: &str = "/v1/subscription_schedules";
     // A change that waits already makes way for this one.
     if let Some(id) = subscription["schedule"].as_str() {
-        ask(world, Verb::Post, &format!("{SCHEDULES}/{id}/release"), json!({}))?;
+        request(world, Verb::Post, &format!("{SCHEDULES}/{id}/release"), json!({}))?;
     }
     let from = json!({ "from_subscription": subscription["id"] });
-    let schedule = ask(world, Verb::Post, SCHEDULES, from)?;
+    let schedule = request(world, Verb::Post, SCHEDULES, from)?;
     let recurring = &price["recurring"];
     let form = json!({
         "end_behavior": "release",
@@ -117,7 +118,7 @@ fn schedule(
         ],
     });
     let path = format!("{SCHEDULES}/{}", text(&schedule, "id"));
-    ask(world, Verb::Post, &path, form).map(drop)
+    request(world, Verb::Post, &path, form).map(drop)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, 
 use crate::pages::layout::{
     Notice, button, choice, document, field, fieldset, filled_in, form, hidden,
 };
+use crate::pages::portal::Beside;
 use crate::pages::portal::plan;
 use crate::pages::readable::{amount, day, priced};
 use crate::world::text;
@@ -19,22 +20,6 @@ const CARDS: [(&str, &str); 3] = [
     ("pm_card_mastercard", "Always pays (5555…)"),
     ("pm_card_chargeCustomerFail", "Never pays (4000…0341)"),
 ];
-
-/// What a page shows beside the session itself.
-#[derive(Clone, Debug, Default)]
-pub struct Beside {
-    /// The `features` of the session's configuration.
-    pub features: Value,
-    pub customer: Value,
-    /// The customer's subscriptions that are not over.
-    pub subscriptions: Vec<Value>,
-    /// Prices that a subscription may change to, each with its product's name.
-    pub prices: Vec<(Value, String)>,
-    pub invoices: Vec<Value>,
-    /// The kept card: `visa ending in 4242`.
-    pub card: Option<String>,
-    pub token: String,
-}
 
 pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String {
     // A session made for one thing shows that one.
