@@ -1,4 +1,4 @@
-//! Farebox on one machine: the local stack, the operator's tools, and what the tests stand on.
+//! Farebox on one machine: the local stack and the operator's tools. The integration tests use it too.
 
 pub mod catalog;
 pub mod import;

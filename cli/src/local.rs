@@ -1,7 +1,7 @@
-//! The local stack: everything Farebox needs, found or started, and the settings to reach it.
+//! The local stack: the services that Farebox needs, found or started, and the settings to reach them.
 //!
-//! What the environment already names is used as it is: `DATABASE_URL`, `UPSTASH_REDIS_REST_URL`.
-//! The rest lives below one directory and in this process's children, and is gone with them.
+//! A service that the environment names is used as it is: `DATABASE_URL`, `UPSTASH_REDIS_REST_URL`. The
+//! others are dev services: their data is in one directory, and they end with this process.
 
 pub mod catalog;
 pub mod control;
@@ -34,13 +34,13 @@ use stripe_simulator::{self as stripe, Simulator, Target};
 
 pub use secrets::Secrets;
 
-/// Where the Redis front answers, below the one port.
+/// The path of the Redis front.
 pub const UPSTASH_PATH: &str = "/upstash";
 
-/// Where Stripe's events are sent, below the one port.
+/// The path that receives Stripe's events.
 const WEBHOOK_PATH: &str = "/api/stripe/webhook";
 
-/// So many messages are kept to be looked at.
+/// The number of messages that `/mail` keeps.
 const KEPT_MAIL: usize = 200;
 
 /// Settings by name, as a function reads them from its environment.
@@ -49,7 +49,7 @@ pub type Settings = BTreeMap<String, String>;
 /// A running stack.
 pub struct Local {
     pub settings: Settings,
-    /// What runs where, a line each.
+    /// One line for each service: its name and its address.
     pub described: Vec<String>,
     pub secrets: Secrets,
     dir: PathBuf,
@@ -58,7 +58,7 @@ pub struct Local {
     front: Option<Backend>,
     stripe: Option<Simulator>,
     mail: Option<Mail>,
-    // Last: fields drop in order, and the directory is ours until all else is gone.
+    // Last: fields drop in order, and the claim must outlive the services.
     _claim: Claim,
 }
 
@@ -69,8 +69,8 @@ impl std::fmt::Debug for Local {
 }
 
 impl Local {
-    /// Starts what is missing. `base` is where this process will serve, `http://127.0.0.1:3000`;
-    /// `clock` is everybody's, and is moved to where the simulator of Stripe was last.
+    /// Starts the missing services. `base` is this process's address, `http://127.0.0.1:3000`. All
+    /// services share `clock`, which is moved to the last time of the Stripe simulator.
     pub async fn start(
         dir: &Path,
         base: &str,
@@ -79,7 +79,7 @@ impl Local {
     ) -> anyhow::Result<Self> {
         create_private(dir)?;
         let claim = Claim::take(dir).await?;
-        // Whoever reads the settings of a stack finds those of a running one, or none.
+        // The file has the settings of a running stack, or does not exist.
         remove_settings(dir)?;
         let secrets = Secrets::keep_in(dir)?;
         let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -100,7 +100,7 @@ impl Local {
             let Some(value) = value else { continue };
             let is_list = ["SERVICE_KEYS", "ALLOWED_ORIGINS"].contains(&setting.name);
             let own = local.settings.get(setting.name).filter(|_| is_list);
-            // The stack's own keys and pages go on working beside those of the environment.
+            // The stack's own keys and pages keep working beside those of the environment.
             let value = own.map_or(value.clone(), |own| format!("{value},{own}"));
             local.settings.insert(setting.name.to_owned(), value);
         }
@@ -109,7 +109,7 @@ impl Local {
         local.adopt_postgres(postgres).await?;
         local.adopt_redis(redis, base)?;
         local.adopt_stripe(base, clock).await?;
-        // The simulator has brought the clock to where it was last.
+        // The simulator has moved the clock to its last time.
         sql_clock::set(&local.owned_database()?, clock).await?;
         local.adopt_mail(base).await?;
         Ok(local)
@@ -131,7 +131,7 @@ impl Local {
         RedisServer::start(&self.dir.join("redis"), options, progress).await
     }
 
-    /// Makes the database, its roles and its tables, and points the settings at them.
+    /// Creates the database, its roles and its tables, and adds them to the settings.
     async fn adopt_postgres(&mut self, postgres: Option<Postgres>) -> anyhow::Result<()> {
         let Some(postgres) = postgres else {
             self.described.push("Postgres  as DATABASE_URL says".to_owned());
@@ -162,7 +162,7 @@ impl Local {
         migrate::run(&self.owned_database()?, &Files::embedded()).await.map(drop)
     }
 
-    /// How its owner connects to the database.
+    /// The database with its owner's login.
     fn owned_database(&self) -> anyhow::Result<Database> {
         let mut database = Database::from_vars(|name| self.settings.get(name).cloned())?;
         if let Some(direct) = self.settings.get("DIRECT_URL") {
@@ -197,7 +197,7 @@ impl Local {
         Ok(())
     }
 
-    /// Stripe itself where the environment has a key of it, else the simulator.
+    /// Uses Stripe if the environment has its key, and starts the simulator otherwise.
     async fn adopt_stripe(&mut self, base: &str, clock: &Clock) -> anyhow::Result<()> {
         if self.settings.contains_key("STRIPE_SECRET_KEY") {
             self.described.push("Stripe    as STRIPE_SECRET_KEY says".to_owned());
@@ -227,7 +227,7 @@ impl Local {
         Ok(())
     }
 
-    /// The mail server the environment names, else one that shows what it was given.
+    /// Uses the mail server of the environment, or starts one that captures every message.
     async fn adopt_mail(&mut self, base: &str) -> anyhow::Result<()> {
         if self.settings.contains_key("SMTP_URL") {
             self.described.push("Mail      as SMTP_URL says".to_owned());
@@ -237,17 +237,17 @@ impl Local {
         self.settings.insert("SMTP_URL".to_owned(), mail.url());
         let from = "Farebox <billing@farebox.example>".to_owned();
         self.settings.entry("EMAIL_FROM".to_owned()).or_insert(from);
-        self.described.push(format!("Mail      captured, delivered to nobody: {base}/mail"));
+        self.described.push(format!("Mail      captured, not delivered: {base}/mail"));
         self.mail = Some(mail);
         Ok(())
     }
 
-    /// What a function would read from its environment, as configuration.
+    /// The configuration that a function would read from its environment.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::from_vars(|name| self.settings.get(name).cloned())?)
     }
 
-    /// The stand-ins that this process serves beside the product.
+    /// The routes of the dev services that this process serves beside Farebox's.
     pub fn router(&self) -> Router {
         let stripe = self.stripe.as_ref().map(Simulator::router).unwrap_or_default();
         let mail = self.mail.as_ref().map(Mail::router).unwrap_or_default();
@@ -257,16 +257,16 @@ impl Local {
             full: self.secrets.redis_token.clone(),
             read_only: self.secrets.redis_read_only_token.clone(),
         };
-        // As a service, so that a client which asks for `/upstash/` is answered too.
+        // As a service, so that `/upstash/` works too.
         pages.nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
     }
 
-    /// Tells other commands, run beside this one, how to reach this stack.
+    /// Writes the settings for other commands that use this stack.
     pub fn announce(&self) -> anyhow::Result<()> {
         write_private(&settings_path(&self.dir), &serde_json::to_string_pretty(&self.settings)?)
     }
 
-    /// Stops the children in order, each with its data safe.
+    /// Stops the services in order, after each has written its data.
     pub async fn stop(self) -> anyhow::Result<()> {
         remove_settings(&self.dir)?;
         if let Some(stripe) = self.stripe {
@@ -285,13 +285,13 @@ impl Local {
     }
 }
 
-/// The settings of the stack that runs in `dir`.
+/// Returns the settings of the stack that runs in `dir`.
 pub async fn running(dir: &Path) -> anyhow::Result<Settings> {
     let missing =
         || format!("no stack is running in {}: start one with `cargo run`", dir.display());
     let Ok(text) = fs::read_to_string(settings_path(dir)) else { bail!(missing()) };
     if is_unclaimed(dir).await {
-        // It was killed, and could not take its settings away.
+        // The stack was killed and could not remove its settings.
         bail!(missing());
     }
     serde_json::from_str(&text).context("the settings of the running stack are damaged")
@@ -317,7 +317,7 @@ fn remove_settings(dir: &Path) -> anyhow::Result<()> {
 
 fn create_private(dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    // The children may run as another user, who only has to pass through.
+    // The children may run as another user, who must be able to pass through.
     let mode = fs::Permissions::from_mode(0o711);
     fs::set_permissions(dir, mode).with_context(|| format!("{} is not ours", dir.display()))
 }

@@ -1,31 +1,45 @@
-//! The page at `/`: what this stack answers, for whoever opens it in a browser, and where a purchase
-//! may end that has no page of an app to go to.
-
-use std::fmt::Write as _;
+//! The page at `/` of the local stack: how to try it, and which routes it has. A checkout may also end
+//! here, for an app without a page of its own.
 
 use axum::Router;
 use axum::extract::RawQuery;
 use axum::http::{HeaderMap, header};
 use axum::response::Html;
 use axum::routing::get;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use shared::endpoints;
 use shared::http::{Access, Endpoint};
 use url::form_urlencoded;
 
+const STYLE: &str = include_str!("page.css");
+
+const TRY: &str = r#"TOKEN=$(cargo run -q -- token --user test-123)
+curl -X POST {base}/api/session -H "Authorization: Bearer $TOKEN""#;
+
+const BUY: &str = r#"curl -X POST {base}/api/stripe/create-checkout-session \
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  -d '{"tier":"pro","interval":"monthly","successUrl":"{base}/?session={CHECKOUT_SESSION_ID}","cancelUrl":"{base}/"}'"#;
+
+const USE: &str = r#"curl {base}/api/entitlements -H "Authorization: Bearer $TOKEN"
+curl -X POST {base}/api/usage -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  -d '{"feature":"reports","quantity":3}'
+curl -X POST {base}/api/credits -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  -d '{"action":"spend","unit":"ai_credit","amount":5}'"#;
+
 pub fn router() -> Router {
-    Router::new().route("/", get(show))
+    Router::new().route("/", get(home))
 }
 
-async fn show(headers: HeaderMap, RawQuery(query): RawQuery) -> Html<String> {
+async fn home(headers: HeaderMap, RawQuery(query): RawQuery) -> Html<String> {
     let query = query.unwrap_or_default();
-    let mut asked = form_urlencoded::parse(query.as_bytes());
-    let session = asked.find(|(name, value)| name == "session" && value.starts_with("cs_"));
-    let bought = session.map_or(String::new(), |(_, session)| bought(&session));
-    Html(render(endpoints::ALL, &base(&headers), &bought))
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    let session = fields.find(|(name, value)| name == "session" && value.starts_with("cs_"));
+    let session = session.map(|(_, session)| session);
+    Html(page(endpoints::ALL, &base(&headers), session.as_deref()).into_string())
 }
 
-/// The address under which the page was asked for. It stands in lines that are pasted into a shell,
-/// so it is a host and a port or else the usual ones.
+/// The address that the request names. It goes into shell commands, so it is a plain host and port, or
+/// else the default ones.
 fn base(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let plain = |letter: char| letter.is_ascii_alphanumeric() || ".-:[]".contains(letter);
@@ -33,40 +47,102 @@ fn base(headers: &HeaderMap) -> String {
     format!("http://{}", host.unwrap_or("127.0.0.1:3000"))
 }
 
-/// What somebody reads who comes from a checkout.
-fn bought(session: &str) -> String {
-    let session = escaped(session);
-    format!(
-        "<p class=\"done\" role=\"status\">Your purchase is complete ({session}): \
-         see <code>GET /api/subscription</code>.</p>\n"
-    )
-}
-
-fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\'', "&#39;")
-}
-
-fn render(table: &[&Endpoint], base: &str, bought: &str) -> String {
-    let mut rows = String::new();
-    for endpoint in table {
-        let methods: Vec<_> = endpoint.methods.iter().map(|method| method.as_str()).collect();
-        let (methods, path, who) = (methods.join(", "), endpoint.path, who(endpoint.access));
-        let rate = endpoint.rate.map_or("no limit".to_owned(), |rate| {
-            format!("{} in {} s", rate.limit, rate.window_seconds)
-        });
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            rows,
-            "<tr><td>{methods}</td><td><code>{path}</code></td><td>{who}</td><td>{rate}</td></tr>"
-        );
+fn page(endpoints: &[&Endpoint], base: &str, session: Option<&str>) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Farebox, local" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "Farebox" }
+                @if let Some(session) = session { (purchase(session)) }
+                (introduction())
+                h2 id="try" { "Try one" }
+                (shell(TRY, base))
+                h2 id="buy" { "Buy something" }
+                p {
+                    "The answer has a " code { "url" } ": open it in the browser, and pay. "
+                    a href="/api/plans" { "The catalog" } " lists the tiers."
+                }
+                (shell(BUY, base))
+                h2 id="use" { "Use something" }
+                p { "Read the entitlements, report usage, and spend credits; then exceed a limit." }
+                (shell(USE, base))
+                h2 { "Routes" }
+                (route_table(endpoints))
+            }
+        }
     }
-    let page = include_str!("page.html").replace("{rows}", &rows).replace("{base}", base);
-    // Last: what comes from the address is put in as it is.
-    page.replace("{bought}", bought)
 }
 
-fn who(access: Access) -> &'static str {
+fn purchase(session: &str) -> Markup {
+    html! {
+        p.done role="status" {
+            "Your purchase is complete (" (session) "): see "
+            code { "GET /api/subscription" } "."
+        }
+    }
+}
+
+fn introduction() -> Markup {
+    html! {
+        p {
+            "This is the local stack. Its data is in " code { ".farebox" }
+            " and survives a restart; its processes end with it."
+        }
+        p {
+            "Without a Stripe key of your own, " a href="/simulator" { "the simulator" }
+            " replaces Stripe: it shows what happened, moves the clock and causes failures. No money \
+             moves. Without a mail server of your own, " a href="/mail" { "the mail page" }
+            " shows the e-mails that users would receive."
+        }
+    }
+}
+
+/// Commands to paste. Quotes stay as they are, so that the page's source can be pasted too: neither the
+/// commands nor a base have a character that HTML must escape.
+fn shell(commands: &str, base: &str) -> Markup {
+    html! { pre tabindex="0" { (PreEscaped(commands.replace("{base}", base))) } }
+}
+
+fn route_table(endpoints: &[&Endpoint]) -> Markup {
+    html! {
+        div.scrolls tabindex="0" role="region" aria-label="Routes" {
+            table {
+                thead {
+                    tr { th { "Method" } th { "Path" } th { "Who may call" } th { "How often" } }
+                }
+                tbody {
+                    @for endpoint in endpoints {
+                        tr {
+                            td { (methods(endpoint)) }
+                            td { code { (endpoint.path) } }
+                            td { (callers(endpoint.access)) }
+                            td { (rate(endpoint)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn methods(endpoint: &Endpoint) -> String {
+    let methods: Vec<_> = endpoint.methods.iter().map(|method| method.as_str()).collect();
+    methods.join(", ")
+}
+
+fn rate(endpoint: &Endpoint) -> String {
+    endpoint.rate.map_or("no limit".to_owned(), |rate| {
+        format!("{} in {} s", rate.limit, rate.window_seconds)
+    })
+}
+
+fn callers(access: Access) -> &'static str {
     match access {
         Access::Public => "anyone",
         Access::User => "a user, for themselves; a trusted server, for anyone",
@@ -86,7 +162,7 @@ mod tests {
     async fn opened(host: &'static str, query: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static(host));
-        show(headers, RawQuery(Some(query.to_owned()))).await.0
+        home(headers, RawQuery(Some(query.to_owned()))).await.0
     }
 
     #[tokio::test]

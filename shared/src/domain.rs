@@ -21,13 +21,14 @@ mod observation;
 mod priority;
 mod quantity;
 mod rate;
+mod refusal;
 mod return_url;
 mod snapshot;
 mod text;
 mod unique_fields;
 mod user_id;
 
-pub use amount::{Amount, Difference};
+pub use amount::{PositiveCount, SignedCount};
 pub use catalog::Interval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;
@@ -42,6 +43,7 @@ pub use observation::{EventName, Observation};
 pub use priority::Priority;
 pub use quantity::Quantity;
 pub use rate::Rate;
+pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use text::{

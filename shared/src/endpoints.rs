@@ -1,7 +1,7 @@
 //! THE TABLE: every route with its path, its methods, who may call it and how often.
 //!
 //! A new capability is one row here, one small file beside it, and its SQL or script. `farebox
-//! render` then writes the two mains, `vercel.json`, `template.yaml` and `openapi.json`.
+//! render` then writes the two mains, `vercel.json`, `template.yaml` and `docs/openapi.json`.
 
 pub mod account;
 pub mod admin;

@@ -7,6 +7,9 @@
 //! Start with [`endpoints`], the table of every route and its policy, then read one handler in
 //! `endpoints/` and [`http::guard`], the pipeline in front of all of them.
 
+#![forbid(unsafe_code)]
+#![warn(clippy::print_stderr)]
+
 pub mod adapters;
 pub mod app;
 pub mod auth;

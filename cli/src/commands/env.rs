@@ -1,4 +1,5 @@
-//! `farebox env`: the running stack's settings, for psql, an official client, or another process.
+//! `farebox env`: prints the running stack's settings, for psql, an official client, or another
+//! process.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +8,7 @@ use farebox::local;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the stack keeps its data
+    /// Data directory of the stack
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
@@ -19,7 +20,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As it is, where no reader of dotenv lines could stumble over it.
+/// Quotes a value, unless every reader of dotenv lines takes it as it is.
 fn quoted(value: &str) -> String {
     if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,:;/@%+=?&~".contains(c)) {
         return value.to_owned();

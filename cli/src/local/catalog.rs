@@ -1,4 +1,4 @@
-//! What the local stack sells: a catalog, published where Stripe is a stand-in on this machine.
+//! The catalog of the local stack, published if Stripe is simulated.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Local;
 use crate::catalog::{self, Catalog, DEMO, Ids, Stripe};
 
-/// The catalog of a file, or the demo's. The ids it gives are of another Stripe.
+/// Reads a catalog from a file, or the demo's. Its Stripe ids are ignored: the simulator lacks them.
 pub fn read(file: Option<&Path>) -> anyhow::Result<Catalog> {
     let (name, text) = match file {
         None => ("catalogs/demo.toml".to_owned(), DEMO.to_owned()),
@@ -23,15 +23,15 @@ pub fn read(file: Option<&Path>) -> anyhow::Result<Catalog> {
 }
 
 impl Local {
-    /// Makes a catalog what is sold, if Stripe is simulated, and has to be served by now. A database
-    /// that the environment names may be somebody's: there only what was asked for is published.
+    /// Publishes a catalog if Stripe is simulated; this process must already serve the simulator. A
+    /// database that the environment names gets only a catalog that the user has named.
     pub async fn sell(
         &mut self,
         catalog: &Catalog,
-        asked_for: bool,
+        is_explicit: bool,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        if self.stripe.is_none() || self.postgres.is_none() && !asked_for {
+        if self.stripe.is_none() || self.postgres.is_none() && !is_explicit {
             return Ok(());
         }
         let stripe = Stripe::from_settings(|name| self.settings.get(name).cloned())?;

@@ -1,4 +1,4 @@
-//! How other commands steer the simulator of a running stack: over its control routes.
+//! Controls the Stripe simulator of a running stack, over its control routes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::adapters::http_client::{Budget, HttpClient};
 
-/// A year of events, each delivered before the next, takes its time.
+/// To advance by a year takes minutes: each event is delivered before the next.
 const BUDGET: Budget = Budget {
     connect: Duration::from_secs(2),
     answer: Duration::from_secs(900),
@@ -20,16 +20,16 @@ const BUDGET: Budget = Budget {
 
 #[derive(Debug)]
 pub struct Control {
-    /// Where the simulator is, `http://127.0.0.1:3000`.
+    /// The address of the simulator, `http://127.0.0.1:3000`.
     pub base: String,
     http: HttpClient,
 }
 
 impl Control {
-    /// That of the stack which runs in `dir`.
+    /// The control of the stack that runs in `dir`.
     pub async fn of(dir: &Path) -> anyhow::Result<Self> {
         let settings = super::running(dir).await?;
-        let real = "the running stack talks to Stripe itself, which nobody can steer";
+        let real = "the running stack uses Stripe itself, which has no control routes";
         let base = settings.get("STRIPE_API_URL").context(real)?.clone();
         Ok(Self { base, http: HttpClient::default() })
     }
@@ -42,7 +42,7 @@ impl Control {
         self.call(Method::POST, path, body.to_string()).await
     }
 
-    /// What time it is in the running stack.
+    /// The time of the running stack.
     pub async fn now(&self) -> anyhow::Result<Timestamp> {
         let state = self.get("state").await?;
         let now = state["now"].as_str().context("the simulator does not tell its time")?;
@@ -58,8 +58,8 @@ impl Control {
         let answer = self.http.call(request, BUDGET).await.context("the simulator is away")?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status != StatusCode::OK {
-            let said = body["error"]["message"].as_str().unwrap_or("it does not say why");
-            bail!("the simulator refuses ({}): {said}", answer.status.as_u16());
+            let message = body["error"]["message"].as_str().unwrap_or("it does not say why");
+            bail!("the simulator refuses ({}): {message}", answer.status.as_u16());
         }
         Ok(body)
     }

@@ -1,6 +1,6 @@
-//! A database in a private cluster, with the two roles that a deployment has: an owner who migrates,
-//! and a login for the functions, which owns nothing and does not bypass Row Level Security. Each has a
-//! password of its own, so that the functions' opens nothing but the functions' role.
+//! A database in a private cluster, with the two roles of a deployment: an owner that migrates, and a
+//! login for the functions, which owns nothing and does not bypass Row Level Security. Each has its own
+//! password, so that the functions' password gives no other role.
 
 use anyhow::Context as _;
 use shared::config::{Database, Schema, Secret};
@@ -11,7 +11,7 @@ use dev_services::postgres::Postgres;
 const OWNER: &str = "farebox_owner";
 const LOGIN: &str = "farebox";
 
-/// How to reach a database in each role.
+/// The URL of a database for each role.
 #[derive(Clone, Debug)]
 pub struct Urls {
     pub app: String,
@@ -31,8 +31,8 @@ impl std::fmt::Debug for Passwords<'_> {
     }
 }
 
-/// Makes sure that the owner and the database are there. Until [`demote_owner`] the owner may make roles,
-/// as the first migration does.
+/// Creates the owner and the database if they are missing. Until [`demote_owner`] the owner may create
+/// roles, as the first migration does.
 pub async fn create(
     postgres: &Postgres,
     name: &str,
@@ -56,14 +56,14 @@ pub async fn create(
     Ok(Urls { app: url(LOGIN, passwords.app), owner: url(OWNER, passwords.owner) })
 }
 
-/// Makes the functions' login. The role it belongs to comes with the first migration.
+/// Creates the functions' login. The first migration creates the role that it belongs to.
 pub async fn allow_login(postgres: &Postgres, name: &str, password: &str) -> anyhow::Result<()> {
     let client = superuser(postgres, name).await?;
     role(&client, LOGIN, &format!("login password '{password}'")).await?;
     execute(&client, &format!("grant farebox_app to {LOGIN}")).await
 }
 
-/// Leaves the owner with its tables: once they are migrated it needs no power over roles.
+/// Takes the right to create roles from the owner, which needs it for migrations alone.
 pub async fn demote_owner(postgres: &Postgres) -> anyhow::Result<()> {
     let client = superuser(postgres, "postgres").await?;
     execute(&client, &format!("alter role {OWNER} nosuperuser nocreaterole nocreatedb")).await

@@ -1,8 +1,8 @@
-//! Which names the local stack's own pages answer to.
+//! Protects the local stack's own pages from other sites.
 //!
-//! A page of a foreign site can point its own name at 127.0.0.1 and then read, as its own, whatever
-//! answers there without a token: mail, the simulator and its controls. So these answer only a request
-//! for this machine's own names. The product's routes ask for a token, and answer to any name.
+//! A page of another site can point its name at 127.0.0.1 and then read every answer that requires no
+//! token: mail, the simulator and its controls. So these routes answer requests for this machine's own
+//! names alone. Farebox's routes require a token, and answer to any name.
 
 use axum::Router;
 use axum::extract::Request;
@@ -14,7 +14,7 @@ use shared::http::guard;
 
 const OWN: &[&str] = &["127.0.0.1", "localhost", "[::1]"];
 
-/// The same routes, for requests to this machine's own names alone.
+/// Restricts routes to requests for this machine's own names.
 pub fn only_own_hosts(routes: Router) -> Router {
     routes.layer(from_fn(check))
 }
@@ -30,7 +30,7 @@ async fn check(request: Request, next: Next) -> Response {
     guard::refuse(&Error::new(ErrorCode::ForeignHost, message), request.headers())
 }
 
-/// Whether that is one of this machine's own names, with or without a port.
+/// Whether a host is one of this machine's own names, with or without a port.
 fn is_own(host: &str) -> bool {
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     OWN.iter().any(|own| {

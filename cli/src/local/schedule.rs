@@ -1,5 +1,5 @@
-//! The scheduler of a local stack: calls what the table of endpoints says is due, as a platform's does, by
-//! the product's clock, which can be moved.
+//! The scheduler of a local stack: calls the jobs of the endpoint table when they are due by the stack's
+//! clock, which can be advanced.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use shared::clock::Clock;
 use shared::domain::error::error_chain;
 use shared::endpoints;
 
-/// The clock can be moved by others, so it is looked at this often.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How often the clock is read, since it can be advanced at any time.
+const POLL: Duration = Duration::from_secs(1);
 
 /// Longer than any job takes.
 const BUDGET: Budget = Budget {
@@ -25,22 +25,23 @@ const BUDGET: Budget = Budget {
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
 
-/// Works until it is aborted. What was due more than once, since the clock was moved, is called once.
+/// Runs until it is aborted. A job that became due several times, because the clock was advanced, runs
+/// once.
 pub async fn run(base: String, cron_secret: String, clock: Clock) {
     let http = HttpClient::default();
-    let mut looked_at = clock.now();
+    let mut last = clock.now();
     loop {
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(POLL).await;
         let now = clock.now();
         for endpoint in endpoints::ALL {
-            if endpoint.schedule.is_some_and(|schedule| was_due(schedule, looked_at, now)) {
+            if endpoint.schedule.is_some_and(|schedule| was_due(schedule, last, now)) {
                 let problem = call(&http, &format!("{base}{}", endpoint.path), &cron_secret).await;
                 if let Err(problem) = problem {
                     tracing::warn!(problem, job = endpoint.name, "a job did not run");
                 }
             }
         }
-        looked_at = now;
+        last = now;
     }
 }
 
@@ -55,8 +56,8 @@ async fn call(http: &HttpClient, url: &str, cron_secret: &str) -> Result<(), Str
     if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
 }
 
-/// Whether a time of that schedule lies behind the one moment and not behind the other: each day's, if it
-/// names an hour, else each minute's.
+/// Whether the schedule has a time after the first moment and not after the second. A schedule with an
+/// hour is daily; any other runs every minute.
 fn was_due(schedule: &str, after: Timestamp, until: Timestamp) -> bool {
     let mut fields = schedule.split(' ').map(|field| field.parse::<i64>().ok());
     let (minute, hour) = (fields.next().flatten(), fields.next().flatten());
@@ -64,8 +65,8 @@ fn was_due(schedule: &str, after: Timestamp, until: Timestamp) -> bool {
         Some(hour) => (DAY, (hour * 60 + minute.unwrap_or(0)) * MINUTE),
         None => (MINUTE, 0),
     };
-    let turn = |at: Timestamp| (at.as_second() - offset).div_euclid(every);
-    turn(after) < turn(until)
+    let period = |at: Timestamp| (at.as_second() - offset).div_euclid(every);
+    period(after) < period(until)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The local stack's own secrets: made on first use, kept with its data.
+//! The local stack's own secrets, generated on first use and kept with its data.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,14 @@ use shared::domain::hash::hex;
 use super::{Settings, write_private};
 use dev_services::process::random_password;
 
-/// Who issues the local stack's tokens.
+/// The issuer of the local stack's tokens.
 const ISSUER: &str = "farebox-local";
 
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Secrets {
-    /// Of the functions' login.
+    /// The password of the functions' login.
     pub(super) database_password: String,
-    /// Empty in a file from before the owner had one of its own.
+    /// Empty in a file of an earlier version, whose owner had no password.
     #[serde(default)]
     pub(super) database_owner_password: String,
     pub(super) redis_token: String,
@@ -27,7 +27,7 @@ pub struct Secrets {
     pub(super) cron_secret: String,
     pub service_key: String,
     pub admin_key: String,
-    /// Empty in a file from before there was a simulator of Stripe.
+    /// Empty in a file of an earlier version, which had no Stripe simulator.
     #[serde(default)]
     pub(super) stripe_secret_key: String,
     #[serde(default)]
@@ -55,7 +55,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Those of a stack that has been started before.
+    /// Reads the secrets of a stack that was started before.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("secrets.json");
         let text = fs::read_to_string(&path).with_context(|| {
@@ -80,7 +80,7 @@ impl Secrets {
         })
     }
 
-    /// What the local stack sets unless the environment says otherwise.
+    /// The default settings of the local stack; the environment overrides them.
     pub fn settings(&self, base: &str) -> Settings {
         let hash = |key: &str| hex(&service_key::sha256(key));
         let keys = format!("service:{},admin:{}", hash(&self.service_key), hash(&self.admin_key));

@@ -1,4 +1,4 @@
-//! The local stack's time for SQL: what `farebox_now()` says, and how far ahead a caller's time may be.
+//! The local stack's clock in SQL: the result of `farebox_now()`, and how far ahead a caller may be.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-/// A connection as the owner of the tables: only that role may move the clock.
+/// A connection as the owner of the tables, who alone may set the clock.
 #[derive(Debug)]
 pub struct SqlClock {
     client: Client,
@@ -33,15 +33,15 @@ impl SqlClock {
         Ok(Self { client, sql })
     }
 
-    /// Sets how far it is ahead of the database's clock. A clock that goes forward is moved after it, so
-    /// that no caller is ahead of SQL.
+    /// Sets how far SQL's clock is ahead of the database's. The process's clock follows later, so that no
+    /// caller is ahead of SQL.
     pub async fn set(&self, shift: SignedDuration) -> anyhow::Result<()> {
         self.client.query_typed(&self.sql, &[(&shift.as_secs_f64(), Type::FLOAT8)]).await?;
         Ok(())
     }
 }
 
-/// Has SQL's clock moved before the simulator's. Its connection is kept from one move to the next.
+/// Moves SQL's clock before each move of the simulator's. Keeps the connection between moves.
 pub fn follow(database: Database) -> BeforeMoving {
     let connected = Arc::new(Mutex::new(None::<SqlClock>));
     Arc::new(move |shift| {
@@ -59,7 +59,7 @@ pub fn follow(database: Database) -> BeforeMoving {
     })
 }
 
-/// Makes `farebox_now()` what `clock` says from here on.
+/// Makes `farebox_now()` return the time of `clock`.
 pub async fn set(database: &Database, clock: &Clock) -> anyhow::Result<()> {
     SqlClock::connect(database).await?.set(clock.shift()).await
 }

@@ -1,13 +1,13 @@
-//! The clock that this process begins with.
+//! The initial clock of this process.
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use shared::clock::Clock;
 
-/// The moment at which the clock begins: 2026-01-31T23:59:59Z. For tests and demonstrations.
+/// The initial time of the clock: 2026-01-31T23:59:59Z. For tests and demonstrations.
 const START_VARIABLE: &str = "FAREBOX_DEV_CLOCK";
 
-/// The machine's clock, or one that begins at `FAREBOX_DEV_CLOCK`.
+/// The machine's clock, or one that starts at `FAREBOX_DEV_CLOCK`.
 pub fn from_environment() -> anyhow::Result<Clock> {
     let Ok(start) = std::env::var(START_VARIABLE) else { return Ok(Clock::default()) };
     if start.is_empty() {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Settings;
 
-/// A user's token that a stack with these settings believes, good for a day, or for as long as its settings
-/// let a token live.
+/// Signs a user's token for a stack with these settings. It is valid for a day, or for the lifetime that
+/// the settings allow, if that is shorter.
 pub fn for_user(
     settings: &Settings,
     user: &str,
@@ -24,7 +24,7 @@ pub fn for_user(
     let lifetime = settings.get("AUTH_TOKEN_LIFETIME_HOURS").and_then(|hours| hours.parse().ok());
     let expires = issued + lifetime.unwrap_or(24).min(24) * 3_600;
     let mut claims = json!({ "iss": issuer, "sub": user, "iat": issued, "exp": expires });
-    // Where an audience or a party is asked for, one of those that are accepted.
+    // A required audience or party gets the first accepted value.
     for (claim, name) in [("aud", "AUTH_AUDIENCE"), ("azp", "AUTH_AUTHORIZED_PARTIES")] {
         if let Some(accepted) = settings.get(name).and_then(|list| list.split(',').next()) {
             claims[claim] = accepted.trim().into();

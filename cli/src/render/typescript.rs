@@ -1,7 +1,7 @@
-//! `farebox.d.ts`: what every route takes and answers, for clients in TypeScript.
+//! `docs/farebox.d.ts`: the request and response types of every route, for clients in TypeScript.
 //!
-//! It is made from the OpenAPI document, and so from the handlers' own types. Deliberately absent: a
-//! client. `fetch` is one.
+//! It is generated from the OpenAPI document, and so from the handlers' own types. Deliberately absent:
+//! a client, because `fetch` is one.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ pub(super) fn declarations(document: &Value) -> String {
         comment(&mut text, schema, "");
         let shape = shape(schema, "");
         // Writing to a string cannot fail.
-        let _ = match schema["type"] == "object" {
+        let _ = match is_interface(schema) {
             true => writeln!(text, "export interface {name} {shape}"),
             false => writeln!(text, "export type {name} = {shape};"),
         };
@@ -52,7 +52,7 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// A schema as a type. `indent` is where the line it stands on begins.
+/// A schema as a type. `indent` is the indentation of its line.
 fn shape(schema: &Value, indent: &str) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().unwrap_or("unknown").to_owned();
@@ -63,10 +63,15 @@ fn shape(schema: &Value, indent: &str) -> String {
     if let Some(values) = schema["enum"].as_array() {
         return union(values.iter().map(Value::to_string));
     }
-    for either in ["oneOf", "anyOf"] {
-        if let Some(choices) = schema[either].as_array() {
-            return union(choices.iter().map(|choice| shape(choice, indent)));
-        }
+    if let Some(choices) = choices(schema) {
+        return match schema["properties"].as_object() {
+            Some(properties) => {
+                let common = interface(properties, &schema["required"], indent);
+                let either = union(choices.iter().map(|choice| extension(choice, indent)));
+                format!("{common} & ({either})")
+            }
+            None => union(choices.iter().map(|choice| shape(choice, indent))),
+        };
     }
     match &schema["type"] {
         Value::Array(kinds) => {
@@ -74,6 +79,24 @@ fn shape(schema: &Value, indent: &str) -> String {
         }
         Value::String(kind) => typed(kind, schema, indent),
         _ => "unknown".to_owned(),
+    }
+}
+
+/// The schemas of which a value matches one.
+fn choices(schema: &Value) -> Option<&Vec<Value>> {
+    ["oneOf", "anyOf"].iter().find_map(|either| schema[*either].as_array())
+}
+
+/// Only a list of fields can be an `interface`.
+fn is_interface(schema: &Value) -> bool {
+    schema["properties"].is_object() && choices(schema).is_none()
+}
+
+/// The fields that a choice adds to an object. `unknown` in a union would hide the other choices.
+fn extension(choice: &Value, indent: &str) -> String {
+    match choice.as_object().is_some_and(Map::is_empty) {
+        true => "object".to_owned(),
+        false => shape(choice, indent),
     }
 }
 
@@ -120,5 +143,53 @@ fn comment(text: &mut String, schema: &Value, indent: &str) {
     if let Some(description) = schema["description"].as_str() {
         let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
         let _ = writeln!(text, "{indent}/** {words} */");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn declared(schema: Value) -> String {
+        let document = json!({ "components": { "schemas": { "Thing": schema } } });
+        let text = declarations(&document);
+        let begin = text.find("export").unwrap();
+        let end = text.find("\n\n/** Every route").unwrap();
+        text[begin..end].to_owned()
+    }
+
+    #[test]
+    fn an_object_with_fields_is_an_interface() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "note": { "type": ["string", "null"] } },
+            "required": ["id"],
+        });
+        let expected = "export interface Thing {\n  id: string;\n  note?: string | null;\n}";
+        assert_eq!(declared(schema), expected);
+    }
+
+    #[test]
+    fn an_object_without_named_fields_is_a_type() {
+        let schema = json!({ "type": "object", "additionalProperties": true });
+        assert_eq!(declared(schema), "export type Thing = Record<string, unknown>;");
+    }
+
+    #[test]
+    fn an_object_with_fields_and_choices_has_both() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "code": { "type": "string" } },
+            "required": ["code"],
+            "anyOf": [
+                { "type": "object", "properties": { "unit": { "type": "string" } }, "required": ["unit"] },
+                {},
+            ],
+        });
+        let expected =
+            "export type Thing = {\n  code: string;\n} & ({\n  unit: string;\n} | object);";
+        assert_eq!(declared(schema), expected);
     }
 }

@@ -312,17 +312,17 @@ async fn unknown_and_mistyped_service_keys_are_refused() {
 async fn an_admin_is_one_by_key_or_by_claim() {
     let app =
         Setup::default().set("AUTH_ADMIN_CLAIM", "https://app.example/roles=admin").start().await;
-    let ask = |token: String| {
+    let call_with = |token: String| {
         let body = json!({ "action": "review-code", "identifier": "x" });
         app.post("/api/rate-limit").bearer(&token).json(body).send()
     };
     let by_claim = app.token_with(json!({ "https://app.example/roles": ["editor", "admin"] }));
     let editor = app.token_with(json!({ "https://app.example/roles": ["editor"] }));
-    ask(app.admin_key.clone()).await.expect_status(200);
-    ask(app.service_key.clone()).await.expect_status(200);
-    ask(by_claim.clone()).await.expect_status(200);
-    ask(editor).await.expect_problem(403, "service_only");
-    ask(app.token("ann")).await.expect_problem(403, "service_only");
+    call_with(app.admin_key.clone()).await.expect_status(200);
+    call_with(app.service_key.clone()).await.expect_status(200);
+    call_with(by_claim.clone()).await.expect_status(200);
+    call_with(editor).await.expect_problem(403, "service_only");
+    call_with(app.token("ann")).await.expect_problem(403, "service_only");
     let others = app.get("/api/dashboard?userId=bob").bearer(&by_claim);
     others.send().await.expect_status(200);
 }

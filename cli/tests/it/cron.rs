@@ -50,7 +50,7 @@ async fn two_runs_at_once_forget_every_key_once() {
         .unwrap();
     let run = || app.get("/api/cron/daily").cron().send();
     let (one, other) = tokio::join!(run(), run());
-    let forgotten = |answer: crate::support::Answer| {
+    let forgotten = |answer: crate::support::ApiResponse| {
         answer.expect_status(200).body["forgottenKeys"].as_i64().unwrap()
     };
     assert_eq!(forgotten(one) + forgotten(other), 2_500);

@@ -8,7 +8,7 @@ mod replays;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Mode, Stack, TestApp};
+use crate::support::{ApiResponse, Mode, Stack, TestApp};
 
 impl TestApp {
     /// An event that says too little ever to be applied.
@@ -35,7 +35,7 @@ impl TestApp {
         self.letters(&format!("id={id}")).await
     }
 
-    async fn decide(&self, decision: Value) -> Answer {
+    async fn decide(&self, decision: Value) -> ApiResponse {
         let call = self.post("/api/admin/webhooks").bearer(&self.admin_key);
         call.json(decision).send().await
     }

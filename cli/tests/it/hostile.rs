@@ -59,7 +59,7 @@ async fn a_session_that_stripe_refuses_costs_no_second_customer() {
     app.stripe.set(Mode::LoseRequest(2)).await;
     let order = tokio::spawn(app.order("ann", basic()).send());
     app.stripe.lost().await;
-    app.stripe.set(Mode::Says(400)).await;
+    app.stripe.set(Mode::Status(400)).await;
     order.await.unwrap();
     app.stripe.set(Mode::Pass).await;
     app.session("ann", basic()).await;

@@ -201,19 +201,19 @@ async fn a_dry_run_says_what_would_be_imported() {
     let args = ["import", "--customers", &customers, "--credits", &credits];
     let before = app.tables().await;
     let dry = app.farebox(&[&args[..], &["--dry-run"]].concat()).await;
-    let said = String::from_utf8(dry.stdout).unwrap();
-    assert!(dry.status.success(), "{said}");
-    assert!(said.contains("customers          2 new, 0 as before"), "{said}");
+    let output = String::from_utf8(dry.stdout).unwrap();
+    assert!(dry.status.success(), "{output}");
+    assert!(output.contains("customers          2 new, 0 as before"), "{output}");
     assert_eq!(app.tables().await, before);
     let done = app.farebox(&args).await;
-    let said = String::from_utf8(done.stdout).unwrap();
-    assert!(done.status.success(), "{said}");
-    assert!(said.contains("differing          3, 3 repaired"), "{said}");
+    let output = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{output}");
+    assert!(output.contains("differing          3, 3 repaired"), "{output}");
     let wrong = file("wrong.csv", "user_id,unit,credits\nann,gold,5\n");
     let refused = app.farebox(&["import", "--credits", &wrong]).await;
-    let said = String::from_utf8(refused.stderr).unwrap();
+    let output = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(
-        said,
+        output,
         format!("farebox: nothing was changed:\n{wrong}:2: the catalog has no unit gold\n")
     );
 }

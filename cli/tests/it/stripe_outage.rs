@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Button, Mode, TestApp};
+use crate::support::{ApiResponse, Button, Mode, TestApp};
 
 const FAULTS: [Mode; 5] =
-    [Mode::Down, Mode::Says(500), Mode::Says(429), Mode::Says(503), Mode::Garbage];
+    [Mode::Down, Mode::Status(500), Mode::Status(429), Mode::Status(503), Mode::InvalidResponse];
 
 fn plus() -> Value {
     json!({ "tier": "plus", "interval": "monthly" })
 }
 
-fn expect_unavailable(answer: Answer, mode: Mode) {
+fn expect_unavailable(answer: ApiResponse, mode: Mode) {
     assert_eq!(answer.status, 503, "{mode:?}: {answer:?}");
     let answer = answer.expect_problem(503, "stripe_unavailable");
     assert_eq!(answer.header("retry-after"), "1");
@@ -87,9 +87,9 @@ async fn the_portal_and_the_success_page_say_that_stripe_is_away() {
     let app = TestApp::selling("aira").await;
     let session = app.session("ann", plus()).await;
     app.stripe.set(Mode::Down).await;
-    let look = app.get("/api/stripe/checkout-session").bearer(&app.token("ann"));
-    let look = look.query("sessionId", session["sessionId"].as_str().unwrap());
-    expect_unavailable(look.send().await, Mode::Down);
+    let call = app.get("/api/stripe/checkout-session").bearer(&app.token("ann"));
+    let call = call.query("sessionId", session["sessionId"].as_str().unwrap());
+    expect_unavailable(call.send().await, Mode::Down);
     let visit = app.post("/api/stripe/create-portal-session").bearer(&app.token("ann"));
     let visit = visit.json(json!({ "returnUrl": "https://app.example" }));
     expect_unavailable(visit.send().await, Mode::Down);

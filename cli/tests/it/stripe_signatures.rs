@@ -19,8 +19,8 @@ async fn signatures_of_the_official_client_verify() {
     let mut script = node::node(client().await);
     script.env("SECRET", "whsec_ours").env("OTHER", "whsec_other");
     script.env("TIME", SIGNED_AT.to_string());
-    let said = node::what_is_said(script, SIGNATURES).await;
-    let signed: Vec<[String; 3]> = serde_json::from_str(&said).unwrap();
+    let output = node::output_of(script, SIGNATURES).await;
+    let signed: Vec<[String; 3]> = serde_json::from_str(&output).unwrap();
     assert_eq!(signed.len(), 5);
     for [body, header, foreign] in &signed {
         expect_to_be_believed(body, header, foreign);

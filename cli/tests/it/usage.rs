@@ -12,16 +12,16 @@ mod storage;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Mode, TestApp};
+use crate::support::{ApiResponse, Mode, TestApp};
 
 impl TestApp {
     /// Reports what a user uses, with their token.
-    async fn report(&self, user: &str, report: Value) -> Answer {
+    async fn report(&self, user: &str, report: Value) -> ApiResponse {
         self.post("/api/usage").bearer(&self.token(user)).json(report).send().await
     }
 
     /// The same, under an idempotency key.
-    async fn report_once(&self, user: &str, key: &str, report: Value) -> Answer {
+    async fn report_once(&self, user: &str, key: &str, report: Value) -> ApiResponse {
         let call = self.post("/api/usage").bearer(&self.token(user)).json(report);
         call.header("idempotency-key", key).send().await
     }

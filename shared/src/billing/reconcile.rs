@@ -32,13 +32,13 @@ pub struct Options {
 }
 
 /// Hears what was missed, and compares every subscription. Fails only if nothing could be done.
-pub async fn run(app: &App, after: &BackgroundTasks, options: Options) -> Result<Report> {
+pub async fn run(app: &App, background: &BackgroundTasks, options: Options) -> Result<Report> {
     let Options { dry_run, time } = options;
     let started = Instant::now();
     let mut report = Report::default();
     // Each has its share of the time, or a flood of events would keep the subscriptions from their turn.
     let half = time.map(|time| started + time / 2);
-    let events = events::apply_missed(app, after, half, dry_run, &mut report).await;
+    let events = events::apply_missed(app, background, half, dry_run, &mut report).await;
     let end = time.map(|time| started + time);
     let subscriptions = compare_all::compare_all(app, end, dry_run, &mut report).await;
     report.is_complete = matches!((&events, &subscriptions), (Ok(true), Ok(true)));
@@ -50,13 +50,13 @@ pub async fn run(app: &App, after: &BackgroundTasks, options: Options) -> Result
         report.problem = Some(error.for_operators());
     }
     if !dry_run {
-        alert_of_unnamed(app, after, &report).await?;
+        alert_of_unnamed(app, background, &report).await?;
     }
     Ok(report)
 }
 
 /// Tells operators of subscriptions whose user nothing names, if there are more than they know of.
-async fn alert_of_unnamed(app: &App, after: &BackgroundTasks, report: &Report) -> Result<()> {
+async fn alert_of_unnamed(app: &App, background: &BackgroundTasks, report: &Report) -> Result<()> {
     // A run that saw a part only cannot say that it is over.
     if report.unnamed == 0 && !report.is_complete {
         return Ok(());
@@ -70,7 +70,7 @@ async fn alert_of_unnamed(app: &App, after: &BackgroundTasks, report: &Report) -
             report.unnamed,
             report.unnamed_subscriptions.first().map_or("?", String::as_str)
         );
-        alert::raise(app, after, "unnamed_subscriptions", message);
+        alert::raise(app, background, "unnamed_subscriptions", message);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Amount;
+use super::PositiveCount;
 use super::catalog::Overage;
 
 /// Of two copies the one with the greater version is the newer; of two with the same version, the one
@@ -120,7 +120,7 @@ pub enum Reason {
 
 impl Entitlement {
     /// Whether a feature may be used so many times now; none for one that there is not.
-    pub fn check(&self, feature: &str, quantity: Amount) -> Option<Verdict> {
+    pub fn check(&self, feature: &str, quantity: PositiveCount) -> Option<Verdict> {
         let quantity = quantity.get();
         let (allowed, reason, balance, resets_at, upgrade) =
             match self.terms.features.get(feature)? {

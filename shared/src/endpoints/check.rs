@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::billing::entitlements::{EntitlementCache, Source};
 use crate::domain::entitlement::Verdict;
 use crate::domain::error::{Error, Result};
-use crate::domain::{Amount, CatalogKey, Entitlement};
+use crate::domain::{CatalogKey, Entitlement, PositiveCount};
 use crate::http::{Input, User};
 
 const MAX_CHECKS: usize = 50;
@@ -26,8 +26,8 @@ pub struct Question {
     #[serde(default)]
     feature: Option<CatalogKey>,
     /// How many times; 1 if absent.
-    #[serde(default, deserialize_with = "Amount::if_given")]
-    quantity: Option<Amount>,
+    #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    quantity: Option<PositiveCount>,
     #[serde(default)]
     #[schemars(length(min = 1, max = 50))]
     checks: Option<Vec<Check>>,
@@ -38,8 +38,8 @@ pub struct Question {
 pub struct Check {
     feature: CatalogKey,
     /// How many times; 1 if absent.
-    #[serde(default = "Amount::one")]
-    quantity: Amount,
+    #[serde(default = "PositiveCount::one")]
+    quantity: PositiveCount,
 }
 
 /// The answer to one check, or to each, in their order.
@@ -97,7 +97,7 @@ impl Question {
     fn read(self) -> Result<Asked> {
         match self {
             Self { feature: Some(feature), quantity, checks: None } => {
-                Ok(Asked::One(Check { feature, quantity: quantity.unwrap_or(Amount::ONE) }))
+                Ok(Asked::One(Check { feature, quantity: quantity.unwrap_or(PositiveCount::ONE) }))
             }
             Self { feature: None, quantity: None, checks: Some(checks) } => {
                 if checks.is_empty() || checks.len() > MAX_CHECKS {

@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use super::input::{self, Body};
 use super::problem::{self, Refusal};
 use super::user::{self, Subject};
-use super::{Access, ClientIp, Endpoint, cors};
+use super::{Access, ClientIp, Endpoint, cors, rate_limit_headers};
 use crate::adapters::redis::limiter::{Source, Verdict};
 use crate::app::App;
 use crate::auth::Caller;
@@ -192,7 +192,7 @@ async fn pass(
         Source::Blocked => "spared",
     };
     let mut response = response.unwrap_or_else(|| too_many(policy, &verdict).into_response());
-    verdict.write_headers(policy, response.headers_mut());
+    rate_limit_headers::write(&verdict, policy, response.headers_mut());
     Ok(response)
 }
 

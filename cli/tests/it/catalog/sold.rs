@@ -162,6 +162,6 @@ async fn a_catalog_with_two_defaults_is_refused_by_the_database() {
                  '{\"plans\": [{\"plan\": \"a\", \"is_default\": true},
                                {\"plan\": \"b\", \"is_default\": true}], \"packs\": []}', farebox_now())";
     let refused = owner.query_typed(two, &[]).await.unwrap_err();
-    let said = refused.as_db_error().unwrap().message();
-    assert_eq!(said, "a catalog has one default plan at most");
+    let message = refused.as_db_error().unwrap().message();
+    assert_eq!(message, "a catalog has one default plan at most");
 }

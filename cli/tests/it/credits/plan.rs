@@ -121,8 +121,8 @@ async fn a_plan_given_by_hand_gives_its_credits_while_it_lasts() {
     let app = TestApp::selling("demo").await;
     let until = app.now() + DAY * 40;
     let gift = json!({ "plan": "pro", "endsAt": until });
-    let give = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(gift);
-    give.send().await.expect_status(200);
+    let call = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(gift);
+    call.send().await.expect_status(200);
     app.clock.advance(DAY * 32);
     app.two_jobs().await;
     app.spend("ann", "ai_credit", 30).send().await.expect_status(200);

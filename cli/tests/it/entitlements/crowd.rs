@@ -6,15 +6,15 @@ use futures_util::future::join_all;
 use shared::billing::entitlements::EntitlementCache;
 use shared::domain::UserId;
 
-use super::{forget, look, use_up};
+use super::{clear_cache, get_entitlements, track_usage};
 use crate::support::{Mode, TestApp, execute, until};
 
 /// 200 who miss at once in one process ask Postgres once or twice, and all are answered the same.
 #[tokio::test]
 async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
     let app = TestApp::selling("demo").await;
-    use_up(&app, "ann", "reports", 2).await;
-    forget(&app, "ann").await;
+    track_usage(&app, "ann", "reports", 2).await;
+    clear_cache(&app, "ann").await;
     app.postgres.flights();
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
     for read in join_all((0..200).map(|_| EntitlementCache::of(&inside).read(&ann))).await {
@@ -29,8 +29,8 @@ async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
 #[tokio::test]
 async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
     let app = TestApp::selling("demo").await;
-    use_up(&app, "ann", "reports", 1).await;
-    forget(&app, "ann").await;
+    track_usage(&app, "ann", "reports", 1).await;
+    clear_cache(&app, "ann").await;
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
     let used = async || {
         let (found, _) = EntitlementCache::of(&inside).read(&ann).await.unwrap();
@@ -68,5 +68,5 @@ async fn while_postgres_hangs_nobody_waits_for_everybody() {
     let longest = waited.await.into_iter().max().unwrap();
     assert!(longest < Duration::from_secs(15), "{longest:?}");
     app.postgres.set(Mode::Pass).await;
-    look(&app, "ann").await;
+    get_entitlements(&app, "ann").await;
 }

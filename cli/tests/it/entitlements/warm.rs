@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::billing::warm_up::{self, Options};
 
-use super::{ask, look};
+use super::{entitlements_response, get_entitlements};
 use crate::support::{Mode, TestApp, execute};
 
 /// So many users who were given a plan, and one who has none.
@@ -14,8 +14,8 @@ async fn subscribers(number: usize) -> TestApp {
          from generate_series(1, {number}) n"
     );
     execute(&app.owner().await, &given).await;
-    look(&app, "free").await;
-    super::forget(&app, "free").await;
+    get_entitlements(&app, "free").await;
+    super::clear_cache(&app, "free").await;
     app.postgres.flights();
     app
 }
@@ -40,7 +40,7 @@ async fn after_a_warm_up_nobody_waits_for_postgres() {
     assert_eq!(shown(&app).await, 230);
     app.postgres.flights();
     for user in ["u0001", "u0100", "u0101", "u0230"] {
-        assert_eq!(look(&app, user).await["plan"], "pro");
+        assert_eq!(get_entitlements(&app, user).await["plan"], "pro");
         assert_eq!(app.stats(user).await["plan"], "Pro");
     }
     assert_eq!(app.postgres.flights(), 0);
@@ -52,9 +52,9 @@ async fn the_daily_job_warms_the_cache() {
     let app = subscribers(130).await;
     assert_eq!(job(&app).await, json!({ "shown": 130, "isComplete": true, "problem": null }));
     assert_eq!(shown(&app).await, 130);
-    let (from_cache, user) = (ask(&app, "u0130").await.text, "u0130");
-    super::forget(&app, user).await;
-    assert_eq!(ask(&app, user).await.text, from_cache);
+    let (from_cache, user) = (entitlements_response(&app, "u0130").await.text, "u0130");
+    super::clear_cache(&app, user).await;
+    assert_eq!(entitlements_response(&app, user).await.text, from_cache);
 }
 
 /// What there was no time for is the next run's, which begins where the last one stopped.

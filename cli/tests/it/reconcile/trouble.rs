@@ -7,7 +7,7 @@ use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options};
 use stripe_simulator::World;
 
-use crate::dead_letters::alerts::listener;
+use crate::dead_letters::alerts::alert_receiver;
 use crate::support::{Mode, Setup, TestApp};
 
 impl TestApp {
@@ -69,7 +69,7 @@ async fn what_is_none_of_ours_is_left_alone() {
 /// A plan of ours that nobody has: it is counted, and an operator is told.
 #[tokio::test]
 async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
-    let (url, told) = listener().await;
+    let (url, told) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("aira").start().await;
     app.lose_webhooks();
     let plus = app.plan_sold("plus").await.price;

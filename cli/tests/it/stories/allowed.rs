@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::calendar::months_after;
-use crate::support::{Answer, TestApp};
+use crate::support::{ApiResponse, TestApp};
 
 impl TestApp {
     async fn visitor_may(&self) -> Value {
@@ -11,12 +11,12 @@ impl TestApp {
         asked.send().await.expect_status(200).body
     }
 
-    async fn visitor_uses(&self, feature: &str, quantity: i64) -> Answer {
+    async fn visitor_uses(&self, feature: &str, quantity: i64) -> ApiResponse {
         let body = json!({ "feature": feature, "quantity": quantity });
         self.post("/api/usage").bearer(&self.token("user_test")).json(body).send().await
     }
 
-    async fn visitor_spends(&self, unit: &str, amount: i64) -> Answer {
+    async fn visitor_spends(&self, unit: &str, amount: i64) -> ApiResponse {
         let body = json!({ "action": "spend", "unit": unit, "amount": amount });
         self.post("/api/credits").bearer(&self.token("user_test")).json(body).send().await
     }

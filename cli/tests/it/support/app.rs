@@ -21,7 +21,7 @@ use tokio_postgres::Client;
 
 use super::proxy::{self, Proxy};
 use super::stack::{self, Stack};
-use super::{Answer, Call, TestClock, until};
+use super::{ApiResponse, Call, TestClock, until};
 
 pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
@@ -265,7 +265,7 @@ impl TestApp {
     /// A Redis command, past every proxy.
     pub async fn redis_command(&self, command: &[&str]) -> Value {
         let request = self.http.post(&self.redis_url).bearer_auth(REDIS_TOKEN).json(command);
-        let answer = Answer::of(request.send().await.unwrap()).await;
+        let answer = ApiResponse::of(request.send().await.unwrap()).await;
         answer.expect_status(200).body["result"].clone()
     }
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, TestApp};
+use crate::support::{ApiResponse, Call, TestApp};
 
 /// What a caller's share grows by in a minute, and the most it can be worth at once.
 const SHARE: f64 = 2_000_000.0;
@@ -72,7 +72,7 @@ async fn flood(
     user: &str,
     body: &dyn Fn(u64) -> Value,
     with_keys: bool,
-) -> Answer {
+) -> ApiResponse {
     for number in 0..4_000 {
         let call = attack(app, path, user, &body(number));
         let call = match with_keys {

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::orders::SINCE;
-use super::story::{Player, Story, all_are, books, standings};
+use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
@@ -332,7 +332,7 @@ async fn whatever_happens_ends_as_the_model_says() {
     Player::new(&app).play_in_chunks(stories.collect(), 4).await;
 
     let now = app.now().as_second();
-    let ends = standings(&app, "l").await;
+    let ends = end_states(&app, "l").await;
     assert!(ends.len() > 300, "most lives leave a trace");
     for (name, end) in ends {
         let life = &lives[name[1..].parse::<usize>().unwrap()];

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::orders::SINCE;
-use super::story::{Player, Story, all_are, books, standings};
+use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
@@ -70,6 +70,6 @@ async fn what_belongs_together_meets_however_it_races() {
     for round in 0..100 {
         player.play_at_once(meeting(&format!("m{round:03}"), &plan, &pack)).await;
     }
-    all_are(&standings(&app, "m").await, &meeting_end()).unwrap();
+    all_are(&end_states(&app, "m").await, &meeting_end()).unwrap();
     books(&app).await.unwrap();
 }

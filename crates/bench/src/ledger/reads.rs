@@ -113,7 +113,7 @@ async fn push(app: &App) -> anyhow::Result<Vec<f64>> {
         }];
         let began = Instant::now();
         let version = now.as_millisecond() + 1;
-        EntitlementCache::of(&app).push_usage(&user, now, version, &used).await?;
+        EntitlementCache::of(app).push_usage(&user, now, version, &used).await?;
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     Ok(times)

@@ -37,13 +37,13 @@ fn metered(limit: Option<u64>, overage: &str, upgrades: &[Option<u64>]) -> Value
 }
 
 fn check(entitlement: &Entitlement, quantity: u64) -> Verdict {
-    entitlement.check("thing", Amount::try_from(quantity).unwrap()).unwrap()
+    entitlement.check("thing", PositiveCount::try_from(quantity).unwrap()).unwrap()
 }
 
 #[test]
 fn a_feature_that_is_none_has_no_verdict() {
     let somebody = somebody(metered(Some(1), "hard", &[]), 0, 0);
-    assert_eq!(somebody.check("nothing", Amount::ONE), None);
+    assert_eq!(somebody.check("nothing", PositiveCount::ONE), None);
 }
 
 #[test]

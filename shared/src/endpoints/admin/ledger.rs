@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::adapters::postgres::LedgerProblem;
 use crate::app::App;
-use crate::billing::ledger_audit::{self, Found, Place};
+use crate::billing::ledger_audit::{self, LedgerAudit, Position};
 use crate::domain::error::Result;
 use crate::http::{Query, cursor};
 
@@ -36,8 +36,8 @@ pub fn routes() -> MethodRouter<App> {
 }
 
 async fn verify(State(app): State<App>, uri: Uri) -> Result<Json<Report>> {
-    let from = Query::of(&uri).cursor(Place::is_possible)?.unwrap_or_default();
-    let Found { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
-    let next_cursor = next.map(|place| cursor(&place));
+    let from = Query::of(&uri).cursor(Position::is_possible)?.unwrap_or_default();
+    let LedgerAudit { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
+    let next_cursor = next.map(|position| cursor(&position));
     Ok(Json(Report { rows, users, problems, next_cursor }))
 }

@@ -44,7 +44,7 @@ pub struct Page {
 #[schemars(rename = "WholeFailedWebhook")]
 pub struct Whole {
     #[serde(flatten)]
-    letter: FailedWebhook,
+    summary: FailedWebhook,
     /// The event as Stripe sent it; null once that is forgotten.
     payload: Value,
 }
@@ -111,8 +111,8 @@ async fn decide(
 }
 
 impl From<FailedWebhookDetail> for Whole {
-    fn from(FailedWebhookDetail { letter, payload }: FailedWebhookDetail) -> Self {
+    fn from(FailedWebhookDetail { summary, payload }: FailedWebhookDetail) -> Self {
         let payload = payload.and_then(|text| serde_json::from_str(&text).ok());
-        Self { letter, payload: payload.unwrap_or_default() }
+        Self { summary, payload: payload.unwrap_or_default() }
     }
 }

@@ -19,9 +19,6 @@ export interface Action {
 
 export type ActionKind = "cancel" | "change" | "resume";
 
-/** How many, at least one. */
-export type Amount = number;
-
 export interface Answer {
   allowed: boolean;
   /** Units in a full bucket. */
@@ -102,7 +99,7 @@ export interface Chat {
 export interface Check {
   feature: CatalogKey;
   /** How many times; 1 if absent. */
-  quantity?: Amount;
+  quantity?: PositiveCount;
 }
 
 /** The answer to one check, or to each, in their order. */
@@ -115,7 +112,28 @@ export interface CheckQuestion {
   checks?: Array<Check> | null;
   feature?: CatalogKey | null;
   /** How many times; 1 if absent. */
-  quantity?: Amount | null;
+  quantity?: PositiveCount | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** What to buy: `tier` and `interval`, or `pack`. */
+export interface CheckoutRequest {
+  /** On one of the app's origins. */
+  cancelUrl: string;
+  /** One of the currencies it is sold in; its first if absent. */
+  currency?: Currency | null;
+  /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
+  email?: Email | null;
+  interval?: Interval | null;
+  /** The credit pack's key in the catalog. */
+  pack?: CatalogKey | null;
+  /** Seats of a plan that has them, or how many packs; 1 if absent. */
+  quantity?: Quantity | null;
+  /** On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id. */
+  successUrl: string;
+  /** The plan's key in the catalog. */
+  tier?: CatalogKey | null;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
@@ -163,7 +181,7 @@ export interface CreditTransaction {
 export interface CreditsAction {
   action: CreditsActionKind;
   /** Above zero, but that `adjust` may take. */
-  amount: Difference;
+  amount: SignedCount;
   /** To grant: when they go. */
   expiresAt?: string | null;
   /** What the app wants to remember of it. The ledger outlives its users: name nobody in it. */
@@ -204,24 +222,14 @@ export interface CurrentUsage {
   used: number;
 }
 
-/** What became of what was due. */
+/** What became of the messages that were due. */
 export interface Deliveries {
-  /** Told, or there was nobody to tell. */
+  /** Messages that were delivered, or had no recipient. */
   delivered: number;
-  /** Will not: somebody has to look. */
+  /** Messages that failed permanently. */
   givenUp: number;
-  /** Will be tried again. */
+  /** Messages that will be tried again. */
   retried: number;
-}
-
-/** How many more, or fewer below zero. */
-export type Difference = number;
-
-export interface Difference2 {
-  field: string;
-  /** What it is here; null for a subscription that was never heard of. */
-  ours: unknown;
-  stripes: unknown;
 }
 
 /** What the job did. */
@@ -244,21 +252,9 @@ export interface Done {
   warmed: WarmUp;
 }
 
-/** What the job did. */
-export interface Drained {
-  /** What others had yet to be told. */
-  messages: Deliveries;
-  /** Events that had failed and were applied now. */
-  replayed: number;
-  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
-  settled: number;
-  /** Events that failed once more. */
-  stillFailing: number;
-}
-
 /** A subscription that is not here as it is at Stripe. */
 export interface Drift {
-  fields: Array<Difference2>;
+  fields: Array<FieldDifference>;
   /** The subscription's id at Stripe. */
   id: string;
   /** Whose it is, where that is known. */
@@ -322,6 +318,9 @@ export interface Entitlements {
   version: number;
 }
 
+/** What kind of problem it is. Stable, for programs to match on. */
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_under_way" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_is_over" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+
 /** An event of Stripe's, by its id. */
 export type EventId = string;
 
@@ -382,6 +381,13 @@ export type Feature = {
   type: "credits";
   unit: string;
 };
+
+export interface FieldDifference {
+  field: string;
+  /** What it is here; null for a subscription that was never heard of. */
+  ours: unknown;
+  stripes: unknown;
+}
 
 /** One thing wrong with the input. */
 export interface FieldError {
@@ -455,7 +461,19 @@ export interface LedgerReport {
 }
 
 /** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
-export interface Metadata Record<string, unknown>
+export type Metadata = Record<string, unknown>;
+
+/** What the job did. */
+export interface MinuteReport {
+  /** What others had yet to be told. */
+  messages: Deliveries;
+  /** Events that had failed and were applied now. */
+  replayed: number;
+  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
+  settled: number;
+  /** Events that failed once more. */
+  stillFailing: number;
+}
 
 export interface Mood {
   score: MoodScore;
@@ -470,27 +488,6 @@ export interface NotApplied {
   /** The event's or the subscription's id at Stripe. */
   id: string;
   problem: string;
-}
-
-/** What to buy: `tier` and `interval`, or `pack`. */
-export interface Order {
-  /** On one of the app's origins. */
-  cancelUrl: string;
-  /** One of the currencies it is sold in; its first if absent. */
-  currency?: Currency | null;
-  /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
-  email?: Email | null;
-  interval?: Interval | null;
-  /** The credit pack's key in the catalog. */
-  pack?: CatalogKey | null;
-  /** Seats of a plan that has them, or how many packs; 1 if absent. */
-  quantity?: Quantity | null;
-  /** On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id. */
-  successUrl: string;
-  /** The plan's key in the catalog. */
-  tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
 }
 
 /** What happens at the limit of a metered feature. */
@@ -533,11 +530,34 @@ export interface PortalPage {
   url: string;
 }
 
+export interface PortalRequest {
+  /** Where the customer comes back to, on one of the app's origins. */
+  returnUrl: string;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** How many, at least one. */
+export type PositiveCount = number;
+
 /** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
 export type Priority = number;
 
 /** The body of every answer that is not a success (RFC 9457). */
-export interface Problem {
+export type Problem = {
+  code: ErrorCode;
+  /** For people; the wording may change. */
+  detail: string;
+  /** For input: what is wrong, field by field. */
+  errors?: Array<FieldError> | null;
+  /** Quote it when you ask for help; the log line carries it too. */
+  requestId: string;
+  status: number;
+  /** The status in words. */
+  title: string;
+  /** Always `about:blank`: `code` says what kind of problem it is. */
+  type: string;
+} & ({
   /** The page where the user can pay or confirm it. */
   paymentUrl: string;
 } | {
@@ -553,7 +573,7 @@ export interface Problem {
   /** What was asked for. */
   needed: number;
   unit: string;
-} | unknown
+} | object);
 
 /** How a purchase stands. */
 export interface Purchase {
@@ -643,6 +663,9 @@ export interface ScheduledChange {
   quantity: number;
 }
 
+/** How many more, or fewer below zero. */
+export type SignedCount = number;
+
 /** A user's stats, in the hash's own field names. */
 export interface Stats {
   /** Conversations saved so far. */
@@ -691,15 +714,15 @@ export interface Subscription {
 export type Summary = string;
 
 /** What came of one use, or of each, in their order. */
-export type UsageAnswer = Used | {
-  entries: Array<Used>;
+export type UsageAnswer = UsageResult | {
+  entries: Array<UsageResult>;
 };
 
 export interface UsageEntry {
   feature: CatalogKey;
   metadata?: Metadata | null;
   /** How much; 1 if absent. */
-  quantity?: Amount;
+  quantity?: PositiveCount;
 }
 
 export type UsageMode = "each" | "all";
@@ -723,23 +746,13 @@ export interface UsageReport {
   /** Of several: `all` (if absent), or each for itself. */
   mode?: UsageMode | null;
   /** How much; 1 if absent. */
-  quantity?: Amount | null;
+  quantity?: PositiveCount | null;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
 
-/** What was used of a feature in one period. */
-export interface UsageTotal {
-  feature: CatalogKey;
-  /** How much of it went over a soft limit. */
-  overage: number;
-  periodEnd?: string | null;
-  periodStart: string;
-  used: number;
-}
-
 /** What came of one. */
-export interface Used {
+export interface UsageResult {
   /** False where it would have gone over a hard limit: then it was not counted. */
   allowed: boolean;
   feature: string;
@@ -749,6 +762,16 @@ export interface Used {
   overage: number;
   resetsAt?: string | null;
   /** What has been used in the period that runs. */
+  used: number;
+}
+
+/** What was used of a feature in one period. */
+export interface UsageTotal {
+  feature: CatalogKey;
+  /** How much of it went over a soft limit. */
+  overage: number;
+  periodEnd?: string | null;
+  periodStart: string;
   used: number;
 }
 
@@ -764,13 +787,6 @@ export interface Verdict {
   resetsAt?: string | null;
   /** The lowest plan on sale that would allow it. */
   upgradeTo?: string | null;
-}
-
-export interface Visit {
-  /** Where the customer comes back to, on one of the app's origins. */
-  returnUrl: string;
-  /** Whom this is about, as in the query. */
-  userId?: string;
 }
 
 /** How far it came. */
@@ -834,7 +850,7 @@ export interface Routes {
   "GET /api/credits": { body: undefined; answer: CreditsPage };
   "POST /api/credits": { body: CreditsAction; answer: CreditTransaction };
   "GET /api/cron/daily": { body: undefined; answer: Done };
-  "GET /api/cron/minute": { body: undefined; answer: Drained };
+  "GET /api/cron/minute": { body: undefined; answer: MinuteReport };
   "GET /api/dashboard": { body: undefined; answer: Stats };
   "GET /api/entitlements": { body: undefined; answer: Entitlements };
   "GET /api/health": { body: undefined; answer: Health };
@@ -846,8 +862,8 @@ export interface Routes {
   "DELETE /api/session": { body: undefined; answer: undefined };
   "POST /api/session": { body: undefined; answer: Stats };
   "GET /api/stripe/checkout-session": { body: undefined; answer: Purchase };
-  "POST /api/stripe/create-checkout-session": { body: Order; answer: Page };
-  "POST /api/stripe/create-portal-session": { body: Visit; answer: PortalPage };
+  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: Page };
+  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalPage };
   "POST /api/stripe/webhook": { body: undefined; answer: Received };
   "GET /api/subscription": { body: undefined; answer: Overview };
   "PATCH /api/subscription": { body: Action; answer: Overview };

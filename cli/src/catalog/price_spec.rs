@@ -1,25 +1,25 @@
-//! What a catalog asks of Stripe: products, and prices of them, each under an id or a lookup key
-//! that follows from the catalog alone, so that a push finds what an earlier one made.
+//! The prices and products that a catalog requires in Stripe. Each has an id or a lookup key that
+//! follows from the catalog alone, so that a push finds the objects of an earlier one.
 
 use shared::domain::catalog::Interval;
 
 use super::{Catalog, Price};
 
-/// One price, and the product it belongs to.
+/// One price and its product.
 #[derive(Clone, Debug)]
-pub(super) struct Good<'a> {
-    /// Where it stands in the file.
+pub(super) struct PriceSpec<'a> {
+    /// The path in the file.
     pub(super) path: String,
     pub(super) lookup_key: String,
     pub(super) price: &'a Price,
-    /// None where it is paid once.
+    /// None for a one-time payment.
     pub(super) interval: Option<Interval>,
-    pub(super) product: Product<'a>,
+    pub(super) product: ProductSpec<'a>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Product<'a> {
-    /// The one the catalog names, or our own.
+pub(super) struct ProductSpec<'a> {
+    /// The id that the catalog gives, or our own.
     pub(super) id: String,
     pub(super) is_given: bool,
     pub(super) name: &'a str,
@@ -29,7 +29,7 @@ pub(super) struct Product<'a> {
 impl Catalog {
     /// The lookup key of a plan's price.
     pub(super) fn plan_lookup_key(&self, plan: &str, interval: Interval) -> String {
-        format!("{}_{}", self.product_id("plan", plan), name(interval))
+        format!("{}_{}", self.product_id("plan", plan), interval_name(interval))
     }
 
     /// The lookup key of a pack's price.
@@ -43,29 +43,29 @@ impl Catalog {
         format!("farebox_{}_{kind}_{key}", self.product)
     }
 
-    pub(super) fn goods(&self) -> Vec<Good<'_>> {
+    pub(super) fn price_specs(&self) -> Vec<PriceSpec<'_>> {
         let of_plans = self.plans.iter().flat_map(|plan| {
             let id = plan.product_id.clone();
-            let product = Product {
+            let product = ProductSpec {
                 is_given: id.is_some(),
                 id: id.unwrap_or_else(|| self.product_id("plan", &plan.key)),
                 name: &plan.name,
                 description: &plan.description,
             };
-            plan.prices.iter().map(move |(interval, price)| Good {
-                path: format!("plans.{}.prices.{}", plan.key, name(*interval)),
+            plan.prices.iter().map(move |(interval, price)| PriceSpec {
+                path: format!("plans.{}.prices.{}", plan.key, interval_name(*interval)),
                 lookup_key: self.plan_lookup_key(&plan.key, *interval),
                 price,
                 interval: Some(*interval),
                 product: product.clone(),
             })
         });
-        let of_packs = self.packs.iter().map(|pack| Good {
+        let of_packs = self.packs.iter().map(|pack| PriceSpec {
             path: format!("packs.{}", pack.key),
             lookup_key: self.pack_lookup_key(&pack.key),
             price: &pack.price,
             interval: None,
-            product: Product {
+            product: ProductSpec {
                 is_given: pack.product_id.is_some(),
                 id: pack.product_id.clone().unwrap_or_else(|| self.product_id("pack", &pack.key)),
                 name: &pack.name,
@@ -76,7 +76,7 @@ impl Catalog {
     }
 }
 
-pub(super) fn name(interval: Interval) -> &'static str {
+pub(super) fn interval_name(interval: Interval) -> &'static str {
     match interval {
         Interval::Weekly => "weekly",
         Interval::Monthly => "monthly",

@@ -1,0 +1,49 @@
+# Shortcuts. Each recipe is a plain command or two, which CONTRIBUTING.md lists: `just` is optional.
+# `npm install -g rust-just` or `pip install rust-just` installs it.
+
+# List the recipes
+default:
+    @just --list
+
+# Run the whole product on this machine
+dev *ARGS:
+    cargo run -- {{ ARGS }}
+
+# Check format, lints, the OpenAPI document and the TypeScript declarations
+check: && check-api
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Check docs/openapi.json and docs/farebox.d.ts
+check-api:
+    npm --prefix web/checks ci --ignore-scripts --no-audit --no-fund
+    npm --prefix web/checks run check
+
+# Run every test
+test:
+    cargo test --workspace
+
+# Run the integration tests whose path contains FILTER, such as `mood` or `credits::races`
+test-one FILTER *ARGS:
+    cargo test --workspace --test it -- {{ FILTER }} {{ ARGS }}
+
+# The same, as on a machine without Postgres and Redis
+test-bundled FILTER *ARGS:
+    FAREBOX_DEV_POSTGRES=npm FAREBOX_DEV_REDIS=engine cargo test --workspace --test it -- {{ FILTER }} {{ ARGS }}
+
+# Write the files that follow from the endpoint table
+render:
+    cargo run -q -- render
+
+# Measure: start, webhooks or ledger
+bench MEASURE *ARGS:
+    cargo run --release -p bench -- {{ MEASURE }} {{ ARGS }}
+
+# Fuzz a target, event or signature_header; needs a nightly Rust and cargo-fuzz
+fuzz TARGET SECONDS="60":
+    mkdir -p fuzz/corpus/{{ TARGET }}
+    cargo +nightly fuzz run {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
+
+# Run all that a change must pass
+ci:
+    .ci/run
