@@ -21,6 +21,7 @@ mod observation;
 mod priority;
 mod quantity;
 mod rate;
+mod refusal;
 mod return_url;
 mod snapshot;
 mod text;
@@ -42,6 +43,7 @@ pub use observation::{EventName, Observation};
 pub use priority::Priority;
 pub use quantity::Quantity;
 pub use rate::Rate;
+pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use text::{

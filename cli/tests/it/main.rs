@@ -35,6 +35,7 @@ mod outbox;
 mod packs;
 mod plan;
 mod postgres;
+mod postgres_functions;
 mod rate_limit;
 mod reconcile;
 mod redis;

@@ -156,7 +156,7 @@ pub fn request(
     if !call.form.is_finished() {
         return Err(unfinished(&route));
     }
-    expand::shown(world, &result, &wanted).inspect_err(|_| {
+    expand::render(world, &result, &wanted).inspect_err(|_| {
         if let Some(before) = before {
             *world = before;
         }

@@ -195,7 +195,7 @@ impl FixtureContext<'_> {
             "metadata": { "userId": self.user.unwrap_or(DEFAULT_USER) },
         });
         let charged = self.post("/v1/payment_intents", form);
-        tolerating_cards(charged)
+        ignore_card_errors(charged)
     }
 
     /// The customer's latest charge of which nothing was given back, or a new one.
@@ -217,7 +217,7 @@ impl FixtureContext<'_> {
 }
 
 /// A card that says no is what was asked for, and not a failure.
-pub fn tolerating_cards(result: Result<Value, StripeError>) -> Result<(), StripeError> {
+pub fn ignore_card_errors(result: Result<Value, StripeError>) -> Result<(), StripeError> {
     match result {
         Err(error) if error.status != StatusCode::PAYMENT_REQUIRED => Err(error),
         _ => Ok(()),

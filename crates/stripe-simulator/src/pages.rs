@@ -37,21 +37,27 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub fn router(simulator: Simulator) -> Router {
     Router::new()
-        .route("/simulator", get(home::show))
+        .route("/simulator", get(home::get_home))
         .route("/simulator/", get(async || see_other("/simulator")))
-        .route("/simulator/act/advance", post(home::advance))
-        .route("/simulator/act/switches", post(home::switch))
-        .route("/simulator/act/trigger", post(home::trigger))
-        .route("/simulator/act/checkout", post(home::checkout))
-        .route("/simulator/act/resend", post(home::resend))
-        .route("/simulator/act/portal", post(home::portal))
-        .route("/simulator/checkout/{id}", get(checkout::show).post(checkout::act))
-        .route("/simulator/authenticate/{id}", get(authenticate::show).post(authenticate::act))
-        .route("/simulator/invoice/{id}", get(invoice::show).post(invoice::act))
-        .route("/simulator/invoice/{id}/pdf", get(invoice::file))
-        .route("/simulator/receipt/{id}", get(invoice::receipt))
-        .route("/simulator/event/{id}", get(event::show))
-        .route("/simulator/portal/{id}", get(portal::show).post(portal::act))
+        .route("/simulator/act/advance", post(home::post_clock))
+        .route("/simulator/act/switches", post(home::post_switches))
+        .route("/simulator/act/trigger", post(home::post_trigger))
+        .route("/simulator/act/checkout", post(home::post_checkout))
+        .route("/simulator/act/resend", post(home::post_resend))
+        .route("/simulator/act/portal", post(home::post_portal))
+        .route(
+            "/simulator/checkout/{id}",
+            get(checkout::get_checkout).post(checkout::post_checkout),
+        )
+        .route(
+            "/simulator/authenticate/{id}",
+            get(authenticate::get_authentication).post(authenticate::post_authentication),
+        )
+        .route("/simulator/invoice/{id}", get(invoice::get_invoice).post(invoice::post_invoice))
+        .route("/simulator/invoice/{id}/pdf", get(invoice::get_printable_invoice))
+        .route("/simulator/receipt/{id}", get(invoice::get_receipt))
+        .route("/simulator/event/{id}", get(event::get_event))
+        .route("/simulator/portal/{id}", get(portal::get_portal).post(portal::post_portal))
         .route(layout::STYLE_PATH, get(style))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(simulator)
@@ -59,9 +65,9 @@ pub fn router(simulator: Simulator) -> Router {
 
 /// A form of ours, posted by a page of ours: it carries what a page of another site cannot know.
 #[derive(Debug)]
-pub struct Posted(Fields);
+pub struct VerifiedForm(Fields);
 
-impl FromRequest<Simulator> for Posted {
+impl FromRequest<Simulator> for VerifiedForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, simulator: &Simulator) -> Result<Self, Response> {
@@ -72,23 +78,23 @@ impl FromRequest<Simulator> for Posted {
         }
         let why =
             "This form is not from this run of the simulator. Go back, reload, and try again.";
-        Err(said(StatusCode::FORBIDDEN, "Not done", why))
+        Err(message_page(StatusCode::FORBIDDEN, "Not done", why))
     }
 }
 
 /// Where a form of a page may lead.
 #[derive(Clone, Copy, Debug)]
-pub enum Leads {
-    Here,
+pub enum FormTarget {
+    ThisSite,
     /// Back to the shop: browsers hold a redirect after a post to this policy too.
-    Anywhere,
+    AnySite,
 }
 
 /// A page as an answer.
-pub fn page(status: StatusCode, html: String, leads: Leads) -> Response {
+pub fn page(status: StatusCode, html: String, leads: FormTarget) -> Response {
     let action = match leads {
-        Leads::Here => "'self'",
-        Leads::Anywhere => "*",
+        FormTarget::ThisSite => "'self'",
+        FormTarget::AnySite => "*",
     };
     let policy = format!(
         "default-src 'none'; style-src 'self'; form-action {action}; base-uri 'none'; \
@@ -116,12 +122,12 @@ pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8
 }
 
 /// A page that says one thing.
-pub fn said(status: StatusCode, title: &str, what: &str) -> Response {
-    page(status, document(title, None, vec![paragraph(what)]), Leads::Here)
+pub fn message_page(status: StatusCode, title: &str, what: &str) -> Response {
+    page(status, document(title, None, vec![paragraph(what)]), FormTarget::ThisSite)
 }
 
 pub fn not_there(what: &str) -> Response {
-    said(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
+    message_page(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
 }
 
 /// Why something was refused, as the top of a page.
@@ -138,7 +144,9 @@ pub fn see_other(url: &str) -> Response {
     });
     match location {
         Some(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        None => said(StatusCode::OK, "Done", "The shop's address cannot be reached from here."),
+        None => {
+            message_page(StatusCode::OK, "Done", "The shop's address cannot be reached from here.")
+        }
     }
 }
 

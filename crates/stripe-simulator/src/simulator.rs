@@ -82,9 +82,9 @@ impl Simulator {
         // A clock of the last run goes on where it was, and never goes back.
         if let Some(kept) = &kept {
             let kept_shift = SignedDuration::from_millis(kept.shift_ms);
-            let behind = kept_shift.saturating_sub(options.clock.shift());
-            if behind.is_positive() {
-                options.clock.advance(behind);
+            let lag = kept_shift.saturating_sub(options.clock.shift());
+            if lag.is_positive() {
+                options.clock.advance(lag);
             }
         }
         let mut state = kept.unwrap_or_default();
@@ -124,8 +124,8 @@ impl Simulator {
     }
 
     /// Looks at the world as it is now.
-    pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
-        self.enter(&Value::Null, |state| look(&state.world))
+    pub fn read<T>(&self, read: impl FnOnce(&World) -> T) -> T {
+        self.enter(&Value::Null, |state| read(&state.world))
     }
 
     /// Changes the world; events are queued even if the change is refused, as a card that was

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::adapters::postgres::{ClaimedWebhook, FailedEvent, FailedWebhook, PostgresError};
+use crate::adapters::postgres::{ClaimedWebhook, FailedEvent, FailedWebhook};
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
 use crate::billing::event_source;
 use crate::billing::fulfilment;
-use crate::domain::Reason;
-use crate::domain::error::{Error, ErrorCode, Result, error_chain};
+use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::event::Event;
+use crate::domain::{Reason, Refusal};
 
 /// What a run of the job did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -171,20 +171,19 @@ pub async fn replay(
     actor: &str,
 ) -> Result<FailedWebhook> {
     let dead_letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await;
-    try_again(app, background, &dead_letter.map_err(refused)?).await?;
+    try_again(app, background, &dead_letter?).await?;
     find(app, id).await
 }
 
 /// Sets one aside without applying it; answers it as it is then.
 pub async fn resolve(app: &App, id: &str, note: &Reason, actor: &str) -> Result<FailedWebhook> {
     let resolved = app.postgres.resolve_failed_webhook(id, note, actor, app.clock.now()).await;
-    resolved.map_err(refused)?;
+    resolved?;
     find(app, id).await
 }
 
 pub fn unknown() -> Error {
-    let message = "No event of this id has failed, or it was forgotten since.";
-    Error::new(ErrorCode::WebhookNotFound, message)
+    Refusal::WebhookNotFound.into()
 }
 
 async fn find(app: &App, id: &str) -> Result<FailedWebhook> {
@@ -207,20 +206,6 @@ async fn try_again(
     }
     let outcome = apply_or_keep(app, background, &event, &dead_letter.payload).await?;
     Ok(matches!(outcome, Outcome::Applied { .. }))
-}
-
-fn refused(error: PostgresError) -> Error {
-    match error.not_allowed() {
-        Some("unknown_webhook") => unknown(),
-        Some("webhook_resolved") => {
-            Error::new(ErrorCode::WebhookResolved, "This event was dealt with before.")
-        }
-        Some("payload_forgotten") => Error::new(
-            ErrorCode::PayloadForgotten,
-            "What was in this event is not kept any more. Look it up at Stripe, and resolve it here.",
-        ),
-        _ => error.into(),
-    }
 }
 
 /// Postgres keeps no NUL in a text; an event may have one.

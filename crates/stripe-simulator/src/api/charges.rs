@@ -23,7 +23,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         customer.as_ref().is_none_or(|id| charge["customer"] == **id)
             && intent.as_ref().is_none_or(|id| charge["payment_intent"] == **id)
     };
-    list::answer(call, "/v1/charges", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/charges", world.all(KIND).filter(wanted))
 }
 
 fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -55,7 +55,11 @@ fn transactions(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         source.as_ref().is_none_or(|id| transaction["source"] == **id)
             && kind.as_ref().is_none_or(|kind| transaction["type"] == **kind)
     };
-    list::answer(call, "/v1/balance_transactions", world.all("balance_transaction").filter(wanted))
+    list::response(
+        call,
+        "/v1/balance_transactions",
+        world.all("balance_transaction").filter(wanted),
+    )
 }
 
 fn transaction(world: &mut World, call: &Call) -> Result<Value, StripeError> {

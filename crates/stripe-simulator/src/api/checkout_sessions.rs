@@ -42,7 +42,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         wanted.iter().all(same)
             && email.as_ref().is_none_or(|email| session["customer_details"]["email"] == **email)
     };
-    list::answer(call, "/v1/checkout/sessions", world.all(KIND).filter(matches))
+    list::response(call, "/v1/checkout/sessions", world.all(KIND).filter(matches))
 }
 
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -72,5 +72,5 @@ fn list_items(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find(KIND, call.id(), "id")?;
     let items = line_items(world, call.id());
     let url = format!("/v1/checkout/sessions/{}/line_items", call.id());
-    list::answer(call, &url, items.iter())
+    list::response(call, &url, items.iter())
 }

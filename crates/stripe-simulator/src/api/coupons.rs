@@ -110,7 +110,7 @@ fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 
 fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let coupons: Vec<Value> = world.all("coupon").map(|coupon| as_of_now(world, coupon)).collect();
-    list::answer(call, "/v1/coupons", coupons.iter())
+    list::response(call, "/v1/coupons", coupons.iter())
 }
 
 fn read_redeem_by(world: &World, form: &Params) -> Result<Option<i64>, StripeError> {

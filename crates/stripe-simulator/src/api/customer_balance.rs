@@ -17,7 +17,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let customer_id = call.at("customer");
     let url = format!("/v1/customers/{customer_id}/balance_transactions");
     let of_customer = world.all(KIND).filter(|transaction| transaction["customer"] == customer_id);
-    list::answer(call, &url, of_customer)
+    list::response(call, &url, of_customer)
 }
 
 fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {

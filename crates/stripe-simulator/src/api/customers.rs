@@ -63,7 +63,7 @@ fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 }
 
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
-    let customer = customers::living(world, call.id(), "id")?;
+    let customer = customers::find_existing(world, call.id(), "id")?;
     let mut fields = read(world, &call.form, &customer["invoice_settings"])?;
     fields["metadata"] = metadata::merged(&call.form, &customer["metadata"])?;
     call.form.ignore(&["default_source", "invoice_prefix"]);
@@ -77,7 +77,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 
 /// Cancels what the customer pays for, at once, and leaves a stub.
 fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
-    customers::living(world, call.id(), "id")?;
+    customers::find_existing(world, call.id(), "id")?;
     call.form.finish()?;
     let running = |one: &&Value| {
         one["customer"] == call.id()
@@ -95,7 +95,7 @@ fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 }
 
 fn delete_discount(world: &mut World, call: &Call) -> Result<Value, StripeError> {
-    let customer = customers::living(world, call.id(), "id")?;
+    let customer = customers::find_existing(world, call.id(), "id")?;
     let discount = text(customer, "discount").to_owned();
     world.find("discount", &discount, "discount")?;
     call.form.finish()?;
@@ -110,12 +110,12 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     call.form.ignore(&["test_clock"]);
     let there =
         alive(world).filter(|one| email.is_none() || one["email"].as_str() == email.as_deref());
-    list::answer(call, "/v1/customers", there)
+    list::response(call, "/v1/customers", there)
 }
 
 fn search(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let fields = ["created", "email", "metadata", "name", "phone"];
-    search::answer(call, "/v1/customers/search", &fields, alive(world))
+    search::response(call, "/v1/customers/search", &fields, alive(world))
 }
 
 fn alive(world: &World) -> impl Iterator<Item = &Value> {

@@ -54,7 +54,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         charge.as_ref().is_none_or(|id| dispute["charge"] == **id)
             && intent.as_ref().is_none_or(|id| dispute["payment_intent"] == **id)
     };
-    list::answer(call, "/v1/disputes", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/disputes", world.all(KIND).filter(wanted))
 }
 
 fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {

@@ -29,7 +29,7 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| kind == of))
             && delivered.is_none_or(|delivered| (event["pending_webhooks"] == 0) == delivered)
     });
-    list::answer(call, "/v1/events", found)
+    list::response(call, "/v1/events", found)
 }
 
 /// `customer.subscription.*` stands for all that begin so.

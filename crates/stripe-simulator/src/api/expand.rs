@@ -54,10 +54,10 @@ impl Expansions {
 }
 
 /// An object, or a list of them, as it is answered or sent.
-pub fn shown(world: &World, value: &Value, wanted: &Expansions) -> Result<Value, StripeError> {
+pub fn render(world: &World, value: &Value, wanted: &Expansions) -> Result<Value, StripeError> {
     match value {
         Value::Array(values) => {
-            let values = values.iter().map(|value| shown(world, value, wanted));
+            let values = values.iter().map(|value| render(world, value, wanted));
             values.collect::<Result<_, _>>().map(Value::Array)
         }
         Value::Object(fields) => object(world, value, fields, wanted),
@@ -66,9 +66,9 @@ pub fn shown(world: &World, value: &Value, wanted: &Expansions) -> Result<Value,
 }
 
 /// An object as events carry it.
-pub fn plain(world: &World, value: &Value) -> Value {
+pub fn render_unexpanded(world: &World, value: &Value) -> Value {
     // Nothing is wanted, so that nothing can be refused.
-    shown(world, value, &Expansions::default()).unwrap_or_else(|_| value.clone())
+    render(world, value, &Expansions::default()).unwrap_or_else(|_| value.clone())
 }
 
 /// Whether a field of such objects is there only when it is asked for.
@@ -91,14 +91,14 @@ fn object(
             }
             None if is_hidden(kind, name) => {}
             None => {
-                result.insert(name.clone(), shown(world, value, &Expansions::default())?);
+                result.insert(name.clone(), render(world, value, &Expansions::default())?);
             }
         }
     }
     for (name, below) in &wanted.0 {
         if !fields.contains_key(name) {
             let value = computed(world, object, name).ok_or_else(|| cannot_expand(name))?;
-            result.insert(name.clone(), shown(world, &value, below)?);
+            result.insert(name.clone(), render(world, &value, below)?);
         }
     }
     Ok(Value::Object(result))
@@ -116,7 +116,7 @@ fn expanded(
             let values = values.iter().map(|value| expanded(world, name, value, below));
             values.collect::<Result<_, _>>().map(Value::Array)
         }
-        link => shown(world, followed(world, name, link)?, below),
+        link => render(world, followed(world, name, link)?, below),
     }
 }
 
@@ -182,15 +182,15 @@ mod tests {
     fn answered(id: &str, paths: &[&str]) -> Result<Value, String> {
         let world = world();
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        let said = |error: StripeError| error.body["message"].as_str().unwrap().to_owned();
-        let wanted = Expansions::of(&paths).map_err(said)?;
-        shown(&world, world.get(id).unwrap(), &wanted).map_err(said)
+        let message = |error: StripeError| error.body["message"].as_str().unwrap().to_owned();
+        let wanted = Expansions::of(&paths).map_err(message)?;
+        render(&world, world.get(id).unwrap(), &wanted).map_err(message)
     }
 
     #[test]
     fn links_are_followed_where_asked() {
-        let plain = answered("sub_1", &[]).unwrap();
-        assert_eq!(plain["customer"], "cus_1");
+        let render_unexpanded = answered("sub_1", &[]).unwrap();
+        assert_eq!(render_unexpanded["customer"], "cus_1");
         let asked = answered("sub_1", &["customer", "items.data.price.product"]).unwrap();
         assert_eq!(asked["customer"]["email"], "a@example.com");
         let price = &asked["items"]["data"][0]["price"];

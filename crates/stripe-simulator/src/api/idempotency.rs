@@ -13,8 +13,8 @@ const REMEMBERED_SECONDS: i64 = 24 * 3_600;
 const MAX_KEY_LENGTH: usize = 255;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub struct Keys {
-    remembered: BTreeMap<String, Remembered>,
+pub struct IdempotencyKeys {
+    remembered: BTreeMap<String, StoredResponse>,
     /// Keys whose first answer has not left yet.
     #[serde(skip)]
     in_flight: BTreeSet<String>,
@@ -22,7 +22,7 @@ pub struct Keys {
 
 /// A first request and its answer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Remembered {
+pub struct StoredResponse {
     pub path: String,
     /// The parameters, as they were sent.
     pub form: String,
@@ -32,7 +32,7 @@ pub struct Remembered {
     pub body: Value,
 }
 
-impl Keys {
+impl IdempotencyKeys {
     /// The answer that a key has had, if it may be given to this request.
     pub fn recall(
         &self,
@@ -40,7 +40,7 @@ impl Keys {
         path: &str,
         form: &str,
         now: i64,
-    ) -> Result<Option<Remembered>, StripeError> {
+    ) -> Result<Option<StoredResponse>, StripeError> {
         if key.chars().count() > MAX_KEY_LENGTH {
             let message = format!("Idempotency keys can have up to {MAX_KEY_LENGTH} characters.");
             return Err(refused(StatusCode::BAD_REQUEST, message));
@@ -70,7 +70,7 @@ impl Keys {
 
     /// Remembers the answer to a key. Complaints about the request itself are not remembered: it
     /// may be mended and sent again.
-    pub fn remember(&mut self, key: &str, answer: Remembered) {
+    pub fn remember(&mut self, key: &str, answer: StoredResponse) {
         let complaint = answer.body["error"]["type"] == "invalid_request_error";
         if !complaint {
             let now = answer.at;

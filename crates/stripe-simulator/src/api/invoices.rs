@@ -40,7 +40,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && subscription.as_ref().is_none_or(|id| subscription_of(invoice) == id)
             && status.is_none_or(|status| invoice["status"] == status)
     };
-    list::answer(call, "/v1/invoices", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/invoices", world.all(KIND).filter(wanted))
 }
 
 fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -82,7 +82,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 fn lines(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let invoice = world.find(KIND, call.id(), "id")?;
     let all = invoice["lines"]["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-    list::answer(call, &format!("/v1/invoices/{}/lines", call.id()), all.iter())
+    list::response(call, &format!("/v1/invoices/{}/lines", call.id()), all.iter())
 }
 
 fn finalize(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -137,7 +137,7 @@ fn pay(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     } else if world.get(call.id()).is_some_and(|invoice| invoice["status"] != "paid") {
         // What was given up may be paid after all.
         world.edit(call.id(), |invoice| invoice["status"] = json!("open"));
-        let method = method.map(|method| payment_methods::put(world, method));
+        let method = method.map(|method| payment_methods::insert_if_new(world, method));
         let payer = if off_session { Payer::Absent } else { Payer::Present };
         invoicing::collect(world, call.id(), method, payer)?;
         must_be_done(world, call.id())?;
@@ -164,14 +164,14 @@ fn must_be_done(world: &World, invoice_id: &str) -> Result<(), StripeError> {
 }
 
 fn void(world: &mut World, call: &Call) -> Result<Value, StripeError> {
-    give_up(world, call, "void", &["open", "uncollectible"])
+    write_off(world, call, "void", &["open", "uncollectible"])
 }
 
 fn mark_uncollectible(world: &mut World, call: &Call) -> Result<Value, StripeError> {
-    give_up(world, call, "uncollectible", &["open"])
+    write_off(world, call, "uncollectible", &["open"])
 }
 
-fn give_up(
+fn write_off(
     world: &mut World,
     call: &Call,
     status: &str,
@@ -206,7 +206,7 @@ fn payments(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && intent.as_ref().is_none_or(|id| payment["payment"]["payment_intent"] == **id)
             && status.is_none_or(|status| payment["status"] == status)
     };
-    list::answer(call, "/v1/invoice_payments", world.all("invoice_payment").filter(wanted))
+    list::response(call, "/v1/invoice_payments", world.all("invoice_payment").filter(wanted))
 }
 
 fn payment(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -223,7 +223,7 @@ fn items(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && invoice.as_ref().is_none_or(|id| item["invoice"] == **id)
             && pending.is_none_or(|pending| item["invoice"].is_null() == pending)
     };
-    list::answer(call, "/v1/invoiceitems", world.all("invoiceitem").filter(wanted))
+    list::response(call, "/v1/invoiceitems", world.all("invoiceitem").filter(wanted))
 }
 
 fn item(world: &mut World, call: &Call) -> Result<Value, StripeError> {

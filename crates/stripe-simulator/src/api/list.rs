@@ -13,26 +13,26 @@ const MAX_LIMIT: usize = 100;
 
 /// Answers a list of these objects, which come newest first. Whatever other parameters the route
 /// has must have been read before.
-pub fn answer<'a>(
+pub fn response<'a>(
     call: &Call,
     url: &str,
     objects: impl Iterator<Item = &'a Value>,
 ) -> Result<Value, StripeError> {
     let times = Times::of(&call.form, "created")?;
-    let page = Page::of(&call.form)?;
+    let page = Pagination::of(&call.form)?;
     call.form.finish()?;
     let objects: Vec<&Value> =
         objects.filter(|object| times.hold(object["created"].as_i64().unwrap_or(0))).collect();
     page.cut(&objects, url)
 }
 
-struct Page {
+struct Pagination {
     limit: usize,
     starting_after: Option<String>,
     ending_before: Option<String>,
 }
 
-impl Page {
+impl Pagination {
     fn of(form: &Params) -> Result<Self, StripeError> {
         Ok(Self {
             limit: limit(form)?,

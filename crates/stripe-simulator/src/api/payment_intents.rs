@@ -47,7 +47,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let currency = form.need_text("currency")?.to_lowercase();
     let customer = form.text("customer")?;
     if let Some(id) = &customer {
-        customers::living(world, id, "customer")?;
+        customers::find_existing(world, id, "customer")?;
     }
     let method = read_method(world, form)?;
     let confirms = form.boolean("confirm")?.unwrap_or(false);
@@ -68,8 +68,9 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     if confirms && method.is_none() {
         return Err(form.missing("payment_method"));
     }
-    let payment_method =
-        method.map_or(Value::Null, |method| json!(lifecycle::payment_methods::put(world, method)));
+    let payment_method = method.map_or(Value::Null, |method| {
+        json!(lifecycle::payment_methods::insert_if_new(world, method))
+    });
     let customer = json!(customer);
     let wanted =
         NewPayment { amount, currency, customer, description, metadata, payment_method, other };
@@ -110,7 +111,7 @@ fn pay(world: &mut World, id: &str, off_session: bool) -> Result<(), StripeError
         && !intent["setup_future_usage"].is_null()
         && let Some(method) = world.get(text(&intent, "payment_method")).cloned()
     {
-        lifecycle::payment_methods::keep(world, method, customer);
+        lifecycle::payment_methods::attach(world, method, customer);
     }
     Ok(())
 }
@@ -138,7 +139,7 @@ fn confirm(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             message,
         ));
     }
-    let method_id = method.map(|method| lifecycle::payment_methods::put(world, method));
+    let method_id = method.map(|method| lifecycle::payment_methods::insert_if_new(world, method));
     world.edit(call.id(), |intent| {
         if let Some(id) = method_id {
             intent["payment_method"] = json!(id);
@@ -198,7 +199,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         }
     }
     if let Some(customer) = form.text("customer")? {
-        customers::living(world, &customer, "customer")?;
+        customers::find_existing(world, &customer, "customer")?;
         changes["customer"] = json!(customer);
     }
     let method = read_method(world, form)?;
@@ -208,7 +209,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         return Err(unexpected(&intent, "change the amount of"));
     }
     if let Some(method) = method {
-        changes["payment_method"] = json!(lifecycle::payment_methods::put(world, method));
+        changes["payment_method"] = json!(lifecycle::payment_methods::insert_if_new(world, method));
         changes["status"] = json!("requires_confirmation");
     }
     world.edit(call.id(), |intent| shapes::set(intent, changes));
@@ -218,10 +219,10 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let customer = call.form.text("customer")?;
     let wanted = |intent: &&Value| customer.as_ref().is_none_or(|id| intent["customer"] == **id);
-    list::answer(call, "/v1/payment_intents", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/payment_intents", world.all(KIND).filter(wanted))
 }
 
 fn found(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let fields = ["amount", "created", "currency", "customer", "metadata", "status"];
-    search::answer(call, "/v1/payment_intents/search", &fields, world.all(KIND))
+    search::response(call, "/v1/payment_intents/search", &fields, world.all(KIND))
 }

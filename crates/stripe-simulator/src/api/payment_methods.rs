@@ -82,7 +82,7 @@ fn read_billing(given: &Params, details: &mut Value) -> Result<(), StripeError> 
 fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let method = read(world, &call.form)?;
     call.form.finish()?;
-    let id = payment_methods::put(world, method);
+    let id = payment_methods::insert_if_new(world, method);
     world.find(KIND, &id, "id").cloned()
 }
 
@@ -115,7 +115,7 @@ fn listed(
         customer.is_some_and(|id| method["customer"] == id)
             && kind.as_ref().is_none_or(|kind| method["type"] == **kind)
     };
-    list::answer(call, url, world.all(KIND).filter(wanted))
+    list::response(call, url, world.all(KIND).filter(wanted))
 }
 
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -150,7 +150,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 fn attach(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let method = payment_methods::resolve(world, call.id(), "id")?;
     let customer = call.form.need_text("customer")?;
-    lifecycle::customers::living(world, &customer, "customer")?;
+    lifecycle::customers::find_existing(world, &customer, "customer")?;
     call.form.finish()?;
     if method["customer"].is_string() && method["customer"] != *customer {
         let message = "The payment method you provided has already been attached to a customer.";
@@ -160,7 +160,7 @@ fn attach(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             message,
         ));
     }
-    let id = payment_methods::give(world, method, &customer)?;
+    let id = payment_methods::attach_checked(world, method, &customer)?;
     world.find(KIND, &id, "id").cloned()
 }
 

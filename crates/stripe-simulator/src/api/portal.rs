@@ -26,7 +26,7 @@ pub const ROUTES: &[Route] = &[
 fn create_session(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let form = &call.form;
     let customer = form.need_text("customer")?;
-    customers::living(world, &customer, "customer")?;
+    customers::find_existing(world, &customer, "customer")?;
     let given = form.text("configuration")?;
     if let Some(id) = &given {
         world.find(CONFIGURATION, id, "configuration")?;
@@ -204,5 +204,9 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         active.is_none_or(|active| it["active"] == active)
             && default.is_none_or(|default| it["is_default"] == default)
     };
-    list::answer(call, "/v1/billing_portal/configurations", world.all(CONFIGURATION).filter(wanted))
+    list::response(
+        call,
+        "/v1/billing_portal/configurations",
+        world.all(CONFIGURATION).filter(wanted),
+    )
 }

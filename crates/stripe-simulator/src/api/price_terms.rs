@@ -14,7 +14,7 @@ pub fn read(form: &Params) -> Result<Map<String, Value>, StripeError> {
     let recurring = recurring.as_ref().map(read_recurring).transpose()?;
     let tiered = form.choice("billing_scheme", &["per_unit", "tiered"])? == Some("tiered");
     let tiers_mode = form.choice("tiers_mode", &["graduated", "volume"])?;
-    let terms = Terms::read(form)?;
+    let terms = PriceTerms::read(form)?;
     terms.check(form, tiered)?;
     if tiered && tiers_mode.is_none() {
         return Err(form.missing("tiers_mode"));
@@ -43,7 +43,7 @@ pub fn read(form: &Params) -> Result<Map<String, Value>, StripeError> {
 /// What it costs in other currencies.
 pub fn read_currency_options(form: &Params) -> Result<Map<String, Value>, StripeError> {
     let option = |(currency, given): &(String, Params)| {
-        Ok((currency.to_lowercase(), Terms::read(given)?.option()))
+        Ok((currency.to_lowercase(), PriceTerms::read(given)?.option()))
     };
     form.named_objects("currency_options")?.iter().map(option).collect()
 }
@@ -58,7 +58,7 @@ fn read_currency(form: &Params) -> Result<String, StripeError> {
 
 /// What one costs in one currency.
 #[derive(Debug)]
-struct Terms {
+struct PriceTerms {
     unit_amount: Option<i64>,
     unit_amount_decimal: Option<String>,
     tax_behavior: &'static str,
@@ -66,7 +66,7 @@ struct Terms {
     tiers: Option<Value>,
 }
 
-impl Terms {
+impl PriceTerms {
     fn read(form: &Params) -> Result<Self, StripeError> {
         let (unit_amount, unit_amount_decimal) = read_amount(form, "unit_amount")?;
         let tiers = form.objects("tiers")?.filter(|tiers| !tiers.is_empty());

@@ -136,12 +136,12 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && same(&price["recurring"]["interval"], interval.as_deref())
             && keys.as_ref().is_none_or(|keys| keys.iter().any(|key| price["lookup_key"] == **key))
     });
-    list::answer(call, "/v1/prices", found)
+    list::response(call, "/v1/prices", found)
 }
 
 fn search(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let fields = ["active", "created", "currency", "lookup_key", "metadata", "product", "type"];
-    search::answer(call, "/v1/prices/search", &fields, world.all("price"))
+    search::response(call, "/v1/prices/search", &fields, world.all("price"))
 }
 
 /// The other active price that has a lookup key, if it may be taken from it.

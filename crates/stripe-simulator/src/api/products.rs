@@ -96,12 +96,12 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && ids.as_ref().is_none_or(|ids| ids.iter().any(|id| product["id"] == id.as_str()))
             && url.as_ref().is_none_or(|url| product["url"] == url.as_str())
     });
-    list::answer(call, "/v1/products", found)
+    list::response(call, "/v1/products", found)
 }
 
 fn search(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let fields = ["active", "created", "description", "metadata", "name", "shippable", "url"];
-    search::answer(call, "/v1/products/search", &fields, world.all("product"))
+    search::response(call, "/v1/products/search", &fields, world.all("product"))
 }
 
 /// What a request says of a product, its name and metadata aside.

@@ -23,7 +23,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let code = read_code(world, form)?;
     let customer = form.text("customer")?;
     if let Some(customer) = &customer {
-        customers::living(world, customer, "customer")?;
+        customers::find_existing(world, customer, "customer")?;
     }
     let promotion_code = json!({
         "id": world.new_id("promo"),
@@ -94,7 +94,7 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
                 && same(&one["customer"], &customer)
         })
         .collect();
-    list::answer(call, "/v1/promotion_codes", found.iter())
+    list::response(call, "/v1/promotion_codes", found.iter())
 }
 
 /// A code that has run out is not active, nor is one whose coupon has.

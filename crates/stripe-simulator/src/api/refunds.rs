@@ -70,12 +70,12 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         charge.as_ref().is_none_or(|id| refund["charge"] == **id)
             && intent.as_ref().is_none_or(|id| refund["payment_intent"] == **id)
     };
-    list::answer(call, "/v1/refunds", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/refunds", world.all(KIND).filter(wanted))
 }
 
 fn of_charge(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let charge = call.at("charge");
     world.find("charge", charge, "id")?;
     let url = format!("/v1/charges/{charge}/refunds");
-    list::answer(call, &url, world.all(KIND).filter(|refund| refund["charge"] == charge))
+    list::response(call, &url, world.all(KIND).filter(|refund| refund["charge"] == charge))
 }

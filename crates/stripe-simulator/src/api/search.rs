@@ -10,7 +10,7 @@ use crate::error::StripeError;
 use crate::world::text;
 
 /// Answers those of the objects, which come newest first, that the query asks for.
-pub fn answer<'a>(
+pub fn response<'a>(
     call: &Call,
     url: &str,
     fields: &[&str],

@@ -19,7 +19,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let form = &call.form;
     let customer = form.text("customer")?.unwrap_or_default();
     if !customer.is_empty() {
-        customers::living(world, &customer, "customer")?;
+        customers::find_existing(world, &customer, "customer")?;
     }
     let method = form.text("payment_method")?;
     let method =
@@ -76,5 +76,5 @@ fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let customer = call.form.text("customer")?;
     let wanted = |intent: &&Value| customer.as_ref().is_none_or(|id| intent["customer"] == **id);
-    list::answer(call, "/v1/setup_intents", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/setup_intents", world.all(KIND).filter(wanted))
 }

@@ -66,7 +66,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let customer = call.form.text("customer")?;
     let wanted =
         |schedule: &&Value| customer.as_ref().is_none_or(|id| schedule["customer"] == **id);
-    list::answer(call, "/v1/subscription_schedules", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/subscription_schedules", world.all(KIND).filter(wanted))
 }
 
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {

@@ -48,7 +48,7 @@ pub const ROUTES: &[Route] = &[
 fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let form = &call.form;
     let customer = form.need_text("customer")?;
-    customers::living(world, &customer, "customer")?;
+    customers::find_existing(world, &customer, "customer")?;
     let items = items::read_new(world, form)?;
     let fields = fields::read_new(world, form, &customer)?;
     let currency = match form.text("currency")? {
@@ -111,7 +111,7 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
             && from.hold(start)
             && to.hold(end)
     };
-    list::answer(call, "/v1/subscriptions", world.all(KIND).filter(wanted))
+    list::response(call, "/v1/subscriptions", world.all(KIND).filter(wanted))
 }
 
 /// A paused subscription goes on: at once if there is nothing to pay, else when that is paid.
@@ -180,7 +180,7 @@ fn delete_discount(world: &mut World, call: &Call) -> Result<Value, StripeError>
 fn items_of(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let id = call.form.need_text("subscription")?;
     let subscription = world.find(KIND, &id, "subscription")?;
-    list::answer(call, "/v1/subscription_items", subscriptions::items::of(subscription).iter())
+    list::response(call, "/v1/subscription_items", subscriptions::items::of(subscription).iter())
 }
 
 fn item(world: &mut World, call: &Call) -> Result<Value, StripeError> {

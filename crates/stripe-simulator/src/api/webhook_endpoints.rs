@@ -87,7 +87,7 @@ fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 
 fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let endpoints: Vec<Value> = world.all("webhook_endpoint").map(without_secret).collect();
-    list::answer(call, "/v1/webhook_endpoints", endpoints.iter())
+    list::response(call, "/v1/webhook_endpoints", endpoints.iter())
 }
 
 fn without_secret(endpoint: &Value) -> Value {

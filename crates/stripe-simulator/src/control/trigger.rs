@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::error::StripeError;
 use crate::fixtures::{self, FixtureContext};
 use crate::lifecycle::checkout::complete::PayerDetails;
-use crate::lifecycle::checkout::pay::{self, Outcome};
+use crate::lifecycle::checkout::pay::{self, PaymentOutcome};
 use crate::lifecycle::{disputes, settlement};
 use crate::world::{World, text};
 
@@ -55,7 +55,7 @@ fn recipe(event: &str) -> Option<Recipe> {
         "customer.subscription.created" => a_new_subscription,
         "customer.subscription.updated" => a_changed_subscription,
         "customer.subscription.deleted" => an_ended_subscription,
-        "customer.subscription.paused" => |cause| cause.paused_subscription().map(drop),
+        "customer.subscription.paused" => |context| context.paused_subscription().map(drop),
         "customer.subscription.resumed" => a_resumed_subscription,
         "customer.subscription.trial_will_end" => a_trial_about_to_end,
         "invoice.paid"
@@ -66,11 +66,13 @@ fn recipe(event: &str) -> Option<Recipe> {
         "invoice.payment_action_required" => an_invoice_that_the_bank_asks_about,
         "customer.updated" => a_changed_customer,
         "customer.deleted" => a_deleted_customer,
-        "payment_intent.succeeded" => |cause| cause.charge("pm_card_visa").map(drop),
-        "payment_intent.payment_failed" => |cause| cause.charge("pm_card_chargeDeclined").map(drop),
-        "charge.refunded" => |cause| a_refund(cause).map(drop),
+        "payment_intent.succeeded" => |context| context.charge("pm_card_visa").map(drop),
+        "payment_intent.payment_failed" => {
+            |context| context.charge("pm_card_chargeDeclined").map(drop)
+        }
+        "charge.refunded" => |context| a_refund(context).map(drop),
         "refund.updated" => a_changed_refund,
-        "charge.dispute.created" => |cause| a_dispute(cause).map(drop),
+        "charge.dispute.created" => |context| a_dispute(context).map(drop),
         "charge.dispute.updated" => a_changed_dispute,
         "charge.dispute.closed" => a_lost_dispute,
         _ => return None,
@@ -89,11 +91,11 @@ pub fn trigger(
         let message = format!("No event to trigger is called {event}: try {}.", EVENTS.join(", "));
         StripeError::invalid("parameter_invalid", "event", message)
     })?;
-    let mut cause = FixtureContext { world, user, plan };
-    cause.check()?;
-    let before = cause.world.clone();
-    let last = cause.world.all("event").next().map(|event| text(event, "id").to_owned());
-    if let Err(error) = recipe(&mut cause) {
+    let mut context = FixtureContext { world, user, plan };
+    context.check()?;
+    let before = context.world.clone();
+    let last = context.world.all("event").next().map(|event| text(event, "id").to_owned());
+    if let Err(error) = recipe(&mut context) {
         *world = before;
         return Err(error);
     }
@@ -109,137 +111,142 @@ pub fn open_session(
     user: Option<&str>,
     plan: Option<&str>,
 ) -> Result<String, StripeError> {
-    let mut cause = FixtureContext { world, user, plan };
-    cause.check()?;
-    cause.session()
+    let mut context = FixtureContext { world, user, plan };
+    context.check()?;
+    context.session()
 }
 
 /// A change that is one, however often it is made.
-fn mark(cause: &FixtureContext<'_>) -> Value {
-    json!({ "metadata": { "triggered": cause.world.new_id("mark") } })
+fn mark(context: &FixtureContext<'_>) -> Value {
+    json!({ "metadata": { "triggered": context.world.new_id("mark") } })
 }
 
-fn a_paid_session(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let session = cause.session()?;
-    pay::act(cause.world, &session, Outcome::Paid, PayerDetails::default())
+fn a_paid_session(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let session = context.session()?;
+    pay::submit(context.world, &session, PaymentOutcome::Paid, PayerDetails::default())
 }
 
-fn a_late_payment(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    settled_later(cause, Outcome::PaysLater)
+fn a_late_payment(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    settled_later(context, PaymentOutcome::PaysLater)
 }
 
-fn a_late_refusal(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    settled_later(cause, Outcome::FailsLater)
+fn a_late_refusal(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    settled_later(context, PaymentOutcome::FailsLater)
 }
 
 /// A session whose payment takes its time, and that time gone by: just the bank's answer is
 /// brought forward, nothing else that is due meanwhile.
-fn settled_later(cause: &mut FixtureContext<'_>, outcome: Outcome) -> Result<(), StripeError> {
-    let session = cause.session()?;
-    pay::act(cause.world, &session, outcome, PayerDetails::default())?;
-    settlement::settle_session(cause.world, &session);
+fn settled_later(
+    context: &mut FixtureContext<'_>,
+    outcome: PaymentOutcome,
+) -> Result<(), StripeError> {
+    let session = context.session()?;
+    pay::submit(context.world, &session, outcome, PayerDetails::default())?;
+    settlement::settle_session(context.world, &session);
     Ok(())
 }
 
-fn an_expired_session(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let session = cause.session()?;
-    cause.post(&format!("/v1/checkout/sessions/{session}/expire"), json!({})).map(drop)
+fn an_expired_session(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let session = context.session()?;
+    context.post(&format!("/v1/checkout/sessions/{session}/expire"), json!({})).map(drop)
 }
 
-fn a_new_subscription(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let customer = cause.customer_with_card("pm_card_visa")?;
-    cause.subscribe(&customer, json!({})).map(drop)
+fn a_new_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer_with_card("pm_card_visa")?;
+    context.subscribe(&customer, json!({})).map(drop)
 }
 
 /// Another plan if one was named that differs; else a mark in the metadata.
-fn a_changed_subscription(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let subscription = cause.subscription()?;
+fn a_changed_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let subscription = context.subscription()?;
     let item = &subscription["items"]["data"][0];
-    let mut form = mark(cause);
-    if cause.plan.is_some() {
-        let price = cause.price()?;
+    let mut form = mark(context);
+    if context.plan.is_some() {
+        let price = context.price()?;
         if item["price"]["id"] != price["id"] {
             form = json!({ "items": [{ "id": item["id"], "price": price["id"] }] });
         }
     }
-    cause.post(&format!("/v1/subscriptions/{}", text(&subscription, "id")), form).map(drop)
+    context.post(&format!("/v1/subscriptions/{}", text(&subscription, "id")), form).map(drop)
 }
 
-fn an_ended_subscription(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let subscription = cause.subscription()?;
-    cause.delete(&format!("/v1/subscriptions/{}", text(&subscription, "id")))
+fn an_ended_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let subscription = context.subscription()?;
+    context.delete(&format!("/v1/subscriptions/{}", text(&subscription, "id")))
 }
 
-fn a_resumed_subscription(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let subscription = cause.paused_subscription()?;
-    cause.customer_with_card("pm_card_visa")?;
-    cause.post(&format!("/v1/subscriptions/{subscription}/resume"), json!({})).map(drop)
+fn a_resumed_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let subscription = context.paused_subscription()?;
+    context.customer_with_card("pm_card_visa")?;
+    context.post(&format!("/v1/subscriptions/{subscription}/resume"), json!({})).map(drop)
 }
 
 /// The warning comes three days before the end.
-fn a_trial_about_to_end(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let customer = cause.customer_with_card("pm_card_visa")?;
-    cause.trial_begun_ago(&customer, 11, json!({ "trial_period_days": 14 })).map(drop)
+fn a_trial_about_to_end(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer_with_card("pm_card_visa")?;
+    context.trial_begun_ago(&customer, 11, json!({ "trial_period_days": 14 })).map(drop)
 }
 
 /// Begins a new period, which is paid at once, with the card named.
-fn new_period(cause: &mut FixtureContext<'_>, card: &str) -> Result<(), StripeError> {
-    let subscription = cause.subscription()?;
-    cause.customer_with_card(card)?;
+fn new_period(context: &mut FixtureContext<'_>, card: &str) -> Result<(), StripeError> {
+    let subscription = context.subscription()?;
+    context.customer_with_card(card)?;
     let form = json!({ "billing_cycle_anchor": { "type": "now" }, "proration_behavior": "none" });
     let path = format!("/v1/subscriptions/{}", text(&subscription, "id"));
-    let renewed = cause.post(&path, form);
-    fixtures::tolerating_cards(renewed)
+    let renewed = context.post(&path, form);
+    fixtures::ignore_card_errors(renewed)
 }
 
-fn a_paid_invoice(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    new_period(cause, "pm_card_visa")
+fn a_paid_invoice(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    new_period(context, "pm_card_visa")
 }
 
-fn a_declined_invoice(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    new_period(cause, "pm_card_chargeCustomerFail")
+fn a_declined_invoice(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    new_period(context, "pm_card_chargeCustomerFail")
 }
 
-fn an_invoice_that_the_bank_asks_about(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    new_period(cause, "pm_card_authenticationRequired")
+fn an_invoice_that_the_bank_asks_about(
+    context: &mut FixtureContext<'_>,
+) -> Result<(), StripeError> {
+    new_period(context, "pm_card_authenticationRequired")
 }
 
-fn a_changed_customer(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let customer = cause.customer()?;
-    let form = mark(cause);
-    cause.post(&format!("/v1/customers/{customer}"), form).map(drop)
+fn a_changed_customer(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer()?;
+    let form = mark(context);
+    context.post(&format!("/v1/customers/{customer}"), form).map(drop)
 }
 
-fn a_deleted_customer(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let customer = cause.customer()?;
-    cause.delete(&format!("/v1/customers/{customer}"))
+fn a_deleted_customer(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer()?;
+    context.delete(&format!("/v1/customers/{customer}"))
 }
 
-fn a_refund(cause: &mut FixtureContext<'_>) -> Result<Value, StripeError> {
-    let charge = cause.paid_charge()?;
-    cause.post("/v1/refunds", json!({ "charge": charge }))
+fn a_refund(context: &mut FixtureContext<'_>) -> Result<Value, StripeError> {
+    let charge = context.paid_charge()?;
+    context.post("/v1/refunds", json!({ "charge": charge }))
 }
 
-fn a_changed_refund(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let refund = a_refund(cause)?;
-    let form = mark(cause);
-    cause.post(&format!("/v1/refunds/{}", text(&refund, "id")), form).map(drop)
+fn a_changed_refund(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let refund = a_refund(context)?;
+    let form = mark(context);
+    context.post(&format!("/v1/refunds/{}", text(&refund, "id")), form).map(drop)
 }
 
-fn a_dispute(cause: &mut FixtureContext<'_>) -> Result<String, StripeError> {
-    let charge = cause.paid_charge()?;
-    disputes::open(cause.world, &charge, "fraudulent")
+fn a_dispute(context: &mut FixtureContext<'_>) -> Result<String, StripeError> {
+    let charge = context.paid_charge()?;
+    disputes::open(context.world, &charge, "fraudulent")
 }
 
-fn a_changed_dispute(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let dispute = a_dispute(cause)?;
+fn a_changed_dispute(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let dispute = a_dispute(context)?;
     let form = json!({ "evidence": { "product_description": "What was sold." } });
-    cause.post(&format!("/v1/disputes/{dispute}"), form).map(drop)
+    context.post(&format!("/v1/disputes/{dispute}"), form).map(drop)
 }
 
-fn a_lost_dispute(cause: &mut FixtureContext<'_>) -> Result<(), StripeError> {
-    let dispute = a_dispute(cause)?;
-    cause.post(&format!("/v1/disputes/{dispute}/close"), json!({})).map(drop)
+fn a_lost_dispute(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let dispute = a_dispute(context)?;
+    context.post(&format!("/v1/disputes/{dispute}/close"), json!({})).map(drop)
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub const DEBIT_FAILED: Decline = Decline {
 
 /// What becomes of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum BankResponse {
     Accepted,
     Declined(Decline),
     /// The payer has to prove who they are.
@@ -102,14 +102,14 @@ pub enum Payer {
 }
 
 /// What the bank says when that method is charged.
-pub fn answer(method: &Value, payer: Payer) -> Answer {
+pub fn authorize(method: &Value, payer: Payer) -> BankResponse {
     match (last4(method), payer) {
-        ("6789", _) if !is_card(method) => Answer::Later { succeeds: true },
-        ("1116", _) if !is_card(method) => Answer::Later { succeeds: false },
-        ("3184", Payer::Absent | Payer::Present) => Answer::NeedsAuthentication,
-        ("3155" | "3220", Payer::Present) => Answer::NeedsAuthentication,
-        ("0341", Payer::Absent | Payer::Present) => Answer::Declined(GENERIC),
-        _ => refusal(method).map_or(Answer::Accepted, Answer::Declined),
+        ("6789", _) if !is_card(method) => BankResponse::Later { succeeds: true },
+        ("1116", _) if !is_card(method) => BankResponse::Later { succeeds: false },
+        ("3184", Payer::Absent | Payer::Present) => BankResponse::NeedsAuthentication,
+        ("3155" | "3220", Payer::Present) => BankResponse::NeedsAuthentication,
+        ("0341", Payer::Absent | Payer::Present) => BankResponse::Declined(GENERIC),
+        _ => refusal(method).map_or(BankResponse::Accepted, BankResponse::Declined),
     }
 }
 
@@ -258,22 +258,26 @@ mod tests {
     #[test]
     fn a_card_behaves_as_its_last_four_digits_say() {
         let world = World::default();
-        let later = |succeeds| Answer::Later { succeeds };
+        let later = |succeeds| BankResponse::Later { succeeds };
         let cases = [
-            ("pm_card_visa", Payer::Present, Answer::Accepted),
-            ("pm_card_mastercard", Payer::Absent, Answer::Accepted),
-            ("pm_card_chargeDeclined", Payer::Present, Answer::Declined(GENERIC)),
-            ("pm_card_chargeCustomerFail", Payer::Absent, Answer::Declined(GENERIC)),
-            ("pm_card_authenticationRequired", Payer::Absent, Answer::NeedsAuthentication),
-            ("pm_card_authenticationRequired", Payer::Authenticated, Answer::Accepted),
-            ("pm_card_authenticationRequiredOnSetup", Payer::Present, Answer::NeedsAuthentication),
-            ("pm_card_authenticationRequiredOnSetup", Payer::Absent, Answer::Accepted),
+            ("pm_card_visa", Payer::Present, BankResponse::Accepted),
+            ("pm_card_mastercard", Payer::Absent, BankResponse::Accepted),
+            ("pm_card_chargeDeclined", Payer::Present, BankResponse::Declined(GENERIC)),
+            ("pm_card_chargeCustomerFail", Payer::Absent, BankResponse::Declined(GENERIC)),
+            ("pm_card_authenticationRequired", Payer::Absent, BankResponse::NeedsAuthentication),
+            ("pm_card_authenticationRequired", Payer::Authenticated, BankResponse::Accepted),
+            (
+                "pm_card_authenticationRequiredOnSetup",
+                Payer::Present,
+                BankResponse::NeedsAuthentication,
+            ),
+            ("pm_card_authenticationRequiredOnSetup", Payer::Absent, BankResponse::Accepted),
             ("pm_usBankAccount_success", Payer::Present, later(true)),
             ("pm_usBankAccount_insufficientFunds", Payer::Absent, later(false)),
         ];
         for (token, payer, expected) in cases {
             let method = from_token(&world, token).expect(token);
-            assert_eq!(answer(&method, payer), expected, "{token} {payer:?}");
+            assert_eq!(authorize(&method, payer), expected, "{token} {payer:?}");
         }
     }
 

@@ -41,7 +41,11 @@ pub fn create(world: &mut World, fields: Value) -> String {
 }
 
 /// A customer that has not been deleted.
-pub fn living<'a>(world: &'a World, id: &str, param: &str) -> Result<&'a Value, StripeError> {
+pub fn find_existing<'a>(
+    world: &'a World,
+    id: &str,
+    param: &str,
+) -> Result<&'a Value, StripeError> {
     let customer = world.find("customer", id, param)?;
     match customer["deleted"].as_bool() {
         Some(true) => Err(StripeError::missing("customer", id, param)),

@@ -37,16 +37,20 @@ pub fn of_customer(
 }
 
 /// Gives a method to a customer. A card that the bank refuses cannot be kept.
-pub fn give(world: &mut World, method: Value, customer_id: &str) -> Result<String, StripeError> {
+pub fn attach_checked(
+    world: &mut World,
+    method: Value,
+    customer_id: &str,
+) -> Result<String, StripeError> {
     if let Some(decline) = cards::refusal(&method) {
         return Err(payments::refusal(&method, decline));
     }
-    Ok(keep(world, method, customer_id))
+    Ok(attach(world, method, customer_id))
 }
 
 /// The same for a method that has just paid.
-pub fn keep(world: &mut World, method: Value, customer_id: &str) -> String {
-    let id = put(world, method);
+pub fn attach(world: &mut World, method: Value, customer_id: &str) -> String {
+    let id = insert_if_new(world, method);
     let previous = world.edit(&id, |method| method["customer"] = json!(customer_id));
     if !previous.is_empty() {
         world.emit("payment_method.attached", &id);
@@ -55,7 +59,7 @@ pub fn keep(world: &mut World, method: Value, customer_id: &str) -> String {
 }
 
 /// Adds a method to the world, unless it is there.
-pub fn put(world: &mut World, method: Value) -> String {
+pub fn insert_if_new(world: &mut World, method: Value) -> String {
     let id = text(&method, "id").to_owned();
     if world.get(&id).is_none() {
         world.insert(method);

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::error::StripeError;
-use crate::lifecycle::cards::{self, Answer, Decline, Payer};
+use crate::lifecycle::cards::{self, BankResponse, Decline, Payer};
 use crate::lifecycle::disputes;
 use crate::world::{World, calendar, notes, shapes, text};
 
@@ -58,17 +58,17 @@ pub fn confirm(world: &mut World, intent_id: &str, payer: Payer) -> Result<(), S
     let intent = world.find("payment_intent", intent_id, "id")?.clone();
     let method = world.find("payment_method", text(&intent, "payment_method"), "payment_method")?;
     let method = method.clone();
-    match cards::answer(&method, payer) {
-        Answer::Accepted => {
+    match cards::authorize(&method, payer) {
+        BankResponse::Accepted => {
             accept(world, &intent, &method, payer);
             Ok(())
         }
-        Answer::Declined(decline) => Err(self::decline(world, &intent, &method, decline)),
-        Answer::NeedsAuthentication => {
+        BankResponse::Declined(decline) => Err(self::decline(world, &intent, &method, decline)),
+        BankResponse::NeedsAuthentication => {
             require_action(world, intent_id);
             Ok(())
         }
-        Answer::Later { succeeds } => {
+        BankResponse::Later { succeeds } => {
             wait_for_bank(world, &intent, &method, succeeds);
             Ok(())
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::StripeError;
 use crate::lifecycle::subscriptions::begin::PaymentBehavior;
-use crate::lifecycle::subscriptions::priced_change::{self, Change, Proration};
+use crate::lifecycle::subscriptions::priced_change::{self, PricedChange, Proration};
 use crate::lifecycle::subscriptions::{self, cancel, items};
 use crate::world::{World, shapes, text};
 
@@ -125,7 +125,7 @@ pub fn enter_phase(
         "none" => Proration::None,
         _ => Proration::Create,
     };
-    let change = Change {
+    let change = PricedChange {
         after,
         items: wanted,
         moment: now,

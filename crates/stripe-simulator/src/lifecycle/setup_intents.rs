@@ -36,14 +36,14 @@ fn succeed(world: &mut World, id: &str, method_id: &str) {
 
 pub fn keep(world: &mut World, id: &str, method: Value, customer: &str, confirms: bool) {
     if !confirms {
-        let method_id = payment_methods::put(world, method);
+        let method_id = payment_methods::insert_if_new(world, method);
         let fields = json!({ "payment_method": method_id, "status": "requires_confirmation" });
         world.edit(id, |intent| shapes::set(intent, fields));
         return;
     }
     let method_id = match customer {
-        "" => payment_methods::put(world, method),
-        customer => payment_methods::keep(world, method, customer),
+        "" => payment_methods::insert_if_new(world, method),
+        customer => payment_methods::attach(world, method, customer),
     };
     succeed(world, id, &method_id);
 }

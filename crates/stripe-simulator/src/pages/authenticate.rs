@@ -10,18 +10,21 @@ use crate::lifecycle::{payments, settlement};
 use crate::pages::html::{Element, paragraph};
 use crate::pages::layout::{button, document, form};
 use crate::pages::readable::amount;
-use crate::pages::{Leads, Posted, not_there, object, page, see_other};
+use crate::pages::{FormTarget, VerifiedForm, not_there, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
 const KIND: &str = "payment_intent";
 
-pub async fn show(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+pub async fn get_authentication(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+) -> Response {
     let intent = simulator.read(|world| object(world, KIND, &json!(id)));
     if intent.is_null() {
         return not_there("payment");
     }
-    page(StatusCode::OK, view(&intent, simulator.page_token()), Leads::Anywhere)
+    page(StatusCode::OK, view(&intent, simulator.page_token()), FormTarget::AnySite)
 }
 
 fn view(intent: &Value, token: &str) -> String {
@@ -43,10 +46,10 @@ pub fn answers(path: &str, token: &str) -> Element {
         .child(button("act", "refuse", "Refuse"))
 }
 
-pub async fn act(
+pub async fn post_authentication(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
-    Posted(fields): Posted,
+    VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let approved = fields.get("act") == Some("approve");
     let before = simulator.change(|world| {

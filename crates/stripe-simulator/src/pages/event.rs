@@ -5,21 +5,21 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::pages::home::view::heard;
+use crate::pages::home::view::delivery_attempts;
 use crate::pages::html::{Element, element, heading};
 use crate::pages::layout::{document, form, hidden};
-use crate::pages::{Leads, not_there, object, page};
+use crate::pages::{FormTarget, not_there, object, page};
 use crate::simulator::Simulator;
 use crate::webhooks::deliveries::Attempt;
 use crate::world::text;
 
-pub async fn show(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+pub async fn get_event(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
     let event = simulator.read(|world| object(world, "event", &json!(id)));
     if event.is_null() {
         return not_there("event");
     }
     let html = view(&event, &simulator.attempts(&id), simulator.page_token());
-    page(StatusCode::OK, html, Leads::Here)
+    page(StatusCode::OK, html, FormTarget::ThisSite)
 }
 
 fn view(event: &Value, attempts: &[Attempt], token: &str) -> String {
@@ -31,7 +31,7 @@ fn view(event: &Value, attempts: &[Attempt], token: &str) -> String {
     let body = serde_json::to_string_pretty(event).unwrap_or_default();
     let content: Vec<Element> = vec![
         heading("Told the shop"),
-        heard(attempts),
+        delivery_attempts(attempts),
         resend,
         heading("What is sent"),
         element("pre").attr("tabindex", "0").text(body),

@@ -39,14 +39,14 @@ pub fn document(title: &str, notice: Option<Notice>, content: Vec<Element>) -> S
 /// What came of a click, told once at the top of the page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Notice {
-    Done(String),
+    Success(String),
     Failed(String),
 }
 
 impl Notice {
     fn shown(self) -> Element {
         match self {
-            Self::Done(what) => paragraph(what).class("done").attr("role", "status"),
+            Self::Success(what) => paragraph(what).class("done").attr("role", "status"),
             Self::Failed(what) => paragraph(what).class("failed").attr("role", "alert"),
         }
     }

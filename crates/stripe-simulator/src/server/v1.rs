@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::api::form::{self, Node};
-use crate::api::idempotency::Remembered;
+use crate::api::idempotency::StoredResponse;
 use crate::api::{self, Verb};
 use crate::error::StripeError;
 use crate::simulator::Simulator;
@@ -30,7 +30,7 @@ pub fn router(simulator: Simulator) -> Router {
 
 /// A request that may be run.
 #[derive(Debug)]
-struct Asked {
+struct ApiRequest {
     id: String,
     verb: Verb,
     path: String,
@@ -40,7 +40,7 @@ struct Asked {
 }
 
 #[derive(Debug)]
-struct Answer {
+struct ApiResponse {
     status: StatusCode,
     body: Value,
     /// The first request with the same idempotency key.
@@ -50,23 +50,28 @@ struct Answer {
 async fn answer(Given(simulator): Given<Simulator>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let id = simulator.read(|world| world.new_id("req"));
-    let asked = match to_bytes(body, MAX_BODY_BYTES).await {
+    let request_read = match to_bytes(body, MAX_BODY_BYTES).await {
         Ok(body) => parse(&simulator, &head, &body, &id),
         Err(_) => Err(invalid("The request's body is too long.".to_owned())),
     };
-    let (answer, held_ms) = match asked {
-        Ok(asked) => run(&simulator, asked),
-        Err(error) => (Answer::refused(error), 0),
+    let (answer, held_ms) = match request_read {
+        Ok(request_read) => run(&simulator, request_read),
+        Err(error) => (ApiResponse::refused(error), 0),
     };
     let key = key_of(&head.headers);
     if held_ms > 0 {
         tokio::time::sleep(Duration::from_millis(held_ms.into())).await;
         simulator.enter(&Value::Null, |state| state.keys.set_in_flight(&key, false));
     }
-    written(&simulator, answer, &key, &id)
+    wire_response(&simulator, answer, &key, &id)
 }
 
-fn parse(simulator: &Simulator, head: &Parts, body: &[u8], id: &str) -> Result<Asked, StripeError> {
+fn parse(
+    simulator: &Simulator,
+    head: &Parts,
+    body: &[u8],
+    id: &str,
+) -> Result<ApiRequest, StripeError> {
     authenticate(&head.headers, simulator.secret_key())?;
     let method = &head.method;
     let verb = Verb::of(method)
@@ -77,33 +82,43 @@ fn parse(simulator: &Simulator, head: &Parts, body: &[u8], id: &str) -> Result<A
     let key = key_of(&head.headers);
     let key = (verb == Verb::Post && !key.is_empty())
         .then(|| (key, String::from_utf8_lossy(body).into_owned()));
-    Ok(Asked { id: id.to_owned(), verb, path: head.uri.path().to_owned(), given, key })
+    Ok(ApiRequest { id: id.to_owned(), verb, path: head.uri.path().to_owned(), given, key })
 }
 
 /// Runs a request. Nobody else sees the world in between. Also answers for how long the answer is
 /// to be held back.
-fn run(simulator: &Simulator, asked: Asked) -> (Answer, u32) {
-    let key = asked.key.as_ref().map(|(key, _)| key.as_str());
-    let request = json!({ "id": asked.id, "idempotency_key": key });
+fn run(simulator: &Simulator, request_read: ApiRequest) -> (ApiResponse, u32) {
+    let key = request_read.key.as_ref().map(|(key, _)| key.as_str());
+    let request = json!({ "id": request_read.id, "idempotency_key": key });
     simulator.enter(&request, |state| {
-        state.changed |= asked.verb != Verb::Get;
+        state.changed |= request_read.verb != Verb::Get;
         let held_ms = state.switches.answer_after_ms;
-        let Some((key, form)) = asked.key else {
+        let Some((key, form)) = request_read.key else {
             return (
-                Answer::of(api::request(&mut state.world, asked.verb, &asked.path, asked.given)),
+                ApiResponse::of(api::request(
+                    &mut state.world,
+                    request_read.verb,
+                    &request_read.path,
+                    request_read.given,
+                )),
                 held_ms,
             );
         };
         let now = state.world.now();
-        match state.keys.recall(&key, &asked.path, &form, now) {
-            Err(error) => (Answer::refused(error), 0),
-            Ok(Some(first)) => (Answer::replayed(first), held_ms),
+        match state.keys.recall(&key, &request_read.path, &form, now) {
+            Err(error) => (ApiResponse::refused(error), 0),
+            Ok(Some(first)) => (ApiResponse::replayed(first), held_ms),
             Ok(None) => {
-                let asked_of = api::request(&mut state.world, asked.verb, &asked.path, asked.given);
-                let answer = Answer::of(asked_of);
-                let (path, request_id) = (asked.path, asked.id);
+                let asked_of = api::request(
+                    &mut state.world,
+                    request_read.verb,
+                    &request_read.path,
+                    request_read.given,
+                );
+                let answer = ApiResponse::of(asked_of);
+                let (path, request_id) = (request_read.path, request_read.id);
                 let (status, body) = (answer.status.as_u16(), answer.body.clone());
-                let first = Remembered { path, form, at: now, request_id, status, body };
+                let first = StoredResponse { path, form, at: now, request_id, status, body };
                 state.keys.remember(&key, first);
                 state.keys.set_in_flight(&key, held_ms > 0);
                 (answer, held_ms)
@@ -112,7 +127,7 @@ fn run(simulator: &Simulator, asked: Asked) -> (Answer, u32) {
     })
 }
 
-impl Answer {
+impl ApiResponse {
     fn of(result: Result<Value, StripeError>) -> Self {
         match result {
             Ok(body) => Self { status: StatusCode::OK, body, replay_of: None },
@@ -124,13 +139,13 @@ impl Answer {
         Self { status: error.status, body: json!({ "error": error.body }), replay_of: None }
     }
 
-    fn replayed(first: Remembered) -> Self {
+    fn replayed(first: StoredResponse) -> Self {
         let status = StatusCode::from_u16(first.status).unwrap_or(StatusCode::OK);
         Self { status, body: first.body, replay_of: Some(first.request_id) }
     }
 }
 
-fn written(simulator: &Simulator, answer: Answer, key: &str, id: &str) -> Response {
+fn wire_response(simulator: &Simulator, answer: ApiResponse, key: &str, id: &str) -> Response {
     let date = http_date(simulator.clock().now());
     let mut headers = vec![
         (header::CONTENT_TYPE.as_str(), "application/json"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
-use crate::api::idempotency::Keys;
+use crate::api::idempotency::IdempotencyKeys;
 use crate::lifecycle::billing;
 use crate::simulator::Options;
 use crate::simulator::snapshot::SnapshotFile;
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Inner {
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct State {
     pub world: World,
-    pub keys: Keys,
+    pub keys: IdempotencyKeys,
     pub deliveries: Deliveries,
     pub switches: Switches,
     /// How far the simulator's clock is ahead of the world's.
@@ -87,7 +87,7 @@ impl Inner {
 
     /// Queues what has just happened, each event with its object as the API would show it.
     fn queue_events(&self, state: &mut State, request: &Value) {
-        let events = state.world.take_untold();
+        let events = state.world.take_pending_events();
         if events.is_empty() {
             return;
         }

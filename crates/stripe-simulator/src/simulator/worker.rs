@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::simulator::state::Inner;
-use crate::webhooks::deliveries::{Delivery, Outcome};
+use crate::webhooks::deliveries::{Delivery, DeliveryOutcome};
 use crate::webhooks::sender::{Sender, Target};
 use crate::world::{World, text};
 
@@ -74,7 +74,7 @@ async fn deliver(inner: Arc<Inner>, sender: Arc<Sender>, delivery: Delivery) {
         state.changed = true;
         match sent {
             Some((result, url)) => {
-                let outcome = Outcome { at: state.world.now(), url, result };
+                let outcome = DeliveryOutcome { at: state.world.now(), url, result };
                 state.deliveries.end(&mut state.world, &delivery, outcome);
             }
             None => state.deliveries.abandon(&delivery),

@@ -50,7 +50,7 @@ pub struct Deliveries {
 
 /// What came back for a delivery.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct DeliveryOutcome {
     pub at: i64,
     pub url: String,
     pub result: Result<u16, String>,
@@ -122,7 +122,7 @@ impl Deliveries {
     }
 
     /// Notes how a delivery went, and when it is to be tried again.
-    pub fn end(&mut self, world: &mut World, delivery: &Delivery, outcome: Outcome) {
+    pub fn end(&mut self, world: &mut World, delivery: &Delivery, outcome: DeliveryOutcome) {
         let Some(place) = self.queue.iter().position(|other| other.number == delivery.number)
         else {
             return;
@@ -220,14 +220,14 @@ mod tests {
             world.set_now(created);
             world.emit("customer.created", "cus_1");
         }
-        let events = world.take_untold();
+        let events = world.take_pending_events();
         let mut deliveries = Deliveries::default();
         deliveries.queue(&mut world, &events, true, switches);
         (world, deliveries, events)
     }
 
-    fn answered(at: i64, result: Result<u16, String>) -> Outcome {
-        Outcome { at, url: "http://there".to_owned(), result }
+    fn answered(at: i64, result: Result<u16, String>) -> DeliveryOutcome {
+        DeliveryOutcome { at, url: "http://there".to_owned(), result }
     }
 
     fn sent(deliveries: &mut Deliveries, world: &mut World, now: i64) -> Vec<String> {

@@ -14,7 +14,7 @@ pub fn complete(world: &mut World, events: &[String], request: &Value) {
     for id in events {
         let Some(event) = world.get(id) else { continue };
         let mut data = event["data"].clone();
-        data["object"] = expand::plain(world, &data["object"]);
+        data["object"] = expand::render_unexpanded(world, &data["object"]);
         let kind = text(&data["object"], "object").to_owned();
         if let Some(previous) = data["previous_attributes"].as_object_mut() {
             previous.retain(|field, _| !expand::is_hidden(&kind, field));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod architecture;
+mod binary;
 mod core;
 mod money;
 mod official_stripe;

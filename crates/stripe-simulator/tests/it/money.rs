@@ -96,7 +96,7 @@ async fn session(stripe: &Stripe, mode: &str, price: &str, other: Value) -> Valu
 }
 
 /// Does something on the checkout page, and answers the session as it is then.
-async fn act(stripe: &Stripe, session: &Value, outcome: &str, fields: &[(&str, &str)]) -> Value {
+async fn submit(stripe: &Stripe, session: &Value, outcome: &str, fields: &[(&str, &str)]) -> Value {
     let path = format!("{}/simulator/checkout/{}", stripe.base, id(session));
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let browser = browser.build().unwrap();

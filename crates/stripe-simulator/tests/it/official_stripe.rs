@@ -53,7 +53,7 @@ async fn expect_to_work(part: &str) {
     let mut script = node::node(client().await);
     script.env("BASE", simulator.base()).env("KEY", KEY);
     script.env("PART", parts.join(format!("{part}.mjs")));
-    node::expect_to_say("all of it works\n", script, SCRIPT).await;
+    node::expect_output("all of it works\n", script, SCRIPT).await;
 }
 
 /// Where the client is installed.

@@ -16,13 +16,13 @@ struct Browser {
     http: reqwest::Client,
 }
 
-struct Page {
+struct ShownPage {
     status: StatusCode,
     headers: HeaderMap,
     html: String,
 }
 
-impl Page {
+impl ShownPage {
     #[track_caller]
     fn expect(&self, shown: &[&str]) -> &Self {
         for part in shown {
@@ -48,26 +48,26 @@ impl Browser {
         Self { base: stripe.base.clone(), http: http.build().unwrap() }
     }
 
-    async fn open(&self, path: &str) -> Page {
+    async fn open(&self, path: &str) -> ShownPage {
         self.send(self.http.get(self.url(path))).await
     }
 
     /// Opens a page and submits a form of it.
-    async fn press(&self, at: &str, action: &str, fields: &[(&str, &str)]) -> Page {
+    async fn press(&self, at: &str, action: &str, fields: &[(&str, &str)]) -> ShownPage {
         let token = self.open(at).await.token().to_owned();
         self.post(action, &[&[("token", token.as_str())], fields].concat()).await
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> ShownPage {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.http.post(self.url(path)).body(body);
         self.send(request.header("content-type", "application/x-www-form-urlencoded")).await
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Page {
+    async fn send(&self, request: reqwest::RequestBuilder) -> ShownPage {
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status(), answer.headers().clone());
-        Page { status, headers, html: answer.text().await.unwrap() }
+        ShownPage { status, headers, html: answer.text().await.unwrap() }
     }
 
     fn url(&self, path: &str) -> String {

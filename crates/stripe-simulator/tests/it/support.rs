@@ -27,7 +27,7 @@ pub fn serve(listener: TcpListener, router: Router) {
 
 /// What came back from a call.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
@@ -35,7 +35,7 @@ pub struct Answer {
     pub body: serde_json::Value,
 }
 
-impl Answer {
+impl Response {
     pub async fn of(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();

@@ -54,7 +54,7 @@ async fn compare(
             Err(unreadable) => report.fails(id, unreadable.to_string()),
         }
     }
-    let compared = app.postgres.compare_subscriptions(facts.values(), found.at).await?;
+    let compared = app.postgres.compare_subscriptions(facts.values().collect(), found.at).await?;
     report.foreign += compared.foreign;
     report.unnamed(compared.unnamed);
     report.drifts(&compared.drifted);
@@ -73,7 +73,9 @@ async fn compare(
         }
     }
     facts.retain(|id, _| !problems.contains_key(id));
-    for drift in app.postgres.compare_subscriptions(facts.values(), found.at).await?.drifted {
+    for drift in
+        app.postgres.compare_subscriptions(facts.values().collect(), found.at).await?.drifted
+    {
         report.repaired -= 1;
         report.fails(&drift.id, "what has ended here does not begin again".to_owned());
     }

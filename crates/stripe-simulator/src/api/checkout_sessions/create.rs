@@ -215,7 +215,7 @@ fn check_lines(
 
 fn read_customer(world: &World, form: &Params) -> Result<Option<String>, StripeError> {
     let Some(id) = form.text("customer")? else { return Ok(None) };
-    customers::living(world, &id, "customer")?;
+    customers::find_existing(world, &id, "customer")?;
     for name in ["customer_creation", "customer_email"] {
         if form.has(name) {
             let message =

@@ -29,7 +29,7 @@ pub fn run(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         (Some(id), details) => of_subscription(&mut copy, form, &id, details.as_ref())?,
         (None, Some(details)) => {
             let customer = customer.ok_or_else(|| form.missing("customer"))?;
-            customers::living(world, &customer, "customer")?;
+            customers::find_existing(world, &customer, "customer")?;
             let wanted = NewSubscription {
                 items: items::read_new(world, details)?,
                 currency: currency.unwrap_or_default(),

@@ -161,7 +161,7 @@ fn subscribe(
     };
     wanted.check(world)?;
     if asks_for_card {
-        let method_id = payment_methods::keep(world, method, customer);
+        let method_id = payment_methods::attach(world, method, customer);
         fields["default_payment_method"] = json!(method_id);
         wanted.payment_method = Some(method_id);
     }
@@ -190,9 +190,9 @@ fn pay(
     let data = notes::read(world, session_id, "payment_intent_data").clone();
     let reuses = !data["setup_future_usage"].is_null() && !customer.is_empty();
     let method_id = if reuses {
-        payment_methods::keep(world, method, customer)
+        payment_methods::attach(world, method, customer)
     } else {
-        payment_methods::put(world, method)
+        payment_methods::insert_if_new(world, method)
     };
     let invoiced = notes::read(world, session_id, "invoice_data")["enabled"] == true;
     if invoiced {
@@ -265,7 +265,7 @@ fn pay_invoice(
     let bought = line_items(world, session_id);
     let line = |item: &Value| {
         let price = lines::full_price(world, item);
-        let line = lines::Line {
+        let line = lines::InvoiceLine {
             price: &price,
             quantity: item["quantity"].as_i64().unwrap_or(1),
             amount: item["amount_subtotal"].as_i64().unwrap_or(0),
@@ -317,7 +317,7 @@ fn pay_invoice(
 }
 
 fn set_up(world: &mut World, session: &Value, customer: &str, method: Value) -> Made {
-    let method_id = payment_methods::keep(world, method, customer);
+    let method_id = payment_methods::attach(world, method, customer);
     let id = setup_intents::succeeded(world, customer, &method_id, &session["metadata"]);
     Made { fields: json!({ "setup_intent": id }), ..Made::default() }
 }

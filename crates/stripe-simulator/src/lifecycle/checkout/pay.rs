@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::StripeError;
-use crate::lifecycle::cards::{self, Answer, Payer};
+use crate::lifecycle::cards::{self, BankResponse, Payer};
 use crate::lifecycle::checkout::KIND;
 use crate::lifecycle::checkout::complete::{self, Buyer, PayerDetails};
 use crate::lifecycle::checkout::items::revise;
@@ -13,7 +13,7 @@ use crate::world::{World, notes, shapes, text};
 
 /// What the payer chooses to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PaymentOutcome {
     Paid,
     Declined,
     /// The session is completed now and the bank says yes a minute later.
@@ -24,10 +24,10 @@ pub enum Outcome {
 }
 
 /// Does what the payer chose. A payment that is refused leaves the session open, and is no error.
-pub fn act(
+pub fn submit(
     world: &mut World,
     session_id: &str,
-    outcome: Outcome,
+    outcome: PaymentOutcome,
     details: PayerDetails,
 ) -> Result<(), StripeError> {
     let session = world.find(KIND, session_id, "id")?;
@@ -48,9 +48,9 @@ pub fn act(
     let buyer = Buyer::of(world, &session, details);
     let method = with_billing(method, &buyer);
     let refused = match outcome {
-        Outcome::Declined => true,
-        Outcome::Refused3ds => true,
-        _ => matches!(cards::answer(&method, Payer::Authenticated), Answer::Declined(_)),
+        PaymentOutcome::Declined => true,
+        PaymentOutcome::Refused3ds => true,
+        _ => matches!(cards::authorize(&method, Payer::Authenticated), BankResponse::Declined(_)),
     };
     if refused {
         return record_refusal(world, &session, method, outcome);
@@ -61,15 +61,17 @@ pub fn act(
 /// The payment method that behaves as the payer wants it to.
 fn method_for(
     world: &World,
-    outcome: Outcome,
+    outcome: PaymentOutcome,
     details: &PayerDetails,
 ) -> Result<Value, StripeError> {
     let token = match outcome {
-        Outcome::Paid => details.payment_method.as_deref().unwrap_or("pm_card_visa"),
-        Outcome::Declined => "pm_card_chargeDeclined",
-        Outcome::PaysLater => "pm_usBankAccount_success",
-        Outcome::FailsLater => "pm_usBankAccount_insufficientFunds",
-        Outcome::Approved3ds | Outcome::Refused3ds => "pm_card_authenticationRequiredOnSetup",
+        PaymentOutcome::Paid => details.payment_method.as_deref().unwrap_or("pm_card_visa"),
+        PaymentOutcome::Declined => "pm_card_chargeDeclined",
+        PaymentOutcome::PaysLater => "pm_usBankAccount_success",
+        PaymentOutcome::FailsLater => "pm_usBankAccount_insufficientFunds",
+        PaymentOutcome::Approved3ds | PaymentOutcome::Refused3ds => {
+            "pm_card_authenticationRequiredOnSetup"
+        }
     };
     payment_methods::resolve(world, token, "payment_method")
 }
@@ -87,10 +89,10 @@ fn record_refusal(
     world: &mut World,
     session: &Value,
     method: Value,
-    outcome: Outcome,
+    outcome: PaymentOutcome,
 ) -> Result<(), StripeError> {
     let session_id = text(session, "id");
-    let method_id = payment_methods::put(world, method);
+    let method_id = payment_methods::insert_if_new(world, method);
     let amount = session["amount_total"].as_i64().unwrap_or(0);
     if amount == 0 {
         fail_setup(world, session, &method_id);
@@ -120,7 +122,7 @@ fn record_refusal(
         });
         shapes::set(intent, tries);
     });
-    if outcome == Outcome::Refused3ds {
+    if outcome == PaymentOutcome::Refused3ds {
         payments::confirm(world, &intent_id, Payer::Present)?;
         return payments::authenticate(world, &intent_id, false);
     }

@@ -7,7 +7,7 @@ use crate::world::{World, calendar, shapes, text};
 
 /// What a line is about.
 #[derive(Clone, Debug)]
-pub struct Line<'a> {
+pub struct InvoiceLine<'a> {
     pub price: &'a Value,
     pub quantity: i64,
     pub amount: i64,
@@ -17,7 +17,12 @@ pub struct Line<'a> {
 }
 
 /// A line of a subscription's period.
-pub fn of_item(world: &World, line: &Line<'_>, subscription_id: &str, item_id: &str) -> Value {
+pub fn of_item(
+    world: &World,
+    line: &InvoiceLine<'_>,
+    subscription_id: &str,
+    item_id: &str,
+) -> Value {
     let mut value = plain(world, line);
     value["subscription"] = json!(subscription_id);
     value["parent"] = json!({
@@ -35,7 +40,7 @@ pub fn of_item(world: &World, line: &Line<'_>, subscription_id: &str, item_id: &
 }
 
 /// A line without a subscription.
-pub fn plain(world: &World, line: &Line<'_>) -> Value {
+pub fn plain(world: &World, line: &InvoiceLine<'_>) -> Value {
     let mut value = shapes::object(world, "line_item", "il");
     shapes::set(
         &mut value,
@@ -81,7 +86,7 @@ pub fn of_period(
             shapes::describe(world, &price, quantity, currency)
         };
         let amount = if trial { 0 } else { amount };
-        let line = Line { price: &price, quantity, amount, currency, description, period };
+        let line = InvoiceLine { price: &price, quantity, amount, currency, description, period };
         of_item(world, &line, text(subscription, "id"), text(item, "id"))
     };
     items.iter().map(line).collect()
@@ -96,7 +101,7 @@ pub fn full_price(world: &World, item: &Value) -> Value {
 pub fn add_item(
     world: &mut World,
     customer: &str,
-    line: &Line<'_>,
+    line: &InvoiceLine<'_>,
     subscription: Option<(&str, &str)>,
     proration: bool,
 ) -> String {

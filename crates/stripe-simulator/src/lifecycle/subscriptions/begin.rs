@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::StripeError;
-use crate::lifecycle::cards::{self, Answer, Payer};
+use crate::lifecycle::cards::{self, BankResponse, Payer};
 use crate::lifecycle::discounts::{self, Purchase, Redemption};
 use crate::lifecycle::invoicing::{self, Draft, lines};
 use crate::lifecycle::payments;
@@ -196,7 +196,7 @@ fn extra_lines(
     subscription_id: &str,
 ) -> Vec<Value> {
     let line = |extra: &NewItem| {
-        let line = lines::Line {
+        let line = lines::InvoiceLine {
             price: &extra.price,
             quantity: extra.quantity,
             amount: amounts::price_amount(&extra.price, currency, extra.quantity).unwrap_or(0),
@@ -234,10 +234,10 @@ pub fn must_be_accepted(world: &World, method_id: Option<&str>) -> Result<(), St
         let message = "This customer has no attached payment source or default payment method.";
         return Err(StripeError::invalid("resource_missing", "", message));
     };
-    match cards::answer(method, Payer::Present) {
-        Answer::Accepted | Answer::Later { .. } => Ok(()),
-        Answer::Declined(decline) => Err(payments::refusal(method, decline)),
-        Answer::NeedsAuthentication => {
+    match cards::authorize(method, Payer::Present) {
+        BankResponse::Accepted | BankResponse::Later { .. } => Ok(()),
+        BankResponse::Declined(decline) => Err(payments::refusal(method, decline)),
+        BankResponse::NeedsAuthentication => {
             let mut error = payments::refusal(method, cards::AUTHENTICATION_REQUIRED);
             error.body["code"] = json!("subscription_payment_intent_requires_action");
             Err(error)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::StripeError;
-use crate::lifecycle::cards::{self, Answer, Payer};
+use crate::lifecycle::cards::{self, BankResponse, Payer};
 use crate::lifecycle::discounts;
 use crate::lifecycle::invoicing::{self, Draft, lines};
 use crate::lifecycle::subscriptions::begin::{self, PaymentBehavior};
@@ -27,7 +27,7 @@ pub enum Proration {
 
 /// A change of what is billed, checked.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct PricedChange {
     /// The subscription as it is to be, without what this file decides.
     pub after: Value,
     pub items: Vec<Value>,
@@ -39,7 +39,7 @@ pub struct Change {
 }
 
 /// What the change makes of the subscription, and what is to be paid for it.
-struct Outcome {
+struct ComputedChange {
     after: Value,
     pieces: Vec<Piece>,
     /// The lines of a period that begins now.
@@ -60,7 +60,11 @@ pub fn must_restart(world: &World, subscription: &Value, items: &[Value]) -> boo
 }
 
 /// Applies a change, invoices it where that is due, and collects the invoice.
-pub fn apply(world: &mut World, subscription_id: &str, change: Change) -> Result<(), StripeError> {
+pub fn apply(
+    world: &mut World,
+    subscription_id: &str,
+    change: PricedChange,
+) -> Result<(), StripeError> {
     let before = world.find("subscription", subscription_id, "id")?.clone();
     let behavior = change.behavior;
     let moment = change.moment;
@@ -73,7 +77,10 @@ pub fn apply(world: &mut World, subscription_id: &str, change: Change) -> Result
         begin::must_be_accepted(world, method.as_deref())?;
     }
     let would_work = method.as_deref().and_then(|id| world.get(id)).is_some_and(|method| {
-        matches!(cards::answer(method, Payer::Present), Answer::Accepted | Answer::Later { .. })
+        matches!(
+            cards::authorize(method, Payer::Present),
+            BankResponse::Accepted | BankResponse::Later { .. }
+        )
     });
     if charges && behavior == PaymentBehavior::PendingIfIncomplete && !would_work {
         return hold(world, &before, outcome, moment);
@@ -104,8 +111,8 @@ pub fn apply(world: &mut World, subscription_id: &str, change: Change) -> Result
     Ok(())
 }
 
-fn compute(world: &World, before: &Value, change: Change) -> Outcome {
-    let Change { mut after, items, moment, proration, restarts, .. } = change;
+fn compute(world: &World, before: &Value, change: PricedChange) -> ComputedChange {
+    let PricedChange { mut after, items, moment, proration, restarts, .. } = change;
     let was_trial = before["status"] == "trialing";
     let in_trial = after["status"] == "trialing";
     let mut items = items;
@@ -136,12 +143,12 @@ fn compute(world: &World, before: &Value, change: Change) -> Outcome {
     let has_costs = !pieces.is_empty() || !period_lines.is_empty();
     let invoices_now =
         has_costs && (proration == Proration::AlwaysInvoice || !period_lines.is_empty());
-    Outcome { after, pieces, period_lines, invoices_now }
+    ComputedChange { after, pieces, period_lines, invoices_now }
 }
 
 /// The invoice of everything that is pending and of the period that begins; none if there is
 /// nothing in it.
-fn draft(world: &mut World, before: &Value, outcome: &Outcome) -> Option<String> {
+fn draft(world: &mut World, before: &Value, outcome: &ComputedChange) -> Option<String> {
     let id = text(before, "id");
     let mut all = lines::pending(world, id);
     all.extend(outcome.period_lines.iter().cloned());
@@ -167,7 +174,7 @@ fn draft(world: &mut World, before: &Value, outcome: &Outcome) -> Option<String>
 fn hold(
     world: &mut World,
     before: &Value,
-    outcome: Outcome,
+    outcome: ComputedChange,
     moment: i64,
 ) -> Result<(), StripeError> {
     let id = text(before, "id");

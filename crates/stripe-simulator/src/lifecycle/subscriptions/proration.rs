@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::lifecycle::discounts;
-use crate::lifecycle::invoicing::lines::{self, Line};
+use crate::lifecycle::invoicing::lines::{self, InvoiceLine};
 use crate::lifecycle::subscriptions::items;
 use crate::world::{World, amounts, text};
 
@@ -77,7 +77,7 @@ pub fn record(world: &mut World, subscription: &Value, pieces: &[Piece], moment:
     for piece in pieces {
         let price = lines::full_price(world, &piece.item);
         let quantity = piece.item["quantity"].as_i64().unwrap_or(1);
-        let line = Line {
+        let line = InvoiceLine {
             price: &price,
             quantity,
             amount: piece.amount,

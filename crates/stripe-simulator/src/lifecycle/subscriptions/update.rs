@@ -7,7 +7,7 @@ use crate::lifecycle::discounts::{self, Purchase, Redemption};
 use crate::lifecycle::subscriptions;
 use crate::lifecycle::subscriptions::begin::{self, PaymentBehavior};
 use crate::lifecycle::subscriptions::items::{self, ItemChange};
-use crate::lifecycle::subscriptions::priced_change::{self, Change, Proration};
+use crate::lifecycle::subscriptions::priced_change::{self, PricedChange, Proration};
 use crate::world::{World, shapes, text};
 
 /// What a request asks to change.
@@ -68,7 +68,7 @@ pub fn apply(world: &mut World, id: &str, wanted: SubscriptionUpdate) -> Result<
         subscriptions::emit_updated(world, id, previous);
         return Ok(());
     }
-    let change = Change {
+    let change = PricedChange {
         after,
         items,
         moment: wanted.proration_date.unwrap_or(now),

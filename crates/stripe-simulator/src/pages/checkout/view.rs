@@ -17,7 +17,7 @@ use crate::world::text;
 
 /// What a page shows beside the session itself.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct PageData {
     /// The session's customer, if it names one.
     pub customer: Value,
     /// The session's line items, which the session itself does not carry.
@@ -35,11 +35,11 @@ const CARDS: [(&str, &str); 2] = [
     ("pm_card_chargeCustomerFail", "Fails later on (4000…0341)"),
 ];
 
-pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String {
+pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String {
     match text(session, "status") {
         "complete" => complete(session),
         "expired" => expired(session),
-        _ => document(title(session), notice, open(session, beside)),
+        _ => document(title(session), notice, open(session, data)),
     }
 }
 
@@ -80,23 +80,23 @@ fn title(session: &Value) -> &'static str {
     }
 }
 
-fn open(session: &Value, beside: &Beside) -> Vec<Element> {
-    let mut content = vec![bought(session, &beside.lines)];
-    content.extend(terms(session, beside));
-    content.extend(promotion(session, beside));
+fn open(session: &Value, data: &PageData) -> Vec<Element> {
+    let mut content = vec![bought(session, &data.lines)];
+    content.extend(terms(session, data));
+    content.extend(promotion(session, data));
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let form = form(&path, &beside.token)
-        .child(contact(session, beside))
-        .child(address(session, beside))
-        .children(quantities(beside))
+    let form = form(&path, &data.token)
+        .child(contact(session, data))
+        .child(address(session, data))
+        .children(quantities(data))
         .child(fieldset("Card").child(choice(
             "payment_method",
             "Which card to keep",
             &CARDS.map(|(id, label)| (id.to_owned(), label.to_owned())),
-            beside.typed.get("payment_method").unwrap_or(CARDS[0].0),
+            data.typed.get("payment_method").unwrap_or(CARDS[0].0),
         )))
         .children(consent(session))
-        .child(outcomes(session, beside));
+        .child(outcomes(session, data));
     content.push(form);
     content.extend(back(session));
     content
@@ -137,9 +137,9 @@ fn bought(session: &Value, lines: &[Value]) -> Element {
 }
 
 /// What is paid later, and from when on.
-fn terms(session: &Value, beside: &Beside) -> Option<Element> {
+fn terms(session: &Value, data: &PageData) -> Option<Element> {
     let recurring: Vec<_> =
-        beside.lines.iter().filter(|line| line["price"]["recurring"].is_object()).collect();
+        data.lines.iter().filter(|line| line["price"]["recurring"].is_object()).collect();
     let first = recurring.first()?;
     let then: i64 = recurring
         .iter()
@@ -150,17 +150,17 @@ fn terms(session: &Value, beside: &Beside) -> Option<Element> {
         .fold(0, i64::saturating_add);
     let each = interval(&first["price"]["recurring"]).unwrap_or_default();
     let then = format!("{} {each}", money(then, text(session, "currency")));
-    Some(paragraph(match beside.trial_end {
+    Some(paragraph(match data.trial_end {
         Some(end) => format!("Free until {}, then {then}, until you cancel.", day(end)),
         None => format!("{then}, until you cancel."),
     }))
 }
 
-fn contact(session: &Value, beside: &Beside) -> Element {
-    let typed = |name: &str| beside.typed.get(name).map(str::to_owned);
+fn contact(session: &Value, data: &PageData) -> Element {
+    let typed = |name: &str| data.typed.get(name).map(str::to_owned);
     let known = |name: &str| {
         let told = session["customer_details"][name].as_str();
-        told.or_else(|| beside.customer[name].as_str()).map(str::to_owned)
+        told.or_else(|| data.customer[name].as_str()).map(str::to_owned)
     };
     let fixed = known("email").or_else(|| session["customer_email"].as_str().map(str::to_owned));
     let email = typed("email").or_else(|| fixed.clone());
@@ -192,23 +192,23 @@ const ADDRESS: [(&str, &str, &str, &str); 6] = [
     ("country", "Country, as two letters", "country", "DE"),
 ];
 
-fn address(session: &Value, beside: &Beside) -> Element {
+fn address(session: &Value, data: &PageData) -> Element {
     let whole = text(session, "billing_address_collection") == "required";
-    let known = &beside.customer["address"];
+    let known = &data.customer["address"];
     let fields = ADDRESS.into_iter().filter_map(|(name, label, autocomplete, example)| {
         // Where the shop does not ask for the address, a card's own country and postal code do.
         if !whole && !["postal_code", "country"].contains(&name) {
             return None;
         }
         let first = if known.is_object() { text(known, name) } else { example };
-        let value = beside.typed.get(name).unwrap_or(first);
+        let value = data.typed.get(name).unwrap_or(first);
         Some(filled_in(name, "text", label, value, autocomplete))
     });
     fieldset("Billing address").children(fields)
 }
 
-fn quantities(beside: &Beside) -> Option<Element> {
-    let fields: Vec<Element> = beside
+fn quantities(data: &PageData) -> Option<Element> {
+    let fields: Vec<Element> = data
         .lines
         .iter()
         .filter(|line| line["adjustable_quantity"]["enabled"] == true)
@@ -216,22 +216,22 @@ fn quantities(beside: &Beside) -> Option<Element> {
             let name = format!("quantity_{}", text(line, "id"));
             let label = format!("How many: {}", text(line, "description"));
             let now = line["quantity"].as_i64().unwrap_or(1).to_string();
-            field(&name, "number", &label, beside.typed.get(&name).unwrap_or(&now))
+            field(&name, "number", &label, data.typed.get(&name).unwrap_or(&now))
         })
         .collect();
     (!fields.is_empty()).then(|| fieldset("Quantities").children(fields))
 }
 
 /// A form of its own, so that Enter in a field of the other one pays.
-fn promotion(session: &Value, beside: &Beside) -> Option<Element> {
+fn promotion(session: &Value, data: &PageData) -> Option<Element> {
     if session["allow_promotion_codes"] != true {
         return None;
     }
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let code = beside.typed.get("promotion_code").unwrap_or_default();
+    let code = data.typed.get("promotion_code").unwrap_or_default();
     let code = field("promotion_code", "text", "Promotion code", code);
     let apply = button("outcome", "apply", "Apply the code");
-    Some(form(&path, &beside.token).child(fieldset("Promotion code").child(code).child(apply)))
+    Some(form(&path, &data.token).child(fieldset("Promotion code").child(code).child(apply)))
 }
 
 fn consent(session: &Value) -> Option<Element> {
@@ -240,8 +240,8 @@ fn consent(session: &Value) -> Option<Element> {
 }
 
 /// A button for each way in which it can go. The first is what Enter presses.
-fn outcomes(session: &Value, beside: &Beside) -> Element {
-    let pay = match (beside.trial_end, text(session, "submit_type")) {
+fn outcomes(session: &Value, data: &PageData) -> Element {
+    let pay = match (data.trial_end, text(session, "submit_type")) {
         _ if session["mode"] == "setup" => "Save the card".to_owned(),
         (Some(_), _) => "Start the trial".to_owned(),
         (None, "book") => format!("Book for {}", amount(session, "amount_total")),
@@ -267,13 +267,13 @@ fn is_due(session: &Value) -> bool {
 }
 
 /// The bank's page: what was typed is carried through it, for nothing has happened yet.
-pub fn authentication(session: &Value, beside: &Beside) -> String {
+pub fn authentication(session: &Value, data: &PageData) -> String {
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let typed = beside.typed.all().filter(|(name, _)| !["token", "outcome"].contains(name));
+    let typed = data.typed.all().filter(|(name, _)| !["token", "outcome"].contains(name));
     let carried = typed.map(|(name, value)| {
         element("input").attr("type", "hidden").attr("name", name).attr("value", value)
     });
-    let form = form(&path, &beside.token)
+    let form = form(&path, &data.token)
         .children(carried)
         .child(button("outcome", "approved_3ds", "Approve").class("main"))
         .child(button("outcome", "refused_3ds", "Refuse"));

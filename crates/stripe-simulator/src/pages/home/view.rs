@@ -74,7 +74,7 @@ fn events(home: &Home) -> Element {
             element("div")
                 .child(link(&format!("/simulator/event/{id}"), text(event, "type")))
                 .child(element("div").child(code(about))),
-            heard(attempts),
+            delivery_attempts(attempts),
             resend,
         ]
     });
@@ -87,7 +87,7 @@ fn events(home: &Home) -> Element {
 }
 
 /// The attempts to tell the shop, the latest last.
-pub fn heard(attempts: &[Attempt]) -> Element {
+pub fn delivery_attempts(attempts: &[Attempt]) -> Element {
     if attempts.is_empty() {
         return span("not yet");
     }

@@ -21,7 +21,7 @@ pub const CARDS: [(&str, &str); 3] = [
 
 /// What a page shows beside the invoice itself.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct PageData {
     /// The customer's card, if one is kept: `visa ending in 4242`.
     pub card: Option<String>,
     /// The payment waits for the payer to be authenticated.
@@ -31,17 +31,13 @@ pub struct Beside {
     pub token: String,
 }
 
-pub fn page(invoice: &Value, beside: &Beside, notice: Option<Notice>) -> String {
+pub fn page(invoice: &Value, data: &PageData, notice: Option<Notice>) -> String {
     let number = invoice["number"].as_str().unwrap_or("not numbered yet");
     let mut content = vec![paragraph(state(invoice)), lines(invoice)];
     if text(invoice, "status") == "open" {
-        content.push(if beside.asks {
-            authentication(invoice, beside)
-        } else {
-            pay(invoice, beside)
-        });
+        content.push(if data.asks { authentication(invoice, data) } else { pay(invoice, data) });
     }
-    content.extend(beside.charges.iter().map(|charge| {
+    content.extend(data.charges.iter().map(|charge| {
         let path = format!("/simulator/receipt/{}", text(charge, "id"));
         paragraph("").child(link(&path, format!("Receipt for {}", amount(charge, "amount"))))
     }));
@@ -116,10 +112,9 @@ fn lines(invoice: &Value) -> Element {
         .child(due.class("total"))
 }
 
-fn pay(invoice: &Value, beside: &Beside) -> Element {
+fn pay(invoice: &Value, data: &PageData) -> Element {
     let path = format!("/simulator/invoice/{}", text(invoice, "id"));
-    let kept =
-        beside.card.as_ref().map(|card| (String::new(), format!("The card on file: {card}")));
+    let kept = data.card.as_ref().map(|card| (String::new(), format!("The card on file: {card}")));
     let cards: Vec<(String, String)> = kept
         .into_iter()
         .chain(CARDS.map(|(id, label)| (id.to_owned(), label.to_owned())))
@@ -127,18 +122,18 @@ fn pay(invoice: &Value, beside: &Beside) -> Element {
     let first = cards[0].0.clone();
     let card = fieldset("Card").child(choice("payment_method", "Pay with", &cards, &first));
     let label = format!("Pay {}", amount(invoice, "amount_remaining"));
-    form(&path, &beside.token).child(card).child(button("act", "pay", &label).class("main"))
+    form(&path, &data.token).child(card).child(button("act", "pay", &label).class("main"))
 }
 
 /// The bank's question (3D Secure).
-fn authentication(invoice: &Value, beside: &Beside) -> Element {
+fn authentication(invoice: &Value, data: &PageData) -> Element {
     let path = format!("/simulator/invoice/{}", text(invoice, "id"));
     let asks =
         format!("The bank asks whether {} may be taken.", amount(invoice, "amount_remaining"));
     element("section")
         .child(heading("Your bank asks (3D Secure)"))
         .child(paragraph(asks))
-        .child(answers(&path, &beside.token))
+        .child(answers(&path, &data.token))
 }
 
 /// What a charge's `receipt_url` leads to.

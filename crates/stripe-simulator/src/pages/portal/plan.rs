@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::api::{Verb, request};
 use crate::error::StripeError;
 use crate::pages::fields::Fields;
-use crate::pages::portal::Beside;
+use crate::pages::portal::PageData;
 use crate::pages::portal::offered;
 use crate::world::{World, text};
 
@@ -17,10 +17,10 @@ const DAYS: [(&str, i64); 4] = [("day", 1), ("week", 7), ("month", 30), ("year",
 pub fn change(
     world: &mut World,
     subscription: &Value,
-    beside: &Beside,
+    data: &PageData,
     chosen: &Fields,
 ) -> Result<(), StripeError> {
-    offered(beside, "subscription_update")?;
+    offered(data, "subscription_update")?;
     let id = chosen.get("item").unwrap_or_default();
     let items = subscription["items"]["data"].as_array();
     let item = items.into_iter().flatten().find(|item| text(item, "id") == id);
@@ -28,13 +28,13 @@ pub fn change(
     let price = match chosen.filled("price") {
         None => &item["price"],
         Some(id) => {
-            let offered = beside.prices.iter().find(|(offered, _)| text(offered, "id") == id);
+            let offered = data.prices.iter().find(|(offered, _)| text(offered, "id") == id);
             &offered.ok_or_else(|| StripeError::missing("price", id, "price"))?.0
         }
     };
     let quantity =
         chosen.filled("quantity").map_or_else(|| quantity(item, price), |text| json!(text));
-    let feature = &beside.features["subscription_update"];
+    let feature = &data.features["subscription_update"];
     if is_scheduled(feature, item, price, &quantity) {
         return schedule(world, subscription, item, price, &quantity);
     }

@@ -9,7 +9,7 @@ use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, 
 use crate::pages::layout::{
     Notice, button, choice, document, field, fieldset, filled_in, form, hidden,
 };
-use crate::pages::portal::Beside;
+use crate::pages::portal::PageData;
 use crate::pages::portal::plan;
 use crate::pages::readable::{amount, day, priced};
 use crate::world::text;
@@ -21,7 +21,7 @@ const CARDS: [(&str, &str); 3] = [
     ("pm_card_chargeCustomerFail", "Never pays (4000…0341)"),
 ];
 
-pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String {
+pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String {
     // A session made for one thing shows that one.
     let flow = session["flow"]["type"].as_str();
     let shows = |feature: &str| match flow {
@@ -32,35 +32,35 @@ pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String 
         }
         _ => true,
     };
-    let offers = |feature: &str| shows(feature) && beside.features[feature]["enabled"] == true;
+    let offers = |feature: &str| shows(feature) && data.features[feature]["enabled"] == true;
     let path = format!("/simulator/portal/{}", text(session, "id"));
     let mut content = Vec::new();
-    if beside.subscriptions.is_empty() {
+    if data.subscriptions.is_empty() {
         content.push(paragraph("There is no subscription."));
     }
     let only = flow_subscription(session);
-    for subscription in &beside.subscriptions {
+    for subscription in &data.subscriptions {
         if only.is_some_and(|only| only != text(subscription, "id")) {
             continue;
         }
-        let mut part = element("section").child(heading(name(subscription, beside)));
+        let mut part = element("section").child(heading(name(subscription, data)));
         part = part.child(paragraph(standing(subscription)));
         if offers("subscription_update") {
-            part = part.children(plans(session, subscription, beside, &path));
+            part = part.children(plans(session, subscription, data, &path));
         }
         if offers("subscription_cancel") {
-            part = part.child(ending(subscription, beside, &path));
+            part = part.child(ending(subscription, data, &path));
         }
         content.push(part);
     }
     if offers("payment_method_update") {
-        content.push(card(beside, &path));
+        content.push(card(data, &path));
     }
     if offers("customer_update") {
-        content.push(details(beside, &path));
+        content.push(details(data, &path));
     }
     if offers("invoice_history") {
-        content.push(invoices(beside));
+        content.push(invoices(data));
     }
     let back = session["return_url"].as_str();
     content.extend(back.map(|url| paragraph("").child(link(url, "Back to the shop"))));
@@ -82,12 +82,12 @@ fn items(subscription: &Value) -> &[Value] {
     subscription["items"]["data"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn name(subscription: &Value, beside: &Beside) -> String {
+fn name(subscription: &Value, data: &PageData) -> String {
     let names: Vec<String> = items(subscription)
         .iter()
         .map(|item| {
             let id = text(&item["price"], "id");
-            let known = beside.prices.iter().find(|(price, _)| text(price, "id") == id);
+            let known = data.prices.iter().find(|(price, _)| text(price, "id") == id);
             let name = known.map_or(text(&item["price"], "product"), |(_, name)| name.as_str());
             format!("{name}, {}", priced(&item["price"], &item["quantity"]))
         })
@@ -123,15 +123,15 @@ fn standing(subscription: &Value) -> String {
 }
 
 /// Change of plan and quantity. A session made to confirm a change has it chosen already.
-fn plans(session: &Value, subscription: &Value, beside: &Beside, path: &str) -> Option<Element> {
+fn plans(session: &Value, subscription: &Value, data: &PageData, path: &str) -> Option<Element> {
     let confirmed = &session["flow"]["subscription_update_confirm"]["items"][0];
-    let allowed = beside.features["subscription_update"]["default_allowed_updates"].as_array();
+    let allowed = data.features["subscription_update"]["default_allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_none_or(|allowed| allowed.iter().any(|one| one == what));
     // With several items it would not be clear which of them changes.
     let [item] = items(subscription) else { return None };
     let mut fields = Vec::new();
     if allows("price") {
-        let choices: Vec<_> = beside
+        let choices: Vec<_> = data
             .prices
             .iter()
             .map(|(each, name)| {
@@ -148,8 +148,7 @@ fn plans(session: &Value, subscription: &Value, beside: &Beside, path: &str) -> 
         fields.push(field("quantity", "number", "Quantity", &quantity));
     }
     (!fields.is_empty()).then(|| {
-        let form =
-            form(path, &beside.token).child(hidden("subscription", text(subscription, "id")));
+        let form = form(path, &data.token).child(hidden("subscription", text(subscription, "id")));
         let fields = fieldset("Change the plan").children(fields);
         form.child(hidden("item", text(item, "id"))).child(fields.child(button(
             "act",
@@ -160,8 +159,8 @@ fn plans(session: &Value, subscription: &Value, beside: &Beside, path: &str) -> 
 }
 
 /// The end of a subscription, or its return.
-fn ending(subscription: &Value, beside: &Beside, path: &str) -> Element {
-    let form = form(path, &beside.token).child(hidden("subscription", text(subscription, "id")));
+fn ending(subscription: &Value, data: &PageData, path: &str) -> Element {
+    let form = form(path, &data.token).child(hidden("subscription", text(subscription, "id")));
     let ends = subscription["cancel_at_period_end"] == true || subscription["cancel_at"].is_i64();
     if text(subscription, "status") == "paused" {
         return form.child(button("act", "resume", "Resume"));
@@ -169,7 +168,7 @@ fn ending(subscription: &Value, beside: &Beside, path: &str) -> Element {
     if ends {
         return form.child(button("act", "keep", "Do not cancel after all"));
     }
-    let cancel = &beside.features["subscription_cancel"];
+    let cancel = &data.features["subscription_cancel"];
     let reason = &cancel["cancellation_reason"];
     let reasons = reason["options"].as_array().filter(|_| reason["enabled"] == true);
     let why = reasons.map(|reasons| {
@@ -189,19 +188,19 @@ fn ending(subscription: &Value, beside: &Beside, path: &str) -> Element {
     form.children(why).child(button("act", "cancel", label))
 }
 
-fn card(beside: &Beside, path: &str) -> Element {
-    let present = beside.card.as_deref().unwrap_or("none");
+fn card(data: &PageData, path: &str) -> Element {
+    let present = data.card.as_deref().unwrap_or("none");
     let choices = CARDS.map(|(id, label)| (id.to_owned(), label.to_owned()));
     let fields = fieldset("Card")
         .child(paragraph(format!("Now: {present}.")))
         .child(choice("payment_method", "Pay from now on with", &choices, CARDS[0].0))
         .child(button("act", "change_card", "Change the card"));
-    form(path, &beside.token).child(fields)
+    form(path, &data.token).child(fields)
 }
 
 /// Name and address of the customer, as far as the configuration lets them change.
-fn details(beside: &Beside, path: &str) -> Element {
-    let allowed = beside.features["customer_update"]["allowed_updates"].as_array();
+fn details(data: &PageData, path: &str) -> Element {
+    let allowed = data.features["customer_update"]["allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_some_and(|allowed| allowed.iter().any(|one| one == what));
     let fields = [("email", "email", "Email"), ("name", "text", "Name"), ("phone", "tel", "Phone")];
     let known = fields.into_iter().filter(|(name, ..)| allows(name)).map(|(name, kind, label)| {
@@ -209,16 +208,16 @@ fn details(beside: &Beside, path: &str) -> Element {
             name,
             kind,
             label,
-            text(&beside.customer, name),
+            text(&data.customer, name),
             if name == "phone" { "tel" } else { name },
         )
     });
     let fields = fieldset("Your details").children(known);
-    form(path, &beside.token).child(fields.child(button("act", "change_details", "Save")))
+    form(path, &data.token).child(fields.child(button("act", "change_details", "Save")))
 }
 
-fn invoices(beside: &Beside) -> Element {
-    let rows = beside.invoices.iter().map(|invoice| {
+fn invoices(data: &PageData) -> Element {
+    let rows = data.invoices.iter().map(|invoice| {
         let path = format!("/simulator/invoice/{}", text(invoice, "id"));
         let number = invoice["number"].as_str().unwrap_or("draft");
         vec![

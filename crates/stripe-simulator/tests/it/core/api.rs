@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Answer;
+use crate::support::Response;
 use crate::support::{KEY, Stripe};
 
 #[tokio::test]
@@ -15,14 +15,14 @@ async fn only_the_secret_key_is_let_in() {
         (client.get(&url).bearer_auth("sk_test_of_somebody_else"), "sk_test_****else"),
         (client.get(&url).basic_auth("nobody", None::<&str>), "****"),
     ] {
-        let answer = Answer::of(request.send().await.unwrap()).await.expect_status(401);
+        let answer = Response::of(request.send().await.unwrap()).await.expect_status(401);
         let message = answer.body["error"]["message"].as_str().unwrap();
         assert!(message.contains(said), "{message}");
         assert!(!message.contains("somebody"), "{message}");
         assert!(answer.header("www-authenticate").starts_with("Basic"));
     }
     let request = client.get(&url).basic_auth(KEY, None::<&str>);
-    let answer = Answer::of(request.send().await.unwrap()).await.expect_status(200);
+    let answer = Response::of(request.send().await.unwrap()).await.expect_status(200);
     assert!(answer.header("request-id").starts_with("req_"));
     assert_eq!(answer.header("stripe-version"), "2026-09-30.endive");
     assert!(answer.text.contains("\n  \"data\": []"), "pretty, as Stripe prints: {}", answer.text);
@@ -147,9 +147,9 @@ async fn links_are_expanded_where_asked() {
 }
 
 /// A POST with an idempotency key.
-async fn keyed(stripe: &Stripe, key: &str, path: &str, form: Value) -> Answer {
+async fn keyed(stripe: &Stripe, key: &str, path: &str, form: Value) -> Response {
     let request = stripe.request("POST", path, &form).header("Idempotency-Key", key);
-    Answer::of(request.send().await.unwrap()).await
+    Response::of(request.send().await.unwrap()).await
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{act, customer, id, invoices_of, last_event, price, session, subscription, trail};
+use super::{customer, id, invoices_of, last_event, price, session, submit, subscription, trail};
 use crate::support::Stripe;
 
 const TRAIL: &[&str] = &[
@@ -29,7 +29,7 @@ async fn a_paid_session_makes_customer_subscription_invoice_and_payment() {
     assert_eq!((&opened["status"], &opened["payment_status"]), (&json!("open"), &json!("unpaid")));
     assert_eq!((&opened["amount_total"], &opened["subscription"]), (&json!(999), &Value::Null));
 
-    let done = act(&stripe, &opened, "paid", &[("name", "Ada")]).await;
+    let done = submit(&stripe, &opened, "paid", &[("name", "Ada")]).await;
     assert_eq!((&done["status"], &done["payment_status"]), (&json!("complete"), &json!("paid")));
     assert_eq!(done["customer_details"]["email"], "ada@example.com");
     assert_eq!(done["url"], Value::Null);
@@ -70,7 +70,7 @@ async fn a_trial_is_begun_without_paying_and_keeps_the_card() {
     let trial = json!({ "subscription_data": { "trial_period_days": 14 } });
     let opened = session(&stripe, "subscription", &plan, trial).await;
     assert_eq!(opened["amount_total"], 0);
-    let done = act(&stripe, &opened, "paid", &[]).await;
+    let done = submit(&stripe, &opened, "paid", &[]).await;
     assert_eq!(done["payment_status"], "no_payment_required");
     let begun = subscription(&stripe, done["subscription"].as_str().unwrap()).await;
     assert_eq!(begun["status"], "trialing");
@@ -90,7 +90,7 @@ async fn a_declined_card_leaves_the_session_open() {
     let plan = price(&stripe, 999, Some("month")).await;
     let opened = session(&stripe, "subscription", &plan, json!({})).await;
     for outcome in ["declined", "refused_3ds"] {
-        let after = act(&stripe, &opened, outcome, &[]).await;
+        let after = submit(&stripe, &opened, outcome, &[]).await;
         assert_eq!((&after["status"], &after["subscription"]), (&json!("open"), &Value::Null));
     }
     let trail = trail(&stripe, "", &["charge", "payment_intent", "customer.subscription"]).await;
@@ -103,7 +103,7 @@ async fn a_declined_card_leaves_the_session_open() {
         "payment_intent.payment_failed",
     ];
     assert_eq!(trail, expected);
-    let done = act(&stripe, &opened, "approved_3ds", &[]).await;
+    let done = submit(&stripe, &opened, "approved_3ds", &[]).await;
     assert_eq!((&done["status"], &done["payment_status"]), (&json!("complete"), &json!("paid")));
 }
 
@@ -113,7 +113,7 @@ async fn a_pack_is_paid_once_by_a_guest_or_a_customer() {
     let pack = price(&stripe, 500, None).await;
     let data = json!({ "payment_intent_data": { "metadata": { "pack": "small" } } });
     let done =
-        act(&stripe, &session(&stripe, "payment", &pack, data.clone()).await, "paid", &[]).await;
+        submit(&stripe, &session(&stripe, "payment", &pack, data.clone()).await, "paid", &[]).await;
     assert_eq!((&done["customer"], &done["payment_status"]), (&Value::Null, &json!("paid")));
     assert_eq!(done["invoice_creation"]["enabled"], false);
     let intent = stripe
@@ -127,7 +127,8 @@ async fn a_pack_is_paid_once_by_a_guest_or_a_customer() {
     assert_eq!(intent["latest_charge"]["billing_details"]["email"], "ada@example.com");
 
     let always = json!({ "customer_creation": "always", "invoice_creation": { "enabled": true } });
-    let done = act(&stripe, &session(&stripe, "payment", &pack, always).await, "paid", &[]).await;
+    let done =
+        submit(&stripe, &session(&stripe, "payment", &pack, always).await, "paid", &[]).await;
     assert!(done["customer"].is_string());
     assert_eq!(done["invoice_creation"]["enabled"], true);
     assert_eq!(done["invoice_creation"]["invoice_data"]["metadata"], json!({}));
@@ -148,7 +149,7 @@ async fn a_delayed_payment_is_settled_a_minute_later() {
         ("fails_later", "unpaid", "checkout.session.async_payment_failed"),
     ] {
         let opened = session(&stripe, "payment", &pack, json!({})).await;
-        let done = act(&stripe, &opened, outcome, &[]).await;
+        let done = submit(&stripe, &opened, outcome, &[]).await;
         assert_eq!(
             (&done["status"], &done["payment_status"]),
             (&json!("complete"), &json!("unpaid"))
@@ -165,9 +166,13 @@ async fn a_delayed_payment_is_settled_a_minute_later() {
 async fn a_subscription_may_be_used_while_its_payment_is_on_its_way() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
-    let done =
-        act(&stripe, &session(&stripe, "subscription", &plan, json!({})).await, "fails_later", &[])
-            .await;
+    let done = submit(
+        &stripe,
+        &session(&stripe, "subscription", &plan, json!({})).await,
+        "fails_later",
+        &[],
+    )
+    .await;
     let id = done["subscription"].as_str().unwrap();
     let waiting = subscription(&stripe, id).await;
     assert_eq!(
@@ -207,7 +212,7 @@ async fn a_promotion_code_reduces_what_is_paid_and_what_renews() {
     stripe.post("/v1/promotion_codes", json!({ "promotion": promotion, "code": "SPRING" })).await;
     let opened =
         session(&stripe, "subscription", &plan, json!({ "allow_promotion_codes": true })).await;
-    let done = act(&stripe, &opened, "paid", &[("promotion_code", "spring")]).await;
+    let done = submit(&stripe, &opened, "paid", &[("promotion_code", "spring")]).await;
     assert_eq!(
         (&done["amount_total"], &done["total_details"]["amount_discount"]),
         (&json!(750), &json!(250))
@@ -230,7 +235,8 @@ async fn a_coupon_for_once_is_used_up_by_the_first_invoice() {
     let coupon = stripe.post("/v1/coupons", coupon).await;
     let discounts = json!({ "discounts": [{ "coupon": coupon["id"] }] });
     let done =
-        act(&stripe, &session(&stripe, "subscription", &plan, discounts).await, "paid", &[]).await;
+        submit(&stripe, &session(&stripe, "subscription", &plan, discounts).await, "paid", &[])
+            .await;
     stripe.advance("1mo").await;
     stripe.advance("2h").await;
     let invoices = invoices_of(&stripe, done["subscription"].as_str().unwrap()).await;
@@ -252,7 +258,7 @@ async fn a_session_is_priced_in_the_currency_that_was_asked_for() {
     let pack = stripe.post("/v1/prices", form).await;
     let opened = session(&stripe, "payment", id(&pack), json!({ "currency": "eur" })).await;
     assert_eq!((&opened["currency"], &opened["amount_total"]), (&json!("eur"), &json!(900)));
-    let done = act(&stripe, &opened, "paid", &[]).await;
+    let done = submit(&stripe, &opened, "paid", &[]).await;
     let intent = stripe
         .get(
             &format!("/v1/payment_intents/{}", done["payment_intent"].as_str().unwrap()),
@@ -310,7 +316,8 @@ async fn sessions_are_found_by_what_they_made() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let done =
-        act(&stripe, &session(&stripe, "subscription", &plan, json!({})).await, "paid", &[]).await;
+        submit(&stripe, &session(&stripe, "subscription", &plan, json!({})).await, "paid", &[])
+            .await;
     session(&stripe, "subscription", &plan, json!({})).await;
     for name in ["customer", "subscription"] {
         let found = stripe.get("/v1/checkout/sessions", json!({ name: done[name] })).await;
@@ -327,7 +334,7 @@ async fn a_card_can_be_kept_without_a_purchase() {
         "success_url": "https://shop.example/done",
     });
     let opened = stripe.post("/v1/checkout/sessions", form).await;
-    let done = act(&stripe, &opened, "paid", &[]).await;
+    let done = submit(&stripe, &opened, "paid", &[]).await;
     let setup = stripe
         .get(&format!("/v1/setup_intents/{}", done["setup_intent"].as_str().unwrap()), json!({}))
         .await;

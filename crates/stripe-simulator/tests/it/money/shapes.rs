@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{act, customer, id, price, session, subscribe, with};
+use super::{customer, id, price, session, submit, subscribe, with};
 use crate::support::Stripe;
 
 /// By kind, in the order of the alphabet.
@@ -197,9 +197,9 @@ async fn objects_about_money_have_stripes_fields() {
     let coupon = stripe.post("/v1/coupons", coupon).await;
     let discounts = json!({ "discounts": [{ "coupon": coupon["id"] }] });
     let opened = session(&stripe, "subscription", &plan, discounts).await;
-    let bought = act(&stripe, &opened, "paid", &[]).await;
+    let bought = submit(&stripe, &opened, "paid", &[]).await;
     let data = json!({ "invoice_creation": { "enabled": true } });
-    let pack = act(&stripe, &session(&stripe, "payment", &pack, data).await, "paid", &[]).await;
+    let pack = submit(&stripe, &session(&stripe, "payment", &pack, data).await, "paid", &[]).await;
     let dearer = price(&stripe, 9999, Some("month")).await;
     let begun = subscribe(&stripe, &owner, &plan, json!({})).await;
     let form = json!({ "items": [{ "id": begun["items"]["data"][0]["id"], "price": dearer }] });

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    act, count, customer, give_card, id, invoices_of, price, session, subscribe, subscription,
+    count, customer, give_card, id, invoices_of, price, session, submit, subscribe, subscription,
     trail,
 };
 use crate::support::Stripe;
@@ -66,7 +66,7 @@ async fn a_bank_account_renews_with_a_minutes_delay() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let opened = session(&stripe, "subscription", &plan, json!({})).await;
-    let done = act(&stripe, &opened, "pays_later", &[]).await;
+    let done = submit(&stripe, &opened, "pays_later", &[]).await;
     let subscription_id = done["subscription"].as_str().unwrap();
     let first = &subscription(&stripe, subscription_id).await["latest_invoice"];
     let pay = format!("/v1/invoices/{}/pay", id(first));
@@ -149,7 +149,7 @@ async fn an_abandoned_try_is_canceled_with_its_session() {
     let stripe = Stripe::new().await;
     let pack = price(&stripe, 500, None).await;
     let opened = session(&stripe, "payment", &pack, json!({})).await;
-    act(&stripe, &opened, "declined", &[]).await;
+    submit(&stripe, &opened, "declined", &[]).await;
     stripe.advance("25h").await;
     let intents = stripe.get("/v1/payment_intents", json!({})).await;
     assert_eq!(intents["data"][0]["status"], "canceled");

@@ -109,7 +109,7 @@ fn subscription_of(invoice: &Value) -> &str {
 async fn a_payer_comes_back_from_the_banks_page_to_the_shop() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
-    for (act, expected) in [("approve", "succeeded"), ("refuse", "failed")] {
+    for (action, expected) in [("approve", "succeeded"), ("refuse", "failed")] {
         let form = json!({
             "amount": 500, "currency": "usd", "payment_method": "pm_card_authenticationRequired",
             "confirm": true, "return_url": "https://shop.example/back?x=1",
@@ -118,7 +118,7 @@ async fn a_payer_comes_back_from_the_banks_page_to_the_shop() {
         assert_eq!(intent["status"], "requires_action");
         let page = intent["next_action"]["redirect_to_url"]["url"].as_str().unwrap();
         browser.open(page).await.expect(&["whether USD 5.00 may be taken"]);
-        let back = browser.press(page, page, &[("act", act)]).await;
+        let back = browser.press(page, page, &[("act", action)]).await;
         let back = back.location().to_owned();
         assert!(back.starts_with("https://shop.example/back?x=1&payment_intent=pi_"), "{back}");
         assert!(back.ends_with(&format!("&redirect_status={expected}")), "{back}");

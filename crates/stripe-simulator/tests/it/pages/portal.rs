@@ -17,8 +17,9 @@ async fn a_portal_without_a_configuration_of_its_own_lets_customers_leave_and_re
     let page = portal["url"].as_str().unwrap();
     let id = subscription["id"].as_str().unwrap();
     let path = format!("/v1/subscriptions/{id}");
-    for (act, says, leaves) in [("cancel", "It ends on", true), ("keep", "It renews on", false)] {
-        browser.press(page, page, &[("act", act), ("subscription", id)]).await.location();
+    for (action, says, leaves) in [("cancel", "It ends on", true), ("keep", "It renews on", false)]
+    {
+        browser.press(page, page, &[("act", action), ("subscription", id)]).await.location();
         browser.open(page).await.expect(&[says, "Back to the shop"]);
         assert_eq!(stripe.get(&path, json!({})).await["cancel_at_period_end"], leaves);
     }
@@ -56,8 +57,8 @@ async fn a_portal_does_nothing_that_its_configuration_does_not_offer() {
     });
     let portal = stripe.post("/v1/billing_portal/sessions", form).await;
     let (page, id) = (portal["url"].as_str().unwrap(), subscription["id"].as_str().unwrap());
-    for act in ["change_plan", "change_card", "change_details"] {
-        let refused = browser.press(page, page, &[("act", act), ("subscription", id)]).await;
+    for action in ["change_plan", "change_card", "change_details"] {
+        let refused = browser.press(page, page, &[("act", action), ("subscription", id)]).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{act}");
         refused.expect(&["role=\"alert\"", "does not offer this"]);
     }

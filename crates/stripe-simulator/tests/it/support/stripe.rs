@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stripe_simulator::{Clock, Options, Simulator, Target};
 use tokio::net::TcpListener;
 
-use super::{Answer, clock, serve};
+use super::{Response, clock, serve};
 
 pub const KEY: &str = "sk_test_of_the_simulators_tests";
 const WEBHOOK_SECRET: &str = "whsec_of_the_simulators_tests";
@@ -79,8 +79,8 @@ impl Stripe {
         }
     }
 
-    pub async fn call(&self, method: &str, path: &str, form: Value) -> Answer {
-        Answer::of(self.request(method, path, &form).send().await.unwrap()).await
+    pub async fn call(&self, method: &str, path: &str, form: Value) -> Response {
+        Response::of(self.request(method, path, &form).send().await.unwrap()).await
     }
 
     /// What the API answers to a POST that it takes.
@@ -130,11 +130,11 @@ impl Stripe {
     }
 
     /// The control of the simulator.
-    pub async fn control(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub async fn control(&self, method: &str, path: &str, body: Value) -> Response {
         let url = format!("{}/simulator/api/{path}", self.base);
         let request = self.http.request(method.parse().unwrap(), url);
         let request = if method == "GET" { request } else { request.json(&body) };
-        Answer::of(request.send().await.unwrap()).await
+        Response::of(request.send().await.unwrap()).await
     }
 }
 
