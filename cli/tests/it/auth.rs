@@ -161,7 +161,7 @@ async fn forged_tokens_are_refused() {
     }
     // The public key, in any form it is published in, as an HS256 secret.
     for secret in [jwk["n"].as_str().unwrap(), &jwk.to_string()] {
-        let token = farebox::local::token::sign(secret, &claims);
+        let token = farebox::dev::token::sign(secret, &claims);
         assert_eq!(status(&app, &token).await, 401);
     }
     // A key that the token brings along or points to.
