@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use farebox::local::start_clock;
+use farebox::dev::start_clock;
 use farebox::migrate;
 use jiff::Timestamp;
 use shared::adapters::redis::Command;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use jiff::{SignedDuration, Timestamp};
 use shared::adapters::postgres::UsageResult;
 use shared::app::App;
