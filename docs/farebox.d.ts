@@ -1,36 +1,25 @@
 // What Farebox's routes take and answer. Rendered from the endpoint table by `farebox render`.
 
-/** What to do with it. */
-export interface Action {
-  action: ActionKind;
-  /** To change: how often it is paid. */
-  interval?: Interval | null;
-  /** To change: how many seats. */
-  quantity?: Quantity | null;
-  /** To cancel: why. */
-  reason?: Reason | null;
-  /** To change: the other plan. */
-  tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-  /** To cancel: `period_end`, if absent. */
-  when?: When | null;
+export interface ActivePlanComp {
+  endsAt: string | null;
+  plan: string;
+  startsAt: string;
 }
 
-export type ActionKind = "cancel" | "change" | "resume";
+/** How often a price is paid. */
+export type BillingInterval = "weekly" | "monthly" | "quarterly" | "yearly";
 
-/** How many, at least one. */
-export type Amount = number;
-
-export interface Answer {
-  allowed: boolean;
-  /** Units in a full bucket. */
-  limit: number;
-  /** Units left. */
-  remaining: number;
-  /** When the whole limit is to be had again. */
-  resetsAt: string;
+/** How far it came. */
+export interface CacheWarmUpReport {
+  /** Whether it came to the last of them. */
+  isComplete: boolean;
+  /** Why it stopped before. */
+  problem: string | null;
+  /** Users who are shown now. */
+  shown: number;
 }
+
+export type CancellationTime = "period_end" | "now";
 
 export interface Catalog {
   packs: Array<CatalogPack>;
@@ -51,10 +40,10 @@ export interface CatalogPack {
   currency: string;
   description: string;
   /** Null where they do not expire. */
-  expiresAfterDays?: number | null;
+  expiresAfterDays: number | null;
   key: string;
   /** The most that one checkout sells; null where it has no limit of its own. */
-  maxQuantity?: number | null;
+  maxQuantity: number | null;
   name: string;
   /** What the credits are counted in: the unit of a feature. */
   unit: string;
@@ -66,7 +55,7 @@ export interface CatalogPlan {
   default: boolean;
   description: string;
   /** What the plan gives of every feature of the product, by the feature's key. */
-  features: Record<string, Feature>;
+  features: Record<string, PlanFeature>;
   /** What a checkout calls it. */
   key: string;
   name: string;
@@ -84,41 +73,66 @@ export interface CatalogPrice {
   /** The amount in other currencies. */
   currencies: Record<string, number>;
   currency: string;
-  interval: Interval;
+  interval: BillingInterval;
   /** The amount is for each seat. */
   perSeat: boolean;
 }
 
-/** A conversation to count. */
-export interface Chat {
-  /** The conversation itself, for the user's history. */
-  content?: Content | null;
-  /** What the conversation was about, for the dashboard. */
-  summary: Summary;
+/** What to do with them. */
+export interface ChangeCreditsRequest {
+  action: CreditAction;
+  /** Above zero, but that `adjust` may take. */
+  amount: SignedCount;
+  /** To grant: when they go. */
+  expiresAt?: string | null;
+  /** What the app wants to remember of it. The ledger outlives its users: name nobody in it. */
+  metadata?: Metadata | null;
+  /** To grant: of credits that go at once the lowest is spent first; 50 if absent. */
+  priority?: CreditPriority | null;
+  /** To grant or adjust: why. The user can read it. */
+  reason?: Reason | null;
+  unit: CatalogKey;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
 
-export interface Check {
-  feature: CatalogKey;
+/** What to do with it. */
+export interface ChangeSubscriptionRequest {
+  action: SubscriptionAction;
+  /** To change: how often it is paid. */
+  interval?: BillingInterval | null;
+  /** To change: how many seats. */
+  quantity?: Quantity | null;
+  /** To cancel: why. */
+  reason?: Reason | null;
+  /** To change: the other plan. */
+  tier?: CatalogKey | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+  /** To cancel: `period_end`, if absent. */
+  when?: CancellationTime | null;
+}
+
+/** A conversation, as it is kept in a user's history. */
+export type ChatContent = string;
+
+/** What a conversation was about, in a few words. */
+export type ChatSummary = string;
+
+/** One feature, or up to 50 in `checks`. */
+export interface CheckRequest {
+  checks?: Array<FeatureCheck> | null;
+  feature?: CatalogKey | null;
   /** How many times; 1 if absent. */
-  quantity?: Amount;
+  quantity?: PositiveCount | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
 }
 
 /** The answer to one check, or to each, in their order. */
-export type CheckAnswer = Verdict | {
-  checks: Array<Verdict>;
+export type CheckResponse = FeatureCheckResult | {
+  checks: Array<FeatureCheckResult>;
 };
-
-/** One feature, or up to 50 in `checks`. */
-export interface CheckQuestion {
-  checks?: Array<Check> | null;
-  feature?: CatalogKey | null;
-  /** How many times; 1 if absent. */
-  quantity?: Amount | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
 
 /** What to buy: `tier` and `interval`, or `pack`. */
 export interface CheckoutRequest {
@@ -128,7 +142,7 @@ export interface CheckoutRequest {
   currency?: Currency | null;
   /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
   email?: Email | null;
-  interval?: Interval | null;
+  interval?: BillingInterval | null;
   /** The credit pack's key in the catalog. */
   pack?: CatalogKey | null;
   /** Seats of a plan that has them, or how many packs; 1 if absent. */
@@ -141,16 +155,43 @@ export interface CheckoutRequest {
   userId?: string;
 }
 
-export type Condition = "up" | "down";
+/** Where the user pays. */
+export interface CheckoutResponse {
+  sessionId: string;
+  url: string;
+}
 
-/** A conversation, as it is kept in a user's history. */
-export type Content = string;
+/** How a purchase stands. */
+export interface CheckoutSession {
+  amountMinor: number | null;
+  currency: string | null;
+  interval: string | null;
+  /** `subscription` or `payment`. */
+  mode: string;
+  pack: string | null;
+  /** `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial). */
+  paymentStatus: string | null;
+  plan: string | null;
+  quantity: number | null;
+  sessionId: string;
+  /** `open`, `complete` or `expired`. */
+  status: string;
+  /** The status of the subscription that came of it. */
+  subscriptionStatus: string | null;
+}
+
+export type CreditAction = "spend" | "grant" | "adjust";
+
+export interface CreditExpiry {
+  amount: number;
+  at: string;
+}
 
 /** What is left of one gift of credits. */
-export interface CreditBucket {
+export interface CreditGrantBalance {
   amount: number;
   createdAt: string;
-  expiresAt?: string | null;
+  expiresAt: string | null;
   /** Where they are from: `purchase`, `plan`, `grant`, `adjust` or `opening`. */
   kind: string;
   /** Of those that expire at once the lowest is spent first. */
@@ -158,55 +199,19 @@ export interface CreditBucket {
   remaining: number;
 }
 
-export interface CreditExpiry {
-  amount: number;
-  at: string;
-}
+/** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
+export type CreditPriority = number;
 
-/** One row of the ledger. */
-export interface CreditTransaction {
-  /** Below zero where credits went. */
-  amount: number;
-  /** What was left after it. */
+/** What is held of one unit. */
+export interface CreditUnitBalance {
+  /** Below zero where more was taken back than there was: then nothing can be spent. */
   balance: number;
-  createdAt: string;
-  id: number;
-  /** `purchase` and `grant` came in, `spend` went; `plan`, `refund`, `dispute`, `expiry`, `adjust` and `opening` may be either. */
-  kind: string;
-  metadata?: unknown;
-  reason?: string | null;
-  /** The checkout session that brought it. */
-  sessionId?: string | null;
+  /** In the order in which they are spent. */
+  buckets: Array<CreditGrantBalance>;
+  /** When the first of them go, and how many. */
+  expiresAt: string | null;
+  expiring: number | null;
   unit: string;
-}
-
-/** What to do with them. */
-export interface CreditsAction {
-  action: CreditsActionKind;
-  /** Above zero, but that `adjust` may take. */
-  amount: Difference;
-  /** To grant: when they go. */
-  expiresAt?: string | null;
-  /** What the app wants to remember of it. The ledger outlives its users: name nobody in it. */
-  metadata?: Metadata | null;
-  /** To grant: of credits that go at once the lowest is spent first; 50 if absent. */
-  priority?: Priority | null;
-  /** To grant or adjust: why. The user can read it. */
-  reason?: Reason | null;
-  unit: CatalogKey;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
-
-export type CreditsActionKind = "spend" | "grant" | "adjust";
-
-/** What a user holds, and a page of what moved it. */
-export interface CreditsPage {
-  credits: Array<HeldCredits>;
-  /** The ledger, the latest first. */
-  data: Array<CreditTransaction>;
-  /** Names the next page; null on the last one. */
-  nextCursor?: string | null;
 }
 
 /** A currency as Stripe writes it: `usd`. */
@@ -216,37 +221,17 @@ export type Currency = string;
 export interface CurrentUsage {
   feature: string;
   /** Null where there is none. */
-  limit?: number | null;
+  limit: number | null;
   /** How much of it went over a soft limit. */
   overage: number;
   periodStart: string;
   /** Null where it never starts again. */
-  resetsAt?: string | null;
+  resetsAt: string | null;
   used: number;
 }
 
-/** What became of the messages that were due. */
-export interface Deliveries {
-  /** Messages that were delivered, or had no recipient. */
-  delivered: number;
-  /** Messages that failed permanently. */
-  givenUp: number;
-  /** Messages that will be tried again. */
-  retried: number;
-}
-
-/** How many more, or fewer below zero. */
-export type Difference = number;
-
-export interface Difference2 {
-  field: string;
-  /** What it is here; null for a subscription that was never heard of. */
-  ours: unknown;
-  stripes: unknown;
-}
-
 /** What the job did. */
-export interface Done {
+export interface DailyReport {
   /** Which events were applied, older than 30 days. */
   forgottenEvents: number;
   /** Idempotency keys of history entries, older than a day. */
@@ -260,19 +245,22 @@ export interface Done {
   /** Idempotency keys of uses, older than a day. */
   forgottenUsageKeys: number;
   /** How what is here compared with Stripe. */
-  reconciled: Reconciliation;
+  reconciled: ReconciliationReport;
   /** Who is shown what they may do. */
-  warmed: WarmUp;
+  warmed: CacheWarmUpReport;
 }
 
-/** A subscription that is not here as it is at Stripe. */
-export interface Drift {
-  fields: Array<Difference2>;
-  /** The subscription's id at Stripe. */
-  id: string;
-  /** Whose it is, where that is known. */
-  userId?: string | null;
+/** What became of the messages that were due. */
+export interface DeliveryReport {
+  /** Messages that were delivered, or had no recipient. */
+  delivered: number;
+  /** Messages that failed permanently. */
+  givenUp: number;
+  /** Messages that will be tried again. */
+  retried: number;
 }
+
+export type DependencyStatus = "up" | "down";
 
 /** An e-mail address, as far as anyone can tell without writing to it. */
 export type Email = string;
@@ -281,7 +269,7 @@ export type Email = string;
 export interface EntitledCredits {
   /** Below zero where more was taken back than there was: then nothing can be spent. */
   balance: number;
-  nextExpiry?: CreditExpiry | null;
+  nextExpiry: CreditExpiry | null;
 }
 
 export type EntitledFeature = {
@@ -290,12 +278,12 @@ export type EntitledFeature = {
   type: "boolean";
 } | {
   /** Null where there is none. */
-  limit?: number | null;
+  limit: number | null;
   name: string;
-  overage: Overage;
-  remaining?: number | null;
+  overage: OveragePolicy;
+  remaining: number | null;
   /** Null where it never starts again. */
-  resetsAt?: string | null;
+  resetsAt: string | null;
   type: "metered";
   unit: string;
   used: number;
@@ -308,25 +296,25 @@ export type EntitledFeature = {
 
 /** What a user may do. */
 export interface Entitlements {
-  cancelAt?: string | null;
+  cancelAt: string | null;
   cancelAtPeriodEnd: boolean;
   /** What is held of each unit of credits. */
   credits: Record<string, EntitledCredits>;
-  currentPeriodEnd?: string | null;
-  currentPeriodStart?: string | null;
+  currentPeriodEnd: string | null;
+  currentPeriodStart: string | null;
   /** Every feature of the catalog, by its key. */
   features: Record<string, EntitledFeature>;
-  interval?: string | null;
+  interval: string | null;
   plan: string;
   planName: string;
   planVersion: number;
   /** Seats. */
-  quantity?: number | null;
+  quantity: number | null;
   /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
   source: string;
   /** The subscription's status; `none` without one. */
   status: string;
-  trialEnd?: string | null;
+  trialEnd: string | null;
   /** Grows with every change. */
   version: number;
 }
@@ -337,9 +325,6 @@ export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" |
 /** An event of Stripe's, by its id. */
 export type EventId = string;
 
-/** When a plan grants its credits. */
-export type Every = "billing_period";
-
 /** An event that could not be applied, with what became of it. */
 export interface FailedWebhook {
   /** How often it has failed. */
@@ -348,52 +333,90 @@ export interface FailedWebhook {
   cause: string;
   /** When it happened, by Stripe's clock. */
   createdAt: string;
-  customerId?: string | null;
+  customerId: string | null;
   /** When it failed first. */
   failedAt: string;
   /** Stripe's id of the event. */
   id: string;
   /** When it is tried again by itself; null once only a person can help. */
-  nextTryAt?: string | null;
+  nextTryAt: string | null;
   /** Why it was set aside. */
-  note?: string | null;
-  paymentId?: string | null;
-  resolvedAt?: string | null;
+  note: string | null;
+  paymentId: string | null;
+  resolvedAt: string | null;
   /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
-  resolvedBy?: string | null;
-  retriedAt?: string | null;
+  resolvedBy: string | null;
+  retriedAt: string | null;
   type: string;
-  userId?: string | null;
+  userId: string | null;
 }
 
-export interface FailedWebhooks {
+export type FailedWebhookAction = "replay" | "resolve";
+
+export interface FailedWebhookPage {
   /** The one that failed last first. */
   data: Array<FailedWebhook>;
   /** Names the next page; null on the last one. */
-  nextCursor?: string | null;
+  nextCursor: string | null;
 }
 
-/** What one plan gives of one feature. */
-export type Feature = {
-  enabled: boolean;
-  name: string;
-  type: "boolean";
-} | {
-  limit?: number | null;
-  name: string;
-  overage: Overage;
-  reset: Reset;
-  type: "metered";
-  unit: string;
-} | {
-  amount: number;
-  every: Every;
-  name: string;
-  /** What is left of one period stays for the next. Left out where it does not, so that what was published before there was a choice is the same still. */
-  rollover?: boolean;
-  type: "credits";
-  unit: string;
-};
+/** An event that could not be applied, with what it said. */
+export interface FailedWebhookWithPayload {
+  /** How often it has failed. */
+  attempts: number;
+  /** Why it failed last. */
+  cause: string;
+  /** When it happened, by Stripe's clock. */
+  createdAt: string;
+  customerId: string | null;
+  /** When it failed first. */
+  failedAt: string;
+  /** Stripe's id of the event. */
+  id: string;
+  /** When it is tried again by itself; null once only a person can help. */
+  nextTryAt: string | null;
+  /** Why it was set aside. */
+  note: string | null;
+  /** The event as Stripe sent it; null once that is forgotten. */
+  payload: unknown;
+  paymentId: string | null;
+  resolvedAt: string | null;
+  /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
+  resolvedBy: string | null;
+  retriedAt: string | null;
+  type: string;
+  userId: string | null;
+}
+
+/** A page of dead letters, or the one that was asked for by its id. */
+export type FailedWebhooksResponse = FailedWebhookWithPayload | FailedWebhookPage;
+
+export interface FeatureCheck {
+  feature: CatalogKey;
+  /** How many times; 1 if absent. */
+  quantity?: PositiveCount;
+}
+
+/** What one may ask of a feature: may it be used so many times? */
+export interface FeatureCheckResult {
+  allowed: boolean;
+  /** How many more uses there are, or credits; null where there is no end, or nothing is counted. */
+  balance: number | null;
+  feature: string;
+  /** Why not. */
+  reason: RefusalReason | null;
+  /** When it starts again from nothing. */
+  resetsAt: string | null;
+  /** The lowest plan on sale that would allow it. */
+  upgradeTo: string | null;
+}
+
+export interface FieldDifference {
+  field: string;
+  /** What it is here; null for a subscription that was never heard of. */
+  ours: unknown;
+  stripes: unknown;
+}
 
 /** One thing wrong with the input. */
 export interface FieldError {
@@ -403,10 +426,97 @@ export interface FieldError {
   message: string;
 }
 
-/** A page of dead letters, or the one that was asked for by its id. */
-export type FoundWebhooks = WholeFailedWebhook | FailedWebhooks;
+/** When a plan grants its credits. */
+export type GrantInterval = "billing_period";
 
-export interface Gift {
+/** What to do about a dead letter. */
+export interface HandleFailedWebhookRequest {
+  action: FailedWebhookAction;
+  id: EventId;
+  /** Why it is set aside; `resolve` needs one. */
+  note?: Reason | null;
+}
+
+export interface HealthResponse {
+  /** Always `ok`: whoever is not well does not answer. */
+  status: string;
+}
+
+/** What was found. */
+export interface LedgerAuditReport {
+  /** Goes on from here; null at the end. */
+  nextCursor: string | null;
+  /** Where there are more than a hundred, the rest is on the next page. */
+  problems: Array<LedgerProblem>;
+  /** Rows of the ledger that were looked at. */
+  rows: number;
+  /** Users whose balances were. */
+  users: number;
+}
+
+/** One row of the ledger. */
+export interface LedgerEntry {
+  /** Below zero where credits went. */
+  amount: number;
+  /** What was left after it. */
+  balance: number;
+  createdAt: string;
+  id: number;
+  /** `purchase` and `grant` came in, `spend` went; `plan`, `refund`, `dispute`, `expiry`, `adjust` and `opening` may be either. */
+  kind: string;
+  metadata: unknown;
+  reason: string | null;
+  /** The checkout session that brought it. */
+  sessionId: string | null;
+  unit: string;
+}
+
+/** What a user holds, and a page of what moved it. */
+export interface LedgerPage {
+  credits: Array<CreditUnitBalance>;
+  /** The ledger, the latest first. */
+  data: Array<LedgerEntry>;
+  /** Names the next page; null on the last one. */
+  nextCursor: string | null;
+}
+
+/** Something that is wrong with the ledger, or with what follows from it. */
+export interface LedgerProblem {
+  problem: string;
+  /** Which of the user's rows; null where it is what they hold. */
+  seq: number | null;
+  userId: string;
+}
+
+/** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
+export type Metadata = Record<string, unknown>;
+
+/** What the job did. */
+export interface MinuteReport {
+  /** What others had yet to be told. */
+  messages: DeliveryReport;
+  /** Events that had failed and were applied now. */
+  replayed: number;
+  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
+  settled: number;
+  /** Events that failed once more. */
+  stillFailing: number;
+}
+
+/** How a user feels, from 0 to 10; decimals allowed. */
+export type MoodScore = number;
+
+/** What happens at the limit of a metered feature. */
+export type OveragePolicy = "hard" | "soft";
+
+export interface PendingSubscriptionChange {
+  expiresAt: string;
+  interval: string | null;
+  plan: string | null;
+  quantity: number;
+}
+
+export interface PlanComp {
   /** Until then; for good if absent. */
   endsAt?: string | null;
   /** The plan's name or key in the catalog. */
@@ -417,124 +527,30 @@ export interface Gift {
   userId?: string;
 }
 
-export interface Grant {
-  endsAt?: string | null;
-  plan: string;
-  startsAt: string;
-}
-
-export interface Health {
-  /** Always `ok`: whoever is not well does not answer. */
-  status: string;
-}
-
-/** What is held of one unit. */
-export interface HeldCredits {
-  /** Below zero where more was taken back than there was: then nothing can be spent. */
-  balance: number;
-  /** In the order in which they are spent. */
-  buckets: Array<CreditBucket>;
-  /** When the first of them go, and how many. */
-  expiresAt?: string | null;
-  expiring?: number | null;
+/** What one plan gives of one feature. */
+export type PlanFeature = {
+  enabled: boolean;
+  name: string;
+  type: "boolean";
+} | {
+  limit: number | null;
+  name: string;
+  overage: OveragePolicy;
+  reset: UsageReset;
+  type: "metered";
   unit: string;
-}
-
-/** Whom a named limit applies to. */
-export type Identifier = string;
-
-/** How often a price is paid. */
-export type Interval = "weekly" | "monthly" | "quarterly" | "yearly";
-
-/** Something that is wrong with the ledger, or with what follows from it. */
-export interface LedgerProblem {
-  problem: string;
-  /** Which of the user's rows; null where it is what they hold. */
-  seq?: number | null;
-  userId: string;
-}
-
-/** What was found. */
-export interface LedgerReport {
-  /** Goes on from here; null at the end. */
-  nextCursor?: string | null;
-  /** Where there are more than a hundred, the rest is on the next page. */
-  problems: Array<LedgerProblem>;
-  /** Rows of the ledger that were looked at. */
-  rows: number;
-  /** Users whose balances were. */
-  users: number;
-}
-
-/** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
-export type Metadata = Record<string, unknown>;
-
-/** What the job did. */
-export interface MinuteReport {
-  /** What others had yet to be told. */
-  messages: Deliveries;
-  /** Events that had failed and were applied now. */
-  replayed: number;
-  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
-  settled: number;
-  /** Events that failed once more. */
-  stillFailing: number;
-}
-
-export interface Mood {
-  score: MoodScore;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
-
-/** How a user feels, from 0 to 10; decimals allowed. */
-export type MoodScore = number;
-
-export interface NotApplied {
-  /** The event's or the subscription's id at Stripe. */
-  id: string;
-  problem: string;
-}
-
-/** What happens at the limit of a metered feature. */
-export type Overage = "hard" | "soft";
-
-/** What a user has. */
-export interface Overview {
-  /** A plan given by hand, which outranks the subscription. */
-  granted?: Grant | null;
-  /** The plan that counts, wherever it comes from; null while nothing is sold yet. */
-  plan?: string | null;
-  planName?: string | null;
-  /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
-  source?: string | null;
-  /** The subscription's status; `none` without one. */
-  status: string;
-  subscription?: Subscription | null;
-  /** Whose it is; null in the replay of an answer from before this was said. */
-  userId?: string | null;
-}
-
-/** Where the user pays. */
-export interface Page {
-  sessionId: string;
-  url: string;
-}
-
-export interface PendingChange {
-  expiresAt: string;
-  interval?: string | null;
-  plan?: string | null;
-  quantity: number;
-}
+} | {
+  amount: number;
+  every: GrantInterval;
+  name: string;
+  /** What is left of one period stays for the next. Left out where it does not, so that what was published before there was a choice is the same still. */
+  rollover?: boolean;
+  type: "credits";
+  unit: string;
+};
 
 /** A plan, by its name or its key in the catalog. */
 export type PlanName = string;
-
-/** Where the customer goes. The address is theirs alone, and short-lived. */
-export interface PortalPage {
-  url: string;
-}
 
 export interface PortalRequest {
   /** Where the customer comes back to, on one of the app's origins. */
@@ -543,8 +559,13 @@ export interface PortalRequest {
   userId?: string;
 }
 
-/** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
-export type Priority = number;
+/** Where the customer goes. The address is theirs alone, and short-lived. */
+export interface PortalResponse {
+  url: string;
+}
+
+/** How many, at least one. */
+export type PositiveCount = number;
 
 /** The body of every answer that is not a success (RFC 9457). */
 export type Problem = {
@@ -566,10 +587,10 @@ export type Problem = {
 } | {
   /** What has been used. */
   current: number;
-  limit?: number | null;
+  limit: number | null;
   /** The feature. */
   quota: string;
-  resetsAt?: string | null;
+  resetsAt: string | null;
 } | {
   /** What there is. */
   balance: number;
@@ -578,41 +599,35 @@ export type Problem = {
   unit: string;
 } | object);
 
-/** How a purchase stands. */
-export interface Purchase {
-  amountMinor?: number | null;
-  currency?: string | null;
-  interval?: string | null;
-  /** `subscription` or `payment`. */
-  mode: string;
-  pack?: string | null;
-  /** `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial). */
-  paymentStatus?: string | null;
-  plan?: string | null;
-  quantity?: number | null;
-  sessionId: string;
-  /** `open`, `complete` or `expired`. */
-  status: string;
-  /** The status of the subscription that came of it. */
-  subscriptionStatus?: string | null;
-}
-
 /** How many seats, or packs: 1 to 10,000. */
 export type Quantity = number;
 
-export interface Question {
+/** Whom a named limit applies to. */
+export type RateLimitIdentifier = string;
+
+export interface RateLimitRequest {
   /** The name of a configured limit, such as `review-code`. */
   action: string;
   /** Units to take; 1 if absent. */
   cost?: number;
   /** Whom to limit: a user id, an address, whatever the app tells apart. */
-  identifier: Identifier;
+  identifier: RateLimitIdentifier;
+}
+
+export interface RateLimitResponse {
+  allowed: boolean;
+  /** Units in a full bucket. */
+  limit: number;
+  /** Units left. */
+  remaining: number;
+  /** When the whole limit is to be had again. */
+  resetsAt: string;
 }
 
 /** What answers and what does not. */
-export interface Readiness {
-  postgres: Condition;
-  redis: Condition;
+export interface ReadinessResponse {
+  postgres: DependencyStatus;
+  redis: DependencyStatus;
   /** `ready`, or `degraded` if anything is down. */
   status: string;
 }
@@ -620,20 +635,22 @@ export interface Readiness {
 /** Why something was done, in somebody's own words. */
 export type Reason = string;
 
-export interface Received {
-  received: boolean;
+export interface ReconciliationFailure {
+  /** The event's or the subscription's id at Stripe. */
+  id: string;
+  problem: string;
 }
 
 /** What came of a run. */
-export interface Reconciliation {
+export interface ReconciliationReport {
   /** Those of them that were applied now. */
   applied: number;
   /** The first hundred of them. */
-  drifted: Array<Drift>;
+  drifted: Array<SubscriptionDrift>;
   /** Subscriptions that were not here as they are at Stripe. */
   drifts: number;
   /** Events and subscriptions that cannot be applied, the first hundred. */
-  failed: Array<NotApplied>;
+  failed: Array<ReconciliationFailure>;
   /** Subscriptions that are none of ours. */
   foreign: number;
   /** Everything was gone through; else the next run goes on. */
@@ -645,7 +662,7 @@ export interface Reconciliation {
   /** Subscriptions that live here and that Stripe does not have, the first hundred; they stay. */
   missingAtStripe: Array<string>;
   /** Why it stopped midway. */
-  problem?: string | null;
+  problem: string | null;
   /** Those of them that now are. */
   repaired: number;
   /** Subscriptions to a plan of the catalog whose user nothing names: its customer pays, and no user has it. */
@@ -656,73 +673,105 @@ export interface Reconciliation {
 
 export type RefusalReason = "limit_reached" | "not_in_plan" | "past_due" | "no_customer";
 
-/** When a metered feature starts again from nothing. */
-export type Reset = "never" | "month" | "billing_period" | "day";
+/** A conversation to count. */
+export interface SaveChatRequest {
+  /** The conversation itself, for the user's history. */
+  content?: ChatContent | null;
+  /** What the conversation was about, for the dashboard. */
+  summary: ChatSummary;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
 
-export interface ScheduledChange {
+export interface ScheduledSubscriptionChange {
   at: string;
   interval: string;
   plan: string;
   quantity: number;
 }
 
-/** A user's stats, in the hash's own field names. */
-export interface Stats {
-  /** Conversations saved so far. */
-  conversations: number;
-  /** Days on which the user signed in. */
-  days_active: number;
-  /** The UTC date of the last sign-in; null before the first. */
-  last_login?: string | null;
-  /** Days in a row, up to the last sign-in. */
-  login_streak: number;
-  /** From 0 to 10. */
-  mood_score: number;
-  plan: string;
-  /** Summaries of the last three conversations, newest first. */
-  recent_conversations: Array<unknown>;
+export interface SetMoodRequest {
+  score: MoodScore;
+  /** Whom this is about, as in the query. */
+  userId?: string;
 }
+
+/** How many more, or fewer below zero. */
+export type SignedCount = number;
 
 export interface Subscription {
   /** What one period costs, before discounts and taxes. */
-  amountMinor?: number | null;
-  cancelAt?: string | null;
+  amountMinor: number | null;
+  cancelAt: string | null;
   cancelAtPeriodEnd: boolean;
-  canceledAt?: string | null;
-  cancellationReason?: string | null;
+  canceledAt: string | null;
+  cancellationReason: string | null;
   createdAt: string;
-  currency?: string | null;
-  currentPeriodEnd?: string | null;
-  currentPeriodStart?: string | null;
-  endedAt?: string | null;
+  currency: string | null;
+  currentPeriodEnd: string | null;
+  currentPeriodStart: string | null;
+  endedAt: string | null;
   id: string;
-  interval?: string | null;
+  interval: string | null;
   /** What it becomes once that is paid for. */
-  pendingChange?: PendingChange | null;
-  plan?: string | null;
-  planName?: string | null;
+  pendingChange: PendingSubscriptionChange | null;
+  plan: string | null;
+  planName: string | null;
   /** The version of the plan that was bought. */
-  planVersion?: number | null;
+  planVersion: number | null;
   /** Seats. */
   quantity: number;
   /** What it becomes when the period ends. */
-  scheduledChange?: ScheduledChange | null;
-  trialEnd?: string | null;
+  scheduledChange: ScheduledSubscriptionChange | null;
+  trialEnd: string | null;
 }
 
-/** What a conversation was about, in a few words. */
-export type Summary = string;
+export type SubscriptionAction = "cancel" | "change" | "resume";
 
-/** What came of one use, or of each, in their order. */
-export type UsageAnswer = UsageResult | {
-  entries: Array<UsageResult>;
-};
+/** A subscription that is not here as it is at Stripe. */
+export interface SubscriptionDrift {
+  fields: Array<FieldDifference>;
+  /** The subscription's id at Stripe. */
+  id: string;
+  /** Whose it is, where that is known. */
+  userId: string | null;
+}
 
-export interface UsageEntry {
+/** What a user has. */
+export interface SubscriptionResponse {
+  /** A plan given by hand, which outranks the subscription. */
+  granted: ActivePlanComp | null;
+  /** The plan that counts, wherever it comes from; null while nothing is sold yet. */
+  plan: string | null;
+  planName: string | null;
+  /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
+  source: string | null;
+  /** The subscription's status; `none` without one. */
+  status: string;
+  subscription: Subscription | null;
+  /** Whose it is; null in the replay of an answer from before this was said. */
+  userId: string | null;
+}
+
+export interface TrackUsageEntry {
   feature: CatalogKey;
   metadata?: Metadata | null;
   /** How much; 1 if absent. */
-  quantity?: Amount;
+  quantity?: PositiveCount;
+}
+
+/** One use, or up to 100 in `entries`. */
+export interface TrackUsageRequest {
+  entries?: Array<TrackUsageEntry> | null;
+  feature?: CatalogKey | null;
+  /** What the app wants to remember of it. */
+  metadata?: Metadata | null;
+  /** Of several: `all` (if absent), or each for itself. */
+  mode?: UsageMode | null;
+  /** How much; 1 if absent. */
+  quantity?: PositiveCount | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
 }
 
 export type UsageMode = "each" | "all";
@@ -732,24 +781,28 @@ export interface UsagePage {
   /** Every feature that is counted, in the period that runs. */
   current: Array<CurrentUsage>;
   /** What was used by period, the latest first. */
-  data: Array<UsageTotal>;
+  data: Array<UsagePeriod>;
   /** Names the next page; null on the last one. */
-  nextCursor?: string | null;
+  nextCursor: string | null;
 }
 
-/** One use, or up to 100 in `entries`. */
-export interface UsageReport {
-  entries?: Array<UsageEntry> | null;
-  feature?: CatalogKey | null;
-  /** What the app wants to remember of it. */
-  metadata?: Metadata | null;
-  /** Of several: `all` (if absent), or each for itself. */
-  mode?: UsageMode | null;
-  /** How much; 1 if absent. */
-  quantity?: Amount | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
+/** What was used of a feature in one period. */
+export interface UsagePeriod {
+  feature: CatalogKey;
+  /** How much of it went over a soft limit. */
+  overage: number;
+  periodEnd: string | null;
+  periodStart: string;
+  used: number;
 }
+
+/** When a metered feature starts again from nothing. */
+export type UsageReset = "never" | "month" | "billing_period" | "day";
+
+/** What came of one use, or of each, in their order. */
+export type UsageResponse = UsageResult | {
+  entries: Array<UsageResult>;
+};
 
 /** What came of one. */
 export interface UsageResult {
@@ -757,117 +810,64 @@ export interface UsageResult {
   allowed: boolean;
   feature: string;
   /** Null where there is none. */
-  limit?: number | null;
+  limit: number | null;
   /** How much of it went over a soft limit. */
   overage: number;
-  resetsAt?: string | null;
+  resetsAt: string | null;
   /** What has been used in the period that runs. */
   used: number;
 }
 
-/** What was used of a feature in one period. */
-export interface UsageTotal {
-  feature: CatalogKey;
-  /** How much of it went over a soft limit. */
-  overage: number;
-  periodEnd?: string | null;
-  periodStart: string;
-  used: number;
+/** A user's stats, in the hash's own field names. */
+export interface UserStats {
+  /** Conversations saved so far. */
+  conversations: number;
+  /** Days on which the user signed in. */
+  days_active: number;
+  /** The UTC date of the last sign-in; null before the first. */
+  last_login: string | null;
+  /** Days in a row, up to the last sign-in. */
+  login_streak: number;
+  /** From 0 to 10. */
+  mood_score: number;
+  plan: string;
+  /** Summaries of the last three conversations, newest first. */
+  recent_conversations: Array<unknown>;
 }
 
-/** What one may ask of a feature: may it be used so many times? */
-export interface Verdict {
-  allowed: boolean;
-  /** How many more uses there are, or credits; null where there is no end, or nothing is counted. */
-  balance?: number | null;
-  feature: string;
-  /** Why not. */
-  reason?: RefusalReason | null;
-  /** When it starts again from nothing. */
-  resetsAt?: string | null;
-  /** The lowest plan on sale that would allow it. */
-  upgradeTo?: string | null;
-}
-
-/** How far it came. */
-export interface WarmUp {
-  /** Whether it came to the last of them. */
-  isComplete: boolean;
-  /** Why it stopped before. */
-  problem?: string | null;
-  /** Users who are shown now. */
-  shown: number;
-}
-
-export type WebhookAction = "replay" | "resolve";
-
-/** What to do about a dead letter. */
-export interface WebhookDecision {
-  action: WebhookAction;
-  id: EventId;
-  /** Why it is set aside; `resolve` needs one. */
-  note?: Reason | null;
-}
-
-export type When = "period_end" | "now";
-
-/** An event that could not be applied, with what it said. */
-export interface WholeFailedWebhook {
-  /** How often it has failed. */
-  attempts: number;
-  /** Why it failed last. */
-  cause: string;
-  /** When it happened, by Stripe's clock. */
-  createdAt: string;
-  customerId?: string | null;
-  /** When it failed first. */
-  failedAt: string;
-  /** Stripe's id of the event. */
-  id: string;
-  /** When it is tried again by itself; null once only a person can help. */
-  nextTryAt?: string | null;
-  /** Why it was set aside. */
-  note?: string | null;
-  /** The event as Stripe sent it; null once that is forgotten. */
-  payload: unknown;
-  paymentId?: string | null;
-  resolvedAt?: string | null;
-  /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
-  resolvedBy?: string | null;
-  retriedAt?: string | null;
-  type: string;
-  userId?: string | null;
+export interface WebhookResponse {
+  received: boolean;
 }
 
 /** Every route: what its body is, and what it answers when it succeeds. */
 export interface Routes {
   "DELETE /api/account": { body: undefined; answer: undefined };
-  "GET /api/admin/ledger": { body: undefined; answer: LedgerReport };
-  "GET /api/admin/webhooks": { body: undefined; answer: FoundWebhooks };
-  "POST /api/admin/webhooks": { body: WebhookDecision; answer: FailedWebhook };
-  "POST /api/chat/save": { body: Chat; answer: Stats };
-  "POST /api/check": { body: CheckQuestion; answer: CheckAnswer };
-  "GET /api/credits": { body: undefined; answer: CreditsPage };
-  "POST /api/credits": { body: CreditsAction; answer: CreditTransaction };
-  "GET /api/cron/daily": { body: undefined; answer: Done };
+  "GET /api/admin/ledger": { body: undefined; answer: LedgerAuditReport };
+  "GET /api/admin/webhooks": { body: undefined; answer: FailedWebhooksResponse };
+  "POST /api/admin/webhooks": { body: HandleFailedWebhookRequest; answer: FailedWebhook };
+  "POST /api/chat/save": { body: SaveChatRequest; answer: UserStats };
+  "POST /api/check": { body: CheckRequest; answer: CheckResponse };
+  "GET /api/credits": { body: undefined; answer: LedgerPage };
+  "POST /api/credits": { body: ChangeCreditsRequest; answer: LedgerEntry };
+  "GET /api/cron/daily": { body: undefined; answer: DailyReport };
   "GET /api/cron/minute": { body: undefined; answer: MinuteReport };
-  "GET /api/dashboard": { body: undefined; answer: Stats };
+  "GET /api/dashboard": { body: undefined; answer: UserStats };
   "GET /api/entitlements": { body: undefined; answer: Entitlements };
-  "GET /api/health": { body: undefined; answer: Health };
-  "GET /api/health/ready": { body: undefined; answer: Readiness };
-  "PATCH /api/mood": { body: Mood; answer: Stats };
-  "PATCH /api/plan": { body: Gift; answer: Stats };
+  "GET /api/health": { body: undefined; answer: HealthResponse };
+  "GET /api/health/ready": { body: undefined; answer: ReadinessResponse };
+  "PATCH /api/mood": { body: SetMoodRequest; answer: UserStats };
+  "PATCH /api/plan": { body: PlanComp; answer: UserStats };
   "GET /api/plans": { body: undefined; answer: Catalog };
-  "POST /api/rate-limit": { body: Question; answer: Answer };
+  "POST /api/rate-limit": { body: RateLimitRequest; answer: RateLimitResponse };
   "DELETE /api/session": { body: undefined; answer: undefined };
-  "POST /api/session": { body: undefined; answer: Stats };
-  "GET /api/stripe/checkout-session": { body: undefined; answer: Purchase };
-  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: Page };
-  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalPage };
-  "POST /api/stripe/webhook": { body: undefined; answer: Received };
-  "GET /api/subscription": { body: undefined; answer: Overview };
-  "PATCH /api/subscription": { body: Action; answer: Overview };
+  "POST /api/session": { body: undefined; answer: UserStats };
+  "GET /api/stripe/checkout-session": { body: undefined; answer: CheckoutSession };
+  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: CheckoutResponse };
+  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalResponse };
+  "POST /api/stripe/webhook": { body: undefined; answer: WebhookResponse };
+  "GET /api/subscription": { body: undefined; answer: SubscriptionResponse };
+  "PATCH /api/subscription": { body: ChangeSubscriptionRequest; answer: SubscriptionResponse };
   "GET /api/usage": { body: undefined; answer: UsagePage };
-  "POST /api/usage": { body: UsageReport; answer: UsageAnswer };
-  "POST /api/webhooks/stripe": { body: undefined; answer: Received };
+  "POST /api/usage": { body: TrackUsageRequest; answer: UsageResponse };
+  "POST /api/webhooks/stripe": { body: undefined; answer: WebhookResponse };
 }

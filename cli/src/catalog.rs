@@ -21,7 +21,7 @@ mod stripe;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use shared::domain::catalog::{Feature, Interval};
+use shared::domain::catalog::{BillingInterval, PlanFeature};
 
 pub use ids::Ids;
 pub use publish::{Changes, look, publish};
@@ -52,11 +52,11 @@ pub struct Plan {
     pub is_listed: bool,
     pub past_due_grace_days: u32,
     /// Every feature of the catalog, with what this plan gives of it.
-    pub features: BTreeMap<String, Feature>,
+    pub features: BTreeMap<String, PlanFeature>,
     pub per_seat: bool,
     /// The Stripe product it is, where the file or the environment says so.
     pub product_id: Option<String>,
-    pub prices: BTreeMap<Interval, Price>,
+    pub prices: BTreeMap<BillingInterval, Price>,
 }
 
 /// Credits to buy once.

@@ -27,8 +27,8 @@ mod text;
 mod unique_fields;
 mod user_id;
 
-pub use amount::{Amount, Difference};
-pub use catalog::Interval;
+pub use amount::{PositiveCount, SignedCount};
+pub use catalog::BillingInterval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;
 pub use email::Email;
@@ -39,13 +39,14 @@ pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
 pub use observation::{EventName, Observation};
-pub use priority::Priority;
+pub use priority::CreditPriority;
 pub use quantity::Quantity;
 pub use rate::Rate;
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use text::{
-    Content, EventId, EventType, Identifier, PlanName, Reason, SubscriptionId, Summary,
+    ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,
+    SubscriptionId,
 };
 pub use unique_fields::UniqueFields;
 pub use user_id::UserId;

@@ -31,13 +31,13 @@ use tokio_postgres::types::{FromSql, Json, ToSql, Type};
 pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};
 pub use credits::{
-    CreditChange, CreditSummary, Gift, LedgerNote, LedgerPage, LedgerProblem, LedgerRow,
-    Transaction, UnitSummary,
+    CreditChange, CreditSummary, CreditUnitBalance, Gift, LedgerAuditPage, LedgerEntry, LedgerNote,
+    LedgerProblem, LedgerRow,
 };
 pub use error::PostgresError;
 pub use history::NewEntry;
 pub use outbox::{DeliveryResult, GivenUp, Kind, OutboxMessage};
-pub use reconcile::{Compared, Drift};
+pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
 pub use subscription::{
     Applied, BegunChange, Change, ChangeKind, ChangePlan, ChangeRequest, FinishedChange, Portal,
 };

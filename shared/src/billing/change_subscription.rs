@@ -21,7 +21,7 @@ use crate::domain::Snapshot;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, flag, integer, link, list, text};
-use crate::domain::{Interval, UserId};
+use crate::domain::{BillingInterval, UserId};
 
 /// What Stripe answered in the end.
 struct Outcome {
@@ -198,7 +198,7 @@ async fn schedule_change(app: &App, steps: &ChangePlan, key: &str) -> Result<Out
         running,
         (current, steps.price.as_deref().unwrap_or_default()),
         steps.quantity.unwrap_or(1),
-        steps.interval.unwrap_or(Interval::Monthly),
+        steps.interval.unwrap_or(BillingInterval::Monthly),
     );
     app.stripe.send_idempotent(&request, &format!("{key}-phases")).await?;
     Ok(Outcome { subscription: None, schedule: Some(id.to_owned()) })

@@ -21,7 +21,7 @@ const PROBLEMS: usize = 100;
 
 /// How far it was looked at.
 #[derive(Debug, Deserialize, Serialize)]
-pub enum Place {
+pub enum LedgerAuditPosition {
     /// The rows up to this one.
     Row(LedgerRow),
     /// All rows, and the users up to this one.
@@ -30,36 +30,36 @@ pub enum Place {
 
 /// What was found up to there.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct LedgerAudit {
     pub rows: u64,
     pub users: u64,
     pub problems: Vec<LedgerProblem>,
     /// None at the end.
-    pub next: Option<Place>,
+    pub next: Option<LedgerAuditPosition>,
 }
 
-impl Place {
+impl LedgerAuditPosition {
     /// Whether Postgres can be asked what comes after it.
-    pub fn is_possible(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         let (Self::Row(LedgerRow { user_id, .. }) | Self::User(user_id)) = self;
         !user_id.contains('\0')
     }
 }
 
-impl Default for Place {
+impl Default for LedgerAuditPosition {
     fn default() -> Self {
         Self::Row(LedgerRow { user_id: String::new(), seq: 0 })
     }
 }
 
 /// Looks at the ledger from there on, until all was looked at, the time is up, or there is much to say.
-pub async fn verify(app: &App, from: Place) -> Result<Found> {
+pub async fn verify(app: &App, from: LedgerAuditPosition) -> Result<LedgerAudit> {
     let started = Instant::now();
-    let mut found = Found { next: Some(from), ..Found::default() };
+    let mut found = LedgerAudit { next: Some(from), ..LedgerAudit::default() };
     while let Some(place) = found.next.take() {
         found.next = match place {
-            Place::Row(last) => Some(rows(app, &last, &mut found).await?),
-            Place::User(last) => users(app, &last, &mut found).await?,
+            LedgerAuditPosition::Row(last) => Some(rows(app, &last, &mut found).await?),
+            LedgerAuditPosition::User(last) => users(app, &last, &mut found).await?,
         };
         if started.elapsed() > TIME || found.problems.len() >= PROBLEMS {
             break;
@@ -68,16 +68,24 @@ pub async fn verify(app: &App, from: Place) -> Result<Found> {
     Ok(found)
 }
 
-async fn rows(app: &App, after: &LedgerRow, found: &mut Found) -> Result<Place> {
+async fn rows(
+    app: &App,
+    after: &LedgerRow,
+    found: &mut LedgerAudit,
+) -> Result<LedgerAuditPosition> {
     let page = app.postgres.verify_ledger(after, ROWS).await?;
     found.rows += page.checked;
     found.problems.extend(page.problems);
-    Ok(page.last.map_or(Place::User(String::new()), Place::Row))
+    Ok(page.last.map_or(LedgerAuditPosition::User(String::new()), LedgerAuditPosition::Row))
 }
 
-async fn users(app: &App, after: &str, found: &mut Found) -> Result<Option<Place>> {
+async fn users(
+    app: &App,
+    after: &str,
+    found: &mut LedgerAudit,
+) -> Result<Option<LedgerAuditPosition>> {
     let page = app.postgres.verify_balances(after, USERS).await?;
     found.users += page.checked;
     found.problems.extend(page.problems);
-    Ok(page.last.map(Place::User))
+    Ok(page.last.map(LedgerAuditPosition::User))
 }

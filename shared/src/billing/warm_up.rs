@@ -36,8 +36,7 @@ pub struct Options {
 /// How far it came.
 #[derive(Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "WarmUp")]
-pub struct Report {
+pub struct CacheWarmUpReport {
     /// Users who are shown now.
     pub shown: u32,
     /// Whether it came to the last of them.
@@ -47,10 +46,10 @@ pub struct Report {
 }
 
 /// Shows all who have a plan, or those for whom there is time. Fails only if Postgres does.
-pub async fn run(app: &App, options: Options) -> Result<Report, PostgresError> {
+pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, PostgresError> {
     let Options { per_second, time } = options;
     let started = Instant::now();
-    let mut report = Report::default();
+    let mut report = CacheWarmUpReport::default();
     let kept = if time.is_some() { app.postgres.job_cursor(JOB).await? } else { None };
     let mut after = kept.unwrap_or_default();
     loop {

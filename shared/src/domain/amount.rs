@@ -10,15 +10,15 @@ const LARGEST: i64 = 9_007_199_254_740_991;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "u64")]
 #[schemars(extend("minimum" = 1, "maximum" = 9_007_199_254_740_991_i64))]
-pub struct Amount(i64);
+pub struct PositiveCount(i64);
 
 /// How many more, or fewer below zero.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "i64")]
 #[schemars(extend("minimum" = -9_007_199_254_740_991_i64, "maximum" = 9_007_199_254_740_991_i64))]
-pub struct Difference(i64);
+pub struct SignedCount(i64);
 
-impl Amount {
+impl PositiveCount {
     pub const ONE: Self = Self(1);
 
     pub fn one() -> Self {
@@ -35,13 +35,13 @@ impl Amount {
     }
 }
 
-impl Difference {
+impl SignedCount {
     pub fn get(self) -> i64 {
         self.0
     }
 }
 
-impl TryFrom<u64> for Amount {
+impl TryFrom<u64> for PositiveCount {
     type Error = &'static str;
 
     fn try_from(amount: u64) -> Result<Self, Self::Error> {
@@ -50,7 +50,7 @@ impl TryFrom<u64> for Amount {
     }
 }
 
-impl TryFrom<i64> for Difference {
+impl TryFrom<i64> for SignedCount {
     type Error = &'static str;
 
     fn try_from(difference: i64) -> Result<Self, Self::Error> {
@@ -61,10 +61,10 @@ impl TryFrom<i64> for Difference {
     }
 }
 
-impl TryFrom<Difference> for Amount {
+impl TryFrom<SignedCount> for PositiveCount {
     type Error = &'static str;
 
-    fn try_from(difference: Difference) -> Result<Self, Self::Error> {
+    fn try_from(difference: SignedCount) -> Result<Self, Self::Error> {
         if difference.0 < 1 {
             return Err("must be from 1 to 9007199254740991");
         }

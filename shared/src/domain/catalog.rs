@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Interval {
+pub enum BillingInterval {
     Weekly,
     Monthly,
     Quarterly,
@@ -21,7 +21,7 @@ pub enum Interval {
 /// When a metered feature starts again from nothing.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reset {
+pub enum UsageReset {
     /// On the first of each calendar month.
     Month,
     /// A month after the last time, counted from the day of the subscription; yearly plans too.
@@ -34,7 +34,7 @@ pub enum Reset {
 /// What happens at the limit of a metered feature.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Overage {
+pub enum OveragePolicy {
     /// What would go over it is refused.
     Hard,
     /// It is counted, and allowed.
@@ -44,7 +44,7 @@ pub enum Overage {
 /// When a plan grants its credits.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Every {
+pub enum GrantInterval {
     /// At the start of each billing period; a yearly plan's are months too.
     BillingPeriod,
 }
@@ -52,17 +52,23 @@ pub enum Every {
 /// What one plan gives of one feature.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Feature {
+pub enum PlanFeature {
     /// It is there or it is not.
     Boolean { name: String, enabled: bool },
     /// It is counted. A hard limit of 0 means that it is not in the plan; null, that there is none.
-    Metered { name: String, unit: String, reset: Reset, limit: Option<u64>, overage: Overage },
+    Metered {
+        name: String,
+        unit: String,
+        reset: UsageReset,
+        limit: Option<u64>,
+        overage: OveragePolicy,
+    },
     /// Credits that the plan grants, to be spent on what the app likes.
     Credits {
         name: String,
         unit: String,
         amount: u64,
-        every: Every,
+        every: GrantInterval,
         /// What is left of one period stays for the next. Left out where it does not, so that what was
         /// published before there was a choice is the same still.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "u64")]
 #[schemars(extend("minimum" = 0, "maximum" = 100))]
-pub struct Priority(i32);
+pub struct CreditPriority(i32);
 
-impl Priority {
+impl CreditPriority {
     pub fn get(self) -> i32 {
         self.0
     }
 }
 
-impl TryFrom<u64> for Priority {
+impl TryFrom<u64> for CreditPriority {
     type Error = &'static str;
 
     fn try_from(priority: u64) -> Result<Self, Self::Error> {

@@ -39,19 +39,19 @@ macro_rules! bounded_text {
 
 bounded_text!(
     /// What a conversation was about, in a few words.
-    Summary,
+    ChatSummary,
     1000
 );
 
 bounded_text!(
     /// A conversation, as it is kept in a user's history.
-    Content,
+    ChatContent,
     50000
 );
 
 bounded_text!(
     /// Whom a named limit applies to.
-    Identifier,
+    RateLimitIdentifier,
     255
 );
 
@@ -87,14 +87,14 @@ bounded_text!(
 
 #[cfg(test)]
 mod tests {
-    use super::Summary;
+    use super::ChatSummary;
 
     #[test]
     fn length_counts_characters_not_bytes() {
-        assert!(Summary::try_from("é".repeat(1000)).is_ok());
-        assert!(Summary::try_from("é".repeat(1001)).is_err());
-        assert!(Summary::try_from(String::new()).is_err());
-        assert!(Summary::try_from("two\nlines".to_owned()).is_ok());
-        assert!(Summary::try_from("nul\0".to_owned()).is_err());
+        assert!(ChatSummary::try_from("é".repeat(1000)).is_ok());
+        assert!(ChatSummary::try_from("é".repeat(1001)).is_err());
+        assert!(ChatSummary::try_from(String::new()).is_err());
+        assert!(ChatSummary::try_from("two\nlines".to_owned()).is_ok());
+        assert!(ChatSummary::try_from("nul\0".to_owned()).is_err());
     }
 }

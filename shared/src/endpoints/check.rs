@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::billing::entitlements::{EntitlementCache, Source};
-use crate::domain::entitlement::Verdict;
+use crate::domain::entitlement::FeatureCheckResult;
 use crate::domain::error::{Error, Result};
-use crate::domain::{Amount, CatalogKey, Entitlement};
+use crate::domain::{CatalogKey, Entitlement, PositiveCount};
 use crate::http::{Input, User};
 
 const MAX_CHECKS: usize = 50;
@@ -21,54 +21,54 @@ const MAX_CHECKS: usize = 50;
 /// One feature, or up to 50 in `checks`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "CheckQuestion")]
-pub struct Question {
+pub struct CheckRequest {
     #[serde(default)]
     feature: Option<CatalogKey>,
     /// How many times; 1 if absent.
-    #[serde(default, deserialize_with = "Amount::if_given")]
-    quantity: Option<Amount>,
+    #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    quantity: Option<PositiveCount>,
     #[serde(default)]
     #[schemars(length(min = 1, max = 50))]
-    checks: Option<Vec<Check>>,
+    checks: Option<Vec<FeatureCheck>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct FeatureCheck {
     feature: CatalogKey,
     /// How many times; 1 if absent.
-    #[serde(default = "Amount::one")]
-    quantity: Amount,
+    #[serde(default = "PositiveCount::one")]
+    quantity: PositiveCount,
 }
 
 /// The answer to one check, or to each, in their order.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
-#[schemars(rename = "CheckAnswer")]
-pub enum Answer {
-    One(Verdict),
-    Several { checks: Vec<Verdict> },
+pub enum CheckResponse {
+    One(FeatureCheckResult),
+    Several { checks: Vec<FeatureCheckResult> },
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(check)
+    post(check_features)
 }
 
-async fn check(
+async fn check_features(
     State(app): State<App>,
     User(user): User,
-    Input(question): Input<Question>,
-) -> Result<(Extension<Source>, Json<Answer>)> {
+    Input(question): Input<CheckRequest>,
+) -> Result<(Extension<Source>, Json<CheckResponse>)> {
     let asked = question.read()?;
     let (found, source) = EntitlementCache::of(&app).read(&user).await?;
     let answer = match &asked {
-        Asked::One(check) => Answer::One(verdict(found.as_ref(), check, || "feature".to_owned())?),
-        Asked::Several(checks) => {
+        ParsedChecks::One(check) => {
+            CheckResponse::One(verdict(found.as_ref(), check, || "feature".to_owned())?)
+        }
+        ParsedChecks::Several(checks) => {
             let each = checks.iter().enumerate().map(|(place, check)| {
                 verdict(found.as_ref(), check, || format!("checks[{place}].feature"))
             });
-            Answer::Several { checks: each.collect::<Result<_>>()? }
+            CheckResponse::Several { checks: each.collect::<Result<_>>()? }
         }
     };
     Ok((Extension(source), Json(answer)))
@@ -76,35 +76,38 @@ async fn check(
 
 fn verdict(
     found: Option<&Entitlement>,
-    check: &Check,
+    check: &FeatureCheck,
     field: impl Fn() -> String,
-) -> Result<Verdict> {
+) -> Result<FeatureCheckResult> {
     let feature = check.feature.as_str();
     match found {
-        None => Ok(Verdict::no_customer(feature)),
+        None => Ok(FeatureCheckResult::no_customer(feature)),
         Some(entitlement) => entitlement
             .check(feature, check.quantity)
             .ok_or_else(|| Error::invalid(field(), "is not a feature of the catalog")),
     }
 }
 
-enum Asked {
-    One(Check),
-    Several(Vec<Check>),
+enum ParsedChecks {
+    One(FeatureCheck),
+    Several(Vec<FeatureCheck>),
 }
 
-impl Question {
-    fn read(self) -> Result<Asked> {
+impl CheckRequest {
+    fn read(self) -> Result<ParsedChecks> {
         match self {
             Self { feature: Some(feature), quantity, checks: None } => {
-                Ok(Asked::One(Check { feature, quantity: quantity.unwrap_or(Amount::ONE) }))
+                Ok(ParsedChecks::One(FeatureCheck {
+                    feature,
+                    quantity: quantity.unwrap_or(PositiveCount::ONE),
+                }))
             }
             Self { feature: None, quantity: None, checks: Some(checks) } => {
                 if checks.is_empty() || checks.len() > MAX_CHECKS {
                     let message = format!("must have 1 to {MAX_CHECKS} entries");
                     return Err(Error::invalid("checks", message));
                 }
-                Ok(Asked::Several(checks))
+                Ok(ParsedChecks::Several(checks))
             }
             Self { checks: Some(_), .. } => {
                 Err(Error::invalid("checks", "stands alone: each has its feature and quantity"))

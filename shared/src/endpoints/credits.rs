@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::adapters::postgres::{
-    CreditChange, Gift, LedgerNote, PostgresError, Transaction, UnitSummary,
+    CreditChange, CreditUnitBalance, Gift, LedgerEntry, LedgerNote, PostgresError,
 };
 use crate::app::App;
 use crate::auth::Caller;
@@ -22,26 +22,25 @@ use crate::billing::fulfilment;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::{
-    Amount, CatalogKey, Difference, Metadata, Priority, Reason, UserId, jsonb_bytes, row_bytes,
+    CatalogKey, CreditPriority, Metadata, PositiveCount, Reason, SignedCount, UserId, jsonb_bytes,
+    row_bytes,
 };
 use crate::http::{Input, Query, User};
 
 /// What to do with them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "CreditsAction")]
-pub struct Action {
-    action: ActionKind,
+pub struct ChangeCreditsRequest {
+    action: CreditAction,
     unit: CatalogKey,
     /// Above zero, but that `adjust` may take.
-    amount: Difference,
+    amount: SignedCount,
     /// To grant: when they go.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     expires_at: Option<Timestamp>,
     /// To grant: of credits that go at once the lowest is spent first; 50 if absent.
     #[serde(default)]
-    priority: Option<Priority>,
+    priority: Option<CreditPriority>,
     /// To grant or adjust: why. The user can read it.
     #[serde(default)]
     reason: Option<Reason>,
@@ -52,8 +51,7 @@ pub struct Action {
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "CreditsActionKind")]
-pub enum ActionKind {
+pub enum CreditAction {
     Spend,
     Grant,
     /// Puts a balance right by hand: more, or fewer, below zero too.
@@ -63,11 +61,10 @@ pub enum ActionKind {
 /// What a user holds, and a page of what moved it.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "CreditsPage")]
-pub struct Page {
-    credits: Vec<UnitSummary>,
+pub struct LedgerPage {
+    credits: Vec<CreditUnitBalance>,
     /// The ledger, the latest first.
-    data: Vec<Transaction>,
+    data: Vec<LedgerEntry>,
     /// Names the next page; null on the last one.
     next_cursor: Option<String>,
 }
@@ -79,10 +76,14 @@ pub fn stored_bytes(body: &Value, _: bool) -> usize {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show).post(act)
+    get(get_credits).post(change_credits)
 }
 
-async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Page>> {
+async fn get_credits(
+    State(app): State<App>,
+    User(user): User,
+    uri: Uri,
+) -> Result<Json<LedgerPage>> {
     let query = Query::of(&uri);
     let unit = query.get("unit", CatalogKey::try_from)?;
     let cursor = query.cursor(|_| true)?;
@@ -93,20 +94,20 @@ async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json
         return Err(unknown_unit());
     }
     let (data, next_cursor) = limit.page(held.transactions, |last| last.id);
-    Ok(Json(Page { credits: held.units, data, next_cursor }))
+    Ok(Json(LedgerPage { credits: held.units, data, next_cursor }))
 }
 
-async fn act(
+async fn change_credits(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     once: Option<IdempotencyKey>,
-    Input(action): Input<Action>,
-) -> Result<Json<Transaction>> {
+    Input(action): Input<ChangeCreditsRequest>,
+) -> Result<Json<LedgerEntry>> {
     let now = app.clock.now();
     let moved = match action.action {
-        ActionKind::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
-        ActionKind::Grant | ActionKind::Adjust => {
+        CreditAction::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
+        CreditAction::Grant | CreditAction::Adjust => {
             if !caller.is_trusted() {
                 let message = "Only a service key or an admin may give credits.";
                 return Err(Error::new(ErrorCode::ServiceOnly, message));
@@ -131,13 +132,13 @@ async fn act(
 async fn spend(
     app: &App,
     user: &UserId,
-    action: Action,
+    action: ChangeCreditsRequest,
     once: Option<&IdempotencyKey>,
     now: Timestamp,
 ) -> Result<CreditChange> {
-    let Action { unit, amount, expires_at, priority, reason, metadata, .. } = action;
+    let ChangeCreditsRequest { unit, amount, expires_at, priority, reason, metadata, .. } = action;
     refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
-    let amount = Amount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
+    let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let about = LedgerNote { reason, metadata };
     let spent = app.postgres.spend_credits(user, &unit, amount, &about, once, now).await;
     spent.map_err(|error| match error.shortfall::<AvailableBalance>() {
@@ -157,12 +158,12 @@ struct AvailableBalance {
     balance: i64,
 }
 
-impl Action {
+impl ChangeCreditsRequest {
     fn gift(self, now: Timestamp) -> Result<Gift> {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
-        let kind = if action == ActionKind::Grant { "grant" } else { "adjust" };
-        if action == ActionKind::Grant {
-            Amount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
+        let kind = if action == CreditAction::Grant { "grant" } else { "adjust" };
+        if action == CreditAction::Grant {
+            PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
         } else {
             refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
         }
@@ -177,7 +178,7 @@ impl Action {
             unit,
             amount: amount.get(),
             expires_at,
-            priority: priority.map(Priority::get),
+            priority: priority.map(CreditPriority::get),
             about: LedgerNote { reason, metadata },
         })
     }

@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::app::App;
 use crate::billing::entitlements::{EntitlementCache, Source};
 use crate::domain::Entitlement;
-use crate::domain::catalog::Overage;
-use crate::domain::entitlement::{CreditBalance, Grant};
+use crate::domain::catalog::OveragePolicy;
+use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::http::User;
 
@@ -33,27 +33,22 @@ pub struct Entitlements {
     interval: Option<String>,
     /// Seats.
     quantity: Option<i64>,
-    #[schemars(with = "Option<String>")]
     trial_end: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_start: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_end: Option<Timestamp>,
     cancel_at_period_end: bool,
-    #[schemars(with = "Option<String>")]
     cancel_at: Option<Timestamp>,
     /// Every feature of the catalog, by its key.
-    features: BTreeMap<String, Feature>,
+    features: BTreeMap<String, EntitledFeature>,
     /// What is held of each unit of credits.
-    credits: BTreeMap<String, Credits>,
+    credits: BTreeMap<String, EntitledCredits>,
     /// Grows with every change.
     version: i64,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
-#[schemars(rename = "EntitledFeature")]
-pub enum Feature {
+pub enum EntitledFeature {
     Boolean {
         name: String,
         enabled: bool,
@@ -65,9 +60,8 @@ pub enum Feature {
         limit: Option<u64>,
         used: u64,
         remaining: Option<u64>,
-        overage: Overage,
+        overage: OveragePolicy,
         /// Null where it never starts again.
-        #[schemars(with = "Option<String>")]
         resets_at: Option<Timestamp>,
     },
     /// Credits that the plan grants each billing period.
@@ -81,26 +75,23 @@ pub enum Feature {
 /// What is held of one unit of credits.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "EntitledCredits")]
-pub struct Credits {
+pub struct EntitledCredits {
     /// Below zero where more was taken back than there was: then nothing can be spent.
     balance: i64,
-    next_expiry: Option<Expiry>,
+    next_expiry: Option<CreditExpiry>,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "CreditExpiry")]
-pub struct Expiry {
-    #[schemars(with = "String")]
+pub struct CreditExpiry {
     at: Timestamp,
     amount: i64,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_entitlements)
 }
 
-async fn show(
+async fn get_entitlements(
     State(app): State<App>,
     User(user): User,
 ) -> Result<(Extension<Source>, Json<Entitlements>)> {
@@ -115,7 +106,7 @@ impl From<Entitlement> for Entitlements {
         let Entitlement { version, terms, used, units, .. } = found;
         let features = terms.features.into_iter().map(|(key, grant)| {
             let used = used.get(&key).copied().unwrap_or_default();
-            (key, Feature::of(grant, used))
+            (key, EntitledFeature::of(grant, used))
         });
         Self {
             features: features.collect(),
@@ -137,23 +128,25 @@ impl From<Entitlement> for Entitlements {
     }
 }
 
-impl Feature {
-    fn of(grant: Grant, used: u64) -> Self {
+impl EntitledFeature {
+    fn of(grant: FeatureTerms, used: u64) -> Self {
         match grant {
-            Grant::Boolean { name, enabled, .. } => Self::Boolean { name, enabled },
-            Grant::Metered { name, unit, limit, overage, resets_at, .. } => {
+            FeatureTerms::Boolean { name, enabled, .. } => Self::Boolean { name, enabled },
+            FeatureTerms::Metered { name, unit, limit, overage, resets_at, .. } => {
                 let remaining = limit.map(|limit| limit.saturating_sub(used));
                 Self::Metered { name, unit, limit, used, remaining, overage, resets_at }
             }
-            Grant::Credits { name, unit, amount, .. } => Self::Credits { name, unit, amount },
+            FeatureTerms::Credits { name, unit, amount, .. } => {
+                Self::Credits { name, unit, amount }
+            }
         }
     }
 }
 
-impl From<CreditBalance> for Credits {
+impl From<CreditBalance> for EntitledCredits {
     fn from(holding: CreditBalance) -> Self {
         let CreditBalance { balance, expires_at, expiring } = holding;
-        let next_expiry = expires_at.zip(expiring).map(|(at, amount)| Expiry { at, amount });
+        let next_expiry = expires_at.zip(expiring).map(|(at, amount)| CreditExpiry { at, amount });
         Self { balance, next_expiry }
     }
 }

@@ -11,15 +11,15 @@ use serde::Serialize;
 use crate::app::App;
 
 #[derive(Debug, JsonSchema, Serialize)]
-pub struct Health {
+pub struct HealthResponse {
     /// Always `ok`: whoever is not well does not answer.
     status: &'static str,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_health)
 }
 
-async fn show() -> Json<Health> {
-    Json(Health { status: "ok" })
+async fn get_health() -> Json<HealthResponse> {
+    Json(HealthResponse { status: "ok" })
 }

@@ -15,19 +15,18 @@ use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::entitlements::EntitlementCache;
-use crate::companion::stats::{self, Stats};
+use crate::companion::stats::{self, UserStats};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{PlanName, Reason};
 use crate::http::{Input, User};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Gift {
+pub struct PlanComp {
     /// The plan's name or key in the catalog.
     plan: PlanName,
     /// Until then; for good if absent.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     ends_at: Option<Timestamp>,
     /// For the audit trail.
     #[serde(default)]
@@ -35,15 +34,15 @@ pub struct Gift {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    patch(give)
+    patch(set_plan)
 }
 
-async fn give(
+async fn set_plan(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    Input(gift): Input<Gift>,
-) -> Result<Json<Stats>> {
+    Input(gift): Input<PlanComp>,
+) -> Result<Json<UserStats>> {
     let now = app.clock.now();
     if gift.ends_at.is_some_and(|ends_at| ends_at <= now) {
         return Err(Error::invalid("endsAt", "must be in the future"));

@@ -13,17 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::IdempotencyKey;
-use crate::domain::Identifier;
+use crate::domain::RateLimitIdentifier;
 use crate::domain::error::{Error, Result};
 use crate::http::Input;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct RateLimitRequest {
     /// The name of a configured limit, such as `review-code`.
     action: String,
     /// Whom to limit: a user id, an address, whatever the app tells apart.
-    identifier: Identifier,
+    identifier: RateLimitIdentifier,
     /// Units to take; 1 if absent.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
@@ -32,14 +32,13 @@ pub struct Question {
 
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct RateLimitResponse {
     allowed: bool,
     /// Units in a full bucket.
     limit: u32,
     /// Units left.
     remaining: u32,
     /// When the whole limit is to be had again.
-    #[schemars(with = "String")]
     resets_at: Timestamp,
 }
 
@@ -48,15 +47,15 @@ fn one() -> u32 {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(take)
+    post(take_rate_limit)
 }
 
-async fn take(
+async fn take_rate_limit(
     State(app): State<App>,
     once: Option<IdempotencyKey>,
-    Input(question): Input<Question>,
-) -> Result<(HeaderMap, Json<Answer>)> {
-    let Question { action, identifier, cost } = question;
+    Input(question): Input<RateLimitRequest>,
+) -> Result<(HeaderMap, Json<RateLimitResponse>)> {
+    let RateLimitRequest { action, identifier, cost } = question;
     let Some(rate) = app.config.rate_limits.get(&action).copied() else {
         return Err(Error::invalid("action", "is not one of the configured limits"));
     };
@@ -68,7 +67,7 @@ async fn take(
     let verdict = app.limiter.take(&policy, identifier.as_str(), rate, cost, once.as_ref()).await?;
     let mut headers = HeaderMap::new();
     verdict.write_headers(&action, &mut headers);
-    let answer = Answer {
+    let answer = RateLimitResponse {
         allowed: verdict.allowed,
         limit: verdict.limit(),
         remaining: verdict.remaining,

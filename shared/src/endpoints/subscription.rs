@@ -15,14 +15,13 @@ use crate::app::App;
 use crate::billing::change_subscription;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, Result};
-use crate::domain::{CatalogKey, Interval, Quantity, Reason, SubscriptionId};
+use crate::domain::{BillingInterval, CatalogKey, Quantity, Reason, SubscriptionId};
 use crate::http::{Input, Query, User};
 
 /// What a user has.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-pub struct Overview {
+pub struct SubscriptionResponse {
     /// Whose it is; null in the replay of an answer from before this was said.
     user_id: Option<String>,
     /// The plan that counts, wherever it comes from; null while nothing is sold yet.
@@ -31,7 +30,7 @@ pub struct Overview {
     /// `stripe`, `grant` (given by hand) or `default` (for those who pay nothing).
     source: Option<String>,
     /// A plan given by hand, which outranks the subscription.
-    granted: Option<Grant>,
+    granted: Option<ActivePlanComp>,
     /// The subscription's status; `none` without one.
     status: String,
     subscription: Option<Subscription>,
@@ -39,18 +38,14 @@ pub struct Overview {
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-struct Grant {
+struct ActivePlanComp {
     plan: String,
-    #[schemars(with = "String")]
     starts_at: Timestamp,
-    #[schemars(with = "Option<String>")]
     ends_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 struct Subscription {
     id: String,
     plan: Option<String>,
@@ -63,67 +58,56 @@ struct Subscription {
     currency: Option<String>,
     /// What one period costs, before discounts and taxes.
     amount_minor: Option<i64>,
-    #[schemars(with = "Option<String>")]
     trial_end: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_start: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_end: Option<Timestamp>,
     cancel_at_period_end: bool,
-    #[schemars(with = "Option<String>")]
     cancel_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     canceled_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     ended_at: Option<Timestamp>,
     cancellation_reason: Option<String>,
     /// What it becomes when the period ends.
-    scheduled_change: Option<ScheduledChange>,
+    scheduled_change: Option<ScheduledSubscriptionChange>,
     /// What it becomes once that is paid for.
-    pending_change: Option<PendingChange>,
-    #[schemars(with = "String")]
+    pending_change: Option<PendingSubscriptionChange>,
     created_at: Timestamp,
 }
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-struct ScheduledChange {
+struct ScheduledSubscriptionChange {
     plan: String,
     interval: String,
     quantity: i64,
-    #[schemars(with = "String")]
     at: Timestamp,
 }
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-struct PendingChange {
+struct PendingSubscriptionChange {
     plan: Option<String>,
     interval: Option<String>,
     quantity: i64,
-    #[schemars(with = "String")]
     expires_at: Timestamp,
 }
 
 /// What to do with it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Action {
-    action: ActionKind,
+pub struct ChangeSubscriptionRequest {
+    action: SubscriptionAction,
     /// To change: the other plan.
     #[serde(default)]
     tier: Option<CatalogKey>,
     /// To change: how often it is paid.
     #[serde(default)]
-    interval: Option<Interval>,
+    interval: Option<BillingInterval>,
     /// To change: how many seats.
     #[serde(default)]
     quantity: Option<Quantity>,
     /// To cancel: `period_end`, if absent.
     #[serde(default)]
-    when: Option<When>,
+    when: Option<CancellationTime>,
     /// To cancel: why.
     #[serde(default)]
     reason: Option<Reason>,
@@ -131,7 +115,7 @@ pub struct Action {
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
-enum ActionKind {
+enum SubscriptionAction {
     /// Another plan, interval or number of seats: up at once, for its price; down when the period ends.
     Change,
     Cancel,
@@ -141,16 +125,20 @@ enum ActionKind {
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "snake_case")]
-enum When {
+enum CancellationTime {
     PeriodEnd,
     Now,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show).patch(change)
+    get(get_subscription).patch(change_subscription)
 }
 
-async fn show(State(app): State<App>, user: Result<User>, uri: Uri) -> Result<Json<Overview>> {
+async fn get_subscription(
+    State(app): State<App>,
+    user: Result<User>,
+    uri: Uri,
+) -> Result<Json<SubscriptionResponse>> {
     let now = app.clock.now();
     let Some(id) = Query::of(&uri).get("subscriptionId", SubscriptionId::try_from)? else {
         return Ok(Json(app.postgres.get_subscription(&user?.0, now).await?));
@@ -164,18 +152,18 @@ async fn show(State(app): State<App>, user: Result<User>, uri: Uri) -> Result<Js
     })
 }
 
-async fn change(
+async fn change_subscription(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
-    Input(action): Input<Action>,
-) -> Result<Json<Overview>> {
+    Input(action): Input<ChangeSubscriptionRequest>,
+) -> Result<Json<SubscriptionResponse>> {
     let answer = change_subscription::change(&app, &user, &wish(action)?, once.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 
-fn wish(action: Action) -> Result<ChangeRequest> {
-    let Action { action, tier, interval, quantity, when, reason } = action;
+fn wish(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
+    let ChangeSubscriptionRequest { action, tier, interval, quantity, when, reason } = action;
     let to_change = [
         ("tier", tier.is_some()),
         ("interval", interval.is_some()),
@@ -183,7 +171,7 @@ fn wish(action: Action) -> Result<ChangeRequest> {
     ];
     let to_cancel = [("when", when.is_some()), ("reason", reason.is_some())];
     match action {
-        ActionKind::Change => {
+        SubscriptionAction::Change => {
             refuse_given(&to_cancel)?;
             if to_change.iter().all(|(_, given)| !given) {
                 let what = "is missing: name a tier, an interval or a quantity";
@@ -191,11 +179,11 @@ fn wish(action: Action) -> Result<ChangeRequest> {
             }
             Ok(ChangeRequest::Change { plan: tier, interval, quantity })
         }
-        ActionKind::Cancel => {
+        SubscriptionAction::Cancel => {
             refuse_given(&to_change)?;
-            Ok(ChangeRequest::Cancel { now: when == Some(When::Now), reason })
+            Ok(ChangeRequest::Cancel { now: when == Some(CancellationTime::Now), reason })
         }
-        ActionKind::Resume => {
+        SubscriptionAction::Resume => {
             refuse_given(&to_change)?;
             refuse_given(&to_cancel)?;
             Ok(ChangeRequest::Resume)

@@ -20,7 +20,7 @@ use crate::billing::entitlements::EntitlementCache;
 use crate::billing::fulfilment;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
-use crate::domain::{Amount, CatalogKey, Metadata, jsonb_bytes, row_bytes};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, jsonb_bytes, row_bytes};
 use crate::http::{Input, Query, User};
 
 const MAX_ENTRIES: usize = 100;
@@ -28,40 +28,37 @@ const MAX_ENTRIES: usize = 100;
 /// One use, or up to 100 in `entries`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "UsageReport")]
-pub struct Report {
+pub struct TrackUsageRequest {
     #[serde(default)]
     feature: Option<CatalogKey>,
     /// How much; 1 if absent.
-    #[serde(default, deserialize_with = "Amount::if_given")]
-    quantity: Option<Amount>,
+    #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    quantity: Option<PositiveCount>,
     /// What the app wants to remember of it.
     #[serde(default)]
     metadata: Option<Metadata>,
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    entries: Option<Vec<Entry>>,
+    entries: Option<Vec<TrackUsageEntry>>,
     /// Of several: `all` (if absent), or each for itself.
     #[serde(default)]
-    mode: Option<Mode>,
+    mode: Option<UsageMode>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "UsageEntry")]
-pub struct Entry {
+pub struct TrackUsageEntry {
     feature: CatalogKey,
     /// How much; 1 if absent.
-    #[serde(default = "Amount::one")]
-    quantity: Amount,
+    #[serde(default = "PositiveCount::one")]
+    quantity: PositiveCount,
     #[serde(default)]
     metadata: Option<Metadata>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "UsageMode")]
-pub enum Mode {
+pub enum UsageMode {
     /// If one is refused, none is counted.
     All,
     Each,
@@ -70,8 +67,7 @@ pub enum Mode {
 /// What came of one use, or of each, in their order.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
-#[schemars(rename = "UsageAnswer")]
-pub enum Answer {
+pub enum UsageResponse {
     One(UsageResult),
     Several { entries: Vec<UsageResult> },
 }
@@ -79,8 +75,7 @@ pub enum Answer {
 /// What a user uses, and what they have used.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "UsagePage")]
-pub struct Page {
+pub struct UsagePage {
     /// Every feature that is counted, in the period that runs.
     current: Vec<CurrentUsage>,
     /// What was used by period, the latest first.
@@ -102,10 +97,10 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show).post(track)
+    get(get_usage).post(track_usage)
 }
 
-async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Page>> {
+async fn get_usage(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<UsagePage>> {
     let query = Query::of(&uri);
     let feature = query.get("feature", CatalogKey::try_from)?;
     let cursor = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
@@ -118,21 +113,21 @@ async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json
     }
     let (data, next_cursor) =
         limit.page(found.periods, |last| (last.period_start, last.feature.clone()));
-    Ok(Json(Page { current: found.current, data, next_cursor }))
+    Ok(Json(UsagePage { current: found.current, data, next_cursor }))
 }
 
-async fn track(
+async fn track_usage(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
-    Input(report): Input<Report>,
-) -> Result<Json<Answer>> {
+    Input(report): Input<TrackUsageRequest>,
+) -> Result<Json<UsageResponse>> {
     let is_one = report.entries.is_none();
-    let mode = report.mode.unwrap_or(Mode::All);
+    let mode = report.mode.unwrap_or(UsageMode::All);
     let uses = report.read()?;
     let now = app.clock.now();
     let tracked =
-        app.postgres.track_usages(&user, &uses, mode == Mode::All, once.as_ref(), now).await;
+        app.postgres.track_usages(&user, &uses, mode == UsageMode::All, once.as_ref(), now).await;
     let mut results = match tracked {
         Ok(tracked) => {
             let RecordedUsage { version, results } = tracked;
@@ -143,10 +138,10 @@ async fn track(
         Err(error) => refused(error, &uses, is_one, mode)?,
     };
     match results.pop() {
-        Some(used) if is_one => Ok(Json(Answer::One(used))),
+        Some(used) if is_one => Ok(Json(UsageResponse::One(used))),
         last => {
             results.extend(last);
-            Ok(Json(Answer::Several { entries: results }))
+            Ok(Json(UsageResponse::Several { entries: results }))
         }
     }
 }
@@ -156,7 +151,7 @@ fn refused(
     error: PostgresError,
     uses: &[UsageEntry],
     is_one: bool,
-    mode: Mode,
+    mode: UsageMode,
 ) -> Result<Vec<UsageResult>> {
     if let Some((why, feature)) = error.not_allowed().and_then(|why| why.split_once(' ')) {
         let place = uses.iter().position(|one| one.feature.as_str() == feature);
@@ -175,7 +170,7 @@ fn refused(
     }
     let Some(results) = error.shortfall::<Vec<UsageResult>>() else { return Err(error.into()) };
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
-        Some((first, place)) if mode == Mode::All => Err(over_quota(first, &uses[..place])),
+        Some((first, place)) if mode == UsageMode::All => Err(over_quota(first, &uses[..place])),
         _ => Ok(results),
     }
 }
@@ -198,11 +193,11 @@ fn over_quota(refused: &UsageResult, before: &[UsageEntry]) -> Error {
     })
 }
 
-impl Report {
+impl TrackUsageRequest {
     fn read(self) -> Result<Vec<UsageEntry>> {
         match self {
             Self { feature: Some(feature), quantity, metadata, entries: None, mode: None } => {
-                let quantity = quantity.unwrap_or(Amount::ONE);
+                let quantity = quantity.unwrap_or(PositiveCount::ONE);
                 Ok(vec![UsageEntry { feature, quantity, metadata }])
             }
             Self {
@@ -223,8 +218,8 @@ impl Report {
     }
 }
 
-impl From<Entry> for UsageEntry {
-    fn from(Entry { feature, quantity, metadata }: Entry) -> Self {
+impl From<TrackUsageEntry> for UsageEntry {
+    fn from(TrackUsageEntry { feature, quantity, metadata }: TrackUsageEntry) -> Self {
         Self { feature, quantity, metadata }
     }
 }

@@ -12,7 +12,7 @@ use shared::adapters::postgres::{CreditChange, LedgerNote, RecordedUsage, UsageE
 use shared::adapters::redis::Command;
 use shared::app::App;
 use shared::billing::entitlements::{EntitlementCache, Source};
-use shared::domain::{Amount, CatalogKey, Entitlement, UserId};
+use shared::domain::{CatalogKey, Entitlement, PositiveCount, UserId};
 
 use crate::support::{TestApp, execute};
 
@@ -68,7 +68,7 @@ pub fn uses(entries: &Value) -> Vec<UsageEntry> {
     let entries = entries.as_array().unwrap().iter();
     let one = |entry: &Value| UsageEntry {
         feature: CatalogKey::try_from(entry["feature"].as_str().unwrap().to_owned()).unwrap(),
-        quantity: Amount::try_from(entry["quantity"].as_u64().unwrap()).unwrap(),
+        quantity: PositiveCount::try_from(entry["quantity"].as_u64().unwrap()).unwrap(),
         metadata: None,
     };
     entries.map(one).collect()
@@ -123,7 +123,8 @@ impl<'a> Life<'a> {
             Step::Spend => {
                 let unit = CatalogKey::try_from("ai_credit".to_owned()).unwrap();
                 let note = LedgerNote { reason: None, metadata: None };
-                let spent = store.spend_credits(&self.user, &unit, Amount::ONE, &note, None, now);
+                let spent =
+                    store.spend_credits(&self.user, &unit, PositiveCount::ONE, &note, None, now);
                 let moved = spent.await.unwrap();
                 self.changed(Push::Held(moved)).await;
             }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
 
 use super::{Postgres, PostgresError};
-use crate::domain::catalog::{Feature, Interval};
+use crate::domain::catalog::{BillingInterval, PlanFeature};
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Catalog {
@@ -34,13 +34,13 @@ pub struct CatalogPlan {
     /// One for each interval, the shortest first; none where it costs nothing.
     pub prices: Vec<CatalogPrice>,
     /// What the plan gives of every feature of the product, by the feature's key.
-    pub features: BTreeMap<String, Feature>,
+    pub features: BTreeMap<String, PlanFeature>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CatalogPrice {
-    pub interval: Interval,
+    pub interval: BillingInterval,
     pub currency: String,
     /// In whole minor units, such as cents.
     pub amount_minor: u64,

@@ -6,7 +6,7 @@ use tokio_postgres::types::{Json, Type};
 use super::{Postgres, PostgresError};
 use crate::domain::IdempotencyKey;
 use crate::domain::{
-    CatalogKey, CheckoutTerms, Currency, Email, Interval, Quantity, ReturnUrl, UserId,
+    BillingInterval, CatalogKey, CheckoutTerms, Currency, Email, Quantity, ReturnUrl, UserId,
 };
 
 /// What a user wants to buy, and where they go after that.
@@ -27,7 +27,7 @@ pub struct Purchase {
 #[derive(Debug, Serialize)]
 #[serde(tag = "mode", rename_all = "lowercase")]
 pub enum Wanted {
-    Subscription { plan: CatalogKey, interval: Interval },
+    Subscription { plan: CatalogKey, interval: BillingInterval },
     Payment { pack: CatalogKey },
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::types::{Json, Type};
 use super::{Postgres, PostgresError};
 use crate::domain::IdempotencyKey;
 use crate::domain::entitlement::CreditBalance;
-use crate::domain::{Amount, CatalogKey, Metadata, Reason, UserId};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, Reason, UserId};
 
 /// What is written down with a row of the ledger.
 #[derive(Debug, Serialize)]
@@ -37,14 +37,13 @@ pub struct CreditChange {
     pub unit: String,
     #[serde(rename = "unit_view")]
     pub holding: CreditBalance,
-    pub transaction: Transaction,
+    pub transaction: LedgerEntry,
 }
 
 /// One row of the ledger.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "CreditTransaction")]
-pub struct Transaction {
+pub struct LedgerEntry {
     pub id: i64,
     /// `purchase` and `grant` came in, `spend` went; `plan`, `refund`, `dispute`, `expiry`, `adjust` and
     /// `opening` may be either.
@@ -58,53 +57,47 @@ pub struct Transaction {
     pub metadata: Option<Value>,
     /// The checkout session that brought it.
     pub session_id: Option<String>,
-    #[schemars(with = "String")]
     pub created_at: Timestamp,
 }
 
 /// What a user holds, and what moved it.
 #[derive(Debug, Deserialize)]
 pub struct CreditSummary {
-    pub units: Vec<UnitSummary>,
-    pub transactions: Vec<Transaction>,
+    pub units: Vec<CreditUnitBalance>,
+    pub transactions: Vec<LedgerEntry>,
 }
 
 /// What is held of one unit.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "HeldCredits")]
-pub struct UnitSummary {
+pub struct CreditUnitBalance {
     pub unit: String,
     /// Below zero where more was taken back than there was: then nothing can be spent.
     pub balance: i64,
     /// When the first of them go, and how many.
-    #[schemars(with = "Option<String>")]
     pub expires_at: Option<Timestamp>,
     pub expiring: Option<i64>,
     /// In the order in which they are spent.
-    pub buckets: Vec<HeldBucket>,
+    pub buckets: Vec<CreditGrantBalance>,
 }
 
 /// What is left of one gift of credits.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "CreditBucket")]
-pub struct HeldBucket {
+pub struct CreditGrantBalance {
     /// Where they are from: `purchase`, `plan`, `grant`, `adjust` or `opening`.
     pub kind: String,
     pub amount: i64,
     pub remaining: i64,
     /// Of those that expire at once the lowest is spent first.
     pub priority: i32,
-    #[schemars(with = "Option<String>")]
     pub expires_at: Option<Timestamp>,
-    #[schemars(with = "String")]
     pub created_at: Timestamp,
 }
 
 /// A page of the ledger, or of the users, that was looked at.
 #[derive(Debug, Deserialize)]
-pub struct LedgerPage<T> {
+pub struct LedgerAuditPage<T> {
     pub checked: u64,
     /// The last that was looked at; none at the end.
     pub last: Option<T>,
@@ -121,7 +114,6 @@ pub struct LedgerRow {
 /// Something that is wrong with the ledger, or with what follows from it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 pub struct LedgerProblem {
     pub user_id: String,
     /// Which of the user's rows; null where it is what they hold.
@@ -135,7 +127,7 @@ impl Postgres {
         &self,
         user: &UserId,
         unit: &CatalogKey,
-        amount: Amount,
+        amount: PositiveCount,
         about: &LedgerNote,
         once: Option<&IdempotencyKey>,
         now: Timestamp,
@@ -210,7 +202,7 @@ impl Postgres {
         &self,
         after: &LedgerRow,
         limit: i32,
-    ) -> Result<LedgerPage<LedgerRow>, PostgresError> {
+    ) -> Result<LedgerAuditPage<LedgerRow>, PostgresError> {
         self.call_json(
             "select {schema}.verify_ledger($1, $2, $3)",
             &[(&after.user_id, Type::TEXT), (&after.seq, Type::INT8), (&limit, Type::INT4)],
@@ -223,7 +215,7 @@ impl Postgres {
         &self,
         after: &str,
         limit: i32,
-    ) -> Result<LedgerPage<String>, PostgresError> {
+    ) -> Result<LedgerAuditPage<String>, PostgresError> {
         let sql = "select {schema}.verify_balances($1, $2)";
         self.call_json(sql, &[(&after, Type::TEXT), (&limit, Type::INT4)]).await
     }

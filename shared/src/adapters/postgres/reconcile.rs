@@ -10,27 +10,27 @@ use crate::domain::facts::Facts;
 
 /// How subscriptions here compare with what Stripe answered.
 #[derive(Debug, Deserialize)]
-pub struct Compared {
+pub struct SubscriptionComparison {
     /// How many are none of ours.
     pub foreign: u64,
     /// Those that live, at a price of the catalog's, and of which nothing says whose they are.
     pub unnamed: Vec<String>,
-    pub drifted: Vec<Drift>,
+    pub drifted: Vec<SubscriptionDrift>,
 }
 
 /// A subscription that is not here as it is at Stripe.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Drift {
+pub struct SubscriptionDrift {
     /// The subscription's id at Stripe.
     pub id: String,
     /// Whose it is, where that is known.
     pub user_id: Option<String>,
-    pub fields: Vec<Difference>,
+    pub fields: Vec<FieldDifference>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Difference {
+pub struct FieldDifference {
     pub field: String,
     /// What it is here; null for a subscription that was never heard of.
     pub ours: Value,
@@ -49,7 +49,7 @@ impl Postgres {
         &self,
         facts: impl IntoIterator<Item = &'a Facts>,
         at: Timestamp,
-    ) -> Result<Compared, PostgresError> {
+    ) -> Result<SubscriptionComparison, PostgresError> {
         let facts = facts.into_iter().filter_map(|facts| facts.as_json().get("subscription"));
         let facts = Value::Array(facts.cloned().collect());
         let sql = "select {schema}.compare_subscriptions($1, $2)";

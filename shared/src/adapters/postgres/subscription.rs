@@ -6,14 +6,23 @@ use tokio_postgres::types::{Json, Type};
 use super::{Postgres, PostgresError};
 use crate::domain::IdempotencyKey;
 use crate::domain::Observation;
-use crate::domain::{CatalogKey, Entitlement, Interval, Quantity, Reason, SubscriptionId, UserId};
+use crate::domain::{
+    BillingInterval, CatalogKey, Entitlement, Quantity, Reason, SubscriptionId, UserId,
+};
 
 /// What a user wants of their subscription.
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum ChangeRequest {
-    Change { plan: Option<CatalogKey>, interval: Option<Interval>, quantity: Option<Quantity> },
-    Cancel { now: bool, reason: Option<Reason> },
+    Change {
+        plan: Option<CatalogKey>,
+        interval: Option<BillingInterval>,
+        quantity: Option<Quantity>,
+    },
+    Cancel {
+        now: bool,
+        reason: Option<Reason>,
+    },
     Resume,
 }
 
@@ -52,7 +61,7 @@ pub struct ChangePlan {
     pub current_price: Option<String>,
     pub price: Option<String>,
     pub quantity: Option<u64>,
-    pub interval: Option<Interval>,
+    pub interval: Option<BillingInterval>,
 }
 
 /// The ways to a wish.

@@ -5,13 +5,13 @@ use tokio_postgres::types::{Json, Type};
 
 use super::{Postgres, PostgresError};
 use crate::domain::IdempotencyKey;
-use crate::domain::{Amount, CatalogKey, Metadata, UserId};
+use crate::domain::{CatalogKey, Metadata, PositiveCount, UserId};
 
 /// Something that a user uses.
 #[derive(Debug, Serialize)]
 pub struct UsageEntry {
     pub feature: CatalogKey,
-    pub quantity: Amount,
+    pub quantity: PositiveCount,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -26,7 +26,6 @@ pub struct RecordedUsage {
 /// What came of one.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 pub struct UsageResult {
     pub feature: String,
     /// False where it would have gone over a hard limit: then it was not counted.
@@ -37,7 +36,6 @@ pub struct UsageResult {
     pub limit: Option<u64>,
     /// How much of it went over a soft limit.
     pub overage: u64,
-    #[schemars(with = "Option<String>")]
     pub resets_at: Option<Timestamp>,
 }
 
@@ -53,7 +51,6 @@ pub struct Usage {
 /// What is used of a feature in the period that runs.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "CurrentUsage")]
 pub struct CurrentUsage {
     pub feature: String,
     pub used: u64,
@@ -61,22 +58,17 @@ pub struct CurrentUsage {
     pub limit: Option<u64>,
     /// How much of it went over a soft limit.
     pub overage: u64,
-    #[schemars(with = "String")]
     pub period_start: Timestamp,
     /// Null where it never starts again.
-    #[schemars(with = "Option<String>")]
     pub resets_at: Option<Timestamp>,
 }
 
 /// What was used of a feature in one period.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "UsageTotal")]
 pub struct UsagePeriod {
     pub feature: CatalogKey,
-    #[schemars(with = "String")]
     pub period_start: Timestamp,
-    #[schemars(with = "Option<String>")]
     pub period_end: Option<Timestamp>,
     pub used: u64,
     /// How much of it went over a soft limit.

@@ -40,29 +40,22 @@ pub struct ClaimedWebhook {
 /// An event that could not be applied, with what became of it.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 pub struct FailedWebhook {
     /// Stripe's id of the event.
     pub id: String,
     #[serde(rename = "type")]
-    #[schemars(rename = "type")]
     pub kind: String,
     /// When it happened, by Stripe's clock.
-    #[schemars(with = "String")]
     pub created_at: Timestamp,
     /// When it failed first.
-    #[schemars(with = "String")]
     pub failed_at: Timestamp,
     /// Why it failed last.
     pub cause: String,
     /// How often it has failed.
     pub attempts: u32,
     /// When it is tried again by itself; null once only a person can help.
-    #[schemars(with = "Option<String>")]
     pub next_try_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     pub retried_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     pub resolved_at: Option<Timestamp>,
     /// `applied`, `operator` (set aside by hand) or `erased` (with its user).
     pub resolved_by: Option<String>,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::Report;
+use super::ReconciliationReport;
 use super::stripe_pages::{Page, Place, StripePages};
 use crate::adapters::stripe::requests;
 use crate::app::App;
@@ -26,7 +26,7 @@ pub(super) async fn compare_all(
     app: &App,
     until: Option<Instant>,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<bool> {
     let mut walk = StripePages::begin(app, JOB, until).await?;
     while let Some(page) = walk.next(requests::list_subscriptions).await? {
@@ -44,7 +44,7 @@ async fn compare(
     subscriptions: &[Object],
     found: &Snapshot,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<()> {
     let mut facts = BTreeMap::new();
     for subscription in subscriptions {
@@ -89,14 +89,15 @@ async fn ask_for_unlisted(
     app: &App,
     page: &Page,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<()> {
     let ids = page.objects.iter().filter_map(|subscription| text(subscription, "id"));
     let ids: Vec<&str> = ids.chain(page.after.iter().map(|place| place.id.as_str())).collect();
     let created = |place: &Option<Place>| {
         place.as_ref().and_then(|place| Timestamp::from_second(place.created).ok())
     };
-    let room = Report::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
+    let room =
+        ReconciliationReport::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
     let (from, to) = (created(&page.last), created(&page.after));
     let unlisted = app.postgres.unlisted_subscriptions(&ids, from, to, room as i32).await?;
     for id in unlisted {

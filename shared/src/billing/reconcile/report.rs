@@ -1,13 +1,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::postgres::Drift;
+use crate::adapters::postgres::SubscriptionDrift;
 
 /// What came of a run.
 #[derive(Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Reconciliation")]
-pub struct Report {
+pub struct ReconciliationReport {
     /// Events and subscriptions that Stripe listed.
     pub looked_at: u64,
     /// Events that were never heard of.
@@ -23,13 +22,13 @@ pub struct Report {
     /// Subscriptions that were not here as they are at Stripe.
     pub drifts: u64,
     /// The first hundred of them.
-    pub drifted: Vec<Drift>,
+    pub drifted: Vec<SubscriptionDrift>,
     /// Those of them that now are.
     pub repaired: u64,
     /// Subscriptions that live here and that Stripe does not have, the first hundred; they stay.
     pub missing_at_stripe: Vec<String>,
     /// Events and subscriptions that cannot be applied, the first hundred.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<ReconciliationFailure>,
     /// Everything was gone through; else the next run goes on.
     pub is_complete: bool,
     /// Why it stopped midway.
@@ -37,14 +36,13 @@ pub struct Report {
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "NotApplied")]
-pub struct Failure {
+pub struct ReconciliationFailure {
     /// The event's or the subscription's id at Stripe.
     pub id: String,
     pub problem: String,
 }
 
-impl Report {
+impl ReconciliationReport {
     /// As many of each kind as are named.
     pub(super) const NAMED: usize = 100;
 
@@ -57,7 +55,7 @@ impl Report {
             && self.failed.is_empty()
     }
 
-    pub(super) fn drifts(&mut self, drifted: &[Drift]) {
+    pub(super) fn drifts(&mut self, drifted: &[SubscriptionDrift]) {
         self.drifts += drifted.len() as u64;
         let room = Self::NAMED.saturating_sub(self.drifted.len());
         self.drifted.extend(drifted.iter().take(room).cloned());
@@ -72,7 +70,7 @@ impl Report {
     pub(super) fn fails(&mut self, id: &str, problem: String) {
         tracing::error!(id, problem, "it cannot be applied");
         if self.failed.len() < Self::NAMED {
-            self.failed.push(Failure { id: id.to_owned(), problem });
+            self.failed.push(ReconciliationFailure { id: id.to_owned(), problem });
         }
     }
 }

@@ -12,15 +12,14 @@ use serde::Serialize;
 
 use crate::adapters::postgres::LedgerProblem;
 use crate::app::App;
-use crate::billing::ledger_audit::{self, Found, Place};
+use crate::billing::ledger_audit::{self, LedgerAudit, LedgerAuditPosition};
 use crate::domain::error::Result;
 use crate::http::{Query, cursor};
 
 /// What was found.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "LedgerReport")]
-pub struct Report {
+pub struct LedgerAuditReport {
     /// Rows of the ledger that were looked at.
     rows: u64,
     /// Users whose balances were.
@@ -32,12 +31,12 @@ pub struct Report {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(verify)
+    get(verify_ledger)
 }
 
-async fn verify(State(app): State<App>, uri: Uri) -> Result<Json<Report>> {
-    let from = Query::of(&uri).cursor(Place::is_possible)?.unwrap_or_default();
-    let Found { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
+async fn verify_ledger(State(app): State<App>, uri: Uri) -> Result<Json<LedgerAuditReport>> {
+    let from = Query::of(&uri).cursor(LedgerAuditPosition::is_valid)?.unwrap_or_default();
+    let LedgerAudit { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
     let next_cursor = next.map(|place| cursor(&place));
-    Ok(Json(Report { rows, users, problems, next_cursor }))
+    Ok(Json(LedgerAuditReport { rows, users, problems, next_cursor }))
 }

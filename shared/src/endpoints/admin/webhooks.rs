@@ -23,16 +23,14 @@ use crate::http::{Input, Query};
 /// A page of dead letters, or the one that was asked for by its id.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
-#[schemars(rename = "FoundWebhooks")]
-pub enum Found {
-    One(Box<Whole>),
-    Page(Page),
+pub enum FailedWebhooksResponse {
+    One(Box<FailedWebhookWithPayload>),
+    Page(FailedWebhookPage),
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "FailedWebhooks")]
-pub struct Page {
+pub struct FailedWebhookPage {
     /// The one that failed last first.
     data: Vec<FailedWebhook>,
     /// Names the next page; null on the last one.
@@ -41,8 +39,7 @@ pub struct Page {
 
 /// An event that could not be applied, with what it said.
 #[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "WholeFailedWebhook")]
-pub struct Whole {
+pub struct FailedWebhookWithPayload {
     #[serde(flatten)]
     letter: FailedWebhook,
     /// The event as Stripe sent it; null once that is forgotten.
@@ -52,10 +49,9 @@ pub struct Whole {
 /// What to do about a dead letter.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "WebhookDecision")]
-pub struct Decision {
+pub struct HandleFailedWebhookRequest {
     id: EventId,
-    action: Action,
+    action: FailedWebhookAction,
     /// Why it is set aside; `resolve` needs one.
     #[serde(default)]
     note: Option<Reason>,
@@ -63,8 +59,7 @@ pub struct Decision {
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "WebhookAction")]
-enum Action {
+enum FailedWebhookAction {
     /// Try it again now.
     Replay,
     /// Set it aside without applying it.
@@ -72,15 +67,18 @@ enum Action {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(look).post(decide)
+    get(get_failed_webhooks).post(handle_failed_webhook)
 }
 
-async fn look(State(app): State<App>, uri: Uri) -> Result<Json<Found>> {
+async fn get_failed_webhooks(
+    State(app): State<App>,
+    uri: Uri,
+) -> Result<Json<FailedWebhooksResponse>> {
     let query = Query::of(&uri);
     if let Some(id) = query.get("id", EventId::try_from)? {
         let whole = app.postgres.get_failed_webhook(id.as_str()).await?;
         let whole = whole.ok_or_else(dead_letters::unknown)?.into();
-        return Ok(Json(Found::One(Box::new(whole))));
+        return Ok(Json(FailedWebhooksResponse::One(Box::new(whole))));
     }
     let which = FailedWebhookFilter {
         status: query.get("status", |word| word.parse())?.unwrap_or_default(),
@@ -90,27 +88,31 @@ async fn look(State(app): State<App>, uri: Uri) -> Result<Json<Found>> {
     let limit = query.limit()?;
     let letters = app.postgres.list_failed_webhooks(&which, limit.more()).await?;
     let (data, next_cursor) = limit.page(letters, |last| (last.failed_at, last.id.clone()));
-    Ok(Json(Found::Page(Page { data, next_cursor })))
+    Ok(Json(FailedWebhooksResponse::Page(FailedWebhookPage { data, next_cursor })))
 }
 
-async fn decide(
+async fn handle_failed_webhook(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Extension(after): Extension<BackgroundTasks>,
-    Input(decision): Input<Decision>,
+    Input(decision): Input<HandleFailedWebhookRequest>,
 ) -> Result<Json<FailedWebhook>> {
     let (id, actor) = (decision.id.as_str(), caller.audit_name());
     match (decision.action, &decision.note) {
-        (Action::Replay, None) => dead_letters::replay(&app, &after, id, &actor).await.map(Json),
-        (Action::Resolve, Some(note)) => {
+        (FailedWebhookAction::Replay, None) => {
+            dead_letters::replay(&app, &after, id, &actor).await.map(Json)
+        }
+        (FailedWebhookAction::Resolve, Some(note)) => {
             dead_letters::resolve(&app, id, note, &actor).await.map(Json)
         }
-        (Action::Replay, Some(_)) => Err(Error::invalid("note", "is for `resolve` alone")),
-        (Action::Resolve, None) => Err(Error::invalid("note", "is missing")),
+        (FailedWebhookAction::Replay, Some(_)) => {
+            Err(Error::invalid("note", "is for `resolve` alone"))
+        }
+        (FailedWebhookAction::Resolve, None) => Err(Error::invalid("note", "is missing")),
     }
 }
 
-impl From<FailedWebhookDetail> for Whole {
+impl From<FailedWebhookDetail> for FailedWebhookWithPayload {
     fn from(FailedWebhookDetail { letter, payload }: FailedWebhookDetail) -> Self {
         let payload = payload.and_then(|text| serde_json::from_str(&text).ok());
         Self { letter, payload: payload.unwrap_or_default() }

@@ -14,7 +14,7 @@ use crate::adapters::postgres::PostgresError;
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
-use crate::billing::reconcile::{self, Options, Report};
+use crate::billing::reconcile::{self, Options, ReconciliationReport};
 use crate::billing::warm_up;
 use crate::domain::error::Result;
 
@@ -33,7 +33,7 @@ const RECONCILE_TIME: Duration = Duration::from_secs(12);
 /// What the job did.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
+pub struct DailyReport {
     /// Idempotency keys of history entries, older than a day.
     forgotten_keys: i64,
     /// Idempotency keys of uses, older than a day.
@@ -47,24 +47,24 @@ pub struct Done {
     /// What others were told, more than 30 days ago.
     forgotten_messages: i64,
     /// Who is shown what they may do.
-    warmed: warm_up::Report,
+    warmed: warm_up::CacheWarmUpReport,
     /// How what is here compared with Stripe.
-    reconciled: Report,
+    reconciled: ReconciliationReport,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(run)
+    get(run_daily_job)
 }
 
-async fn run(
+async fn run_daily_job(
     State(app): State<App>,
     Extension(after): Extension<BackgroundTasks>,
-) -> Result<Json<Done>> {
+) -> Result<Json<DailyReport>> {
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
     let (store, now) = (&app.postgres, app.clock.now());
     alert::forget_daily(&app).await?;
-    Ok(Json(Done {
+    Ok(Json(DailyReport {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
         forgotten_usage_keys: in_batches(|| store.forget_usage_keys(now, BATCH)).await?,
         forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,

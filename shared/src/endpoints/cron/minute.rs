@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::dead_letters;
 use crate::billing::fulfilment;
-use crate::billing::outbox::{self, Deliveries};
+use crate::billing::outbox::{self, DeliveryReport};
 use crate::domain::error::Result;
 
 /// The rest is for the next minute.
@@ -39,14 +39,14 @@ pub struct MinuteReport {
     /// Events that failed once more.
     still_failing: usize,
     /// What others had yet to be told.
-    messages: Deliveries,
+    messages: DeliveryReport,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(run)
+    get(run_minute_job)
 }
 
-async fn run(
+async fn run_minute_job(
     State(app): State<App>,
     Extension(after): Extension<BackgroundTasks>,
 ) -> Result<Json<MinuteReport>> {

@@ -24,45 +24,45 @@ const PATIENCE: Duration = Duration::from_millis(700);
 
 /// What answers and what does not.
 #[derive(Debug, JsonSchema, Serialize)]
-pub struct Readiness {
+pub struct ReadinessResponse {
     /// `ready`, or `degraded` if anything is down.
     status: &'static str,
-    postgres: Condition,
-    redis: Condition,
+    postgres: DependencyStatus,
+    redis: DependencyStatus,
 }
 
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Condition {
+pub enum DependencyStatus {
     Up,
     Down,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_readiness)
 }
 
-async fn show(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+async fn get_readiness(State(app): State<App>) -> (StatusCode, Json<ReadinessResponse>) {
     let ping = Command::ping();
     let (postgres, redis) =
-        join(look("postgres", app.postgres.ping()), look("redis", app.redis.run::<Value>(&ping)))
+        join(probe("postgres", app.postgres.ping()), probe("redis", app.redis.run::<Value>(&ping)))
             .await;
     let (code, status) = match (postgres, redis) {
-        (Condition::Up, Condition::Up) => (StatusCode::OK, "ready"),
+        (DependencyStatus::Up, DependencyStatus::Up) => (StatusCode::OK, "ready"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
     };
-    (code, Json(Readiness { status, postgres, redis }))
+    (code, Json(ReadinessResponse { status, postgres, redis }))
 }
 
-async fn look<T, E: Error + 'static>(
+async fn probe<T, E: Error + 'static>(
     what: &'static str,
     asking: impl Future<Output = Result<T, E>>,
-) -> Condition {
+) -> DependencyStatus {
     let cause = match timeout(PATIENCE, asking).await {
-        Ok(Ok(_)) => return Condition::Up,
+        Ok(Ok(_)) => return DependencyStatus::Up,
         Ok(Err(error)) => error_chain(&error),
         Err(elapsed) => elapsed.to_string(),
     };
     tracing::warn!(what, cause, "not ready");
-    Condition::Down
+    DependencyStatus::Down
 }

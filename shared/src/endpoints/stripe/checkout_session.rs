@@ -20,8 +20,7 @@ use crate::http::User;
 /// How a purchase stands.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-pub struct Purchase {
+pub struct CheckoutSession {
     session_id: String,
     /// `subscription` or `payment`.
     mode: String,
@@ -40,12 +39,16 @@ pub struct Purchase {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(look)
+    get(get_checkout_session)
 }
 
-async fn look(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Purchase>> {
+async fn get_checkout_session(
+    State(app): State<App>,
+    User(user): User,
+    uri: Uri,
+) -> Result<Json<CheckoutSession>> {
     let id = session_id(&uri)?;
-    let purchase: Option<Purchase> = app.postgres.get_checkout_session(&user, &id).await?;
+    let purchase: Option<CheckoutSession> = app.postgres.get_checkout_session(&user, &id).await?;
     let purchase = purchase.ok_or_else(not_found)?;
     if purchase.is_over() {
         return Ok(Json(purchase));
@@ -58,7 +61,7 @@ async fn look(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json
     app.postgres.get_checkout_session(&user, &id).await?.ok_or_else(not_found).map(Json)
 }
 
-impl Purchase {
+impl CheckoutSession {
     /// Whether Stripe can have nothing new to say of it.
     fn is_over(&self) -> bool {
         let is_settled = self.payment_status.as_deref().is_some_and(|status| status != "unpaid");

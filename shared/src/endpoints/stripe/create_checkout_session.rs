@@ -18,7 +18,7 @@ use crate::billing::checkout;
 use crate::config::Config;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, Result};
-use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
+use crate::domain::{BillingInterval, CatalogKey, Currency, Email, Quantity, ReturnUrl};
 use crate::http::{Input, User};
 
 /// What to buy: `tier` and `interval`, or `pack`.
@@ -29,7 +29,7 @@ pub struct CheckoutRequest {
     #[serde(default)]
     tier: Option<CatalogKey>,
     #[serde(default)]
-    interval: Option<Interval>,
+    interval: Option<BillingInterval>,
     /// The credit pack's key in the catalog.
     #[serde(default)]
     pack: Option<CatalogKey>,
@@ -53,23 +53,23 @@ pub struct CheckoutRequest {
 /// Where the user pays.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
+pub struct CheckoutResponse {
     session_id: String,
     url: String,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(create)
+    post(create_checkout_session)
 }
 
-async fn create(
+async fn create_checkout_session(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     once: Option<IdempotencyKey>,
     headers: HeaderMap,
     Input(order): Input<CheckoutRequest>,
-) -> Result<Json<Page>> {
+) -> Result<Json<CheckoutResponse>> {
     let mut purchase = purchase(order, named_email(&headers)?, &app.config)?;
     purchase.email_is_claimed = purchase.email.is_some() && !caller.is_trusted();
     let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;

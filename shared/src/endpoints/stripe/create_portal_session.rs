@@ -26,20 +26,20 @@ pub struct PortalRequest {
 
 /// Where the customer goes. The address is theirs alone, and short-lived.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
-pub struct PortalPage {
+pub struct PortalResponse {
     url: String,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(create)
+    post(create_portal_session)
 }
 
-async fn create(
+async fn create_portal_session(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
     Input(visit): Input<PortalRequest>,
-) -> Result<Json<PortalPage>> {
+) -> Result<Json<PortalResponse>> {
     let return_url = ReturnUrl::parse(&visit.return_url, &app.config.allowed_origins)
         .map_err(|what| Error::invalid("returnUrl", what))?;
     let configuration = app.config.stripe.portal_configuration.as_deref();
@@ -61,7 +61,7 @@ async fn create(
         page.text("url").map(str::to_owned).ok_or_else(|| StripeError::lacks("url"))
     });
     let page = match url {
-        Ok(url) => PortalPage { url },
+        Ok(url) => PortalResponse { url },
         Err(error) => {
             release(&app, begun.request, error.is_final()).await;
             return Err(error.into());
