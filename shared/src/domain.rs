@@ -26,6 +26,7 @@ mod snapshot;
 mod text;
 mod unique_fields;
 mod user_id;
+pub mod vocabulary;
 
 pub use amount::{PositiveCount, SignedCount};
 pub use catalog::BillingInterval;

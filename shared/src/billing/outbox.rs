@@ -49,7 +49,7 @@ const REJECTED_ATTEMPTS: i32 = 4;
 /// How often a message waits for an address that is not known yet: some five minutes.
 const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
 
-/// What became of the messages that were due.
+/// The result of delivering outbox messages: e-mails, alerts and updates of other systems.
 #[derive(Clone, Copy, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryReport {

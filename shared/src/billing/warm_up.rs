@@ -33,15 +33,15 @@ pub struct Options {
     pub time: Option<Duration>,
 }
 
-/// How far it came.
+/// The result of warming the entitlement cache.
 #[derive(Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheWarmUpReport {
-    /// Users who are shown now.
+    /// The number of users whose entitlements were written to Redis.
     pub shown: u32,
-    /// Whether it came to the last of them.
+    /// Whether the run reached the last user. If not, the next run continues.
     pub is_complete: bool,
-    /// Why it stopped before.
+    /// Why the run stopped early.
     pub problem: Option<String>,
 }
 

@@ -31,21 +31,24 @@ static SIGN_IN: Script = stats_script!("../adapters/redis/scripts/sign_in.lua");
 static SAVE_CHAT: Script = stats_script!("../adapters/redis/scripts/save_chat.lua");
 static SET_MOOD: Script = stats_script!("../adapters/redis/scripts/set_mood.lua");
 
-/// A user's stats, in the hash's own field names.
+/// A user's live stats in the companion app, under the field names of the Redis hash.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 pub struct UserStats {
-    /// Conversations saved so far.
+    /// The number of conversations saved.
     pub conversations: u64,
-    /// From 0 to 10.
+    /// The mood that was last set, from 0 to 10.
     pub mood_score: f64,
-    /// Days on which the user signed in.
+    /// The number of days on which the user signed in.
     pub days_active: u64,
-    /// Days in a row, up to the last sign-in.
+    /// The number of consecutive days up to the last sign-in.
     pub login_streak: u64,
-    /// Summaries of the last three conversations, newest first.
+    /// The summaries of the last three conversations, newest first. Farebox writes strings; another
+    /// program that shares the hash may write other values.
     pub recent_conversations: Vec<Value>,
+    /// The name of the user's plan.
     pub plan: String,
     /// The UTC date of the last sign-in; null before the first.
+    #[schemars(extend("format" = "date"))]
     pub last_login: Option<String>,
 }
 

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How often a price is paid.
+/// How often a price is billed.
 #[derive(
     Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
 )]
@@ -18,16 +18,17 @@ pub enum BillingInterval {
     Yearly,
 }
 
-/// When a metered feature starts again from nothing.
+/// When the count of a metered feature returns to zero.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageReset {
-    /// On the first of each calendar month.
+    /// On the first day of each calendar month, UTC.
     Month,
-    /// A month after the last time, counted from the day of the subscription; yearly plans too.
+    /// Monthly, counted from the day the subscription began; with yearly plans too.
     BillingPeriod,
     /// At midnight UTC.
     Day,
+    /// The count never returns to zero.
     Never,
 }
 
@@ -35,9 +36,9 @@ pub enum UsageReset {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OveragePolicy {
-    /// What would go over it is refused.
+    /// Usage beyond the limit is refused.
     Hard,
-    /// It is counted, and allowed.
+    /// Usage beyond the limit is allowed, and counted as overage.
     Soft,
 }
 
@@ -45,17 +46,20 @@ pub enum OveragePolicy {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantInterval {
-    /// At the start of each billing period; a yearly plan's are months too.
+    /// At the start of each billing period, monthly with yearly plans too.
     BillingPeriod,
 }
 
-/// What one plan gives of one feature.
+/// What a plan includes of one feature.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum PlanFeature {
-    /// It is there or it is not.
+    /// A feature that is on or off.
+    #[schemars(title = "BooleanPlanFeature")]
     Boolean { name: String, enabled: bool },
-    /// It is counted. A hard limit of 0 means that it is not in the plan; null, that there is none.
+    /// A feature whose usage is counted. A hard limit of 0 means that the plan does not include it; a limit
+    /// of null, that usage is unlimited.
+    #[schemars(title = "MeteredPlanFeature")]
     Metered {
         name: String,
         unit: String,
@@ -63,14 +67,14 @@ pub enum PlanFeature {
         limit: Option<u64>,
         overage: OveragePolicy,
     },
-    /// Credits that the plan grants, to be spent on what the app likes.
+    /// Credits that the plan grants in each billing period.
+    #[schemars(title = "CreditsPlanFeature")]
     Credits {
         name: String,
         unit: String,
         amount: u64,
         every: GrantInterval,
-        /// What is left of one period stays for the next. Left out where it does not, so that what was
-        /// published before there was a choice is the same still.
+        /// Whether unspent credits stay for the next period. Absent means false.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rollover: bool,
     },

@@ -87,32 +87,34 @@ pub struct CreditBalance {
     pub expiring: Option<i64>,
 }
 
-/// What one may ask of a feature: may it be used so many times?
+/// Whether a user may use a feature now.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeatureCheckResult {
+    /// The feature's key in the catalog.
     pub feature: String,
     pub allowed: bool,
-    /// Why not.
+    /// Why the feature may not be used; null if it may.
     pub reason: Option<RefusalReason>,
-    /// How many more uses there are, or credits; null where there is no end, or nothing is counted.
+    /// The usage or the credits left; null if the feature is unlimited or not counted.
     pub balance: Option<i64>,
-    /// When it starts again from nothing.
+    /// When the count returns to zero; null if it never does, or if nothing is counted.
     pub resets_at: Option<Timestamp>,
-    /// The lowest plan on sale that would allow it.
+    /// The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would.
     pub upgrade_to: Option<String>,
 }
 
+/// Why a feature may not be used.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
-    /// There is not so much left.
+    /// Less is left than was asked for.
     LimitReached,
-    /// The plan does not have it.
+    /// The plan does not include the feature.
     NotInPlan,
-    /// The plan that was bought is not paid for, and its grace is over.
+    /// The subscription is not paid, and its grace period is over.
     PastDue,
-    /// Nothing is sold, so there is no plan that could allow anything.
+    /// No catalog is published, so no plan could allow anything.
     NoCustomer,
 }
 

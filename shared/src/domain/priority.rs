@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100.
+/// The order in which credit grants that expire at the same time are spent: the lowest first, 0 to 100.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "u64")]
 #[schemars(extend("minimum" = 0, "maximum" = 100))]

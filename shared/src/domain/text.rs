@@ -38,25 +38,25 @@ macro_rules! bounded_text {
 }
 
 bounded_text!(
-    /// What a conversation was about, in a few words.
+    /// A short summary of a conversation.
     ChatSummary,
     1000
 );
 
 bounded_text!(
-    /// A conversation, as it is kept in a user's history.
+    /// The text of a conversation, kept in the user's history.
     ChatContent,
     50000
 );
 
 bounded_text!(
-    /// Whom a named limit applies to.
+    /// The subject that a rate limit counts by: a user id, an IP address, or any other key of the app's.
     RateLimitIdentifier,
     255
 );
 
 bounded_text!(
-    /// A plan, by its name or its key in the catalog.
+    /// A plan's name or its key in the catalog.
     PlanName,
     100
 );

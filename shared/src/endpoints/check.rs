@@ -18,30 +18,34 @@ use crate::http::{Input, User};
 
 const MAX_CHECKS: usize = 50;
 
-/// One feature, or up to 50 in `checks`.
+/// One feature to check, in `feature` and `quantity`, or up to 50 in `checks`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckRequest {
+    /// The feature's key in the catalog. Not together with `checks`.
     #[serde(default)]
     feature: Option<CatalogKey>,
-    /// How many times; 1 if absent.
+    /// The intended usage, or the credits needed; 1 if absent. Not together with `checks`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
     quantity: Option<PositiveCount>,
+    /// Several checks, answered in the same order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 50))]
     checks: Option<Vec<FeatureCheck>>,
 }
 
+/// One of several checks.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureCheck {
+    /// The feature's key in the catalog.
     feature: CatalogKey,
-    /// How many times; 1 if absent.
+    /// The intended usage, or the credits needed; 1 if absent.
     #[serde(default = "PositiveCount::one")]
     quantity: PositiveCount,
 }
 
-/// The answer to one check, or to each, in their order.
+/// The result of the check or, for a request with `checks`, an object whose `checks` has the result of each.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum CheckResponse {

@@ -27,45 +27,51 @@ use crate::domain::{
 };
 use crate::http::{Input, Query, User};
 
-/// What to do with them.
+/// A change of a user's credits.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeCreditsRequest {
     action: CreditAction,
+    /// The unit of credits, as the catalog names it.
     unit: CatalogKey,
-    /// Above zero, but that `adjust` may take.
+    /// The number of credits. Positive; `adjust` also accepts negative numbers.
     amount: SignedCount,
-    /// To grant: when they go.
+    /// For `grant`: when the credits expire. Absent means never.
     #[serde(default)]
     expires_at: Option<Timestamp>,
-    /// To grant: of credits that go at once the lowest is spent first; 50 if absent.
+    /// For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50 if absent.
     #[serde(default)]
     priority: Option<CreditPriority>,
-    /// To grant or adjust: why. The user can read it.
+    /// Why the credits change. Required for `grant` and `adjust`. The user can read it.
     #[serde(default)]
     reason: Option<Reason>,
-    /// What the app wants to remember of it. The ledger outlives its users: name nobody in it.
+    /// The app's own data. The ledger is kept when an account is deleted, so it must not contain personal
+    /// data.
     #[serde(default)]
     metadata: Option<Metadata>,
 }
 
+/// How a user's credits change.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum CreditAction {
+    /// Takes credits, if the balance has as many.
     Spend,
+    /// Gives credits. Only a service key or an admin may.
     Grant,
-    /// Puts a balance right by hand: more, or fewer, below zero too.
+    /// Corrects a balance up or down, below zero too. Only a service key or an admin may.
     Adjust,
 }
 
-/// What a user holds, and a page of what moved it.
+/// A user's credit balances and a page of their ledger.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerPage {
+    /// The balance of each unit of credits.
     credits: Vec<CreditUnitBalance>,
-    /// The ledger, the latest first.
+    /// Ledger entries, the latest first.
     data: Vec<LedgerEntry>,
-    /// Names the next page; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 

@@ -13,77 +13,91 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::billing::entitlements::{EntitlementCache, Source};
-use crate::domain::Entitlement;
 use crate::domain::catalog::OveragePolicy;
 use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
+use crate::domain::{BillingInterval, Entitlement};
 use crate::http::User;
 
-/// What a user may do.
+/// A user's plan, what they may use, and their credit balances.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entitlements {
+    /// The plan's key in the catalog.
     plan: String,
     plan_name: String,
     plan_version: i32,
-    /// `stripe`, `grant` (given by hand) or `default` (for those who pay nothing).
+    #[schemars(with = "PlanSource")]
     source: String,
-    /// The subscription's status; `none` without one.
+    #[schemars(with = "SubscriptionStatus")]
     status: String,
+    /// Null for a plan that is not paid for.
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
-    /// Seats.
+    /// The number of seats.
     quantity: Option<i64>,
     trial_end: Option<Timestamp>,
     current_period_start: Option<Timestamp>,
     current_period_end: Option<Timestamp>,
     cancel_at_period_end: bool,
+    /// When the subscription is going to end, if it was canceled.
     cancel_at: Option<Timestamp>,
     /// Every feature of the catalog, by its key.
     features: BTreeMap<String, EntitledFeature>,
-    /// What is held of each unit of credits.
+    /// The balance of each unit of credits, by the unit.
     credits: BTreeMap<String, EntitledCredits>,
-    /// Grows with every change.
+    /// Rises with every change of this entitlement.
     version: i64,
 }
 
+/// What a user may use of one feature.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum EntitledFeature {
-    Boolean {
-        name: String,
-        enabled: bool,
-    },
+    /// A feature that is on or off.
+    #[schemars(title = "BooleanEntitlement")]
+    Boolean { name: String, enabled: bool },
+    /// A feature whose usage is counted.
+    #[schemars(title = "MeteredEntitlement")]
     Metered {
         name: String,
         unit: String,
-        /// Null where there is none.
+        /// The plan's limit for a period; null if usage is unlimited.
         limit: Option<u64>,
+        /// Usage in the current period.
         used: u64,
+        /// The usage left; null if usage is unlimited.
         remaining: Option<u64>,
         overage: OveragePolicy,
-        /// Null where it never starts again.
+        /// When the count returns to zero; null if it never does.
         resets_at: Option<Timestamp>,
     },
-    /// Credits that the plan grants each billing period.
+    /// Credits that the plan grants in each billing period.
+    #[schemars(title = "CreditsEntitlement")]
     Credits {
         name: String,
         unit: String,
+        /// The number of credits for one billing period. The balance is in `credits`.
         amount: u64,
     },
 }
 
-/// What is held of one unit of credits.
+/// A user's balance of one unit of credits.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EntitledCredits {
-    /// Below zero where more was taken back than there was: then nothing can be spent.
+    /// Negative if a clawback took more credits than the user had left; nothing can be spent then.
     balance: i64,
+    /// The credits that expire next; null if none do.
     next_expiry: Option<CreditExpiry>,
 }
 
+/// Credits that are going to expire.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct CreditExpiry {
     at: Timestamp,
+    /// The number of credits.
     amount: i64,
 }
 

@@ -10,9 +10,11 @@ use serde::Serialize;
 
 use crate::app::App;
 
+/// The sign that a process answers.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct HealthResponse {
-    /// Always `ok`: whoever is not well does not answer.
+    /// Always `ok`. A process that is not well does not answer.
+    #[schemars(extend("const" = "ok"))]
     status: &'static str,
 }
 

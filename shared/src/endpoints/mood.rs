@@ -12,6 +12,7 @@ use crate::domain::MoodScore;
 use crate::domain::error::Result;
 use crate::http::{Input, User};
 
+/// A user's mood.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetMoodRequest {

@@ -20,15 +20,15 @@ use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{PlanName, Reason};
 use crate::http::{Input, User};
 
+/// A plan given by an operator, without a subscription.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanComp {
-    /// The plan's name or key in the catalog.
     plan: PlanName,
-    /// Until then; for good if absent.
+    /// When the comp ends. Absent means that it lasts until it is replaced.
     #[serde(default)]
     ends_at: Option<Timestamp>,
-    /// For the audit trail.
+    /// Why the plan is given, for the audit trail.
     #[serde(default)]
     reason: Option<Reason>,
 }

@@ -17,28 +17,30 @@ use crate::domain::RateLimitIdentifier;
 use crate::domain::error::{Error, Result};
 use crate::http::Input;
 
+/// Units to take from a rate limit.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitRequest {
-    /// The name of a configured limit, such as `review-code`.
+    /// The name of a limit in the setting `RATE_LIMITS`, such as `review-code`.
     action: String,
-    /// Whom to limit: a user id, an address, whatever the app tells apart.
     identifier: RateLimitIdentifier,
-    /// Units to take; 1 if absent.
+    /// The number of units to take; 1 if absent.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     cost: u32,
 }
 
+/// Whether a rate limit allows an action.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitResponse {
+    /// Whether the units were taken. If not, nothing was.
     allowed: bool,
-    /// Units in a full bucket.
+    /// The number of units in the whole limit.
     limit: u32,
-    /// Units left.
+    /// The number of units left.
     remaining: u32,
-    /// When the whole limit is to be had again.
+    /// When the whole limit is available again.
     resets_at: Timestamp,
 }
 

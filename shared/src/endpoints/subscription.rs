@@ -15,48 +15,55 @@ use crate::app::App;
 use crate::billing::change_subscription;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
 use crate::domain::{BillingInterval, CatalogKey, Quantity, Reason, SubscriptionId};
 use crate::http::{Input, Query, User};
 
-/// What a user has.
+/// A user's plan and the subscription behind it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct SubscriptionResponse {
-    /// Whose it is; null in the replay of an answer from before this was said.
+    /// The user; null only in the replay of a response stored by an older version.
     user_id: Option<String>,
-    /// The plan that counts, wherever it comes from; null while nothing is sold yet.
+    /// The key of the plan in effect, from whatever source; null before a catalog is published.
     plan: Option<String>,
     plan_name: Option<String>,
-    /// `stripe`, `grant` (given by hand) or `default` (for those who pay nothing).
+    #[schemars(with = "Option<PlanSource>")]
     source: Option<String>,
-    /// A plan given by hand, which outranks the subscription.
+    /// The plan given by an operator, which takes precedence over the subscription; null if there is none.
     granted: Option<ActivePlanComp>,
-    /// The subscription's status; `none` without one.
+    #[schemars(with = "SubscriptionStatus")]
     status: String,
+    /// The current subscription or, if there is none, the last one.
     subscription: Option<Subscription>,
 }
 
+/// A plan given by an operator that is in effect.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct ActivePlanComp {
     plan: String,
     starts_at: Timestamp,
+    /// Null if it lasts until it is replaced.
     ends_at: Option<Timestamp>,
 }
 
+/// A subscription, as Stripe has it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct Subscription {
+    /// The subscription's id at Stripe.
     id: String,
     plan: Option<String>,
     plan_name: Option<String>,
     /// The version of the plan that was bought.
     plan_version: Option<i32>,
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
-    /// Seats.
+    /// The number of seats.
     quantity: i64,
     currency: Option<String>,
-    /// What one period costs, before discounts and taxes.
+    /// The price of one period in minor units, before discounts and taxes.
     amount_minor: Option<i64>,
     trial_end: Option<Timestamp>,
     current_period_start: Option<Timestamp>,
@@ -65,68 +72,81 @@ struct Subscription {
     cancel_at: Option<Timestamp>,
     canceled_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    /// Why the subscription was or is going to be canceled: the app's reason, or Stripe's word.
     cancellation_reason: Option<String>,
-    /// What it becomes when the period ends.
+    /// A downgrade that takes effect when the period ends.
     scheduled_change: Option<ScheduledSubscriptionChange>,
-    /// What it becomes once that is paid for.
+    /// An upgrade that takes effect once it is paid.
     pending_change: Option<PendingSubscriptionChange>,
     created_at: Timestamp,
 }
 
+/// A change that takes effect when the current period ends.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct ScheduledSubscriptionChange {
     plan: String,
+    #[schemars(with = "BillingInterval")]
     interval: String,
     quantity: i64,
+    /// When the change takes effect.
     at: Timestamp,
 }
 
+/// A change that waits for its payment.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct PendingSubscriptionChange {
     plan: Option<String>,
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
     quantity: i64,
+    /// When Stripe drops the change if it is still unpaid.
     expires_at: Timestamp,
 }
 
-/// What to do with it.
+/// A change of a subscription. `action` decides which other fields are accepted.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeSubscriptionRequest {
     action: SubscriptionAction,
-    /// To change: the other plan.
+    /// For `change`: the key of the new plan.
     #[serde(default)]
     tier: Option<CatalogKey>,
-    /// To change: how often it is paid.
+    /// For `change`: the new billing interval.
     #[serde(default)]
     interval: Option<BillingInterval>,
-    /// To change: how many seats.
+    /// For `change`: the new number of seats.
     #[serde(default)]
     quantity: Option<Quantity>,
-    /// To cancel: `period_end`, if absent.
+    /// For `cancel`: when the subscription ends; `period_end` if absent.
     #[serde(default)]
     when: Option<CancellationTime>,
-    /// To cancel: why.
+    /// For `cancel`: the customer's reason.
     #[serde(default)]
     reason: Option<Reason>,
 }
 
+/// What to do with a subscription.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum SubscriptionAction {
-    /// Another plan, interval or number of seats: up at once, for its price; down when the period ends.
+    /// Change the plan, the interval or the number of seats. An upgrade is charged and takes effect now; a
+    /// downgrade takes effect when the period ends.
     Change,
+    /// Cancel the subscription.
     Cancel,
-    /// Takes back a cancellation or a change that has not happened yet; ends a pause.
+    /// Undo a cancellation or a scheduled change, or end a pause.
     Resume,
 }
 
+/// When a canceled subscription ends.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "snake_case")]
 enum CancellationTime {
+    /// When the paid period ends.
     PeriodEnd,
+    /// At once.
     Now,
 }
 

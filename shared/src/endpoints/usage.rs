@@ -25,46 +25,54 @@ use crate::http::{Input, Query, User};
 
 const MAX_ENTRIES: usize = 100;
 
-/// One use, or up to 100 in `entries`.
+/// One usage entry, in `feature`, `quantity` and `metadata`, or up to 100 in `entries`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrackUsageRequest {
+    /// The key of a metered feature. Not together with `entries`.
     #[serde(default)]
     feature: Option<CatalogKey>,
-    /// How much; 1 if absent.
+    /// The usage to add; 1 if absent. Not together with `entries`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
     quantity: Option<PositiveCount>,
-    /// What the app wants to remember of it.
+    /// The app's own data, kept with the entry. Not together with `entries`.
     #[serde(default)]
     metadata: Option<Metadata>,
+    /// Several entries, answered in the same order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     entries: Option<Vec<TrackUsageEntry>>,
-    /// Of several: `all` (if absent), or each for itself.
+    /// With `entries`: what happens if one of them exceeds its limit; `all` if absent.
     #[serde(default)]
     mode: Option<UsageMode>,
 }
 
+/// One of several usage entries.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrackUsageEntry {
+    /// The key of a metered feature.
     feature: CatalogKey,
-    /// How much; 1 if absent.
+    /// The usage to add; 1 if absent.
     #[serde(default = "PositiveCount::one")]
     quantity: PositiveCount,
+    /// The app's own data, kept with the entry.
     #[serde(default)]
     metadata: Option<Metadata>,
 }
 
+/// What happens if one of several usage entries exceeds its limit.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum UsageMode {
-    /// If one is refused, none is counted.
+    /// No entry is counted, and the request is refused.
     All,
+    /// The other entries are counted.
     Each,
 }
 
-/// What came of one use, or of each, in their order.
+/// The result of the entry or, for a request with `entries`, an object whose `entries` has the result of
+/// each.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum UsageResponse {
@@ -72,15 +80,15 @@ pub enum UsageResponse {
     Several { entries: Vec<UsageResult> },
 }
 
-/// What a user uses, and what they have used.
+/// A user's current usage and a page of their past usage.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsagePage {
-    /// Every feature that is counted, in the period that runs.
+    /// Usage of every metered feature in the current period.
     current: Vec<CurrentUsage>,
-    /// What was used by period, the latest first.
+    /// Usage by period, the latest first.
     data: Vec<UsagePeriod>,
-    /// Names the next page; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 

@@ -18,22 +18,25 @@ pub struct SubscriptionComparison {
     pub drifted: Vec<SubscriptionDrift>,
 }
 
-/// A subscription that is not here as it is at Stripe.
+/// A subscription that Farebox stores differently from Stripe.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionDrift {
     /// The subscription's id at Stripe.
     pub id: String,
-    /// Whose it is, where that is known.
+    /// The user who has the subscription, if known.
     pub user_id: Option<String>,
+    /// The fields that differ.
     pub fields: Vec<FieldDifference>,
 }
 
+/// A field of a subscription that differs between Farebox and Stripe.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct FieldDifference {
     pub field: String,
-    /// What it is here; null for a subscription that was never heard of.
+    /// Farebox's value; null for a subscription that Farebox did not know.
     pub ours: Value,
+    /// Stripe's value.
     pub stripes: Value,
 }
 

@@ -16,17 +16,17 @@ use crate::billing::ledger_audit::{self, LedgerAudit, LedgerAuditPosition};
 use crate::domain::error::Result;
 use crate::http::{Query, cursor};
 
-/// What was found.
+/// The result of one page of the ledger audit.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerAuditReport {
-    /// Rows of the ledger that were looked at.
+    /// The number of ledger entries checked.
     rows: u64,
-    /// Users whose balances were.
+    /// The number of users whose balances were checked.
     users: u64,
-    /// Where there are more than a hundred, the rest is on the next page.
+    /// The inconsistencies found. A page ends after about a hundred of them, or after five seconds.
     problems: Vec<LedgerProblem>,
-    /// Goes on from here; null at the end.
+    /// The cursor of the next page; null when the whole ledger has been checked.
     next_cursor: Option<String>,
 }
 

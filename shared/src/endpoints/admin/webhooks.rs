@@ -20,7 +20,8 @@ use crate::domain::error::{Error, Result};
 use crate::domain::{EventId, EventType, Reason};
 use crate::http::{Input, Query};
 
-/// A page of dead letters, or the one that was asked for by its id.
+/// A page of failed webhooks or, if the query names an `id`, one of them with its payload. A page has
+/// `data`; a single webhook has `payload`.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum FailedWebhooksResponse {
@@ -28,41 +29,43 @@ pub enum FailedWebhooksResponse {
     Page(FailedWebhookPage),
 }
 
+/// A page of failed webhooks.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedWebhookPage {
-    /// The one that failed last first.
+    /// The webhooks, the latest failure first.
     data: Vec<FailedWebhook>,
-    /// Names the next page; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// An event that could not be applied, with what it said.
+/// A failed webhook with the event that Stripe sent.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct FailedWebhookWithPayload {
     #[serde(flatten)]
     letter: FailedWebhook,
-    /// The event as Stripe sent it; null once that is forgotten.
+    /// The event as Stripe sent it; null after 30 days, when Farebox deletes the payload.
     payload: Value,
 }
 
-/// What to do about a dead letter.
+/// An operator's decision about a failed webhook.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandleFailedWebhookRequest {
     id: EventId,
     action: FailedWebhookAction,
-    /// Why it is set aside; `resolve` needs one.
+    /// The reason for setting the event aside. Required for `resolve`, refused for `replay`.
     #[serde(default)]
     note: Option<Reason>,
 }
 
+/// What to do with a failed webhook.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum FailedWebhookAction {
-    /// Try it again now.
+    /// Apply the event again now.
     Replay,
-    /// Set it aside without applying it.
+    /// Set the event aside without applying it.
     Resolve,
 }
 

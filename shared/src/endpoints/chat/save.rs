@@ -19,13 +19,13 @@ use crate::domain::error::Result;
 use crate::domain::{ChatContent, ChatSummary, row_bytes};
 use crate::http::{Input, User};
 
-/// A conversation to count.
+/// A conversation to count and remember.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaveChatRequest {
-    /// What the conversation was about, for the dashboard.
+    /// A short summary, shown on the dashboard.
     summary: ChatSummary,
-    /// The conversation itself, for the user's history.
+    /// The text of the conversation. If present, it is kept in the user's history.
     #[serde(default)]
     content: Option<ChatContent>,
 }

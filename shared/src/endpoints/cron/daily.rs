@@ -30,25 +30,25 @@ const WARM_TIME: Duration = Duration::from_secs(3);
 /// one stops.
 const RECONCILE_TIME: Duration = Duration::from_secs(12);
 
-/// What the job did.
+/// What one run of the daily job did.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DailyReport {
-    /// Idempotency keys of history entries, older than a day.
+    /// The number of idempotency keys of history entries deleted, older than a day.
     forgotten_keys: i64,
-    /// Idempotency keys of uses, older than a day.
+    /// The number of idempotency keys of usage entries deleted, older than a day.
     forgotten_usage_keys: i64,
-    /// Requests to Stripe, older than a day.
+    /// The number of records of requests to Stripe deleted, older than a day.
     forgotten_requests: i64,
-    /// Which events were applied, older than 30 days.
+    /// The number of records of applied events deleted, older than 30 days.
     forgotten_events: i64,
-    /// What dead letters held, older than 30 days.
+    /// The number of payloads of failed webhooks deleted, older than 30 days.
     forgotten_payloads: i64,
-    /// What others were told, more than 30 days ago.
+    /// The number of delivered outbox messages deleted, older than 30 days.
     forgotten_messages: i64,
-    /// Who is shown what they may do.
+    /// The result of warming the entitlement cache.
     warmed: warm_up::CacheWarmUpReport,
-    /// How what is here compared with Stripe.
+    /// The result of the comparison with Stripe.
     reconciled: ReconciliationReport,
 }
 

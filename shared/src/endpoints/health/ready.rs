@@ -22,15 +22,17 @@ use crate::domain::error::error_chain;
 /// Whoever asks wants to know now.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// What answers and what does not.
+/// Which of the stores that requests need answer.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct ReadinessResponse {
-    /// `ready`, or `degraded` if anything is down.
+    /// `degraded` if any store is down.
+    #[schemars(extend("enum" = ["ready", "degraded"]))]
     status: &'static str,
     postgres: DependencyStatus,
     redis: DependencyStatus,
 }
 
+/// Whether a store answers.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DependencyStatus {

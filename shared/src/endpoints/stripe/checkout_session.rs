@@ -14,27 +14,35 @@ use url::form_urlencoded;
 use crate::adapters::stripe::requests;
 use crate::app::App;
 use crate::billing::fulfilment;
+use crate::domain::BillingInterval;
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::vocabulary::{CheckoutMode, CheckoutStatus, PaymentStatus, SubscriptionStatus};
 use crate::http::User;
 
-/// How a purchase stands.
+/// The state of a Checkout session and of the purchase in it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct CheckoutSession {
     session_id: String,
-    /// `subscription` or `payment`.
+    #[schemars(with = "CheckoutMode")]
     mode: String,
-    /// `open`, `complete` or `expired`.
+    #[schemars(with = "CheckoutStatus")]
     status: String,
-    /// `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial).
+    #[schemars(with = "Option<PaymentStatus>")]
     payment_status: Option<String>,
+    /// The key of the plan that is bought.
     plan: Option<String>,
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
+    /// The key of the credit pack that is bought.
     pack: Option<String>,
+    /// The number of seats, or of packs.
     quantity: Option<i64>,
     currency: Option<String>,
+    /// The total in minor units, such as cents.
     amount_minor: Option<i64>,
-    /// The status of the subscription that came of it.
+    /// The status of the subscription that the purchase created; null before it exists.
+    #[schemars(with = "Option<SubscriptionStatus>")]
     subscription_status: Option<String>,
 }
 

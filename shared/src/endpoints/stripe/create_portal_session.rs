@@ -17,16 +17,18 @@ use crate::domain::ReturnUrl;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::http::{Input, User};
 
+/// A visit to the customer portal.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PortalRequest {
-    /// Where the customer comes back to, on one of the app's origins.
+    /// Where the portal's back link leads, on one of the app's origins.
     return_url: String,
 }
 
-/// Where the customer goes. The address is theirs alone, and short-lived.
+/// The portal session that was created.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct PortalResponse {
+    /// The portal's page for this customer. It is short-lived; give it to no other user.
     url: String,
 }
 

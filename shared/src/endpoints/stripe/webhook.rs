@@ -26,8 +26,10 @@ use crate::domain::event::Event;
 const MESSAGES: usize = 10;
 const MESSAGES_TIME: Duration = Duration::from_secs(10);
 
+/// The confirmation that Stripe expects.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct WebhookResponse {
+    /// Always true.
     received: bool,
 }
 
