@@ -1,229 +1,290 @@
 // What Farebox's routes take and answer. Rendered from the endpoint table by `farebox render`.
 
-/** What to do with it. */
-export interface Action {
-  action: ActionKind;
-  /** To change: how often it is paid. */
-  interval?: Interval | null;
-  /** To change: how many seats. */
-  quantity?: Quantity | null;
-  /** To cancel: why. */
-  reason?: Reason | null;
-  /** To change: the other plan. */
-  tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-  /** To cancel: `period_end`, if absent. */
-  when?: When | null;
+/** A plan given by an operator that is in effect. */
+export interface ActivePlanComp {
+  /** Null if it lasts until it is replaced. */
+  endsAt: string | null;
+  plan: string;
+  startsAt: string;
 }
 
-export type ActionKind = "cancel" | "change" | "resume";
+/** How often a price is billed. */
+export type BillingInterval = "weekly" | "monthly" | "quarterly" | "yearly";
 
-export interface Answer {
-  allowed: boolean;
-  /** Units in a full bucket. */
-  limit: number;
-  /** Units left. */
-  remaining: number;
-  /** When the whole limit is to be had again. */
-  resetsAt: string;
+/** The result of warming the entitlement cache. */
+export interface CacheWarmUpReport {
+  /** Whether the run reached the last user. If not, the next run continues. */
+  isComplete: boolean;
+  /** Why the run stopped early. */
+  problem: string | null;
+  /** The number of users whose entitlements were written to Redis. */
+  shown: number;
 }
 
+/** When a canceled subscription ends. */
+export type CancellationTime = "period_end" | "now";
+
+/** The plans and credit packs on sale. */
 export interface Catalog {
   packs: Array<CatalogPack>;
-  /** The cheapest first, as the product orders them. */
+  /** In the catalog's order, usually from the cheapest to the most expensive. */
   plans: Array<CatalogPlan>;
 }
 
 /** The key of a plan or a credit pack in the catalog: `pro`, `mail_credits_10`. */
 export type CatalogKey = string;
 
-/** Credits to buy once. */
+/** A credit pack on sale: a number of credits for one payment. */
 export interface CatalogPack {
-  /** In whole minor units, such as cents. */
+  /** The price in minor units, such as cents. */
   amountMinor: number;
+  /** The number of credits in one pack. */
   credits: number;
-  /** The amount in other currencies. */
+  /** The price in other currencies, in minor units. */
   currencies: Record<string, number>;
+  /** The currency of `amountMinor`. */
   currency: string;
   description: string;
-  /** Null where they do not expire. */
-  expiresAfterDays?: number | null;
+  /** Null if the credits do not expire. */
+  expiresAfterDays: number | null;
+  /** The pack's key, which a checkout takes as `pack`. */
   key: string;
-  /** The most that one checkout sells; null where it has no limit of its own. */
-  maxQuantity?: number | null;
+  /** The most packs in one checkout; null if the pack sets no limit. */
+  maxQuantity: number | null;
   name: string;
-  /** What the credits are counted in: the unit of a feature. */
+  /** The unit of the credits, such as `mail_credit`. */
   unit: string;
+  /** Rises with every change of the pack. */
   version: number;
 }
 
+/** A plan on sale. */
 export interface CatalogPlan {
-  /** The plan of those who pay nothing. */
+  /** Whether this is the plan of users who pay nothing. */
   default: boolean;
   description: string;
-  /** What the plan gives of every feature of the product, by the feature's key. */
-  features: Record<string, Feature>;
-  /** What a checkout calls it. */
+  /** What the plan includes of every feature of the catalog, by the feature's key. */
+  features: Record<string, PlanFeature>;
+  /** The plan's key, which a checkout takes as `tier`. */
   key: string;
   name: string;
-  /** One for each interval, the shortest first; none where it costs nothing. */
+  /** One price for each billing interval, the shortest first; empty for a free plan. */
   prices: Array<CatalogPrice>;
-  /** 0 where there is no trial. */
+  /** The length of the free trial in days; 0 for none. */
   trialDays: number;
-  /** Rises when anything about the plan changes; whoever has it keeps the version they bought. */
+  /** Rises with every change of the plan. Subscribers keep the version they bought. */
   version: number;
 }
 
+/** The price of a plan for one billing interval. */
 export interface CatalogPrice {
-  /** In whole minor units, such as cents. */
+  /** The price in minor units, such as cents. */
   amountMinor: number;
-  /** The amount in other currencies. */
+  /** The price in other currencies, in minor units. */
   currencies: Record<string, number>;
+  /** The currency of `amountMinor`. */
   currency: string;
-  interval: Interval;
-  /** The amount is for each seat. */
+  interval: BillingInterval;
+  /** Whether the price is for each seat. */
   perSeat: boolean;
 }
 
-/** A conversation to count. */
-export interface Chat {
-  /** The conversation itself, for the user's history. */
-  content?: Content | null;
-  /** What the conversation was about, for the dashboard. */
-  summary: Summary;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
-
-export interface Check {
-  feature: CatalogKey;
-  /** How many times; 1 if absent. */
-  quantity?: PositiveCount;
-}
-
-/** The answer to one check, or to each, in their order. */
-export type CheckAnswer = Verdict | {
-  checks: Array<Verdict>;
-};
-
-/** One feature, or up to 50 in `checks`. */
-export interface CheckQuestion {
-  checks?: Array<Check> | null;
-  feature?: CatalogKey | null;
-  /** How many times; 1 if absent. */
-  quantity?: PositiveCount | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
-
-/** What to buy: `tier` and `interval`, or `pack`. */
-export interface CheckoutRequest {
-  /** On one of the app's origins. */
-  cancelUrl: string;
-  /** One of the currencies it is sold in; its first if absent. */
-  currency?: Currency | null;
-  /** The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead. Until a checkout is completed, notices of usage and credits go only to an address that a trusted server named. */
-  email?: Email | null;
-  interval?: Interval | null;
-  /** The credit pack's key in the catalog. */
-  pack?: CatalogKey | null;
-  /** Seats of a plan that has them, or how many packs; 1 if absent. */
-  quantity?: Quantity | null;
-  /** On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id. */
-  successUrl: string;
-  /** The plan's key in the catalog. */
-  tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
-
-export type Condition = "up" | "down";
-
-/** A conversation, as it is kept in a user's history. */
-export type Content = string;
-
-/** What is left of one gift of credits. */
-export interface CreditBucket {
-  amount: number;
-  createdAt: string;
-  expiresAt?: string | null;
-  /** Where they are from: `purchase`, `plan`, `grant`, `adjust` or `opening`. */
-  kind: string;
-  /** Of those that expire at once the lowest is spent first. */
-  priority: number;
-  remaining: number;
-}
-
-export interface CreditExpiry {
-  amount: number;
-  at: string;
-}
-
-/** One row of the ledger. */
-export interface CreditTransaction {
-  /** Below zero where credits went. */
-  amount: number;
-  /** What was left after it. */
-  balance: number;
-  createdAt: string;
-  id: number;
-  /** `purchase` and `grant` came in, `spend` went; `plan`, `refund`, `dispute`, `expiry`, `adjust` and `opening` may be either. */
-  kind: string;
-  metadata?: unknown;
-  reason?: string | null;
-  /** The checkout session that brought it. */
-  sessionId?: string | null;
-  unit: string;
-}
-
-/** What to do with them. */
-export interface CreditsAction {
-  action: CreditsActionKind;
-  /** Above zero, but that `adjust` may take. */
+/** A change of a user's credits. */
+export interface ChangeCreditsRequest {
+  action: CreditAction;
+  /** The number of credits. Positive; `adjust` also accepts negative numbers. */
   amount: SignedCount;
-  /** To grant: when they go. */
+  /** For `grant`: when the credits expire. Absent means never. */
   expiresAt?: string | null;
-  /** What the app wants to remember of it. The ledger outlives its users: name nobody in it. */
+  /** The app's own data. The ledger is kept when an account is deleted, so it must not contain personal data. */
   metadata?: Metadata | null;
-  /** To grant: of credits that go at once the lowest is spent first; 50 if absent. */
-  priority?: Priority | null;
-  /** To grant or adjust: why. The user can read it. */
+  /** For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50 if absent. */
+  priority?: CreditPriority | null;
+  /** Why the credits change. Required for `grant` and `adjust`. The user can read it. */
   reason?: Reason | null;
+  /** The unit of credits, as the catalog names it. */
   unit: CatalogKey;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
 
-export type CreditsActionKind = "spend" | "grant" | "adjust";
+/** A change of a subscription. `action` decides which other fields are accepted. */
+export interface ChangeSubscriptionRequest {
+  action: SubscriptionAction;
+  /** For `change`: the new billing interval. */
+  interval?: BillingInterval | null;
+  /** For `change`: the new number of seats. */
+  quantity?: Quantity | null;
+  /** For `cancel`: the customer's reason. */
+  reason?: Reason | null;
+  /** For `change`: the key of the new plan. */
+  tier?: CatalogKey | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+  /** For `cancel`: when the subscription ends; `period_end` if absent. */
+  when?: CancellationTime | null;
+}
 
-/** What a user holds, and a page of what moved it. */
-export interface CreditsPage {
-  credits: Array<HeldCredits>;
-  /** The ledger, the latest first. */
-  data: Array<CreditTransaction>;
-  /** Names the next page; null on the last one. */
-  nextCursor?: string | null;
+/** The text of a conversation, kept in the user's history. */
+export type ChatContent = string;
+
+/** A short summary of a conversation. */
+export type ChatSummary = string;
+
+/** One feature to check, in `feature` and `quantity`, or up to 50 in `checks`. */
+export interface CheckRequest {
+  /** Several checks, answered in the same order. */
+  checks?: Array<FeatureCheck> | null;
+  /** The feature's key in the catalog. Not together with `checks`. */
+  feature?: CatalogKey | null;
+  /** The intended usage, or the credits needed; 1 if absent. Not together with `checks`. */
+  quantity?: PositiveCount | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** The result of the check or, for a request with `checks`, an object whose `checks` has the result of each. */
+export type CheckResponse = FeatureCheckResult | {
+  checks: Array<FeatureCheckResult>;
+};
+
+/** What a Checkout session sells: `subscription` a plan, `payment` a credit pack. Stripe may add words. */
+export type CheckoutMode = "subscription" | "payment" | string;
+
+/** The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`. */
+export interface CheckoutRequest {
+  /** Where Stripe sends a customer who goes back, on one of the app's origins. */
+  cancelUrl: string;
+  /** A currency that the plan or pack is sold in; its main currency if absent. */
+  currency?: Currency | null;
+  /** The customer's e-mail address, for receipts. A service key may send it in `x-user-email` instead. Before the first completed checkout, notices of usage and credits go only to an address that a service key or an admin sent. */
+  email?: Email | null;
+  /** How often the plan is billed. Required with `tier`. */
+  interval?: BillingInterval | null;
+  /** The credit pack's key in the catalog. */
+  pack?: CatalogKey | null;
+  /** The number of seats of a plan that has seats, or of packs; 1 if absent. */
+  quantity?: Quantity | null;
+  /** Where Stripe sends the customer after the payment, on one of the app's origins. Stripe replaces `{CHECKOUT_SESSION_ID}` in it with the session's id. */
+  successUrl: string;
+  /** The plan's key in the catalog. Not together with `pack`. */
+  tier?: CatalogKey | null;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** The Checkout session that was created. */
+export interface CheckoutResponse {
+  sessionId: string;
+  /** The page where the customer pays. */
+  url: string;
+}
+
+/** The state of a Checkout session and of the purchase in it. */
+export interface CheckoutSession {
+  /** The total in minor units, such as cents. */
+  amountMinor: number | null;
+  currency: string | null;
+  interval: BillingInterval | null;
+  mode: CheckoutMode;
+  /** The key of the credit pack that is bought. */
+  pack: string | null;
+  paymentStatus: PaymentStatus | null;
+  /** The key of the plan that is bought. */
+  plan: string | null;
+  /** The number of seats, or of packs. */
+  quantity: number | null;
+  sessionId: string;
+  status: CheckoutStatus;
+  /** The status of the subscription that the purchase created; null before it exists. */
+  subscriptionStatus: SubscriptionStatus | null;
+}
+
+/** The status of a Checkout session, in Stripe's words. Stripe may add words. */
+export type CheckoutStatus = "open" | "complete" | "expired" | string;
+
+/** How a user's credits change. */
+export type CreditAction = "spend" | "grant" | "adjust";
+
+/** Credits that are going to expire. */
+export interface CreditExpiry {
+  /** The number of credits. */
+  amount: number;
+  at: string;
+}
+
+/** What is left of one credit grant. */
+export interface CreditGrantBalance {
+  /** The number of credits granted. */
+  amount: number;
+  createdAt: string;
+  /** Null if the credits do not expire. */
+  expiresAt: string | null;
+  kind: CreditGrantSource;
+  /** Of grants that expire at the same time, the lowest priority is spent first. */
+  priority: number;
+  /** The number of credits left. */
+  remaining: number;
+}
+
+/** Where granted credits come from. */
+export type CreditGrantSource = "purchase" | "plan" | "grant" | "adjust" | "opening";
+
+/** The order in which credit grants that expire at the same time are spent: the lowest first, 0 to 100. */
+export type CreditPriority = number;
+
+/** A user's balance of one unit of credits, and the grants it consists of. */
+export interface CreditUnitBalance {
+  /** Negative if a clawback took more credits than the user had left; nothing can be spent then. */
+  balance: number;
+  /** The user's open credit grants, in the order in which they are spent. */
+  buckets: Array<CreditGrantBalance>;
+  /** When the next credits expire; null if none do. */
+  expiresAt: string | null;
+  /** The number of credits that expire at `expiresAt`. */
+  expiring: number | null;
+  unit: string;
 }
 
 /** A currency as Stripe writes it: `usd`. */
 export type Currency = string;
 
-/** What is used of a feature in the period that runs. */
+/** Usage of a metered feature in the current period. */
 export interface CurrentUsage {
+  /** The feature's key in the catalog. */
   feature: string;
-  /** Null where there is none. */
-  limit?: number | null;
-  /** How much of it went over a soft limit. */
+  /** The plan's limit for a period; null if the plan sets none. */
+  limit: number | null;
+  /** Usage beyond a soft limit. */
   overage: number;
   periodStart: string;
-  /** Null where it never starts again. */
-  resetsAt?: string | null;
+  /** When the count returns to zero; null if it never does. */
+  resetsAt: string | null;
   used: number;
 }
 
-/** What became of the messages that were due. */
-export interface Deliveries {
+/** What one run of the daily job did. */
+export interface DailyReport {
+  /** The number of records of applied events deleted, older than 30 days. */
+  forgottenEvents: number;
+  /** The number of idempotency keys of history entries deleted, older than a day. */
+  forgottenKeys: number;
+  /** The number of delivered outbox messages deleted, older than 30 days. */
+  forgottenMessages: number;
+  /** The number of payloads of failed webhooks deleted, older than 30 days. */
+  forgottenPayloads: number;
+  /** The number of records of requests to Stripe deleted, older than a day. */
+  forgottenRequests: number;
+  /** The number of idempotency keys of usage entries deleted, older than a day. */
+  forgottenUsageKeys: number;
+  /** The result of the comparison with Stripe. */
+  reconciled: ReconciliationReport;
+  /** The result of warming the entitlement cache. */
+  warmed: CacheWarmUpReport;
+}
+
+/** The result of delivering outbox messages: e-mails, alerts and updates of other systems. */
+export interface DeliveryReport {
   /** Messages that were delivered, or had no recipient. */
   delivered: number;
   /** Messages that failed permanently. */
@@ -232,89 +293,69 @@ export interface Deliveries {
   retried: number;
 }
 
-/** What the job did. */
-export interface Done {
-  /** Which events were applied, older than 30 days. */
-  forgottenEvents: number;
-  /** Idempotency keys of history entries, older than a day. */
-  forgottenKeys: number;
-  /** What others were told, more than 30 days ago. */
-  forgottenMessages: number;
-  /** What dead letters held, older than 30 days. */
-  forgottenPayloads: number;
-  /** Requests to Stripe, older than a day. */
-  forgottenRequests: number;
-  /** Idempotency keys of uses, older than a day. */
-  forgottenUsageKeys: number;
-  /** How what is here compared with Stripe. */
-  reconciled: Reconciliation;
-  /** Who is shown what they may do. */
-  warmed: WarmUp;
-}
+/** Whether a store answers. */
+export type DependencyStatus = "up" | "down";
 
-/** A subscription that is not here as it is at Stripe. */
-export interface Drift {
-  fields: Array<FieldDifference>;
-  /** The subscription's id at Stripe. */
-  id: string;
-  /** Whose it is, where that is known. */
-  userId?: string | null;
-}
-
-/** An e-mail address, as far as anyone can tell without writing to it. */
+/** An e-mail address. Its form is checked; whether mail arrives is not. */
 export type Email = string;
 
-/** What is held of one unit of credits. */
+/** A user's balance of one unit of credits. */
 export interface EntitledCredits {
-  /** Below zero where more was taken back than there was: then nothing can be spent. */
+  /** Negative if a clawback took more credits than the user had left; nothing can be spent then. */
   balance: number;
-  nextExpiry?: CreditExpiry | null;
+  /** The credits that expire next; null if none do. */
+  nextExpiry: CreditExpiry | null;
 }
 
+/** What a user may use of one feature. */
 export type EntitledFeature = {
   enabled: boolean;
   name: string;
   type: "boolean";
 } | {
-  /** Null where there is none. */
-  limit?: number | null;
+  /** The plan's limit for a period; null if usage is unlimited. */
+  limit: number | null;
   name: string;
-  overage: Overage;
-  remaining?: number | null;
-  /** Null where it never starts again. */
-  resetsAt?: string | null;
+  overage: OveragePolicy;
+  /** The usage left; null if usage is unlimited. */
+  remaining: number | null;
+  /** When the count returns to zero; null if it never does. */
+  resetsAt: string | null;
   type: "metered";
   unit: string;
+  /** Usage in the current period. */
   used: number;
 } | {
+  /** The number of credits for one billing period. The balance is in `credits`. */
   amount: number;
   name: string;
   type: "credits";
   unit: string;
 };
 
-/** What a user may do. */
+/** A user's plan, what they may use, and their credit balances. */
 export interface Entitlements {
-  cancelAt?: string | null;
+  /** When the subscription is going to end, if it was canceled. */
+  cancelAt: string | null;
   cancelAtPeriodEnd: boolean;
-  /** What is held of each unit of credits. */
+  /** The balance of each unit of credits, by the unit. */
   credits: Record<string, EntitledCredits>;
-  currentPeriodEnd?: string | null;
-  currentPeriodStart?: string | null;
+  currentPeriodEnd: string | null;
+  currentPeriodStart: string | null;
   /** Every feature of the catalog, by its key. */
   features: Record<string, EntitledFeature>;
-  interval?: string | null;
+  /** Null for a plan that is not paid for. */
+  interval: BillingInterval | null;
+  /** The plan's key in the catalog. */
   plan: string;
   planName: string;
   planVersion: number;
-  /** Seats. */
-  quantity?: number | null;
-  /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
-  source: string;
-  /** The subscription's status; `none` without one. */
-  status: string;
-  trialEnd?: string | null;
-  /** Grows with every change. */
+  /** The number of seats. */
+  quantity: number | null;
+  source: PlanSource;
+  status: SubscriptionStatus;
+  trialEnd: string | null;
+  /** Rises with every change of this entitlement. */
   version: number;
 }
 
@@ -324,63 +365,115 @@ export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" |
 /** An event of Stripe's, by its id. */
 export type EventId = string;
 
-/** When a plan grants its credits. */
-export type Every = "billing_period";
-
-/** An event that could not be applied, with what became of it. */
+/** A Stripe event that Farebox could not apply, and its state. */
 export interface FailedWebhook {
-  /** How often it has failed. */
+  /** The number of failed attempts. */
   attempts: number;
-  /** Why it failed last. */
+  /** Why the last attempt failed. */
   cause: string;
-  /** When it happened, by Stripe's clock. */
+  /** When Stripe created the event. */
   createdAt: string;
-  customerId?: string | null;
-  /** When it failed first. */
+  /** The Stripe customer whom the event is about. */
+  customerId: string | null;
+  /** When Farebox first failed to apply it. */
   failedAt: string;
-  /** Stripe's id of the event. */
+  /** The id of the Stripe event. */
   id: string;
-  /** When it is tried again by itself; null once only a person can help. */
-  nextTryAt?: string | null;
-  /** Why it was set aside. */
-  note?: string | null;
-  paymentId?: string | null;
-  resolvedAt?: string | null;
-  /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
-  resolvedBy?: string | null;
-  retriedAt?: string | null;
+  /** When the minute job retries it; null if it is settled or needs an operator. */
+  nextTryAt: string | null;
+  /** The operator's reason for setting it aside. */
+  note: string | null;
+  /** The Stripe payment intent or charge that the event is about. */
+  paymentId: string | null;
+  /** When it was settled; null while it is open. */
+  resolvedAt: string | null;
+  resolvedBy: WebhookResolution | null;
+  /** When it was last retried. */
+  retriedAt: string | null;
+  /** The type of the Stripe event, such as `invoice.paid`. */
   type: string;
-  userId?: string | null;
+  /** The user whom the event is about, if known. */
+  userId: string | null;
 }
 
-export interface FailedWebhooks {
-  /** The one that failed last first. */
+/** What to do with a failed webhook. */
+export type FailedWebhookAction = "replay" | "resolve";
+
+/** A page of failed webhooks. */
+export interface FailedWebhookPage {
+  /** The webhooks, the latest failure first. */
   data: Array<FailedWebhook>;
-  /** Names the next page; null on the last one. */
-  nextCursor?: string | null;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
 }
 
-/** What one plan gives of one feature. */
-export type Feature = {
-  enabled: boolean;
-  name: string;
-  type: "boolean";
-} | {
-  limit?: number | null;
-  name: string;
-  overage: Overage;
-  reset: Reset;
-  type: "metered";
-  unit: string;
-} | {
-  amount: number;
-  every: Every;
-  name: string;
-  /** What is left of one period stays for the next. Left out where it does not, so that what was published before there was a choice is the same still. */
-  rollover?: boolean;
-  type: "credits";
-  unit: string;
-};
+/** A failed webhook with the event that Stripe sent. */
+export interface FailedWebhookWithPayload {
+  /** The number of failed attempts. */
+  attempts: number;
+  /** Why the last attempt failed. */
+  cause: string;
+  /** When Stripe created the event. */
+  createdAt: string;
+  /** The Stripe customer whom the event is about. */
+  customerId: string | null;
+  /** When Farebox first failed to apply it. */
+  failedAt: string;
+  /** The id of the Stripe event. */
+  id: string;
+  /** When the minute job retries it; null if it is settled or needs an operator. */
+  nextTryAt: string | null;
+  /** The operator's reason for setting it aside. */
+  note: string | null;
+  /** The event as Stripe sent it; null after 30 days, when Farebox deletes the payload. */
+  payload: unknown;
+  /** The Stripe payment intent or charge that the event is about. */
+  paymentId: string | null;
+  /** When it was settled; null while it is open. */
+  resolvedAt: string | null;
+  resolvedBy: WebhookResolution | null;
+  /** When it was last retried. */
+  retriedAt: string | null;
+  /** The type of the Stripe event, such as `invoice.paid`. */
+  type: string;
+  /** The user whom the event is about, if known. */
+  userId: string | null;
+}
+
+/** A page of failed webhooks or, if the query names an `id`, one of them with its payload. A page has `data`; a single webhook has `payload`. */
+export type FailedWebhooksResponse = FailedWebhookWithPayload | FailedWebhookPage;
+
+/** One of several checks. */
+export interface FeatureCheck {
+  /** The feature's key in the catalog. */
+  feature: CatalogKey;
+  /** The intended usage, or the credits needed; 1 if absent. */
+  quantity?: PositiveCount;
+}
+
+/** Whether a user may use a feature now. */
+export interface FeatureCheckResult {
+  allowed: boolean;
+  /** The usage or the credits left; null if the feature is unlimited or not counted. */
+  balance: number | null;
+  /** The feature's key in the catalog. */
+  feature: string;
+  /** Why the feature may not be used; null if it may. */
+  reason: RefusalReason | null;
+  /** When the count returns to zero; null if it never does, or if nothing is counted. */
+  resetsAt: string | null;
+  /** The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would. */
+  upgradeTo: string | null;
+}
+
+/** A field of a subscription that differs between Farebox and Stripe. */
+export interface FieldDifference {
+  field: string;
+  /** Farebox's value; null for a subscription that Farebox did not know. */
+  ours: unknown;
+  /** Stripe's value. */
+  stripes: unknown;
+}
 
 export interface FieldDifference {
   field: string;
@@ -397,477 +490,494 @@ export interface FieldError {
   message: string;
 }
 
-/** A page of dead letters, or the one that was asked for by its id. */
-export type FoundWebhooks = WholeFailedWebhook | FailedWebhooks;
+/** When a plan grants its credits. */
+export type GrantInterval = "billing_period";
 
-export interface Gift {
-  /** Until then; for good if absent. */
+/** An operator's decision about a failed webhook. */
+export interface HandleFailedWebhookRequest {
+  action: FailedWebhookAction;
+  id: EventId;
+  /** The reason for setting the event aside. Required for `resolve`, refused for `replay`. */
+  note?: Reason | null;
+}
+
+/** The sign that a process answers. */
+export interface HealthResponse {
+  /** Always `ok`. A process that is not well does not answer. */
+  status: "ok";
+}
+
+/** The result of one page of the ledger audit. */
+export interface LedgerAuditReport {
+  /** The cursor of the next page; null when the whole ledger has been checked. */
+  nextCursor: string | null;
+  /** The inconsistencies found. A page ends after about a hundred of them, or after five seconds. */
+  problems: Array<LedgerProblem>;
+  /** The number of ledger entries checked. */
+  rows: number;
+  /** The number of users whose balances were checked. */
+  users: number;
+}
+
+/** One movement of credits. Entries are never changed or deleted. */
+export interface LedgerEntry {
+  /** Positive for credits received, negative for credits taken. */
+  amount: number;
+  /** The balance after this entry. */
+  balance: number;
+  createdAt: string;
+  id: number;
+  kind: LedgerEntryKind;
+  /** The metadata that the app sent with the request. */
+  metadata: Metadata | null;
+  reason: string | null;
+  /** The Checkout session in which the credits were bought. */
+  sessionId: string | null;
+  /** The unit of credits, such as `mail_credit`. */
+  unit: string;
+}
+
+/** What a ledger entry records: `purchase` a credit pack, `plan` the credits of a billing period, `grant` credits given by an operator, `spend` a spending, `refund` and `dispute` a clawback or its reversal, `expiry` credits that expired, `adjust` a correction, `opening` a balance brought from another system. */
+export type LedgerEntryKind = "purchase" | "plan" | "grant" | "spend" | "refund" | "dispute" | "expiry" | "adjust" | "opening";
+
+/** A user's credit balances and a page of their ledger. */
+export interface LedgerPage {
+  /** The balance of each unit of credits. */
+  credits: Array<CreditUnitBalance>;
+  /** Ledger entries, the latest first. */
+  data: Array<LedgerEntry>;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
+}
+
+/** One inconsistency in the credit ledger or in a balance. */
+export interface LedgerProblem {
+  /** The problem, in words. */
+  problem: string;
+  /** The number of the user's ledger entry; null if the problem is in the balance. */
+  seq: number | null;
+  userId: string;
+}
+
+/** The app's own data: a JSON object of at most 4 KB as text, without NUL characters. */
+export type Metadata = Record<string, unknown>;
+
+/** What one run of the minute job did. */
+export interface MinuteReport {
+  /** The outbox messages that were due. */
+  messages: DeliveryReport;
+  /** The number of failed webhooks that were applied. */
+  replayed: number;
+  /** The number of users whose entitlement was recomputed because time changed it: a plan, a comp or credits began or ended. */
+  settled: number;
+  /** The number of failed webhooks that failed again. */
+  stillFailing: number;
+}
+
+/** A user's mood, from 0 to 10. Decimals are allowed. */
+export type MoodScore = number;
+
+/** What happens at the limit of a metered feature. */
+export type OveragePolicy = "hard" | "soft";
+
+/** Whether a Checkout session is paid: `unpaid` waits for a delayed payment method, `no_payment_required` is a trial. Stripe may add words. */
+export type PaymentStatus = "paid" | "unpaid" | "no_payment_required" | string;
+
+/** A change that waits for its payment. */
+export interface PendingSubscriptionChange {
+  /** When Stripe drops the change if it is still unpaid. */
+  expiresAt: string;
+  interval: BillingInterval | null;
+  plan: string | null;
+  quantity: number;
+}
+
+/** A plan given by an operator, without a subscription. */
+export interface PlanComp {
+  /** When the comp ends. Absent means that it lasts until it is replaced. */
   endsAt?: string | null;
-  /** The plan's name or key in the catalog. */
   plan: PlanName;
-  /** For the audit trail. */
+  /** Why the plan is given, for the audit trail. */
   reason?: Reason | null;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
 
-export interface Grant {
-  endsAt?: string | null;
-  plan: string;
-  startsAt: string;
-}
-
-export interface Health {
-  /** Always `ok`: whoever is not well does not answer. */
-  status: string;
-}
-
-/** What is held of one unit. */
-export interface HeldCredits {
-  /** Below zero where more was taken back than there was: then nothing can be spent. */
-  balance: number;
-  /** In the order in which they are spent. */
-  buckets: Array<CreditBucket>;
-  /** When the first of them go, and how many. */
-  expiresAt?: string | null;
-  expiring?: number | null;
+/** What a plan includes of one feature. */
+export type PlanFeature = {
+  enabled: boolean;
+  name: string;
+  type: "boolean";
+} | {
+  limit: number | null;
+  name: string;
+  overage: OveragePolicy;
+  reset: UsageReset;
+  type: "metered";
   unit: string;
-}
+} | {
+  amount: number;
+  every: GrantInterval;
+  name: string;
+  /** Whether unspent credits stay for the next period. Absent means false. */
+  rollover?: boolean;
+  type: "credits";
+  unit: string;
+};
 
-/** Whom a named limit applies to. */
-export type Identifier = string;
-
-/** How often a price is paid. */
-export type Interval = "weekly" | "monthly" | "quarterly" | "yearly";
-
-/** Something that is wrong with the ledger, or with what follows from it. */
-export interface LedgerProblem {
-  problem: string;
-  /** Which of the user's rows; null where it is what they hold. */
-  seq?: number | null;
-  userId: string;
-}
-
-/** What was found. */
-export interface LedgerReport {
-  /** Goes on from here; null at the end. */
-  nextCursor?: string | null;
-  /** Where there are more than a hundred, the rest is on the next page. */
-  problems: Array<LedgerProblem>;
-  /** Rows of the ledger that were looked at. */
-  rows: number;
-  /** Users whose balances were. */
-  users: number;
-}
-
-/** What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL, since Postgres cannot keep one. */
-export type Metadata = Record<string, unknown>;
-
-/** What the job did. */
-export interface MinuteReport {
-  /** What others had yet to be told. */
-  messages: Deliveries;
-  /** Events that had failed and were applied now. */
-  replayed: number;
-  /** Users for whom time alone changed something: credits began or ended, or a plan did. */
-  settled: number;
-  /** Events that failed once more. */
-  stillFailing: number;
-}
-
-export interface Mood {
-  score: MoodScore;
-  /** Whom this is about, as in the query. */
-  userId?: string;
-}
-
-/** How a user feels, from 0 to 10; decimals allowed. */
-export type MoodScore = number;
-
-export interface NotApplied {
-  /** The event's or the subscription's id at Stripe. */
-  id: string;
-  problem: string;
-}
-
-/** What happens at the limit of a metered feature. */
-export type Overage = "hard" | "soft";
-
-/** What a user has. */
-export interface Overview {
-  /** A plan given by hand, which outranks the subscription. */
-  granted?: Grant | null;
-  /** The plan that counts, wherever it comes from; null while nothing is sold yet. */
-  plan?: string | null;
-  planName?: string | null;
-  /** `stripe`, `grant` (given by hand) or `default` (for those who pay nothing). */
-  source?: string | null;
-  /** The subscription's status; `none` without one. */
-  status: string;
-  subscription?: Subscription | null;
-  /** Whose it is; null in the replay of an answer from before this was said. */
-  userId?: string | null;
-}
-
-/** Where the user pays. */
-export interface Page {
-  sessionId: string;
-  url: string;
-}
-
-export interface PendingChange {
-  expiresAt: string;
-  interval?: string | null;
-  plan?: string | null;
-  quantity: number;
-}
-
-/** A plan, by its name or its key in the catalog. */
+/** A plan's name or its key in the catalog. */
 export type PlanName = string;
 
-/** Where the customer goes. The address is theirs alone, and short-lived. */
-export interface PortalPage {
-  url: string;
-}
+/** Where a plan comes from: `stripe` is a subscription, `grant` a comp given by an operator, `default` the plan of users who pay nothing. */
+export type PlanSource = "stripe" | "grant" | "default";
 
+/** A visit to the customer portal. */
 export interface PortalRequest {
-  /** Where the customer comes back to, on one of the app's origins. */
+  /** Where the portal's back link leads, on one of the app's origins. */
   returnUrl: string;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
 
-/** How many, at least one. */
+/** The portal session that was created. */
+export interface PortalResponse {
+  /** The portal's page for this customer. It is short-lived; give it to no other user. */
+  url: string;
+}
+
+/** A count of usage or credits: a positive integer that JavaScript represents exactly. */
 export type PositiveCount = number;
 
-/** Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100. */
-export type Priority = number;
-
-/** The body of every answer that is not a success (RFC 9457). */
-export type Problem = {
+/** The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` says what kind of problem it is, and which of the optional fields it has. */
+export interface Problem {
+  /** With `insufficient_credits`: the balance. */
+  balance?: number;
   code: ErrorCode;
-  /** For people; the wording may change. */
+  /** With `quota_exceeded`: the usage in the current period. */
+  current?: number;
+  /** What is wrong and what to do, for people. The wording may change. */
   detail: string;
-  /** For input: what is wrong, field by field. */
-  errors?: Array<FieldError> | null;
-  /** Quote it when you ask for help; the log line carries it too. */
-  requestId: string;
-  status: number;
-  /** The status in words. */
-  title: string;
-  /** Always `about:blank`: `code` says what kind of problem it is. */
-  type: string;
-} & ({
-  /** The page where the user can pay or confirm it. */
-  paymentUrl: string;
-} | {
-  /** What has been used. */
-  current: number;
+  /** With `invalid_input` and `malformed_json`: what is wrong, field by field. */
+  errors?: Array<FieldError>;
+  /** With `quota_exceeded`: the plan's limit for a period. */
   limit?: number | null;
-  /** The feature. */
-  quota: string;
+  /** With `insufficient_credits`: the number of credits that were asked for. */
+  needed?: number;
+  /** With `payment_failed` and `payment_confirmation_required`: the page where the user can pay or confirm the payment, if there is one. */
+  paymentUrl?: string;
+  /** With `quota_exceeded`: the key of the feature. */
+  quota?: string;
+  /** The id of this request in Farebox's log, as in the header `X-Request-Id`. */
+  requestId: string;
+  /** With `quota_exceeded`: when the count returns to zero; null if it never does. */
   resetsAt?: string | null;
-} | {
-  /** What there is. */
-  balance: number;
-  /** What was asked for. */
-  needed: number;
-  unit: string;
-} | object);
-
-/** How a purchase stands. */
-export interface Purchase {
-  amountMinor?: number | null;
-  currency?: string | null;
-  interval?: string | null;
-  /** `subscription` or `payment`. */
-  mode: string;
-  pack?: string | null;
-  /** `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial). */
-  paymentStatus?: string | null;
-  plan?: string | null;
-  quantity?: number | null;
-  sessionId: string;
-  /** `open`, `complete` or `expired`. */
-  status: string;
-  /** The status of the subscription that came of it. */
-  subscriptionStatus?: string | null;
+  status: number;
+  /** The HTTP status in words. */
+  title: string;
+  /** Always `about:blank`. */
+  type: "about:blank";
+  /** With `insufficient_credits`: the unit of credits. */
+  unit?: string;
 }
 
-/** How many seats, or packs: 1 to 10,000. */
+/** A number of seats, or of credit packs: 1 to 10,000. */
 export type Quantity = number;
 
-export interface Question {
-  /** The name of a configured limit, such as `review-code`. */
+/** The subject that a rate limit counts by: a user id, an IP address, or any other key of the app's. */
+export type RateLimitIdentifier = string;
+
+/** Units to take from a rate limit. */
+export interface RateLimitRequest {
+  /** The name of a limit in the setting `RATE_LIMITS`, such as `review-code`. */
   action: string;
-  /** Units to take; 1 if absent. */
+  /** The number of units to take; 1 if absent. */
   cost?: number;
-  /** Whom to limit: a user id, an address, whatever the app tells apart. */
-  identifier: Identifier;
+  identifier: RateLimitIdentifier;
 }
 
-/** What answers and what does not. */
-export interface Readiness {
-  postgres: Condition;
-  redis: Condition;
-  /** `ready`, or `degraded` if anything is down. */
-  status: string;
+/** Whether a rate limit allows an action. */
+export interface RateLimitResponse {
+  /** Whether the units were taken. If not, nothing was. */
+  allowed: boolean;
+  /** The number of units in the whole limit. */
+  limit: number;
+  /** The number of units left. */
+  remaining: number;
+  /** When the whole limit is available again. */
+  resetsAt: string;
+}
+
+/** Which of the stores that requests need answer. */
+export interface ReadinessResponse {
+  postgres: DependencyStatus;
+  redis: DependencyStatus;
+  /** `degraded` if any store is down. */
+  status: "ready" | "degraded";
 }
 
 /** Why something was done, in somebody's own words. */
 export type Reason = string;
 
-export interface Received {
-  received: boolean;
+/** An event or a subscription that could not be applied. */
+export interface ReconciliationFailure {
+  /** The id of the event or the subscription at Stripe. */
+  id: string;
+  problem: string;
 }
 
-/** What came of a run. */
-export interface Reconciliation {
-  /** Those of them that were applied now. */
+/** The result of a comparison with Stripe. */
+export interface ReconciliationReport {
+  /** The number of missed events that this run applied. */
   applied: number;
-  /** The first hundred of them. */
-  drifted: Array<Drift>;
-  /** Subscriptions that were not here as they are at Stripe. */
+  /** The first hundred of them, with the fields that differ. */
+  drifted: Array<SubscriptionDrift>;
+  /** The number of subscriptions that Farebox stored differently from Stripe. */
   drifts: number;
-  /** Events and subscriptions that cannot be applied, the first hundred. */
-  failed: Array<NotApplied>;
-  /** Subscriptions that are none of ours. */
+  /** The first hundred events and subscriptions that could not be applied. */
+  failed: Array<ReconciliationFailure>;
+  /** The number of subscriptions to prices outside the catalog. */
   foreign: number;
-  /** Everything was gone through; else the next run goes on. */
+  /** Whether the run reached the end. If not, the next run continues. */
   isComplete: boolean;
-  /** Events and subscriptions that Stripe listed. */
+  /** The number of events and subscriptions that Stripe listed. */
   lookedAt: number;
-  /** Events that were never heard of. */
+  /** The number of events that no webhook had delivered. */
   missedEvents: number;
-  /** Subscriptions that live here and that Stripe does not have, the first hundred; they stay. */
+  /** The ids of the first hundred open subscriptions that Stripe does not list. Farebox keeps them. */
   missingAtStripe: Array<string>;
-  /** Why it stopped midway. */
-  problem?: string | null;
-  /** Those of them that now are. */
+  /** Why the run stopped early. */
+  problem: string | null;
+  /** The number of drifted subscriptions that this run repaired. */
   repaired: number;
-  /** Subscriptions to a plan of the catalog whose user nothing names: its customer pays, and no user has it. */
+  /** The number of subscriptions to a plan of the catalog that name no user: the customer pays, and no user has the plan. */
   unnamed: number;
-  /** The first hundred of them. */
+  /** The ids of the first hundred unnamed subscriptions. */
   unnamedSubscriptions: Array<string>;
 }
 
+/** Why a feature may not be used. */
 export type RefusalReason = "limit_reached" | "not_in_plan" | "past_due" | "no_customer";
 
-/** When a metered feature starts again from nothing. */
-export type Reset = "never" | "month" | "billing_period" | "day";
+/** A conversation to count and remember. */
+export interface SaveChatRequest {
+  /** The text of the conversation. If present, it is kept in the user's history. */
+  content?: ChatContent | null;
+  /** A short summary, shown on the dashboard. */
+  summary: ChatSummary;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
 
-export interface ScheduledChange {
+/** A change that takes effect when the current period ends. */
+export interface ScheduledSubscriptionChange {
+  /** When the change takes effect. */
   at: string;
-  interval: string;
+  interval: BillingInterval;
   plan: string;
   quantity: number;
 }
 
-/** How many more, or fewer below zero. */
+/** A user's mood. */
+export interface SetMoodRequest {
+  score: MoodScore;
+  /** Whom this is about, as in the query. */
+  userId?: string;
+}
+
+/** A change of a count: an integer other than 0 that JavaScript represents exactly. */
 export type SignedCount = number;
 
-/** A user's stats, in the hash's own field names. */
-export interface Stats {
-  /** Conversations saved so far. */
-  conversations: number;
-  /** Days on which the user signed in. */
-  days_active: number;
-  /** The UTC date of the last sign-in; null before the first. */
-  last_login?: string | null;
-  /** Days in a row, up to the last sign-in. */
-  login_streak: number;
-  /** From 0 to 10. */
-  mood_score: number;
-  plan: string;
-  /** Summaries of the last three conversations, newest first. */
-  recent_conversations: Array<unknown>;
-}
-
+/** A subscription, as Stripe has it. */
 export interface Subscription {
-  /** What one period costs, before discounts and taxes. */
-  amountMinor?: number | null;
-  cancelAt?: string | null;
+  /** The price of one period in minor units, before discounts and taxes. */
+  amountMinor: number | null;
+  cancelAt: string | null;
   cancelAtPeriodEnd: boolean;
-  canceledAt?: string | null;
-  cancellationReason?: string | null;
+  canceledAt: string | null;
+  /** Why the subscription was or is going to be canceled: the app's reason, or Stripe's word. */
+  cancellationReason: string | null;
   createdAt: string;
-  currency?: string | null;
-  currentPeriodEnd?: string | null;
-  currentPeriodStart?: string | null;
-  endedAt?: string | null;
+  currency: string | null;
+  currentPeriodEnd: string | null;
+  currentPeriodStart: string | null;
+  endedAt: string | null;
+  /** The subscription's id at Stripe. */
   id: string;
-  interval?: string | null;
-  /** What it becomes once that is paid for. */
-  pendingChange?: PendingChange | null;
-  plan?: string | null;
-  planName?: string | null;
+  interval: BillingInterval | null;
+  /** An upgrade that takes effect once it is paid. */
+  pendingChange: PendingSubscriptionChange | null;
+  plan: string | null;
+  planName: string | null;
   /** The version of the plan that was bought. */
-  planVersion?: number | null;
-  /** Seats. */
+  planVersion: number | null;
+  /** The number of seats. */
   quantity: number;
-  /** What it becomes when the period ends. */
-  scheduledChange?: ScheduledChange | null;
-  trialEnd?: string | null;
+  /** A downgrade that takes effect when the period ends. */
+  scheduledChange: ScheduledSubscriptionChange | null;
+  trialEnd: string | null;
 }
 
-/** What a conversation was about, in a few words. */
-export type Summary = string;
+/** What to do with a subscription. */
+export type SubscriptionAction = "change" | "cancel" | "resume";
 
-/** What came of one use, or of each, in their order. */
-export type UsageAnswer = UsageResult | {
-  entries: Array<UsageResult>;
-};
+/** A subscription that Farebox stores differently from Stripe. */
+export interface SubscriptionDrift {
+  /** The fields that differ. */
+  fields: Array<FieldDifference>;
+  /** The subscription's id at Stripe. */
+  id: string;
+  /** The user who has the subscription, if known. */
+  userId: string | null;
+}
 
-export interface UsageEntry {
+/** A user's plan and the subscription behind it. */
+export interface SubscriptionResponse {
+  /** The plan given by an operator, which takes precedence over the subscription; null if there is none. */
+  granted: ActivePlanComp | null;
+  /** The key of the plan in effect, from whatever source; null before a catalog is published. */
+  plan: string | null;
+  planName: string | null;
+  source: PlanSource | null;
+  status: SubscriptionStatus;
+  /** The current subscription or, if there is none, the last one. */
+  subscription: Subscription | null;
+  /** The user; null only in the replay of a response stored by an older version. */
+  userId: string | null;
+}
+
+/** The status of a subscription, in Stripe's words; `none` for a user without a subscription. Stripe may add words. */
+export type SubscriptionStatus = "active" | "trialing" | "past_due" | "canceled" | "unpaid" | "paused" | "incomplete" | "incomplete_expired" | "none" | string;
+
+/** One of several usage entries. */
+export interface TrackUsageEntry {
+  /** The key of a metered feature. */
   feature: CatalogKey;
+  /** The app's own data, kept with the entry. */
   metadata?: Metadata | null;
-  /** How much; 1 if absent. */
+  /** The usage to add; 1 if absent. */
   quantity?: PositiveCount;
 }
 
-export type UsageMode = "each" | "all";
-
-/** What a user uses, and what they have used. */
-export interface UsagePage {
-  /** Every feature that is counted, in the period that runs. */
-  current: Array<CurrentUsage>;
-  /** What was used by period, the latest first. */
-  data: Array<UsageTotal>;
-  /** Names the next page; null on the last one. */
-  nextCursor?: string | null;
-}
-
-/** One use, or up to 100 in `entries`. */
-export interface UsageReport {
-  entries?: Array<UsageEntry> | null;
+/** One usage entry, in `feature`, `quantity` and `metadata`, or up to 100 in `entries`. */
+export interface TrackUsageRequest {
+  /** Several entries, answered in the same order. */
+  entries?: Array<TrackUsageEntry> | null;
+  /** The key of a metered feature. Not together with `entries`. */
   feature?: CatalogKey | null;
-  /** What the app wants to remember of it. */
+  /** The app's own data, kept with the entry. Not together with `entries`. */
   metadata?: Metadata | null;
-  /** Of several: `all` (if absent), or each for itself. */
+  /** With `entries`: what happens if one of them exceeds its limit; `all` if absent. */
   mode?: UsageMode | null;
-  /** How much; 1 if absent. */
+  /** The usage to add; 1 if absent. Not together with `entries`. */
   quantity?: PositiveCount | null;
   /** Whom this is about, as in the query. */
   userId?: string;
 }
 
-/** What came of one. */
-export interface UsageResult {
-  /** False where it would have gone over a hard limit: then it was not counted. */
-  allowed: boolean;
-  feature: string;
-  /** Null where there is none. */
-  limit?: number | null;
-  /** How much of it went over a soft limit. */
-  overage: number;
-  resetsAt?: string | null;
-  /** What has been used in the period that runs. */
-  used: number;
+/** What happens if one of several usage entries exceeds its limit. */
+export type UsageMode = "all" | "each";
+
+/** A user's current usage and a page of their past usage. */
+export interface UsagePage {
+  /** Usage of every metered feature in the current period. */
+  current: Array<CurrentUsage>;
+  /** Usage by period, the latest first. */
+  data: Array<UsagePeriod>;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
 }
 
-/** What was used of a feature in one period. */
-export interface UsageTotal {
+/** Usage of a metered feature in one period, past or current. */
+export interface UsagePeriod {
   feature: CatalogKey;
-  /** How much of it went over a soft limit. */
+  /** Usage beyond a soft limit. */
   overage: number;
-  periodEnd?: string | null;
+  /** Null for a feature whose count never resets. */
+  periodEnd: string | null;
   periodStart: string;
   used: number;
 }
 
-/** What one may ask of a feature: may it be used so many times? */
-export interface Verdict {
+/** When the count of a metered feature returns to zero. */
+export type UsageReset = "month" | "billing_period" | "day" | "never";
+
+/** The result of the entry or, for a request with `entries`, an object whose `entries` has the result of each. */
+export type UsageResponse = UsageResult | {
+  entries: Array<UsageResult>;
+};
+
+/** The outcome of one usage entry. */
+export interface UsageResult {
+  /** Whether the usage was counted. False if it would exceed a hard limit. */
   allowed: boolean;
-  /** How many more uses there are, or credits; null where there is no end, or nothing is counted. */
-  balance?: number | null;
+  /** The feature's key in the catalog. */
   feature: string;
-  /** Why not. */
-  reason?: RefusalReason | null;
-  /** When it starts again from nothing. */
-  resetsAt?: string | null;
-  /** The lowest plan on sale that would allow it. */
-  upgradeTo?: string | null;
+  /** The plan's limit for a period; null if the plan sets none. */
+  limit: number | null;
+  /** Usage beyond a soft limit in the current period. */
+  overage: number;
+  /** When the count returns to zero; null if it never does. */
+  resetsAt: string | null;
+  /** Usage in the current period, this entry included. */
+  used: number;
 }
 
-/** How far it came. */
-export interface WarmUp {
-  /** Whether it came to the last of them. */
-  isComplete: boolean;
-  /** Why it stopped before. */
-  problem?: string | null;
-  /** Users who are shown now. */
-  shown: number;
+/** A user's live stats in the companion app, under the field names of the Redis hash. */
+export interface UserStats {
+  /** The number of conversations saved. */
+  conversations: number;
+  /** The number of days on which the user signed in. */
+  days_active: number;
+  /** The UTC date of the last sign-in; null before the first. */
+  last_login: string | null;
+  /** The number of consecutive days up to the last sign-in. */
+  login_streak: number;
+  /** The mood that was last set, from 0 to 10. */
+  mood_score: number;
+  /** The name of the user's plan. */
+  plan: string;
+  /** The summaries of the last three conversations, newest first. Farebox writes strings; another program that shares the hash may write other values. */
+  recent_conversations: Array<unknown>;
 }
 
-export type WebhookAction = "replay" | "resolve";
+/** How a failed webhook was settled: `applied` by a retry or by a later event, `operator` set aside by hand, `erased` together with its user. */
+export type WebhookResolution = "applied" | "operator" | "erased";
 
-/** What to do about a dead letter. */
-export interface WebhookDecision {
-  action: WebhookAction;
-  id: EventId;
-  /** Why it is set aside; `resolve` needs one. */
-  note?: Reason | null;
-}
-
-export type When = "period_end" | "now";
-
-/** An event that could not be applied, with what it said. */
-export interface WholeFailedWebhook {
-  /** How often it has failed. */
-  attempts: number;
-  /** Why it failed last. */
-  cause: string;
-  /** When it happened, by Stripe's clock. */
-  createdAt: string;
-  customerId?: string | null;
-  /** When it failed first. */
-  failedAt: string;
-  /** Stripe's id of the event. */
-  id: string;
-  /** When it is tried again by itself; null once only a person can help. */
-  nextTryAt?: string | null;
-  /** Why it was set aside. */
-  note?: string | null;
-  /** The event as Stripe sent it; null once that is forgotten. */
-  payload: unknown;
-  paymentId?: string | null;
-  resolvedAt?: string | null;
-  /** `applied`, `operator` (set aside by hand) or `erased` (with its user). */
-  resolvedBy?: string | null;
-  retriedAt?: string | null;
-  type: string;
-  userId?: string | null;
+/** The confirmation that Stripe expects. */
+export interface WebhookResponse {
+  /** Always true. */
+  received: boolean;
 }
 
 /** Every route: what its body is, and what it answers when it succeeds. */
 export interface Routes {
   "DELETE /api/account": { body: undefined; answer: undefined };
-  "GET /api/admin/ledger": { body: undefined; answer: LedgerReport };
-  "GET /api/admin/webhooks": { body: undefined; answer: FoundWebhooks };
-  "POST /api/admin/webhooks": { body: WebhookDecision; answer: FailedWebhook };
-  "POST /api/chat/save": { body: Chat; answer: Stats };
-  "POST /api/check": { body: CheckQuestion; answer: CheckAnswer };
-  "GET /api/credits": { body: undefined; answer: CreditsPage };
-  "POST /api/credits": { body: CreditsAction; answer: CreditTransaction };
-  "GET /api/cron/daily": { body: undefined; answer: Done };
+  "GET /api/admin/ledger": { body: undefined; answer: LedgerAuditReport };
+  "GET /api/admin/webhooks": { body: undefined; answer: FailedWebhooksResponse };
+  "POST /api/admin/webhooks": { body: HandleFailedWebhookRequest; answer: FailedWebhook };
+  "POST /api/chat/save": { body: SaveChatRequest; answer: UserStats };
+  "POST /api/check": { body: CheckRequest; answer: CheckResponse };
+  "GET /api/credits": { body: undefined; answer: LedgerPage };
+  "POST /api/credits": { body: ChangeCreditsRequest; answer: LedgerEntry };
+  "GET /api/cron/daily": { body: undefined; answer: DailyReport };
   "GET /api/cron/minute": { body: undefined; answer: MinuteReport };
-  "GET /api/dashboard": { body: undefined; answer: Stats };
+  "GET /api/dashboard": { body: undefined; answer: UserStats };
   "GET /api/entitlements": { body: undefined; answer: Entitlements };
-  "GET /api/health": { body: undefined; answer: Health };
-  "GET /api/health/ready": { body: undefined; answer: Readiness };
-  "PATCH /api/mood": { body: Mood; answer: Stats };
-  "PATCH /api/plan": { body: Gift; answer: Stats };
+  "GET /api/health": { body: undefined; answer: HealthResponse };
+  "GET /api/health/ready": { body: undefined; answer: ReadinessResponse };
+  "PATCH /api/mood": { body: SetMoodRequest; answer: UserStats };
+  "PATCH /api/plan": { body: PlanComp; answer: UserStats };
   "GET /api/plans": { body: undefined; answer: Catalog };
-  "POST /api/rate-limit": { body: Question; answer: Answer };
+  "POST /api/rate-limit": { body: RateLimitRequest; answer: RateLimitResponse };
   "DELETE /api/session": { body: undefined; answer: undefined };
-  "POST /api/session": { body: undefined; answer: Stats };
-  "GET /api/stripe/checkout-session": { body: undefined; answer: Purchase };
-  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: Page };
-  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalPage };
-  "POST /api/stripe/webhook": { body: undefined; answer: Received };
-  "GET /api/subscription": { body: undefined; answer: Overview };
-  "PATCH /api/subscription": { body: Action; answer: Overview };
+  "POST /api/session": { body: undefined; answer: UserStats };
+  "GET /api/stripe/checkout-session": { body: undefined; answer: CheckoutSession };
+  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: CheckoutResponse };
+  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalResponse };
+  "POST /api/stripe/webhook": { body: undefined; answer: WebhookResponse };
+  "GET /api/subscription": { body: undefined; answer: SubscriptionResponse };
+  "PATCH /api/subscription": { body: ChangeSubscriptionRequest; answer: SubscriptionResponse };
   "GET /api/usage": { body: undefined; answer: UsagePage };
-  "POST /api/usage": { body: UsageReport; answer: UsageAnswer };
-  "POST /api/webhooks/stripe": { body: undefined; answer: Received };
+  "POST /api/usage": { body: TrackUsageRequest; answer: UsageResponse };
+  "POST /api/webhooks/stripe": { body: undefined; answer: WebhookResponse };
 }

@@ -21,7 +21,7 @@ mod stripe_state;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use shared::domain::catalog::{Feature, Interval};
+use shared::domain::catalog::{BillingInterval, PlanFeature};
 
 pub use ids::Ids;
 pub use publish::{Changes, plan_changes, publish};
@@ -52,11 +52,11 @@ pub struct Plan {
     pub is_listed: bool,
     pub past_due_grace_days: u32,
     /// Every feature of the catalog, with this plan's terms.
-    pub features: BTreeMap<String, Feature>,
+    pub features: BTreeMap<String, PlanFeature>,
     pub per_seat: bool,
     /// The id of the Stripe product, where the file or the environment gives one.
     pub product_id: Option<String>,
-    pub prices: BTreeMap<Interval, Price>,
+    pub prices: BTreeMap<BillingInterval, Price>,
 }
 
 /// A credit pack: credits for a one-time payment.

@@ -14,7 +14,7 @@ use std::fmt;
 use anyhow::anyhow;
 use shared::adapters::stripe::StripeError;
 use shared::app::App;
-use shared::billing::reconcile::{self, Report};
+use shared::billing::reconcile::{self, ReconciliationReport};
 use shared::domain::error::Error;
 
 /// A file's name and its content.
@@ -39,7 +39,7 @@ pub struct Imported {
     pub customers: Count,
     /// Customers whose user neither a file nor their metadata names.
     pub nameless: usize,
-    pub subscriptions: Report,
+    pub subscriptions: ReconciliationReport,
     pub credits: Count,
 }
 

@@ -27,9 +27,10 @@ mod snapshot;
 mod text;
 mod unique_fields;
 mod user_id;
+pub mod vocabulary;
 
 pub use amount::{PositiveCount, SignedCount};
-pub use catalog::Interval;
+pub use catalog::BillingInterval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;
 pub use email::Email;
@@ -40,14 +41,15 @@ pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
 pub use observation::{EventName, Observation};
-pub use priority::Priority;
+pub use priority::CreditPriority;
 pub use quantity::Quantity;
 pub use rate::Rate;
 pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use text::{
-    Content, EventId, EventType, Identifier, PlanName, Reason, SubscriptionId, Summary,
+    ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,
+    SubscriptionId,
 };
 pub use unique_fields::UniqueFields;
 pub use user_id::UserId;

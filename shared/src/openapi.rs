@@ -6,8 +6,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::adapters::postgres::catalog::Catalog;
-use crate::adapters::postgres::{FailedWebhook, Transaction};
-use crate::companion::stats::Stats;
+use crate::adapters::postgres::{FailedWebhook, LedgerEntry};
+use crate::companion::stats::UserStats;
 use crate::endpoints as table;
 use crate::endpoints::{
     admin, chat, check, credits, cron, entitlements, health, mood, plan, rate_limit, stripe,
@@ -32,41 +32,41 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Option<Value> {
 }
 
 #[rustfmt::skip]
-fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
+fn operations(r: &mut SchemaGenerator, g: &mut SchemaGenerator) -> Vec<Operation> {
     use Method::{Delete, Get, Patch, Post};
     let op = |endpoint, method, summary, body, status, answer| {
         Operation { endpoint, method, summary, body, status, answer }
     };
     vec![
         op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
-        op(&table::ADMIN_LEDGER, Get, "Whether the ledger of credits is right", None, "200", schema::<admin::ledger::Report>(g)),
-        op(&table::ADMIN_WEBHOOKS, Get, "Events of Stripe's that could not be applied", None, "200", schema::<admin::webhooks::Found>(g)),
-        op(&table::ADMIN_WEBHOOKS, Post, "Try such an event again, or set it aside", schema::<admin::webhooks::Decision>(g), "200", schema::<FailedWebhook>(g)),
-        op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::Chat>(g), "200", schema::<Stats>(g)),
-        op(&table::CHECK, Post, "Whether a user may use a feature, or several, now", schema::<check::Question>(g), "200", schema::<check::Answer>(g)),
-        op(&table::CREDITS, Get, "What a user holds, and what moved it", None, "200", schema::<credits::Page>(g)),
-        op(&table::CREDITS, Post, "Spend, grant or adjust credits", schema::<credits::Action>(g), "200", schema::<Transaction>(g)),
-        op(&table::CRON_DAILY, Get, "Forget what was only kept for a time, and compare with Stripe", None, "200", schema::<cron::daily::Done>(g)),
+        op(&table::ADMIN_LEDGER, Get, "Whether the ledger of credits is right", None, "200", schema::<admin::ledger::LedgerAuditReport>(g)),
+        op(&table::ADMIN_WEBHOOKS, Get, "Events of Stripe's that could not be applied", None, "200", schema::<admin::webhooks::FailedWebhooksResponse>(g)),
+        op(&table::ADMIN_WEBHOOKS, Post, "Try such an event again, or set it aside", schema::<admin::webhooks::HandleFailedWebhookRequest>(r), "200", schema::<FailedWebhook>(g)),
+        op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::SaveChatRequest>(r), "200", schema::<UserStats>(g)),
+        op(&table::CHECK, Post, "Whether a user may use a feature, or several, now", schema::<check::CheckRequest>(r), "200", schema::<check::CheckResponse>(g)),
+        op(&table::CREDITS, Get, "What a user holds, and what moved it", None, "200", schema::<credits::LedgerPage>(g)),
+        op(&table::CREDITS, Post, "Spend, grant or adjust credits", schema::<credits::ChangeCreditsRequest>(r), "200", schema::<LedgerEntry>(g)),
+        op(&table::CRON_DAILY, Get, "Forget what was only kept for a time, and compare with Stripe", None, "200", schema::<cron::daily::DailyReport>(g)),
         op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::MinuteReport>(g)),
-        op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<Stats>(g)),
+        op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<UserStats>(g)),
         op(&table::ENTITLEMENTS, Get, "What a user may do, has used and holds", None, "200", schema::<entitlements::Entitlements>(g)),
-        op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::Health>(g)),
-        op(&table::HEALTH_READY, Get, "Whether everything a request may need answers", None, "200", schema::<health::ready::Readiness>(g)),
-        op(&table::MOOD, Patch, "Set how a user feels", schema::<mood::Mood>(g), "200", schema::<Stats>(g)),
-        op(&table::PLAN, Patch, "Give a user a plan without Stripe", schema::<plan::Gift>(g), "200", schema::<Stats>(g)),
+        op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::HealthResponse>(g)),
+        op(&table::HEALTH_READY, Get, "Whether everything a request may need answers", None, "200", schema::<health::ready::ReadinessResponse>(g)),
+        op(&table::MOOD, Patch, "Set how a user feels", schema::<mood::SetMoodRequest>(r), "200", schema::<UserStats>(g)),
+        op(&table::PLAN, Patch, "Give a user a plan without Stripe", schema::<plan::PlanComp>(r), "200", schema::<UserStats>(g)),
         op(&table::PLANS, Get, "What is sold, for a pricing page", None, "200", schema::<Catalog>(g)),
-        op(&table::RATE_LIMIT, Post, "Take from a named limit of the app", schema::<rate_limit::Question>(g), "200", schema::<rate_limit::Answer>(g)),
-        op(&table::SESSION, Post, "Sign in: count the day, once", None, "200", schema::<Stats>(g)),
+        op(&table::RATE_LIMIT, Post, "Take from a named limit of the app", schema::<rate_limit::RateLimitRequest>(r), "200", schema::<rate_limit::RateLimitResponse>(g)),
+        op(&table::SESSION, Post, "Sign in: count the day, once", None, "200", schema::<UserStats>(g)),
         op(&table::SESSION, Delete, "Sign out", None, "204", None),
-        op(&table::STRIPE_CHECKOUT_SESSION, Get, "How a purchase stands", None, "200", schema::<stripe::checkout_session::Purchase>(g)),
-        op(&table::STRIPE_CREATE_CHECKOUT_SESSION, Post, "Begin to buy a plan or a pack of credits", schema::<stripe::create_checkout_session::CheckoutRequest>(g), "200", schema::<stripe::create_checkout_session::Page>(g)),
-        op(&table::STRIPE_CREATE_PORTAL_SESSION, Post, "Open the customer portal", schema::<stripe::create_portal_session::PortalRequest>(g), "200", schema::<stripe::create_portal_session::PortalPage>(g)),
-        op(&table::STRIPE_WEBHOOK, Post, "What Stripe tells us", None, "200", schema::<stripe::webhook::Received>(g)),
-        op(&table::SUBSCRIPTION, Get, "A user's subscription", None, "200", schema::<subscription::Overview>(g)),
-        op(&table::SUBSCRIPTION, Patch, "Change, cancel or resume a subscription", schema::<subscription::Action>(g), "200", schema::<subscription::Overview>(g)),
-        op(&table::USAGE, Get, "What a user uses, and has used", None, "200", schema::<usage::Page>(g)),
-        op(&table::USAGE, Post, "Count what a user uses, if their plan allows it", schema::<usage::Report>(g), "200", schema::<usage::Answer>(g)),
-        op(&table::WEBHOOKS_STRIPE, Post, "What Stripe tells us, under another address", None, "200", schema::<stripe::webhook::Received>(g)),
+        op(&table::STRIPE_CHECKOUT_SESSION, Get, "How a purchase stands", None, "200", schema::<stripe::checkout_session::CheckoutSession>(g)),
+        op(&table::STRIPE_CREATE_CHECKOUT_SESSION, Post, "Begin to buy a plan or a pack of credits", schema::<stripe::create_checkout_session::CheckoutRequest>(r), "200", schema::<stripe::create_checkout_session::CheckoutResponse>(g)),
+        op(&table::STRIPE_CREATE_PORTAL_SESSION, Post, "Open the customer portal", schema::<stripe::create_portal_session::PortalRequest>(r), "200", schema::<stripe::create_portal_session::PortalResponse>(g)),
+        op(&table::STRIPE_WEBHOOK, Post, "What Stripe tells us", None, "200", schema::<stripe::webhook::WebhookResponse>(g)),
+        op(&table::SUBSCRIPTION, Get, "A user's subscription", None, "200", schema::<subscription::SubscriptionResponse>(g)),
+        op(&table::SUBSCRIPTION, Patch, "Change, cancel or resume a subscription", schema::<subscription::ChangeSubscriptionRequest>(r), "200", schema::<subscription::SubscriptionResponse>(g)),
+        op(&table::USAGE, Get, "What a user uses, and has used", None, "200", schema::<usage::UsagePage>(g)),
+        op(&table::USAGE, Post, "Count what a user uses, if their plan allows it", schema::<usage::TrackUsageRequest>(r), "200", schema::<usage::UsageResponse>(g)),
+        op(&table::WEBHOOKS_STRIPE, Post, "What Stripe tells us, under another address", None, "200", schema::<stripe::webhook::WebhookResponse>(g)),
     ]
 }
 
@@ -74,11 +74,13 @@ fn operations(g: &mut SchemaGenerator) -> Vec<Operation> {
 pub fn document() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
-    let mut generator = settings.into_generator();
+    let mut requests = settings.clone().into_generator();
+    let mut generator = settings.for_serialize().into_generator();
     let problem = schema::<Problem<'_>>(&mut generator).unwrap_or_default();
-    let readiness = schema::<health::ready::Readiness>(&mut generator);
-    let operations = operations(&mut generator);
+    let readiness = schema::<health::ready::ReadinessResponse>(&mut generator);
+    let operations = operations(&mut requests, &mut generator);
     let mut schemas = generator.take_definitions(true);
+    schemas.extend(requests.take_definitions(true));
     for operation in operations.iter().filter(|operation| takes_user(operation)) {
         add_user_id(&mut schemas, operation);
     }
@@ -251,10 +253,11 @@ mod tests {
 
     #[test]
     fn every_method_of_every_endpoint_is_described_once() {
-        let mut described: Vec<_> = operations(&mut SchemaGenerator::default())
-            .iter()
-            .map(|operation| (operation.endpoint.name, operation.method.as_str()))
-            .collect();
+        let mut described: Vec<_> =
+            operations(&mut SchemaGenerator::default(), &mut SchemaGenerator::default())
+                .iter()
+                .map(|operation| (operation.endpoint.name, operation.method.as_str()))
+                .collect();
         let mut listed: Vec<_> = table::ALL
             .iter()
             .flat_map(|row| row.methods.iter().map(|method| (row.name, method.as_str())))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::catalog::{Every, Feature, Overage, Reset};
+use shared::domain::catalog::{GrantInterval, OveragePolicy, PlanFeature, UsageReset};
 
 use super::field::{Field, Table};
 use super::item;
@@ -10,11 +10,11 @@ use super::item;
 /// The largest integer that JavaScript, whose numbers are floats, represents exactly.
 pub(super) const LARGEST: i64 = 9_007_199_254_740_991;
 
-const RESETS: [(&str, Reset); 4] = [
-    ("month", Reset::Month),
-    ("billing_period", Reset::BillingPeriod),
-    ("day", Reset::Day),
-    ("never", Reset::Never),
+const RESETS: [(&str, UsageReset); 4] = [
+    ("month", UsageReset::Month),
+    ("billing_period", UsageReset::BillingPeriod),
+    ("day", UsageReset::Day),
+    ("never", UsageReset::Never),
 ];
 
 /// The part of a feature that is the same in every plan.
@@ -29,7 +29,7 @@ pub(super) struct Definition {
 #[derive(Debug)]
 enum Kind {
     Boolean,
-    Metered { unit: String, reset: Reset },
+    Metered { unit: String, reset: UsageReset },
     Credits { unit: String },
 }
 
@@ -104,7 +104,10 @@ pub(super) fn unit(field: &Field<'_>) -> Option<String> {
 }
 
 /// A plan's terms for every feature. A feature that the plan does not mention is not in it.
-pub(super) fn of_plan(plan: &Table<'_>, definitions: &[Definition]) -> BTreeMap<String, Feature> {
+pub(super) fn of_plan(
+    plan: &Table<'_>,
+    definitions: &[Definition],
+) -> BTreeMap<String, PlanFeature> {
     let given = plan.get("features").and_then(|field| field.table());
     for (key, field) in given.iter().flat_map(Table::fields) {
         if !definitions.iter().any(|definition| definition.key == key) {
@@ -121,19 +124,21 @@ pub(super) fn of_plan(plan: &Table<'_>, definitions: &[Definition]) -> BTreeMap<
     features
 }
 
-fn grant(name: &str, kind: &Kind, field: Option<&Field<'_>>) -> Feature {
+fn grant(name: &str, kind: &Kind, field: Option<&Field<'_>>) -> PlanFeature {
     let name = name.to_owned();
     match kind {
-        Kind::Boolean => Feature::Boolean { name, enabled: field.and_then(enabled) == Some(true) },
+        Kind::Boolean => {
+            PlanFeature::Boolean { name, enabled: field.and_then(enabled) == Some(true) }
+        }
         Kind::Metered { unit, reset } => {
-            let none = (Some(0), Overage::Hard);
+            let none = (Some(0), OveragePolicy::Hard);
             let (limit, overage) = field.and_then(allowance).unwrap_or(none);
-            Feature::Metered { name, unit: unit.clone(), reset: *reset, limit, overage }
+            PlanFeature::Metered { name, unit: unit.clone(), reset: *reset, limit, overage }
         }
         Kind::Credits { unit } => {
-            let none = (0, Every::BillingPeriod, false);
+            let none = (0, GrantInterval::BillingPeriod, false);
             let (amount, every, rollover) = field.and_then(granted).unwrap_or(none);
-            Feature::Credits { name, unit: unit.clone(), amount, every, rollover }
+            PlanFeature::Credits { name, unit: unit.clone(), amount, every, rollover }
         }
     }
 }
@@ -147,17 +152,17 @@ fn enabled(field: &Field<'_>) -> Option<bool> {
 }
 
 /// `100`, `"unlimited"`, `{ limit = 100, overage = "soft" }`, or `false`: not in the plan.
-fn allowance(field: &Field<'_>) -> Option<(Option<u64>, Overage)> {
+fn allowance(field: &Field<'_>) -> Option<(Option<u64>, OveragePolicy)> {
     if field.as_boolean() == Some(false) {
         return None;
     }
     if !field.is_table() {
-        return limit(field).map(|limit| (limit, Overage::Hard));
+        return limit(field).map(|limit| (limit, OveragePolicy::Hard));
     }
     let table = field.table()?;
     table.reject_unknown(&["limit", "overage"]);
-    let overage = table.get("overage").map_or(Some(Overage::Hard), |field| {
-        field.word(&[("hard", Overage::Hard), ("soft", Overage::Soft)])
+    let overage = table.get("overage").map_or(Some(OveragePolicy::Hard), |field| {
+        field.word(&[("hard", OveragePolicy::Hard), ("soft", OveragePolicy::Soft)])
     });
     Some((table.require("limit").and_then(|field| limit(&field))?, overage?))
 }
@@ -179,21 +184,21 @@ fn limit(field: &Field<'_>) -> Option<Option<u64>> {
 }
 
 /// `2`, `{ amount = 2, every = "billing_period", rollover = true }`, or `false`: none.
-fn granted(field: &Field<'_>) -> Option<(u64, Every, bool)> {
+fn granted(field: &Field<'_>) -> Option<(u64, GrantInterval, bool)> {
     if field.as_boolean() == Some(false) {
         return None;
     }
     if field.is_table() {
         let table = field.table()?;
         table.reject_unknown(&["amount", "every", "rollover"]);
-        let every = table.get("every").map_or(Some(Every::BillingPeriod), |field| {
-            field.word(&[("billing_period", Every::BillingPeriod)])
+        let every = table.get("every").map_or(Some(GrantInterval::BillingPeriod), |field| {
+            field.word(&[("billing_period", GrantInterval::BillingPeriod)])
         });
         let rollover = table.get("rollover").map_or(Some(false), |field| field.boolean());
         let amount = table.require("amount").and_then(|field| credits(&field));
         return Some((amount?, every?, rollover?));
     }
-    Some((credits(field)?, Every::BillingPeriod, false))
+    Some((credits(field)?, GrantInterval::BillingPeriod, false))
 }
 
 pub(super) fn credits(field: &Field<'_>) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The prices and products that a catalog requires in Stripe. Each has an id or a lookup key that
 //! follows from the catalog alone, so that a push finds the objects of an earlier one.
 
-use shared::domain::catalog::Interval;
+use shared::domain::catalog::BillingInterval;
 
 use super::{Catalog, Price};
 
@@ -13,7 +13,7 @@ pub(super) struct PriceSpec<'a> {
     pub(super) lookup_key: String,
     pub(super) price: &'a Price,
     /// None for a one-time payment.
-    pub(super) interval: Option<Interval>,
+    pub(super) interval: Option<BillingInterval>,
     pub(super) product: ProductSpec<'a>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct ProductSpec<'a> {
 
 impl Catalog {
     /// The lookup key of a plan's price.
-    pub(super) fn plan_lookup_key(&self, plan: &str, interval: Interval) -> String {
+    pub(super) fn plan_lookup_key(&self, plan: &str, interval: BillingInterval) -> String {
         format!("{}_{}", self.product_id("plan", plan), interval_name(interval))
     }
 
@@ -76,11 +76,11 @@ impl Catalog {
     }
 }
 
-pub(super) fn interval_name(interval: Interval) -> &'static str {
+pub(super) fn interval_name(interval: BillingInterval) -> &'static str {
     match interval {
-        Interval::Weekly => "weekly",
-        Interval::Monthly => "monthly",
-        Interval::Quarterly => "quarterly",
-        Interval::Yearly => "yearly",
+        BillingInterval::Weekly => "weekly",
+        BillingInterval::Monthly => "monthly",
+        BillingInterval::Quarterly => "quarterly",
+        BillingInterval::Yearly => "yearly",
     }
 }

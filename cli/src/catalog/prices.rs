@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::catalog::Interval;
+use shared::domain::catalog::BillingInterval;
 use stripe_types::Currency;
 
 use super::Price;
@@ -12,11 +12,11 @@ use super::ids::IdReader;
 /// Stripe's limit: at least one minor unit, at most eight digits.
 const LARGEST: i64 = 99_999_999;
 
-pub(super) const INTERVALS: [(&str, Interval); 4] = [
-    ("weekly", Interval::Weekly),
-    ("monthly", Interval::Monthly),
-    ("quarterly", Interval::Quarterly),
-    ("yearly", Interval::Yearly),
+pub(super) const INTERVALS: [(&str, BillingInterval); 4] = [
+    ("weekly", BillingInterval::Weekly),
+    ("monthly", BillingInterval::Monthly),
+    ("quarterly", BillingInterval::Quarterly),
+    ("yearly", BillingInterval::Yearly),
 ];
 
 /// The fields of a price.
@@ -27,7 +27,7 @@ pub(super) fn by_interval(
     field: &Field<'_>,
     currency: &str,
     ids: &IdReader<'_>,
-) -> BTreeMap<Interval, Price> {
+) -> BTreeMap<BillingInterval, Price> {
     let Some(table) = field.table() else { return BTreeMap::new() };
     table.reject_unknown(&INTERVALS.map(|(name, _)| name));
     let mut prices = BTreeMap::new();

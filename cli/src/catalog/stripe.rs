@@ -12,7 +12,7 @@ use serde_json::Value;
 use shared::adapters::http_client::HttpClient;
 use shared::adapters::stripe::StripeError;
 use shared::config;
-use shared::domain::catalog::Interval;
+use shared::domain::catalog::BillingInterval;
 use stripe_client_core::{RequestBuilder, StripeRequest as _};
 use stripe_product::price::{
     CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval,
@@ -74,7 +74,7 @@ pub(super) struct NewPrice {
     pub(super) lookup_key: String,
     pub(super) price: Price,
     /// None for a one-time payment.
-    pub(super) interval: Option<Interval>,
+    pub(super) interval: Option<BillingInterval>,
 }
 
 impl Stripe {
@@ -190,13 +190,13 @@ impl NewPrice {
     }
 }
 
-fn recurring(interval: Interval) -> CreatePriceRecurring {
+fn recurring(interval: BillingInterval) -> CreatePriceRecurring {
     use CreatePriceRecurringInterval::{Month, Week, Year};
     let (unit, count) = match interval {
-        Interval::Weekly => (Week, 1),
-        Interval::Monthly => (Month, 1),
-        Interval::Quarterly => (Month, 3),
-        Interval::Yearly => (Year, 1),
+        BillingInterval::Weekly => (Week, 1),
+        BillingInterval::Monthly => (Month, 1),
+        BillingInterval::Quarterly => (Month, 3),
+        BillingInterval::Yearly => (Year, 1),
     };
     let mut recurring = CreatePriceRecurring::new(unit);
     recurring.interval_count = Some(count);
@@ -205,7 +205,7 @@ fn recurring(interval: Interval) -> CreatePriceRecurring {
 
 impl StripePrice {
     /// Whether the amount, the currencies and the interval match the catalog.
-    pub(super) fn matches(&self, price: &Price, interval: Option<Interval>) -> bool {
+    pub(super) fn matches(&self, price: &Price, interval: Option<BillingInterval>) -> bool {
         let same_rhythm = match (&self.recurring, interval) {
             (None, None) => true,
             (Some(own), Some(interval)) => {

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
-use shared::domain::catalog::{Every, Feature, Interval, Overage, Reset};
+use shared::domain::catalog::{
+    BillingInterval, GrantInterval, OveragePolicy, PlanFeature, UsageReset,
+};
 
 use super::{Catalog, DEMO, Ids, Plan};
 
@@ -64,26 +66,26 @@ fn a_catalog_is_read_as_it_is_written() {
     let pro = plan(&catalog, "pro");
     assert_eq!((pro.rank, pro.trial_days, pro.past_due_grace_days), (2, 14, 7));
     assert_eq!((pro.is_default, pro.is_listed, pro.per_seat), (false, true, false));
-    assert_eq!(pro.prices[&Interval::Monthly].amount_minor, 999);
-    assert_eq!(pro.prices[&Interval::Monthly].currency_amounts["eur"], 899);
-    assert_eq!(pro.prices[&Interval::Yearly].currency, "usd");
+    assert_eq!(pro.prices[&BillingInterval::Monthly].amount_minor, 999);
+    assert_eq!(pro.prices[&BillingInterval::Monthly].currency_amounts["eur"], 899);
+    assert_eq!(pro.prices[&BillingInterval::Yearly].currency, "usd");
     assert_eq!(
         pro.features["calls"],
-        Feature::Metered {
+        PlanFeature::Metered {
             name: "Calls".to_owned(),
             unit: "call".to_owned(),
-            reset: Reset::Day,
+            reset: UsageReset::Day,
             limit: Some(100),
-            overage: Overage::Soft,
+            overage: OveragePolicy::Soft,
         }
     );
     assert_eq!(
         pro.features["mail_credits"],
-        Feature::Credits {
+        PlanFeature::Credits {
             name: "Stamps".to_owned(),
             unit: "mail_credit".to_owned(),
             amount: 2,
-            every: Every::BillingPeriod,
+            every: GrantInterval::BillingPeriod,
             rollover: false,
         }
     );
@@ -108,10 +110,10 @@ fn credits_roll_over_if_the_plan_allows_it() {
 fn a_feature_that_a_plan_does_not_mention_is_not_in_it() {
     let catalog = read(SMALL).unwrap();
     let free = &plan(&catalog, "free").features;
-    assert!(matches!(&free["scheduling"], Feature::Boolean { enabled: false, .. }));
-    let Feature::Metered { limit, overage, .. } = &free["calls"] else { panic!("{free:?}") };
-    assert_eq!((*limit, *overage), (Some(0), Overage::Hard));
-    assert!(matches!(&free["mail_credits"], Feature::Credits { amount: 0, .. }));
+    assert!(matches!(&free["scheduling"], PlanFeature::Boolean { enabled: false, .. }));
+    let PlanFeature::Metered { limit, overage, .. } = &free["calls"] else { panic!("{free:?}") };
+    assert_eq!((*limit, *overage), (Some(0), OveragePolicy::Hard));
+    assert!(matches!(&free["mail_credits"], PlanFeature::Credits { amount: 0, .. }));
     let without =
         read(&SMALL.replace("calls = { limit = 100, overage = \"soft\" }", "calls = false"));
     assert_eq!(plan(&without.unwrap(), "pro").features["calls"], free["calls"]);
@@ -138,20 +140,30 @@ fn the_documented_example_is_a_catalog() {
 #[test]
 fn the_demo_shows_every_kind_of_everything() {
     let demo = read(DEMO).unwrap();
-    let features: Vec<&Feature> =
+    let features: Vec<&PlanFeature> =
         demo.plans.iter().flat_map(|plan| plan.features.values()).collect();
-    let metered = |wanted: Reset| {
-        features.iter().any(|it| matches!(it, Feature::Metered { reset, .. } if *reset == wanted))
+    let metered = |wanted: UsageReset| {
+        features
+            .iter()
+            .any(|it| matches!(it, PlanFeature::Metered { reset, .. } if *reset == wanted))
     };
-    for reset in [Reset::Month, Reset::BillingPeriod, Reset::Day, Reset::Never] {
+    for reset in [UsageReset::Month, UsageReset::BillingPeriod, UsageReset::Day, UsageReset::Never]
+    {
         assert!(metered(reset), "{reset:?}");
     }
-    let soft = |it: &&&Feature| matches!(it, Feature::Metered { overage: Overage::Soft, .. });
-    let unlimited = |it: &&&Feature| matches!(it, Feature::Metered { limit: None, .. });
+    let soft = |it: &&&PlanFeature| {
+        matches!(it, PlanFeature::Metered { overage: OveragePolicy::Soft, .. })
+    };
+    let unlimited = |it: &&&PlanFeature| matches!(it, PlanFeature::Metered { limit: None, .. });
     assert!(features.iter().any(|it| soft(&it)) && features.iter().any(|it| unlimited(&it)));
-    assert!(features.iter().any(|it| matches!(it, Feature::Credits { amount: 1.., .. })));
+    assert!(features.iter().any(|it| matches!(it, PlanFeature::Credits { amount: 1.., .. })));
     let prices: Vec<_> = demo.plans.iter().flat_map(|plan| &plan.prices).collect();
-    for interval in [Interval::Weekly, Interval::Monthly, Interval::Quarterly, Interval::Yearly] {
+    for interval in [
+        BillingInterval::Weekly,
+        BillingInterval::Monthly,
+        BillingInterval::Quarterly,
+        BillingInterval::Yearly,
+    ] {
         assert!(prices.iter().any(|(own, _)| **own == interval), "{interval:?}");
     }
     assert!(prices.iter().any(|(_, price)| !price.currency_amounts.is_empty()));
@@ -173,11 +185,11 @@ proptest! {
         let text = text.replace("credits = 10", &format!("credits = {credits}"));
         let catalog = read(&text).unwrap();
         let pro = plan(&catalog, "pro");
-        prop_assert_eq!(pro.prices[&Interval::Monthly].amount_minor, amount);
+        prop_assert_eq!(pro.prices[&BillingInterval::Monthly].amount_minor, amount);
         prop_assert_eq!(pro.trial_days, trial);
         prop_assert_eq!(catalog.packs[0].credits, credits);
         let letters = &plan(&catalog, "free").features["letters"];
-        let Feature::Metered { limit: own, .. } = letters else { panic!("{letters:?}") };
+        let PlanFeature::Metered { limit: own, .. } = letters else { panic!("{letters:?}") };
         prop_assert_eq!(*own, Some(limit));
     }
 

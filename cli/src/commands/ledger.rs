@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use shared::adapters::postgres::LedgerProblem;
-use shared::billing::ledger_audit::{self, Position};
+use shared::billing::ledger_audit::{self, LedgerAuditPosition};
 use shared::domain::error::error_chain;
 
 use super::settings::Found;
@@ -31,7 +31,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Action::Verify = args.action;
     let app = Found::find(&args.data).await.app(&args.data).await?;
     let (mut rows, mut users, mut problems) = (0, 0, 0);
-    let mut next = Some(Position::default());
+    let mut next = Some(LedgerAuditPosition::default());
     while let Some(position) = next {
         let found = ledger_audit::verify(&app, position)
             .await

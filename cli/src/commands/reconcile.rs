@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use serde_json::Value;
-use shared::adapters::postgres::Drift;
+use shared::adapters::postgres::SubscriptionDrift;
 use shared::background::BackgroundTasks;
-use shared::billing::reconcile::{self, Options, Report};
+use shared::billing::reconcile::{self, Options, ReconciliationReport};
 
 use super::settings::Found;
 
@@ -42,7 +42,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints the report for people.
-pub fn describe(report: &Report, dry_run: bool) {
+pub fn describe(report: &ReconciliationReport, dry_run: bool) {
     let done = |number: u64, what| match dry_run {
         true => String::new(),
         false => format!(", {number} {what}"),
@@ -73,7 +73,7 @@ pub fn describe(report: &Report, dry_run: bool) {
 }
 
 /// Prints one line for each field that differs, in aligned columns.
-fn table(drifted: &[Drift]) {
+fn table(drifted: &[SubscriptionDrift]) {
     if drifted.is_empty() {
         return;
     }

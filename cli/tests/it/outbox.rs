@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::app::{App, PoolSize};
 use shared::background::BackgroundTasks;
-use shared::billing::outbox::{self, Deliveries};
+use shared::billing::outbox::{self, DeliveryReport};
 use shared::config::Config;
 use tokio_postgres::types::{Json, ToSql, Type};
 
@@ -116,7 +116,7 @@ impl TestApp {
 }
 
 /// Tells at most so much of what is due, as the job does.
-async fn drain(app: &App, limit: usize) -> Deliveries {
+async fn drain(app: &App, limit: usize) -> DeliveryReport {
     outbox::drain(app, &BackgroundTasks::default(), limit, Duration::from_secs(10)).await
 }
 

@@ -5,7 +5,7 @@ mod trouble;
 
 use serde_json::{Value, json};
 use shared::background::BackgroundTasks;
-use shared::billing::reconcile::{self, Options, Report};
+use shared::billing::reconcile::{self, Options, ReconciliationReport};
 use stripe_simulator::Switches;
 use stripe_simulator::World;
 
@@ -19,7 +19,7 @@ impl TestApp {
     }
 
     /// Only the comparison of subscriptions.
-    async fn swept(&self) -> Report {
+    async fn swept(&self) -> ReconciliationReport {
         reconcile::subscriptions(&self.inside(), false).await.unwrap()
     }
 

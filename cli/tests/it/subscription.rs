@@ -321,9 +321,9 @@ async fn answers_have_the_fields_that_the_document_lists() {
     let overview = app.subscription("ann").await;
     let subscription = &overview["subscription"];
     for (answer, schema) in [
-        (&overview, "Overview"),
+        (&overview, "SubscriptionResponse"),
         (subscription, "Subscription"),
-        (&subscription["scheduledChange"], "ScheduledChange"),
+        (&subscription["scheduledChange"], "ScheduledSubscriptionChange"),
     ] {
         let mut found: Vec<_> = answer.as_object().unwrap().keys().cloned().collect();
         found.sort();

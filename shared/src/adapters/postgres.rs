@@ -35,14 +35,14 @@ use tokio_postgres::types::{ToSql, Type};
 pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};
 pub use credits::{
-    CreditChange, CreditGrant, CreditSummary, LedgerNote, LedgerPage, LedgerProblem, LedgerRow,
-    Transaction, UnitSummary,
+    CreditChange, CreditGrant, CreditSummary, CreditUnitBalance, LedgerAuditPage, LedgerEntry,
+    LedgerNote, LedgerProblem, LedgerRow,
 };
 pub use error::PostgresError;
 pub use function::Function;
 pub use history::NewEntry;
 pub use outbox::{DeliveryResult, GivenUp, Kind, OutboxMessage};
-pub use reconcile::{Compared, Drift};
+pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
 pub use subscription::{
     Applied, BegunChange, Change, ChangeKind, ChangePlan, ChangeRequest, FinishedChange, Portal,
 };

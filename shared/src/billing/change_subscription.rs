@@ -19,7 +19,7 @@ use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, flag, integer, link, list, text};
 use crate::domain::{
-    IdempotencyKey, Interval, InvalidReason, Observation, Refusal, Snapshot, UserId,
+    BillingInterval, IdempotencyKey, InvalidReason, Observation, Refusal, Snapshot, UserId,
 };
 
 /// What Stripe answered in the end.
@@ -197,7 +197,7 @@ async fn schedule_change(app: &App, steps: &ChangePlan, key: &str) -> Result<Out
         running,
         (current, steps.price.as_deref().unwrap_or_default()),
         steps.quantity.unwrap_or(1),
-        steps.interval.unwrap_or(Interval::Monthly),
+        steps.interval.unwrap_or(BillingInterval::Monthly),
     );
     app.stripe.send_idempotent(&request, &format!("{key}-phases")).await?;
     Ok(Outcome { subscription: None, schedule: Some(id.to_owned()) })

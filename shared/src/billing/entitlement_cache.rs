@@ -22,7 +22,7 @@ use crate::adapters::redis::{Command, Redis, RedisError, Script};
 use crate::adapters::single_flight::SingleFlight;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::entitlement::{CreditBalance, Grant};
+use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Result, error_chain};
 use crate::domain::{Entitlement, UserId};
 
@@ -288,7 +288,7 @@ fn parse<'a>(user: &UserId, fields: &'a [String], latest: i64) -> Option<Entitle
         used: BTreeMap::new(),
         units: BTreeMap::new(),
     };
-    let is_metered = |grant: &Grant| matches!(grant, Grant::Metered { .. });
+    let is_metered = |grant: &FeatureTerms| matches!(grant, FeatureTerms::Metered { .. });
     let features = found.terms.features.iter().filter(|(_, grant)| is_metered(grant));
     for feature in features.map(|(feature, _)| feature.clone()).collect::<Vec<_>>() {
         let part = read(parts.get(used_field(&feature).as_str())?)?;

@@ -21,7 +21,7 @@ const PROBLEMS: usize = 100;
 
 /// How far it was looked at.
 #[derive(Debug, Deserialize, Serialize)]
-pub enum Position {
+pub enum LedgerAuditPosition {
     /// The rows up to this one.
     Row(LedgerRow),
     /// All rows, and the users up to this one.
@@ -35,31 +35,31 @@ pub struct LedgerAudit {
     pub users: u64,
     pub problems: Vec<LedgerProblem>,
     /// None at the end.
-    pub next: Option<Position>,
+    pub next: Option<LedgerAuditPosition>,
 }
 
-impl Position {
+impl LedgerAuditPosition {
     /// Whether Postgres can be asked what comes after it.
-    pub fn is_possible(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         let (Self::Row(LedgerRow { user_id, .. }) | Self::User(user_id)) = self;
         !user_id.contains('\0')
     }
 }
 
-impl Default for Position {
+impl Default for LedgerAuditPosition {
     fn default() -> Self {
         Self::Row(LedgerRow { user_id: String::new(), seq: 0 })
     }
 }
 
 /// Looks at the ledger from there on, until all was looked at, the time is up, or there is much to say.
-pub async fn verify(app: &App, from: Position) -> Result<LedgerAudit> {
+pub async fn verify(app: &App, from: LedgerAuditPosition) -> Result<LedgerAudit> {
     let started = Instant::now();
     let mut found = LedgerAudit { next: Some(from), ..LedgerAudit::default() };
     while let Some(position) = found.next.take() {
         found.next = match position {
-            Position::Row(last) => Some(rows(app, &last, &mut found).await?),
-            Position::User(last) => users(app, &last, &mut found).await?,
+            LedgerAuditPosition::Row(last) => Some(rows(app, &last, &mut found).await?),
+            LedgerAuditPosition::User(last) => users(app, &last, &mut found).await?,
         };
         if started.elapsed() > TIME || found.problems.len() >= PROBLEMS {
             break;
@@ -68,16 +68,24 @@ pub async fn verify(app: &App, from: Position) -> Result<LedgerAudit> {
     Ok(found)
 }
 
-async fn rows(app: &App, after: &LedgerRow, found: &mut LedgerAudit) -> Result<Position> {
+async fn rows(
+    app: &App,
+    after: &LedgerRow,
+    found: &mut LedgerAudit,
+) -> Result<LedgerAuditPosition> {
     let page = app.postgres.verify_ledger(after, ROWS).await?;
     found.rows += page.checked;
     found.problems.extend(page.problems);
-    Ok(page.last.map_or(Position::User(String::new()), Position::Row))
+    Ok(page.last.map_or(LedgerAuditPosition::User(String::new()), LedgerAuditPosition::Row))
 }
 
-async fn users(app: &App, after: &str, found: &mut LedgerAudit) -> Result<Option<Position>> {
+async fn users(
+    app: &App,
+    after: &str,
+    found: &mut LedgerAudit,
+) -> Result<Option<LedgerAuditPosition>> {
     let page = app.postgres.verify_balances(after, USERS).await?;
     found.users += page.checked;
     found.problems.extend(page.problems);
-    Ok(page.last.map(Position::User))
+    Ok(page.last.map(LedgerAuditPosition::User))
 }

@@ -49,10 +49,10 @@ const REJECTED_ATTEMPTS: i32 = 4;
 /// How often a message waits for an address that is not known yet: some five minutes.
 const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
 
-/// What became of the messages that were due.
+/// The result of delivering outbox messages: e-mails, alerts and updates of other systems.
 #[derive(Clone, Copy, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Deliveries {
+pub struct DeliveryReport {
     /// Messages that were delivered, or had no recipient.
     pub delivered: u64,
     /// Messages that will be tried again.
@@ -101,10 +101,10 @@ pub async fn drain(
     background: &BackgroundTasks,
     limit: usize,
     time: Duration,
-) -> Deliveries {
+) -> DeliveryReport {
     let run = Run { app, background, mailer: OnceLock::new() };
     let started = Instant::now();
-    let mut all = Deliveries::default();
+    let mut all = DeliveryReport::default();
     let mut left = limit;
     while left > 0 && started.elapsed() < time {
         match run.batch(left.min(BATCH as usize), &mut all).await {
@@ -121,7 +121,7 @@ pub async fn drain(
 
 impl Run<'_> {
     /// Delivers one batch; returns how many messages were leased for it.
-    async fn batch(&self, limit: usize, all: &mut Deliveries) -> Result<usize, PostgresError> {
+    async fn batch(&self, limit: usize, all: &mut DeliveryReport) -> Result<usize, PostgresError> {
         let postgres = &self.app.postgres;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let asked_at = Clock::wall();

@@ -15,7 +15,7 @@ mod stripe_pages;
 
 use std::time::{Duration, Instant};
 
-pub use report::{Failure, Report};
+pub use report::{ReconciliationFailure, ReconciliationReport};
 
 use crate::app::App;
 use crate::background::BackgroundTasks;
@@ -32,10 +32,14 @@ pub struct Options {
 }
 
 /// Hears what was missed, and compares every subscription. Fails only if nothing could be done.
-pub async fn run(app: &App, background: &BackgroundTasks, options: Options) -> Result<Report> {
+pub async fn run(
+    app: &App,
+    background: &BackgroundTasks,
+    options: Options,
+) -> Result<ReconciliationReport> {
     let Options { dry_run, time } = options;
     let started = Instant::now();
-    let mut report = Report::default();
+    let mut report = ReconciliationReport::default();
     // Each has its share of the time, or a flood of events would keep the subscriptions from their turn.
     let half = time.map(|time| started + time / 2);
     let events = events::apply_missed(app, background, half, dry_run, &mut report).await;
@@ -56,7 +60,11 @@ pub async fn run(app: &App, background: &BackgroundTasks, options: Options) -> R
 }
 
 /// Tells operators of subscriptions whose user nothing names, if there are more than they know of.
-async fn alert_of_unnamed(app: &App, background: &BackgroundTasks, report: &Report) -> Result<()> {
+async fn alert_of_unnamed(
+    app: &App,
+    background: &BackgroundTasks,
+    report: &ReconciliationReport,
+) -> Result<()> {
     // A run that saw a part only cannot say that it is over.
     if report.unnamed == 0 && !report.is_complete {
         return Ok(());
@@ -76,8 +84,8 @@ async fn alert_of_unnamed(app: &App, background: &BackgroundTasks, report: &Repo
 }
 
 /// Only compares every subscription, all of them: for a business that is adopted.
-pub async fn subscriptions(app: &App, dry_run: bool) -> Result<Report> {
-    let mut report = Report::default();
+pub async fn subscriptions(app: &App, dry_run: bool) -> Result<ReconciliationReport> {
+    let mut report = ReconciliationReport::default();
     report.is_complete = compare_all::compare_all(app, None, dry_run, &mut report).await?;
     Ok(report)
 }

@@ -33,24 +33,23 @@ pub struct Options {
     pub time: Option<Duration>,
 }
 
-/// How far it came.
+/// The result of warming the entitlement cache.
 #[derive(Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "WarmUp")]
-pub struct Report {
-    /// Users who are shown now.
+pub struct CacheWarmUpReport {
+    /// The number of users whose entitlements were written to Redis.
     pub shown: u32,
-    /// Whether it came to the last of them.
+    /// Whether the run reached the last user. If not, the next run continues.
     pub is_complete: bool,
-    /// Why it stopped before.
+    /// Why the run stopped early.
     pub problem: Option<String>,
 }
 
 /// Shows all who have a plan, or those for whom there is time. Fails only if Postgres does.
-pub async fn run(app: &App, options: Options) -> Result<Report, PostgresError> {
+pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, PostgresError> {
     let Options { per_second, time } = options;
     let started = Instant::now();
-    let mut report = Report::default();
+    let mut report = CacheWarmUpReport::default();
     let kept = if time.is_some() { app.postgres.job_cursor(JOB).await? } else { None };
     let mut after = kept.unwrap_or_default();
     loop {

@@ -31,21 +31,24 @@ static SIGN_IN: Script = stats_script!("../adapters/redis/scripts/sign_in.lua");
 static SAVE_CHAT: Script = stats_script!("../adapters/redis/scripts/save_chat.lua");
 static SET_MOOD: Script = stats_script!("../adapters/redis/scripts/set_mood.lua");
 
-/// A user's stats, in the hash's own field names.
+/// A user's live stats in the companion app, under the field names of the Redis hash.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
-pub struct Stats {
-    /// Conversations saved so far.
+pub struct UserStats {
+    /// The number of conversations saved.
     pub conversations: u64,
-    /// From 0 to 10.
+    /// The mood that was last set, from 0 to 10.
     pub mood_score: f64,
-    /// Days on which the user signed in.
+    /// The number of days on which the user signed in.
     pub days_active: u64,
-    /// Days in a row, up to the last sign-in.
+    /// The number of consecutive days up to the last sign-in.
     pub login_streak: u64,
-    /// Summaries of the last three conversations, newest first.
+    /// The summaries of the last three conversations, newest first. Farebox writes strings; another
+    /// program that shares the hash may write other values.
     pub recent_conversations: Vec<Value>,
+    /// The name of the user's plan.
     pub plan: String,
     /// The UTC date of the last sign-in; null before the first.
+    #[schemars(extend("format" = "date"))]
     pub last_login: Option<String>,
 }
 
@@ -57,7 +60,7 @@ pub const REMEMBERED_BYTES: usize = 3 * 4_000 + 1_000;
 const INDEX_SECONDS: u32 = 2 * 86_400;
 
 /// The stats as they are. Someone who never signed in has none, which reads as zeros.
-pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<Stats> {
+pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<UserStats> {
     let keys = UserKeys::of(user, now);
     let commands = [
         Command::exists(&keys.erased),
@@ -82,7 +85,7 @@ pub async fn sign_in(
     user: &UserId,
     now: Timestamp,
     idempotency_key: Option<&IdempotencyKey>,
-) -> Result<Stats> {
+) -> Result<UserStats> {
     let (today, yesterday) = today_and_yesterday(now);
     let args = [today.to_string(), yesterday.to_string()];
     update(redis, &SIGN_IN, user, now, idempotency_key, &args).await
@@ -94,7 +97,7 @@ pub async fn save_chat(
     now: Timestamp,
     idempotency_key: Option<&IdempotencyKey>,
     summary: &str,
-) -> Result<Stats> {
+) -> Result<UserStats> {
     update(redis, &SAVE_CHAT, user, now, idempotency_key, &[summary.to_owned()]).await
 }
 
@@ -103,7 +106,7 @@ pub async fn set_mood(
     user: &UserId,
     now: Timestamp,
     score: MoodScore,
-) -> Result<Stats> {
+) -> Result<UserStats> {
     update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
 }
 
@@ -157,7 +160,7 @@ async fn update(
     now: Timestamp,
     idempotency_key: Option<&IdempotencyKey>,
     args: &[String],
-) -> Result<Stats> {
+) -> Result<UserStats> {
     let own = UserKeys::of(user, now);
     let mut keys = vec![own.stats.as_str(), &own.last_login, &own.erased];
     keys.extend(
@@ -180,7 +183,7 @@ async fn update(
 
 /// Reads `field, value, field, value ...`. Whoever else writes to the hash may have left something
 /// odd; that is an error to see, not a zero to show.
-fn parse(last_login: &str, fields: &[&str]) -> Result<Stats, RedisError> {
+fn parse(last_login: &str, fields: &[&str]) -> Result<UserStats, RedisError> {
     let value =
         |name: &str| fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
     let odd =
@@ -188,7 +191,7 @@ fn parse(last_login: &str, fields: &[&str]) -> Result<Stats, RedisError> {
     let count = |name: &str| value(name).unwrap_or("0").parse::<u64>().map_err(|_| odd(name));
     let mood = value("mood_score").unwrap_or("0").parse::<f64>();
     let recent = serde_json::from_str(value("recent_conversations").unwrap_or("[]"));
-    Ok(Stats {
+    Ok(UserStats {
         conversations: count("conversations")?,
         mood_score: mood.ok().filter(|mood| mood.is_finite()).ok_or_else(|| odd("mood_score"))?,
         days_active: count("days_active")?,

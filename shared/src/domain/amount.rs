@@ -6,13 +6,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The largest number that every client reads exactly: JavaScript's are floats.
 const LARGEST: i64 = 9_007_199_254_740_991;
 
-/// How many, at least one.
+/// A count of usage or credits: a positive integer that JavaScript represents exactly.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "u64")]
 #[schemars(extend("minimum" = 1, "maximum" = 9_007_199_254_740_991_i64))]
 pub struct PositiveCount(i64);
 
-/// How many more, or fewer below zero.
+/// A change of a count: an integer other than 0 that JavaScript represents exactly.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "i64")]
 #[schemars(extend("minimum" = -9_007_199_254_740_991_i64, "maximum" = 9_007_199_254_740_991_i64))]

@@ -6,65 +6,75 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How often a price is paid.
+/// How often a price is billed.
 #[derive(
     Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Interval {
+pub enum BillingInterval {
     Weekly,
     Monthly,
     Quarterly,
     Yearly,
 }
 
-/// When a metered feature starts again from nothing.
+/// When the count of a metered feature returns to zero.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reset {
-    /// On the first of each calendar month.
+pub enum UsageReset {
+    /// On the first day of each calendar month, UTC.
     Month,
-    /// A month after the last time, counted from the day of the subscription; yearly plans too.
+    /// Monthly, counted from the day the subscription began; with yearly plans too.
     BillingPeriod,
     /// At midnight UTC.
     Day,
+    /// The count never returns to zero.
     Never,
 }
 
 /// What happens at the limit of a metered feature.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Overage {
-    /// What would go over it is refused.
+pub enum OveragePolicy {
+    /// Usage beyond the limit is refused.
     Hard,
-    /// It is counted, and allowed.
+    /// Usage beyond the limit is allowed, and counted as overage.
     Soft,
 }
 
 /// When a plan grants its credits.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Every {
-    /// At the start of each billing period; a yearly plan's are months too.
+pub enum GrantInterval {
+    /// At the start of each billing period, monthly with yearly plans too.
     BillingPeriod,
 }
 
-/// What one plan gives of one feature.
+/// What a plan includes of one feature.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Feature {
-    /// It is there or it is not.
+pub enum PlanFeature {
+    /// A feature that is on or off.
+    #[schemars(title = "BooleanPlanFeature")]
     Boolean { name: String, enabled: bool },
-    /// It is counted. A hard limit of 0 means that it is not in the plan; null, that there is none.
-    Metered { name: String, unit: String, reset: Reset, limit: Option<u64>, overage: Overage },
-    /// Credits that the plan grants, to be spent on what the app likes.
+    /// A feature whose usage is counted. A hard limit of 0 means that the plan does not include it; a limit
+    /// of null, that usage is unlimited.
+    #[schemars(title = "MeteredPlanFeature")]
+    Metered {
+        name: String,
+        unit: String,
+        reset: UsageReset,
+        limit: Option<u64>,
+        overage: OveragePolicy,
+    },
+    /// Credits that the plan grants in each billing period.
+    #[schemars(title = "CreditsPlanFeature")]
     Credits {
         name: String,
         unit: String,
         amount: u64,
-        every: Every,
-        /// What is left of one period stays for the next. Left out where it does not, so that what was
-        /// published before there was a choice is the same still.
+        every: GrantInterval,
+        /// Whether unspent credits stay for the next period. Absent means false.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rollover: bool,
     },

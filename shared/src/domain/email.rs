@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An e-mail address, as far as anyone can tell without writing to it.
+/// An e-mail address. Its form is checked; whether mail arrives is not.
 #[derive(Clone, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = "email", "maxLength" = 254))]

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::PositiveCount;
-use super::catalog::Overage;
+use super::catalog::OveragePolicy;
 
 /// Of two copies the one with the greater version is the newer; of two with the same version, the one
 /// that is fresh for longer.
@@ -20,7 +20,7 @@ pub struct Entitlement {
     pub version: i64,
     /// In milliseconds since 1970: time alone changes something then.
     pub fresh_until: i64,
-    pub terms: Terms,
+    pub terms: PlanTerms,
     /// How much of each metered feature, in the period that runs.
     pub used: BTreeMap<String, u64>,
     /// What is held of each unit of credits.
@@ -29,7 +29,7 @@ pub struct Entitlement {
 
 /// What follows from the plan and the subscription.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Terms {
+pub struct PlanTerms {
     pub plan: String,
     pub plan_name: String,
     pub plan_version: i32,
@@ -42,13 +42,13 @@ pub struct Terms {
     pub current_period_end: Option<Timestamp>,
     pub cancel_at_period_end: bool,
     pub cancel_at: Option<Timestamp>,
-    pub features: BTreeMap<String, Grant>,
+    pub features: BTreeMap<String, FeatureTerms>,
 }
 
 /// What the plan gives of a feature, and which plans on sale give more, the lowest first.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Grant {
+pub enum FeatureTerms {
     Boolean {
         name: String,
         enabled: bool,
@@ -58,7 +58,7 @@ pub enum Grant {
         name: String,
         unit: String,
         limit: Option<u64>,
-        overage: Overage,
+        overage: OveragePolicy,
         resets_at: Option<Timestamp>,
         upgrades: Vec<Upgrade>,
     },
@@ -87,67 +87,74 @@ pub struct CreditBalance {
     pub expiring: Option<i64>,
 }
 
-/// What one may ask of a feature: may it be used so many times?
+/// Whether a user may use a feature now.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct FeatureCheckResult {
+    /// The feature's key in the catalog.
     pub feature: String,
     pub allowed: bool,
-    /// Why not.
-    pub reason: Option<Reason>,
-    /// How many more uses there are, or credits; null where there is no end, or nothing is counted.
+    /// Why the feature may not be used; null if it may.
+    pub reason: Option<RefusalReason>,
+    /// The usage or the credits left; null if the feature is unlimited or not counted.
     pub balance: Option<i64>,
-    /// When it starts again from nothing.
-    #[schemars(with = "Option<String>")]
+    /// When the count returns to zero; null if it never does, or if nothing is counted.
     pub resets_at: Option<Timestamp>,
-    /// The lowest plan on sale that would allow it.
+    /// The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would.
     pub upgrade_to: Option<String>,
 }
 
+/// Why a feature may not be used.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "RefusalReason")]
-pub enum Reason {
-    /// There is not so much left.
+pub enum RefusalReason {
+    /// Less is left than was asked for.
     LimitReached,
-    /// The plan does not have it.
+    /// The plan does not include the feature.
     NotInPlan,
-    /// The plan that was bought is not paid for, and its grace is over.
+    /// The subscription is not paid, and its grace period is over.
     PastDue,
-    /// Nothing is sold, so there is no plan that could allow anything.
+    /// No catalog is published, so no plan could allow anything.
     NoCustomer,
 }
 
 impl Entitlement {
     /// Whether a feature may be used so many times now; none for one that there is not.
-    pub fn check(&self, feature: &str, quantity: PositiveCount) -> Option<Verdict> {
+    pub fn check(&self, feature: &str, quantity: PositiveCount) -> Option<FeatureCheckResult> {
         let quantity = quantity.get();
-        let (allowed, reason, balance, resets_at, upgrade) =
-            match self.terms.features.get(feature)? {
-                Grant::Boolean { enabled, upgrades, .. } => {
-                    (*enabled, Reason::NotInPlan, None, None, upgrades.first())
-                }
-                Grant::Metered { limit, overage, resets_at, upgrades, .. } => {
-                    let used = self.used_of(feature);
-                    let left = limit.map(|limit| limit.saturating_sub(used).cast_signed());
-                    let is_hard = *overage == Overage::Hard;
-                    let allowed = left.is_none_or(|left| !is_hard || quantity <= left);
-                    let reason =
-                        if *limit == Some(0) { Reason::NotInPlan } else { Reason::LimitReached };
-                    let needed = used.saturating_add(quantity.cast_unsigned());
-                    (allowed, reason, left, *resets_at, enough(upgrades, needed))
-                }
-                Grant::Credits { unit, amount, upgrades, .. } => {
-                    let balance = self.units.get(unit).map_or(0, |holding| holding.balance);
-                    let upgrade = enough(upgrades, quantity.cast_unsigned());
-                    // What was bought or given besides is used up: that is a limit of its own.
-                    let has_none = *amount == 0 && balance <= 0;
-                    let reason = if has_none { Reason::NotInPlan } else { Reason::LimitReached };
-                    (quantity <= balance, reason, Some(balance), None, upgrade)
-                }
-            };
-        let reason = if self.is_past_due() { Reason::PastDue } else { reason };
-        Some(Verdict {
+        let (allowed, reason, balance, resets_at, upgrade) = match self
+            .terms
+            .features
+            .get(feature)?
+        {
+            FeatureTerms::Boolean { enabled, upgrades, .. } => {
+                (*enabled, RefusalReason::NotInPlan, None, None, upgrades.first())
+            }
+            FeatureTerms::Metered { limit, overage, resets_at, upgrades, .. } => {
+                let used = self.used_of(feature);
+                let left = limit.map(|limit| limit.saturating_sub(used).cast_signed());
+                let is_hard = *overage == OveragePolicy::Hard;
+                let allowed = left.is_none_or(|left| !is_hard || quantity <= left);
+                let reason = if *limit == Some(0) {
+                    RefusalReason::NotInPlan
+                } else {
+                    RefusalReason::LimitReached
+                };
+                let needed = used.saturating_add(quantity.cast_unsigned());
+                (allowed, reason, left, *resets_at, enough(upgrades, needed))
+            }
+            FeatureTerms::Credits { unit, amount, upgrades, .. } => {
+                let balance = self.units.get(unit).map_or(0, |holding| holding.balance);
+                let upgrade = enough(upgrades, quantity.cast_unsigned());
+                // What was bought or given besides is used up: that is a limit of its own.
+                let has_none = *amount == 0 && balance <= 0;
+                let reason =
+                    if has_none { RefusalReason::NotInPlan } else { RefusalReason::LimitReached };
+                (quantity <= balance, reason, Some(balance), None, upgrade)
+            }
+        };
+        let reason = if self.is_past_due() { RefusalReason::PastDue } else { reason };
+        Some(FeatureCheckResult {
             feature: feature.to_owned(),
             allowed,
             reason: (!allowed).then_some(reason),
@@ -167,13 +174,13 @@ impl Entitlement {
     }
 }
 
-impl Verdict {
+impl FeatureCheckResult {
     /// The answer where nothing is sold.
     pub fn no_customer(feature: &str) -> Self {
         Self {
             feature: feature.to_owned(),
             allowed: false,
-            reason: Some(Reason::NoCustomer),
+            reason: Some(RefusalReason::NoCustomer),
             balance: None,
             resets_at: None,
             upgrade_to: None,

@@ -110,7 +110,6 @@ pub enum ProblemExtension {
         limit: Option<u64>,
         /// What has been used.
         current: u64,
-        #[schemars(with = "Option<String>")]
         resets_at: Option<Timestamp>,
     },
     /// More than there are.

@@ -2,8 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What the app wants to remember of something: an object of at most 4 KB, in which there is no NUL,
-/// since Postgres cannot keep one.
+/// The app's own data: a JSON object of at most 4 KB as text, without NUL characters.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Metadata(Map<String, Value>);

@@ -3,7 +3,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a user feels, from 0 to 10; decimals allowed.
+/// A user's mood, from 0 to 10. Decimals are allowed.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "f64")]
 #[schemars(extend("minimum" = 0, "maximum" = 10))]

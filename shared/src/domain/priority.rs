@@ -1,19 +1,19 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which of several gifts of credits is spent first, where they expire at once: the lowest, 0 to 100.
+/// The order in which credit grants that expire at the same time are spent: the lowest first, 0 to 100.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "u64")]
 #[schemars(extend("minimum" = 0, "maximum" = 100))]
-pub struct Priority(i32);
+pub struct CreditPriority(i32);
 
-impl Priority {
+impl CreditPriority {
     pub fn get(self) -> i32 {
         self.0
     }
 }
 
-impl TryFrom<u64> for Priority {
+impl TryFrom<u64> for CreditPriority {
     type Error = &'static str;
 
     fn try_from(priority: u64) -> Result<Self, Self::Error> {

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many seats, or packs: 1 to 10,000.
+/// A number of seats, or of credit packs: 1 to 10,000.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "u64")]
 #[schemars(extend("minimum" = 1, "maximum" = 10_000))]

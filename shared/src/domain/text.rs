@@ -38,25 +38,25 @@ macro_rules! bounded_text {
 }
 
 bounded_text!(
-    /// What a conversation was about, in a few words.
-    Summary,
+    /// A short summary of a conversation.
+    ChatSummary,
     1000
 );
 
 bounded_text!(
-    /// A conversation, as it is kept in a user's history.
-    Content,
+    /// The text of a conversation, kept in the user's history.
+    ChatContent,
     50000
 );
 
 bounded_text!(
-    /// Whom a named limit applies to.
-    Identifier,
+    /// The subject that a rate limit counts by: a user id, an IP address, or any other key of the app's.
+    RateLimitIdentifier,
     255
 );
 
 bounded_text!(
-    /// A plan, by its name or its key in the catalog.
+    /// A plan's name or its key in the catalog.
     PlanName,
     100
 );
@@ -87,14 +87,14 @@ bounded_text!(
 
 #[cfg(test)]
 mod tests {
-    use super::Summary;
+    use super::ChatSummary;
 
     #[test]
     fn length_counts_characters_not_bytes() {
-        assert!(Summary::try_from("é".repeat(1000)).is_ok());
-        assert!(Summary::try_from("é".repeat(1001)).is_err());
-        assert!(Summary::try_from(String::new()).is_err());
-        assert!(Summary::try_from("two\nlines".to_owned()).is_ok());
-        assert!(Summary::try_from("nul\0".to_owned()).is_err());
+        assert!(ChatSummary::try_from("é".repeat(1000)).is_ok());
+        assert!(ChatSummary::try_from("é".repeat(1001)).is_err());
+        assert!(ChatSummary::try_from(String::new()).is_err());
+        assert!(ChatSummary::try_from("two\nlines".to_owned()).is_ok());
+        assert!(ChatSummary::try_from("nul\0".to_owned()).is_err());
     }
 }

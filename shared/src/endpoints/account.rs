@@ -16,10 +16,10 @@ use crate::domain::error::Result;
 use crate::http::User;
 
 pub fn routes() -> MethodRouter<App> {
-    delete(erase)
+    delete(delete_account)
 }
 
-async fn erase(State(app): State<App>, User(user): User) -> Result<StatusCode> {
+async fn delete_account(State(app): State<App>, User(user): User) -> Result<StatusCode> {
     let payable = app.postgres.begin_erasure(&user).await?;
     forget_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();

@@ -11,64 +11,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::billing::entitlement_cache::{EntitlementCache, Source};
-use crate::domain::entitlement::Verdict;
+use crate::domain::entitlement::FeatureCheckResult;
 use crate::domain::error::{Error, Result};
 use crate::domain::{CatalogKey, Entitlement, PositiveCount};
 use crate::http::{Input, User};
 
 const MAX_CHECKS: usize = 50;
 
-/// One feature, or up to 50 in `checks`.
+/// One feature to check, in `feature` and `quantity`, or up to 50 in `checks`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "CheckQuestion")]
-pub struct Question {
+pub struct CheckRequest {
+    /// The feature's key in the catalog. Not together with `checks`.
     #[serde(default)]
     feature: Option<CatalogKey>,
-    /// How many times; 1 if absent.
+    /// The intended usage, or the credits needed; 1 if absent. Not together with `checks`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
     quantity: Option<PositiveCount>,
+    /// Several checks, answered in the same order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 50))]
-    checks: Option<Vec<Check>>,
+    checks: Option<Vec<FeatureCheck>>,
 }
 
+/// One of several checks.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct FeatureCheck {
+    /// The feature's key in the catalog.
     feature: CatalogKey,
-    /// How many times; 1 if absent.
+    /// The intended usage, or the credits needed; 1 if absent.
     #[serde(default = "PositiveCount::one")]
     quantity: PositiveCount,
 }
 
-/// The answer to one check, or to each, in their order.
+/// The result of the check or, for a request with `checks`, an object whose `checks` has the result of each.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
-#[schemars(rename = "CheckAnswer")]
-pub enum Answer {
-    One(Verdict),
-    Several { checks: Vec<Verdict> },
+pub enum CheckResponse {
+    One(FeatureCheckResult),
+    Several { checks: Vec<FeatureCheckResult> },
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(check)
+    post(check_features)
 }
 
-async fn check(
+async fn check_features(
     State(app): State<App>,
     User(user): User,
-    Input(question): Input<Question>,
-) -> Result<(Extension<Source>, Json<Answer>)> {
+    Input(question): Input<CheckRequest>,
+) -> Result<(Extension<Source>, Json<CheckResponse>)> {
     let asked = question.read()?;
     let (found, source) = EntitlementCache::of(&app).read(&user).await?;
     let answer = match &asked {
-        Asked::One(check) => Answer::One(verdict(found.as_ref(), check, || "feature".to_owned())?),
-        Asked::Several(checks) => {
+        ParsedChecks::One(check) => {
+            CheckResponse::One(verdict(found.as_ref(), check, || "feature".to_owned())?)
+        }
+        ParsedChecks::Several(checks) => {
             let each = checks.iter().enumerate().map(|(place, check)| {
                 verdict(found.as_ref(), check, || format!("checks[{place}].feature"))
             });
-            Answer::Several { checks: each.collect::<Result<_>>()? }
+            CheckResponse::Several { checks: each.collect::<Result<_>>()? }
         }
     };
     Ok((Extension(source), Json(answer)))
@@ -76,35 +80,38 @@ async fn check(
 
 fn verdict(
     found: Option<&Entitlement>,
-    check: &Check,
+    check: &FeatureCheck,
     field: impl Fn() -> String,
-) -> Result<Verdict> {
+) -> Result<FeatureCheckResult> {
     let feature = check.feature.as_str();
     match found {
-        None => Ok(Verdict::no_customer(feature)),
+        None => Ok(FeatureCheckResult::no_customer(feature)),
         Some(entitlement) => entitlement
             .check(feature, check.quantity)
             .ok_or_else(|| Error::invalid(field(), "is not a feature of the catalog")),
     }
 }
 
-enum Asked {
-    One(Check),
-    Several(Vec<Check>),
+enum ParsedChecks {
+    One(FeatureCheck),
+    Several(Vec<FeatureCheck>),
 }
 
-impl Question {
-    fn read(self) -> Result<Asked> {
+impl CheckRequest {
+    fn read(self) -> Result<ParsedChecks> {
         match self {
             Self { feature: Some(feature), quantity, checks: None } => {
-                Ok(Asked::One(Check { feature, quantity: quantity.unwrap_or(PositiveCount::ONE) }))
+                Ok(ParsedChecks::One(FeatureCheck {
+                    feature,
+                    quantity: quantity.unwrap_or(PositiveCount::ONE),
+                }))
             }
             Self { feature: None, quantity: None, checks: Some(checks) } => {
                 if checks.is_empty() || checks.len() > MAX_CHECKS {
                     let message = format!("must have 1 to {MAX_CHECKS} entries");
                     return Err(Error::invalid("checks", message));
                 }
-                Ok(Asked::Several(checks))
+                Ok(ParsedChecks::Several(checks))
             }
             Self { checks: Some(_), .. } => {
                 Err(Error::invalid("checks", "stands alone: each has its feature and quantity"))

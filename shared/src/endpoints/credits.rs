@@ -12,61 +12,65 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::adapters::postgres::{CreditChange, CreditGrant, LedgerNote, Transaction, UnitSummary};
+use crate::adapters::postgres::{
+    CreditChange, CreditGrant, CreditUnitBalance, LedgerEntry, LedgerNote,
+};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{
-    CatalogKey, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Priority, Reason,
+    CatalogKey, CreditPriority, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Reason,
     SignedCount, UserId, jsonb_bytes, row_bytes,
 };
 use crate::http::{Input, Query, User};
 
-/// What to do with them.
+/// A change of a user's credits.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "CreditsAction")]
-pub struct Action {
-    action: ActionKind,
+pub struct ChangeCreditsRequest {
+    action: CreditAction,
+    /// The unit of credits, as the catalog names it.
     unit: CatalogKey,
-    /// Above zero, but that `adjust` may take.
+    /// The number of credits. Positive; `adjust` also accepts negative numbers.
     amount: SignedCount,
-    /// To grant: when they go.
+    /// For `grant`: when the credits expire. Absent means never.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     expires_at: Option<Timestamp>,
-    /// To grant: of credits that go at once the lowest is spent first; 50 if absent.
+    /// For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50 if absent.
     #[serde(default)]
-    priority: Option<Priority>,
-    /// To grant or adjust: why. The user can read it.
+    priority: Option<CreditPriority>,
+    /// Why the credits change. Required for `grant` and `adjust`. The user can read it.
     #[serde(default)]
     reason: Option<Reason>,
-    /// What the app wants to remember of it. The ledger outlives its users: name nobody in it.
+    /// The app's own data. The ledger is kept when an account is deleted, so it must not contain personal
+    /// data.
     #[serde(default)]
     metadata: Option<Metadata>,
 }
 
+/// How a user's credits change.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "CreditsActionKind")]
-pub enum ActionKind {
+pub enum CreditAction {
+    /// Takes credits, if the balance has as many.
     Spend,
+    /// Gives credits. Only a service key or an admin may.
     Grant,
-    /// Puts a balance right by hand: more, or fewer, below zero too.
+    /// Corrects a balance up or down, below zero too. Only a service key or an admin may.
     Adjust,
 }
 
-/// What a user holds, and a page of what moved it.
+/// A user's credit balances and a page of their ledger.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "CreditsPage")]
-pub struct Page {
-    credits: Vec<UnitSummary>,
-    /// The ledger, the latest first.
-    data: Vec<Transaction>,
-    /// Names the next page; null on the last one.
+pub struct LedgerPage {
+    /// The balance of each unit of credits.
+    credits: Vec<CreditUnitBalance>,
+    /// Ledger entries, the latest first.
+    data: Vec<LedgerEntry>,
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
@@ -77,10 +81,14 @@ pub fn stored_bytes(body: &Value, _: bool) -> usize {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show).post(act)
+    get(get_credits).post(change_credits)
 }
 
-async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Page>> {
+async fn get_credits(
+    State(app): State<App>,
+    User(user): User,
+    uri: Uri,
+) -> Result<Json<LedgerPage>> {
     let query = Query::of(&uri);
     let unit = query.get("unit", CatalogKey::try_from)?;
     let cursor = query.cursor(|_| true)?;
@@ -91,20 +99,20 @@ async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json
         return Err(InvalidReason::UnknownUnit.into());
     }
     let (data, next_cursor) = limit.page(held.transactions, |last| last.id);
-    Ok(Json(Page { credits: held.units, data, next_cursor }))
+    Ok(Json(LedgerPage { credits: held.units, data, next_cursor }))
 }
 
-async fn act(
+async fn change_credits(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     once: Option<IdempotencyKey>,
-    Input(action): Input<Action>,
-) -> Result<Json<Transaction>> {
+    Input(action): Input<ChangeCreditsRequest>,
+) -> Result<Json<LedgerEntry>> {
     let now = app.clock.now();
     let moved = match action.action {
-        ActionKind::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
-        ActionKind::Grant | ActionKind::Adjust => {
+        CreditAction::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
+        CreditAction::Grant | CreditAction::Adjust => {
             if !caller.is_trusted() {
                 let message = "Only a service key or an admin may give credits.";
                 return Err(Error::new(ErrorCode::ServiceOnly, message));
@@ -129,11 +137,11 @@ async fn act(
 async fn spend(
     app: &App,
     user: &UserId,
-    action: Action,
+    action: ChangeCreditsRequest,
     once: Option<&IdempotencyKey>,
     now: Timestamp,
 ) -> Result<CreditChange> {
-    let Action { unit, amount, expires_at, priority, reason, metadata, .. } = action;
+    let ChangeCreditsRequest { unit, amount, expires_at, priority, reason, metadata, .. } = action;
     refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let about = LedgerNote { reason, metadata };
@@ -141,11 +149,11 @@ async fn spend(
     Ok(spent?)
 }
 
-impl Action {
+impl ChangeCreditsRequest {
     fn grant(self, now: Timestamp) -> Result<CreditGrant> {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
-        let kind = if action == ActionKind::Grant { "grant" } else { "adjust" };
-        if action == ActionKind::Grant {
+        let kind = if action == CreditAction::Grant { "grant" } else { "adjust" };
+        if action == CreditAction::Grant {
             PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
         } else {
             refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
@@ -161,7 +169,7 @@ impl Action {
             unit,
             amount: amount.get(),
             expires_at,
-            priority: priority.map(Priority::get),
+            priority: priority.map(CreditPriority::get),
             note: LedgerNote { reason, metadata },
         })
     }

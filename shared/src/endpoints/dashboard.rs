@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
-use crate::companion::stats::{self, Stats};
+use crate::companion::stats::{self, UserStats};
 use crate::domain::error::Result;
 use crate::http::User;
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_dashboard)
 }
 
-async fn show(State(app): State<App>, User(user): User) -> Result<Json<Stats>> {
+async fn get_dashboard(State(app): State<App>, User(user): User) -> Result<Json<UserStats>> {
     Ok(Json(stats::read(&app.redis, &user, app.clock.now()).await?))
 }

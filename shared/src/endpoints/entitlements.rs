@@ -13,94 +13,99 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::billing::entitlement_cache::{EntitlementCache, Source};
-use crate::domain::Entitlement;
-use crate::domain::catalog::Overage;
-use crate::domain::entitlement::{CreditBalance, Grant};
+use crate::domain::catalog::OveragePolicy;
+use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
+use crate::domain::{BillingInterval, Entitlement};
 use crate::http::User;
 
-/// What a user may do.
+/// A user's plan, what they may use, and their credit balances.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entitlements {
+    /// The plan's key in the catalog.
     plan: String,
     plan_name: String,
     plan_version: i32,
-    /// `stripe`, `grant` (given by hand) or `default` (for those who pay nothing).
+    #[schemars(with = "PlanSource")]
     source: String,
-    /// The subscription's status; `none` without one.
+    #[schemars(with = "SubscriptionStatus")]
     status: String,
+    /// Null for a plan that is not paid for.
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
-    /// Seats.
+    /// The number of seats.
     quantity: Option<i64>,
-    #[schemars(with = "Option<String>")]
     trial_end: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_start: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_end: Option<Timestamp>,
     cancel_at_period_end: bool,
-    #[schemars(with = "Option<String>")]
+    /// When the subscription is going to end, if it was canceled.
     cancel_at: Option<Timestamp>,
     /// Every feature of the catalog, by its key.
-    features: BTreeMap<String, Feature>,
-    /// What is held of each unit of credits.
-    credits: BTreeMap<String, Credits>,
-    /// Grows with every change.
+    features: BTreeMap<String, EntitledFeature>,
+    /// The balance of each unit of credits, by the unit.
+    credits: BTreeMap<String, EntitledCredits>,
+    /// Rises with every change of this entitlement.
     version: i64,
 }
 
+/// What a user may use of one feature.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
-#[schemars(rename = "EntitledFeature")]
-pub enum Feature {
-    Boolean {
-        name: String,
-        enabled: bool,
-    },
+pub enum EntitledFeature {
+    /// A feature that is on or off.
+    #[schemars(title = "BooleanEntitlement")]
+    Boolean { name: String, enabled: bool },
+    /// A feature whose usage is counted.
+    #[schemars(title = "MeteredEntitlement")]
     Metered {
         name: String,
         unit: String,
-        /// Null where there is none.
+        /// The plan's limit for a period; null if usage is unlimited.
         limit: Option<u64>,
+        /// Usage in the current period.
         used: u64,
+        /// The usage left; null if usage is unlimited.
         remaining: Option<u64>,
-        overage: Overage,
-        /// Null where it never starts again.
-        #[schemars(with = "Option<String>")]
+        overage: OveragePolicy,
+        /// When the count returns to zero; null if it never does.
         resets_at: Option<Timestamp>,
     },
-    /// Credits that the plan grants each billing period.
+    /// Credits that the plan grants in each billing period.
+    #[schemars(title = "CreditsEntitlement")]
     Credits {
         name: String,
         unit: String,
+        /// The number of credits for one billing period. The balance is in `credits`.
         amount: u64,
     },
 }
 
-/// What is held of one unit of credits.
+/// A user's balance of one unit of credits.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "EntitledCredits")]
-pub struct Credits {
-    /// Below zero where more was taken back than there was: then nothing can be spent.
+pub struct EntitledCredits {
+    /// Negative if a clawback took more credits than the user had left; nothing can be spent then.
     balance: i64,
-    next_expiry: Option<Expiry>,
+    /// The credits that expire next; null if none do.
+    next_expiry: Option<CreditExpiry>,
 }
 
+/// Credits that are going to expire.
 #[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "CreditExpiry")]
-pub struct Expiry {
-    #[schemars(with = "String")]
+pub struct CreditExpiry {
     at: Timestamp,
+    /// The number of credits.
     amount: i64,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_entitlements)
 }
 
-async fn show(
+async fn get_entitlements(
     State(app): State<App>,
     User(user): User,
 ) -> Result<(Extension<Source>, Json<Entitlements>)> {
@@ -115,7 +120,7 @@ impl From<Entitlement> for Entitlements {
         let Entitlement { version, terms, used, units, .. } = found;
         let features = terms.features.into_iter().map(|(key, grant)| {
             let used = used.get(&key).copied().unwrap_or_default();
-            (key, Feature::of(grant, used))
+            (key, EntitledFeature::of(grant, used))
         });
         Self {
             features: features.collect(),
@@ -137,23 +142,25 @@ impl From<Entitlement> for Entitlements {
     }
 }
 
-impl Feature {
-    fn of(grant: Grant, used: u64) -> Self {
+impl EntitledFeature {
+    fn of(grant: FeatureTerms, used: u64) -> Self {
         match grant {
-            Grant::Boolean { name, enabled, .. } => Self::Boolean { name, enabled },
-            Grant::Metered { name, unit, limit, overage, resets_at, .. } => {
+            FeatureTerms::Boolean { name, enabled, .. } => Self::Boolean { name, enabled },
+            FeatureTerms::Metered { name, unit, limit, overage, resets_at, .. } => {
                 let remaining = limit.map(|limit| limit.saturating_sub(used));
                 Self::Metered { name, unit, limit, used, remaining, overage, resets_at }
             }
-            Grant::Credits { name, unit, amount, .. } => Self::Credits { name, unit, amount },
+            FeatureTerms::Credits { name, unit, amount, .. } => {
+                Self::Credits { name, unit, amount }
+            }
         }
     }
 }
 
-impl From<CreditBalance> for Credits {
+impl From<CreditBalance> for EntitledCredits {
     fn from(holding: CreditBalance) -> Self {
         let CreditBalance { balance, expires_at, expiring } = holding;
-        let next_expiry = expires_at.zip(expiring).map(|(at, amount)| Expiry { at, amount });
+        let next_expiry = expires_at.zip(expiring).map(|(at, amount)| CreditExpiry { at, amount });
         Self { balance, next_expiry }
     }
 }

@@ -10,16 +10,18 @@ use serde::Serialize;
 
 use crate::app::App;
 
+/// The sign that a process answers.
 #[derive(Debug, JsonSchema, Serialize)]
-pub struct Health {
-    /// Always `ok`: whoever is not well does not answer.
+pub struct HealthResponse {
+    /// Always `ok`. A process that is not well does not answer.
+    #[schemars(extend("const" = "ok"))]
     status: &'static str,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_health)
 }
 
-async fn show() -> Json<Health> {
-    Json(Health { status: "ok" })
+async fn get_health() -> Json<HealthResponse> {
+    Json(HealthResponse { status: "ok" })
 }

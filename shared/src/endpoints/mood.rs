@@ -7,25 +7,26 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::companion::stats::{self, Stats};
+use crate::companion::stats::{self, UserStats};
 use crate::domain::MoodScore;
 use crate::domain::error::Result;
 use crate::http::{Input, User};
 
+/// A user's mood.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Mood {
+pub struct SetMoodRequest {
     score: MoodScore,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    patch(set)
+    patch(set_mood)
 }
 
-async fn set(
+async fn set_mood(
     State(app): State<App>,
     User(user): User,
-    Input(mood): Input<Mood>,
-) -> Result<Json<Stats>> {
+    Input(mood): Input<SetMoodRequest>,
+) -> Result<Json<UserStats>> {
     Ok(Json(stats::set_mood(&app.redis, &user, app.clock.now(), mood.score).await?))
 }

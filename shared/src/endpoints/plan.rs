@@ -15,35 +15,34 @@ use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::entitlement_cache::EntitlementCache;
-use crate::companion::stats::{self, Stats};
+use crate::companion::stats::{self, UserStats};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{InvalidReason, PlanName, Reason, Refusal};
 use crate::http::{Input, User};
 
+/// A plan given by an operator, without a subscription.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Gift {
-    /// The plan's name or key in the catalog.
+pub struct PlanComp {
     plan: PlanName,
-    /// Until then; for good if absent.
+    /// When the comp ends. Absent means that it lasts until it is replaced.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     ends_at: Option<Timestamp>,
-    /// For the audit trail.
+    /// Why the plan is given, for the audit trail.
     #[serde(default)]
     reason: Option<Reason>,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    patch(give)
+    patch(set_plan)
 }
 
-async fn give(
+async fn set_plan(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    Input(gift): Input<Gift>,
-) -> Result<Json<Stats>> {
+    Input(gift): Input<PlanComp>,
+) -> Result<Json<UserStats>> {
     let now = app.clock.now();
     if gift.ends_at.is_some_and(|ends_at| ends_at <= now) {
         return Err(Error::invalid("endsAt", "must be in the future"));

@@ -16,10 +16,10 @@ use crate::domain::hash::sha256_hex;
 const CACHING: &str = "public, max-age=60, stale-while-revalidate=600";
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(list_plans)
 }
 
-async fn show(State(app): State<App>, asked: HeaderMap) -> Result<Response> {
+async fn list_plans(State(app): State<App>, asked: HeaderMap) -> Result<Response> {
     let catalog = app.postgres.get_catalog().await?;
     let body = serde_json::to_string(&catalog).map_err(Error::internal)?;
     let etag = format!("\"{}\"", sha256_hex([&body]));

@@ -13,33 +13,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::IdempotencyKey;
-use crate::domain::Identifier;
+use crate::domain::RateLimitIdentifier;
 use crate::domain::error::{Error, Result};
 use crate::http::{Input, rate_limit_headers};
 
+/// Units to take from a rate limit.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
-    /// The name of a configured limit, such as `review-code`.
+pub struct RateLimitRequest {
+    /// The name of a limit in the setting `RATE_LIMITS`, such as `review-code`.
     action: String,
-    /// Whom to limit: a user id, an address, whatever the app tells apart.
-    identifier: Identifier,
-    /// Units to take; 1 if absent.
+    identifier: RateLimitIdentifier,
+    /// The number of units to take; 1 if absent.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     cost: u32,
 }
 
+/// Whether a rate limit allows an action.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct RateLimitResponse {
+    /// Whether the units were taken. If not, nothing was.
     allowed: bool,
-    /// Units in a full bucket.
+    /// The number of units in the whole limit.
     limit: u32,
-    /// Units left.
+    /// The number of units left.
     remaining: u32,
-    /// When the whole limit is to be had again.
-    #[schemars(with = "String")]
+    /// When the whole limit is available again.
     resets_at: Timestamp,
 }
 
@@ -48,15 +49,15 @@ fn one() -> u32 {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(take)
+    post(take_rate_limit)
 }
 
-async fn take(
+async fn take_rate_limit(
     State(app): State<App>,
     once: Option<IdempotencyKey>,
-    Input(question): Input<Question>,
-) -> Result<(HeaderMap, Json<Answer>)> {
-    let Question { action, identifier, cost } = question;
+    Input(question): Input<RateLimitRequest>,
+) -> Result<(HeaderMap, Json<RateLimitResponse>)> {
+    let RateLimitRequest { action, identifier, cost } = question;
     let Some(rate) = app.config.rate_limits.get(&action).copied() else {
         return Err(Error::invalid("action", "is not one of the configured limits"));
     };
@@ -68,7 +69,7 @@ async fn take(
     let verdict = app.limiter.take(&policy, identifier.as_str(), rate, cost, once.as_ref()).await?;
     let mut headers = HeaderMap::new();
     rate_limit_headers::write(&verdict, &action, &mut headers);
-    let answer = Answer {
+    let answer = RateLimitResponse {
         allowed: verdict.allowed,
         limit: verdict.rate().limit,
         remaining: verdict.remaining,

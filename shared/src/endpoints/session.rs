@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, post};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::companion::stats::{self, Stats};
+use crate::companion::stats::{self, UserStats};
 use crate::domain::IdempotencyKey;
 use crate::domain::error::Result;
 use crate::http::User;
@@ -28,7 +28,7 @@ async fn sign_in(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
-) -> Result<Json<Stats>> {
+) -> Result<Json<UserStats>> {
     Ok(Json(stats::sign_in(&app.redis, &user, app.clock.now(), once.as_ref()).await?))
 }
 

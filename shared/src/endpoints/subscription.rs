@@ -15,142 +15,150 @@ use crate::app::App;
 use crate::billing::change_subscription;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, Result};
-use crate::domain::{CatalogKey, Interval, Quantity, Reason, SubscriptionId};
+use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
+use crate::domain::{BillingInterval, CatalogKey, Quantity, Reason, SubscriptionId};
 use crate::http::{Input, Query, User};
 
-/// What a user has.
+/// A user's plan and the subscription behind it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-pub struct Overview {
-    /// Whose it is; null in the replay of an answer from before this was said.
+pub struct SubscriptionResponse {
+    /// The user; null only in the replay of a response stored by an older version.
     user_id: Option<String>,
-    /// The plan that counts, wherever it comes from; null while nothing is sold yet.
+    /// The key of the plan in effect, from whatever source; null before a catalog is published.
     plan: Option<String>,
     plan_name: Option<String>,
-    /// `stripe`, `grant` (given by hand) or `default` (for those who pay nothing).
+    #[schemars(with = "Option<PlanSource>")]
     source: Option<String>,
-    /// A plan given by hand, which outranks the subscription.
-    granted: Option<Grant>,
-    /// The subscription's status; `none` without one.
+    /// The plan given by an operator, which takes precedence over the subscription; null if there is none.
+    granted: Option<ActivePlanComp>,
+    #[schemars(with = "SubscriptionStatus")]
     status: String,
+    /// The current subscription or, if there is none, the last one.
     subscription: Option<Subscription>,
 }
 
+/// A plan given by an operator that is in effect.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-struct Grant {
+struct ActivePlanComp {
     plan: String,
-    #[schemars(with = "String")]
     starts_at: Timestamp,
-    #[schemars(with = "Option<String>")]
+    /// Null if it lasts until it is replaced.
     ends_at: Option<Timestamp>,
 }
 
+/// A subscription, as Stripe has it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 struct Subscription {
+    /// The subscription's id at Stripe.
     id: String,
     plan: Option<String>,
     plan_name: Option<String>,
     /// The version of the plan that was bought.
     plan_version: Option<i32>,
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
-    /// Seats.
+    /// The number of seats.
     quantity: i64,
     currency: Option<String>,
-    /// What one period costs, before discounts and taxes.
+    /// The price of one period in minor units, before discounts and taxes.
     amount_minor: Option<i64>,
-    #[schemars(with = "Option<String>")]
     trial_end: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_start: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     current_period_end: Option<Timestamp>,
     cancel_at_period_end: bool,
-    #[schemars(with = "Option<String>")]
     cancel_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     canceled_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
     ended_at: Option<Timestamp>,
+    /// Why the subscription was or is going to be canceled: the app's reason, or Stripe's word.
     cancellation_reason: Option<String>,
-    /// What it becomes when the period ends.
-    scheduled_change: Option<ScheduledChange>,
-    /// What it becomes once that is paid for.
-    pending_change: Option<PendingChange>,
-    #[schemars(with = "String")]
+    /// A downgrade that takes effect when the period ends.
+    scheduled_change: Option<ScheduledSubscriptionChange>,
+    /// An upgrade that takes effect once it is paid.
+    pending_change: Option<PendingSubscriptionChange>,
     created_at: Timestamp,
 }
 
+/// A change that takes effect when the current period ends.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-struct ScheduledChange {
+struct ScheduledSubscriptionChange {
     plan: String,
+    #[schemars(with = "BillingInterval")]
     interval: String,
     quantity: i64,
-    #[schemars(with = "String")]
+    /// When the change takes effect.
     at: Timestamp,
 }
 
+/// A change that waits for its payment.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-struct PendingChange {
+struct PendingSubscriptionChange {
     plan: Option<String>,
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
     quantity: i64,
-    #[schemars(with = "String")]
+    /// When Stripe drops the change if it is still unpaid.
     expires_at: Timestamp,
 }
 
-/// What to do with it.
+/// A change of a subscription. `action` decides which other fields are accepted.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Action {
-    action: ActionKind,
-    /// To change: the other plan.
+pub struct ChangeSubscriptionRequest {
+    action: SubscriptionAction,
+    /// For `change`: the key of the new plan.
     #[serde(default)]
     tier: Option<CatalogKey>,
-    /// To change: how often it is paid.
+    /// For `change`: the new billing interval.
     #[serde(default)]
-    interval: Option<Interval>,
-    /// To change: how many seats.
+    interval: Option<BillingInterval>,
+    /// For `change`: the new number of seats.
     #[serde(default)]
     quantity: Option<Quantity>,
-    /// To cancel: `period_end`, if absent.
+    /// For `cancel`: when the subscription ends; `period_end` if absent.
     #[serde(default)]
-    when: Option<When>,
-    /// To cancel: why.
+    when: Option<CancellationTime>,
+    /// For `cancel`: the customer's reason.
     #[serde(default)]
     reason: Option<Reason>,
 }
 
+/// What to do with a subscription.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
-enum ActionKind {
-    /// Another plan, interval or number of seats: up at once, for its price; down when the period ends.
+enum SubscriptionAction {
+    /// Change the plan, the interval or the number of seats. An upgrade is charged and takes effect now; a
+    /// downgrade takes effect when the period ends.
     Change,
+    /// Cancel the subscription.
     Cancel,
-    /// Takes back a cancellation or a change that has not happened yet; ends a pause.
+    /// Undo a cancellation or a scheduled change, or end a pause.
     Resume,
 }
 
+/// When a canceled subscription ends.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "snake_case")]
-enum When {
+enum CancellationTime {
+    /// When the paid period ends.
     PeriodEnd,
+    /// At once.
     Now,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show).patch(change)
+    get(get_subscription).patch(change_subscription)
 }
 
-async fn show(State(app): State<App>, user: Result<User>, uri: Uri) -> Result<Json<Overview>> {
+async fn get_subscription(
+    State(app): State<App>,
+    user: Result<User>,
+    uri: Uri,
+) -> Result<Json<SubscriptionResponse>> {
     let now = app.clock.now();
     let Some(id) = Query::of(&uri).get("subscriptionId", SubscriptionId::try_from)? else {
         return Ok(Json(app.postgres.get_subscription(&user?.0, now).await?));
@@ -164,18 +172,18 @@ async fn show(State(app): State<App>, user: Result<User>, uri: Uri) -> Result<Js
     })
 }
 
-async fn change(
+async fn change_subscription(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
-    Input(action): Input<Action>,
-) -> Result<Json<Overview>> {
+    Input(action): Input<ChangeSubscriptionRequest>,
+) -> Result<Json<SubscriptionResponse>> {
     let answer = change_subscription::change(&app, &user, &wish(action)?, once.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 
-fn wish(action: Action) -> Result<ChangeRequest> {
-    let Action { action, tier, interval, quantity, when, reason } = action;
+fn wish(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
+    let ChangeSubscriptionRequest { action, tier, interval, quantity, when, reason } = action;
     let to_change = [
         ("tier", tier.is_some()),
         ("interval", interval.is_some()),
@@ -183,7 +191,7 @@ fn wish(action: Action) -> Result<ChangeRequest> {
     ];
     let to_cancel = [("when", when.is_some()), ("reason", reason.is_some())];
     match action {
-        ActionKind::Change => {
+        SubscriptionAction::Change => {
             refuse_given(&to_cancel)?;
             if to_change.iter().all(|(_, given)| !given) {
                 let what = "is missing: name a tier, an interval or a quantity";
@@ -191,11 +199,11 @@ fn wish(action: Action) -> Result<ChangeRequest> {
             }
             Ok(ChangeRequest::Change { plan: tier, interval, quantity })
         }
-        ActionKind::Cancel => {
+        SubscriptionAction::Cancel => {
             refuse_given(&to_change)?;
-            Ok(ChangeRequest::Cancel { now: when == Some(When::Now), reason })
+            Ok(ChangeRequest::Cancel { now: when == Some(CancellationTime::Now), reason })
         }
-        ActionKind::Resume => {
+        SubscriptionAction::Resume => {
             refuse_given(&to_change)?;
             refuse_given(&to_cancel)?;
             Ok(ChangeRequest::Resume)

@@ -27,67 +27,70 @@ use crate::http::{Input, Query, User};
 
 const MAX_ENTRIES: usize = 100;
 
-/// One use, or up to 100 in `entries`.
+/// One usage entry, in `feature`, `quantity` and `metadata`, or up to 100 in `entries`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "UsageReport")]
-pub struct Report {
+pub struct TrackUsageRequest {
+    /// The key of a metered feature. Not together with `entries`.
     #[serde(default)]
     feature: Option<CatalogKey>,
-    /// How much; 1 if absent.
+    /// The usage to add; 1 if absent. Not together with `entries`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
     quantity: Option<PositiveCount>,
-    /// What the app wants to remember of it.
+    /// The app's own data, kept with the entry. Not together with `entries`.
     #[serde(default)]
     metadata: Option<Metadata>,
+    /// Several entries, answered in the same order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    entries: Option<Vec<Entry>>,
-    /// Of several: `all` (if absent), or each for itself.
+    entries: Option<Vec<TrackUsageEntry>>,
+    /// With `entries`: what happens if one of them exceeds its limit; `all` if absent.
     #[serde(default)]
-    mode: Option<Mode>,
+    mode: Option<UsageMode>,
 }
 
+/// One of several usage entries.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "UsageEntry")]
-pub struct Entry {
+pub struct TrackUsageEntry {
+    /// The key of a metered feature.
     feature: CatalogKey,
-    /// How much; 1 if absent.
+    /// The usage to add; 1 if absent.
     #[serde(default = "PositiveCount::one")]
     quantity: PositiveCount,
+    /// The app's own data, kept with the entry.
     #[serde(default)]
     metadata: Option<Metadata>,
 }
 
+/// What happens if one of several usage entries exceeds its limit.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "UsageMode")]
-pub enum Mode {
-    /// If one is refused, none is counted.
+pub enum UsageMode {
+    /// No entry is counted, and the request is refused.
     All,
+    /// The other entries are counted.
     Each,
 }
 
-/// What came of one use, or of each, in their order.
+/// The result of the entry or, for a request with `entries`, an object whose `entries` has the result of
+/// each.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
-#[schemars(rename = "UsageAnswer")]
-pub enum Answer {
+pub enum UsageResponse {
     One(UsageResult),
     Several { entries: Vec<UsageResult> },
 }
 
-/// What a user uses, and what they have used.
+/// A user's current usage and a page of their past usage.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "UsagePage")]
-pub struct Page {
-    /// Every feature that is counted, in the period that runs.
+pub struct UsagePage {
+    /// Usage of every metered feature in the current period.
     current: Vec<CurrentUsage>,
-    /// What was used by period, the latest first.
+    /// Usage by period, the latest first.
     data: Vec<UsagePeriod>,
-    /// Names the next page; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
@@ -104,10 +107,10 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show).post(track)
+    get(get_usage).post(track_usage)
 }
 
-async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Page>> {
+async fn get_usage(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<UsagePage>> {
     let query = Query::of(&uri);
     let feature = query.get("feature", CatalogKey::try_from)?;
     let cursor = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
@@ -120,21 +123,21 @@ async fn show(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json
     }
     let (data, next_cursor) =
         limit.page(found.periods, |last| (last.period_start, last.feature.clone()));
-    Ok(Json(Page { current: found.current, data, next_cursor }))
+    Ok(Json(UsagePage { current: found.current, data, next_cursor }))
 }
 
-async fn track(
+async fn track_usage(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
-    Input(report): Input<Report>,
-) -> Result<Json<Answer>> {
+    Input(report): Input<TrackUsageRequest>,
+) -> Result<Json<UsageResponse>> {
     let is_one = report.entries.is_none();
-    let mode = report.mode.unwrap_or(Mode::All);
+    let mode = report.mode.unwrap_or(UsageMode::All);
     let uses = report.read()?;
     let now = app.clock.now();
     let tracked =
-        app.postgres.track_usages(&user, &uses, mode == Mode::All, once.as_ref(), now).await;
+        app.postgres.track_usages(&user, &uses, mode == UsageMode::All, once.as_ref(), now).await;
     let mut results = match tracked {
         Ok(tracked) => {
             let RecordedUsage { version, results } = tracked;
@@ -145,10 +148,10 @@ async fn track(
         Err(error) => refused(error, &uses, is_one, mode)?,
     };
     match results.pop() {
-        Some(used) if is_one => Ok(Json(Answer::One(used))),
+        Some(used) if is_one => Ok(Json(UsageResponse::One(used))),
         last => {
             results.extend(last);
-            Ok(Json(Answer::Several { entries: results }))
+            Ok(Json(UsageResponse::Several { entries: results }))
         }
     }
 }
@@ -158,7 +161,7 @@ fn refused(
     error: PostgresError,
     uses: &[UsageEntry],
     is_one: bool,
-    mode: Mode,
+    mode: UsageMode,
 ) -> Result<Vec<UsageResult>> {
     let results: Vec<UsageResult> = match error.refusal() {
         Some(Refusal::QuotaExceeded { results }) => {
@@ -168,7 +171,7 @@ fn refused(
         _ => return Err(error.into()),
     };
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
-        Some((first, place)) if mode == Mode::All => Err(over_quota(first, &uses[..place])),
+        Some((first, place)) if mode == UsageMode::All => Err(over_quota(first, &uses[..place])),
         _ => Ok(results),
     }
 }
@@ -206,7 +209,7 @@ fn over_quota(refused: &UsageResult, before: &[UsageEntry]) -> Error {
     })
 }
 
-impl Report {
+impl TrackUsageRequest {
     fn read(self) -> Result<Vec<UsageEntry>> {
         match self {
             Self { feature: Some(feature), quantity, metadata, entries: None, mode: None } => {
@@ -231,8 +234,8 @@ impl Report {
     }
 }
 
-impl From<Entry> for UsageEntry {
-    fn from(Entry { feature, quantity, metadata }: Entry) -> Self {
+impl From<TrackUsageEntry> for UsageEntry {
+    fn from(TrackUsageEntry { feature, quantity, metadata }: TrackUsageEntry) -> Self {
         Self { feature, quantity, metadata }
     }
 }

@@ -6,31 +6,74 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::error::{Error, ErrorCode, FieldError, ProblemExtension};
 
-/// The body of every answer that is not a success (RFC 9457).
+/// The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` says what
+/// kind of problem it is, and which of the optional fields it has.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem<'a> {
-    /// Always `about:blank`: `code` says what kind of problem it is.
+    /// Always `about:blank`.
     #[serde(rename = "type")]
+    #[schemars(extend("const" = "about:blank"))]
     pub kind: &'a str,
-    /// The status in words.
+    /// The HTTP status in words.
     pub title: &'a str,
     pub status: u16,
     pub code: ErrorCode,
-    /// For people; the wording may change.
+    /// What is wrong and what to do, for people. The wording may change.
     pub detail: &'a str,
-    /// Quote it when you ask for help; the log line carries it too.
+    /// The id of this request in Farebox's log, as in the header `X-Request-Id`.
     pub request_id: &'a str,
-    /// For input: what is wrong, field by field.
+    /// With `invalid_input` and `malformed_json`: what is wrong, field by field.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<FieldError>")]
     pub errors: Option<&'a [FieldError]>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ProblemFields")]
     pub extension: Option<&'a ProblemExtension>,
+}
+
+/// The fields of every [`ProblemExtension`], as the OpenAPI document lists them.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct ProblemFields {
+    /// With `payment_failed` and `payment_confirmation_required`: the page where the user can pay or confirm
+    /// the payment, if there is one.
+    #[schemars(with = "String")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    payment_url: Option<String>,
+    /// With `quota_exceeded`: the key of the feature.
+    #[schemars(with = "String")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    quota: Option<String>,
+    /// With `quota_exceeded`: the plan's limit for a period.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    /// With `quota_exceeded`: the usage in the current period.
+    #[schemars(with = "u64")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    current: Option<u64>,
+    /// With `quota_exceeded`: when the count returns to zero; null if it never does.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<Timestamp>,
+    /// With `insufficient_credits`: the unit of credits.
+    #[schemars(with = "String")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+    /// With `insufficient_credits`: the balance.
+    #[schemars(with = "i64")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    balance: Option<i64>,
+    /// With `insufficient_credits`: the number of credits that were asked for.
+    #[schemars(with = "i64")]
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    needed: Option<i64>,
 }
 
 /// The status that a code is answered with.

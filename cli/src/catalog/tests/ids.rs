@@ -1,6 +1,6 @@
 //! Stripe ids in a file.
 
-use shared::domain::catalog::Interval;
+use shared::domain::catalog::BillingInterval;
 
 use super::{SMALL, plan, problems_of, read};
 use crate::catalog::{Catalog, Ids};
@@ -21,7 +21,7 @@ fn ids_come_inline_or_by_the_name_of_a_setting() {
     let by_setting = "amount = 999, price_env = \"STRIPE_PRICE_PRO\"";
     let catalog = with("amount = 999", by_setting, &[("STRIPE_PRICE_PRO", " price_1 ")]).unwrap();
     let price =
-        |catalog: &Catalog| plan(catalog, "pro").prices[&Interval::Monthly].price_id.clone();
+        |catalog: &Catalog| plan(catalog, "pro").prices[&BillingInterval::Monthly].price_id.clone();
     assert_eq!(price(&catalog).as_deref(), Some("price_1"));
     let inline = with("amount = 999", "amount = 999, price = \"price_2\"", &[]).unwrap();
     assert_eq!(price(&inline).as_deref(), Some("price_2"));

@@ -8,7 +8,7 @@ mod steps;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use shared::billing::ledger_audit::{self, Position};
+use shared::billing::ledger_audit::{self, LedgerAuditPosition};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
@@ -61,7 +61,7 @@ async fn every_change_of_credits_agrees_with_a_model() {
     let asked = std::env::var("LEDGER_STORIES").ok();
     let cases = asked.map_or(STORIES, |stories| stories.parse().unwrap());
     play_stories(&app, stories(cases)).await.unwrap();
-    let mut next = Some(Position::default());
+    let mut next = Some(LedgerAuditPosition::default());
     while let Some(position) = next {
         let found = ledger_audit::verify(&app.inside(), position).await.unwrap();
         assert!(found.problems.is_empty(), "{:?}", found.problems);

@@ -8,66 +8,74 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::function::sql_functions;
-use crate::domain::catalog::{Feature, Interval};
+use crate::domain::catalog::{BillingInterval, PlanFeature};
 
+/// The plans and credit packs on sale.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Catalog {
-    /// The cheapest first, as the product orders them.
+    /// In the catalog's order, usually from the cheapest to the most expensive.
     pub plans: Vec<CatalogPlan>,
     pub packs: Vec<CatalogPack>,
 }
 
+/// A plan on sale.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CatalogPlan {
-    /// What a checkout calls it.
+    /// The plan's key, which a checkout takes as `tier`.
     pub key: String,
-    /// Rises when anything about the plan changes; whoever has it keeps the version they bought.
+    /// Rises with every change of the plan. Subscribers keep the version they bought.
     pub version: u32,
     pub name: String,
     pub description: String,
-    /// The plan of those who pay nothing.
+    /// Whether this is the plan of users who pay nothing.
     pub default: bool,
-    /// 0 where there is no trial.
+    /// The length of the free trial in days; 0 for none.
     pub trial_days: u32,
-    /// One for each interval, the shortest first; none where it costs nothing.
+    /// One price for each billing interval, the shortest first; empty for a free plan.
     pub prices: Vec<CatalogPrice>,
-    /// What the plan gives of every feature of the product, by the feature's key.
-    pub features: BTreeMap<String, Feature>,
+    /// What the plan includes of every feature of the catalog, by the feature's key.
+    pub features: BTreeMap<String, PlanFeature>,
 }
 
+/// The price of a plan for one billing interval.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CatalogPrice {
-    pub interval: Interval,
+    pub interval: BillingInterval,
+    /// The currency of `amountMinor`.
     pub currency: String,
-    /// In whole minor units, such as cents.
+    /// The price in minor units, such as cents.
     pub amount_minor: u64,
-    /// The amount in other currencies.
+    /// The price in other currencies, in minor units.
     pub currencies: BTreeMap<String, u64>,
-    /// The amount is for each seat.
+    /// Whether the price is for each seat.
     pub per_seat: bool,
 }
 
-/// Credits to buy once.
+/// A credit pack on sale: a number of credits for one payment.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CatalogPack {
+    /// The pack's key, which a checkout takes as `pack`.
     pub key: String,
+    /// Rises with every change of the pack.
     pub version: u32,
     pub name: String,
     pub description: String,
-    /// What the credits are counted in: the unit of a feature.
+    /// The unit of the credits, such as `mail_credit`.
     pub unit: String,
+    /// The number of credits in one pack.
     pub credits: u64,
-    /// Null where they do not expire.
+    /// Null if the credits do not expire.
     pub expires_after_days: Option<u32>,
-    /// The most that one checkout sells; null where it has no limit of its own.
+    /// The most packs in one checkout; null if the pack sets no limit.
     pub max_quantity: Option<u32>,
+    /// The currency of `amountMinor`.
     pub currency: String,
-    /// In whole minor units, such as cents.
+    /// The price in minor units, such as cents.
     pub amount_minor: u64,
-    /// The amount in other currencies.
+    /// The price in other currencies, in minor units.
     pub currencies: BTreeMap<String, u64>,
 }
 

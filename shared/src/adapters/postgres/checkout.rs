@@ -7,7 +7,7 @@ use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::{
-    CatalogKey, CheckoutTerms, Currency, Email, Interval, Quantity, ReturnUrl, UserId,
+    BillingInterval, CatalogKey, CheckoutTerms, Currency, Email, Quantity, ReturnUrl, UserId,
 };
 
 /// What a user wants to buy, and where they go after that.
@@ -28,7 +28,7 @@ pub struct Purchase {
 #[derive(Debug, Serialize)]
 #[serde(tag = "mode", rename_all = "lowercase")]
 pub enum Wanted {
-    Subscription { plan: CatalogKey, interval: Interval },
+    Subscription { plan: CatalogKey, interval: BillingInterval },
     Payment { pack: CatalogKey },
 }
 

@@ -8,6 +8,7 @@ use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::entitlement::CreditBalance;
+use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
 use crate::domain::{CatalogKey, Metadata, PositiveCount, Reason, UserId};
 
 /// What is written down with a row of the ledger.
@@ -38,74 +39,73 @@ pub struct CreditChange {
     pub unit: String,
     #[serde(rename = "unit_view")]
     pub holding: CreditBalance,
-    pub transaction: Transaction,
+    pub transaction: LedgerEntry,
 }
 
-/// One row of the ledger.
+/// One movement of credits. Entries are never changed or deleted.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "CreditTransaction")]
-pub struct Transaction {
+pub struct LedgerEntry {
     pub id: i64,
-    /// `purchase` and `grant` came in, `spend` went; `plan`, `refund`, `dispute`, `expiry`, `adjust` and
-    /// `opening` may be either.
+    #[schemars(with = "LedgerEntryKind")]
     pub kind: String,
+    /// The unit of credits, such as `mail_credit`.
     pub unit: String,
-    /// Below zero where credits went.
+    /// Positive for credits received, negative for credits taken.
     pub amount: i64,
-    /// What was left after it.
+    /// The balance after this entry.
     pub balance: i64,
     pub reason: Option<String>,
+    /// The metadata that the app sent with the request.
+    #[schemars(with = "Option<Metadata>")]
     pub metadata: Option<Value>,
-    /// The checkout session that brought it.
+    /// The Checkout session in which the credits were bought.
     pub session_id: Option<String>,
-    #[schemars(with = "String")]
     pub created_at: Timestamp,
 }
 
 /// What a user holds, and what moved it.
 #[derive(Debug, Deserialize)]
 pub struct CreditSummary {
-    pub units: Vec<UnitSummary>,
-    pub transactions: Vec<Transaction>,
+    pub units: Vec<CreditUnitBalance>,
+    pub transactions: Vec<LedgerEntry>,
 }
 
-/// What is held of one unit.
+/// A user's balance of one unit of credits, and the grants it consists of.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "HeldCredits")]
-pub struct UnitSummary {
+pub struct CreditUnitBalance {
     pub unit: String,
-    /// Below zero where more was taken back than there was: then nothing can be spent.
+    /// Negative if a clawback took more credits than the user had left; nothing can be spent then.
     pub balance: i64,
-    /// When the first of them go, and how many.
-    #[schemars(with = "Option<String>")]
+    /// When the next credits expire; null if none do.
     pub expires_at: Option<Timestamp>,
+    /// The number of credits that expire at `expiresAt`.
     pub expiring: Option<i64>,
-    /// In the order in which they are spent.
-    pub buckets: Vec<HeldBucket>,
+    /// The user's open credit grants, in the order in which they are spent.
+    pub buckets: Vec<CreditGrantBalance>,
 }
 
-/// What is left of one gift of credits.
+/// What is left of one credit grant.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "CreditBucket")]
-pub struct HeldBucket {
-    /// Where they are from: `purchase`, `plan`, `grant`, `adjust` or `opening`.
+pub struct CreditGrantBalance {
+    #[schemars(with = "CreditGrantSource")]
     pub kind: String,
+    /// The number of credits granted.
     pub amount: i64,
+    /// The number of credits left.
     pub remaining: i64,
-    /// Of those that expire at once the lowest is spent first.
+    /// Of grants that expire at the same time, the lowest priority is spent first.
     pub priority: i32,
-    #[schemars(with = "Option<String>")]
+    /// Null if the credits do not expire.
     pub expires_at: Option<Timestamp>,
-    #[schemars(with = "String")]
     pub created_at: Timestamp,
 }
 
 /// A page of the ledger, or of the users, that was looked at.
 #[derive(Debug, Deserialize)]
-pub struct LedgerPage<T> {
+pub struct LedgerAuditPage<T> {
     pub checked: u64,
     /// The last that was looked at; none at the end.
     pub last: Option<T>,
@@ -119,14 +119,14 @@ pub struct LedgerRow {
     pub seq: i64,
 }
 
-/// Something that is wrong with the ledger, or with what follows from it.
+/// One inconsistency in the credit ledger or in a balance.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 pub struct LedgerProblem {
     pub user_id: String,
-    /// Which of the user's rows; null where it is what they hold.
+    /// The number of the user's ledger entry; null if the problem is in the balance.
     pub seq: Option<i64>,
+    /// The problem, in words.
     pub problem: String,
 }
 
@@ -183,8 +183,8 @@ sql_functions! {
     ) -> json CreditSummary;
 
     /// Checks a page of the ledger entries after `cursor`.
-    pub fn verify_ledger(cursor: &LedgerRow, limit: i32) -> json LedgerPage<LedgerRow>;
+    pub fn verify_ledger(cursor: &LedgerRow, limit: i32) -> json LedgerAuditPage<LedgerRow>;
 
     /// Checks the balances of a page of the users after `cursor`.
-    pub fn verify_balances(cursor: &str, limit: i32) -> json LedgerPage<String>;
+    pub fn verify_balances(cursor: &str, limit: i32) -> json LedgerAuditPage<String>;
 }

@@ -11,30 +11,33 @@ use crate::domain::facts::Facts;
 
 /// How subscriptions here compare with what Stripe answered.
 #[derive(Debug, Deserialize)]
-pub struct Compared {
+pub struct SubscriptionComparison {
     /// How many are none of ours.
     pub foreign: u64,
     /// Those that live, at a price of the catalog's, and of which nothing says whose they are.
     pub unnamed: Vec<String>,
-    pub drifted: Vec<Drift>,
+    pub drifted: Vec<SubscriptionDrift>,
 }
 
-/// A subscription that is not here as it is at Stripe.
+/// A subscription that Farebox stores differently from Stripe.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Drift {
+pub struct SubscriptionDrift {
     /// The subscription's id at Stripe.
     pub id: String,
-    /// Whose it is, where that is known.
+    /// The user who has the subscription, if known.
     pub user_id: Option<String>,
+    /// The fields that differ.
     pub fields: Vec<FieldDifference>,
 }
 
+/// A field of a subscription that differs between Farebox and Stripe.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct FieldDifference {
     pub field: String,
-    /// What it is here; null for a subscription that was never heard of.
+    /// Farebox's value; null for a subscription that Farebox did not know.
     pub ours: Value,
+    /// Stripe's value.
     pub stripes: Value,
 }
 
@@ -54,7 +57,7 @@ sql_functions! {
     pub fn unheard_events(ids: &[&str]) -> value Vec<String>;
 
     /// Compares Farebox's subscriptions with Stripe's, as Stripe had them at that time.
-    pub fn compare_subscriptions(facts: Vec<&Facts>, at: Timestamp) -> json Compared;
+    pub fn compare_subscriptions(facts: Vec<&Facts>, at: Timestamp) -> json SubscriptionComparison;
 
     /// Answers which subscriptions that Farebox has, created between two times, are not among these.
     pub fn unlisted_subscriptions(

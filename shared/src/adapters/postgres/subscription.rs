@@ -5,14 +5,23 @@ use serde_json::Value;
 use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::Observation;
-use crate::domain::{CatalogKey, Entitlement, Interval, Quantity, Reason, SubscriptionId, UserId};
+use crate::domain::{
+    BillingInterval, CatalogKey, Entitlement, Quantity, Reason, SubscriptionId, UserId,
+};
 
 /// What a user wants of their subscription.
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum ChangeRequest {
-    Change { plan: Option<CatalogKey>, interval: Option<Interval>, quantity: Option<Quantity> },
-    Cancel { now: bool, reason: Option<Reason> },
+    Change {
+        plan: Option<CatalogKey>,
+        interval: Option<BillingInterval>,
+        quantity: Option<Quantity>,
+    },
+    Cancel {
+        now: bool,
+        reason: Option<Reason>,
+    },
     Resume,
 }
 
@@ -51,7 +60,7 @@ pub struct ChangePlan {
     pub current_price: Option<String>,
     pub price: Option<String>,
     pub quantity: Option<u64>,
-    pub interval: Option<Interval>,
+    pub interval: Option<BillingInterval>,
 }
 
 /// The ways to a wish.

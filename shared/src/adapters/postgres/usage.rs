@@ -24,21 +24,21 @@ pub struct RecordedUsage {
     pub results: Vec<UsageResult>,
 }
 
-/// What came of one.
+/// The outcome of one usage entry.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 pub struct UsageResult {
+    /// The feature's key in the catalog.
     pub feature: String,
-    /// False where it would have gone over a hard limit: then it was not counted.
+    /// Whether the usage was counted. False if it would exceed a hard limit.
     pub allowed: bool,
-    /// What has been used in the period that runs.
+    /// Usage in the current period, this entry included.
     pub used: u64,
-    /// Null where there is none.
+    /// The plan's limit for a period; null if the plan sets none.
     pub limit: Option<u64>,
-    /// How much of it went over a soft limit.
+    /// Usage beyond a soft limit in the current period.
     pub overage: u64,
-    #[schemars(with = "Option<String>")]
+    /// When the count returns to zero; null if it never does.
     pub resets_at: Option<Timestamp>,
 }
 
@@ -51,36 +51,32 @@ pub struct Usage {
     pub periods: Vec<UsagePeriod>,
 }
 
-/// What is used of a feature in the period that runs.
+/// Usage of a metered feature in the current period.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "CurrentUsage")]
 pub struct CurrentUsage {
+    /// The feature's key in the catalog.
     pub feature: String,
     pub used: u64,
-    /// Null where there is none.
+    /// The plan's limit for a period; null if the plan sets none.
     pub limit: Option<u64>,
-    /// How much of it went over a soft limit.
+    /// Usage beyond a soft limit.
     pub overage: u64,
-    #[schemars(with = "String")]
     pub period_start: Timestamp,
-    /// Null where it never starts again.
-    #[schemars(with = "Option<String>")]
+    /// When the count returns to zero; null if it never does.
     pub resets_at: Option<Timestamp>,
 }
 
-/// What was used of a feature in one period.
+/// Usage of a metered feature in one period, past or current.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase", rename = "UsageTotal")]
 pub struct UsagePeriod {
     pub feature: CatalogKey,
-    #[schemars(with = "String")]
     pub period_start: Timestamp,
-    #[schemars(with = "Option<String>")]
+    /// Null for a feature whose count never resets.
     pub period_end: Option<Timestamp>,
     pub used: u64,
-    /// How much of it went over a soft limit.
+    /// Usage beyond a soft limit.
     pub overage: u64,
 }
 

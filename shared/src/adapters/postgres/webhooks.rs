@@ -5,6 +5,7 @@ use tokio_postgres::types::Type;
 
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
+use crate::domain::vocabulary::WebhookResolution;
 use crate::domain::{EventId, EventType, Reason};
 
 /// An event that could not be applied.
@@ -38,39 +39,38 @@ pub struct ClaimedWebhook {
     pub payload: String,
 }
 
-/// An event that could not be applied, with what became of it.
+/// A Stripe event that Farebox could not apply, and its state.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
 pub struct FailedWebhook {
-    /// Stripe's id of the event.
+    /// The id of the Stripe event.
     pub id: String,
+    /// The type of the Stripe event, such as `invoice.paid`.
     #[serde(rename = "type")]
-    #[schemars(rename = "type")]
     pub kind: String,
-    /// When it happened, by Stripe's clock.
-    #[schemars(with = "String")]
+    /// When Stripe created the event.
     pub created_at: Timestamp,
-    /// When it failed first.
-    #[schemars(with = "String")]
+    /// When Farebox first failed to apply it.
     pub failed_at: Timestamp,
-    /// Why it failed last.
+    /// Why the last attempt failed.
     pub cause: String,
-    /// How often it has failed.
+    /// The number of failed attempts.
     pub attempts: u32,
-    /// When it is tried again by itself; null once only a person can help.
-    #[schemars(with = "Option<String>")]
+    /// When the minute job retries it; null if it is settled or needs an operator.
     pub next_try_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
+    /// When it was last retried.
     pub retried_at: Option<Timestamp>,
-    #[schemars(with = "Option<String>")]
+    /// When it was settled; null while it is open.
     pub resolved_at: Option<Timestamp>,
-    /// `applied`, `operator` (set aside by hand) or `erased` (with its user).
+    #[schemars(with = "Option<WebhookResolution>")]
     pub resolved_by: Option<String>,
-    /// Why it was set aside.
+    /// The operator's reason for setting it aside.
     pub note: Option<String>,
+    /// The user whom the event is about, if known.
     pub user_id: Option<String>,
+    /// The Stripe customer whom the event is about.
     pub customer_id: Option<String>,
+    /// The Stripe payment intent or charge that the event is about.
     pub payment_id: Option<String>,
 }
 

@@ -38,8 +38,8 @@ use stripe_shared::{
 
 use super::StripeError;
 use crate::domain::object::{Object, integer, link, list};
+use crate::domain::{BillingInterval, UserId};
 use crate::domain::{CheckoutTerms, Snapshot};
-use crate::domain::{Interval, UserId};
 
 /// As many as Stripe lists at once.
 const PAGE: i64 = 100;
@@ -262,7 +262,7 @@ pub fn schedule_change(
     running: &Object,
     (current, price): (&str, &str),
     quantity: u64,
-    interval: Interval,
+    interval: BillingInterval,
 ) -> RequestBuilder {
     let at = |field| integer(running, field);
     let discounts: Vec<_> = list(running, "discounts").iter().map(same_discount).collect();
@@ -316,13 +316,13 @@ fn same_discount(running: &Object) -> UpdateSubscriptionSchedulePhasesDiscounts 
 }
 
 /// One period of it.
-fn one(interval: Interval) -> UpdateSubscriptionSchedulePhasesDuration {
+fn one(interval: BillingInterval) -> UpdateSubscriptionSchedulePhasesDuration {
     use UpdateSubscriptionSchedulePhasesDurationInterval::{Month, Week, Year};
     let (interval, count) = match interval {
-        Interval::Weekly => (Week, 1),
-        Interval::Monthly => (Month, 1),
-        Interval::Quarterly => (Month, 3),
-        Interval::Yearly => (Year, 1),
+        BillingInterval::Weekly => (Week, 1),
+        BillingInterval::Monthly => (Month, 1),
+        BillingInterval::Quarterly => (Month, 3),
+        BillingInterval::Yearly => (Year, 1),
     };
     UpdateSubscriptionSchedulePhasesDuration { interval, interval_count: Some(count) }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::Report;
+use super::ReconciliationReport;
 use super::stripe_pages::{ListPage, ListPosition, StripePages};
 use crate::adapters::stripe::requests;
 use crate::app::App;
@@ -26,7 +26,7 @@ pub(super) async fn compare_all(
     app: &App,
     until: Option<Instant>,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<bool> {
     let mut pages = StripePages::begin(app, JOB, until).await?;
     while let Some(page) = pages.next(requests::list_subscriptions).await? {
@@ -44,7 +44,7 @@ async fn compare(
     subscriptions: &[Object],
     found: &Snapshot,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<()> {
     let mut facts = BTreeMap::new();
     for subscription in subscriptions {
@@ -91,7 +91,7 @@ async fn ask_for_unlisted(
     app: &App,
     page: &ListPage,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<()> {
     let ids = page.objects.iter().filter_map(|subscription| text(subscription, "id"));
     let ids: Vec<&str> =
@@ -99,7 +99,8 @@ async fn ask_for_unlisted(
     let created = |position: &Option<ListPosition>| {
         position.as_ref().and_then(|position| Timestamp::from_second(position.created).ok())
     };
-    let room = Report::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
+    let room =
+        ReconciliationReport::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
     let (from, to) = (created(&page.last), created(&page.after));
     let unlisted = app.postgres.unlisted_subscriptions(&ids, from, to, room as i32).await?;
     for id in unlisted {

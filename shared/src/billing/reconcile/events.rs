@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use jiff::SignedDuration;
 
-use super::Report;
+use super::ReconciliationReport;
 use super::stripe_pages::StripePages;
 use crate::adapters::stripe::requests;
 use crate::app::App;
@@ -23,7 +23,7 @@ pub(super) async fn apply_missed(
     background: &BackgroundTasks,
     until: Option<Instant>,
     dry_run: bool,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<bool> {
     let since = (app.clock.now() - KEPT).as_second();
     let mut pages = StripePages::begin(app, JOB, until).await?;
@@ -53,7 +53,7 @@ async fn apply(
     app: &App,
     background: &BackgroundTasks,
     event: &Object,
-    report: &mut Report,
+    report: &mut ReconciliationReport,
 ) -> Result<()> {
     let payload = event.to_string();
     let Some(event) = Event::parse(payload.as_bytes()) else {

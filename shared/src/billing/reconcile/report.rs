@@ -1,50 +1,50 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::postgres::Drift;
+use crate::adapters::postgres::SubscriptionDrift;
 
-/// What came of a run.
+/// The result of a comparison with Stripe.
 #[derive(Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Reconciliation")]
-pub struct Report {
-    /// Events and subscriptions that Stripe listed.
+pub struct ReconciliationReport {
+    /// The number of events and subscriptions that Stripe listed.
     pub looked_at: u64,
-    /// Events that were never heard of.
+    /// The number of events that no webhook had delivered.
     pub missed_events: u64,
-    /// Those of them that were applied now.
+    /// The number of missed events that this run applied.
     pub applied: u64,
-    /// Subscriptions that are none of ours.
+    /// The number of subscriptions to prices outside the catalog.
     pub foreign: u64,
-    /// Subscriptions to a plan of the catalog whose user nothing names: its customer pays, and no user has it.
+    /// The number of subscriptions to a plan of the catalog that name no user: the customer pays, and no
+    /// user has the plan.
     pub unnamed: u64,
-    /// The first hundred of them.
+    /// The ids of the first hundred unnamed subscriptions.
     pub unnamed_subscriptions: Vec<String>,
-    /// Subscriptions that were not here as they are at Stripe.
+    /// The number of subscriptions that Farebox stored differently from Stripe.
     pub drifts: u64,
-    /// The first hundred of them.
-    pub drifted: Vec<Drift>,
-    /// Those of them that now are.
+    /// The first hundred of them, with the fields that differ.
+    pub drifted: Vec<SubscriptionDrift>,
+    /// The number of drifted subscriptions that this run repaired.
     pub repaired: u64,
-    /// Subscriptions that live here and that Stripe does not have, the first hundred; they stay.
+    /// The ids of the first hundred open subscriptions that Stripe does not list. Farebox keeps them.
     pub missing_at_stripe: Vec<String>,
-    /// Events and subscriptions that cannot be applied, the first hundred.
-    pub failed: Vec<Failure>,
-    /// Everything was gone through; else the next run goes on.
+    /// The first hundred events and subscriptions that could not be applied.
+    pub failed: Vec<ReconciliationFailure>,
+    /// Whether the run reached the end. If not, the next run continues.
     pub is_complete: bool,
-    /// Why it stopped midway.
+    /// Why the run stopped early.
     pub problem: Option<String>,
 }
 
+/// An event or a subscription that could not be applied.
 #[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "NotApplied")]
-pub struct Failure {
-    /// The event's or the subscription's id at Stripe.
+pub struct ReconciliationFailure {
+    /// The id of the event or the subscription at Stripe.
     pub id: String,
     pub problem: String,
 }
 
-impl Report {
+impl ReconciliationReport {
     /// As many of each kind as are named.
     pub(super) const NAMED: usize = 100;
 
@@ -57,7 +57,7 @@ impl Report {
             && self.failed.is_empty()
     }
 
-    pub(super) fn drifts(&mut self, drifted: &[Drift]) {
+    pub(super) fn drifts(&mut self, drifted: &[SubscriptionDrift]) {
         self.drifts += drifted.len() as u64;
         let room = Self::NAMED.saturating_sub(self.drifted.len());
         self.drifted.extend(drifted.iter().take(room).cloned());
@@ -72,7 +72,7 @@ impl Report {
     pub(super) fn fails(&mut self, id: &str, problem: String) {
         tracing::error!(id, problem, "it cannot be applied");
         if self.failed.len() < Self::NAMED {
-            self.failed.push(Failure { id: id.to_owned(), problem });
+            self.failed.push(ReconciliationFailure { id: id.to_owned(), problem });
         }
     }
 }

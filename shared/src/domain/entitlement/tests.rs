@@ -36,7 +36,7 @@ fn metered(limit: Option<u64>, overage: &str, upgrades: &[Option<u64>]) -> Value
     })
 }
 
-fn check(entitlement: &Entitlement, quantity: u64) -> Verdict {
+fn check(entitlement: &Entitlement, quantity: u64) -> FeatureCheckResult {
     entitlement.check("thing", PositiveCount::try_from(quantity).unwrap()).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn what_is_there_or_not_is_not_counted() {
             json!({ "type": "boolean", "name": "Thing", "enabled": enabled, "upgrades": upgrades });
         let verdict = check(&somebody(grant, 0, 0), 1_000);
         assert_eq!((verdict.allowed, verdict.balance), (enabled, None));
-        assert_eq!(verdict.reason, (!enabled).then_some(Reason::NotInPlan));
+        assert_eq!(verdict.reason, (!enabled).then_some(RefusalReason::NotInPlan));
         assert_eq!(verdict.upgrade_to.as_deref(), (!enabled).then_some("pro"));
     }
 }
@@ -75,12 +75,13 @@ fn credits_are_held_by_their_unit() {
         let verdict = check(&somebody(grant.clone(), 0, balance), quantity);
         assert_eq!((verdict.allowed, verdict.balance), (allowed, Some(balance)));
         assert_eq!(verdict.upgrade_to.as_deref(), upgrade_to);
-        let reason = if balance > 0 { Reason::LimitReached } else { Reason::NotInPlan };
+        let reason =
+            if balance > 0 { RefusalReason::LimitReached } else { RefusalReason::NotInPlan };
         assert_eq!(verdict.reason, (!allowed).then_some(reason));
     }
     let mut given = grant;
     given["amount"] = 7.into();
-    assert_eq!(check(&somebody(given, 0, 0), 1).reason, Some(Reason::LimitReached));
+    assert_eq!(check(&somebody(given, 0, 0), 1).reason, Some(RefusalReason::LimitReached));
 }
 
 proptest! {
@@ -127,9 +128,9 @@ proptest! {
         unpaid.terms.status = "past_due".to_owned();
         let (paid, unpaid) = (check(&paid, quantity), check(&unpaid, quantity));
         prop_assert_eq!(paid.allowed, unpaid.allowed);
-        prop_assert_eq!(unpaid.reason, (!unpaid.allowed).then_some(Reason::PastDue));
-        let not_in_plan = (!paid.allowed && limit == 0).then_some(Reason::NotInPlan);
-        let other = (!paid.allowed && limit > 0).then_some(Reason::LimitReached);
+        prop_assert_eq!(unpaid.reason, (!unpaid.allowed).then_some(RefusalReason::PastDue));
+        let not_in_plan = (!paid.allowed && limit == 0).then_some(RefusalReason::NotInPlan);
+        let other = (!paid.allowed && limit > 0).then_some(RefusalReason::LimitReached);
         prop_assert_eq!(paid.reason, not_in_plan.or(other));
     }
 }

@@ -12,32 +12,31 @@ use serde::Serialize;
 
 use crate::adapters::postgres::LedgerProblem;
 use crate::app::App;
-use crate::billing::ledger_audit::{self, LedgerAudit, Position};
+use crate::billing::ledger_audit::{self, LedgerAudit, LedgerAuditPosition};
 use crate::domain::error::Result;
 use crate::http::{Query, cursor};
 
-/// What was found.
+/// The result of one page of the ledger audit.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "LedgerReport")]
-pub struct Report {
-    /// Rows of the ledger that were looked at.
+pub struct LedgerAuditReport {
+    /// The number of ledger entries checked.
     rows: u64,
-    /// Users whose balances were.
+    /// The number of users whose balances were checked.
     users: u64,
-    /// Where there are more than a hundred, the rest is on the next page.
+    /// The inconsistencies found. A page ends after about a hundred of them, or after five seconds.
     problems: Vec<LedgerProblem>,
-    /// Goes on from here; null at the end.
+    /// The cursor of the next page; null when the whole ledger has been checked.
     next_cursor: Option<String>,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(verify)
+    get(verify_ledger)
 }
 
-async fn verify(State(app): State<App>, uri: Uri) -> Result<Json<Report>> {
-    let from = Query::of(&uri).cursor(Position::is_possible)?.unwrap_or_default();
+async fn verify_ledger(State(app): State<App>, uri: Uri) -> Result<Json<LedgerAuditReport>> {
+    let from = Query::of(&uri).cursor(LedgerAuditPosition::is_valid)?.unwrap_or_default();
     let LedgerAudit { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
-    let next_cursor = next.map(|position| cursor(&position));
-    Ok(Json(Report { rows, users, problems, next_cursor }))
+    let next_cursor = next.map(|place| cursor(&place));
+    Ok(Json(LedgerAuditReport { rows, users, problems, next_cursor }))
 }

@@ -20,67 +20,68 @@ use crate::domain::error::{Error, Result};
 use crate::domain::{EventId, EventType, Reason};
 use crate::http::{Input, Query};
 
-/// A page of dead letters, or the one that was asked for by its id.
+/// A page of failed webhooks or, if the query names an `id`, one of them with its payload. A page has
+/// `data`; a single webhook has `payload`.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
-#[schemars(rename = "FoundWebhooks")]
-pub enum Found {
-    One(Box<Whole>),
-    Page(Page),
+pub enum FailedWebhooksResponse {
+    One(Box<FailedWebhookWithPayload>),
+    Page(FailedWebhookPage),
 }
 
+/// A page of failed webhooks.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "FailedWebhooks")]
-pub struct Page {
-    /// The one that failed last first.
+pub struct FailedWebhookPage {
+    /// The webhooks, the latest failure first.
     data: Vec<FailedWebhook>,
-    /// Names the next page; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// An event that could not be applied, with what it said.
+/// A failed webhook with the event that Stripe sent.
 #[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "WholeFailedWebhook")]
-pub struct Whole {
+pub struct FailedWebhookWithPayload {
     #[serde(flatten)]
     summary: FailedWebhook,
-    /// The event as Stripe sent it; null once that is forgotten.
+    /// The event as Stripe sent it; null after 30 days, when Farebox deletes the payload.
     payload: Value,
 }
 
-/// What to do about a dead letter.
+/// An operator's decision about a failed webhook.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "WebhookDecision")]
-pub struct Decision {
+pub struct HandleFailedWebhookRequest {
     id: EventId,
-    action: Action,
-    /// Why it is set aside; `resolve` needs one.
+    action: FailedWebhookAction,
+    /// The reason for setting the event aside. Required for `resolve`, refused for `replay`.
     #[serde(default)]
     note: Option<Reason>,
 }
 
+/// What to do with a failed webhook.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "WebhookAction")]
-enum Action {
-    /// Try it again now.
+enum FailedWebhookAction {
+    /// Apply the event again now.
     Replay,
-    /// Set it aside without applying it.
+    /// Set the event aside without applying it.
     Resolve,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(look).post(decide)
+    get(get_failed_webhooks).post(handle_failed_webhook)
 }
 
-async fn look(State(app): State<App>, uri: Uri) -> Result<Json<Found>> {
+async fn get_failed_webhooks(
+    State(app): State<App>,
+    uri: Uri,
+) -> Result<Json<FailedWebhooksResponse>> {
     let query = Query::of(&uri);
     if let Some(id) = query.get("id", EventId::try_from)? {
         let whole = app.postgres.get_failed_webhook(id.as_str()).await?;
         let whole = whole.ok_or_else(dead_letters::unknown)?.into();
-        return Ok(Json(Found::One(Box::new(whole))));
+        return Ok(Json(FailedWebhooksResponse::One(Box::new(whole))));
     }
     let which = FailedWebhookFilter {
         status: query.get("status", |word| word.parse())?.unwrap_or_default(),
@@ -90,27 +91,31 @@ async fn look(State(app): State<App>, uri: Uri) -> Result<Json<Found>> {
     let limit = query.limit()?;
     let letters = app.postgres.list_failed_webhooks(&which, limit.more()).await?;
     let (data, next_cursor) = limit.page(letters, |last| (last.failed_at, last.id.clone()));
-    Ok(Json(Found::Page(Page { data, next_cursor })))
+    Ok(Json(FailedWebhooksResponse::Page(FailedWebhookPage { data, next_cursor })))
 }
 
-async fn decide(
+async fn handle_failed_webhook(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Extension(after): Extension<BackgroundTasks>,
-    Input(decision): Input<Decision>,
+    Input(decision): Input<HandleFailedWebhookRequest>,
 ) -> Result<Json<FailedWebhook>> {
     let (id, actor) = (decision.id.as_str(), caller.audit_name());
     match (decision.action, &decision.note) {
-        (Action::Replay, None) => dead_letters::replay(&app, &after, id, &actor).await.map(Json),
-        (Action::Resolve, Some(note)) => {
+        (FailedWebhookAction::Replay, None) => {
+            dead_letters::replay(&app, &after, id, &actor).await.map(Json)
+        }
+        (FailedWebhookAction::Resolve, Some(note)) => {
             dead_letters::resolve(&app, id, note, &actor).await.map(Json)
         }
-        (Action::Replay, Some(_)) => Err(Error::invalid("note", "is for `resolve` alone")),
-        (Action::Resolve, None) => Err(Error::invalid("note", "is missing")),
+        (FailedWebhookAction::Replay, Some(_)) => {
+            Err(Error::invalid("note", "is for `resolve` alone"))
+        }
+        (FailedWebhookAction::Resolve, None) => Err(Error::invalid("note", "is missing")),
     }
 }
 
-impl From<FailedWebhookDetail> for Whole {
+impl From<FailedWebhookDetail> for FailedWebhookWithPayload {
     fn from(FailedWebhookDetail { summary, payload }: FailedWebhookDetail) -> Self {
         let payload = payload.and_then(|text| serde_json::from_str(&text).ok());
         Self { summary, payload: payload.unwrap_or_default() }

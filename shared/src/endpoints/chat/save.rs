@@ -13,25 +13,25 @@ use serde_json::Value;
 
 use crate::adapters::postgres::NewEntry;
 use crate::app::App;
-use crate::companion::stats::{self, Stats};
+use crate::companion::stats::{self, UserStats};
 use crate::domain::IdempotencyKey;
 use crate::domain::error::Result;
-use crate::domain::{Content, Summary, row_bytes};
+use crate::domain::{ChatContent, ChatSummary, row_bytes};
 use crate::http::{Input, User};
 
-/// A conversation to count.
+/// A conversation to count and remember.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Chat {
-    /// What the conversation was about, for the dashboard.
-    summary: Summary,
-    /// The conversation itself, for the user's history.
+pub struct SaveChatRequest {
+    /// A short summary, shown on the dashboard.
+    summary: ChatSummary,
+    /// The text of the conversation. If present, it is kept in the user's history.
     #[serde(default)]
-    content: Option<Content>,
+    content: Option<ChatContent>,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(save)
+    post(save_chat)
 }
 
 /// The content with its row, and the answer that Redis remembers.
@@ -40,12 +40,12 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
     content + if has_key { stats::REMEMBERED_BYTES } else { 0 }
 }
 
-async fn save(
+async fn save_chat(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
-    Input(chat): Input<Chat>,
-) -> Result<Json<Stats>> {
+    Input(chat): Input<SaveChatRequest>,
+) -> Result<Json<UserStats>> {
     let now = app.clock.now();
     if let Some(content) = &chat.content {
         if let Some(once) = &once {

@@ -14,7 +14,7 @@ use crate::adapters::postgres::PostgresError;
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
-use crate::billing::reconcile::{self, Options, Report};
+use crate::billing::reconcile::{self, Options, ReconciliationReport};
 use crate::billing::warm_up;
 use crate::domain::error::Result;
 
@@ -30,41 +30,41 @@ const WARM_TIME: Duration = Duration::from_secs(3);
 /// one stops.
 const RECONCILE_TIME: Duration = Duration::from_secs(12);
 
-/// What the job did.
+/// What one run of the daily job did.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
-    /// Idempotency keys of history entries, older than a day.
+pub struct DailyReport {
+    /// The number of idempotency keys of history entries deleted, older than a day.
     forgotten_keys: i64,
-    /// Idempotency keys of uses, older than a day.
+    /// The number of idempotency keys of usage entries deleted, older than a day.
     forgotten_usage_keys: i64,
-    /// Requests to Stripe, older than a day.
+    /// The number of records of requests to Stripe deleted, older than a day.
     forgotten_requests: i64,
-    /// Which events were applied, older than 30 days.
+    /// The number of records of applied events deleted, older than 30 days.
     forgotten_events: i64,
-    /// What dead letters held, older than 30 days.
+    /// The number of payloads of failed webhooks deleted, older than 30 days.
     forgotten_payloads: i64,
-    /// What others were told, more than 30 days ago.
+    /// The number of delivered outbox messages deleted, older than 30 days.
     forgotten_messages: i64,
-    /// Who is shown what they may do.
-    warmed: warm_up::Report,
-    /// How what is here compared with Stripe.
-    reconciled: Report,
+    /// The result of warming the entitlement cache.
+    warmed: warm_up::CacheWarmUpReport,
+    /// The result of the comparison with Stripe.
+    reconciled: ReconciliationReport,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(run)
+    get(run_daily_job)
 }
 
-async fn run(
+async fn run_daily_job(
     State(app): State<App>,
     Extension(after): Extension<BackgroundTasks>,
-) -> Result<Json<Done>> {
+) -> Result<Json<DailyReport>> {
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
     let (store, now) = (&app.postgres, app.clock.now());
     alert::forget_daily(&app).await?;
-    Ok(Json(Done {
+    Ok(Json(DailyReport {
         forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
         forgotten_usage_keys: in_batches(|| store.forget_usage_keys(now, BATCH)).await?,
         forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::dead_letters;
 use crate::billing::fulfilment;
-use crate::billing::outbox::{self, Deliveries};
+use crate::billing::outbox::{self, DeliveryReport};
 use crate::domain::error::Result;
 
 /// The rest is for the next minute.
@@ -28,25 +28,26 @@ const SETTLING_TIME: Duration = Duration::from_secs(5);
 const MESSAGES_TIME: Duration = Duration::from_secs(6);
 const REPLAYS_TIME: Duration = Duration::from_secs(14);
 
-/// What the job did.
+/// What one run of the minute job did.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MinuteReport {
-    /// Users for whom time alone changed something: credits began or ended, or a plan did.
+    /// The number of users whose entitlement was recomputed because time changed it: a plan, a comp or credits
+    /// began or ended.
     settled: usize,
-    /// Events that had failed and were applied now.
+    /// The number of failed webhooks that were applied.
     replayed: usize,
-    /// Events that failed once more.
+    /// The number of failed webhooks that failed again.
     still_failing: usize,
-    /// What others had yet to be told.
-    messages: Deliveries,
+    /// The outbox messages that were due.
+    messages: DeliveryReport,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(run)
+    get(run_minute_job)
 }
 
-async fn run(
+async fn run_minute_job(
     State(app): State<App>,
     Extension(after): Extension<BackgroundTasks>,
 ) -> Result<Json<MinuteReport>> {

@@ -22,47 +22,49 @@ use crate::domain::error::error_chain;
 /// Whoever asks wants to know now.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// What answers and what does not.
+/// Which of the stores that requests need answer.
 #[derive(Debug, JsonSchema, Serialize)]
-pub struct Readiness {
-    /// `ready`, or `degraded` if anything is down.
+pub struct ReadinessResponse {
+    /// `degraded` if any store is down.
+    #[schemars(extend("enum" = ["ready", "degraded"]))]
     status: &'static str,
-    postgres: Condition,
-    redis: Condition,
+    postgres: DependencyStatus,
+    redis: DependencyStatus,
 }
 
+/// Whether a store answers.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Condition {
+pub enum DependencyStatus {
     Up,
     Down,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(show)
+    get(get_readiness)
 }
 
-async fn show(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+async fn get_readiness(State(app): State<App>) -> (StatusCode, Json<ReadinessResponse>) {
     let ping = Command::ping();
     let (postgres, redis) =
-        join(look("postgres", app.postgres.ping()), look("redis", app.redis.run::<Value>(&ping)))
+        join(probe("postgres", app.postgres.ping()), probe("redis", app.redis.run::<Value>(&ping)))
             .await;
     let (code, status) = match (postgres, redis) {
-        (Condition::Up, Condition::Up) => (StatusCode::OK, "ready"),
+        (DependencyStatus::Up, DependencyStatus::Up) => (StatusCode::OK, "ready"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
     };
-    (code, Json(Readiness { status, postgres, redis }))
+    (code, Json(ReadinessResponse { status, postgres, redis }))
 }
 
-async fn look<T, E: Error + 'static>(
+async fn probe<T, E: Error + 'static>(
     what: &'static str,
     asking: impl Future<Output = Result<T, E>>,
-) -> Condition {
+) -> DependencyStatus {
     let cause = match timeout(PATIENCE, asking).await {
-        Ok(Ok(_)) => return Condition::Up,
+        Ok(Ok(_)) => return DependencyStatus::Up,
         Ok(Err(error)) => error_chain(&error),
         Err(elapsed) => elapsed.to_string(),
     };
     tracing::warn!(what, cause, "not ready");
-    Condition::Down
+    DependencyStatus::Down
 }

@@ -14,38 +14,49 @@ use url::form_urlencoded;
 use crate::adapters::stripe::requests;
 use crate::app::App;
 use crate::billing::fulfilment;
+use crate::domain::BillingInterval;
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::vocabulary::{CheckoutMode, CheckoutStatus, PaymentStatus, SubscriptionStatus};
 use crate::http::User;
 
-/// How a purchase stands.
+/// The state of a Checkout session and of the purchase in it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
-#[schemars(rename_all = "camelCase")]
-pub struct Purchase {
+pub struct CheckoutSession {
     session_id: String,
-    /// `subscription` or `payment`.
+    #[schemars(with = "CheckoutMode")]
     mode: String,
-    /// `open`, `complete` or `expired`.
+    #[schemars(with = "CheckoutStatus")]
     status: String,
-    /// `paid`, `unpaid` (a delayed payment method) or `no_payment_required` (a trial).
+    #[schemars(with = "Option<PaymentStatus>")]
     payment_status: Option<String>,
+    /// The key of the plan that is bought.
     plan: Option<String>,
+    #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
+    /// The key of the credit pack that is bought.
     pack: Option<String>,
+    /// The number of seats, or of packs.
     quantity: Option<i64>,
     currency: Option<String>,
+    /// The total in minor units, such as cents.
     amount_minor: Option<i64>,
-    /// The status of the subscription that came of it.
+    /// The status of the subscription that the purchase created; null before it exists.
+    #[schemars(with = "Option<SubscriptionStatus>")]
     subscription_status: Option<String>,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    get(look)
+    get(get_checkout_session)
 }
 
-async fn look(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<Purchase>> {
+async fn get_checkout_session(
+    State(app): State<App>,
+    User(user): User,
+    uri: Uri,
+) -> Result<Json<CheckoutSession>> {
     let id = session_id(&uri)?;
-    let purchase: Option<Purchase> = app.postgres.get_checkout_session(&user, &id).await?;
+    let purchase: Option<CheckoutSession> = app.postgres.get_checkout_session(&user, &id).await?;
     let purchase = purchase.ok_or_else(not_found)?;
     if purchase.is_over() {
         return Ok(Json(purchase));
@@ -58,7 +69,7 @@ async fn look(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json
     app.postgres.get_checkout_session(&user, &id).await?.ok_or_else(not_found).map(Json)
 }
 
-impl Purchase {
+impl CheckoutSession {
     /// Whether Stripe can have nothing new to say of it.
     fn is_over(&self) -> bool {
         let is_settled = self.payment_status.as_deref().is_some_and(|status| status != "unpaid");

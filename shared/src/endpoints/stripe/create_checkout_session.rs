@@ -18,58 +18,61 @@ use crate::billing::checkout;
 use crate::config::Config;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, Result};
-use crate::domain::{CatalogKey, Currency, Email, Interval, Quantity, ReturnUrl};
+use crate::domain::{BillingInterval, CatalogKey, Currency, Email, Quantity, ReturnUrl};
 use crate::http::{Input, User};
 
-/// What to buy: `tier` and `interval`, or `pack`.
+/// The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckoutRequest {
-    /// The plan's key in the catalog.
+    /// The plan's key in the catalog. Not together with `pack`.
     #[serde(default)]
     tier: Option<CatalogKey>,
+    /// How often the plan is billed. Required with `tier`.
     #[serde(default)]
-    interval: Option<Interval>,
+    interval: Option<BillingInterval>,
     /// The credit pack's key in the catalog.
     #[serde(default)]
     pack: Option<CatalogKey>,
-    /// Seats of a plan that has them, or how many packs; 1 if absent.
+    /// The number of seats of a plan that has seats, or of packs; 1 if absent.
     #[serde(default)]
     quantity: Option<Quantity>,
-    /// One of the currencies it is sold in; its first if absent.
+    /// A currency that the plan or pack is sold in; its main currency if absent.
     #[serde(default)]
     currency: Option<Currency>,
-    /// On one of the app's origins. `{CHECKOUT_SESSION_ID}` in it becomes the session's id.
+    /// Where Stripe sends the customer after the payment, on one of the app's origins. Stripe replaces
+    /// `{CHECKOUT_SESSION_ID}` in it with the session's id.
     success_url: String,
-    /// On one of the app's origins.
+    /// Where Stripe sends a customer who goes back, on one of the app's origins.
     cancel_url: String,
-    /// The customer's address at Stripe, for receipts; a trusted server may send `x-user-email` instead.
-    /// Until a checkout is completed, notices of usage and credits go only to an address that a trusted
-    /// server named.
+    /// The customer's e-mail address, for receipts. A service key may send it in `x-user-email` instead.
+    /// Before the first completed checkout, notices of usage and credits go only to an address that a
+    /// service key or an admin sent.
     #[serde(default)]
     email: Option<Email>,
 }
 
-/// Where the user pays.
+/// The Checkout session that was created.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
+pub struct CheckoutResponse {
     session_id: String,
+    /// The page where the customer pays.
     url: String,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(create)
+    post(create_checkout_session)
 }
 
-async fn create(
+async fn create_checkout_session(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     once: Option<IdempotencyKey>,
     headers: HeaderMap,
     Input(order): Input<CheckoutRequest>,
-) -> Result<Json<Page>> {
+) -> Result<Json<CheckoutResponse>> {
     let mut purchase = purchase(order, named_email(&headers)?, &app.config)?;
     purchase.email_is_claimed = purchase.email.is_some() && !caller.is_trusted();
     let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;

@@ -17,29 +17,31 @@ use crate::domain::ReturnUrl;
 use crate::domain::error::{Error, Result};
 use crate::http::{Input, User};
 
+/// A visit to the customer portal.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PortalRequest {
-    /// Where the customer comes back to, on one of the app's origins.
+    /// Where the portal's back link leads, on one of the app's origins.
     return_url: String,
 }
 
-/// Where the customer goes. The address is theirs alone, and short-lived.
+/// The portal session that was created.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
-pub struct PortalPage {
+pub struct PortalResponse {
+    /// The portal's page for this customer. It is short-lived; give it to no other user.
     url: String,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(create)
+    post(create_portal_session)
 }
 
-async fn create(
+async fn create_portal_session(
     State(app): State<App>,
     User(user): User,
     once: Option<IdempotencyKey>,
     Input(visit): Input<PortalRequest>,
-) -> Result<Json<PortalPage>> {
+) -> Result<Json<PortalResponse>> {
     let return_url = ReturnUrl::parse(&visit.return_url, &app.config.allowed_origins)
         .map_err(|what| Error::invalid("returnUrl", what))?;
     let configuration = app.config.stripe.portal_configuration.as_deref();
@@ -61,7 +63,7 @@ async fn create(
         page.text("url").map(str::to_owned).ok_or_else(|| StripeError::lacks("url"))
     });
     let page = match url {
-        Ok(url) => PortalPage { url },
+        Ok(url) => PortalResponse { url },
         Err(error) => {
             release(&app, begun.request, error.is_final()).await;
             return Err(error.into());

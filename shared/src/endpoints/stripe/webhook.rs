@@ -26,21 +26,23 @@ use crate::domain::event::Event;
 const MESSAGES: usize = 10;
 const MESSAGES_TIME: Duration = Duration::from_secs(10);
 
+/// The confirmation that Stripe expects.
 #[derive(Debug, JsonSchema, Serialize)]
-pub struct Received {
+pub struct WebhookResponse {
+    /// Always true.
     received: bool,
 }
 
 pub fn routes() -> MethodRouter<App> {
-    post(receive)
+    post(receive_webhook)
 }
 
-async fn receive(
+async fn receive_webhook(
     State(app): State<App>,
     Extension(after): Extension<BackgroundTasks>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<Received>> {
+) -> Result<Json<WebhookResponse>> {
     let stripe = &app.config.stripe;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
     let signature = signature.unwrap_or_default();
@@ -62,5 +64,5 @@ async fn receive(
             outbox::drain(&app, &alerts, MESSAGES, MESSAGES_TIME).await;
         });
     }
-    Ok(Json(Received { received: true }))
+    Ok(Json(WebhookResponse { received: true }))
 }

@@ -117,7 +117,7 @@ fn a_planned_change_keeps_what_is_until_the_period_ends() {
         "discounts": [{ "coupon": null, "discount": "di_1", "promotion_code": null }],
     });
     let prices = ("price_big", "price_small");
-    let request = schedule_change("sub_sched_1", &running, prices, 2, Interval::Quarterly);
+    let request = schedule_change("sub_sched_1", &running, prices, 2, BillingInterval::Quarterly);
     assert_eq!(request.path, "/subscription_schedules/sub_sched_1");
     assert_eq!(
         decoded(&request),
@@ -149,7 +149,7 @@ fn a_planned_change_keeps_the_other_items() {
         ],
     });
     let prices = ("price_big", "price_small");
-    let request = schedule_change("sub_sched_1", &running, prices, 2, Interval::Monthly);
+    let request = schedule_change("sub_sched_1", &running, prices, 2, BillingInterval::Monthly);
     let fields = decoded(&request);
     let items = fields.iter().filter(|field| field.contains("[items]"));
     assert_eq!(
@@ -198,7 +198,7 @@ fn lists_are_asked_for_page_by_page() {
 #[test]
 fn an_id_is_one_segment_of_a_path() {
     let running = json!({});
-    let monthly = Interval::Monthly;
+    let monthly = BillingInterval::Monthly;
     for (id, segment) in [
         ("cs_test_a1-B2", "cs_test_a1-B2"),
         ("a/../b?c#d%2F", "a%2F%2E%2E%2Fb%3Fc%23d%252F"),
