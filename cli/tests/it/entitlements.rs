@@ -12,7 +12,7 @@ mod warm;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 
 use crate::support::{ApiResponse, TestApp};
 
@@ -201,8 +201,8 @@ async fn the_erased_have_nothing_and_get_nothing_back() {
     let ann = shared::domain::UserId::try_from("ann".to_owned()).unwrap();
     let late = inside.postgres.get_entitlements(&ann, app.now()).await.unwrap().unwrap();
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
-    let kept = EntitlementCache::of(&inside).keep(&ann, app.now(), &late).await;
-    assert_eq!(kept.unwrap(), shared::billing::entitlements::Pushed::Erased);
+    let kept = EntitlementCache::of(&inside).fill(&ann, app.now(), &late).await;
+    assert_eq!(kept.unwrap(), shared::billing::entitlement_cache::Pushed::Erased);
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:entitlement"]).await, 0);
     for path in ["/api/entitlements", "/api/check"] {
         let call = if path.ends_with("check") {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 use shared::adapters::redis::limiter::TAKE;
-use shared::domain::{Rate, bucket};
+use shared::domain::{Rate, rate_bucket};
 
 use crate::support::{ApiResponse, Mode, Setup, TestApp};
 
@@ -228,7 +228,7 @@ async fn redis_counts_as_the_domain_does() {
         let (mut full_at, mut now) = (0, 1_800_000_000_000_000_i64);
         for (cost, gap) in attempts {
             now += gap;
-            let taken = bucket::take(rate, cost, full_at, now);
+            let taken = rate_bucket::take(rate, cost, full_at, now);
             full_at = if taken.allowed { taken.full_at_us } else { full_at };
             let window = i64::from(rate.window_seconds) * 1_000_000;
             let (key, limit) = (format!("round-{round}"), rate.limit.to_string());

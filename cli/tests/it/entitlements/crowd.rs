@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 use shared::domain::UserId;
 
 use super::{clear_cache, get_entitlements, track_usage};

@@ -1,7 +1,7 @@
 //! The cache and the database answer alike, whatever has happened.
 
 use serde_json::{Value, json};
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 
 use super::{
     HOUR, clear_cache, credits, entitlements_response, get_entitlements, set_plan, track_usage,

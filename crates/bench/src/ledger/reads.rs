@@ -11,7 +11,7 @@ use farebox::dev::Settings;
 use jiff::{SignedDuration, Timestamp};
 use shared::adapters::postgres::UsageResult;
 use shared::app::App;
-use shared::billing::entitlements::{EntitlementCache, Source};
+use shared::billing::entitlement_cache::{EntitlementCache, Source};
 use shared::domain::UserId;
 use shared::http;
 use tower::ServiceExt as _;
