@@ -120,7 +120,7 @@ async fn act(
         now,
         moved.version,
         &moved.unit,
-        &moved.holding,
+        &moved.balance,
     );
     fulfilment::queue_repair_on_error(&app, &user, shown.await, now).await;
     Ok(Json(moved.transaction))
