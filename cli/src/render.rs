@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_files_are_what_the_table_says() {
+    fn the_committed_files_match_the_endpoint_table() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for Rendered { path, text } in all(&root).unwrap() {
             let committed = fs::read_to_string(root.join(&path)).unwrap_or_default();

@@ -93,7 +93,7 @@ fn a_catalog_is_read_as_it_is_written() {
 
 /// A catalog without the newer fields is published as before.
 #[test]
-fn credits_stay_for_the_next_period_where_the_plan_says_so() {
+fn credits_roll_over_if_the_plan_allows_it() {
     let given = |rollover: &str| {
         let every = "every = \"billing_period\"";
         let catalog = read(&SMALL.replace(every, &format!("{every}{rollover}"))).unwrap();
@@ -105,7 +105,7 @@ fn credits_stay_for_the_next_period_where_the_plan_says_so() {
 }
 
 #[test]
-fn what_a_plan_does_not_mention_is_not_in_it() {
+fn a_feature_that_a_plan_does_not_mention_is_not_in_it() {
     let catalog = read(SMALL).unwrap();
     let free = &plan(&catalog, "free").features;
     assert!(matches!(&free["scheduling"], Feature::Boolean { enabled: false, .. }));
@@ -118,7 +118,7 @@ fn what_a_plan_does_not_mention_is_not_in_it() {
 }
 
 #[test]
-fn plans_stand_in_the_order_of_the_file_unless_ranked() {
+fn plans_keep_the_order_of_the_file_unless_ranked() {
     let keys = |text: &str| -> Vec<String> {
         read(text).unwrap().plans.into_iter().map(|plan| plan.key).collect()
     };

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
-use farebox::local::{self, Settings, start_clock};
+use farebox::dev::{self, Settings, start_clock};
 use shared::config::{Database, Secret};
 
 #[derive(Debug, clap::Args)]
@@ -125,7 +125,7 @@ impl Target {
         let names = ["DATABASE_URL", "DIRECT_URL", "DATABASE_URL_UNPOOLED"];
         let is_local = names.into_iter().all(|name| environment(name).is_none());
         let local = match is_local {
-            true => local::running(data).await.context("DATABASE_URL: must be set")?,
+            true => dev::running(data).await.context("DATABASE_URL: must be set")?,
             false => Settings::new(),
         };
         let given =

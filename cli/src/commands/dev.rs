@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::local::own_hosts::only_own_hosts;
-use farebox::local::{Local, catalog, schedule, start_clock, token};
-use farebox::{page, server};
+use farebox::dev::own_hosts::only_own_hosts;
+use farebox::dev::{Local, catalog, page, schedule, start_clock, token};
+use farebox::server;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
 use shared::{endpoints, http, log};

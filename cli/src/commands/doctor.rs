@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use farebox::local::start_clock;
+use farebox::dev::start_clock;
 use farebox::migrate;
 use jiff::Timestamp;
 use shared::adapters::redis::Command;
@@ -104,11 +104,14 @@ async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
 
 /// Sends more requests than a limit of its own allows.
 async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
-    use shared::adapters::redis::limiter::Source;
+    use shared::adapters::redis::limiter::DecidedBy;
     let mut seen = Vec::new();
     for request in 1..=7 {
         let verdict = app.limiter.take("doctor", run, Rate::per_hour(5), 1, None).await?;
-        ensure!(verdict.source != Source::Local, "Redis did not answer, so this process counted");
+        ensure!(
+            verdict.source != DecidedBy::Local,
+            "Redis did not answer, so this process counted"
+        );
         let outcome = if verdict.allowed { "allowed" } else { "blocked" };
         println!("      request {request}: {outcome}, remaining {}", verdict.remaining);
         seen.push((verdict.allowed, verdict.remaining));

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::local;
+use farebox::dev;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -14,7 +14,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    for (name, value) in local::running(&args.data).await? {
+    for (name, value) in dev::running(&args.data).await? {
         println!("{name}={}", quoted(&value));
     }
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use farebox::local::start_clock;
+use farebox::dev::start_clock;
 use farebox::server::{Limits, asked_to_stop, serve_within};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use farebox::local::control::Control;
-use farebox::local::{self, Settings, start_clock};
+use farebox::dev::control::Control;
+use farebox::dev::{self, Settings, start_clock};
 use shared::app::{App, PoolSize};
 use shared::config::Config;
 
@@ -21,7 +21,7 @@ impl Found {
         let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
         let names = ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"];
         let named = names.into_iter().any(set);
-        let local = if named { None } else { local::running(data).await.ok() };
+        let local = if named { None } else { dev::running(data).await.ok() };
         let dir = data.display();
         let description = match (named, &local) {
             (true, _) => "Looking at the settings of the environment.".to_owned(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use farebox::local::control::Control;
+use farebox::dev::control::Control;
 use serde_json::{Map, Value};
 use stripe_simulator::Switches;
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use farebox::local::control::Control;
-use farebox::local::{self, Secrets, token};
+use farebox::dev::control::Control;
+use farebox::dev::{self, Secrets, token};
 use jiff::Timestamp;
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let token = match &args.user {
         Some(user) => {
             // A running stack may have another issuer or secret.
-            let settings = local::running(&args.data).await;
+            let settings = dev::running(&args.data).await;
             let settings = settings.unwrap_or_else(|_| secrets.settings(""));
             token::for_user(&settings, user, args.email.as_deref(), now(&args.data).await)?
         }

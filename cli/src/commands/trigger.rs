@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::local::control::Control;
+use farebox::dev::control::Control;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn each_function_stands_in_the_file_of_its_name_and_promises_something() {
+    fn each_function_is_in_the_file_of_its_name_and_has_a_description() {
         for function in Files::embedded().functions {
             let name = &function.name;
             assert!(

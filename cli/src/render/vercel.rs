@@ -106,7 +106,7 @@ mod tests {
 
     /// A limited plan rejects a deployment with a job that runs more than once a day.
     #[test]
-    fn a_capped_plan_is_asked_for_one_function_and_daily_jobs() {
+    fn a_limited_plan_gets_one_function_and_daily_jobs() {
         let app = parsed(super::app_config(endpoints::ALL));
         assert_eq!(app["builds"].as_array().unwrap().len(), 1);
         for cron in app["crons"].as_array().unwrap() {

@@ -25,7 +25,7 @@ async fn use_up(app: &TestApp, user: &str, feature: &str, quantity: u64) -> ApiR
 
 /// What is left, when it starts again, and which plan has enough.
 #[tokio::test]
-async fn a_limit_says_what_is_left_and_which_plan_has_enough() {
+async fn a_limit_reports_the_rest_and_the_plan_that_has_enough() {
     let app = TestApp::selling("demo").await;
     use_up(&app, "ann", "reports", 3).await.expect_status(200);
     let allowed = verdict(&app, "ann", "reports", 2).await;
@@ -91,7 +91,7 @@ async fn every_refusal_has_its_reason() {
 
 /// Whoever has not paid, when the grace is over, is told so, and not that the plan lacks it.
 #[tokio::test]
-async fn who_has_not_paid_is_told_so() {
+async fn a_past_due_user_gets_that_reason() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
@@ -106,7 +106,7 @@ async fn who_has_not_paid_is_told_so() {
 }
 
 #[tokio::test]
-async fn while_nothing_is_sold_nobody_is_a_customer() {
+async fn without_a_catalog_no_user_is_a_customer() {
     let app = TestApp::new().await;
     let expected = json!({
         "feature": "reports", "allowed": false, "reason": "no_customer", "balance": null,
@@ -173,7 +173,7 @@ async fn an_odd_question_is_refused_with_its_field() {
 
 /// A question changes nothing, and makes nobody known; what it says is what a use is then answered.
 #[tokio::test]
-async fn a_question_counts_nothing_and_says_what_a_use_is_answered() {
+async fn a_check_counts_nothing_and_predicts_the_answer_to_a_track() {
     let app = TestApp::selling("demo").await;
     let before = app.tables().await;
     for feature in ["reports", "exports", "api_calls", "ai_credits", "priority_support"] {

@@ -87,7 +87,7 @@ async fn a_server_begins_the_purchase_of_a_pack_for_a_user() {
 
 /// The price is not the caller's to say, nor anything else that is not asked for.
 #[tokio::test]
-async fn what_is_not_a_field_of_an_order_reaches_no_stripe_call() {
+async fn an_unknown_field_of_an_order_reaches_no_stripe_call() {
     let app = TestApp::selling("paintracker").await;
     app.stripe.flights();
     for (field, value) in [
@@ -284,7 +284,7 @@ async fn a_user_has_one_trial() {
 
 /// Flights per route, as the budget has them.
 #[tokio::test]
-async fn a_checkout_costs_what_the_budget_says() {
+async fn a_checkout_stays_within_its_budget_of_calls() {
     let app = TestApp::selling("paintracker").await;
     app.lose_webhooks();
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());

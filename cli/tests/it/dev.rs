@@ -178,7 +178,7 @@ impl Dev {
 }
 
 #[tokio::test]
-async fn a_stack_says_what_runs_where_and_how_to_reach_it() {
+async fn a_stack_prints_its_services_and_their_addresses() {
     let dir = directory("says");
     let dev = Dev::start(&dir, Redis::Found).await;
     assert!(dev.startup_lines.len() <= 20, "a screen of lines: {:#?}", dev.startup_lines);
@@ -210,7 +210,7 @@ async fn a_stack_says_what_runs_where_and_how_to_reach_it() {
 
 /// Someone whose shell holds a deployment's settings.
 #[tokio::test]
-async fn tokens_follow_what_the_environment_says_of_them() {
+async fn tokens_follow_the_settings_of_the_environment() {
     let dir = directory("env");
     let mut command = farebox(&dir, &["dev", "--port", "0"]);
     command.env("AUTH_ISSUER", "https://id.example").env("AUTH_AUDIENCE", "api, other");
@@ -275,7 +275,7 @@ async fn a_stack_runs_its_jobs() {
 
 /// One clock for the product, for Stripe and for SQL, and tokens that go with it.
 #[tokio::test]
-async fn a_stack_whose_clock_was_moved_goes_on_from_there() {
+async fn a_restarted_stack_keeps_its_advanced_clock() {
     let dir = directory("clock");
     let dev = Dev::start(&dir, Redis::Found).await;
     assert!(
@@ -368,7 +368,7 @@ async fn a_second_stack_in_one_directory_is_refused() {
 
 /// Where Stripe is simulated there is something to buy from the start.
 #[tokio::test]
-async fn a_stack_sells_the_demo_or_what_it_is_told_to() {
+async fn a_stack_sells_the_demo_or_the_named_catalog() {
     let dir = directory("sells");
     let catalogs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalogs");
     let dearme = catalogs.join("dearme.toml");

@@ -12,7 +12,7 @@ mod warm;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 
 use crate::support::{ApiResponse, TestApp};
 
@@ -137,7 +137,7 @@ async fn a_trial_and_a_cancellation_are_seen() {
 
 /// What is not paid for counts until its grace is over, whether or not a job has looked.
 #[tokio::test]
-async fn who_has_not_paid_keeps_the_plan_for_a_while() {
+async fn a_past_due_user_keeps_the_plan_for_a_grace_period() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
@@ -155,7 +155,7 @@ async fn who_has_not_paid_keeps_the_plan_for_a_while() {
 
 /// AI-6: a plan given by hand is there at once, and gone when it ends, without a job.
 #[tokio::test]
-async fn a_gift_is_there_at_once_and_until_it_ends() {
+async fn a_comp_applies_at_once_and_until_it_ends() {
     let app = TestApp::selling("aira").await;
     assert_eq!(get_entitlements(&app, "ann").await["plan"], "free");
     set_plan(&app, "ann", "Plus", Some(app.now() + HOUR)).await;
@@ -180,7 +180,7 @@ async fn without_a_catalog_there_is_nothing_to_be_entitled_to() {
 
 /// A user sees what is theirs; a trusted server names whom it asks about.
 #[tokio::test]
-async fn nobody_sees_what_another_may_do() {
+async fn a_user_cannot_read_the_entitlements_of_another() {
     let app = TestApp::selling("aira").await;
     set_plan(&app, "ann", "Plus", None).await;
     let named = |token: &str| app.get("/api/entitlements").query("userId", "ann").bearer(token);
@@ -201,8 +201,8 @@ async fn the_erased_have_nothing_and_get_nothing_back() {
     let ann = shared::domain::UserId::try_from("ann".to_owned()).unwrap();
     let late = inside.postgres.get_entitlements(&ann, app.now()).await.unwrap().unwrap();
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
-    let kept = EntitlementCache::of(&inside).keep(&ann, app.now(), &late).await;
-    assert_eq!(kept.unwrap(), shared::billing::entitlements::Pushed::Erased);
+    let kept = EntitlementCache::of(&inside).fill(&ann, app.now(), &late).await;
+    assert_eq!(kept.unwrap(), shared::billing::entitlement_cache::Pushed::Erased);
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:entitlement"]).await, 0);
     for path in ["/api/entitlements", "/api/check"] {
         let call = if path.ends_with("check") {

@@ -68,7 +68,7 @@ fn calls_of(access: Access) -> impl Iterator<Item = (&'static Endpoint, &'static
 
 /// AI-10: another user's id, in query, header or body, is 403; nothing is read or changed.
 #[tokio::test]
-async fn nobody_acts_for_another_user() {
+async fn a_user_cannot_act_for_another() {
     let app = TestApp::new().await;
     app.post("/api/session").bearer(&app.token("bob")).send().await.expect_status(200);
     let before = app.redis_contents("bob").await;
@@ -145,7 +145,7 @@ async fn exactly_the_listed_methods_answer() {
 
 /// A field that stands twice, an id that is sent twice: whichever of the two was meant, it is refused.
 #[tokio::test]
-async fn nothing_is_said_twice() {
+async fn a_duplicate_field_or_header_is_refused() {
     let app = TestApp::new().await;
     let twice = r#"{"userId": "bob", "userId": "ann", "score": 5}"#;
     let answer = app.patch("/api/mood").bearer(&app.token("ann")).raw(twice).send().await;

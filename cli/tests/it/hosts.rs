@@ -269,7 +269,7 @@ async fn a_body_above_the_limit_is_refused() {
 /// CR-1: an address that has used up its limit on one host has used it up on all. Whose address it
 /// is, only the platform says.
 #[tokio::test]
-async fn callers_are_told_apart_by_the_address_that_the_platform_saw() {
+async fn callers_are_distinguished_by_the_platforms_address() {
     let app = Setup::default().at_machine_time().start().await;
     let used_up = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let fresh = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 4));

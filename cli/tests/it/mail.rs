@@ -40,7 +40,7 @@ async fn get(base: &str, path: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_shown_and_nothing_in_it_runs() {
+async fn a_captured_message_is_shown_and_its_scripts_do_not_run() {
     let mail = Mail::start(10).await.unwrap();
     let replies = dialogue(&mail, &MESSAGE).await;
     assert!(replies.contains("250 kept") && replies.ends_with("221 bye\r\n"), "{replies}");
@@ -89,7 +89,7 @@ async fn only_the_latest_messages_are_kept() {
 }
 
 #[tokio::test]
-async fn nobody_fills_the_memory() {
+async fn a_sender_cannot_fill_the_memory() {
     let mail = Mail::start(2).await.unwrap();
     let address = mail.url().replace("smtp://", "");
     for (begin, part) in [

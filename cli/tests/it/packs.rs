@@ -43,7 +43,7 @@ async fn order(app: &TestApp, pack: &str, quantity: u64) -> ApiResponse {
 }
 
 #[tokio::test]
-async fn a_checkout_sells_no_more_packs_than_the_catalog_says() {
+async fn a_checkout_sells_no_more_packs_than_the_catalog_allows() {
     let app = selling_packs().await;
     let refused = order(&app, "few", 4).await.expect_invalid("quantity");
     assert!(refused.text.contains("at most 3"), "{}", refused.text);
@@ -55,7 +55,7 @@ async fn a_checkout_sells_no_more_packs_than_the_catalog_says() {
 
 /// One code for everything on ten thousand packs would be a gift of all of them.
 #[tokio::test]
-async fn a_pack_takes_promotion_codes_only_where_the_catalog_says_so() {
+async fn a_pack_takes_promotion_codes_only_if_the_catalog_allows_them() {
     let app = selling_packs().await;
     for (pack, takes_codes) in [("few", true), ("many", false)] {
         order(&app, pack, 1).await.expect_status(200);

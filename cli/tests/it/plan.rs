@@ -57,7 +57,7 @@ async fn a_plan_that_is_none_is_refused() {
 
 /// It outranks Stripe until it ends, and then what is paid for is back.
 #[tokio::test]
-async fn a_gift_outranks_a_subscription_until_it_ends() {
+async fn a_comp_outranks_a_subscription_until_it_ends() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "yearly" })).await;
     let ends_at = app.now() + SignedDuration::from_hours(24 * 7);
@@ -84,7 +84,7 @@ async fn a_gift_outranks_a_subscription_until_it_ends() {
 
 /// The plan of those who pay nothing takes the gift back; it takes nothing that is paid for.
 #[tokio::test]
-async fn giving_the_free_plan_ends_a_gift() {
+async fn setting_the_free_plan_ends_a_comp() {
     let app = TestApp::selling("aira").await;
     app.set_plan("ann", json!({ "plan": "Premium" })).await.expect_status(200);
     let stats = app.set_plan("ann", json!({ "plan": "Free" })).await.expect_status(200).body;
@@ -96,7 +96,7 @@ async fn giving_the_free_plan_ends_a_gift() {
 
 /// The same gift twice is one; of many at once, one counts.
 #[tokio::test]
-async fn racing_gifts_leave_one() {
+async fn racing_comps_leave_one() {
     let app = TestApp::selling("aira").await;
     for _ in 0..2 {
         app.set_plan("ann", json!({ "plan": "Plus" })).await.expect_status(200);
@@ -117,7 +117,7 @@ async fn racing_gifts_leave_one() {
 /// Whose clock was read first may come last: nobody has the credits of two plans, or a month that has not
 /// begun.
 #[tokio::test]
-async fn gifts_that_come_out_of_turn_give_their_credits_once() {
+async fn comps_out_of_order_grant_their_credits_once() {
     let app = TestApp::selling("demo").await;
     let at = |plan: &str, second: u8| {
         format!(
@@ -160,7 +160,7 @@ async fn gifts_that_come_out_of_turn_give_their_credits_once() {
 
 /// With Redis away the gift counts, and is shown later; with Postgres away there is none.
 #[tokio::test]
-async fn a_gift_survives_an_outage() {
+async fn a_comp_survives_an_outage() {
     use crate::support::Mode;
     let app = TestApp::selling("aira").await;
     app.redis.set(Mode::Down).await;
@@ -182,7 +182,7 @@ async fn a_gift_survives_an_outage() {
 
 /// Whoever comes by before the job finds a gift over, and has it shown.
 #[tokio::test]
-async fn a_gift_that_somebody_found_over_is_shown_to_be() {
+async fn an_ended_comp_found_by_a_read_is_pushed() {
     let app = TestApp::selling("aira").await;
     let ends_at = app.now() + SignedDuration::from_hours(1);
     app.set_plan("ann", json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
@@ -197,7 +197,7 @@ async fn a_gift_that_somebody_found_over_is_shown_to_be() {
 
 /// One for whom it fails keeps nobody else waiting.
 #[tokio::test]
-async fn the_job_settles_everybody_but_whom_it_cannot() {
+async fn the_job_recomputes_every_user_but_the_failing_ones() {
     let app = TestApp::selling("aira").await;
     let ends_at = app.now() + SignedDuration::from_hours(1);
     for user in ["ann", "bob"] {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 use shared::adapters::redis::limiter::TAKE;
-use shared::domain::{Rate, bucket};
+use shared::domain::{Rate, rate_bucket};
 
 use crate::support::{ApiResponse, Mode, Setup, TestApp};
 
@@ -123,7 +123,7 @@ async fn retries_with_one_key_take_once() {
 
 /// A flood against a spent limit costs no Redis call.
 #[tokio::test]
-async fn a_known_block_is_not_asked_about_again() {
+async fn a_known_block_costs_no_redis_call() {
     let app = TestApp::new().await;
     for _ in 0..11 {
         ask_for(&app, "ann").await;
@@ -138,7 +138,7 @@ async fn a_known_block_is_not_asked_about_again() {
 }
 
 #[tokio::test]
-async fn every_limited_route_says_so_and_refuses_too_many() {
+async fn every_limited_route_sends_its_headers_and_refuses_too_many() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let mood = || app.patch("/api/mood").bearer(&token).json(json!({ "score": 5 })).send();
@@ -160,7 +160,7 @@ async fn every_limited_route_says_so_and_refuses_too_many() {
 
 /// A refused call never reaches its handler.
 #[tokio::test]
-async fn what_is_refused_changes_nothing() {
+async fn a_refused_call_changes_nothing() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let delete = |path: &str| app.delete(path).bearer(&token).send();
@@ -228,7 +228,7 @@ async fn redis_counts_as_the_domain_does() {
         let (mut full_at, mut now) = (0, 1_800_000_000_000_000_i64);
         for (cost, gap) in attempts {
             now += gap;
-            let taken = bucket::take(rate, cost, full_at, now);
+            let taken = rate_bucket::take(rate, cost, full_at, now);
             full_at = if taken.allowed { taken.full_at_us } else { full_at };
             let window = i64::from(rate.window_seconds) * 1_000_000;
             let (key, limit) = (format!("round-{round}"), rate.limit.to_string());

@@ -67,7 +67,7 @@ async fn a_body_announced_as_too_long_is_not_waited_for() {
 
 /// Idle connections do not keep a server from stopping, and requests in flight are answered.
 #[tokio::test]
-async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
+async fn a_stopping_server_finishes_requests_in_flight() {
     let app = TestApp::new().await;
     let server = crate::support::Process::serve(&app).await;
     let address = server.base.trim_start_matches("http://").to_owned();

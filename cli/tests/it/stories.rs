@@ -117,7 +117,7 @@ async fn the_demo_sells_seats_in_two_currencies() {
 
 /// A delayed payment method: the session is complete, the money comes later, or never.
 #[tokio::test]
-async fn a_payment_that_comes_later_is_waited_for() {
+async fn a_delayed_payment_is_awaited() {
     for (button, status) in [(Button::PaysLater, "paid"), (Button::FailsLater, "unpaid")] {
         let app = TestApp::selling("credits").await;
         let session = app.session("ann", json!({ "pack": "starter" })).await;

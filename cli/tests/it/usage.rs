@@ -91,7 +91,7 @@ async fn a_use_over_a_soft_limit_is_overage() {
 
 /// PT-6: what the app tells of a use is kept with it.
 #[tokio::test]
-async fn what_is_told_of_a_use_is_kept() {
+async fn metadata_of_a_usage_entry_is_stored() {
     let app = TestApp::selling("dearme").await;
     let metadata = json!({ "to": "myself", "pages": [1, 2], "note": "a \\u0000 that is text" });
     let report = json!({ "feature": "letters", "quantity": 2, "metadata": metadata });

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use shared::config;
 use tokio::process::Command;
 use tokio_postgres::Client;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use farebox::server;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use farebox::local::{Local, Settings, catalog, token};
+use farebox::dev::{Local, Settings, catalog, token};
 use farebox::server;
 use jiff::Timestamp;
 use shared::clock::Clock;

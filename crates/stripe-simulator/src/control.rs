@@ -65,7 +65,7 @@ impl IntoResponse for Refusal {
 
 impl From<StripeError> for Refusal {
     fn from(error: StripeError) -> Self {
-        Self(error.status, text(&error.body, "message").to_owned())
+        Self(error.status, error.message().to_owned())
     }
 }
 

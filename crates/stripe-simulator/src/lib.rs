@@ -7,7 +7,7 @@ mod control;
 mod error;
 mod fixtures;
 mod lifecycle;
-pub mod pages;
+mod pages;
 mod server;
 mod simulator;
 mod switches;

@@ -10,11 +10,11 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use maud::html;
 use serde_json::Value;
 
 use crate::error::StripeError;
 use crate::pages::fields::Fields;
-use crate::pages::html::paragraph;
 use crate::pages::layout::{Notice, document};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
@@ -24,11 +24,9 @@ pub mod checkout;
 pub mod event;
 pub mod fields;
 pub mod home;
-pub mod html;
 pub mod invoice;
 pub mod layout;
 pub mod money;
-pub mod pdf;
 pub mod portal;
 pub mod readable;
 
@@ -54,7 +52,7 @@ pub fn router(simulator: Simulator) -> Router {
             get(authenticate::get_authentication).post(authenticate::post_authentication),
         )
         .route("/simulator/invoice/{id}", get(invoice::get_invoice).post(invoice::post_invoice))
-        .route("/simulator/invoice/{id}/pdf", get(invoice::get_printable_invoice))
+        .route("/simulator/invoice/{id}/print", get(invoice::get_printable_invoice))
         .route("/simulator/receipt/{id}", get(invoice::get_receipt))
         .route("/simulator/event/{id}", get(event::get_event))
         .route("/simulator/portal/{id}", get(portal::get_portal).post(portal::post_portal))
@@ -123,7 +121,7 @@ pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8
 
 /// A page that says one thing.
 pub fn message_page(status: StatusCode, title: &str, what: &str) -> Response {
-    page(status, document(title, None, vec![paragraph(what)]), FormTarget::ThisSite)
+    page(status, document(title, None, html! { p { (what) } }), FormTarget::ThisSite)
 }
 
 pub fn not_there(what: &str) -> Response {
@@ -132,7 +130,7 @@ pub fn not_there(what: &str) -> Response {
 
 /// Why something was refused, as the top of a page.
 pub fn failed(error: &StripeError) -> Notice {
-    Notice::Failed(text(&error.body, "message").to_owned())
+    Notice::Failed(error.message().to_owned())
 }
 
 /// Sends the browser on, so that a reload does not do it again.

@@ -112,7 +112,7 @@ async fn send_requests(
         ChangeKind::UndoCancellation if plan.cancels_on_a_date => {
             post("keep", requests::clear_cancel_at(id)).await?
         }
-        ChangeKind::UndoCancellation => post("keep", requests::keep(id)).await?,
+        ChangeKind::UndoCancellation => post("keep", requests::undo_cancellation(id)).await?,
         ChangeKind::Unpause => post("unpause", requests::unpause(id)).await?,
         ChangeKind::CancelNow => cancel_now(app, id, reason).await?,
         ChangeKind::Downgrade => return schedule_change(app, plan, key).await,

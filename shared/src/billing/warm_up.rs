@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::domain::error::error_chain;
 use crate::domain::{Entitlement, UserId};
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::billing::entitlements::{EntitlementCache, Source};
+use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::entitlement::Verdict;
 use crate::domain::error::{Error, Result};
 use crate::domain::{CatalogKey, Entitlement, PositiveCount};

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::adapters::postgres::{CreditChange, CreditGrant, LedgerNote, Transaction, UnitSummary};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::billing::entitlements::{EntitlementCache, Source};
+use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::Entitlement;
 use crate::domain::catalog::Overage;
 use crate::domain::entitlement::{CreditBalance, Grant};

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::companion::stats::{self, Stats};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{InvalidReason, PlanName, Reason, Refusal};

@@ -16,7 +16,7 @@ use crate::adapters::postgres::{
     CurrentUsage, PostgresError, RecordedUsage, UsageEntry, UsagePeriod, UsageResult,
 };
 use crate::app::App;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::{

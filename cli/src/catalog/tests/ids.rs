@@ -34,7 +34,7 @@ fn ids_come_inline_or_by_the_name_of_a_setting() {
 }
 
 #[test]
-fn an_id_that_cannot_be_one_is_told() {
+fn a_malformed_id_is_reported() {
     let price = |fields: &str| format!("amount = 999, {fields}");
     for (fields, settings, expected) in [
         (

@@ -240,7 +240,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_mistake_is_told_by_its_line_and_field() {
+fn every_mistake_is_reported_by_line_and_field() {
     for (from, to, expected) in MISTAKES {
         assert_eq!(problems_of(from, to), *expected, "{to}");
     }
@@ -267,7 +267,7 @@ fn two_defaults_are_one_too_many() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let text = SMALL.replace("amount = 999", "amount = 9.99").replace("letters = 5", "letter = 5");
     let text = text.replace("trial_days = 14", "trial_days = 1000").replace("= 500", "= 0");
     let problems = read(&text).unwrap_err();
@@ -276,6 +276,6 @@ fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
-fn what_is_not_toml_is_told_by_its_line() {
+fn invalid_toml_is_reported_by_line() {
     assert_eq!(problems_of("[features]", "[features"), "c.toml:7: unclosed table, expected `]`");
 }

@@ -51,7 +51,7 @@ async fn a_provider_never_reached_is_a_503_until_its_keys_are_known() {
 }
 
 #[tokio::test]
-async fn a_token_says_each_thing_once() {
+async fn a_token_has_each_claim_once() {
     let app = TestApp::new().await;
     let good = claims(app.now(), json!({ "sub": "ann" })).to_string();
     assert_eq!(status(&app, &signed(HEADER, &good)).await, 200);

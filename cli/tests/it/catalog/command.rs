@@ -36,7 +36,7 @@ fn output_text(output: &Output) -> String {
 
 /// What CI runs: no network, no settings.
 #[tokio::test]
-async fn checking_files_says_what_is_wrong_with_each() {
+async fn check_reports_the_problems_of_each_file() {
     let all = ["aira", "coderev", "credits", "dearme", "demo", "paintracker"];
     let files = all.map(|name| format!("catalogs/{name}.toml"));
     let mut args = vec!["check"];
@@ -86,7 +86,7 @@ async fn a_push_shows_what_it_does_asks_and_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_push_without_settings_says_which() {
+async fn a_push_without_settings_names_the_missing_ones() {
     let file = file("unset.toml", SMALL);
     let file = file.to_str().unwrap();
     let bare = farebox(&["push", file]).output().await.unwrap();

@@ -42,7 +42,7 @@ async fn a_first_push_makes_everything_and_a_second_has_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing() {
+async fn planning_changes_nothing() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
     let changes = shop.plan_changes(&catalog).await.unwrap();
     assert!(!changes.is_empty());
@@ -114,7 +114,7 @@ async fn going_back_to_an_earlier_amount_makes_a_price_that_is_sold() {
 }
 
 #[tokio::test]
-async fn a_price_that_was_archived_is_made_anew() {
+async fn an_archived_price_is_created_again() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let old = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0]["id"].clone();
@@ -127,7 +127,7 @@ async fn a_price_that_was_archived_is_made_anew() {
 }
 
 #[tokio::test]
-async fn what_left_the_file_is_no_longer_sold_and_is_kept() {
+async fn plans_removed_from_the_file_are_no_longer_sold_but_kept() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let start = SMALL.find("[plans.pro]").unwrap();
@@ -242,7 +242,7 @@ async fn ids_that_the_catalog_gives_are_checked_and_used() {
 }
 
 #[tokio::test]
-async fn ids_that_are_not_what_the_catalog_says_are_told_all_at_once() {
+async fn all_ids_that_do_not_match_the_catalog_are_reported_at_once() {
     let shop = Shop::new().await;
     call(&shop.url, "products", &[("id", "prod_plus"), ("name", "Plus")]).await;
     let price = call(&shop.url, "prices", &PLUS_YEARLY).await;

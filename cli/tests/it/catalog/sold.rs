@@ -114,7 +114,7 @@ async fn the_companion_app_sells_under_its_own_products() {
 
 /// What somebody bought cannot be edited under them: the database refuses even its owner.
 #[tokio::test]
-async fn what_was_sold_cannot_be_changed_even_by_the_owner() {
+async fn a_published_version_cannot_be_changed_even_by_the_owner() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let owner = shop.owner().await;

@@ -55,7 +55,7 @@ const END_OF_FEBRUARY: &str = "2026-02-28T12:00:00Z";
 /// With every webhook lost a paying subscriber has the next period's credits a minute after it began, and the
 /// renewal that is heard of late gives them no more.
 #[tokio::test]
-async fn a_period_has_its_credits_before_stripe_says_so() {
+async fn a_period_has_its_credits_before_stripes_event() {
     let app = TestApp::selling("demo").await;
     let since = app.buys_monthly("ann", "team").await;
     app.spend("ann", "ai_credit", 499).send().await.expect_status(200);
@@ -90,7 +90,7 @@ async fn a_period_has_its_credits_before_stripe_says_so() {
 
 /// A period that has begun is given once, however many calls and jobs are the first to come after it.
 #[tokio::test]
-async fn those_who_come_at_once_begin_one_period() {
+async fn concurrent_reads_begin_one_period() {
     let app = TestApp::selling("demo").await;
     let since = app.buys_monthly("ann", "team").await;
     app.lose_webhooks();
@@ -104,7 +104,7 @@ async fn those_who_come_at_once_begin_one_period() {
 
 /// A subscription that is set to end has no period after its end, even if the event arrives after the period began.
 #[tokio::test]
-async fn what_is_set_to_end_has_no_next_period() {
+async fn a_subscription_set_to_end_has_no_next_period() {
     let app = TestApp::selling("demo").await;
     let sold = app.plan_sold("pro").await;
     let since = app.now().as_second();

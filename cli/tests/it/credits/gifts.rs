@@ -63,7 +63,7 @@ async fn a_server_spends_for_a_user() {
 
 /// Each field that cannot be is named, and nothing is changed.
 #[tokio::test]
-async fn what_cannot_be_given_or_spent_is_refused() {
+async fn an_invalid_grant_or_spend_is_refused() {
     let app = TestApp::selling("credits").await;
     app.grant("ann", "credit", 10, json!({})).await;
     let before = app.tables().await;
@@ -136,7 +136,7 @@ async fn the_largest_balance_still_takes_what_is_paid_for() {
 
 /// A gift with a key is given once, for good; the same key with another request is a mistake.
 #[tokio::test]
-async fn a_gift_with_a_key_is_given_once() {
+async fn a_grant_with_an_idempotency_key_counts_once() {
     let app = TestApp::selling("credits").await;
     let grant = |amount: i64, reason: &str| {
         let gift =

@@ -88,7 +88,7 @@ async fn sixty_four_retries_of_one_key_spend_once() {
 
 /// A gift with one key from 64 at once is one.
 #[tokio::test]
-async fn sixty_four_retries_of_one_gift_give_once() {
+async fn sixty_four_retries_of_one_grant_count_once() {
     let app = TestApp::selling("credits").await;
     let gift = json!({ "action": "grant", "unit": "credit", "amount": 5, "reason": "a" });
     let grant = |_| app.for_user("ann", gift.clone()).header("idempotency-key", "one").send();

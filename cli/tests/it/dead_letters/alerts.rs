@@ -31,7 +31,7 @@ pub async fn latest_alert(alerts: &Alerts, count: usize) -> String {
 }
 
 #[tokio::test]
-async fn operators_are_told_once_and_again_when_it_gets_worse() {
+async fn operators_get_one_alert_and_another_when_failures_multiply() {
     let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
     app.bury(1).await;
@@ -53,7 +53,7 @@ async fn operators_are_told_once_and_again_when_it_gets_worse() {
 
 /// Neither one who is away nor one who does not answer: Stripe does not wait for them.
 #[tokio::test]
-async fn nobody_waits_for_an_alert() {
+async fn no_request_waits_for_an_alert() {
     let never = || async { tokio::time::sleep(Duration::from_secs(60)).await };
     let slow = listen(Router::new().route("/", post(never))).await;
     for url in ["http://127.0.0.1:9".to_owned(), format!("http://{}", slow.address)] {

@@ -25,7 +25,7 @@ async fn doctor_finds_a_healthy_stack_well() {
 }
 
 #[tokio::test]
-async fn doctor_says_what_to_fix() {
+async fn doctor_suggests_fixes() {
     let dir = directory("sick");
     let nothing = run(&dir, &["doctor"]).await;
     let report = String::from_utf8_lossy(&nothing.stdout).into_owned();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 use shared::domain::UserId;
 
 use super::{clear_cache, get_entitlements, track_usage};
@@ -11,7 +11,7 @@ use crate::support::{Mode, TestApp, execute, until};
 
 /// 200 who miss at once in one process ask Postgres once or twice, and all are answered the same.
 #[tokio::test]
-async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
+async fn two_hundred_concurrent_misses_query_postgres_once_or_twice() {
     let app = TestApp::selling("demo").await;
     track_usage(&app, "ann", "reports", 2).await;
     clear_cache(&app, "ann").await;
@@ -27,7 +27,7 @@ async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
 
 /// Who comes after a change is not given the answer to a question that was asked before it.
 #[tokio::test]
-async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
+async fn a_read_never_shares_an_answer_requested_before_it() {
     let app = TestApp::selling("demo").await;
     track_usage(&app, "ann", "reports", 1).await;
     clear_cache(&app, "ann").await;
@@ -56,7 +56,7 @@ async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
 
 /// While Postgres hangs nobody waits for the others' questions as well as for their own.
 #[tokio::test]
-async fn while_postgres_hangs_nobody_waits_for_everybody() {
+async fn while_postgres_hangs_no_read_waits_for_the_others() {
     let app = TestApp::selling("demo").await;
     app.postgres.set(Mode::Slow(Duration::from_mins(10))).await;
     let waited = join_all((0..60).map(async |_| {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::adapters::postgres::{CreditChange, LedgerNote, RecordedUsage, UsageEntry};
 use shared::adapters::redis::Command;
 use shared::app::App;
-use shared::billing::entitlements::{EntitlementCache, Source};
+use shared::billing::entitlement_cache::{EntitlementCache, Source};
 use shared::domain::{CatalogKey, Entitlement, PositiveCount, UserId};
 
 use crate::support::{TestApp, execute};
@@ -179,7 +179,7 @@ impl<'a> Life<'a> {
             return self.overwrite(push).await;
         }
         let pushed = match push {
-            Push::Whole(whole) => cache.keep(user, now, whole).await,
+            Push::Whole(whole) => cache.fill(user, now, whole).await,
             Push::Usage(RecordedUsage { version, results, .. }) => {
                 cache.push_usage(user, now, *version, results).await
             }

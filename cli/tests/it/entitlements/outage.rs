@@ -52,7 +52,7 @@ async fn without_redis_the_answers_are_the_same() {
 
 /// Whatever somebody else wrote there is not believed, and is mended by whoever reads.
 #[tokio::test]
-async fn what_is_odd_in_the_cache_is_not_believed_and_mended() {
+async fn an_invalid_cache_entry_is_ignored_and_repaired() {
     let app = somebody().await;
     let expected = entitlements_response(&app, "ann").await.text;
     let version = entitlements_response(&app, "ann").await.body["version"].clone();
@@ -93,7 +93,7 @@ async fn what_is_odd_in_the_cache_is_not_believed_and_mended() {
 
 /// DM-10: the log says of each read where it was answered from, which is how a hit rate is known.
 #[tokio::test]
-async fn the_log_says_where_an_entitlement_was_read() {
+async fn the_log_records_the_source_of_an_entitlement() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
     let server = Process::serve(&app).await;
     let client = reqwest::Client::new();

@@ -36,7 +36,7 @@ const FAR: i64 = 4_000_000_000_000;
 
 /// Nothing is fresh for longer than five minutes. What says so is absent, and the next reader mends it.
 #[tokio::test]
-async fn what_is_fresh_for_too_long_is_not_believed() {
+async fn an_entry_fresh_for_too_long_is_ignored() {
     let app = TestApp::selling("demo").await;
     credits(&app, "ann", five()).await;
     track_usage(&app, "ann", "reports", 1).await;

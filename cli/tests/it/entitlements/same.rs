@@ -1,7 +1,7 @@
 //! The cache and the database answer alike, whatever has happened.
 
 use serde_json::{Value, json};
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 
 use super::{
     HOUR, clear_cache, credits, entitlements_response, get_entitlements, set_plan, track_usage,
@@ -71,7 +71,7 @@ async fn the_cache_answers_as_the_database_does_through_a_whole_life() {
 
 /// Time alone ends a period, a plan, and credits: for what is shown as well, without any push.
 #[tokio::test]
-async fn what_time_changes_is_changed_in_the_cache_too() {
+async fn changes_by_time_alone_reach_the_cache_too() {
     let app = TestApp::selling("demo").await;
     track_usage(&app, "ann", "api_calls", 7).await;
     assert_eq!(get_entitlements(&app, "ann").await["features"]["api_calls"]["used"], 7);

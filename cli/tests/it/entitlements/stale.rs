@@ -86,7 +86,7 @@ async fn without_a_repair_what_is_old_is_gone_after_five_minutes() {
 
 /// With Redis away the answers are right, and what was shown before is not believed when it is back.
 #[tokio::test]
-async fn what_changed_while_redis_was_away_is_shown_when_it_is_back() {
+async fn changes_during_a_redis_outage_are_pushed_afterwards() {
     let app = TestApp::selling("demo").await;
     track_usage(&app, "ann", "reports", 1).await;
     get_entitlements(&app, "ann").await;

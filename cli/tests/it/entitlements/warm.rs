@@ -32,7 +32,7 @@ async fn job(app: &TestApp) -> Value {
 
 /// DM-9: after a deploy the first read of each subscriber is a hit, and the plan stands in their stats again.
 #[tokio::test]
-async fn after_a_warm_up_nobody_waits_for_postgres() {
+async fn after_a_warm_up_no_read_waits_for_postgres() {
     let app = subscribers(230).await;
     let output = app.farebox(&["cache", "warm"]).await;
     assert!(output.status.success(), "{output:?}");
@@ -92,7 +92,7 @@ async fn a_warm_up_takes_its_time() {
 
 /// Without Redis it stops and says so; the job does the rest of its work, and comes again to where it was.
 #[tokio::test]
-async fn without_redis_a_warm_up_stops_and_says_so() {
+async fn without_redis_a_warm_up_stops_and_reports_it() {
     let app = subscribers(30).await;
     app.redis.set(Mode::Down).await;
     let report = job(&app).await;

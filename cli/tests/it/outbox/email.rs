@@ -127,7 +127,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
 }
 
 #[tokio::test]
-async fn mail_that_nobody_takes_is_given_up_in_the_end() {
+async fn mail_that_is_never_accepted_fails_permanently() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.mail.set_mode(Mode::Refuses(451));
@@ -158,7 +158,7 @@ async fn a_mailbox_that_refuses_is_left_alone_soon() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_address_is_not_written_to() {
+async fn a_user_without_an_address_gets_no_mail() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.sql("update stripe_customers set email = null").await;
@@ -208,7 +208,7 @@ async fn an_erased_users_mail_is_never_sent() {
 }
 
 #[tokio::test]
-async fn without_a_mail_server_nobody_is_written_to() {
+async fn without_a_mail_server_no_mail_is_sent() {
     let app = Setup::default().set("SMTP_URL", "").start().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
@@ -217,7 +217,7 @@ async fn without_a_mail_server_nobody_is_written_to() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_does_not_encrypt_is_told_nothing() {
+async fn a_mail_server_without_encryption_gets_no_message() {
     let app = TestApp::new().await;
     let url = app.mail.url().replace("smtp://", "smtps://ann:secret@");
     let mut settings = app.settings.clone();
@@ -233,7 +233,7 @@ async fn a_mail_server_that_does_not_encrypt_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_told_is_forgotten_after_a_month() {
+async fn delivered_messages_are_deleted_after_a_month() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;

@@ -56,7 +56,7 @@ async fn a_refused_read_asks_postgres_nothing() {
 
 /// Nor where this process refuses by itself, since Redis is away.
 #[tokio::test]
-async fn a_read_that_is_refused_without_redis_asks_postgres_nothing() {
+async fn a_read_refused_without_redis_sends_no_query_to_postgres() {
     let app = Setup::default().sells("demo").set("REDIS_TIMEOUT_MS", "200").start().await;
     app.redis.set(Mode::Down).await;
     let mut refused = 0;

@@ -40,7 +40,7 @@ async fn share_a_limit(base: &str, one: &str, other: &str) {
 
 /// CR-1: callers behind a proxy have a limit each, and none can take another's or claim to be new.
 #[tokio::test]
-async fn callers_behind_a_trusted_proxy_are_told_apart() {
+async fn callers_behind_a_trusted_proxy_are_distinguished() {
     let app = Setup::default().set("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").start().await;
     let server = Process::serve(&app).await;
     for same in ["198.51.100.1, 10.1.2.3", "192.0.2.1, 198.51.100.1"] {

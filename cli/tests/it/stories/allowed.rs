@@ -70,7 +70,7 @@ async fn the_code_review_app_counts_reviews_by_the_day() {
 
 /// AI-6: the companion app's plans differ in what they remember, and a gift counts at once.
 #[tokio::test]
-async fn the_companion_app_remembers_for_those_who_pay() {
+async fn memory_in_the_companion_app_is_for_paid_plans_and_comps() {
     let app = TestApp::selling("aira").await;
     assert_eq!(app.visitor_may().await["features"]["memory"]["enabled"], false);
     let gift = app.patch("/api/plan").bearer(&app.service_key).query("userId", "user_test");

@@ -76,7 +76,7 @@ async fn a_trial_is_a_period_of_its_own_and_a_change_of_plan_keeps_it() {
 /// What starts again by the billing period is counted by the months of the plan that counts, and goes on
 /// where another plan's months take their place.
 #[tokio::test]
-async fn a_gift_goes_on_with_what_was_counted() {
+async fn a_comp_keeps_the_usage_counted_so_far() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
     app.report("ann", exports(5)).await.expect_status(200);
@@ -99,7 +99,7 @@ async fn a_gift_goes_on_with_what_was_counted() {
 
 /// Nobody begins from nothing by ending a subscription and beginning another.
 #[tokio::test]
-async fn a_new_subscription_goes_on_with_what_was_counted() {
+async fn a_new_subscription_keeps_the_usage_counted_so_far() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
     app.report("ann", exports(5)).await.expect_status(200);
@@ -165,7 +165,7 @@ async fn the_job_ends_the_grace_of_each_plan() {
 
 /// A gift that ends by itself ends on time for whoever asks, whether or not the job has run.
 #[tokio::test]
-async fn a_gift_ends_on_its_day() {
+async fn a_comp_ends_on_its_day() {
     let app = TestApp::selling("demo").await;
     app.report("ann", json!({ "feature": "reports", "quantity": 5 })).await.expect_status(200);
     let ends_at = app.now() + SignedDuration::from_hours(48);

@@ -111,7 +111,7 @@ async fn one_user_adds_less_than_five_megabytes_a_minute() {
 
 /// The refusal says that it is the bytes, and when there is room again. What keeps nothing goes on.
 #[tokio::test]
-async fn what_is_too_much_to_keep_is_refused_by_that_name() {
+async fn a_value_too_large_to_store_is_refused_with_its_own_code() {
     let app = TestApp::selling("demo").await;
     app.comp("ann", "enterprise").await;
     let body = |number| json!({ "summary": "a", "content": noise(number, 50_000) });

@@ -123,7 +123,7 @@ async fn without_the_mark_of_an_event_it_counts_again() {
 }
 
 #[tokio::test]
-async fn without_the_lock_of_a_customer_facts_stay_nobodys() {
+async fn without_the_lock_of_a_customer_facts_keep_no_owner() {
     let app = without("lock_customer", "for update", "").await;
     // Wrong in the end, or an error that Stripe would be told.
     let ended = tokio::spawn(async move { meetings_end_alike(&app).await }).await;

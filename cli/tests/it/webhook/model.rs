@@ -315,7 +315,7 @@ fn list(values: Vec<Value>) -> Value {
 
 /// PT-3: 400 lives, told out of order, in part twice and four at a time, end as a model says.
 #[tokio::test]
-async fn whatever_happens_ends_as_the_model_says() {
+async fn every_history_ends_as_the_model_predicts() {
     let app = TestApp::selling("demo").await;
     let mut shop = Shop { plans: Vec::new(), packs: Vec::new() };
     for (plan, _) in PLANS {

@@ -58,7 +58,7 @@ async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
 
 /// The move was applied, as of nobody's: once it is known to be of a plan, it is told of once.
 #[tokio::test]
-async fn a_move_that_was_heard_first_is_a_dead_letter_and_operators_are_told() {
+async fn a_move_applied_before_its_purchase_is_a_dead_letter_with_an_alert() {
     let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let plan = app.plan_sold("pro").await;

@@ -42,7 +42,7 @@ async fn a_push_that_fails_is_made_later() {
 
 /// With neither to write to, Stripe is asked to come again.
 #[tokio::test]
-async fn without_redis_and_postgres_stripe_comes_again() {
+async fn without_redis_and_postgres_stripe_retries() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);

@@ -63,7 +63,7 @@ pub fn meeting_end() -> Value {
 
 /// A payment, its refund and its dispute, a subscription, and the word whose they are, at once.
 #[tokio::test]
-async fn what_belongs_together_meets_however_it_races() {
+async fn racing_events_of_one_customer_all_reach_their_user() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let player = Player::new(&app);

@@ -37,7 +37,7 @@ async fn causes(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn the_item_that_is_a_plan_counts_wherever_it_stands() {
+async fn the_item_that_is_a_plan_counts_at_any_position() {
     let app = TestApp::selling("demo").await;
     let (addon, pro) = (addon(), app.plan_sold("pro").await);
     for (user, sold, quantity) in
@@ -65,7 +65,7 @@ async fn the_item_that_is_a_plan_counts_wherever_it_stands() {
 
 /// An item at a price of the catalog goes before one that is only of a plan's product.
 #[tokio::test]
-async fn a_price_of_the_catalog_goes_before_a_product() {
+async fn a_price_of_the_catalog_outranks_a_product() {
     let app = TestApp::selling("demo").await;
     let pro = app.plan_sold("pro").await;
     let old = Sold { price: "price_old".to_owned(), product: pro.product.clone(), amount: 1 };
@@ -83,7 +83,7 @@ async fn a_price_of_the_catalog_goes_before_a_product() {
 }
 
 #[tokio::test]
-async fn several_plans_in_one_subscription_are_a_dead_letter_that_says_so() {
+async fn several_plans_in_one_subscription_are_a_dead_letter_with_that_cause() {
     let app = TestApp::selling("demo").await;
     let (starter, pro) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
     let ann = Customer::of("ann", app.now().as_second());

@@ -24,7 +24,7 @@ async fn known_events(app: &TestApp) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn an_event_of_another_account_gives_nothing_and_is_told_once_a_day() {
+async fn an_event_of_another_account_is_ignored_with_one_alert_a_day() {
     let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     for name in ["ann", "bob"] {
@@ -45,7 +45,7 @@ async fn an_event_of_another_account_gives_nothing_and_is_told_once_a_day() {
 }
 
 #[tokio::test]
-async fn the_account_that_is_served_is_heard_and_no_other() {
+async fn only_events_of_the_own_account_are_applied() {
     let app = Setup::default().set("STRIPE_ACCOUNT", "acct_ours").sells("demo").start().await;
     app.deliver(&of_account(&app, "acct_stranger", "ann").await).await.expect_status(200);
     assert_eq!(known_events(&app).await, (0, 0));
@@ -58,7 +58,7 @@ async fn the_account_that_is_served_is_heard_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_event_of_the_other_mode_is_told_too() {
+async fn an_event_of_the_other_mode_causes_an_alert_too() {
     let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let mut live = of_account(&app, "acct_ours", "ann").await;

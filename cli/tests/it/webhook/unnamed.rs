@@ -50,7 +50,7 @@ async fn a_purchase_without_a_buyer_is_a_dead_letter_until_one_is_named() {
 
 /// The charge names them: then the letter is applied when it is tried again.
 #[tokio::test]
-async fn a_guest_who_is_named_later_has_what_was_paid_for() {
+async fn a_guest_named_later_gets_what_was_paid_for() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let guest = Customer::nameless("guest", app.now().as_second());
@@ -69,7 +69,7 @@ async fn a_guest_who_is_named_later_has_what_was_paid_for() {
 }
 
 #[tokio::test]
-async fn what_an_operator_has_set_aside_does_not_come_again() {
+async fn a_resolved_dead_letter_is_not_retried() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     let ann = Customer::nameless("ann", app.now().as_second());
@@ -101,7 +101,7 @@ async fn deliveries_at_once_are_one_dead_letter() {
 
 /// Anyone who opens a payment link can write its `client_reference_id`.
 #[tokio::test]
-async fn a_reference_names_nobody_unless_it_is_trusted() {
+async fn a_client_reference_names_a_user_only_if_trusted() {
     for trusted in [false, true] {
         let trust = trusted.to_string();
         let app = Setup::default().set("STRIPE_TRUST_CLIENT_REFERENCE_ID", trust);
@@ -119,7 +119,7 @@ async fn a_reference_names_nobody_unless_it_is_trusted() {
 
 /// The rule: what a customer buys is their user's, whom else the metadata of what was bought names.
 #[tokio::test]
-async fn a_customers_user_has_what_names_another_and_operators_are_told() {
+async fn a_subscription_that_names_another_user_goes_to_the_customers_user_with_an_alert() {
     let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let plan = app.plan_sold("pro").await;

@@ -64,7 +64,7 @@ async fn ends(
 
 /// Prices A, B, A across a republished catalog: the version is the one that was sold when the price came back.
 #[tokio::test]
-async fn a_price_that_comes_back_is_of_one_version_in_every_order() {
+async fn a_price_used_again_has_one_version_in_every_order() {
     let app = TestApp::selling("demo").await;
     let since = republish(&app).await;
     let (a, b) = (app.plan_sold("starter").await, app.plan_sold("pro").await);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::json;

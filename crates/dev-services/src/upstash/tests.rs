@@ -67,7 +67,7 @@ async fn the_front_may_be_nested_under_a_prefix() {
 }
 
 #[tokio::test]
-async fn a_pipeline_goes_on_after_an_error_and_a_transaction_may_not_begin() {
+async fn a_pipeline_continues_after_an_error_and_a_transaction_does_not_start() {
     let front = front();
     let commands = json!([["SET", "k", "x"], ["INCR", "k"], ["GET", "k"]]);
     let answers = json!([
@@ -129,7 +129,7 @@ async fn strings_are_base64_on_request() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_command_is_refused() {
+async fn anything_but_a_command_is_refused() {
     let front = front();
     let nonsense = request("full", "/", "nonsense");
     let message = refused(&front, StatusCode::BAD_REQUEST, nonsense).await;

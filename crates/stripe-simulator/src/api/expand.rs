@@ -182,7 +182,7 @@ mod tests {
     fn answered(id: &str, paths: &[&str]) -> Result<Value, String> {
         let world = world();
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        let message = |error: StripeError| error.body["message"].as_str().unwrap().to_owned();
+        let message = |error: StripeError| error.message().to_owned();
         let wanted = Expansions::of(&paths).map_err(message)?;
         render(&world, world.get(id).unwrap(), &wanted).map_err(message)
     }

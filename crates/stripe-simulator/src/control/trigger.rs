@@ -284,7 +284,7 @@ mod tests {
     fn an_unknown_event_changes_nothing() {
         let mut world = world();
         let error = trigger(&mut world, "charge.dreamt", None, None).unwrap_err();
-        assert!(text(&error.body, "message").contains("charge.dreamt"));
+        assert!(error.message().contains("charge.dreamt"));
         assert!(world.all("event").next().is_none());
     }
 

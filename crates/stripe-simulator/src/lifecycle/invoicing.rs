@@ -128,7 +128,7 @@ pub fn finalize(world: &mut World, invoice_id: &str) {
     let fields = json!({
         "amount_due": due, "amount_remaining": due, "automatically_finalizes_at": null,
         "effective_at": now, "ending_balance": ending, "hosted_invoice_url": page,
-        "invoice_pdf": format!("{page}/pdf"), "number": number, "starting_balance": starting,
+        "invoice_pdf": format!("{page}/print"), "number": number, "starting_balance": starting,
         "status": "open",
     });
     world.edit(invoice_id, |invoice| {

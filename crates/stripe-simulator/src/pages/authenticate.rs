@@ -3,12 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use maud::{Markup, html};
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::lifecycle::{payments, settlement};
-use crate::pages::html::{Element, paragraph};
-use crate::pages::layout::{button, document, form};
+use crate::pages::layout::{button, document, form, main_button};
 use crate::pages::readable::amount;
 use crate::pages::{FormTarget, VerifiedForm, not_there, object, page, see_other};
 use crate::simulator::Simulator;
@@ -28,22 +28,26 @@ pub async fn get_authentication(
 }
 
 fn view(intent: &Value, token: &str) -> String {
-    let content = match text(intent, "status") {
-        "requires_action" => vec![
-            paragraph(format!("The bank asks whether {} may be taken.", amount(intent, "amount"))),
-            answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token),
-        ],
-        "succeeded" => vec![paragraph("The bank has agreed, and it is paid.")],
-        _ => vec![paragraph("There is nothing to approve (any more).")],
+    let content = html! {
+        @match text(intent, "status") {
+            "requires_action" => {
+                p { "The bank asks whether " (amount(intent, "amount")) " may be taken." }
+                (answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token))
+            },
+            "succeeded" => p { "The bank has agreed, and it is paid." },
+            _ => p { "There is nothing to approve (any more)." },
+        }
     };
     document("Your bank asks (3D Secure)", None, content)
 }
 
 /// The form that answers the bank's question.
-pub fn answers(path: &str, token: &str) -> Element {
-    form(path, token)
-        .child(button("act", "approve", "Approve").class("main"))
-        .child(button("act", "refuse", "Refuse"))
+pub fn answers(path: &str, token: &str) -> Markup {
+    let buttons = html! {
+        (main_button("act", "approve", "Approve"))
+        (button("act", "refuse", "Refuse"))
+    };
+    form(path, token, buttons)
 }
 
 pub async fn post_authentication(

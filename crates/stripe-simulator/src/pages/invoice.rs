@@ -1,4 +1,4 @@
-//! An invoice's page, its receipts, and it as a file.
+//! An invoice's page, the invoice to print, and receipts.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -12,9 +12,7 @@ use crate::pages::authenticate::{answer_bank, asks};
 use crate::pages::fields::Fields;
 use crate::pages::invoice::view::PageData;
 use crate::pages::layout::Notice;
-use crate::pages::{
-    FormTarget, VerifiedForm, answer, card, failed, not_there, object, page, pdf, see_other,
-};
+use crate::pages::{FormTarget, VerifiedForm, card, failed, not_there, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
@@ -105,7 +103,7 @@ pub async fn get_printable_invoice(
     if invoice.is_null() {
         return not_there("invoice");
     }
-    answer(StatusCode::OK, "application/pdf", "default-src 'none'", pdf::invoice(&invoice))
+    page(StatusCode::OK, view::printable(&invoice), FormTarget::ThisSite)
 }
 
 pub async fn get_receipt(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {

@@ -38,6 +38,19 @@ impl std::fmt::Debug for Target {
     }
 }
 
+/// Why an endpoint did not answer.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error("the machine's certificates cannot be read")]
+    Certificates(#[from] std::io::Error),
+    #[error("no answer")]
+    NotAnswered(#[from] hyper_util::client::legacy::Error),
+    #[error("the answer cannot be read")]
+    Unreadable(#[source] Box<dyn Error + Send + Sync>),
+    #[error("no answer within 20 seconds")]
+    TimedOut,
+}
+
 /// A pooled HTTP client. It reads the machine's certificates only if an endpoint needs them.
 #[derive(Debug, Default)]
 pub struct Sender {
@@ -49,16 +62,11 @@ impl Sender {
     /// Sends `payload` signed as of `now`. Answers the endpoint's status, or why there is none.
     pub async fn send(&self, target: &Target, payload: String, now: i64) -> Result<u16, String> {
         let request = request(target, payload, now).map_err(|error| error.to_string())?;
-        match timeout(ANSWER_TIMEOUT, self.call(request)).await {
-            Ok(answer) => answer.map_err(|error| error_chain(error.as_ref())),
-            Err(elapsed) => Err(format!("no answer: {elapsed}")),
-        }
+        let status = timeout(ANSWER_TIMEOUT, self.call(request)).await;
+        status.unwrap_or(Err(SendError::TimedOut)).map_err(|error| error_chain(&error))
     }
 
-    async fn call(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<u16, Box<dyn Error + Send + Sync>> {
+    async fn call(&self, request: Request<Full<Bytes>>) -> Result<u16, SendError> {
         let response = if request.uri().scheme_str() == Some("https") {
             let client = self.encrypted.get_or_try_init(|| async { encrypted() }).await?;
             client.request(request).await?
@@ -68,7 +76,7 @@ impl Sender {
         };
         let (head, body) = response.into_parts();
         // A connection can be used again once its answer has been read.
-        Limited::new(body, MAX_ANSWER_BYTES).collect().await?;
+        Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(SendError::Unreadable)?;
         Ok(head.status.as_u16())
     }
 }

@@ -13,8 +13,8 @@ use crate::adapters::redis::{Redis, RedisError, Script};
 use crate::clock::Clock;
 use crate::domain::IdempotencyKey;
 use crate::domain::Rate;
-use crate::domain::bucket::{self, Taken};
 use crate::domain::error::{Error, Result, error_chain};
+use crate::domain::rate_bucket::{self, Taken};
 
 /// The script, for those who look at what it leaves in Redis.
 pub static TAKE: Script = Script::new(concat!(
@@ -45,7 +45,7 @@ pub struct Limiter {
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
+pub enum DecidedBy {
     Redis,
     /// The memory of who is blocked.
     Blocked,
@@ -58,7 +58,7 @@ pub enum Source {
 pub struct Verdict {
     pub allowed: bool,
     pub remaining: u32,
-    pub source: Source,
+    pub source: DecidedBy,
     rate: Rate,
     taken: Taken,
     now_us: i64,
@@ -83,15 +83,15 @@ impl Limiter {
         if idempotency_key.is_none()
             && let Some(refused) = self.blocked(&key, now_us)
         {
-            return Ok(Verdict::new(rate, refused, Source::Blocked, now_us));
+            return Ok(Verdict::new(rate, refused, DecidedBy::Blocked, now_us));
         }
         let (taken, source) =
             match self.take_in_redis(&key, rate, cost, now_us, idempotency_key).await {
-                Ok(Some(taken)) => (taken, Source::Redis),
+                Ok(Some(taken)) => (taken, DecidedBy::Redis),
                 Ok(None) => return Err(Error::idempotency_key_reused()),
                 Err(error) => {
                     tracing::warn!(cause = error_chain(&error), "limiting in this process");
-                    (self.take_locally(&key, rate.tenth(), cost, now_us), Source::Local)
+                    (self.take_locally(&key, rate.tenth(), cost, now_us), DecidedBy::Local)
                 }
             };
         if !taken.allowed && taken.remaining == 0 {
@@ -127,7 +127,7 @@ impl Limiter {
                     remaining: u32::try_from(number(remaining)?)
                         .map_err(|_| unexpected(&answer))?,
                     full_at_us,
-                    retry_at_us: bucket::retry_at_us(rate, cost, full_at_us),
+                    retry_at_us: rate_bucket::retry_at_us(rate, cost, full_at_us),
                 }))
             }
             _ => Err(unexpected(&answer)),
@@ -138,7 +138,7 @@ impl Limiter {
         let mut local = lock(&self.local);
         make_room(&mut local, |full_at_us| *full_at_us > now_us);
         let full_at_us = local.get(key).copied().unwrap_or(0);
-        let taken = bucket::take(rate, cost, full_at_us, now_us);
+        let taken = rate_bucket::take(rate, cost, full_at_us, now_us);
         if taken.allowed {
             local.insert(key.to_owned(), taken.full_at_us);
         }
@@ -160,11 +160,11 @@ impl Limiter {
 
     /// Until one unit is to be had again, nothing is. What this process refused by itself is not believed,
     /// so that Redis is asked as soon as it answers.
-    fn block(&self, key: String, rate: Rate, refused: Taken, source: Source, now_us: i64) {
-        let retry_at_us = bucket::retry_at_us(rate, 1, refused.full_at_us);
+    fn block(&self, key: String, rate: Rate, refused: Taken, source: DecidedBy, now_us: i64) {
+        let retry_at_us = rate_bucket::retry_at_us(rate, 1, refused.full_at_us);
         let until_us = match source {
-            Source::Redis => retry_at_us.min(now_us + BLOCK_US),
-            Source::Blocked | Source::Local => now_us,
+            DecidedBy::Redis => retry_at_us.min(now_us + BLOCK_US),
+            DecidedBy::Blocked | DecidedBy::Local => now_us,
         };
         let mut blocked = lock(&self.blocked);
         make_room(&mut blocked, |(until_us, _)| until_us + LATELY_US > now_us);
@@ -173,7 +173,7 @@ impl Limiter {
 }
 
 impl Verdict {
-    fn new(rate: Rate, taken: Taken, source: Source, now_us: i64) -> Self {
+    fn new(rate: Rate, taken: Taken, source: DecidedBy, now_us: i64) -> Self {
         let Taken { allowed, remaining, .. } = taken;
         Self { allowed, remaining, source, rate, taken, now_us }
     }

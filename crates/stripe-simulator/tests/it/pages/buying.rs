@@ -96,7 +96,11 @@ async fn an_invoice_that_the_bank_asks_about_is_paid_on_its_page() {
     let asks = browser.press(page, page, &asks).await;
     browser.open(asks.location()).await.expect(&["Your bank asks"]);
     browser.press(page, page, &[("act", "approve")]).await.location();
-    browser.open(page).await.expect(&["It was paid on", "Receipt for USD 9.99", "as a PDF"]);
+    browser.open(page).await.expect(&[
+        "It was paid on",
+        "Receipt for USD 9.99",
+        "This invoice to print",
+    ]);
     let path = format!("/v1/subscriptions/{}", subscription_of(&invoice));
     assert_eq!(stripe.get(&path, json!({})).await["status"], "active");
 }

@@ -59,7 +59,7 @@ async fn a_portal_does_nothing_that_its_configuration_does_not_offer() {
     let (page, id) = (portal["url"].as_str().unwrap(), subscription["id"].as_str().unwrap());
     for action in ["change_plan", "change_card", "change_details"] {
         let refused = browser.press(page, page, &[("act", action), ("subscription", id)]).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{act}");
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{action}");
         refused.expect(&["role=\"alert\"", "does not offer this"]);
     }
     browser.press(page, page, &[("act", "cancel"), ("subscription", id)]).await.location();

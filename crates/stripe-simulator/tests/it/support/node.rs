@@ -60,7 +60,7 @@ pub fn node(folder: &Path) -> Command {
     node
 }
 
-/// Runs a script to its end, which is that it says this.
+/// Runs a script to its end, and compares its output.
 pub async fn expect_output(expected: &str, node: Command, script: &str) {
     assert_eq!(output_of(node, script).await, expected);
 }
@@ -68,10 +68,9 @@ pub async fn expect_output(expected: &str, node: Command, script: &str) {
 /// Runs a script to its end.
 pub async fn output_of(node: Command, script: &str) -> String {
     let Output { status, stdout, stderr } = run(node, script).await;
-    let (expected, complaint) =
-        (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{said}\n{complaint}");
-    expected.into_owned()
+    let (output, problem) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{output}\n{problem}");
+    output.into_owned()
 }
 
 /// Runs a program to its end with this as its standard input.

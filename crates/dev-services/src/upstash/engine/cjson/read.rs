@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_again() {
+    fn decoded_json_is_encoded_alike() {
         for text in ["[1,2.5,-3e+20]", r#"{"a":[true,false,null,"\u0001\n"]}"#, "{}", r#""é""#] {
             assert_eq!(reencoded(text).unwrap(), text);
         }
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_was_found_and_where() {
+    fn an_error_names_the_token_and_its_position() {
         for (text, message) in [
             ("", "Expected value but found T_END at character 1"),
             ("{", "Expected object key string but found T_END at character 2"),

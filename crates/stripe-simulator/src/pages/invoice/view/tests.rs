@@ -69,3 +69,12 @@ fn a_receipt_tells_what_was_paid_and_given_back() {
     let page = receipt(&charge);
     expect(&page, &["Receipt ch_1", "USD 9.00", "USD 3.00", "visa ending in 4242", "succeeded"]);
 }
+
+#[test]
+fn an_invoice_to_print_says_what_it_is_for_and_that_it_is_simulated() {
+    let page = printable(&invoice("paid"));
+    expect(&page, &["<strong>SIMULATOR</strong>", "<h1>Invoice ABC-0001</h1>"]);
+    expect(&page, &["1 × Pro (at $10.00 / month)", "USD 10.00", "&lt;ada&gt;@example.com"]);
+    expect(&page, &["It was paid on 20 November 2026.", "Still due: USD 9.00"]);
+    assert!(!page.contains("<form") && !page.contains("<button"), "{page}");
+}

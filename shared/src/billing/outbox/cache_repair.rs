@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::app::App;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::domain::{Entitlement, UserId};
 
 pub(super) async fn repair(app: &App, entitlement: Option<&Entitlement>) -> Outcome {

@@ -71,6 +71,7 @@ fn is_path(code: &str) -> bool {
     TOP_FOLDERS.iter().any(|folder| code.starts_with(folder))
         && !code.contains(['*', '<', '{', ' ', '…'])
         && !code.contains("NAME")
+        && !code.contains("NNNN")
 }
 
 #[test]

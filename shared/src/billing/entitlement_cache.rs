@@ -172,7 +172,7 @@ impl<'a> EntitlementCache<'a> {
     }
 
     /// Keeps an entitlement that a reader, who may have been slow, found in Postgres.
-    pub async fn keep(
+    pub async fn fill(
         self,
         user: &UserId,
         now: Timestamp,
@@ -198,7 +198,7 @@ impl<'a> EntitlementCache<'a> {
         let now = self.clock.now();
         let found = self.postgres.get_entitlements(user, now).await?;
         if let Some(entitlement) = found.as_ref().filter(|_| is_kept)
-            && let Err(error) = self.keep(user, now, entitlement).await
+            && let Err(error) = self.fill(user, now, entitlement).await
         {
             tracing::warn!(problem = error_chain(&error), "an entitlement is not kept");
         }

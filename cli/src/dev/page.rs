@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_to_paste_name_the_address_that_was_asked() {
+    async fn commands_name_the_address_of_the_request() {
         let page = opened("127.0.0.1:3007", "").await;
         assert!(page.contains("curl -X POST http://127.0.0.1:3007/api/session"), "{page}");
         let success = "http://127.0.0.1:3007/?session={CHECKOUT_SESSION_ID}\"";

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod control;
 pub mod database;
 pub mod own_hosts;
+pub mod page;
 pub mod schedule;
 mod secrets;
 pub mod sql_clock;
