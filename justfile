@@ -1,4 +1,4 @@
-# Shortcuts. Each recipe is a plain command or two, which CONTRIBUTING.md lists: nobody needs `just`.
+# Shortcuts. Each recipe is a plain command or two, which CONTRIBUTING.md lists: `just` is optional.
 # `npm install -g rust-just` or `pip install rust-just` installs it.
 
 # List the recipes
@@ -7,7 +7,7 @@ default:
 
 # Run the whole product on this machine
 dev *ARGS:
-    cargo run -- {{ARGS}}
+    cargo run -- {{ ARGS }}
 
 # Check format, lints, the OpenAPI document and the TypeScript declarations
 check: && check-api
@@ -25,11 +25,11 @@ test:
 
 # Run the integration tests whose path contains FILTER, such as `mood` or `credits::races`
 test-one FILTER *ARGS:
-    cargo test --workspace --test it -- {{FILTER}} {{ARGS}}
+    cargo test --workspace --test it -- {{ FILTER }} {{ ARGS }}
 
 # The same, as on a machine without Postgres and Redis
 test-bundled FILTER *ARGS:
-    FAREBOX_DEV_POSTGRES=npm FAREBOX_DEV_REDIS=engine cargo test --workspace --test it -- {{FILTER}} {{ARGS}}
+    FAREBOX_DEV_POSTGRES=npm FAREBOX_DEV_REDIS=engine cargo test --workspace --test it -- {{ FILTER }} {{ ARGS }}
 
 # Write the files that follow from the endpoint table
 render:
@@ -37,12 +37,12 @@ render:
 
 # Measure: start, webhooks or ledger
 bench MEASURE *ARGS:
-    cargo run --release -p bench -- {{MEASURE}} {{ARGS}}
+    cargo run --release -p bench -- {{ MEASURE }} {{ ARGS }}
 
 # Fuzz a target, event or signature_header; needs a nightly Rust and cargo-fuzz
 fuzz TARGET SECONDS="60":
-    mkdir -p fuzz/corpus/{{TARGET}}
-    cargo +nightly fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} fuzz/seeds/{{TARGET}} -- -max_total_time={{SECONDS}}
+    mkdir -p fuzz/corpus/{{ TARGET }}
+    cargo +nightly fuzz run {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
 
 # Run all that a change must pass
 ci:

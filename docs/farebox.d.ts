@@ -156,7 +156,7 @@ export interface CheckRequest {
   /** The feature's key in the catalog. Not together with `checks`. */
   feature?: CatalogKey | null;
   /** The intended usage, or the credits needed; 1 if absent. Not together with `checks`. */
-  quantity?: PositiveCount | null;
+  quantity?: PositiveCount;
   /** The user whom the request is about, as in the query. */
   userId?: string;
 }
@@ -968,7 +968,7 @@ export interface TrackUsageRequest {
   /** With `entries`: what happens if one of them exceeds its limit; `all` if absent. */
   mode?: UsageMode | null;
   /** The usage to add; 1 if absent. Not together with `entries`. */
-  quantity?: PositiveCount | null;
+  quantity?: PositiveCount;
   /** The user whom the request is about, as in the query. */
   userId?: string;
 }

@@ -1,22 +1,22 @@
-//! Pricing as code: what is sold stands in one TOML file, is reviewed like code, and pushed.
+//! Pricing as code: one TOML file describes plans and credit packs, is reviewed like code, and pushed.
 //!
-//! [`Catalog::read`] turns a file into a catalog in which nothing can be wrong, or says everything
-//! that is wrong with it, by line and field. `publish` makes Stripe and the database agree with it.
+//! [`Catalog::read`] parses a file into a valid catalog, or reports every problem by line and field.
+//! [`publish`] applies the catalog to Stripe and the database.
 //!
-//! Deliberately absent: reading it in a function. What is sold is read from Postgres there.
+//! Deliberately absent: functions do not read the file. They read the catalog from Postgres.
 
 mod changes;
 mod database;
 mod features;
 mod field;
 mod file;
-mod goods;
 mod ids;
 mod item;
+mod price_spec;
 mod prices;
 mod publish;
-mod standing;
 mod stripe;
+mod stripe_state;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,16 +24,16 @@ use std::fmt;
 use shared::domain::catalog::{BillingInterval, PlanFeature};
 
 pub use ids::Ids;
-pub use publish::{Changes, look, publish};
+pub use publish::{Changes, plan_changes, publish};
 pub use stripe::Stripe;
 
-/// What `farebox dev` sells unless it is told otherwise: every kind of feature and price.
+/// The default catalog of `farebox dev`: every kind of feature and price.
 pub const DEMO: &str = include_str!("../../catalogs/demo.toml");
 
-/// A file's content, checked.
+/// A file's content, validated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Catalog {
-    /// Begins the ids of what is created in Stripe.
+    /// A prefix of the ids that are created in Stripe.
     pub product: String,
     pub name: String,
     /// In the order of their ranks.
@@ -51,15 +51,15 @@ pub struct Plan {
     pub is_default: bool,
     pub is_listed: bool,
     pub past_due_grace_days: u32,
-    /// Every feature of the catalog, with what this plan gives of it.
+    /// Every feature of the catalog, with this plan's terms.
     pub features: BTreeMap<String, PlanFeature>,
     pub per_seat: bool,
-    /// The Stripe product it is, where the file or the environment says so.
+    /// The id of the Stripe product, where the file or the environment gives one.
     pub product_id: Option<String>,
     pub prices: BTreeMap<BillingInterval, Price>,
 }
 
-/// Credits to buy once.
+/// A credit pack: credits for a one-time payment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Pack {
     pub key: String,
@@ -69,9 +69,9 @@ pub struct Pack {
     pub unit: String,
     pub credits: u64,
     pub expires_after_days: Option<u32>,
-    /// The most that one checkout sells.
+    /// The largest quantity in one checkout.
     pub max_quantity: Option<u32>,
-    /// Whether its checkout takes promotion codes.
+    /// Whether its checkout accepts promotion codes.
     pub promotion_codes: bool,
     pub product_id: Option<String>,
     pub price: Price,
@@ -82,35 +82,28 @@ pub struct Price {
     pub amount_minor: u64,
     pub currency: String,
     pub currency_amounts: BTreeMap<String, u64>,
-    /// The Stripe price it is, where the file or the environment says so.
+    /// The id of the Stripe price, where the file or the environment gives one.
     pub price_id: Option<String>,
 }
 
-/// Everything that is wrong with a file, a line each: `catalogs/x.toml:14: plans.basic.name ...`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Every problem of a file, a line each: `catalogs/x.toml:14: plans.basic.name ...`.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
 pub struct Problems(Vec<String>);
 
 impl Catalog {
-    /// Reads `text`, which stands in `file`.
+    /// Parses `text`, the content of `file`.
     pub fn read(file: &str, text: &str, ids: &Ids<'_>) -> Result<Self, Problems> {
         file::read(file, text, ids)
     }
 }
 
-/// Its name, and how much it sells.
+/// The name, and the number of plans and packs.
 impl fmt::Display for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (plans: {}, packs: {})", self.name, self.plans.len(), self.packs.len())
     }
 }
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
-impl std::error::Error for Problems {}
 
 #[cfg(test)]
 mod tests;

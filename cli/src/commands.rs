@@ -1,4 +1,4 @@
-//! One file per command. What they stand on is in the library.
+//! One file per command. The code that they share with the tests is in the library.
 
 #![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
 

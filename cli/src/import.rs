@@ -1,9 +1,8 @@
-//! Adopting a business that already runs at Stripe: whose its customers are, what they subscribed to,
-//! and the credits they bring along.
+//! Imports a business that already uses Stripe: the users of its customers, their subscriptions, and
+//! their opening balances of credits.
 //!
-//! Everything that is wrong with the files is said at once, and before anything is changed. What was
-//! adopted before is left as it is, so that an import can be run again, and go on where it stopped.
-//! Nobody is written to.
+//! An import reports every problem of the files at once, before it changes anything. It skips what was
+//! imported before, so it can run again and continue after a failure. It sends no e-mail.
 
 mod credits;
 mod csv;
@@ -25,44 +24,45 @@ pub struct File<'a> {
     pub text: &'a str,
 }
 
-/// What the business knows of itself.
+/// The files of an import.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Files<'a> {
-    /// `user_id,customer_id[,email]`: goes before what the customers' metadata says.
+    /// `user_id,customer_id[,email]`: takes precedence over the customers' metadata.
     pub customers: Option<File<'a>>,
     /// `user_id,unit,credits`
     pub credits: Option<File<'a>>,
 }
 
-/// What was adopted; of a dry run, what would be.
+/// What was imported, or would be without `dry_run`.
 #[derive(Debug)]
 pub struct Imported {
     pub customers: Count,
-    /// Customers of whom nobody says whose they are.
+    /// Customers whose user neither a file nor their metadata names.
     pub nameless: usize,
     pub subscriptions: ReconciliationReport,
     pub credits: Count,
 }
 
-/// How many are news, and how many are not.
+/// Counts of new and known records.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Count {
     pub new: usize,
     pub same: usize,
-    /// Of users who were erased: they are left out.
+    /// Records of erased users, which are skipped.
     pub erased: usize,
 }
 
-/// Everything that is wrong with the files, a line each: `credits.csv:3: ...`.
-#[derive(Debug, Default)]
+/// Every problem of the files, a line each: `credits.csv:3: ...`.
+#[derive(Debug, Default, thiserror::Error)]
+#[error("nothing was changed:\n{}", lines(.0))]
 pub struct Problems(BTreeSet<(String, usize, String)>);
 
 pub async fn run(app: &App, files: Files<'_>, dry_run: bool) -> anyhow::Result<Imported> {
     let mut problems = Problems::default();
     let named = customers::read(files.customers, &mut problems);
     let lines = credits::read(files.credits, &mut problems);
-    let customers = customers::look(app, &named, &mut problems).await?;
-    let credits = credits::look(app, lines, &mut problems).await?;
+    let customers = customers::compare(app, &named, &mut problems).await?;
+    let credits = credits::compare(app, lines, &mut problems).await?;
     if !problems.0.is_empty() {
         return Err(problems.into());
     }
@@ -97,14 +97,10 @@ impl Problems {
     }
 }
 
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing was changed:")?;
-        self.0.iter().try_for_each(|(file, line, what)| write!(f, "\n{file}:{line}: {what}"))
-    }
+fn lines(problems: &BTreeSet<(String, usize, String)>) -> String {
+    let lines = problems.iter().map(|(file, line, what)| format!("{file}:{line}: {what}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
-
-impl std::error::Error for Problems {}
 
 fn failed(error: impl Into<Error>) -> anyhow::Error {
     anyhow!(error.into().for_operators())

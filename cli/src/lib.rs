@@ -1,9 +1,8 @@
-//! Farebox on one machine: the local stack, the operator's tools, and what the tests stand on.
+//! Farebox on one machine: the local stack and the operator's tools. The integration tests use it too.
 
 pub mod catalog;
+pub mod dev;
 pub mod import;
-pub mod local;
 pub mod migrate;
-pub mod page;
 pub mod render;
 pub mod server;

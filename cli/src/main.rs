@@ -1,4 +1,4 @@
-//! `farebox`: the local stack and the operator's tools. Without a command it is `farebox dev`.
+//! `farebox`: the local stack and the operator's tools. Without a command it runs `farebox dev`.
 
 mod commands;
 
@@ -21,39 +21,39 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Run everything on this machine (the default)
+    /// Run Farebox and its dev services on this machine (the default)
     Dev(dev::Args),
-    /// Serve all routes with the settings of the environment
+    /// Serve every route with the settings of the environment
     Serve(serve::Args),
-    /// Bring the database up to date
+    /// Apply migrations
     Migrate,
-    /// Check, compare or publish what is sold
+    /// Check, compare or publish a catalog of plans and credit packs
     Catalog(catalog::Args),
-    /// Check every connection, and say what to fix
+    /// Check every connection and suggest fixes
     Doctor(doctor::Args),
-    /// Compare everything with Stripe, and make it agree
+    /// Compare subscriptions with Stripe and repair differences
     Reconcile(reconcile::Args),
-    /// Adopt a business that already runs at Stripe
+    /// Import the customers, subscriptions and credits of a business that already uses Stripe
     Import(import::Args),
-    /// Print the running local stack's settings as dotenv lines
+    /// Print the settings of the running local stack as dotenv lines
     Env(env::Args),
-    /// Print a token of the local stack
+    /// Print a token for the local stack
     Token(token::Args),
-    /// Tell the local stack's time, or move it on
+    /// Print or advance the clock of the local stack
     Clock(clock::Args),
-    /// Make one of Stripe's events happen in the simulator
+    /// Cause a Stripe event in the simulator
     Trigger(trigger::Args),
-    /// Look at the simulator of Stripe, and let it misbehave
+    /// Inspect the Stripe simulator and set its failure switches
     Simulator(simulator::Args),
-    /// Look at Stripe's events that could not be applied, and deal with them
+    /// List, replay or resolve Stripe events that could not be applied
     Webhooks(webhooks::Args),
-    /// Show users in Redis what they may do, before they ask
+    /// Fill the Redis cache with entitlements
     Cache(cache::Args),
-    /// Look at the whole ledger of credits
+    /// Verify the credit ledger
     Ledger(ledger::Args),
-    /// Make a service key for a deployment
+    /// Generate a service key for a deployment
     Key(key::Args),
-    /// Write the files that follow from the endpoint table
+    /// Write the files that are generated from the endpoint table
     Render,
 }
 

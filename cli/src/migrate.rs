@@ -1,15 +1,16 @@
-//! The migration runner: applies what is in `migrations/`, safely from several deploys at once.
+//! The migration runner: applies the files of `migrations/`. Several deploys may run it at once.
 //!
-//! A migration runs once, in a transaction with the row that records it; one whose first line is
-//! `-- no-transaction` holds a single statement, such as an index built `concurrently`, which may be
-//! tried again. An applied file that was edited is refused. The SQL functions, one file each, are
-//! replaced whenever their text changes, and so are everybody's rights; a migration that begins with
-//! `-- with-functions` comes last, in the same transaction.
+//! - A migration runs once, in a transaction with the row that records it.
+//! - A migration whose first line is `-- no-transaction` has a single statement that may be tried again,
+//!   such as an index built `concurrently`.
+//! - The runner rejects an applied file that was edited.
+//! - The SQL functions, one file each, are replaced when their text changes, together with all grants. A
+//!   migration that begins with `-- with-functions` runs in the same transaction.
 //!
-//! It needs a direct connection, not a pooler's: it holds a lock and a `search_path` for its session,
-//! from which every function takes its own.
+//! It needs a direct connection: it holds a lock and a `search_path` for its session, from which every
+//! function takes its own.
 //!
-//! Deliberately absent: going back. A release is undone by the next migration.
+//! Deliberately absent: down migrations. The next migration undoes a release.
 
 mod files;
 mod grants;
@@ -27,18 +28,18 @@ pub use files::{Files, Sql};
 
 /// `farebox` in hexadecimal digits that resemble it: the lock that runners of one database take.
 const LOCK: i64 = 0x0fa2_eb0c;
-/// A large index may take long; whoever waits for its builder waits at most this long.
+/// The longest wait for another runner, which may be building a large index.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Applied {
     pub migrations: Vec<String>,
     pub functions: Vec<String>,
 }
 
-/// Brings the database up to `files`.
+/// Applies the files to the database.
 pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> {
     let connect = || shared::adapters::postgres::connect(database);
     let client = connect().await.context("cannot connect to Postgres")?;
@@ -51,12 +52,12 @@ pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> 
     }
     let runner = Runner { client, schema: &database.schema };
     runner.lock().await?;
-    // The lock goes with the connection, which goes with the runner.
+    // The lock ends with the connection, which ends with the runner.
     runner.apply(files).await
 }
 
-/// Whether two connections are lent their backends by the transaction: they share one, or one of
-/// them changes its own.
+/// Whether a pooler lends backends by the transaction: two connections share a backend, or one of them
+/// changes its own.
 pub async fn is_pooled(one: &Client, other: &Client) -> anyhow::Result<bool> {
     let mut backends = Vec::new();
     for client in [one, other, other, one] {
@@ -66,7 +67,7 @@ pub async fn is_pooled(one: &Client, other: &Client) -> anyhow::Result<bool> {
     Ok(backends[0] == backends[1] || backends[1] != backends[2] || backends[3] != backends[0])
 }
 
-/// What is missing or different in a database, a line each. Needs no more than the functions' role.
+/// The missing and the different files, a line each. The functions' role has enough rights for this.
 pub async fn pending(
     client: &Client,
     schema: &Schema,
@@ -105,7 +106,7 @@ pub async fn exceptions(
     Ok(exceptions)
 }
 
-/// Every role that could run its own code as the owner of our functions, a line each.
+/// Every role that can run its own code as the owner of our functions, a line each.
 async fn intruders(client: &Client, schema: &str) -> anyhow::Result<Vec<String>> {
     let params: &[files::Param<'_>] = &[(&schema, Type::TEXT)];
     let rows = client.query_typed(SCHEMA_RIGHTS, params).await.map_err(explain)?;
@@ -118,11 +119,14 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Waits by asking again: a statement that waits inside Postgres keeps a snapshot, for which the
-    /// other runner's `create index concurrently` would wait in turn.
+    /// Polls for the lock. A statement that waits inside Postgres keeps a snapshot, and the other
+    /// runner's `create index concurrently` would wait for that.
     async fn lock(&self) -> anyhow::Result<()> {
         let started = Instant::now();
-        while !self.ask::<bool>("select pg_try_advisory_lock($1)", &[(&LOCK, Type::INT8)]).await? {
+        while !self
+            .query_value::<bool>("select pg_try_advisory_lock($1)", &[(&LOCK, Type::INT8)])
+            .await?
+        {
             if started.elapsed() > LOCK_PATIENCE {
                 bail!("another migration has been running for {LOCK_PATIENCE:?}; try again later");
             }
@@ -148,9 +152,8 @@ impl Runner<'_> {
         Ok(applied)
     }
 
-    /// In one transaction with the rights: there is no moment at which a function may be called by
-    /// whom it is not for, or half of them are new. Nor is there one at which a function finds tables that
-    /// are not its own: migrations that only the new ones understand go with them.
+    /// Replaces functions and grants in one transaction, so that no role has a wrong grant and no
+    /// function calls an older one. Migrations that only the new functions understand are part of it.
     async fn replace_functions(&self, files: &Files, applied: &mut Applied) -> anyhow::Result<()> {
         self.execute("begin").await?;
         for migration in files.migrations.iter().filter(|migration| migration.goes_with_functions())
@@ -185,7 +188,7 @@ impl Runner<'_> {
         );
         self.execute(&create).await.context(MEANS)?;
         self.refuse_intruders().await?;
-        // Function bodies are checked when they run: they call one another in any order.
+        // Functions call one another in any order, so their bodies are checked when they run.
         self.execute(&format!(
             "set search_path to {schema}, pg_temp;
              set check_function_bodies to off;
@@ -200,7 +203,7 @@ impl Runner<'_> {
         .context(MEANS)
     }
 
-    /// Before anything is made in the schema, where others could make something as well.
+    /// Runs before the first object is created in the schema, in which other roles might create too.
     async fn refuse_intruders(&self) -> anyhow::Result<()> {
         let schema = self.schema;
         let found = intruders(&self.client, schema.as_str()).await?;
@@ -232,7 +235,7 @@ impl Runner<'_> {
         for table in migration.relations() {
             let (schema, name) = (self.schema, format!("{}.{table}", self.schema));
             let sql = "select to_regclass($1) is not null";
-            if self.ask::<bool>(sql, &[(&name, Type::TEXT)]).await? {
+            if self.query_value::<bool>(sql, &[(&name, Type::TEXT)]).await? {
                 bail!(
                     "the schema {schema} already has a table {table} that Farebox did not create. \
                      Set FAREBOX_SCHEMA to a schema of its own."
@@ -252,7 +255,7 @@ impl Runner<'_> {
         self.execute(&format!("begin;\n{}\n;\n{recording};\ncommit;", migration.text)).await
     }
 
-    /// An index whose concurrent build was cut off stays behind, invalid, under its name.
+    /// An interrupted concurrent build leaves an invalid index under the same name.
     async fn drop_invalid_index(&self, migration: &Sql) -> anyhow::Result<()> {
         let Some(index) = migration.index() else { return Ok(()) };
         let name = format!("{}.{index}", self.schema);
@@ -260,7 +263,7 @@ impl Runner<'_> {
                      select 1 from pg_index
                      where indexrelid = to_regclass($1) and not indisvalid
                    )";
-        if self.ask::<bool>(sql, &[(&name, Type::TEXT)]).await? {
+        if self.query_value::<bool>(sql, &[(&name, Type::TEXT)]).await? {
             self.execute(&format!("drop index concurrently {name}")).await?;
         }
         Ok(())
@@ -282,7 +285,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    async fn ask<T>(&self, sql: &str, params: &[files::Param<'_>]) -> anyhow::Result<T>
+    async fn query_value<T>(&self, sql: &str, params: &[files::Param<'_>]) -> anyhow::Result<T>
     where
         T: for<'r> tokio_postgres::types::FromSql<'r>,
     {

@@ -1,7 +1,7 @@
-//! `farebox render`: the files that follow from the endpoint table.
+//! `farebox render`: the files that are generated from the endpoint table.
 //!
-//! They are committed, so that they can be read and reviewed; a test compares them with what this
-//! would write.
+//! They are committed, so that people can read and review them. A test compares them with the output of
+//! this module.
 
 mod lambda;
 mod mains;
@@ -22,7 +22,7 @@ pub struct Rendered {
     pub text: String,
 }
 
-/// Every rendered file. `root` is read for those of which only a part is rendered.
+/// Every rendered file. `root` has the files of which only a part is rendered.
 pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     let table = endpoints::ALL;
     let document = shared::openapi::document();
@@ -42,7 +42,7 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     Ok(files)
 }
 
-/// Writes what differs; answers the paths written.
+/// Writes the files that differ, and returns their paths.
 pub fn write(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for Rendered { path, text } in all(root)? {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_files_are_what_the_table_says() {
+    fn the_committed_files_match_the_endpoint_table() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for Rendered { path, text } in all(&root).unwrap() {
             let committed = fs::read_to_string(root.join(&path)).unwrap_or_default();
@@ -72,7 +72,7 @@ mod tests {
         }
     }
 
-    /// A main that no row asks for would be deployed, and answer to nobody's policy.
+    /// A main without a row would be deployed without a policy.
     #[test]
     fn there_is_no_main_without_a_row() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -1,8 +1,8 @@
-//! One HTTP server on one port: what `farebox serve`, `farebox dev` and the tests listen with.
+//! The HTTP server of `farebox serve`, `farebox dev` and the tests.
 //!
-//! A client that sends nothing, or reads nothing, is cut off after a while, and at once where a new
-//! connection needs its place. A client that hangs up does not stop its request: a request that has
-//! begun is finished, and logged, in a task of its own.
+//! It closes a connection whose client sends or reads nothing for a while, and closes it earlier if a
+//! new connection needs the slot. A client that hangs up does not stop its request: the request
+//! finishes, and is logged, in its own task.
 
 mod connections;
 mod head;
@@ -34,16 +34,16 @@ use tower::ServiceExt as _;
 use connections::{Connection, Connections};
 use stream::{Arriving, Stream};
 
-/// How long requests in flight, and work after answers, have once the server is told to stop.
+/// The time that requests in flight and background tasks have after the stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How many connections one server holds, and which proxies stand in front of it.
+/// The largest number of connections, and the trusted proxies.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Below the usual limit of open files of a process.
+    /// It is below a process's usual limit of open files.
     pub connections: usize,
-    /// Of one address that is no proxy's. Counted only where proxies are named: without their names,
-    /// all connections may come from one proxy.
+    /// The limit for one address that is not a proxy's. It applies only if proxies are configured:
+    /// otherwise all connections may come from one proxy.
     pub connections_per_address: usize,
     pub proxies: TrustedProxies,
 }
@@ -54,7 +54,7 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stop` resolves, then finishes what has begun.
+/// Serves until `stop` resolves, then finishes the requests in flight.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -63,7 +63,7 @@ pub async fn serve(
     serve_within(Limits::default(), listener, router, stop).await
 }
 
-/// The same, within limits of its own.
+/// Serves like [`serve`], with other limits.
 pub async fn serve_within(
     limits: Limits,
     listener: TcpListener,
@@ -80,17 +80,17 @@ pub async fn serve_within(
             admitted = admit(&listener, &connections) => admitted,
             () = &mut stop => break,
         };
-        let Some((stream, peer, place)) = admitted else { continue };
-        let connection = Arc::clone(place.connection());
+        let Some((stream, peer, slot)) = admitted else { continue };
+        let connection = Arc::clone(slot.connection());
         let serving = graceful.watch(carrier.carry(stream, peer, &connection));
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                // A connection that breaks is its client's affair.
+                // A broken connection needs no report here.
                 _ = serving => {}
                 () = connection.is_cut() => {}
             }
-            drop(place);
+            drop(slot);
         });
     }
     drop(listener);
@@ -106,18 +106,18 @@ pub async fn serve_within(
     Ok(())
 }
 
-/// The next connection, if there is a place for it.
+/// Accepts the next connection, if it gets a slot.
 async fn admit(
     listener: &TcpListener,
     connections: &Arc<Connections>,
-) -> Option<(TcpStream, SocketAddr, connections::Place)> {
+) -> Option<(TcpStream, SocketAddr, connections::Slot)> {
     let Ok((stream, peer)) = listener.accept().await else {
-        // Out of file descriptors, most likely: some come back as connections end.
+        // The process is probably out of file descriptors; connections that end free some.
         tokio::time::sleep(Duration::from_millis(50)).await;
         return None;
     };
-    let place = connections.admit(peer.ip()).await?;
-    Some((stream, peer, place))
+    let slot = connections.admit(peer.ip()).await?;
+    Some((stream, peer, slot))
 }
 
 /// The parts that every request of every connection needs.
@@ -135,7 +135,7 @@ impl Carrier {
         peer: SocketAddr,
         connection: &Arc<Connection>,
     ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + 'static {
-        // An answer leaves at once; where that cannot be set it leaves a little later.
+        // Sends answers at once. Without the option they leave a little later.
         let _ = stream.set_nodelay(true);
         let (carrier, watched) = (self.clone(), Arc::clone(connection));
         let service = service_fn(move |request| {
@@ -144,7 +144,7 @@ impl Carrier {
                 connection.head_arrived();
                 let connections = Arc::clone(&carrier.connections);
                 let mut response = carrier.answer(request, peer, &connection).await;
-                // One without a length ends when its client hangs up: nothing is expected before that.
+                // An answer without a length ends when its client hangs up, so it has no deadline.
                 let has_length = response.body().size_hint().exact().is_some();
                 if has_length {
                     connection.answered();
@@ -157,13 +157,13 @@ impl Carrier {
             }
         });
         let stream = TokioIo::new(Stream::new(stream, Arc::clone(connection)));
-        // Times are kept by `connections`, which also knows whose place is needed.
+        // `connections` enforces the time limits.
         http1::Builder::new()
             .header_read_timeout(None::<Duration>)
             .serve_connection(stream, service)
     }
 
-    /// Gives a request its caller's address and a place for work after its answer, and sees it through.
+    /// Runs one request to its end, with the caller's address and a queue for background tasks.
     async fn answer(
         self,
         mut request: Request<Incoming>,
@@ -181,17 +181,17 @@ impl Carrier {
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(connection))));
         match tasks.spawn(router.oneshot(request)).await {
             Ok(Ok(response)) => response,
-            // The guard turns a panic into an answer; this is one outside of every guard.
+            // The guard turns a panic into an answer; this one came from outside the guard.
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
 }
 
-/// Resolves when the terminal or the system asks this process to end. Listening for it begins at the
-/// call, not at the first poll: a process that has said it is ready can be told to stop.
+/// Resolves when the terminal or the system signals this process to end. It listens from the call on,
+/// not from the first poll, so that no signal is lost after the process reports that it is ready.
 pub fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    // A signal that cannot be listened for ends the process by itself.
+    // A signal without a listener ends the process by default.
     let signals = kinds.into_iter().filter_map(|kind| signal(kind).ok());
     let arrivals: Vec<_> =
         signals.map(|mut signal| Box::pin(async move { signal.recv().await })).collect();

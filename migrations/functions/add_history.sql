@@ -41,9 +41,7 @@ begin
 
   if v_id is not null then
     if (v_user_id, v_fingerprint) is distinct from (p_user_id::text, p_fingerprint) then
-      raise exception using
-        errcode = 'FB002',
-        message = 'this idempotency key came with another request';
+      perform refuse('idempotency_key_reused');
     end if;
     return v_id;
   end if;

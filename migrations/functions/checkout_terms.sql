@@ -29,14 +29,15 @@ begin
     where c.pack = p_request ->> 'pack';
 
     if v_pack.stripe_price_id is null then
-      perform refuse('unknown_pack');
+      perform refuse_input('unknown_pack');
     end if;
     if not v_pack.amounts ? v_currency then
-      perform refuse('unknown_currency');
+      perform refuse_input('unknown_currency');
     end if;
     perform refuse_too_many(v_pack.amounts, coalesce(v_currency, v_pack.currency), v_quantity);
     if v_quantity > v_pack.max_quantity then
-      perform refuse(format('too_many_packs %s', v_pack.max_quantity));
+      perform refuse_input(
+        'above_max_quantity', jsonb_build_object('max_quantity', v_pack.max_quantity));
     end if;
     if v_pack.credits::numeric * v_quantity + coalesce(
       (
@@ -46,7 +47,7 @@ begin
           and unit = v_pack.unit
       ), 0) > 1000000000000000
     then
-      perform refuse('too_many_credits');
+      perform refuse_input('too_many_credits');
     end if;
 
     return p_request || jsonb_build_object(

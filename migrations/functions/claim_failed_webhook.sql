@@ -23,7 +23,7 @@ begin
   for update;
 
   if v_letter.id is null then
-    perform refuse('unknown_webhook');
+    perform refuse('webhook_not_found');
   elsif v_letter.resolved_at is not null then
     perform refuse('webhook_resolved');
   elsif v_letter.payload is null then

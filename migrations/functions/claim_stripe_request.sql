@@ -37,9 +37,7 @@ begin
      and (v_request.fingerprint, v_request.user_id, v_request.kind)
        is distinct from (p_fingerprint, p_user_id, p_kind)
   then
-    raise exception using
-      errcode = 'FB002',
-      message = 'this idempotency key came with another request';
+    perform refuse('idempotency_key_reused');
   end if;
 
   if v_request.answered_at is not null then
@@ -54,9 +52,7 @@ begin
       and leased_until > p_now
       and (id = v_request.id or kind <> 'portal' and p_kind <> 'portal')
   ) then
-    raise exception using
-      errcode = 'FB003',
-      message = 'another request of this user is under way';
+    perform refuse('request_under_way');
   end if;
 
   if v_request.id is not null then

@@ -19,7 +19,7 @@ begin
          and unit = p_unit)
      and not is_unit(p_unit)
   then
-    perform refuse('unknown_unit');
+    perform refuse_input('unknown_unit');
   end if;
 end
 $$;

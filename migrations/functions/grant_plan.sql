@@ -47,7 +47,7 @@ begin
   order by v.plan = p_plan desc
   limit 1;
   if v_plan.plan is null then
-    perform refuse('unknown_plan');
+    perform refuse_input('unknown_plan');
   end if;
 
   select *

@@ -32,7 +32,7 @@ begin
   end loop;
 
   if v_payment.erased_at is not null then
-    perform refuse_erased();
+    perform refuse('account_erased');
   end if;
 
   return v_payment;

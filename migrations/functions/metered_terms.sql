@@ -19,10 +19,10 @@ begin
     v_terms := catalog_features() -> p_feature || '{"limit": 0, "overage": "hard"}';
   end if;
   if v_terms is null then
-    perform refuse(format('unknown_feature %s', p_feature));
+    perform refuse_input('unknown_feature', jsonb_build_object('feature', p_feature));
   end if;
   if v_terms ->> 'type' <> 'metered' then
-    perform refuse(format('not_metered %s', p_feature));
+    perform refuse_input('not_metered', jsonb_build_object('feature', p_feature));
   end if;
 
   return v_terms;

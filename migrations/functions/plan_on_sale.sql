@@ -41,7 +41,7 @@ begin
         and p.version = v.version);
 
   if plan is null then
-    perform refuse('unknown_plan');
+    perform refuse_input('unknown_plan');
   end if;
 
   select p.interval, p.stripe_price_id, p.per_seat,
@@ -53,13 +53,13 @@ begin
     and p.interval = p_interval;
 
   if price_id is null then
-    perform refuse('unknown_interval');
+    perform refuse_input('unknown_interval');
   end if;
   if not v_currencies ? p_currency then
-    perform refuse('unknown_currency');
+    perform refuse_input('unknown_currency');
   end if;
   if p_quantity <> 1 and not per_seat then
-    perform refuse('no_seats');
+    perform refuse_input('no_seats');
   end if;
   perform refuse_too_many(v_currencies, coalesce(p_currency, v_currency), p_quantity);
 end

@@ -33,8 +33,10 @@ begin
   if v_comes_to = 'same' then
     return null;
   end if;
-  if v_comes_to <> 'new' then
-    perform refuse(v_comes_to);
+  if v_comes_to = 'unknown_unit' then
+    perform refuse_input('unknown_unit');
+  elsif v_comes_to <> 'new' then
+    perform refuse_input('opening_balance_taken');
   end if;
 
   if p_credits > 0 then

@@ -36,7 +36,7 @@ begin
   returning balance into v_balance;
 
   if p_kind in ('grant', 'adjust', 'opening', 'purchase') and abs(v_balance) > 1000000000000000 then
-    perform refuse('balance_too_large');
+    perform refuse_input('balance_too_large');
   end if;
 
   return write_to_ledger(p_user_id, p_unit, p_delta, v_balance, p_kind, p_about, p_now);

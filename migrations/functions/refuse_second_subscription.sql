@@ -25,7 +25,7 @@ begin
   limit 1;
 
   if v_live is not null then
-    perform refuse('already_subscribed ' || v_live);
+    perform refuse('already_subscribed', jsonb_build_object('status', v_live));
   end if;
 end
 $$;

@@ -2,11 +2,11 @@
 --
 -- refuse_spend: says that a user has not as many credits as they want to spend.
 --
--- Promises  Never returns: FB008 and the balance; FB005 for a unit of nobody's (ensure_unit).
+-- Promises  Never returns: FB008 with the balance and what was needed; FB005 for a unit of nobody's (ensure_unit).
 -- Locks     None.
 -- Races     The caller holds the user's row.
 
-create or replace function refuse_spend(p_user_id text, p_unit text)
+create or replace function refuse_spend(p_user_id text, p_unit text, p_amount bigint)
 returns void
 language plpgsql
 as $$
@@ -19,8 +19,8 @@ declare
 begin
   perform ensure_unit(p_user_id, p_unit);
 
-  raise exception using
-    errcode = 'FB008',
-    message = jsonb_build_object('balance', coalesce(v_balance, 0));
+  perform refuse(
+    'insufficient_credits',
+    jsonb_build_object('unit', p_unit, 'balance', coalesce(v_balance, 0), 'needed', p_amount));
 end
 $$;

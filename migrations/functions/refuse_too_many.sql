@@ -17,7 +17,7 @@ immutable
 as $$
 begin
   if (p_amounts ->> p_currency)::bigint * p_quantity > 99999999 then
-    perform refuse('too_many');
+    perform refuse_input('amount_too_large');
   end if;
 end
 $$;

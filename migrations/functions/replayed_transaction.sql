@@ -20,9 +20,7 @@ begin
   where source = p_source;
 
   if v_row.fingerprint is distinct from p_fingerprint and v_row.id is not null then
-    raise exception using
-      errcode = 'FB002',
-      message = 'this idempotency key came with another request';
+    perform refuse('idempotency_key_reused');
   end if;
 
   return v_row;

@@ -27,9 +27,7 @@ begin
     and created_at >= p_now - interval '24 hours';
 
   if v_row.fingerprint <> p_fingerprint or v_row.user_id <> p_user_id then
-    raise exception using
-      errcode = 'FB002',
-      message = 'this idempotency key came with another request';
+    perform refuse('idempotency_key_reused');
   end if;
 
   return v_row.answer;

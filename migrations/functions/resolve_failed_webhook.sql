@@ -29,7 +29,7 @@ begin
   for update;
 
   if v_letter.id is null then
-    perform refuse('unknown_webhook');
+    perform refuse('webhook_not_found');
   elsif v_letter.resolved_by = 'operator' and v_letter.note = p_note then
     return;
   elsif v_letter.resolved_at is not null then

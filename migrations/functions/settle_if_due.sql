@@ -26,7 +26,7 @@ begin
     from erased_users
     where id_sha256 = sha256(convert_to(p_user_id, 'UTF8')))
   then
-    perform refuse_erased();
+    perform refuse('account_erased');
   end if;
 end
 $$;

@@ -44,7 +44,7 @@ begin
   into v_held;
 
   if not found then
-    perform refuse_spend(p_user_id, p_unit);
+    perform refuse_spend(p_user_id, p_unit, p_amount);
   end if;
 
   perform burn_credits(p_user_id, p_unit, p_amount, null);

@@ -72,7 +72,8 @@ begin
   end if;
 
   if v_live.status not in ('active', 'trialing') then
-    perform refuse('not_in_good_standing ' || v_live.status);
+    perform refuse(
+      'not_in_good_standing', jsonb_build_object('status', v_live.status));
   end if;
   if v_live.cancel_at_period_end or v_live.cancel_at is not null then
     perform refuse('cancellation_pending');
@@ -100,7 +101,7 @@ begin
       coalesce((p_wish ->> 'quantity')::bigint, 1));
   else
     if (p_wish ->> 'quantity')::bigint <> 1 and not v_to.per_seat then
-      perform refuse('no_seats');
+      perform refuse_input('no_seats');
     end if;
     perform refuse_too_many(
       v_to.amounts, v_live.currency, (p_wish ->> 'quantity')::bigint);

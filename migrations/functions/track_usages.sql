@@ -53,9 +53,7 @@ begin
   end loop;
 
   if v_used = '{}' then
-    raise exception using
-      errcode = 'FB008',
-      message = v_results;
+    perform refuse('quota_exceeded', jsonb_build_object('results', v_results));
   end if;
 
   v_answer := jsonb_build_object(

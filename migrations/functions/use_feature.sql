@@ -61,7 +61,7 @@ begin
       and usage_type = v_feature
       and period_start = v_period.starts_at;
   elsif v_usage.used > 9007199254740991 then
-    perform refuse(format('count_too_large %s', v_feature));
+    perform refuse_input('count_too_large', jsonb_build_object('feature', v_feature));
   elsif p_entry -> 'metadata' <> 'null' then
     insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at)
     values (p_user_id, v_feature, v_quantity, p_entry -> 'metadata', p_now);

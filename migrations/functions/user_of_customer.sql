@@ -32,7 +32,7 @@ begin
   where c.id = p_customer_id;
 
   if v_is_erased then
-    perform refuse_erased();
+    perform refuse('account_erased');
   end if;
 
   if v_known_id is not null then

@@ -123,7 +123,11 @@ impl Auth {
     }
 
     /// A user or a trusted server, by what the request carries.
-    pub async fn caller(&self, headers: &HeaderMap, after: &BackgroundTasks) -> Result<Caller> {
+    pub async fn caller(
+        &self,
+        headers: &HeaderMap,
+        background: &BackgroundTasks,
+    ) -> Result<Caller> {
         let token = bearer(headers)?;
         if token.starts_with(service_key::PREFIX) {
             return self.service(token);
@@ -135,7 +139,7 @@ impl Auth {
                 secret.is_some_and(|secret| token.is_signed_with_secret(secret.expose().as_bytes()))
             }
             algorithm => {
-                let keys = self.keys.matching(token.key_id(), algorithm, after).await?;
+                let keys = self.keys.matching(token.key_id(), algorithm, background).await?;
                 keys.iter().any(|key| token.is_signed_with(key))
             }
         };

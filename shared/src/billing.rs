@@ -4,7 +4,7 @@ pub mod alert;
 pub mod change_subscription;
 pub mod checkout;
 pub mod dead_letters;
-pub mod entitlements;
+pub mod entitlement_cache;
 pub mod event_source;
 pub mod fulfilment;
 pub mod ledger_audit;

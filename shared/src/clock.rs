@@ -38,6 +38,11 @@ impl Clock {
         SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed))
     }
 
+    /// The shift itself, in milliseconds, for a clock of another library that moves with this one.
+    pub fn shared_shift(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.shift_ms)
+    }
+
     /// Moves this clock, and every clone of it, forward or back.
     pub fn advance(&self, by: SignedDuration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);

@@ -1,7 +1,6 @@
 //! The rules, as types and pure functions: no I/O, no clock. A value that exists here is valid.
 
 mod amount;
-pub mod bucket;
 pub mod catalog;
 mod catalog_key;
 mod checkout_terms;
@@ -21,6 +20,8 @@ mod observation;
 mod priority;
 mod quantity;
 mod rate;
+pub mod rate_bucket;
+mod refusal;
 mod return_url;
 mod snapshot;
 mod text;
@@ -43,6 +44,7 @@ pub use observation::{EventName, Observation};
 pub use priority::CreditPriority;
 pub use quantity::Quantity;
 pub use rate::Rate;
+pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use text::{

@@ -11,6 +11,7 @@ mod idempotency_key;
 mod input;
 pub mod problem;
 mod query;
+pub mod rate_limit_headers;
 mod user;
 
 pub use endpoint::{Access, Endpoint, Method, Routes, StoredBytes};

@@ -1,4 +1,4 @@
-//! What differs between the catalog that is sold and the one that is to be, a line for each change.
+//! Compares the published catalog with the wanted one, and describes each change in a line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,47 +7,53 @@ use serde_json::{Map, Value};
 
 /// One change, as an operator reads it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Line {
+pub struct Change {
     /// `stripe` or `database`.
-    pub(super) place: &'static str,
-    /// `+` makes, `~` changes, `-` ends.
+    pub(super) target: &'static str,
+    /// `+` creates, `~` changes, `-` ends.
     pub(super) sign: char,
     /// `product`, `price`, `plan` or `pack`.
     pub(super) kind: &'static str,
     pub(super) name: String,
-    pub(super) says: String,
+    pub(super) description: String,
 }
 
-/// Lines, their columns aligned.
-pub(super) struct Aligned<'a>(pub(super) &'a [Line]);
+/// Displays changes in aligned columns.
+pub(super) struct Aligned<'a>(pub(super) &'a [Change]);
 
 impl fmt::Display for Aligned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widest = self.0.iter().map(|line| line.name.chars().count()).max().unwrap_or_default();
-        for Line { place, sign, kind, name, says } in self.0 {
-            let line = format!("{place:<8}  {sign} {kind:<7}  {name:<widest$}  {says}");
+        for Change { target, sign, kind, name, description } in self.0 {
+            let line = format!("{target:<8}  {sign} {kind:<7}  {name:<widest$}  {description}");
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }
 }
 
-/// What differs between two catalogs in the form in which they are published.
-pub(super) fn between(current: &Value, wanted: &Value) -> Vec<Line> {
+/// Compares two catalogs, both in the form that is published.
+pub(super) fn compare(current: &Value, wanted: &Value) -> Vec<Change> {
     let mut lines = Vec::new();
     for (list, kind) in [("plans", "plan"), ("packs", "pack")] {
         let (current, wanted) = (by_key(&current[list], kind), by_key(&wanted[list], kind));
         for (key, wanted) in &wanted {
-            let (sign, says) = match current.get(key) {
+            let (sign, description) = match current.get(key) {
                 None => ('+', "sold from now on".to_owned()),
                 Some(current) if current == wanted => continue,
                 Some(current) => ('~', differences(current, wanted)),
             };
-            lines.push(Line { place: "database", sign, kind, name: key.clone(), says });
+            lines.push(Change { target: "database", sign, kind, name: key.clone(), description });
         }
         for key in current.keys().filter(|key| !wanted.contains_key(*key)) {
-            let says = format!("no longer sold; whoever has the {kind} keeps it");
-            lines.push(Line { place: "database", sign: '-', kind, name: key.clone(), says });
+            let description = format!("no longer sold; whoever has the {kind} keeps it");
+            lines.push(Change {
+                target: "database",
+                sign: '-',
+                kind,
+                name: key.clone(),
+                description,
+            });
         }
     }
     lines
@@ -73,14 +79,14 @@ fn differences(current: &Value, wanted: &Value) -> String {
     leaves("", wanted, &mut after);
     let paths: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
-    let said: Vec<String> = changed
+    let described: Vec<String> = changed
         .map(|path| match (before.get(path), after.get(path)) {
             (Some(before), Some(after)) => format!("{path} {before} → {after}"),
             (None, Some(after)) => format!("{path} {after}"),
             _ => format!("without {path}"),
         })
         .collect();
-    said.join(", ")
+    described.join(", ")
 }
 
 fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {

@@ -1,4 +1,4 @@
-//! The catalog in the database: what is sold now, and `publish_catalog()`.
+//! The catalog in the database: reads the current one, and calls `publish_catalog()`.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use shared::config::{Database, Schema};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::standing::Standing;
-use super::{Catalog, Pack, Plan, goods};
+use super::stripe_state::StripeState;
+use super::{Catalog, Pack, Plan, price_spec};
 
-/// The plans and packs that are sold now, each in the form in which it was published.
+/// The current plans and packs, in the form that was published.
 const CURRENT: &str = "
     select jsonb_build_object(
       'plans', (
@@ -43,7 +43,7 @@ pub(super) async fn current(client: &Client, schema: &Schema) -> anyhow::Result<
     Ok(row.get(0))
 }
 
-/// Makes `published` what is sold.
+/// Publishes a catalog in the form of [`published`].
 pub(super) async fn publish(
     client: &Client,
     schema: &Schema,
@@ -56,25 +56,25 @@ pub(super) async fn publish(
     client.query_typed_one(&sql, params).await.map(drop).map_err(explain)
 }
 
-/// A catalog as `publish_catalog()` takes it. An id that Stripe has yet to make is null.
-pub(super) fn published(catalog: &Catalog, standings: &BTreeMap<String, Standing>) -> Value {
+/// A catalog as `publish_catalog()` takes it. The id of a price that does not exist yet is null.
+pub(super) fn published(catalog: &Catalog, states: &BTreeMap<String, StripeState>) -> Value {
     json!({
-        "plans": catalog.plans.iter().map(|it| plan(catalog, it, standings)).collect::<Vec<_>>(),
-        "packs": catalog.packs.iter().map(|it| pack(catalog, it, standings)).collect::<Vec<_>>(),
+        "plans": catalog.plans.iter().map(|it| plan(catalog, it, states)).collect::<Vec<_>>(),
+        "packs": catalog.packs.iter().map(|it| pack(catalog, it, states)).collect::<Vec<_>>(),
     })
 }
 
-fn plan(catalog: &Catalog, plan: &Plan, standings: &BTreeMap<String, Standing>) -> Value {
+fn plan(catalog: &Catalog, plan: &Plan, states: &BTreeMap<String, StripeState>) -> Value {
     let prices = plan.prices.iter().map(|(interval, price)| {
-        let standing = standings.get(&catalog.plan_lookup_key(&plan.key, *interval));
+        let state = states.get(&catalog.plan_lookup_key(&plan.key, *interval));
         json!({
-            "interval": goods::name(*interval),
+            "interval": price_spec::interval_name(*interval),
             "currency": price.currency,
             "amount_minor": price.amount_minor,
             "currency_amounts": price.currency_amounts,
             "per_seat": plan.per_seat,
-            "stripe_product_id": standing.map(|standing| &standing.product_id),
-            "stripe_price_id": standing.and_then(|standing| standing.price_id.as_ref()),
+            "stripe_product_id": state.map(|state| &state.product_id),
+            "stripe_price_id": state.and_then(|state| state.price_id.as_ref()),
         })
     });
     json!({
@@ -91,8 +91,8 @@ fn plan(catalog: &Catalog, plan: &Plan, standings: &BTreeMap<String, Standing>) 
     })
 }
 
-fn pack(catalog: &Catalog, pack: &Pack, standings: &BTreeMap<String, Standing>) -> Value {
-    let standing = standings.get(&catalog.pack_lookup_key(&pack.key));
+fn pack(catalog: &Catalog, pack: &Pack, states: &BTreeMap<String, StripeState>) -> Value {
+    let state = states.get(&catalog.pack_lookup_key(&pack.key));
     json!({
         "pack": pack.key,
         "name": pack.name,
@@ -106,8 +106,8 @@ fn pack(catalog: &Catalog, pack: &Pack, standings: &BTreeMap<String, Standing>) 
         "currency": pack.price.currency,
         "amount_minor": pack.price.amount_minor,
         "currency_amounts": pack.price.currency_amounts,
-        "stripe_product_id": standing.map(|standing| &standing.product_id),
-        "stripe_price_id": standing.and_then(|standing| standing.price_id.as_ref()),
+        "stripe_product_id": state.map(|state| &state.product_id),
+        "stripe_price_id": state.and_then(|state| state.price_id.as_ref()),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Features: what the catalog says of each, and what a plan gives of it.
+//! Features: their definitions, and a plan's terms for each.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use shared::domain::catalog::{GrantInterval, OveragePolicy, PlanFeature, UsageRe
 use super::field::{Field, Table};
 use super::item;
 
-/// The largest number that every client reads exactly (JavaScript's are floats).
+/// The largest integer that JavaScript, whose numbers are floats, represents exactly.
 pub(super) const LARGEST: i64 = 9_007_199_254_740_991;
 
 const RESETS: [(&str, UsageReset); 4] = [
@@ -17,12 +17,12 @@ const RESETS: [(&str, UsageReset); 4] = [
     ("never", UsageReset::Never),
 ];
 
-/// What is the same of a feature in every plan.
+/// The part of a feature that is the same in every plan.
 #[derive(Debug)]
 pub(super) struct Definition {
     pub(super) key: String,
     name: String,
-    /// None where the file does not say it right, which has been said.
+    /// None if the file's value is invalid, which has been reported.
     kind: Option<Kind>,
 }
 
@@ -34,7 +34,7 @@ enum Kind {
 }
 
 impl Definition {
-    /// The unit of its credits, if it is of that kind.
+    /// The unit of its credits, for a credits feature.
     pub(super) fn credits_unit(&self) -> Option<&str> {
         match &self.kind {
             Some(Kind::Credits { unit }) => Some(unit),
@@ -49,7 +49,7 @@ pub(super) fn definitions(root: &Table<'_>) -> Vec<Definition> {
     };
     let mut names = item::Names::default();
     let mut definitions: Vec<Definition> = Vec::new();
-    for (key, field) in item::each(&features) {
+    for (key, field) in item::entries(&features) {
         let Some(table) = field.table() else { continue };
         let name = table.get("name").and_then(|field| field.line(item::LONGEST_NAME));
         let name = name.unwrap_or_else(|| in_words(key));
@@ -58,8 +58,8 @@ pub(super) fn definitions(root: &Table<'_>) -> Vec<Definition> {
         let unit = definition.credits_unit();
         let same = definitions.iter().find(|other| unit.is_some() && other.credits_unit() == unit);
         if let Some(other) = same {
-            // A spend names the unit, and has to find one feature.
-            table.complain(format!("counts its credits in the unit of features.{}", other.key));
+            // A spend names the unit, which must identify one feature.
+            table.report(format!("counts its credits in the unit of features.{}", other.key));
         }
         definitions.push(definition);
     }
@@ -78,16 +78,16 @@ fn kind(table: &Table<'_>) -> Option<Kind> {
     let unit = || table.require("unit").and_then(|field| unit(&field));
     match table.require("type")?.word(&[("boolean", 0), ("metered", 1), ("credits", 2)])? {
         0 => {
-            table.knows(&["type", "name"]);
+            table.reject_unknown(&["type", "name"]);
             Some(Kind::Boolean)
         }
         1 => {
-            table.knows(&["type", "name", "unit", "reset"]);
+            table.reject_unknown(&["type", "name", "unit", "reset"]);
             let reset = table.require("reset").and_then(|field| field.word(&RESETS));
             Some(Kind::Metered { unit: unit()?, reset: reset? })
         }
         _ => {
-            table.knows(&["type", "name", "unit"]);
+            table.reject_unknown(&["type", "name", "unit"]);
             Some(Kind::Credits { unit: unit()? })
         }
     }
@@ -97,13 +97,13 @@ pub(super) fn unit(field: &Field<'_>) -> Option<String> {
     let unit = field.text()?;
     let plain = unit.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !plain || !unit.starts_with(|c: char| c.is_ascii_lowercase()) || unit.len() > 50 {
-        field.complain(format!("must be lower-case letters, digits and _, not {unit:?}"));
+        field.report(format!("must be lower-case letters, digits and _, not {unit:?}"));
         return None;
     }
     Some(unit.to_owned())
 }
 
-/// What a plan gives of every feature; what it does not mention is not in it.
+/// A plan's terms for every feature. A feature that the plan does not mention is not in it.
 pub(super) fn of_plan(
     plan: &Table<'_>,
     definitions: &[Definition],
@@ -111,7 +111,7 @@ pub(super) fn of_plan(
     let given = plan.get("features").and_then(|field| field.table());
     for (key, field) in given.iter().flat_map(Table::fields) {
         if !definitions.iter().any(|definition| definition.key == key) {
-            field.complain("is not one of the catalog's features");
+            field.report("is not one of the catalog's features");
         }
     }
     let mut features = BTreeMap::new();
@@ -146,7 +146,7 @@ fn grant(name: &str, kind: &Kind, field: Option<&Field<'_>>) -> PlanFeature {
 fn enabled(field: &Field<'_>) -> Option<bool> {
     let enabled = field.as_boolean();
     if enabled.is_none() {
-        field.complain(format!("is a boolean feature: true or false, not {}", field.said()));
+        field.report(format!("is a boolean feature: true or false, not {}", field.describe()));
     }
     enabled
 }
@@ -160,7 +160,7 @@ fn allowance(field: &Field<'_>) -> Option<(Option<u64>, OveragePolicy)> {
         return limit(field).map(|limit| (limit, OveragePolicy::Hard));
     }
     let table = field.table()?;
-    table.knows(&["limit", "overage"]);
+    table.reject_unknown(&["limit", "overage"]);
     let overage = table.get("overage").map_or(Some(OveragePolicy::Hard), |field| {
         field.word(&[("hard", OveragePolicy::Hard), ("soft", OveragePolicy::Soft)])
     });
@@ -172,11 +172,11 @@ fn limit(field: &Field<'_>) -> Option<Option<u64>> {
         return Some(None);
     }
     if field.whole_number().is_none() {
-        field.complain(format!(
+        field.report(format!(
             "is a metered feature: a whole number, \"unlimited\", {{ limit = 100, overage = \
              \"soft\" \
              }}, or false, not {}",
-            field.said()
+            field.describe()
         ));
         return None;
     }
@@ -190,7 +190,7 @@ fn granted(field: &Field<'_>) -> Option<(u64, GrantInterval, bool)> {
     }
     if field.is_table() {
         let table = field.table()?;
-        table.knows(&["amount", "every", "rollover"]);
+        table.reject_unknown(&["amount", "every", "rollover"]);
         let every = table.get("every").map_or(Some(GrantInterval::BillingPeriod), |field| {
             field.word(&[("billing_period", GrantInterval::BillingPeriod)])
         });

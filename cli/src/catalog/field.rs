@@ -1,5 +1,5 @@
-//! A TOML file as tables and fields that know their path and line, so that whoever reads one can
-//! say what is wrong with it and go on.
+//! A TOML file as tables and fields that know their path and line, so that a reader can report a
+//! problem and continue.
 //!
 //! Deliberately absent: serde, which stops at the first problem and does not know the line.
 
@@ -11,36 +11,36 @@ use toml::de::{DeTable, DeValue};
 
 use super::Problems;
 
-/// Gathers what is wrong with one file.
+/// Collects the problems of one file.
 #[derive(Debug)]
-pub(super) struct Complaints<'a> {
+pub(super) struct Diagnostics<'a> {
     file: &'a str,
     text: &'a str,
     found: RefCell<Vec<(usize, String)>>,
 }
 
-/// Where something stands: its path, and the byte at which it begins.
+/// The path of a field or table, and the offset of its first byte.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) path: String,
     at: usize,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Field<'a> {
-    pub(super) place: Place,
+    pub(super) location: Location,
     value: &'a DeValue<'a>,
-    complaints: &'a Complaints<'a>,
+    diagnostics: &'a Diagnostics<'a>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Table<'a> {
-    pub(super) place: Place,
+    pub(super) location: Location,
     table: &'a DeTable<'a>,
-    complaints: &'a Complaints<'a>,
+    diagnostics: &'a Diagnostics<'a>,
 }
 
-impl<'a> Complaints<'a> {
+impl<'a> Diagnostics<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, found: RefCell::default() }
     }
@@ -49,27 +49,27 @@ impl<'a> Complaints<'a> {
         self.found.borrow_mut().push((at, what));
     }
 
-    /// All of them by line, or nothing.
-    pub(super) fn end(&self) -> Result<(), Problems> {
+    /// Returns the problems in the order of their lines, if there are any.
+    pub(super) fn finish(&self) -> Result<(), Problems> {
         let mut found = self.found.borrow().clone();
         if found.is_empty() {
             return Ok(());
         }
         found.sort_by_key(|(at, _)| *at);
         let line = |at: usize| 1 + self.text[..at].bytes().filter(|byte| *byte == b'\n').count();
-        let said = found.iter().map(|(at, what)| format!("{}:{}: {what}", self.file, line(*at)));
-        Err(Problems(said.collect()))
+        let lines = found.iter().map(|(at, what)| format!("{}:{}: {what}", self.file, line(*at)));
+        Err(Problems(lines.collect()))
     }
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn complain(&self, what: impl AsRef<str>) {
-        let Place { path, at } = &self.place;
-        self.complaints.add(*at, format!("{path} {}", what.as_ref()));
+    pub(super) fn report(&self, what: impl AsRef<str>) {
+        let Location { path, at } = &self.location;
+        self.diagnostics.add(*at, format!("{path} {}", what.as_ref()));
     }
 
-    /// What stands there, for a message.
-    pub(super) fn said(&self) -> String {
+    /// The value, for a message.
+    pub(super) fn describe(&self) -> String {
         match self.value {
             DeValue::String(text) => format!("{text:?}"),
             DeValue::Integer(number) => number.to_string(),
@@ -84,17 +84,17 @@ impl<'a> Field<'a> {
     pub(super) fn text(&self) -> Option<&'a str> {
         let text = self.value.as_str();
         if text.is_none() {
-            self.complain(format!("must be a text in quotes, not {}", self.said()));
+            self.report(format!("must be a text in quotes, not {}", self.describe()));
         }
         text
     }
 
-    /// A text for people, of one line.
+    /// A text of one line, for people.
     pub(super) fn line(&self, longest: usize) -> Option<String> {
         let text = self.text()?.trim();
         let length = text.chars().count();
         if length == 0 || length > longest || text.contains(char::is_control) {
-            self.complain(format!("must be a line of 1 to {longest} characters"));
+            self.report(format!("must be a line of 1 to {longest} characters"));
             return None;
         }
         Some(text.to_owned())
@@ -103,26 +103,26 @@ impl<'a> Field<'a> {
     pub(super) fn boolean(&self) -> Option<bool> {
         let value = self.value.as_bool();
         if value.is_none() {
-            self.complain(format!("must be true or false, not {}", self.said()));
+            self.report(format!("must be true or false, not {}", self.describe()));
         }
         value
     }
 
-    /// A whole number; `what` says of what.
+    /// A whole number; `what` names its unit in a message.
     pub(super) fn number(&self, range: RangeInclusive<i64>, what: &str) -> Option<i64> {
         let Some(number) = self.whole_number() else {
-            self.complain(format!("must be a whole number{what}, not {}", self.said()));
+            self.report(format!("must be a whole number{what}, not {}", self.describe()));
             return None;
         };
         let (least, most) = (range.start(), range.end());
         let inside = number.filter(|number| range.contains(number));
         if inside.is_none() {
-            self.complain(format!("must be from {least} to {most}, not {}", self.said()));
+            self.report(format!("must be from {least} to {most}, not {}", self.describe()));
         }
         inside
     }
 
-    /// Nothing if it is no whole number; nothing inside if it is one that no `i64` can hold.
+    /// None if the value is not a whole number; an inner None if it exceeds an `i64`.
     pub(super) fn whole_number(&self) -> Option<Option<i64>> {
         let number = self.value.as_integer()?;
         Some(i64::from_str_radix(number.as_str(), number.radix()).ok())
@@ -130,11 +130,11 @@ impl<'a> Field<'a> {
 
     /// One of several words.
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
-        let said = self.text()?;
-        let word = words.iter().find(|(word, _)| *word == said);
+        let text = self.text()?;
+        let word = words.iter().find(|(word, _)| *word == text);
         if word.is_none() {
             let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.complain(format!("must be one of {}, not {said:?}", known.join(", ")));
+            self.report(format!("must be one of {}, not {text:?}", known.join(", ")));
         }
         word.map(|(_, value)| *value)
     }
@@ -154,24 +154,28 @@ impl<'a> Field<'a> {
     pub(super) fn table(&self) -> Option<Table<'a>> {
         let table = self.value.as_table();
         if table.is_none() {
-            self.complain(format!("must be a table, not {}", self.said()));
+            self.report(format!("must be a table, not {}", self.describe()));
         }
-        Some(Table { place: self.place.clone(), table: table?, complaints: self.complaints })
+        Some(Table {
+            location: self.location.clone(),
+            table: table?,
+            diagnostics: self.diagnostics,
+        })
     }
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn root(table: &'a DeTable<'a>, complaints: &'a Complaints<'a>) -> Self {
-        Self { place: Place { path: String::new(), at: 0 }, table, complaints }
+    pub(super) fn root(table: &'a DeTable<'a>, diagnostics: &'a Diagnostics<'a>) -> Self {
+        Self { location: Location { path: String::new(), at: 0 }, table, diagnostics }
     }
 
-    pub(super) fn complain(&self, what: impl AsRef<str>) {
-        let Place { path, at } = &self.place;
-        self.complaints.add(*at, format!("{path} {}", what.as_ref()).trim_start().to_owned());
+    pub(super) fn report(&self, what: impl AsRef<str>) {
+        let Location { path, at } = &self.location;
+        self.diagnostics.add(*at, format!("{path} {}", what.as_ref()).trim_start().to_owned());
     }
 
     fn path(&self, name: &str) -> String {
-        match self.place.path.as_str() {
+        match self.location.path.as_str() {
             "" => name.to_owned(),
             path => format!("{path}.{name}"),
         }
@@ -182,8 +186,8 @@ impl<'a> Table<'a> {
     }
 
     fn field(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Field<'a> {
-        let place = Place { path: self.path(name), at: value.span().start };
-        Field { place, value: value.get_ref(), complaints: self.complaints }
+        let location = Location { path: self.path(name), at: value.span().start };
+        Field { location, value: value.get_ref(), diagnostics: self.diagnostics }
     }
 
     /// Its fields in the order of the file.
@@ -201,17 +205,16 @@ impl<'a> Table<'a> {
     pub(super) fn require(&self, name: &str) -> Option<Field<'a>> {
         let field = self.get(name);
         if field.is_none() {
-            self.complaints.add(self.place.at, format!("{} is missing", self.path(name)));
+            self.diagnostics.add(self.location.at, format!("{} is missing", self.path(name)));
         }
         field
     }
 
-    /// Complains of whatever else stands in it.
-    pub(super) fn knows(&self, names: &[&str]) {
+    /// Reports every field that has another name.
+    pub(super) fn reject_unknown(&self, names: &[&str]) {
         for (name, field) in self.fields() {
             if !names.contains(&name) {
-                field
-                    .complain(format!("is not known; what can stand here is {}", names.join(", ")));
+                field.report(format!("is not known; what can stand here is {}", names.join(", ")));
             }
         }
     }

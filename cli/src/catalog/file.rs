@@ -1,25 +1,25 @@
-//! The file as a whole: its product, plans and packs, and what must hold between them.
+//! Parses a whole file: its product, plans and packs, and the rules between them.
 
 use toml::de::DeTable;
 
 use super::features::{self, Definition};
-use super::field::{Complaints, Field, Table};
+use super::field::{Diagnostics, Field, Table};
 use super::ids::{IdReader, Ids};
 use super::item::{self, Names};
 use super::{Catalog, Pack, Plan, Problems, prices};
 
-/// What Stripe takes for a trial.
+/// Stripe's longest trial.
 const LONGEST_TRIAL: i64 = 730;
 const LONGEST_GRACE: i64 = 365;
-/// Stripe goes on trying to charge a card for about as long.
+/// Stripe retries a card for about as long.
 const USUAL_GRACE: u32 = 7;
 const LONGEST_EXPIRY: i64 = 3_650;
-/// The largest balance that a pack may lead to.
+/// The largest balance that a pack may cause.
 const MOST_CREDITS: u64 = 1_000_000_000_000_000;
-/// The choices that a checkout offers.
+/// The number of choices that a checkout offers.
 const MOST_PACKS: i64 = 10_000;
 
-/// What reading a plan or a pack needs to know of the rest.
+/// The parts of the file that plans and packs refer to.
 struct Context<'a> {
     currency: String,
     features: Vec<Definition>,
@@ -27,22 +27,22 @@ struct Context<'a> {
 }
 
 pub(super) fn read(file: &str, text: &str, ids: &Ids<'_>) -> Result<Catalog, Problems> {
-    let complaints = Complaints::new(file, text);
+    let diagnostics = Diagnostics::new(file, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
-        complaints.add(at.min(text.len()), error.message().to_owned());
+        diagnostics.add(at.min(text.len()), error.message().to_owned());
     }
-    // What cannot be read as TOML would only be said again, in other words.
-    complaints.end()?;
-    let root = Table::root(document.get_ref(), &complaints);
+    // Later checks would only report the same syntax error again.
+    diagnostics.finish()?;
+    let root = Table::root(document.get_ref(), &diagnostics);
     let catalog = catalog(&root, ids);
-    complaints.end()?;
+    diagnostics.finish()?;
     Ok(catalog)
 }
 
 fn catalog(root: &Table<'_>, ids: &Ids<'_>) -> Catalog {
-    root.knows(&["product", "features", "plans", "packs"]);
+    root.reject_unknown(&["product", "features", "plans", "packs"]);
     let product = root.require("product").and_then(|field| field.table());
     let (key, name, currency) = product.map(|table| read_product(&table)).unwrap_or_default();
     let features = features::definitions(root);
@@ -53,19 +53,19 @@ fn catalog(root: &Table<'_>, ids: &Ids<'_>) -> Catalog {
 }
 
 fn read_product(table: &Table<'_>) -> (String, String, String) {
-    table.knows(&["key", "name", "currency"]);
+    table.reject_unknown(&["key", "name", "currency"]);
     let key = table.require("key").and_then(|field| product_key(&field)).unwrap_or_default();
     let currency = table.require("currency").and_then(|field| prices::currency(&field));
     (key, item::name(table), currency.unwrap_or_default())
 }
 
-/// No `_`: in the ids that are made of it, that ends it.
+/// It has no `_`, which ends it in the ids that contain it.
 fn product_key(field: &Field<'_>) -> Option<String> {
     let key = field.text()?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let starts = key.starts_with(|c: char| c.is_ascii_lowercase());
     if !starts || key.len() > 40 || !key.chars().all(plain) {
-        field.complain(format!("must be up to 40 lower-case letters, digits and -, not {key:?}"));
+        field.report(format!("must be up to 40 lower-case letters, digits and -, not {key:?}"));
         return None;
     }
     Some(key.to_owned())
@@ -75,26 +75,26 @@ fn plans(root: &Table<'_>, context: &Context<'_>) -> Vec<Plan> {
     let table = root.require("plans").and_then(|field| field.table());
     let (mut plans, mut names) = (Vec::new(), Names::default());
     let mut default: Option<String> = None;
-    for (position, (key, field)) in table.iter().flat_map(item::each).enumerate() {
+    for (position, (key, field)) in table.iter().flat_map(item::entries).enumerate() {
         let Some(table) = field.table() else { continue };
         let plan = plan(key, &table, position, context);
         names.claim(key, &plan.name, &table);
         if plan.is_default
             && let Some(earlier) = default.replace(key.to_owned())
         {
-            table.complain(format!("is default, and so is plans.{earlier}: there is one"));
+            table.report(format!("is default, and so is plans.{earlier}: there is one"));
         }
         plans.push(plan);
     }
     if let (Some(table), None) = (table, default) {
-        table.complain("have no default: say default = true in that of those who pay nothing");
+        table.report("have no default: say default = true in that of those who pay nothing");
     }
     plans.sort_by_key(|plan| plan.rank);
     plans
 }
 
 fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) -> Plan {
-    table.knows(&[
+    table.reject_unknown(&[
         "name",
         "description",
         "rank",
@@ -130,17 +130,17 @@ fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
     plan
 }
 
-/// What cannot be together.
+/// Reports fields that exclude each other.
 fn check(plan: &Plan, table: &Table<'_>) {
     let is_free = plan.prices.is_empty();
     if plan.is_default && !is_free {
-        table.complain("is the default of those who pay nothing, and has prices");
+        table.report("is the default of those who pay nothing, and has prices");
     }
     if plan.is_default && !plan.is_listed {
-        table.complain("is the default, which is always listed");
+        table.report("is the default, which is always listed");
     }
     if !plan.is_default && plan.is_listed && is_free {
-        table.complain("has no prices: give it some, or say listed = false if it is given by hand");
+        table.report("has no prices: give it some, or say listed = false if it is given by hand");
     }
     for (set, name) in [
         (plan.trial_days > 0, "trial_days"),
@@ -148,7 +148,7 @@ fn check(plan: &Plan, table: &Table<'_>) {
         (table.get("product").or(table.get("product_env")).is_some(), "a Stripe product"),
     ] {
         if is_free && set {
-            table.complain(format!("has {name}, and no prices"));
+            table.report(format!("has {name}, and no prices"));
         }
     }
 }
@@ -156,7 +156,7 @@ fn check(plan: &Plan, table: &Table<'_>) {
 fn packs(root: &Table<'_>, context: &Context<'_>) -> Vec<Pack> {
     let table = root.get("packs").and_then(|field| field.table());
     let (mut packs, mut names) = (Vec::new(), Names::default());
-    for (position, (key, field)) in table.iter().flat_map(item::each).enumerate() {
+    for (position, (key, field)) in table.iter().flat_map(item::entries).enumerate() {
         let Some(table) = field.table() else { continue };
         let pack = pack(key, &table, position, context);
         names.claim(key, &pack.name, &table);
@@ -179,11 +179,11 @@ fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
         "product",
         "product_env",
     ];
-    table.knows(&[&OWN[..], &prices::FIELDS].concat());
+    table.reject_unknown(&[&OWN[..], &prices::FIELDS].concat());
     let unit = table.require("unit").and_then(|field| pack_unit(&field, &context.features));
     let credits = table.require("credits").and_then(|field| features::credits(&field));
     if let Some(field) = table.get("credits").filter(|_| credits > Some(MOST_CREDITS)) {
-        field.complain(format!("must be at most {MOST_CREDITS}: no balance may be larger"));
+        field.report(format!("must be at most {MOST_CREDITS}: no balance may be larger"));
     }
     let most = table.get("max_quantity").and_then(|field| field.number(1..=MOST_PACKS, ""));
     let promotion_codes = table.get("promotion_codes").and_then(|field| field.boolean());
@@ -202,11 +202,11 @@ fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
     }
 }
 
-/// Credits of a unit that no feature has could never be spent.
+/// Rejects a unit that no feature has: its credits could not be spent.
 fn pack_unit(field: &Field<'_>, features: &[Definition]) -> Option<String> {
     let unit = features::unit(field)?;
     if !features.iter().any(|feature| feature.credits_unit() == Some(&unit)) {
-        field.complain(format!("is {unit:?}, which is the unit of no credits feature"));
+        field.report(format!("is {unit:?}, which is the unit of no credits feature"));
     }
     Some(unit)
 }

@@ -1,4 +1,4 @@
-//! Stripe ids that a file gives, inline (`price`) or by the name of a setting (`price_env`).
+//! Stripe ids in a file: inline (`price`) or by the name of a setting (`price_env`).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,18 +6,18 @@ use std::fmt;
 
 use super::field::{Field, Table};
 
-/// What to do with the ids that a file gives.
+/// How to treat the ids in a file.
 pub enum Ids<'a> {
-    /// Take them, and look the names of settings up.
+    /// Use them, and read the named settings.
     Taken(&'a dyn Fn(&str) -> Option<String>),
-    /// Check their form, and go on as if there were none: the simulator does not have them.
+    /// Check their form and ignore them: the simulator does not have these objects.
     Ignored,
 }
 
 /// Reads the ids of one file.
 pub(super) struct IdReader<'a> {
     ids: &'a Ids<'a>,
-    /// Where each id or setting was given first.
+    /// The path of the first use of each id or setting.
     seen: RefCell<BTreeMap<String, String>>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> IdReader<'a> {
         let by_setting = format!("{name}_env");
         match (table.get(name), table.get(&by_setting)) {
             (Some(_), Some(field)) => {
-                field.complain(format!("stands beside {name}: give one of them"));
+                field.report(format!("stands beside {name}: give one of them"));
                 None
             }
             (Some(field), None) => self.inline(&field),
@@ -43,7 +43,7 @@ impl<'a> IdReader<'a> {
     fn inline(&self, field: &Field<'_>) -> Option<String> {
         let id = field.text()?;
         if !is_id(id) {
-            field.complain(format!("must be an id of Stripe's, not {id:?}"));
+            field.report(format!("must be an id of Stripe's, not {id:?}"));
             return None;
         }
         let is_first = self.is_first(id, field);
@@ -54,7 +54,7 @@ impl<'a> IdReader<'a> {
         let setting = field.text()?;
         let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         if !setting.starts_with(|c: char| c.is_ascii_uppercase()) || !setting.chars().all(plain) {
-            field.complain(format!(
+            field.report(format!(
                 "must be the name of a setting, such as STRIPE_PRICE_PRO_MONTHLY, not {setting:?}"
             ));
             return None;
@@ -65,7 +65,7 @@ impl<'a> IdReader<'a> {
         let Ids::Taken(settings) = self.ids else { return None };
         let id = settings(setting).map(|id| id.trim().to_owned()).unwrap_or_default();
         if id.is_empty() {
-            field.complain(format!(
+            field.report(format!(
                 "names {setting}, which is not set: set it to the id of a {name} in Stripe, or \
                  leave \
                  {name}_env out, and a push makes the {name}"
@@ -73,25 +73,25 @@ impl<'a> IdReader<'a> {
             return None;
         }
         if !is_id(&id) {
-            field.complain(format!("names {setting}, whose value is not an id of Stripe's"));
+            field.report(format!("names {setting}, whose value is not an id of Stripe's"));
             return None;
         }
         self.is_first(&id, field).then_some(id)
     }
 
-    /// Two prices with one id could not be told apart when Stripe names it.
+    /// Two prices with one id would be indistinguishable in Stripe's events.
     fn is_first(&self, id: &str, field: &Field<'_>) -> bool {
-        let path = field.place.path.clone();
+        let path = field.location.path.clone();
         let earlier = self.seen.borrow_mut().insert(id.to_owned(), path);
         if let Some(earlier) = &earlier {
             let id = id.trim_start_matches('$');
-            field.complain(format!("gives {id}, which {earlier} gives already"));
+            field.report(format!("gives {id}, which {earlier} gives already"));
         }
         earlier.is_none()
     }
 }
 
-/// A plain word: it becomes part of a path.
+/// Only characters that need no escape in a URL's path.
 fn is_id(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     (1..=255).contains(&text.len()) && text.chars().all(plain)

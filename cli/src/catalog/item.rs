@@ -1,24 +1,24 @@
-//! What plans, packs and features have in common: a key for programs and a name for people.
+//! The common fields of plans, packs and features: a key for programs and a name for people.
 
 use std::collections::BTreeMap;
 
 use super::field::{Field, Table};
 
 pub(super) const LONGEST_NAME: usize = 100;
-/// More of a kind than any pricing page shows.
+/// The largest number of plans, packs or features; no pricing page shows more.
 const MOST: usize = 100;
 const LONGEST_DESCRIPTION: usize = 1_000;
 
-/// Who goes by what, in lower case. Requests may call a plan by its key or its name.
+/// The path of the owner of each key and name, in lower case. A request may use either.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<String, String>);
 
 impl Names {
     pub(super) fn claim(&mut self, key: &str, name: &str, table: &Table<'_>) {
         for called in [key.to_lowercase(), name.to_lowercase()] {
-            let owner = self.0.entry(called.clone()).or_insert_with(|| table.place.path.clone());
-            if *owner != table.place.path {
-                table.complain(format!("is called {called:?}, and so is {owner}"));
+            let owner = self.0.entry(called.clone()).or_insert_with(|| table.location.path.clone());
+            if *owner != table.location.path {
+                table.report(format!("is called {called:?}, and so is {owner}"));
                 return;
             }
         }
@@ -29,7 +29,7 @@ fn check_key(key: &str, field: &Field<'_>) {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
     let starts = key.starts_with(|c: char| c.is_ascii_lowercase());
     if !starts || key.len() > 50 || !key.chars().all(plain) {
-        field.complain(
+        field.report(
             "is not a key: up to 50 lower-case letters, digits, _ and -, a letter first; what \
              people \
              read is the name",
@@ -37,11 +37,11 @@ fn check_key(key: &str, field: &Field<'_>) {
     }
 }
 
-/// What stands in a table of plans, packs or features, in the order of the file.
-pub(super) fn each<'a>(table: &Table<'a>) -> Vec<(&'a str, Field<'a>)> {
+/// The entries of a table of plans, packs or features, in the order of the file.
+pub(super) fn entries<'a>(table: &Table<'a>) -> Vec<(&'a str, Field<'a>)> {
     let fields = table.fields();
     if fields.len() > MOST {
-        table.complain(format!("are {}, and can be {MOST}", fields.len()));
+        table.report(format!("are {}, and can be {MOST}", fields.len()));
     }
     for (key, field) in &fields {
         check_key(key, field);
@@ -59,14 +59,14 @@ pub(super) fn description(table: &Table<'_>) -> String {
     description.unwrap_or_default()
 }
 
-/// Its place among its like: as it says, or as the file's order has it.
+/// The rank: the given one, or the position in the file.
 pub(super) fn rank(table: &Table<'_>, position: usize) -> i32 {
     let given = table.get("rank").and_then(|field| field.number(0..=1_000_000, ""));
     let rank = given.and_then(|rank| i32::try_from(rank).ok());
     rank.unwrap_or_else(|| i32::try_from(position + 1).unwrap_or(i32::MAX))
 }
 
-/// A number of days that need not be given.
+/// An optional number of days.
 pub(super) fn days(table: &Table<'_>, name: &str, least: i64, most: i64) -> Option<u32> {
     let days = table.get(name).and_then(|field| field.number(least..=most, " of days"))?;
     u32::try_from(days).ok()

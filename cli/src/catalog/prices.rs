@@ -1,4 +1,4 @@
-//! Prices: amounts in whole minor units, the same in other currencies, and which price of Stripe's.
+//! Prices: an amount in minor units, amounts in other currencies, and an id of a Stripe price.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::Price;
 use super::field::{Field, Table};
 use super::ids::IdReader;
 
-/// What Stripe takes: at least one minor unit, at most eight digits.
+/// Stripe's limit: at least one minor unit, at most eight digits.
 const LARGEST: i64 = 99_999_999;
 
 pub(super) const INTERVALS: [(&str, BillingInterval); 4] = [
@@ -19,7 +19,7 @@ pub(super) const INTERVALS: [(&str, BillingInterval); 4] = [
     ("yearly", BillingInterval::Yearly),
 ];
 
-/// The fields that say what something costs.
+/// The fields of a price.
 pub(super) const FIELDS: [&str; 5] = ["amount", "currency", "currencies", "price", "price_env"];
 
 /// A plan's `prices`: by interval, each an amount or a table.
@@ -29,13 +29,13 @@ pub(super) fn by_interval(
     ids: &IdReader<'_>,
 ) -> BTreeMap<BillingInterval, Price> {
     let Some(table) = field.table() else { return BTreeMap::new() };
-    table.knows(&INTERVALS.map(|(name, _)| name));
+    table.reject_unknown(&INTERVALS.map(|(name, _)| name));
     let mut prices = BTreeMap::new();
     for (name, interval) in INTERVALS {
         let Some(field) = table.get(name) else { continue };
         let price = if field.is_table() {
             field.table().map(|table| {
-                table.knows(&FIELDS);
+                table.reject_unknown(&FIELDS);
                 read(&table, currency, ids)
             })
         } else {
@@ -50,9 +50,7 @@ pub(super) fn by_interval(
     prices
 }
 
-/// The price that stands in a table. Where something is wrong it has been said, and something
-/// stands
-/// in its place.
+/// Parses the price in a table. An invalid field is reported and has a default value.
 pub(super) fn read(table: &Table<'_>, currency: &str, ids: &IdReader<'_>) -> Price {
     let own = table.get("currency").and_then(|field| self::currency(&field));
     let currency = own.unwrap_or_else(|| currency.to_owned());
@@ -74,9 +72,9 @@ fn amounts(field: &Field<'_>, own: &str) -> BTreeMap<String, u64> {
     let mut amounts = BTreeMap::new();
     for (name, field) in table.fields() {
         if name == own {
-            field.complain("gives the price a second time: that is its own currency");
+            field.report("gives the price a second time: that is its own currency");
         } else if !is_currency(name) {
-            field.complain(NOT_A_CURRENCY);
+            field.report(NOT_A_CURRENCY);
         } else if let Some(amount) = amount(&field) {
             amounts.insert(name.to_owned(), amount);
         }
@@ -89,7 +87,7 @@ const NOT_A_CURRENCY: &str = "must be a currency of three lower-case letters, su
 pub(super) fn currency(field: &Field<'_>) -> Option<String> {
     let text = field.text()?;
     if !is_currency(text) {
-        field.complain(format!("{NOT_A_CURRENCY}, not {text:?}"));
+        field.report(format!("{NOT_A_CURRENCY}, not {text:?}"));
         return None;
     }
     Some(text.to_owned())

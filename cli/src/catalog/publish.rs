@@ -1,8 +1,7 @@
-//! Makes Stripe and the database agree with a catalog: first looks at both, then does what is
-//! missing, Stripe's part before the database's.
+//! Applies a catalog to Stripe and the database: reads both, then makes the changes, first in Stripe.
 //!
-//! Cut off anywhere, it is finished by the next run: what was made in Stripe is found again by its
-//! id or lookup key, and the database takes the whole catalog or none of it.
+//! The next run finishes an interrupted one. It finds products and prices in Stripe by their ids and
+//! lookup keys, and the database accepts the whole catalog or none of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,44 +10,44 @@ use jiff::Timestamp;
 use shared::config::Database;
 use shared::domain::hash::sha256_hex;
 
-use super::changes::{Aligned, Line, between};
+use super::changes::{Aligned, Change, compare};
 use super::database;
-use super::goods::{self, Good};
-use super::standing::{self, Standing};
+use super::price_spec::{self, PriceSpec};
 use super::stripe::{NewPrice, Stripe};
+use super::stripe_state::{self, StripeState};
 use super::{Catalog, Price};
 
-/// What a push would do.
+/// The changes that a push makes.
 #[derive(Debug)]
 pub struct Changes<'a> {
     catalog: &'a Catalog,
-    standings: BTreeMap<String, Standing>,
-    lines: Vec<Line>,
+    states: BTreeMap<String, StripeState>,
+    lines: Vec<Change>,
 }
 
-/// Looks at Stripe and at the database; changes nothing.
-pub async fn look<'a>(
+/// Compares the catalog with Stripe and the database. Changes nothing.
+pub async fn plan_changes<'a>(
     catalog: &'a Catalog,
     database: &Database,
     stripe: &Stripe,
 ) -> anyhow::Result<Changes<'a>> {
     let client = database::connect(database).await?;
     let current = database::current(&client, &database.schema).await?;
-    let goods = catalog.goods();
-    let standings = standing::look(stripe, &goods).await?;
-    let mut lines = in_stripe(&goods, &standings);
-    lines.extend(between(&current, &database::published(catalog, &standings)));
-    Ok(Changes { catalog, standings, lines })
+    let price_specs = catalog.price_specs();
+    let states = stripe_state::read_states(stripe, &price_specs).await?;
+    let mut lines = stripe_changes(&price_specs, &states);
+    lines.extend(compare(&current, &database::published(catalog, &states)));
+    Ok(Changes { catalog, states, lines })
 }
 
-/// Looks, and does what is missing; answers what that was.
+/// Plans the changes, applies them and returns them.
 pub async fn publish<'a>(
     catalog: &'a Catalog,
     database: &Database,
     stripe: &Stripe,
     now: Timestamp,
 ) -> anyhow::Result<Changes<'a>> {
-    let mut changes = look(catalog, database, stripe).await?;
+    let mut changes = plan_changes(catalog, database, stripe).await?;
     changes.apply(database, stripe, now).await?;
     Ok(changes)
 }
@@ -58,7 +57,7 @@ impl Changes<'_> {
         self.lines.is_empty()
     }
 
-    /// Does them, Stripe's part first.
+    /// Applies the changes, first in Stripe.
     pub async fn apply(
         &mut self,
         database: &Database,
@@ -69,63 +68,65 @@ impl Changes<'_> {
             return Ok(());
         }
         let mut products = BTreeSet::new();
-        for good in self.catalog.goods() {
-            let Some(standing) = self.standings.get_mut(&good.lookup_key) else { continue };
-            if standing.product_is_new && products.insert(good.product.id.clone()) {
-                let product = &good.product;
+        for spec in self.catalog.price_specs() {
+            let Some(state) = self.states.get_mut(&spec.lookup_key) else { continue };
+            if state.product_is_new && products.insert(spec.product.id.clone()) {
+                let product = &spec.product;
                 stripe.create_product(&product.id, product.name, product.description).await?;
             }
-            if standing.price_id.is_none() {
-                standing.price_id = Some(create_price(stripe, &good, standing).await?);
+            if state.price_id.is_none() {
+                state.price_id = Some(create_price(stripe, &spec, state).await?);
             }
         }
         let client = database::connect(database).await?;
-        let published = database::published(self.catalog, &self.standings);
+        let published = database::published(self.catalog, &self.states);
         database::publish(&client, &database.schema, &published, now).await
     }
 }
 
 async fn create_price(
     stripe: &Stripe,
-    good: &Good<'_>,
-    standing: &Standing,
+    spec: &PriceSpec<'_>,
+    state: &StripeState,
 ) -> anyhow::Result<String> {
     let new = NewPrice {
-        product_id: standing.product_id.clone(),
-        lookup_key: good.lookup_key.clone(),
-        price: good.price.clone(),
-        interval: good.interval,
+        product_id: state.product_id.clone(),
+        lookup_key: spec.lookup_key.clone(),
+        price: spec.price.clone(),
+        interval: spec.interval,
     };
-    // Two pushes at once, or one after a crash, make one price. The price it replaces is part of
-    // the
-    // key, since otherwise going back to yesterday's amount would answer yesterday's price.
-    let replaces = standing.replaces.as_deref().unwrap_or_default();
-    let wanted = sha256_hex([&new.lookup_key, &new.product_id, &costs(good), replaces]);
+    // Concurrent pushes, or one after a crash, make one price. The replaced price is part of the key:
+    // without it, a return to yesterday's amount would answer yesterday's price.
+    let replaces = state.replaces.as_deref().unwrap_or_default();
+    let wanted = sha256_hex([&new.lookup_key, &new.product_id, &cost(spec), replaces]);
     let key = format!("farebox-catalog-{wanted}");
     stripe.create_price(&new, &key).await
 }
 
-fn in_stripe(goods: &[Good<'_>], standings: &BTreeMap<String, Standing>) -> Vec<Line> {
+fn stripe_changes(
+    price_specs: &[PriceSpec<'_>],
+    states: &BTreeMap<String, StripeState>,
+) -> Vec<Change> {
     let (mut lines, mut products) = (Vec::new(), BTreeSet::new());
-    for good in goods {
-        let Some(standing) = standings.get(&good.lookup_key) else { continue };
-        let line = |sign, kind, name: &str, says| Line {
-            place: "stripe",
+    for spec in price_specs {
+        let Some(state) = states.get(&spec.lookup_key) else { continue };
+        let line = |sign, kind, name: &str, description| Change {
+            target: "stripe",
             sign,
             kind,
             name: name.to_owned(),
-            says,
+            description,
         };
-        if standing.product_is_new && products.insert(&good.product.id) {
-            lines.push(line('+', "product", &good.product.id, good.product.name.to_owned()));
+        if state.product_is_new && products.insert(&spec.product.id) {
+            lines.push(line('+', "product", &spec.product.id, spec.product.name.to_owned()));
         }
-        let costs = costs(good);
-        match (&standing.price_id, &standing.replaces) {
+        let cost = cost(spec);
+        match (&state.price_id, &state.replaces) {
             (Some(_), _) => {}
-            (None, None) => lines.push(line('+', "price", &good.lookup_key, costs)),
+            (None, None) => lines.push(line('+', "price", &spec.lookup_key, cost)),
             (None, Some(old)) => {
-                let says = format!("{costs}; {old} stays for its subscribers");
-                lines.push(line('~', "price", &good.lookup_key, says));
+                let description = format!("{cost}; {old} stays for its subscribers");
+                lines.push(line('~', "price", &spec.lookup_key, description));
             }
         }
     }
@@ -133,14 +134,14 @@ fn in_stripe(goods: &[Good<'_>], standings: &BTreeMap<String, Standing>) -> Vec<
 }
 
 /// `2900 usd monthly, 2799 eur`.
-fn costs(good: &Good<'_>) -> String {
-    let Price { amount_minor, currency, currency_amounts, .. } = good.price;
-    let rhythm = good.interval.map_or("once", goods::name);
-    let mut said = format!("{amount_minor} {currency} {rhythm}");
+fn cost(spec: &PriceSpec<'_>) -> String {
+    let Price { amount_minor, currency, currency_amounts, .. } = spec.price;
+    let rhythm = spec.interval.map_or("once", price_spec::interval_name);
+    let mut text = format!("{amount_minor} {currency} {rhythm}");
     for (currency, amount) in currency_amounts {
-        said += &format!(", {amount} {currency}");
+        text += &format!(", {amount} {currency}");
     }
-    said
+    text
 }
 
 impl fmt::Display for Changes<'_> {

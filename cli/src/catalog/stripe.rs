@@ -1,7 +1,7 @@
-//! The few calls to Stripe that pricing as code makes: find a product or a price, or create one.
+//! The calls to Stripe that a push makes: find a product or a price, or create one.
 //!
-//! Requests are async-stripe's; of an answer only what is compared is read. Nothing is edited:
-//! whoever pushes again goes on where the last push stopped.
+//! Requests are async-stripe's; of an answer only the compared fields are read. Deliberately absent:
+//! edits. A second push continues where the last one stopped.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use stripe_product::product::{CreateProduct, RetrieveProduct};
 
 use super::Price;
 
-/// As many lookup keys as Stripe takes at once.
+/// Stripe's limit of lookup keys in one request.
 const LOOKUP_KEYS: usize = 10;
 
 /// The account to push to.
@@ -32,14 +32,14 @@ pub struct Stripe {
     is_live: bool,
 }
 
-/// A product of Stripe's, as far as it matters.
+/// The compared fields of a Stripe product.
 #[derive(Debug, Deserialize)]
 pub(super) struct StripeProduct {
     pub(super) id: String,
     pub(super) active: bool,
 }
 
-/// A price of Stripe's, as far as it matters.
+/// The compared fields of a Stripe price.
 #[derive(Debug, Deserialize)]
 pub(super) struct StripePrice {
     pub(super) id: String,
@@ -49,7 +49,7 @@ pub(super) struct StripePrice {
     currency: String,
     unit_amount: Option<u64>,
     recurring: Option<Recurring>,
-    /// Where so many units cost the amount, not one.
+    /// Present if the amount is for several units.
     transform_quantity: Option<Value>,
     #[serde(default)]
     currency_options: BTreeMap<String, CurrencyOption>,
@@ -67,26 +67,26 @@ struct CurrencyOption {
     unit_amount: Option<u64>,
 }
 
-/// A price to be made.
+/// A price to create.
 #[derive(Clone, Debug)]
 pub(super) struct NewPrice {
     pub(super) product_id: String,
     pub(super) lookup_key: String,
     pub(super) price: Price,
-    /// None where it is paid once.
+    /// None for a one-time payment.
     pub(super) interval: Option<BillingInterval>,
 }
 
 impl Stripe {
-    /// The one that these settings name.
+    /// The account of these settings.
     pub fn from_settings(vars: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let config = config::Stripe::from_vars(vars)?;
         let client =
             shared::adapters::stripe::Stripe::new(Arc::new(HttpClient::default()), &config);
-        Ok(Self { client: client.map_err(said)?, is_live: config.is_live() })
+        Ok(Self { client: client.map_err(describe_error)?, is_live: config.is_live() })
     }
 
-    /// Whether it is the account with real money in it.
+    /// Whether the key is of live mode.
     pub fn is_live(&self) -> bool {
         self.is_live
     }
@@ -100,7 +100,7 @@ impl Stripe {
         self.find(&RetrievePrice::new(id).expand(expand).build()).await?.map(parse).transpose()
     }
 
-    /// Prices by their lookup keys, of those that have one.
+    /// The existing prices with these lookup keys.
     pub(super) async fn prices(&self, lookup_keys: &[String]) -> anyhow::Result<Vec<StripePrice>> {
         #[derive(Deserialize)]
         struct List {
@@ -110,13 +110,13 @@ impl Stripe {
         for keys in lookup_keys.chunks(LOOKUP_KEYS) {
             let list = ListPrice::new().lookup_keys(keys.to_vec()).limit(100);
             let list = list.expand(vec!["data.currency_options".to_owned()]);
-            let found = self.client.send(&list.build()).await.map_err(said)?;
+            let found = self.client.send(&list.build()).await.map_err(describe_error)?;
             prices.extend(parse::<List>(found.object)?.data);
         }
         Ok(prices)
     }
 
-    /// A product under an id that we choose, so that it is made once however often this is called.
+    /// Creates a product under a chosen id, so that repeated calls create one.
     pub(super) async fn create_product(
         &self,
         id: &str,
@@ -128,36 +128,39 @@ impl Stripe {
             create = create.description(description);
         }
         match self.client.send(&create.build()).await {
-            Err(error) if is(&error, "resource_already_exists") => Ok(()),
-            made => made.map(drop).map_err(said),
+            Err(error) if has_code(&error, "resource_already_exists") => Ok(()),
+            made => made.map(drop).map_err(describe_error),
         }
     }
 
-    /// A price; answers its id. Its lookup key is taken from the price that had it.
+    /// Creates a price and returns its id. The lookup key moves from the price that had it.
     pub(super) async fn create_price(
         &self,
         new: &NewPrice,
         idempotency_key: &str,
     ) -> anyhow::Result<String> {
-        let made =
-            self.client.send_idempotent(&new.request(), idempotency_key).await.map_err(said)?;
+        let made = self
+            .client
+            .send_idempotent(&new.request(), idempotency_key)
+            .await
+            .map_err(describe_error)?;
         let id = made.text("id").context("Stripe answered a price without an id")?;
         Ok(id.to_owned())
     }
 
     async fn find(&self, request: &RequestBuilder) -> anyhow::Result<Option<Value>> {
         match self.client.send(request).await {
-            Err(error) if is(&error, "resource_missing") => Ok(None),
-            found => Ok(Some(found.map_err(said)?.object)),
+            Err(error) if has_code(&error, "resource_missing") => Ok(None),
+            found => Ok(Some(found.map_err(describe_error)?.object)),
         }
     }
 }
 
-fn is(error: &StripeError, code: &str) -> bool {
+fn has_code(error: &StripeError, code: &str) -> bool {
     error.refusal().is_some_and(|refusal| refusal.code == code)
 }
 
-fn said(error: StripeError) -> anyhow::Error {
+fn describe_error(error: StripeError) -> anyhow::Error {
     anyhow!(error.in_words())
 }
 
@@ -201,8 +204,8 @@ fn recurring(interval: BillingInterval) -> CreatePriceRecurring {
 }
 
 impl StripePrice {
-    /// Whether it costs what the catalog says, as often.
-    pub(super) fn is(&self, price: &Price, interval: Option<BillingInterval>) -> bool {
+    /// Whether the amount, the currencies and the interval match the catalog.
+    pub(super) fn matches(&self, price: &Price, interval: Option<BillingInterval>) -> bool {
         let same_rhythm = match (&self.recurring, interval) {
             (None, None) => true,
             (Some(own), Some(interval)) => {
@@ -223,31 +226,31 @@ impl StripePrice {
             && self.transform_quantity.is_none()
     }
 
-    /// Whether it costs something in a currency of which the catalog says nothing.
-    pub(super) fn knows_others(&self, price: &Price) -> bool {
+    /// Whether it has an amount in a currency that the catalog lacks.
+    pub(super) fn has_other_currencies(&self, price: &Price) -> bool {
         let known =
             |code: &String| *code == price.currency || price.currency_amounts.contains_key(code);
         !self.currency_options.keys().all(known)
     }
 
-    /// What it costs, in words.
-    pub(super) fn said(&self) -> String {
+    /// Describes the amount and the interval.
+    pub(super) fn describe(&self) -> String {
         let amount =
             self.unit_amount.map_or("no flat amount".to_owned(), |amount| amount.to_string());
-        let mut said = format!("{amount} {}", self.currency);
+        let mut text = format!("{amount} {}", self.currency);
         match &self.recurring {
-            None => said += " once",
-            Some(own) => said += &format!(" every {} {}", own.interval_count, own.interval),
+            None => text += " once",
+            Some(own) => text += &format!(" every {} {}", own.interval_count, own.interval),
         }
         if self.transform_quantity.is_some() {
-            said += " for several units";
+            text += " for several units";
         }
         for (currency, option) in &self.currency_options {
             if let (true, Some(amount)) = (*currency != self.currency, option.unit_amount) {
-                said += &format!(", {amount} {currency}");
+                text += &format!(", {amount} {currency}");
             }
         }
-        said
+        text
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Catalog, DEMO, Ids, Plan};
 mod ids;
 mod mistakes;
 
-/// A small catalog with something of everything. Tests change one line of it.
+/// A small catalog with each kind of feature. Tests change one line of it.
 const SMALL: &str = r#"
 [product]
 key = "small"
@@ -49,8 +49,8 @@ fn read(text: &str) -> Result<Catalog, String> {
     Catalog::read("c.toml", text, &Ids::Ignored).map_err(|problems| problems.to_string())
 }
 
-/// What is said of the small catalog with one thing in it written otherwise.
-fn said(from: &str, to: &str) -> String {
+/// The problems of the small catalog after one replacement.
+fn problems_of(from: &str, to: &str) -> String {
     assert!(SMALL.contains(from), "{from}");
     read(&SMALL.replacen(from, to, 1)).expect_err(to)
 }
@@ -93,9 +93,9 @@ fn a_catalog_is_read_as_it_is_written() {
     assert_eq!((&*pack.unit, pack.credits, pack.expires_after_days), ("mail_credit", 10, None));
 }
 
-/// What was published before there was a choice has to look the same.
+/// A catalog without the newer fields is published as before.
 #[test]
-fn credits_stay_for_the_next_period_where_the_plan_says_so() {
+fn credits_roll_over_if_the_plan_allows_it() {
     let given = |rollover: &str| {
         let every = "every = \"billing_period\"";
         let catalog = read(&SMALL.replace(every, &format!("{every}{rollover}"))).unwrap();
@@ -107,7 +107,7 @@ fn credits_stay_for_the_next_period_where_the_plan_says_so() {
 }
 
 #[test]
-fn what_a_plan_does_not_mention_is_not_in_it() {
+fn a_feature_that_a_plan_does_not_mention_is_not_in_it() {
     let catalog = read(SMALL).unwrap();
     let free = &plan(&catalog, "free").features;
     assert!(matches!(&free["scheduling"], PlanFeature::Boolean { enabled: false, .. }));
@@ -120,11 +120,11 @@ fn what_a_plan_does_not_mention_is_not_in_it() {
 }
 
 #[test]
-fn plans_stand_in_the_order_of_the_file_unless_ranked() {
+fn plans_keep_the_order_of_the_file_unless_ranked() {
     let keys = |text: &str| -> Vec<String> {
         read(text).unwrap().plans.into_iter().map(|plan| plan.key).collect()
     };
-    // By the alphabet it would be the other way round.
+    // The alphabetical order would be the reverse.
     let renamed = SMALL.replace("plans.pro", "plans.a_pro");
     assert_eq!(keys(&renamed), ["free", "a_pro"]);
     assert_eq!(keys(&renamed.replace("trial_days = 14", "rank = 0")), ["a_pro", "free"]);
@@ -201,16 +201,16 @@ proptest! {
         prop_assert!(read(&text).is_err());
     }
 
-    /// However a file is damaged, it is read or refused, and each complaint names a line of it.
+    /// A damaged file is accepted or rejected, and each problem names one of its lines.
     #[test]
     fn a_damaged_file_is_read_or_refused_by_its_lines(
         at in 0..SMALL.len(), length in 0_usize..40, put in "[\\PC\n]{0,6}",
     ) {
         let end = (at + length).min(SMALL.len());
         let damaged = format!("{}{put}{}", &SMALL[..at], &SMALL[end..]);
-        if let Err(said) = read(&damaged) {
+        if let Err(problems) = read(&damaged) {
             let last = damaged.split('\n').count();
-            for line in said.lines() {
+            for line in problems.lines() {
                 let rest = line.strip_prefix("c.toml:").expect(line);
                 let number: usize = rest.split(':').next().unwrap().parse().expect(line);
                 prop_assert!((1..=last).contains(&number), "{}", line);

@@ -1,4 +1,4 @@
-//! `farebox cache`: what Redis shows of the users (DM-9).
+//! `farebox cache`: fills the cache of entitlements in Redis (DM-9).
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,16 +13,16 @@ use super::settings::Found;
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Where a local stack keeps its data, for where the environment names no database
+    /// Data directory of a local stack, used if the environment names no database
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Show what everybody who has a plan may do, before they ask
+    /// Push the entitlement of every user with a plan to Redis
     Warm {
-        /// So many users a second at most
+        /// Maximum number of users per second
         #[arg(long, value_name = "USERS", default_value_t = warm_up::PER_SECOND)]
         #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
         per_second: u32,

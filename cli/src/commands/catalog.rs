@@ -1,5 +1,5 @@
-//! `farebox catalog`: pricing as code. `check` reads files, `diff` says what a push would change,
-//! and `push` makes Stripe and the database agree with a file.
+//! `farebox catalog`: pricing as code. `check` validates files, `diff` shows what a push would change,
+//! and `push` applies a file to Stripe and the database.
 
 use std::fs;
 use std::io::{IsTerminal as _, Write as _};
@@ -8,34 +8,34 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
-use farebox::local::{self, Settings, start_clock};
+use farebox::dev::{self, Settings, start_clock};
 use shared::config::{Database, Secret};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Where a local stack keeps its data, for where the environment names no database
+    /// Data directory of a local stack, used if the environment names no database
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Say everything that is wrong with files, without asking anything outside
+    /// Validate files, without Stripe or a database
     Check {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Say what a push would change in Stripe and in the database
+    /// Show what a push would change in Stripe and in the database
     Diff { file: PathBuf },
-    /// Make Stripe and the database agree with a file
+    /// Apply a file to Stripe and the database
     Push {
         file: PathBuf,
-        /// Only say what would change
+        /// Only show what would change
         #[arg(long)]
         dry_run: bool,
-        /// Do not ask
+        /// Apply without a confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Action::Diff { file } | Action::Push { file, dry_run: true, .. } => {
             let target = Target::find(&args.data).await?;
             let catalog = target.read(&file)?;
-            describe(&target.look(&catalog).await?);
+            describe(&target.plan_changes(&catalog).await?);
         }
         Action::Push { file, yes, .. } => push(&args.data, &file, yes).await?,
     }
@@ -71,7 +71,7 @@ fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
 async fn push(data: &Path, file: &Path, yes: bool) -> anyhow::Result<()> {
     let target = Target::find(data).await?;
     let catalog = target.read(file)?;
-    let mut changes = target.look(&catalog).await?;
+    let mut changes = target.plan_changes(&catalog).await?;
     describe(&changes);
     if changes.is_empty() {
         return Ok(());
@@ -99,7 +99,9 @@ fn describe(changes: &Changes<'_>) {
 
 fn agreed(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody is here to ask: say --yes to apply this, or --dry-run to look only");
+        bail!(
+            "standard input is not a terminal: say --yes to apply this, or --dry-run to only show it"
+        );
     }
     print!("{question}");
     std::io::stdout().flush()?;
@@ -108,27 +110,27 @@ fn agreed(question: &str) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Where a catalog is pushed to.
+/// The database and the Stripe account that a catalog is pushed to.
 struct Target {
     database: Database,
     stripe: Stripe,
-    /// The stack on this machine, whose Stripe knows no ids of anybody else's.
+    /// Whether it is the local stack, whose simulator lacks the ids of a real account.
     is_local: bool,
 }
 
 impl Target {
-    /// What the environment names; if that is no database, the running local stack.
+    /// The services of the environment; if it names no database, those of the running local stack.
     async fn find(data: &Path) -> anyhow::Result<Self> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let names = ["DATABASE_URL", "DIRECT_URL", "DATABASE_URL_UNPOOLED"];
         let is_local = names.into_iter().all(|name| environment(name).is_none());
         let local = match is_local {
-            true => local::running(data).await.context("DATABASE_URL: must be set")?,
+            true => dev::running(data).await.context("DATABASE_URL: must be set")?,
             false => Settings::new(),
         };
         let given =
             |name: &str| if is_local { local.get(name).cloned() } else { environment(name) };
-        // Publishing is the owner's; a pooler would do, but the owner's address is the direct one.
+        // Only the owner may publish. A pooler would do, but the owner's URL is the direct one.
         let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
         let mut database = Database::from_vars(|name| match name {
             "DATABASE_URL" => given(name).or_else(|| direct.clone()),
@@ -147,7 +149,7 @@ impl Target {
         catalog.map_err(|problems| anyhow!("the catalog cannot be used:\n{problems}"))
     }
 
-    async fn look<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
-        catalog::look(catalog, &self.database, &self.stripe).await
+    async fn plan_changes<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
+        catalog::plan_changes(catalog, &self.database, &self.stripe).await
     }
 }

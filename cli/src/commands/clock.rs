@@ -1,32 +1,32 @@
-//! `farebox clock`: the local stack's time, which only ever goes on. Trials end, subscriptions renew
-//! and retries fail on the way, one after the other, as they would in Stripe.
+//! `farebox clock`: prints or advances the local stack's clock. On the way trials end, subscriptions
+//! renew and retries fail, one after the other, as in Stripe.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::local::control::Control;
+use farebox::dev::control::Control;
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: Option<What>,
-    /// Where the stack keeps its data
+    action: Option<Action>,
+    /// Data directory of the stack
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum Action {
     /// Print the time of the stack (the default)
     Now,
-    /// Let time pass: 14d, 1mo, 2h
+    /// Advance the clock, by 14d, 1mo or 2h for example
     Advance { span: String },
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let control = Control::of(&args.data).await?;
-    if let Some(What::Advance { span }) = args.what {
+    if let Some(Action::Advance { span }) = args.action {
         control.post("clock", &json!({ "advance": span })).await?;
     }
     println!("{}", control.now().await?);

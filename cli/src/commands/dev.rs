@@ -1,13 +1,13 @@
-//! `farebox dev`: everything on this machine, on one port, from one command.
+//! `farebox dev`: runs Farebox and its dev services on one port.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::local::own_hosts::only_own_hosts;
-use farebox::local::{Local, catalog, schedule, start_clock, token};
-use farebox::{page, server};
+use farebox::dev::own_hosts::only_own_hosts;
+use farebox::dev::{Local, catalog, page, schedule, start_clock, token};
+use farebox::server;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
 use shared::{endpoints, http, log};
@@ -16,18 +16,18 @@ use tokio::sync::oneshot;
 
 /// The port that documentation and examples name.
 const DEFAULT_PORT: u16 = 3000;
-/// If it is taken, and nobody asked for it, one of the next will do.
+/// If it is taken and `--port` is absent, the next free one of these is used.
 const TRIED_PORTS: u16 = 100;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where to listen; 0 takes any free port [default: 3000, or the next free one]
+    /// Port to listen on; 0 takes any free port [default: 3000, or the next free one]
     #[arg(long, env = "PORT")]
     port: Option<u16>,
-    /// Where to keep data
+    /// Directory for data
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
-    /// What is sold, where Stripe is a stand-in [default: a demo of everything]
+    /// Catalog to publish while Stripe is simulated [default: a demo of every feature]
     #[arg(long, value_name = "FILE", env = "FAREBOX_CATALOG")]
     catalog: Option<PathBuf>,
 }
@@ -39,7 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let base = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
     std::fs::create_dir_all(&args.data)
         .with_context(|| format!("cannot create {}", args.data.display()))?;
-    // Children may be started elsewhere: what they are told must not depend on where we are.
+    // Children may start in another directory, so paths must not depend on this one.
     let dir = args.data.canonicalize()?;
 
     let mut asked_to_stop = Box::pin(server::asked_to_stop());
@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let starting = Local::start(&dir, &base, &clock, &|line| println!("{line}"));
     let mut local = tokio::select! {
         started = starting => started?,
-        // What has been started ends with this process.
+        // Children end with this process.
         () = &mut asked_to_stop => return Ok(ExitCode::SUCCESS),
     };
     let config = local.config()?;
@@ -73,7 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     jobs.abort();
     drop(stop);
     serving.await??;
-    // Or Postgres would cut them off, and the pool complain.
+    // Postgres would break the open connections otherwise, and the pool would log that.
     app.postgres.close();
     local.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -99,7 +99,7 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     listen(0).await.context("cannot listen on any port")
 }
 
-/// What runs where, and lines to paste.
+/// Prints the services and their addresses, and commands to paste.
 fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Result<()> {
     let token = token::for_user(&local.settings, "test-123", None, clock.now())?;
     println!("\nFarebox   {base}, data in {}", data.display());
@@ -118,7 +118,7 @@ fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Re
          -H 'Content-Type: application/json' -d '{{\"score\": 8.5}}'"
     );
     println!("  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\"");
-    println!("Buy something, and open the url that it answers:");
+    println!("Buy something, and open the url in the answer:");
     println!(
         "  curl -X POST {base}/api/stripe/create-checkout-session -H \"Authorization: Bearer $TOKEN\" \
          -H 'Content-Type: application/json' -d '{{\"tier\": \"pro\", \"interval\": \"monthly\", \

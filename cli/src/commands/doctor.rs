@@ -1,6 +1,6 @@
-//! `farebox doctor`: checks every connection as a function would use it, and says what to fix (CR-2).
+//! `farebox doctor`: checks every connection as a function would use it, and suggests fixes (CR-2).
 //!
-//! It looks at the settings of the environment; if they name nothing, at the running local stack.
+//! It reads the settings of the environment, or of the running local stack if they name no service.
 
 mod stripe;
 
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use farebox::local::start_clock;
+use farebox::dev::start_clock;
 use farebox::migrate;
 use jiff::Timestamp;
 use shared::adapters::redis::Command;
@@ -23,22 +23,22 @@ use super::settings::Found;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where a local stack keeps its data
+    /// Data directory of a local stack, used if the environment names no services
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut report = Report::default();
+    let mut report = DoctorReport::default();
     let settings = Found::find(&args.data).await;
-    println!("{}", settings.said);
+    println!("{}", settings.description);
     let config = match Config::from_vars(|name| settings.get(name)) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.iter() {
                 report.failed("settings", problem, "set it, then run this again");
             }
-            return Ok(report.end());
+            return Ok(report.finish());
         }
     };
     report.passed("settings", "every one can be read");
@@ -47,25 +47,25 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     check_postgres(&app, &mut report).await;
     stripe::check(&app, &mut report).await;
     check_identity(&app, &mut report).await;
-    Ok(report.end())
+    Ok(report.finish())
 }
 
 #[derive(Debug, Default)]
-struct Report {
+struct DoctorReport {
     failures: usize,
 }
 
-impl Report {
-    fn passed(&self, what: &str, found: impl Display) {
-        println!("ok    {what}: {found}");
+impl DoctorReport {
+    fn passed(&self, check: &str, found: impl Display) {
+        println!("ok    {check}: {found}");
     }
 
-    fn failed(&mut self, what: &str, found: impl Display, fix: &str) {
+    fn failed(&mut self, check: &str, found: impl Display, fix: &str) {
         self.failures += 1;
-        println!("FAIL  {what}: {found}\n      {fix}");
+        println!("FAIL  {check}: {found}\n      {fix}");
     }
 
-    fn end(&self) -> ExitCode {
+    fn finish(&self) -> ExitCode {
         match self.failures {
             0 => println!("Everything is well."),
             1 => println!("1 thing to fix."),
@@ -75,7 +75,7 @@ impl Report {
     }
 }
 
-async fn check_redis(app: &App, report: &mut Report) {
+async fn check_redis(app: &App, report: &mut DoctorReport) {
     let run = format!("doctor-{}", Timestamp::now().as_nanosecond());
     match round_trip(app, &run).await {
         Ok(()) => report.passed("redis", "what is set can be read back, and deleted"),
@@ -86,7 +86,7 @@ async fn check_redis(app: &App, report: &mut Report) {
     }
     let limited = limit_of_five(app, &run).await;
     let cleaned = app.redis.run::<u32>(&Command::del(&format!("limit:doctor:{run}"))).await;
-    match limited.and(cleaned.map_err(said)) {
+    match limited.and(cleaned.map_err(with_causes)) {
         Ok(_) => report.passed("limit", "5 of 7 requests were allowed, then 2 blocked"),
         Err(error) => {
             let fix = "Check that the token may run scripts (EVAL and EVALSHA).";
@@ -96,21 +96,24 @@ async fn check_redis(app: &App, report: &mut Report) {
 }
 
 async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
-    app.redis.run::<String>(&Command::set(run, "there", 60)).await.map_err(said)?;
-    let read: Option<String> = app.redis.run(&Command::get(run)).await.map_err(said)?;
+    app.redis.run::<String>(&Command::set(run, "there", 60)).await.map_err(with_causes)?;
+    let read: Option<String> = app.redis.run(&Command::get(run)).await.map_err(with_causes)?;
     ensure!(read.as_deref() == Some("there"), "what was set reads back as {read:?}");
-    app.redis.run::<u32>(&Command::del(run)).await.map(drop).map_err(said)
+    app.redis.run::<u32>(&Command::del(run)).await.map(drop).map_err(with_causes)
 }
 
-/// A limit of its own, met by more requests than it has room for.
+/// Sends more requests than a limit of its own allows.
 async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
-    use shared::adapters::redis::limiter::Source;
+    use shared::adapters::redis::limiter::DecidedBy;
     let mut seen = Vec::new();
     for request in 1..=7 {
         let verdict = app.limiter.take("doctor", run, Rate::per_hour(5), 1, None).await?;
-        ensure!(verdict.source != Source::Local, "Redis did not answer, so this process counted");
-        let word = if verdict.allowed { "allowed" } else { "blocked" };
-        println!("      request {request}: {word}, remaining {}", verdict.remaining);
+        ensure!(
+            verdict.source != DecidedBy::Local,
+            "Redis did not answer, so this process counted"
+        );
+        let outcome = if verdict.allowed { "allowed" } else { "blocked" };
+        println!("      request {request}: {outcome}, remaining {}", verdict.remaining);
         seen.push((verdict.allowed, verdict.remaining));
     }
     let expected = [4, 3, 2, 1, 0].map(|left| (true, left)).into_iter().chain([(false, 0); 2]);
@@ -118,9 +121,9 @@ async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn check_postgres(app: &App, report: &mut Report) {
+async fn check_postgres(app: &App, report: &mut DoctorReport) {
     let database = &app.config.database;
-    let client = match shared::adapters::postgres::connect(database).await.map_err(said) {
+    let client = match shared::adapters::postgres::connect(database).await.map_err(with_causes) {
         Ok(client) => client,
         Err(error) => {
             let fix =
@@ -153,18 +156,19 @@ async fn check_postgres(app: &App, report: &mut Report) {
     }
 }
 
-/// Version, role and way of pooling.
+/// Describes the version, the role and the pooling.
 async fn describe(app: &App, client: &Client) -> anyhow::Result<String> {
-    let ask = "select current_user::text, current_setting('server_version')";
-    let row = client.query_typed_one(ask, &[]).await?;
+    let sql = "select current_user::text, current_setting('server_version')";
+    let row = client.query_typed_one(sql, &[]).await?;
     let (role, version): (String, String) = (row.get(0), row.get(1));
-    let other = shared::adapters::postgres::connect(&app.config.database).await.map_err(said)?;
+    let other =
+        shared::adapters::postgres::connect(&app.config.database).await.map_err(with_causes)?;
     let pooled = migrate::is_pooled(client, &other).await?;
     let pooling = if pooled { "through a transaction-mode pooler" } else { "directly" };
     Ok(format!("{version}, as {role}, {pooling}"))
 }
 
-async fn check_identity(app: &App, report: &mut Report) {
+async fn check_identity(app: &App, report: &mut DoctorReport) {
     let jwks = &app.config.auth.jwks;
     if jwks.inline.is_none() && jwks.url.is_none() {
         return report.passed("identity", "tokens are signed with a shared secret");
@@ -179,6 +183,6 @@ async fn check_identity(app: &App, report: &mut Report) {
 }
 
 /// An error of the library with all its causes.
-fn said(error: impl std::error::Error + 'static) -> anyhow::Error {
+fn with_causes(error: impl std::error::Error + 'static) -> anyhow::Error {
     anyhow::anyhow!(error_chain(&error))
 }

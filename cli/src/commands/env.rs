@@ -1,25 +1,26 @@
-//! `farebox env`: the running stack's settings, for psql, an official client, or another process.
+//! `farebox env`: prints the running stack's settings, for psql, an official client, or another
+//! process.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::local;
+use farebox::dev;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the stack keeps its data
+    /// Data directory of the stack
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    for (name, value) in local::running(&args.data).await? {
+    for (name, value) in dev::running(&args.data).await? {
         println!("{name}={}", quoted(&value));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// As it is, where no reader of dotenv lines could stumble over it.
+/// Quotes a value, unless every reader of dotenv lines takes it as it is.
 fn quoted(value: &str) -> String {
     if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,:;/@%+=?&~".contains(c)) {
         return value.to_owned();

@@ -1,4 +1,4 @@
-//! `farebox import`: adopts a business that already runs at Stripe. Run again, it changes nothing.
+//! `farebox import`: imports a business that already uses Stripe. A second run changes nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use super::settings::Found;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Whose Stripe's customers are: `user_id,customer_id[,email]`. Without it their metadata says so
+    /// Users of Stripe's customers: `user_id,customer_id[,email]`; it takes precedence over metadata
     #[arg(long, value_name = "CSV")]
     customers: Option<PathBuf>,
-    /// The credits users bring along: `user_id,unit,credits`
+    /// Opening balances of credits: `user_id,unit,credits`
     #[arg(long, value_name = "CSV")]
     credits: Option<PathBuf>,
-    /// Only say what would be done
+    /// Only show what would be imported
     #[arg(long)]
     dry_run: bool,
-    /// Where a local stack keeps its data
+    /// Data directory of a local stack, used if the environment names no services
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
@@ -31,12 +31,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let credits = args.credits.as_deref().map(read).transpose()?;
     let settings = Found::find(&args.data).await;
     let app = settings.app(&args.data).await?;
-    println!("{}", settings.said);
+    println!("{}", settings.description);
     let (customers, credits) = (customers.as_ref().map(named), credits.as_ref().map(named));
     let imported = import::run(&app, Files { customers, credits }, args.dry_run).await?;
     let nameless = imported.nameless;
-    println!("customers          {}, {nameless} of nobody known", said(imported.customers));
-    println!("credits            {}", said(imported.credits));
+    println!(
+        "customers          {}, {nameless} of nobody known",
+        describe_count(imported.customers)
+    );
+    println!("credits            {}", describe_count(imported.credits));
     reconcile::describe(&imported.subscriptions, args.dry_run);
     let is_well = args.dry_run || imported.subscriptions.is_clean();
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -52,6 +55,6 @@ fn named((name, text): &(String, String)) -> File<'_> {
     File { name, text }
 }
 
-fn said(Count { new, same, erased }: Count) -> String {
+fn describe_count(Count { new, same, erased }: Count) -> String {
     format!("{new} new, {same} as before, {erased} of erased users")
 }

@@ -1,4 +1,4 @@
-//! `farebox key`: a new service key. It is shown once; configuration keeps only its hash.
+//! `farebox key`: generates a service key. It is shown once; the configuration has only its hash.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use shared::domain::hash::hex;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What it may do: act for any user, or administer as well
+    /// Scope: `service` acts for any user, `admin` also administers
     #[arg(value_parser = ["service", "admin"])]
     scope: String,
 }

@@ -1,6 +1,6 @@
-//! `farebox ledger`: whether the ledger of credits, and what users hold by it, is right (CP-4).
+//! `farebox ledger`: verifies the credit ledger and the users' balances (CP-4).
 //!
-//! It looks at the database of the environment; if that names none, at the running local stack.
+//! It reads the database of the environment, or of the running local stack if that names none.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,14 +16,14 @@ use super::settings::Found;
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Where a local stack keeps its data, for where the environment names no database
+    /// Data directory of a local stack, used if the environment names no database
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Look at every row and every balance; fails if anything is wrong
+    /// Verify every entry and every balance; fail on a problem
     Verify,
 }
 
@@ -32,8 +32,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = Found::find(&args.data).await.app(&args.data).await?;
     let (mut rows, mut users, mut problems) = (0, 0, 0);
     let mut next = Some(LedgerAuditPosition::default());
-    while let Some(place) = next {
-        let found = ledger_audit::verify(&app, place)
+    while let Some(position) = next {
+        let found = ledger_audit::verify(&app, position)
             .await
             .map_err(|error| anyhow!(error_chain(&error)))?;
         found.problems.iter().for_each(say);

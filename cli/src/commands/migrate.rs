@@ -1,4 +1,4 @@
-//! `farebox migrate`: brings the database up to date. Safe to run from several deploys at once.
+//! `farebox migrate`: applies migrations. Several deploys may run it at the same time.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use shared::config::{Database, Secret};
 
 pub async fn run() -> anyhow::Result<ExitCode> {
     let mut database = Database::from_vars(|name| std::env::var(name).ok())?;
-    // A pooler keeps no session, and migrations need one.
+    // Migrations need a session, which a pooler does not keep.
     for name in ["DIRECT_URL", "DATABASE_URL_UNPOOLED"] {
         if let Some(direct) = std::env::var(name).ok().filter(|url| !url.is_empty()) {
             database.url = Secret::new(direct);

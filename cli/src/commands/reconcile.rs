@@ -1,5 +1,5 @@
-//! `farebox reconcile`: compares everything with Stripe, and makes it agree. Says what it found, and
-//! fails if something is still otherwise.
+//! `farebox reconcile`: compares subscriptions with Stripe and repairs differences. It prints a report,
+//! and fails if a difference is left.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,13 +14,13 @@ use super::settings::Found;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only say what differs
+    /// Only report differences
     #[arg(long)]
     dry_run: bool,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
-    /// Where a local stack keeps its data
+    /// Data directory of a local stack, used if the environment names no services
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
@@ -35,13 +35,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{}", settings.said);
+        println!("{}", settings.description);
         describe(&report, args.dry_run);
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The report, for people.
+/// Prints the report for people.
 pub fn describe(report: &ReconciliationReport, dry_run: bool) {
     let done = |number: u64, what| match dry_run {
         true => String::new(),
@@ -72,7 +72,7 @@ pub fn describe(report: &ReconciliationReport, dry_run: bool) {
     }
 }
 
-/// One line for each field, the columns as wide as they have to be.
+/// Prints one line for each field that differs, in aligned columns.
 fn table(drifted: &[SubscriptionDrift]) {
     if drifted.is_empty() {
         return;

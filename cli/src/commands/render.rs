@@ -1,4 +1,4 @@
-//! `farebox render`: writes the files that follow from the endpoint table.
+//! `farebox render`: writes the files that are generated from the endpoint table.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,10 +1,10 @@
-//! `farebox serve`: all routes on one port, with the settings of the environment.
+//! `farebox serve`: serves every route on one port, with the settings of the environment.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use farebox::local::start_clock;
+use farebox::dev::start_clock;
 use farebox::server::{Limits, asked_to_stop, serve_within};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};
@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where to listen; 0 takes any free port
+    /// Port to listen on; 0 takes any free port
     #[arg(long, env = "PORT", default_value_t = 3000)]
     port: u16,
-    /// On which address; 0.0.0.0 is all of them
+    /// Address to listen on; 0.0.0.0 is every address
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
 }

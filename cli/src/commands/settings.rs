@@ -1,18 +1,18 @@
-//! Where a command that speaks to everything finds its settings: in the environment; if that names
-//! nothing, at the running local stack.
+//! Finds the settings of a command: in the environment, or in the running local stack if the
+//! environment names no service.
 
 use std::path::Path;
 
 use anyhow::anyhow;
-use farebox::local::control::Control;
-use farebox::local::{self, Settings, start_clock};
+use farebox::dev::control::Control;
+use farebox::dev::{self, Settings, start_clock};
 use shared::app::{App, PoolSize};
 use shared::config::Config;
 
 #[derive(Debug)]
 pub struct Found {
-    /// Which they are, in words.
-    pub said: String,
+    /// Names their source, for people.
+    pub description: String,
     local: Option<Settings>,
 }
 
@@ -21,16 +21,16 @@ impl Found {
         let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
         let names = ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"];
         let named = names.into_iter().any(set);
-        let local = if named { None } else { local::running(data).await.ok() };
+        let local = if named { None } else { dev::running(data).await.ok() };
         let dir = data.display();
-        let said = match (named, &local) {
+        let description = match (named, &local) {
             (true, _) => "Looking at the settings of the environment.".to_owned(),
             (_, Some(_)) => format!("Looking at the local stack in {dir}."),
             (_, None) => {
                 format!("The environment names nothing, and no local stack is running in {dir}.")
             }
         };
-        Self { said, local }
+        Self { description, local }
     }
 
     pub fn get(&self, name: &str) -> Option<String> {
@@ -40,11 +40,11 @@ impl Found {
         }
     }
 
-    /// What a function would be given, with the time of the stack.
+    /// The app that a function would have, with the clock of the stack.
     pub async fn app(&self, data: &Path) -> anyhow::Result<App> {
         let config = Config::from_vars(|name| self.get(name)).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            anyhow!("{}\n{}", self.said, lines.join("\n"))
+            anyhow!("{}\n{}", self.description, lines.join("\n"))
         })?;
         let clock = start_clock::from_environment()?;
         if self.local.is_some()

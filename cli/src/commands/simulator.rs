@@ -1,25 +1,25 @@
-//! `farebox simulator`: what the simulator of Stripe knows, and how it misbehaves.
+//! `farebox simulator`: shows the state of the Stripe simulator, and sets its switches.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use farebox::local::control::Control;
+use farebox::dev::control::Control;
 use serde_json::{Map, Value};
-use stripe_simulator::switches::Switches;
+use stripe_simulator::Switches;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: Option<What>,
-    /// Where the stack keeps its data
+    action: Option<Action>,
+    /// Data directory of the stack
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Print its time, its switches, and how much there is of what (the default)
+enum Action {
+    /// Print its clock, its switches and the number of objects (the default)
     State,
     /// Set switches: duplicate, reorder, same_second, drop, unpaid (true or false), delay_seconds,
     /// answer_after_ms (a number)
@@ -27,16 +27,16 @@ enum What {
         #[arg(required = true, value_name = "SWITCH=VALUE")]
         switches: Vec<String>,
     },
-    /// Send an event once more
+    /// Send an event again
     Resend { event: String },
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let control = Control::of(&args.data).await?;
-    let answer = match args.what.unwrap_or(What::State) {
-        What::State => control.get("state").await?,
-        What::Set { switches } => control.post("switches", &parse(&switches)?).await?,
-        What::Resend { event } => {
+    let answer = match args.action.unwrap_or(Action::State) {
+        Action::State => control.get("state").await?,
+        Action::Set { switches } => control.post("switches", &parse(&switches)?).await?,
+        Action::Resend { event } => {
             control.post(&format!("events/{event}/resend"), &Value::Null).await?
         }
     };
@@ -44,11 +44,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `duplicate=true`, as JSON.
+/// Parses `duplicate=true` into JSON.
 fn parse(switches: &[String]) -> anyhow::Result<Value> {
     let pair = |text: &String| {
         let (name, value) = text.split_once('=').with_context(|| format!("{text}: no value"))?;
-        // What is no JSON is a text, which no switch takes: it says what it must be.
+        // A value that is not JSON becomes text, and the switch reports the type that it takes.
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         Switches::default().set(name, &value).map_err(anyhow::Error::msg)?;
         Ok((name.to_owned(), value))

@@ -1,28 +1,28 @@
-//! `farebox token`: a bare token of the local stack, to paste behind `Authorization: Bearer`.
+//! `farebox token`: prints a token for the local stack, to paste after `Authorization: Bearer`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use farebox::local::control::Control;
-use farebox::local::{self, Secrets, token};
+use farebox::dev::control::Control;
+use farebox::dev::{self, Secrets, token};
 use jiff::Timestamp;
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").required(true))]
 pub struct Args {
-    /// For this user, good for a day
+    /// Print a token for this user, valid for a day
     #[arg(long, group = "who", value_name = "ID")]
     user: Option<String>,
-    /// An e-mail address to put into the user's token
+    /// E-mail address for the user's token
     #[arg(long, requires = "user")]
     email: Option<String>,
-    /// The service key
+    /// Print the service key
     #[arg(long, group = "who")]
     service: bool,
-    /// The admin key
+    /// Print the admin key
     #[arg(long, group = "who")]
     admin: bool,
-    /// Where the stack keeps its data
+    /// Data directory of the stack
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
@@ -31,8 +31,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let secrets = Secrets::read(&args.data)?;
     let token = match &args.user {
         Some(user) => {
-            // A running stack may have been told of another issuer or secret.
-            let settings = local::running(&args.data).await;
+            // A running stack may have another issuer or secret.
+            let settings = dev::running(&args.data).await;
             let settings = settings.unwrap_or_else(|_| secrets.settings(""));
             token::for_user(&settings, user, args.email.as_deref(), now(&args.data).await)?
         }
@@ -43,8 +43,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The time of the running stack, whose clock may have been moved; else the wall's.
+/// The time of the running stack, whose clock may be ahead, or else the system's.
 async fn now(data: &Path) -> Timestamp {
-    let asked = async { Control::of(data).await?.now().await };
-    asked.await.unwrap_or_else(|_| Timestamp::now())
+    let now = async { Control::of(data).await?.now().await };
+    now.await.unwrap_or_else(|_| Timestamp::now())
 }

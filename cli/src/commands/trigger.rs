@@ -1,31 +1,31 @@
-//! `farebox trigger`: makes one of Stripe's events happen in the simulator, with all that it takes:
-//! a customer, a price, a subscription.
+//! `farebox trigger`: causes a Stripe event in the simulator, and creates what it requires: a customer,
+//! a price, a subscription.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::local::control::Control;
+use farebox::dev::control::Control;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Such as invoice.payment_failed
+    /// Event type, such as invoice.payment_failed
     event: String,
-    /// Of whom; test-123 if left out
+    /// User of the event [default: test-123]
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// What they have; the cheapest monthly plan if left out
+    /// Plan of the user [default: the cheapest monthly plan]
     #[arg(long, value_name = "KEY")]
     plan: Option<String>,
-    /// Where the stack keeps its data
+    /// Data directory of the stack
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let control = Control::of(&args.data).await?;
-    let asked = json!({ "event": args.event, "user": args.user, "plan": args.plan });
-    let answer = control.post("trigger", &asked).await?;
+    let request = json!({ "event": args.event, "user": args.user, "plan": args.plan });
+    let answer = control.post("trigger", &request).await?;
     for event in answer["events"].as_array().into_iter().flatten() {
         println!("{} {}", shown(&event["id"]), shown(&event["type"]));
     }
@@ -33,7 +33,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the user has now: `test-123: pro, monthly, active`.
+/// The user's subscription: `test-123: pro, monthly, active`.
 fn result(standing: &Value) -> String {
     let what: Vec<&str> =
         ["plan", "interval", "status"].iter().filter_map(|name| standing[name].as_str()).collect();

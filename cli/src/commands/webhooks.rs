@@ -1,6 +1,6 @@
-//! `farebox webhooks`: events of Stripe's that could not be applied, and what to do about them (DM-8).
+//! `farebox webhooks`: lists, replays and resolves Stripe events that could not be applied (DM-8).
 //!
-//! It looks at the database of the environment; if that names none, at the running local stack. Times
+//! It reads the database of the environment, or of the running local stack if that names none. Times
 //! are UTC.
 
 use std::path::PathBuf;
@@ -18,39 +18,39 @@ use shared::domain::{EventType, Reason};
 
 use super::settings::Found;
 
-/// Who it was, for the audit trail.
+/// The actor in the audit trail.
 const ACTOR: &str = "command line";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Where a local stack keeps its data, for where the environment names no database
+    /// Data directory of a local stack, used if the environment names no database
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List them, the one that failed last first
+    /// List failed events, the latest failure first
     List {
-        /// open, resolved or all
+        /// Only events of this status
         #[arg(long, default_value = "open", value_parser = ["open", "resolved", "all"])]
         status: String,
-        /// Of this type alone, such as invoice.paid
+        /// Only events of this type, such as invoice.paid
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=1000))]
         limit: i32,
     },
-    /// Show one of them with the event as Stripe sent it
+    /// Show a failed event and its payload
     Show { id: String },
-    /// Try one of them again, now
+    /// Apply a failed event again, now
     Replay { id: String },
-    /// Set one of them aside without applying it
+    /// Mark a failed event as resolved without applying it
     Resolve {
         id: String,
-        /// Why
+        /// Reason, for the audit trail
         #[arg(long)]
         note: String,
     },
@@ -65,16 +65,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let kind = kind.map(EventType::try_from).transpose();
             let kind = kind.map_err(|what| anyhow!("--type {what}"))?;
             let which = FailedWebhookFilter { status, kind, cursor: None };
-            let letters = app.postgres.list_failed_webhooks(&which, limit).await;
-            list(&letters.map_err(|error| said(error.into()))?);
+            let webhooks = app.postgres.list_failed_webhooks(&which, limit).await;
+            print_list(&webhooks.map_err(|error| describe_error(error.into()))?);
         }
         Action::Show { id } => {
             let found = app.postgres.get_failed_webhook(&id).await.map_err(Error::from);
-            show(&found.and_then(|found| found.ok_or_else(dead_letters::unknown)).map_err(said)?);
+            print_webhook(
+                &found
+                    .and_then(|found| found.ok_or_else(dead_letters::unknown))
+                    .map_err(describe_error)?,
+            );
         }
         Action::Replay { id } => {
             let after = BackgroundTasks::default();
-            let letter = dead_letters::replay(&app, &after, &id, ACTOR).await.map_err(said)?;
+            let letter =
+                dead_letters::replay(&app, &after, &id, ACTOR).await.map_err(describe_error)?;
             if letter.resolved_at.is_none() {
                 println!("{id} still fails: {}", letter.cause);
                 return Ok(ExitCode::FAILURE);
@@ -83,19 +88,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Action::Resolve { id, note } => {
             let note = Reason::try_from(note).map_err(|what| anyhow!("--note {what}"))?;
-            dead_letters::resolve(&app, &id, &note, ACTOR).await.map_err(said)?;
+            dead_letters::resolve(&app, &id, &note, ACTOR).await.map_err(describe_error)?;
             println!("{id} is set aside.");
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(letters: &[FailedWebhook]) {
-    if letters.is_empty() {
+fn print_list(webhooks: &[FailedWebhook]) {
+    if webhooks.is_empty() {
         return println!("There are none.");
     }
     let head = ["ID", "TYPE", "FAILED FIRST", "TRIES", "NEXT", "CAUSE"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(head).chain(letters.iter().map(row)).collect();
+    let rows: Vec<_> = std::iter::once(head).chain(webhooks.iter().map(row)).collect();
     let mut widths = [0; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -118,7 +123,7 @@ fn row(letter: &FailedWebhook) -> [String; 6] {
     [id, kind, time(letter.failed_at), letter.attempts.to_string(), next, cause]
 }
 
-fn show(FailedWebhookDetail { letter, payload }: &FailedWebhookDetail) {
+fn print_webhook(FailedWebhookDetail { summary: letter, payload }: &FailedWebhookDetail) {
     let facts = [
         ("id", Some(letter.id.clone())),
         ("type", Some(letter.kind.clone())),
@@ -147,8 +152,8 @@ fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// What went wrong; for a mistake of ours, why.
-fn said(error: Error) -> anyhow::Error {
+/// The error's message, or its causes if it has one.
+fn describe_error(error: Error) -> anyhow::Error {
     match &error.cause {
         Some(cause) => anyhow!(error_chain(cause.as_ref())),
         None => anyhow!(error.message),

@@ -7,33 +7,33 @@ use shared::domain::UserId;
 
 use super::{Count, File, Problems, csv, failed};
 
-/// As many are compared at once.
+/// Lines compared in one call.
 const BATCH: usize = 500;
 
-/// What a file says.
+/// The lines of the credits file.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct CreditFile {
     file: String,
-    lines: Vec<Line>,
+    lines: Vec<CreditLine>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct CreditLine {
     number: usize,
     user_id: String,
     unit: String,
     credits: i64,
 }
 
-/// The credits that are to be posted.
+/// The credits to post.
 #[derive(Debug, Default)]
 pub(super) struct Credits {
     pub count: Count,
-    new: Vec<Line>,
+    new: Vec<CreditLine>,
 }
 
-pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> Lines {
-    let Some(file) = file else { return Lines::default() };
+pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> CreditFile {
+    let Some(file) = file else { return CreditFile::default() };
     let mut lines = BTreeMap::new();
     for record in csv::read(file, &["user_id", "unit", "credits"], &[], problems) {
         let mut wrong = |what: String| problems.add(file.name, record.line, what);
@@ -48,8 +48,8 @@ pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> Lines {
             continue;
         };
         let key = (user_id.clone(), unit.clone());
-        let line = Line { number: record.line, user_id, unit, credits };
-        let before: &mut Line = lines.entry(key).or_insert(line);
+        let line = CreditLine { number: record.line, user_id, unit, credits };
+        let before: &mut CreditLine = lines.entry(key).or_insert(line);
         if before.credits != credits {
             wrong(format!(
                 "other credits of the same user and unit than in line {}",
@@ -59,34 +59,34 @@ pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> Lines {
     }
     let mut lines: Vec<_> = lines.into_values().collect();
     lines.sort_by_key(|line| line.number);
-    Lines { file: file.name.to_owned(), lines }
+    CreditFile { file: file.name.to_owned(), lines }
 }
 
-/// Finds out what is to be done. Changes nothing.
-pub(super) async fn look(
+/// Compares the file with the ledger and returns the credits to post. Changes nothing.
+pub(super) async fn compare(
     app: &App,
-    said: Lines,
+    file: CreditFile,
     problems: &mut Problems,
 ) -> anyhow::Result<Credits> {
     let mut credits = Credits::default();
-    let mut words = Vec::new();
-    for batch in said.lines.chunks(BATCH) {
-        let batch = batch.iter().map(Line::to_json).collect();
-        words.extend(app.postgres.compare_credits(&batch).await.map_err(failed)?);
+    let mut verdicts = Vec::new();
+    for batch in file.lines.chunks(BATCH) {
+        let batch = batch.iter().map(CreditLine::to_json).collect();
+        verdicts.extend(app.postgres.compare_credits(&batch).await.map_err(failed)?);
     }
-    for (line, word) in said.lines.into_iter().zip(words) {
-        let Line { number, unit, .. } = &line;
-        match word.as_str() {
+    for (line, verdict) in file.lines.into_iter().zip(verdicts) {
+        let CreditLine { number, unit, .. } = &line;
+        match verdict.as_str() {
             "taken" => {
                 let what = format!("other credits of the unit {unit} were imported before");
-                problems.add(&said.file, *number, what);
+                problems.add(&file.file, *number, what);
             }
             "unknown_unit" => {
-                problems.add(&said.file, *number, format!("the catalog has no unit {unit}"));
+                problems.add(&file.file, *number, format!("the catalog has no unit {unit}"));
             }
-            word => credits.count.add(word),
+            verdict => credits.count.add(verdict),
         }
-        if word == "new" {
+        if verdict == "new" {
             credits.new.push(line);
         }
     }
@@ -95,7 +95,7 @@ pub(super) async fn look(
 
 impl Credits {
     pub(super) async fn post(&self, app: &App) -> anyhow::Result<()> {
-        for Line { user_id, unit, credits, .. } in &self.new {
+        for CreditLine { user_id, unit, credits, .. } in &self.new {
             let now = app.clock.now();
             let posted = app.postgres.post_opening_credits(user_id, unit, *credits, now).await;
             if let Some(entitlement) = posted.map_err(failed)? {
@@ -106,7 +106,7 @@ impl Credits {
     }
 }
 
-impl Line {
+impl CreditLine {
     fn to_json(&self) -> Value {
         json!({ "user_id": self.user_id, "unit": self.unit, "credits": self.credits })
     }

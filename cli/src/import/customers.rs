@@ -14,24 +14,24 @@ use shared::domain::object::{flag, list, text};
 
 use super::{Count, File, Problems, csv, failed, refused};
 
-/// As many are compared at once.
+/// Customers compared in one call.
 const BATCH: usize = 500;
 
-/// What a file says, by the customer's id.
+/// The lines of the customers file, by the customer's id.
 #[derive(Debug, Default)]
-pub(super) struct Named {
+pub(super) struct CustomerFile {
     file: String,
-    lines: BTreeMap<String, Line>,
+    lines: BTreeMap<String, CustomerLine>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct CustomerLine {
     number: usize,
     user_id: String,
     email: Option<String>,
 }
 
-/// The customers of whom it is known whose they are.
+/// The customers whose user is known.
 #[derive(Debug, Default)]
 pub(super) struct Customers {
     pub count: Count,
@@ -39,7 +39,7 @@ pub(super) struct Customers {
     new: Vec<Customer>,
 }
 
-/// A customer as Stripe has them, but with what the file says.
+/// A customer of Stripe, with the user that the file or the metadata names.
 #[derive(Debug)]
 struct Customer {
     id: String,
@@ -48,9 +48,9 @@ struct Customer {
     found: Snapshot,
 }
 
-pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> Named {
-    let Some(file) = file else { return Named::default() };
-    let mut lines: BTreeMap<String, Line> = BTreeMap::new();
+pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> CustomerFile {
+    let Some(file) = file else { return CustomerFile::default() };
+    let mut lines: BTreeMap<String, CustomerLine> = BTreeMap::new();
     for record in csv::read(file, &["user_id", "customer_id"], &["email"], problems) {
         let mut wrong = |what: String| problems.add(file.name, record.line, what);
         let (id, user_id) = (record.get("customer_id"), record.get("user_id").to_owned());
@@ -63,27 +63,28 @@ pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> Named {
             wrong(format!("{id} is another user's in line {}", before.number));
         } else {
             let email = Some(record.get("email").to_owned()).filter(|email| !email.is_empty());
-            lines.insert(id.to_owned(), Line { number: record.line, user_id, email });
+            lines.insert(id.to_owned(), CustomerLine { number: record.line, user_id, email });
         }
     }
-    Named { file: file.name.to_owned(), lines }
+    CustomerFile { file: file.name.to_owned(), lines }
 }
 
-/// Goes through all of Stripe's customers, and finds out what is to be done. Changes nothing.
-pub(super) async fn look(
+/// Reads all of Stripe's customers and returns those to import. Changes nothing.
+pub(super) async fn compare(
     app: &App,
-    named: &Named,
+    named: &CustomerFile,
     problems: &mut Problems,
 ) -> anyhow::Result<Customers> {
     let (known, nameless) = at_stripe(app, named).await?;
     let mut customers = Customers { nameless, ..Customers::default() };
     let there: BTreeSet<&str> = known.iter().map(|customer| customer.id.as_str()).collect();
     let gone: Vec<_> = named.lines.iter().filter(|(id, _)| !there.contains(id.as_str())).collect();
-    let as_json = |(id, line): &(&String, &Line)| json!({ "id": id, "user_id": line.user_id });
-    let words = app.postgres.compare_customers(&gone.iter().map(as_json).collect()).await;
-    for ((id, line), word) in gone.into_iter().zip(words.map_err(failed)?) {
-        match word.as_str() {
-            "erased" => customers.count.add(&word),
+    let as_json =
+        |(id, line): &(&String, &CustomerLine)| json!({ "id": id, "user_id": line.user_id });
+    let verdicts = app.postgres.compare_customers(&gone.iter().map(as_json).collect()).await;
+    for ((id, line), verdict) in gone.into_iter().zip(verdicts.map_err(failed)?) {
+        match verdict.as_str() {
+            "erased" => customers.count.add(&verdict),
             _ => problems.add(&named.file, line.number, format!("Stripe has no customer {id}")),
         }
     }
@@ -93,27 +94,27 @@ pub(super) async fn look(
         if batch.is_empty() {
             return Ok(customers);
         }
-        let words = batch.iter().map(Customer::to_json).collect();
-        let words = app.postgres.compare_customers(&words).await.map_err(failed)?;
-        for (customer, word) in batch.into_iter().zip(words) {
-            match (word.as_str(), named.lines.get(&customer.id)) {
+        let as_json = batch.iter().map(Customer::to_json).collect();
+        let verdicts = app.postgres.compare_customers(&as_json).await.map_err(failed)?;
+        for (customer, verdict) in batch.into_iter().zip(verdicts) {
+            match (verdict.as_str(), named.lines.get(&customer.id)) {
                 ("taken", Some(line)) => {
-                    let said = format!("{} is another user's already", customer.id);
-                    problems.add(&named.file, line.number, said);
+                    let problem = format!("{} is another user's already", customer.id);
+                    problems.add(&named.file, line.number, problem);
                 }
-                // What was heard first counts, and no line says otherwise.
+                // The first owner keeps the customer, and no line of the file disagrees.
                 ("taken", None) => customers.count.add("same"),
-                (word, _) => customers.count.add(word),
+                (verdict, _) => customers.count.add(verdict),
             }
-            if word == "new" {
+            if verdict == "new" {
                 customers.new.push(customer);
             }
         }
     }
 }
 
-/// All customers whom the file or their metadata name, and how many there are besides.
-async fn at_stripe(app: &App, named: &Named) -> anyhow::Result<(Vec<Customer>, usize)> {
+/// The customers with a known user, and the number of the others.
+async fn at_stripe(app: &App, named: &CustomerFile) -> anyhow::Result<(Vec<Customer>, usize)> {
     let (mut known, mut nameless) = (Vec::new(), 0);
     let mut after: Option<String> = None;
     loop {
@@ -143,7 +144,7 @@ async fn at_stripe(app: &App, named: &Named) -> anyhow::Result<(Vec<Customer>, u
 }
 
 impl Customers {
-    /// Hears of each that is news.
+    /// Applies each new customer.
     pub(super) async fn adopt(&self, app: &App) -> anyhow::Result<()> {
         for customer in &self.new {
             let facts = customer.facts().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The SQL files, carried inside the binary so that a deploy needs nothing else.
+//! The SQL files. They are part of the binary, so that a deploy needs no other file.
 
 use include_dir::{Dir, include_dir};
 use shared::domain::hash::sha256_hex;
@@ -6,10 +6,10 @@ use tokio_postgres::types::{ToSql, Type};
 
 static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");
 
-/// The query behind `doctor` and the test that walk the catalog tables.
+/// The query of `doctor` and of a test: exceptions from the rules on roles and grants.
 pub(super) const EXCEPTIONS: &str = include_str!("../../../migrations/exceptions.sql");
 
-/// The query for roles that could take our functions over through their schema.
+/// The query for roles that can replace our functions through their schema.
 pub(super) const SCHEMA_RIGHTS: &str = include_str!("../../../migrations/schema_rights.sql");
 
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -22,7 +22,7 @@ pub struct Sql {
     pub text: String,
 }
 
-/// Everything that a schema is made of.
+/// The files of a schema.
 #[derive(Clone, Debug)]
 pub struct Files {
     /// In the order they are applied.
@@ -66,24 +66,24 @@ impl Sql {
         self.text.starts_with("-- no-transaction")
     }
 
-    /// Only the functions that are new with it understand what it makes.
+    /// Whether only the functions of the same release understand its result.
     pub(super) fn goes_with_functions(&self) -> bool {
         self.text.starts_with("-- with-functions")
     }
 
-    /// A function that only our functions call.
+    /// Whether only our functions call this function.
     pub(super) fn is_internal(&self) -> bool {
         self.text.starts_with("-- internal")
     }
 
-    /// A function that our functions call with their caller's rights, which the caller therefore needs.
+    /// Whether our functions call this function with their caller's rights, which the caller then needs.
     #[cfg(test)]
     fn is_part(&self) -> bool {
         self.text.starts_with("-- part")
     }
 
-    /// The tables and views it creates: each stands in a line `create table NAME (`. A view that it
-    /// replaces is one that an earlier migration created.
+    /// The tables and views that it creates, each on a line `create table NAME (`. A replaced view was
+    /// created by an earlier migration.
     pub(super) fn relations(&self) -> impl Iterator<Item = &str> {
         const CREATES: [&str; 2] = ["create table ", "create view "];
         self.text
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn each_function_stands_in_the_file_of_its_name_and_promises_something() {
+    fn each_function_is_in_the_file_of_its_name_and_has_a_description() {
         for function in Files::embedded().functions {
             let name = &function.name;
             assert!(
@@ -123,8 +123,8 @@ mod tests {
             for word in ["-- Promises ", "-- Locks ", "-- Races "] {
                 assert!(function.text.contains(word), "{name} lacks {word}");
             }
-            // What only our own functions call runs with their rights, and their path: to set it anew
-            // takes as long as a statement.
+            // A function that only our functions call runs with their rights and their `search_path`; to
+            // set it again costs as much as a statement.
             let is_inner = function.is_internal() || function.is_part();
             let has_path = function.text.contains("set search_path from current");
             assert!(has_path || is_inner, "{name} sets no search_path");

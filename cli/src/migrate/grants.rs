@@ -1,11 +1,11 @@
-//! Who may do what, said anew after every run, so that it cannot drift.
+//! The grants, set again after every run, so that they cannot drift.
 
 use shared::config::Schema;
 
 use super::Files;
 
-/// The functions that a member of `farebox_user` may call: those that run with its rights, and what the
-/// views and the types of parameters call.
+/// The functions that a member of `farebox_user` may call: those that run with its rights, and those
+/// that views and parameter types call.
 const FOR_USERS: [&str; 6] = [
     "farebox_now",
     "get_user_subscription",
@@ -15,8 +15,8 @@ const FOR_USERS: [&str; 6] = [
     "refuse_amount",
 ];
 
-/// `farebox_app` may read tables and call functions. `farebox_user` may read what Row Level Security shows
-/// of one user, and no other role may do anything.
+/// `farebox_app` may read tables and call functions. `farebox_user` may read the rows that Row Level
+/// Security allows for one user. No other role has a grant.
 ///
 /// `anon` and `authenticated` are the roles that Supabase opens to browsers; it grants them every
 /// new table, sequence and function by default.
@@ -85,7 +85,7 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
     )
 }
 
-/// Names as SQL literals. They come from our own files, and are plain words.
+/// Names as SQL literals. They come from our own files and need no escape.
 fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") }

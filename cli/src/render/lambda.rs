@@ -53,7 +53,7 @@ Parameters:
     Default: ''
 ";
 
-/// The parameter that stands for all the others.
+/// The parameter that contains all the others.
 const SECRET: &str = "FareboxSecretArn";
 
 const GLOBALS: &str = "
@@ -77,7 +77,7 @@ Resources:
       StageName: $default
 ";
 
-/// A function may read that one secret, and nothing else of the account's.
+/// A function may read that one secret and nothing else in the account.
 const READ_SECRET: &str = "      Policies:
         - !If
           - HasFareboxSecretArn
@@ -100,7 +100,7 @@ fn parameter(setting: &Setting) -> String {
     yaml
 }
 
-/// A setting left empty is not set at all.
+/// An empty setting is left out.
 fn variable(setting: &Setting) -> String {
     let (name, id) = (setting.name, logical_id(setting.name));
     format!("        {name}: !If [Has{id}, !Ref {id}, !Ref AWS::NoValue]\n")
@@ -126,8 +126,8 @@ fn function(endpoint: &Endpoint) -> String {
     yaml
 }
 
-/// Every method goes to the function: it answers a browser's OPTIONS and a HEAD, and refuses what
-/// its row does not list, in the words of every other host.
+/// Every method goes to the function. It answers OPTIONS and HEAD, and rejects the methods that its row
+/// does not list, with the same answer as on every host.
 fn route(path: &str) -> String {
     format!(
         "        Any:\n          Type: HttpApi\n          Properties:\n            \
@@ -149,7 +149,7 @@ fn event(endpoint: &Endpoint, schedule: &str) -> String {
     )
 }
 
-/// EventBridge has a sixth field, the year, and wants `?` for one of the two kinds of day.
+/// EventBridge has a sixth field, the year, and requires `?` for one of the two kinds of day.
 fn event_bridge_cron(schedule: &str) -> String {
     let fields: Vec<&str> = schedule.split(' ').collect();
     match fields[..] {

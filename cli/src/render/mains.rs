@@ -13,9 +13,9 @@ use super::Rendered;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Host {
     pub(super) folder: &'static str,
-    /// Before each binary's name: names are unique in the workspace.
+    /// The prefix of each binary's name, because names are unique in the workspace.
     pub(super) prefix: &'static str,
-    /// It has plans that cap how many functions there may be, and so one function with every route.
+    /// Whether its plans limit the number of functions, so that it needs one function with every route.
     pub(super) is_capped: bool,
 }
 
@@ -24,7 +24,7 @@ pub(super) const HOSTS: [Host; 2] = [
     Host { folder: "functions", prefix: "lambda", is_capped: false },
 ];
 
-/// From here on, a manifest is rendered.
+/// The part of a manifest after this line is rendered.
 const MARK: &str = "# From here on rendered from the endpoint table: run `farebox render`.\n";
 
 pub(super) fn files(host: Host, table: &[&Endpoint]) -> Vec<Rendered> {

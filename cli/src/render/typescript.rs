@@ -1,7 +1,7 @@
-//! `docs/farebox.d.ts`: what every route takes and answers, for clients in TypeScript.
+//! `docs/farebox.d.ts`: the request and response types of every route, for clients in TypeScript.
 //!
-//! It is made from the OpenAPI document, and so from the handlers' own types. Deliberately absent: a
-//! client. `fetch` is one.
+//! It is generated from the OpenAPI document, and so from the handlers' own types. Deliberately absent:
+//! a client, because `fetch` is one.
 
 use std::fmt::Write as _;
 
@@ -90,7 +90,7 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// A schema as a type. `indent` is where the line it stands on begins.
+/// A schema as a type. `indent` is the indentation of its line.
 fn shape(schema: &Value, indent: &str) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().unwrap_or("unknown").to_owned();

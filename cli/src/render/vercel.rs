@@ -1,8 +1,7 @@
-//! `vercel.json`: the schedules, how long a function may take, and where unknown paths go. Routes need
-//! no entry: on Vercel a file's path is its URL. `deploy/vercel.app.json` is for plans that cap the
-//! number of functions and how often a job may run: it builds `api/app.rs` alone, and runs every job
-//! once a day. `vercel --local-config` takes it from there; the paths in it start at the folder that
-//! is deployed.
+//! `vercel.json`: the schedules, the functions' time limit, and the route of unknown paths. Routes need
+//! no entry: on Vercel a file's path is its URL. `deploy/vercel.app.json` is for plans that limit the
+//! number of functions and the frequency of jobs: it builds `api/app.rs` alone, and runs every job once a
+//! day. `vercel --local-config` takes it from there; the paths in it start at the deployed folder.
 //!
 //! Without `builds`, Vercel also publishes files: those in `public/` if there is one, else the whole
 //! repository. Hence the committed `public/robots.txt`.
@@ -10,7 +9,7 @@
 use serde_json::{Value, json};
 use shared::http::Endpoint;
 
-/// Seconds that a function may take.
+/// The time limit of a function in seconds.
 const MAX_DURATION: u32 = 30;
 
 const SCHEMA: &str = "https://openapi.vercel.sh/vercel.json";
@@ -19,7 +18,7 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let config = json!({
         "$schema": SCHEMA,
         "functions": { "api/**/*.rs": { "maxDuration": MAX_DURATION } },
-        // Files come first: only a path without a function reaches this, and gets its 404 there.
+        // Files come first, so only a path without a function gets here, and then its 404.
         "rewrites": [{ "source": "/api/:path*", "destination": "/api/app" }],
         "crons": crons(table),
     });
@@ -29,7 +28,7 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
 pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let config = json!({
         "$schema": SCHEMA,
-        // With `builds` a `functions` of the file's own is refused; the builder reads this one.
+        // Vercel rejects `functions` beside `builds`; the builder reads this field.
         "builds": [{
             "src": "api/app.rs",
             "use": "@vercel/rust",
@@ -41,7 +40,7 @@ pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&config)? + "\n")
 }
 
-/// A job that would run more often runs once a day.
+/// A more frequent job runs once a day.
 fn daily(mut cron: Value) -> Value {
     if cron["schedule"].as_str().is_some_and(|schedule| schedule.starts_with('*')) {
         cron["schedule"] = "45 3 * * *".into();
@@ -70,9 +69,9 @@ mod tests {
         serde_json::from_str(&text.unwrap()).unwrap()
     }
 
-    /// As Vercel's builder decides it (`detectBuilders` of @vercel/fs-detectors): where no setting names
-    /// another folder and there is no frontend to build, the files below `public/` are published if there
-    /// are any, else every file outside of `api/`.
+    /// Vercel's builder (`detectBuilders` of @vercel/fs-detectors) publishes the files below `public/`, or
+    /// every file outside `api/` if there are none, unless a setting names another folder or there is a
+    /// frontend to build.
     #[test]
     fn a_vercel_build_publishes_robots_txt_and_nothing_else() {
         let published = fs::read_dir(root().join("public")).unwrap();
@@ -105,9 +104,9 @@ mod tests {
         assert!(each.is_u64() && each == of_all, "{each} and {of_all}");
     }
 
-    /// A capped plan refuses a deployment with a job that runs more than once a day.
+    /// A limited plan rejects a deployment with a job that runs more than once a day.
     #[test]
-    fn a_capped_plan_is_asked_for_one_function_and_daily_jobs() {
+    fn a_limited_plan_gets_one_function_and_daily_jobs() {
         let app = parsed(super::app_config(endpoints::ALL));
         assert_eq!(app["builds"].as_array().unwrap().len(), 1);
         for cron in app["crons"].as_array().unwrap() {

@@ -1,9 +1,9 @@
-//! The open connections of a server: what each of them waits for, and since when.
+//! The open connections of a server: what each one waits for, and since when.
 //!
-//! A connection whose client takes too long is cut off. Where all places are taken, the one that has
-//! waited longest for its client is cut off at once, so that a new client is served however many slow
-//! ones there are. A connection whose request is being answered is never cut off, but while a client waits
-//! for a place each answer is its connection's last: requests sent in advance keep no place.
+//! The server closes a connection whose client takes too long. If all slots are taken, it closes the one
+//! that has waited longest for its client, so that slow clients cannot keep out a new one. It never
+//! closes a connection during its request; but while a client waits for a slot, each answer is the
+//! connection's last, so that requests sent in advance keep no slot.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,29 +17,29 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Limits;
 
-/// For a request's head, from its first byte; for the first one, from the connection's beginning.
+/// The limit for a request's head, from its first byte; for the first request, from the connection's start.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// Between two requests. Longer than load balancers keep connections (60 s): they close first.
+/// The limit between two requests. Load balancers close earlier, after 60 s.
 const IDLE_TIME: Duration = Duration::from_secs(75);
-/// From the moment the client's buffers are full until it has read all that was sent.
+/// The limit for the client to read an answer, from the moment its buffers are full.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// Every connection may wait for so long, also where others need its place: its client's bytes may have
-/// arrived, and be read next.
+/// Every connection may wait this long, even if another needs its slot: its client's bytes may have
+/// arrived and be read next.
 const SHORT_WAIT: Duration = Duration::from_millis(100);
 
-/// Between two looks for overdue connections.
-const SWEEP: Duration = Duration::from_secs(1);
-/// Between two looks for a place, where none can be had yet.
+/// The interval between searches for overdue connections.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval between attempts to get a slot.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// The next thing a connection awaits of its client. Bodies have no time here: endpoints limit them.
+/// What a connection waits for. Bodies have no limit here, because endpoints set it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Awaits {
     Request,
     Head,
     Body,
-    /// The request is being answered.
+    /// The server is answering the request.
     Nothing,
 }
 
@@ -47,7 +47,7 @@ enum Awaits {
 struct State {
     awaits: Awaits,
     since: Instant,
-    /// Since when the client has not read what was sent to it.
+    /// The time since which the client has not read the answer.
     unread_since: Option<Instant>,
     is_cut: bool,
 }
@@ -71,7 +71,7 @@ impl Connection {
         Self { address, state: Mutex::new(state), cut: Notify::new() }
     }
 
-    /// Resolves when this connection is to end.
+    /// Resolves when this connection must end.
     pub(super) async fn is_cut(&self) {
         self.cut.notified().await;
     }
@@ -85,7 +85,7 @@ impl Connection {
         (state.awaits, state.since) = (Awaits::Nothing, Instant::now());
     }
 
-    /// The wait for a body counts from the head, so that a byte now and then does not shorten it.
+    /// The wait for a body counts from the head, so that single bytes do not restart it.
     pub(super) fn body_is_awaited(&self) {
         self.change(Awaits::Nothing, Awaits::Body, false);
     }
@@ -128,7 +128,7 @@ impl Connection {
 }
 
 impl State {
-    /// Since when the client keeps this connection waiting.
+    /// The time since which the connection waits for its client.
     fn waits_since(&self) -> Option<Instant> {
         let since = (self.awaits != Awaits::Nothing).then_some(self.since);
         since.into_iter().chain(self.unread_since).min()
@@ -152,7 +152,7 @@ pub(super) struct Connections {
     limits: Limits,
     open: Mutex<Open>,
     ended: Notify,
-    /// A client waits for a place.
+    /// Whether a client waits for a slot.
     is_full: AtomicBool,
 }
 
@@ -162,21 +162,21 @@ struct Open {
     connections: BTreeMap<u64, Arc<Connection>>,
 }
 
-/// The right of one connection to be open; given back when dropped.
+/// The right of one connection to be open, returned on drop.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Slot {
     number: u64,
     connection: Arc<Connection>,
     connections: Arc<Connections>,
 }
 
-impl Place {
+impl Slot {
     pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.connections.open().connections.remove(&self.number);
         self.connections.ended.notify_one();
@@ -184,10 +184,10 @@ impl Drop for Place {
 }
 
 enum Admission {
-    Granted(Place),
-    /// Not yet: a connection is about to end, or none has waited long enough.
+    Granted(Slot),
+    /// A connection is about to end, or none has waited long enough.
     Later,
-    /// That address has as many connections as it may, and all are in use.
+    /// The address has reached its limit, and all its connections are in use.
     Refused,
 }
 
@@ -201,13 +201,13 @@ impl Connections {
         }
     }
 
-    /// A place for a new connection from that address; none if it has too many.
-    pub(super) async fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    /// Waits for a slot for a connection from that address. None if the address has too many.
+    pub(super) async fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
         loop {
             match self.try_admit(one_caller(address)) {
-                Admission::Granted(place) => return Some(place),
+                Admission::Granted(slot) => return Some(slot),
                 Admission::Refused => return None,
-                // Woken or not, it is time to look again.
+                // Try again after a wake-up or after the interval.
                 Admission::Later => drop(timeout(RETRY, self.ended.notified()).await),
             }
         }
@@ -219,7 +219,7 @@ impl Connections {
         let of_address = |connection: &&Arc<Connection>| connection.address == address;
         let its_own = open.connections.values().filter(of_address);
         if is_counted && its_own.clone().count() >= self.limits.connections_per_address {
-            // Refused at once: other addresses do not wait behind one that asks for too many.
+            // Refused at once, so that other addresses do not wait behind this one.
             return if make_room(its_own) { Admission::Later } else { Admission::Refused };
         }
         let is_full = open.connections.len() >= self.limits.connections;
@@ -232,22 +232,22 @@ impl Connections {
         let number = open.next;
         open.next += 1;
         open.connections.insert(number, Arc::clone(&connection));
-        Admission::Granted(Place { number, connection, connections: Arc::clone(self) })
+        Admission::Granted(Slot { number, connection, connections: Arc::clone(self) })
     }
 
-    /// The proxies that say whom a request is from.
+    /// The proxies whose headers name a request's caller.
     pub(super) fn proxies(&self) -> &TrustedProxies {
         &self.limits.proxies
     }
 
-    /// Whether a client waits for a place, so that the others are to give theirs back.
+    /// Whether a client waits for a slot, so that each answer must end its connection.
     pub(super) fn are_short(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
 
-    /// Cuts off connections whose time is over, until it is aborted.
+    /// Closes overdue connections until it is aborted.
     pub(super) async fn cut_overdue(self: Arc<Self>) {
-        let mut ticks = interval(SWEEP);
+        let mut ticks = interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let now = ticks.tick().await;
@@ -264,8 +264,8 @@ impl Connections {
     }
 }
 
-/// Cuts off the one that has waited longest for its client, unless one is about to end already; answers
-/// whether one is. None is where all are being answered, or have waited for a moment only.
+/// Closes the connection that has waited longest for its client, unless one is about to end already.
+/// Returns whether one is about to end; none is if all are in use or have waited for a moment only.
 fn make_room<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> bool {
     let mut longest: Option<(Instant, &Connection)> = None;
     for connection in connections {
@@ -285,7 +285,7 @@ fn make_room<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> bool
     longest.is_some()
 }
 
-/// A household has a whole /64 of IPv6: its addresses are one caller, as the limiter has it.
+/// A household has a whole /64 of IPv6, so its addresses count as one caller, as in the limiter.
 fn one_caller(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(ip) if !ip.is_loopback() => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),

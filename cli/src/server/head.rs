@@ -1,4 +1,4 @@
-//! A request's head: refuses one that a proxy and this server could read differently, and finds the
+//! A request's head: rejects one that a proxy and this server could parse differently, and finds the
 //! caller's address.
 
 use std::net::IpAddr;
@@ -11,8 +11,8 @@ use shared::config::TrustedProxies;
 use shared::domain::error::{Error, ErrorCode};
 use shared::http::guard;
 
-/// The answer to a request that cannot be read in one way only (RFC 9112, 3.2 and 6.1). Its connection
-/// ends: where the next request begins is in doubt.
+/// The answer to an ambiguous request (RFC 9112, 3.2 and 6.1). It closes the connection, because the
+/// start of the next request is ambiguous too.
 pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response> {
     let problem = check_host(request).and_then(|()| check_transfer_encoding(request.headers()));
     let problem = problem.err()?;
@@ -32,7 +32,7 @@ fn check_host<B>(request: &Request<B>) -> Result<(), Error> {
     if is_good { Ok(()) } else { Err(Error::new(ErrorCode::InvalidHost, message)) }
 }
 
-/// Empty is what a client sends that asks for no host by name.
+/// A client without a host name sends an empty header.
 fn is_host(host: &HeaderValue) -> bool {
     let authority = Authority::try_from(host.as_bytes());
     host.is_empty() || authority.is_ok_and(|authority| !authority.as_str().contains('@'))
@@ -47,10 +47,10 @@ fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), Error> {
     if is_good { Ok(()) } else { Err(Error::new(ErrorCode::InvalidTransferEncoding, message)) }
 }
 
-/// Where a request comes from: its peer, or what the proxies that are trusted say of theirs.
+/// The caller's address: the peer's, or the one that trusted proxies report.
 pub(super) fn client(headers: &HeaderMap, peer: IpAddr, proxies: &TrustedProxies) -> IpAddr {
     let lines = headers.get_all("x-forwarded-for").iter();
-    // A line that is no text names no address.
+    // A header that is not text names no address.
     let hops: Vec<&str> =
         lines.flat_map(|line| line.to_str().unwrap_or("unknown").split(',')).collect();
     proxies.client(peer, &hops)

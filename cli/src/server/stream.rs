@@ -1,4 +1,4 @@
-//! A connection's bytes on their way, seen by `connections`: what arrives, and what is not read.
+//! Streams that report to `connections` which bytes arrive, and which the client does not read.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::connections::Connection;
 
-/// A client's stream.
+/// A connection's stream.
 pub(super) struct Stream {
     inner: TcpStream,
     connection: Arc<Connection>,
@@ -69,7 +69,7 @@ impl AsyncWrite for Stream {
         self.inner.is_write_vectored()
     }
 
-    /// Comes when there is nothing left to write.
+    /// Called when there is nothing left to write.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.all_written();
         Pin::new(&mut self.inner).poll_flush(context)
@@ -80,7 +80,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A request's body as it arrives.
+/// A request's body, reported as it arrives.
 pub(super) struct Arriving {
     body: Incoming,
     connection: Arc<Connection>,
@@ -118,7 +118,7 @@ impl HttpBody for Arriving {
     }
 }
 
-/// Also where an endpoint stops reading: what follows is its answer.
+/// Also called when an endpoint stops reading, because its answer follows.
 impl Drop for Arriving {
     fn drop(&mut self) {
         self.connection.body_ended();

@@ -16,7 +16,7 @@ async fn with_history(app: &TestApp, user: &str) {
 
 /// AI-2: account deletion removes everything, and of nobody else.
 #[tokio::test]
-async fn everything_of_a_user_goes_and_nothing_of_another() {
+async fn erasure_removes_all_of_a_user_and_nothing_of_another() {
     let app = TestApp::new().await;
     with_history(&app, "ann").await;
     with_history(&app, "bob").await;
@@ -138,7 +138,7 @@ async fn a_save_that_races_the_deletion_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_deletion_says_so_when_a_store_is_down_and_completes_when_it_is_back() {
+async fn a_deletion_fails_while_a_store_is_down_and_completes_afterwards() {
     let app = TestApp::new().await;
     with_history(&app, "ann").await;
     let token = app.token("ann");

@@ -43,7 +43,7 @@ async fn tokens_of_every_algorithm_are_accepted_with_keys_fetched_or_inline() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_asked_for_once_a_minute() {
+async fn an_unknown_key_is_fetched_at_most_once_a_minute() {
     let (old, new) = (Signer::p256(), Signer::p256());
     let provider = Provider::default();
     provider.publish(&[old.jwk("old")]);
@@ -161,7 +161,7 @@ async fn forged_tokens_are_refused() {
     }
     // The public key, in any form it is published in, as an HS256 secret.
     for secret in [jwk["n"].as_str().unwrap(), &jwk.to_string()] {
-        let token = farebox::local::token::sign(secret, &claims);
+        let token = farebox::dev::token::sign(secret, &claims);
         assert_eq!(status(&app, &token).await, 401);
     }
     // A key that the token brings along or points to.
@@ -236,7 +236,7 @@ async fn claims_are_checked_one_by_one() {
 
 /// Supabase's anon key is a valid HS256 token of the project, without a subject.
 #[tokio::test]
-async fn supabases_public_key_is_nobodys_token() {
+async fn supabases_public_key_is_no_users_token() {
     let app = TestApp::new().await;
     let far = app.now().as_second() + 10 * 365 * 86_400;
     for issuer in ["supabase", crate::support::ISSUER] {
@@ -312,23 +312,23 @@ async fn unknown_and_mistyped_service_keys_are_refused() {
 async fn an_admin_is_one_by_key_or_by_claim() {
     let app =
         Setup::default().set("AUTH_ADMIN_CLAIM", "https://app.example/roles=admin").start().await;
-    let ask = |token: String| {
+    let call_with = |token: String| {
         let body = json!({ "action": "review-code", "identifier": "x" });
         app.post("/api/rate-limit").bearer(&token).json(body).send()
     };
     let by_claim = app.token_with(json!({ "https://app.example/roles": ["editor", "admin"] }));
     let editor = app.token_with(json!({ "https://app.example/roles": ["editor"] }));
-    ask(app.admin_key.clone()).await.expect_status(200);
-    ask(app.service_key.clone()).await.expect_status(200);
-    ask(by_claim.clone()).await.expect_status(200);
-    ask(editor).await.expect_problem(403, "service_only");
-    ask(app.token("ann")).await.expect_problem(403, "service_only");
+    call_with(app.admin_key.clone()).await.expect_status(200);
+    call_with(app.service_key.clone()).await.expect_status(200);
+    call_with(by_claim.clone()).await.expect_status(200);
+    call_with(editor).await.expect_problem(403, "service_only");
+    call_with(app.token("ann")).await.expect_problem(403, "service_only");
     let others = app.get("/api/dashboard?userId=bob").bearer(&by_claim);
     others.send().await.expect_status(200);
 }
 
 #[tokio::test]
-async fn what_is_not_one_bearer_token_is_refused() {
+async fn anything_but_one_bearer_token_is_refused() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     app.get("/api/dashboard").send().await.expect_problem(401, "missing_token");

@@ -343,7 +343,7 @@ async fn a_call_without_a_note_counts_once_per_key() {
 
 /// A key finds its own user's request: another user's is refused, and neither read nor taken over.
 #[tokio::test]
-async fn a_key_does_not_find_what_another_user_asked_for() {
+async fn a_key_does_not_match_another_users_request() {
     let app = with_two_users().await;
     let client = as_functions(&app).await;
     let order = r#"'{"mode": "subscription", "plan": "pro", "interval": "monthly"}'"#;

@@ -2,30 +2,30 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Mode, TestApp};
+use crate::support::{ApiResponse, Mode, TestApp};
 
-async fn ask(app: &TestApp, user: &str, question: Value) -> Answer {
+async fn post_check(app: &TestApp, user: &str, question: Value) -> ApiResponse {
     app.post("/api/check").bearer(&app.token(user)).json(question).send().await
 }
 
 async fn verdict(app: &TestApp, user: &str, feature: &str, quantity: u64) -> Value {
     let question = json!({ "feature": feature, "quantity": quantity });
-    ask(app, user, question).await.expect_status(200).body
+    post_check(app, user, question).await.expect_status(200).body
 }
 
-async fn give(app: &TestApp, user: &str, plan: &str) {
+async fn set_plan(app: &TestApp, user: &str, plan: &str) {
     let call = app.patch("/api/plan").query("userId", user).bearer(&app.service_key);
     call.json(json!({ "plan": plan })).send().await.expect_status(200);
 }
 
-async fn use_up(app: &TestApp, user: &str, feature: &str, quantity: u64) -> Answer {
+async fn use_up(app: &TestApp, user: &str, feature: &str, quantity: u64) -> ApiResponse {
     let call = app.post("/api/usage").bearer(&app.token(user));
     call.json(json!({ "feature": feature, "quantity": quantity })).send().await
 }
 
 /// What is left, when it starts again, and which plan has enough.
 #[tokio::test]
-async fn a_limit_says_what_is_left_and_which_plan_has_enough() {
+async fn a_limit_reports_the_rest_and_the_plan_that_has_enough() {
     let app = TestApp::selling("demo").await;
     use_up(&app, "ann", "reports", 3).await.expect_status(200);
     let allowed = verdict(&app, "ann", "reports", 2).await;
@@ -43,7 +43,8 @@ async fn a_limit_says_what_is_left_and_which_plan_has_enough() {
     assert_eq!(verdict(&app, "ann", "reports", 97).await, answer(false, json!("starter")));
     assert_eq!(verdict(&app, "ann", "reports", 98).await, answer(false, json!("pro")));
     assert_eq!(verdict(&app, "ann", "reports", 1 << 52).await, answer(false, json!("pro")));
-    let one = ask(&app, "ann", json!({ "feature": "reports" })).await.expect_status(200).body;
+    let one =
+        post_check(&app, "ann", json!({ "feature": "reports" })).await.expect_status(200).body;
     assert_eq!(one, answer(true, Value::Null), "one, if nothing else is said");
 }
 
@@ -73,7 +74,7 @@ async fn every_refusal_has_its_reason() {
     grant.send().await.expect_status(200);
     let held = verdict(&app, "bob", "ai_credits", 4).await;
     assert_eq!(held["reason"], "limit_reached", "there are some, which the plan did not give");
-    give(&app, "ann", "pro").await;
+    set_plan(&app, "ann", "pro").await;
     let more = verdict(&app, "ann", "ai_credits", 101).await;
     assert_eq!(more["reason"], "limit_reached", "the plan gives some");
     for (feature, quantity, balance) in [
@@ -90,7 +91,7 @@ async fn every_refusal_has_its_reason() {
 
 /// Whoever has not paid, when the grace is over, is told so, and not that the plan lacks it.
 #[tokio::test]
-async fn who_has_not_paid_is_told_so() {
+async fn a_past_due_user_gets_that_reason() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
@@ -105,7 +106,7 @@ async fn who_has_not_paid_is_told_so() {
 }
 
 #[tokio::test]
-async fn while_nothing_is_sold_nobody_is_a_customer() {
+async fn without_a_catalog_no_user_is_a_customer() {
     let app = TestApp::new().await;
     let expected = json!({
         "feature": "reports", "allowed": false, "reason": "no_customer", "balance": null,
@@ -123,18 +124,18 @@ async fn up_to_fifty_are_answered_in_their_order() {
         json!({ "checks": (1..=number).map(one).collect::<Vec<_>>() })
     };
     app.postgres.flights();
-    let answer = ask(&app, "ann", checks(50)).await.expect_status(200).body;
+    let answer = post_check(&app, "ann", checks(50)).await.expect_status(200).body;
     let allowed = answer["checks"].as_array().unwrap().iter().map(|check| &check["allowed"]);
     let allowed: Vec<bool> = allowed.map(|allowed| allowed.as_bool().unwrap()).collect();
     assert_eq!(allowed, (1..=50).map(|quantity| quantity <= 5).collect::<Vec<_>>());
     assert_eq!(app.postgres.flights(), 1);
-    ask(&app, "ann", checks(51)).await.expect_invalid("checks");
-    ask(&app, "ann", checks(0)).await.expect_invalid("checks");
+    post_check(&app, "ann", checks(51)).await.expect_invalid("checks");
+    post_check(&app, "ann", checks(0)).await.expect_invalid("checks");
     let unknown = json!({ "checks": [
         { "feature": "reports" }, { "feature": "exports" }, { "feature": "dashboards" },
         { "feature": "nothing" },
     ] });
-    ask(&app, "ann", unknown).await.expect_invalid("checks[3].feature");
+    post_check(&app, "ann", unknown).await.expect_invalid("checks[3].feature");
 }
 
 /// What cannot be asked is a 400 that names the field.
@@ -159,7 +160,7 @@ async fn an_odd_question_is_refused_with_its_field() {
         (json!({ "checks": [{ "feature": "reports", "quantity": 0 }] }), "checks[0].quantity"),
         (json!({ "checks": [{ "quantity": 1 }] }), "checks[0].feature"),
     ] {
-        let refused = ask(&app, "ann", question.clone()).await;
+        let refused = post_check(&app, "ann", question.clone()).await;
         assert_eq!(refused.status, 400, "{question}");
         refused.expect_invalid(field);
     }
@@ -167,12 +168,12 @@ async fn an_odd_question_is_refused_with_its_field() {
     let raw = raw.raw(r#"{"feature": "reports", "quantity": NaN}"#).send().await;
     assert_eq!(raw.status, 400, "{raw:?}");
     let other = json!({ "feature": "reports", "userId": "bob" });
-    ask(&app, "ann", other).await.expect_problem(403, "other_user");
+    post_check(&app, "ann", other).await.expect_problem(403, "other_user");
 }
 
 /// A question changes nothing, and makes nobody known; what it says is what a use is then answered.
 #[tokio::test]
-async fn a_question_counts_nothing_and_says_what_a_use_is_answered() {
+async fn a_check_counts_nothing_and_predicts_the_answer_to_a_track() {
     let app = TestApp::selling("demo").await;
     let before = app.tables().await;
     for feature in ["reports", "exports", "api_calls", "ai_credits", "priority_support"] {
@@ -205,7 +206,7 @@ async fn a_question_is_answered_by_either_store() {
     app.postgres.set(Mode::Down).await;
     assert_eq!(verdict(&app, "ann", "reports", 2).await, expected);
     app.redis.set(Mode::Down).await;
-    let neither = ask(&app, "ann", json!({ "feature": "reports" })).await;
+    let neither = post_check(&app, "ann", json!({ "feature": "reports" })).await;
     neither.expect_problem(503, "database_unavailable");
     app.postgres.set(Mode::Pass).await;
     assert_eq!(verdict(&app, "ann", "reports", 2).await, expected);

@@ -76,8 +76,8 @@ async fn a_server_begins_the_purchase_of_a_pack_for_a_user() {
     }
     app.press(&session, Button::Pay).await;
     let id = session["sessionId"].as_str().unwrap();
-    let look = app.get("/api/stripe/checkout-session").query("sessionId", id);
-    let bought = look.bearer(&app.token("buyer")).send().await.expect_status(200).body;
+    let call = app.get("/api/stripe/checkout-session").query("sessionId", id);
+    let bought = call.bearer(&app.token("buyer")).send().await.expect_status(200).body;
     assert_eq!(bought["status"], "complete");
     assert_eq!(bought["paymentStatus"], "paid");
     assert_eq!(bought["pack"], pack);
@@ -87,7 +87,7 @@ async fn a_server_begins_the_purchase_of_a_pack_for_a_user() {
 
 /// The price is not the caller's to say, nor anything else that is not asked for.
 #[tokio::test]
-async fn what_is_not_a_field_of_an_order_reaches_no_stripe_call() {
+async fn an_unknown_field_of_an_order_reaches_no_stripe_call() {
     let app = TestApp::selling("paintracker").await;
     app.stripe.flights();
     for (field, value) in [
@@ -232,21 +232,21 @@ async fn the_success_page_needs_no_webhook() {
     app.lose_webhooks();
     let session = app.session("ann", basic()).await;
     let id = session["sessionId"].as_str().unwrap();
-    let look = |user: &str| {
+    let get_session = |user: &str| {
         let call = app.get("/api/stripe/checkout-session").query("sessionId", id);
         call.bearer(&app.token(user)).send()
     };
-    assert_eq!(look("ann").await.expect_status(200).body["status"], "open");
+    assert_eq!(get_session("ann").await.expect_status(200).body["status"], "open");
     app.press(&session, Button::Pay).await;
-    look("bob").await.expect_problem(404, "session_not_found");
+    get_session("bob").await.expect_problem(404, "session_not_found");
     assert_eq!(app.subscription("ann").await["status"], "none", "another's look changes nothing");
-    let bought = look("ann").await.expect_status(200).body;
+    let bought = get_session("ann").await.expect_status(200).body;
     assert_eq!(bought["status"], "complete");
     assert_eq!(bought["subscriptionStatus"], "trialing");
     assert_eq!(app.subscription("ann").await["plan"], "basic");
     assert_eq!(app.stats("ann").await["plan"], "Basic");
     app.stripe.flights();
-    look("ann").await.expect_status(200);
+    get_session("ann").await.expect_status(200);
     assert_eq!(app.stripe.flights(), 0, "what is known is not asked again");
     for bad in ["", "cs_../customers", "sub_1", &"c".repeat(300)] {
         let call = app.get("/api/stripe/checkout-session").query("sessionId", bad);
@@ -284,7 +284,7 @@ async fn a_user_has_one_trial() {
 
 /// Flights per route, as the budget has them.
 #[tokio::test]
-async fn a_checkout_costs_what_the_budget_says() {
+async fn a_checkout_stays_within_its_budget_of_calls() {
     let app = TestApp::selling("paintracker").await;
     app.lose_webhooks();
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());

@@ -120,7 +120,7 @@ async fn a_paid_pack_gives_its_credits_once() {
 
 /// CP-7: the log says whether a session was processed now or before.
 #[tokio::test]
-async fn the_log_says_what_became_of_a_session() {
+async fn the_log_records_the_outcome_of_a_session() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("credits").start().await;
     app.lose_webhooks();
     app.buy("ann", json!({ "pack": "starter" })).await;
@@ -185,7 +185,7 @@ async fn a_dispute_takes_credits_until_it_is_won() {
 /// CP-3: nobody changes the ledger or the audit trail, not even their owner; an erasure takes the name out
 /// and leaves the rest.
 #[tokio::test]
-async fn what_is_in_the_ledger_stays() {
+async fn ledger_entries_cannot_be_changed() {
     let app = TestApp::selling("credits").await;
     app.buy_pack("ann", "starter").await;
     let owner = app.owner().await;
@@ -218,7 +218,7 @@ async fn what_is_in_the_ledger_stays() {
 
 /// A balance that came from another system holds what was bought there: hearing of it now gives nothing.
 #[tokio::test]
-async fn what_an_opening_balance_holds_is_not_given_again() {
+async fn credits_in_an_opening_balance_are_not_granted_again() {
     let app = TestApp::selling("credits").await;
     let pack = app.pack_sold("starter").await;
     execute(&app.owner().await, "select post_opening_credits('ann', 'credit', 100, farebox_now())")

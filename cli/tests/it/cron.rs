@@ -7,7 +7,7 @@ use shared::http::Access;
 use crate::support::{Mode, TestApp};
 
 #[tokio::test]
-async fn the_daily_job_forgets_keys_of_yesterday() {
+async fn the_daily_job_deletes_old_idempotency_keys() {
     let app = TestApp::new().await;
     let save = |key: &'static str, token: String| {
         let body = json!({ "summary": "a", "content": "b" });
@@ -33,7 +33,7 @@ async fn the_daily_job_forgets_keys_of_yesterday() {
 
 /// Two runs at once share the work, over more rows than one batch.
 #[tokio::test]
-async fn two_runs_at_once_forget_every_key_once() {
+async fn two_concurrent_runs_delete_every_key_once() {
     let app = TestApp::new().await;
     app.owner()
         .await
@@ -50,7 +50,7 @@ async fn two_runs_at_once_forget_every_key_once() {
         .unwrap();
     let run = || app.get("/api/cron/daily").cron().send();
     let (one, other) = tokio::join!(run(), run());
-    let forgotten = |answer: crate::support::Answer| {
+    let forgotten = |answer: crate::support::ApiResponse| {
         answer.expect_status(200).body["forgottenKeys"].as_i64().unwrap()
     };
     assert_eq!(forgotten(one) + forgotten(other), 2_500);
@@ -69,7 +69,7 @@ async fn a_job_is_for_the_scheduler_alone() {
 }
 
 #[tokio::test]
-async fn a_job_without_postgres_says_so() {
+async fn a_job_without_postgres_reports_it() {
     let app = TestApp::new().await;
     app.postgres.set(Mode::Down).await;
     app.get("/api/cron/daily").cron().send().await.expect_problem(503, "database_unavailable");

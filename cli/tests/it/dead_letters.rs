@@ -8,7 +8,7 @@ mod replays;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Mode, Stack, TestApp};
+use crate::support::{ApiResponse, Mode, Stack, TestApp};
 
 impl TestApp {
     /// An event that says too little ever to be applied.
@@ -35,7 +35,7 @@ impl TestApp {
         self.letters(&format!("id={id}")).await
     }
 
-    async fn decide(&self, decision: Value) -> Answer {
+    async fn decide(&self, decision: Value) -> ApiResponse {
         let call = self.post("/api/admin/webhooks").bearer(&self.admin_key);
         call.json(decision).send().await
     }
@@ -72,7 +72,7 @@ impl TestApp {
 
 /// Answered as received, so that Stripe does not go on for days; kept once; and nothing else changes.
 #[tokio::test]
-async fn what_cannot_be_applied_is_kept_with_its_cause() {
+async fn an_event_that_cannot_be_applied_is_kept_with_its_cause() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     let event = app.event("customer.subscription.created");
@@ -148,7 +148,7 @@ async fn an_event_is_applied_once_its_cause_is_gone() {
 
 /// Where it cannot even be kept, Stripe is told so, and comes again.
 #[tokio::test]
-async fn what_cannot_be_kept_is_not_received() {
+async fn an_event_that_cannot_be_stored_is_answered_503() {
     let app = TestApp::new().await;
     let event = app.hopeless("evt_1");
     app.postgres.set(Mode::Down).await;

@@ -12,21 +12,21 @@ mod warm;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{ApiResponse, TestApp};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-async fn ask(app: &TestApp, user: &str) -> Answer {
+async fn entitlements_response(app: &TestApp, user: &str) -> ApiResponse {
     app.get("/api/entitlements").bearer(&app.token(user)).send().await.expect_status(200)
 }
 
-async fn look(app: &TestApp, user: &str) -> Value {
-    ask(app, user).await.body
+async fn get_entitlements(app: &TestApp, user: &str) -> Value {
+    entitlements_response(app, user).await.body
 }
 
-async fn use_up(app: &TestApp, user: &str, feature: &str, quantity: i64) {
+async fn track_usage(app: &TestApp, user: &str, feature: &str, quantity: i64) {
     let call = app.post("/api/usage").bearer(&app.token(user));
     let used = call.json(json!({ "feature": feature, "quantity": quantity })).send().await;
     used.expect_status(200);
@@ -38,7 +38,7 @@ async fn credits(app: &TestApp, user: &str, action: Value) {
 }
 
 /// A plan given by hand: until then, or for good.
-async fn give(app: &TestApp, user: &str, plan: &str, ends_at: Option<Timestamp>) {
+async fn set_plan(app: &TestApp, user: &str, plan: &str, ends_at: Option<Timestamp>) {
     let gift = match ends_at {
         Some(ends_at) => json!({ "plan": plan, "endsAt": ends_at }),
         None => json!({ "plan": plan }),
@@ -48,7 +48,7 @@ async fn give(app: &TestApp, user: &str, plan: &str, ends_at: Option<Timestamp>)
 }
 
 /// What is left in Redis of what a user may do.
-async fn forget(app: &TestApp, user: &str) {
+async fn clear_cache(app: &TestApp, user: &str) {
     app.redis_command(&["DEL", &format!("user:{user}:entitlement")]).await;
 }
 
@@ -83,8 +83,8 @@ async fn a_stranger_has_the_free_plan() {
         },
         "credits": {}, "version": 0,
     });
-    assert_eq!(look(&app, "ann").await, expected);
-    assert_eq!(look(&app, "ann").await, expected, "and from the cache");
+    assert_eq!(get_entitlements(&app, "ann").await, expected);
+    assert_eq!(get_entitlements(&app, "ann").await, expected, "and from the cache");
     assert_eq!(app.count("select count(*) from users").await, 0);
 }
 
@@ -92,9 +92,9 @@ async fn a_stranger_has_the_free_plan() {
 #[tokio::test]
 async fn a_subscriber_has_what_was_bought() {
     let app = TestApp::selling("dearme").await;
-    use_up(&app, "ann", "letters", 4).await;
+    track_usage(&app, "ann", "letters", 4).await;
     app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
-    let found = look(&app, "ann").await;
+    let found = get_entitlements(&app, "ann").await;
     assert_eq!((&found["plan"], &found["source"]), (&json!("pro"), &json!("stripe")));
     assert_eq!((&found["status"], &found["interval"]), (&json!("active"), &json!("yearly")));
     assert_eq!(found["quantity"], 1);
@@ -118,36 +118,36 @@ async fn a_subscriber_has_what_was_bought() {
 async fn a_trial_and_a_cancellation_are_seen() {
     let app = TestApp::selling("paintracker").await;
     app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
-    let trial = look(&app, "ann").await;
+    let trial = get_entitlements(&app, "ann").await;
     assert_eq!(trial["status"], "trialing");
     assert_eq!(trial["trialEnd"], trial["currentPeriodEnd"]);
     assert_eq!(trial["features"]["storage"]["overage"], "soft");
     assert_eq!(trial["features"]["storage"]["limit"], 10_000);
     assert_eq!(trial["cancelAtPeriodEnd"], false);
     app.change("ann", json!({ "action": "cancel" })).await.expect_status(200);
-    let canceled = look(&app, "ann").await;
+    let canceled = get_entitlements(&app, "ann").await;
     assert_eq!(canceled["cancelAtPeriodEnd"], true);
     assert_eq!(canceled["plan"], "pro", "until then it stays");
     assert!(canceled["version"].as_i64() > trial["version"].as_i64());
     app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
-    let over = look(&app, "ann").await;
+    let over = get_entitlements(&app, "ann").await;
     assert_eq!((&over["plan"], &over["status"]), (&json!("free"), &json!("none")));
     assert_eq!((&over["interval"], &over["trialEnd"]), (&Value::Null, &Value::Null));
 }
 
 /// What is not paid for counts until its grace is over, whether or not a job has looked.
 #[tokio::test]
-async fn who_has_not_paid_keeps_the_plan_for_a_while() {
+async fn a_past_due_user_keeps_the_plan_for_a_grace_period() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
     app.advance("1mo").await;
     app.advance("2h").await;
-    let late = look(&app, "ann").await;
+    let late = get_entitlements(&app, "ann").await;
     assert_eq!((&late["plan"], &late["status"]), (&json!("plus"), &json!("past_due")));
     assert_eq!(late["features"]["memory"]["enabled"], true);
     app.clock.advance(HOUR * 24 * 30);
-    let over = look(&app, "ann").await;
+    let over = get_entitlements(&app, "ann").await;
     assert_eq!((&over["plan"], &over["status"]), (&json!("free"), &json!("past_due")));
     assert_eq!(over["source"], "default");
     assert_eq!(over["features"]["memory"]["enabled"], false);
@@ -155,20 +155,20 @@ async fn who_has_not_paid_keeps_the_plan_for_a_while() {
 
 /// AI-6: a plan given by hand is there at once, and gone when it ends, without a job.
 #[tokio::test]
-async fn a_gift_is_there_at_once_and_until_it_ends() {
+async fn a_comp_applies_at_once_and_until_it_ends() {
     let app = TestApp::selling("aira").await;
-    assert_eq!(look(&app, "ann").await["plan"], "free");
-    give(&app, "ann", "Plus", Some(app.now() + HOUR)).await;
-    let given = look(&app, "ann").await;
+    assert_eq!(get_entitlements(&app, "ann").await["plan"], "free");
+    set_plan(&app, "ann", "Plus", Some(app.now() + HOUR)).await;
+    let given = get_entitlements(&app, "ann").await;
     assert_eq!((&given["plan"], &given["source"]), (&json!("plus"), &json!("grant")));
     assert_eq!(given["features"]["messages"]["limit"], 500);
-    give(&app, "ann", "Premium", Some(app.now() + HOUR)).await;
-    assert_eq!(look(&app, "ann").await["plan"], "premium");
+    set_plan(&app, "ann", "Premium", Some(app.now() + HOUR)).await;
+    assert_eq!(get_entitlements(&app, "ann").await["plan"], "premium");
     app.clock.advance(HOUR);
-    assert_eq!(look(&app, "ann").await["plan"], "free");
-    give(&app, "ann", "Plus", None).await;
-    give(&app, "ann", "Free", None).await;
-    assert_eq!(look(&app, "ann").await["plan"], "free");
+    assert_eq!(get_entitlements(&app, "ann").await["plan"], "free");
+    set_plan(&app, "ann", "Plus", None).await;
+    set_plan(&app, "ann", "Free", None).await;
+    assert_eq!(get_entitlements(&app, "ann").await["plan"], "free");
 }
 
 #[tokio::test]
@@ -180,29 +180,29 @@ async fn without_a_catalog_there_is_nothing_to_be_entitled_to() {
 
 /// A user sees what is theirs; a trusted server names whom it asks about.
 #[tokio::test]
-async fn nobody_sees_what_another_may_do() {
+async fn a_user_cannot_read_the_entitlements_of_another() {
     let app = TestApp::selling("aira").await;
-    give(&app, "ann", "Plus", None).await;
+    set_plan(&app, "ann", "Plus", None).await;
     let named = |token: &str| app.get("/api/entitlements").query("userId", "ann").bearer(token);
     named(&app.token("bob")).send().await.expect_problem(403, "other_user");
     app.get("/api/entitlements").send().await.expect_problem(401, "missing_token");
     let asked = named(&app.service_key).send().await.expect_status(200).body;
     assert_eq!(asked["plan"], "plus");
-    assert_eq!(asked, look(&app, "ann").await);
+    assert_eq!(asked, get_entitlements(&app, "ann").await);
 }
 
 /// An erasure leaves nothing to read in Redis, and who was reading meanwhile brings nothing back.
 #[tokio::test]
 async fn the_erased_have_nothing_and_get_nothing_back() {
     let app = TestApp::selling("aira").await;
-    give(&app, "ann", "Plus", None).await;
-    use_up(&app, "ann", "messages", 3).await;
+    set_plan(&app, "ann", "Plus", None).await;
+    track_usage(&app, "ann", "messages", 3).await;
     let inside = app.inside();
     let ann = shared::domain::UserId::try_from("ann".to_owned()).unwrap();
     let late = inside.postgres.get_entitlements(&ann, app.now()).await.unwrap().unwrap();
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
-    let kept = EntitlementCache::of(&inside).keep(&ann, app.now(), &late).await;
-    assert_eq!(kept.unwrap(), shared::billing::entitlements::Pushed::Erased);
+    let kept = EntitlementCache::of(&inside).fill(&ann, app.now(), &late).await;
+    assert_eq!(kept.unwrap(), shared::billing::entitlement_cache::Pushed::Erased);
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:entitlement"]).await, 0);
     for path in ["/api/entitlements", "/api/check"] {
         let call = if path.ends_with("check") {

@@ -88,12 +88,12 @@ async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
     let owner = app.owner().await;
     let about =
         r#"{"reason": "ann asked on the phone", "metadata": {"ticket": "ann@example.com"}}"#;
-    let give = format!(
+    let sql = format!(
         "select give_credits(id, 'grant', 'ai_credit', 5, null, null, '{about}', 'operator', null, null,
            farebox_now())
          from unnest(array['ann', 'bob']) id"
     );
-    execute(&owner, &give).await;
+    execute(&owner, &sql).await;
     let stays = "select jsonb_agg(
                    to_jsonb(t) - 'user_id' - 'reason' - 'metadata' order by id) from credit_transactions t";
     let before: Value = owner.query_typed_one(stays, &[]).await.unwrap().get(0);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::endpoints::{ALL, RATE_LIMIT};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Answer, Call, Mode, Setup, TestApp};
+use crate::support::{ApiResponse, Call, Mode, Setup, TestApp};
 
 /// Sooner than what is slow answers, on a machine that is busy with other tests too.
 const SOON: Duration = Duration::from_secs(3);
@@ -54,7 +54,7 @@ fn body_about(row: &Endpoint, method: &str, user: &str) -> Value {
 }
 
 /// Whether the call was carried out, or would have been if there were anything to do it to.
-fn was_let_in(answer: &Answer) -> bool {
+fn was_let_in(answer: &ApiResponse) -> bool {
     let nothing_there = ["no_subscription", "session_not_found", "nothing_is_sold"];
     answer.status < 300
         || nothing_there.iter().any(|code| answer.body["code"] == *code)
@@ -68,7 +68,7 @@ fn calls_of(access: Access) -> impl Iterator<Item = (&'static Endpoint, &'static
 
 /// AI-10: another user's id, in query, header or body, is 403; nothing is read or changed.
 #[tokio::test]
-async fn nobody_acts_for_another_user() {
+async fn a_user_cannot_act_for_another() {
     let app = TestApp::new().await;
     app.post("/api/session").bearer(&app.token("bob")).send().await.expect_status(200);
     let before = app.redis_contents("bob").await;
@@ -145,7 +145,7 @@ async fn exactly_the_listed_methods_answer() {
 
 /// A field that stands twice, an id that is sent twice: whichever of the two was meant, it is refused.
 #[tokio::test]
-async fn nothing_is_said_twice() {
+async fn a_duplicate_field_or_header_is_refused() {
     let app = TestApp::new().await;
     let twice = r#"{"userId": "bob", "userId": "ann", "score": 5}"#;
     let answer = app.patch("/api/mood").bearer(&app.token("ann")).raw(twice).send().await;
@@ -190,14 +190,14 @@ async fn browsers_are_answered_by_origin() {
     let app = TestApp::new().await;
     for row in ALL {
         for method in row.methods {
-            let ask = |origin: &str| {
+            let call_from = |origin: &str| {
                 let call = app.call("OPTIONS", row.path).header("origin", origin);
                 call.header("access-control-request-method", method.as_str()).send()
             };
-            let ours = ask("https://app.example").await.expect_status(200);
+            let ours = call_from("https://app.example").await.expect_status(200);
             assert_eq!(ours.header("access-control-allow-origin"), "https://app.example");
             assert!(ours.header("access-control-allow-methods").contains(method.as_str()));
-            let theirs = ask("https://evil.example").await;
+            let theirs = call_from("https://evil.example").await;
             assert_eq!(theirs.header("access-control-allow-origin"), "");
         }
     }
@@ -210,7 +210,7 @@ async fn browsers_are_answered_by_origin() {
 #[tokio::test]
 async fn no_route_waits_for_a_redis_that_does_not_answer() {
     let app = Setup::default().sells("paintracker").set("REDIS_TIMEOUT_MS", "200").start().await;
-    let modes = [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::Garbage];
+    let modes = [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::InvalidResponse];
     for (round, mode) in modes.into_iter().enumerate() {
         app.redis.set(mode).await;
         // A user of its own for each: an account erased in Postgres stays erased.
@@ -309,7 +309,7 @@ async fn a_panic_costs_one_request() {
     let served = crate::support::listen(shared::http::mount(&PANICS, &panicking)).await;
     for _ in 0..2 {
         let url = format!("http://{}/api/panics", served.address);
-        let answer = Answer::of(reqwest::get(url).await.unwrap()).await;
+        let answer = ApiResponse::of(reqwest::get(url).await.unwrap()).await;
         let answer = answer.expect_problem(500, "internal");
         assert!(!answer.text.contains("secret reason"), "{answer:?}");
     }
@@ -319,9 +319,9 @@ async fn a_panic_costs_one_request() {
 #[tokio::test]
 async fn the_rate_limit_route_costs_one_flight() {
     let app = TestApp::new().await;
-    let ask = || call(&app, "POST", &RATE_LIMIT).bearer(&app.service_key).send();
-    ask().await.expect_status(200);
+    let call_from = || call(&app, "POST", &RATE_LIMIT).bearer(&app.service_key).send();
+    call_from().await.expect_status(200);
     app.redis.flights();
-    ask().await.expect_status(200);
+    call_from().await.expect_status(200);
     assert_eq!(app.redis.flights(), 1);
 }

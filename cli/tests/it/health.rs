@@ -25,7 +25,7 @@ async fn readiness_names_what_is_down_and_no_address() {
     let well = json!({ "status": "ready", "postgres": "up", "redis": "up" });
     assert_eq!(ready().await.expect_status(200).body, well);
 
-    for mode in [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::Garbage] {
+    for mode in [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::InvalidResponse] {
         app.redis.set(mode).await;
         let started = Instant::now();
         let answer = ready().await.expect_status(503);

@@ -59,7 +59,7 @@ async fn a_session_that_stripe_refuses_costs_no_second_customer() {
     app.stripe.set(Mode::LoseRequest(2)).await;
     let order = tokio::spawn(app.order("ann", basic()).send());
     app.stripe.lost().await;
-    app.stripe.set(Mode::Says(400)).await;
+    app.stripe.set(Mode::Status(400)).await;
     order.await.unwrap();
     app.stripe.set(Mode::Pass).await;
     app.session("ann", basic()).await;
@@ -91,7 +91,7 @@ async fn a_subscription_can_be_canceled_while_an_upgrade_is_unpaid() {
 
 /// Clicking "upgrade" three times leaves one invoice to pay, or the customer pays thrice.
 #[tokio::test]
-async fn an_unpaid_upgrade_that_is_asked_for_again_is_owed_once() {
+async fn an_unpaid_upgrade_requested_again_is_owed_once() {
     let app = TestApp::selling("aira").await;
     with_an_unpaid_upgrade(&app).await;
     for _ in 0..2 {
@@ -105,7 +105,7 @@ async fn an_unpaid_upgrade_that_is_asked_for_again_is_owed_once() {
 
 /// An upgrade does not forget a downgrade that was planned, whether or not it would be paid.
 #[tokio::test]
-async fn an_upgrade_does_not_forget_a_planned_downgrade() {
+async fn an_upgrade_keeps_a_planned_downgrade() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "premium", "interval": "monthly" })).await;
     let down = json!({ "action": "change", "tier": "plus" });
@@ -121,7 +121,7 @@ async fn an_upgrade_does_not_forget_a_planned_downgrade() {
 /// A trial that is over, and of whose end we have not heard, gives nothing away: more than was paid for is
 /// paid for.
 #[tokio::test]
-async fn what_is_changed_after_an_unheard_end_of_a_trial_is_paid_for() {
+async fn a_change_after_an_unobserved_trial_end_is_paid() {
     let app = TestApp::selling("paintracker").await;
     app.buy("ann", basic()).await;
     app.lose_webhooks();

@@ -22,7 +22,7 @@ use shared::config::Config;
 use shared::endpoints::{ALL, CHAT_SAVE, HEALTH, HEALTH_READY, MOOD};
 use shared::http::{Access, Endpoint};
 
-use crate::support::{Answer, Mode, Setup, TestApp, signature, until};
+use crate::support::{ApiResponse, Mode, Setup, TestApp, signature, until};
 use lambda::{Encoding, Front, Lambda};
 use request::Request;
 use vercel::Vercel;
@@ -71,7 +71,7 @@ impl Platform {
 }
 
 impl Function {
-    async fn send(&self, request: &Request) -> Answer {
+    async fn send(&self, request: &Request) -> ApiResponse {
         match self {
             Self::Vercel(vercel) => vercel.send(request).await,
             Self::Lambda(lambda) => lambda.send(request).await,
@@ -79,7 +79,7 @@ impl Function {
     }
 }
 
-async fn serve(app: &TestApp, request: &Request) -> Answer {
+async fn serve(app: &TestApp, request: &Request) -> ApiResponse {
     request.over_http(&reqwest::Client::new(), &app.base).await
 }
 
@@ -158,7 +158,7 @@ fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request
 const HOSTS: [&str; 3] = ["server", "itself", "of-all"];
 
 /// An answer without what differs from one moment or one connection to the next.
-fn lasting(answer: &Answer) -> (u16, BTreeMap<String, Vec<String>>, String) {
+fn lasting(answer: &ApiResponse) -> (u16, BTreeMap<String, Vec<String>>, String) {
     let mut headers = BTreeMap::<String, Vec<String>>::new();
     for (name, value) in &answer.headers {
         let value = match name.as_str() {
@@ -180,7 +180,7 @@ fn lasting(answer: &Answer) -> (u16, BTreeMap<String, Vec<String>>, String) {
     (answer.status, headers, text)
 }
 
-fn assert_same(expected: &Answer, found: &Answer, what: &str) {
+fn assert_same(expected: &ApiResponse, found: &ApiResponse, what: &str) {
     let (expected, found) = (lasting(expected), lasting(found));
     assert!(expected == found, "{what}:\n{expected:?} on a server,\n{found:?} here");
 }
@@ -204,7 +204,7 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
             let needs_something = row.name.starts_with("stripe-create")
                 || ["credits", "subscription", "stripe-checkout-session", "admin-webhooks"]
                     .contains(&row.name);
-            let is_good = |answer: &Answer| match answer.status {
+            let is_good = |answer: &ApiResponse| match answer.status {
                 400 | 404 | 409 => needs_something,
                 status => status < 300,
             };
@@ -269,7 +269,7 @@ async fn a_body_above_the_limit_is_refused() {
 /// CR-1: an address that has used up its limit on one host has used it up on all. Whose address it
 /// is, only the platform says.
 #[tokio::test]
-async fn callers_are_told_apart_by_the_address_that_the_platform_saw() {
+async fn callers_are_distinguished_by_the_platforms_address() {
     let app = Setup::default().at_machine_time().start().await;
     let used_up = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let fresh = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 4));

@@ -124,7 +124,7 @@ async fn a_subscription_waits_until_its_customer_is_named() {
 
 /// Everything at once, by its line, and before anything is changed.
 #[tokio::test]
-async fn what_is_wrong_with_the_files_is_said_at_once() {
+async fn every_problem_of_the_files_is_reported_at_once() {
     let app = TestApp::selling("demo").await;
     let Before { ann, bob, .. } = app.business_before().await;
     let customers = format!(
@@ -168,7 +168,7 @@ async fn another_file_does_not_rewrite_what_was_imported() {
 
 /// A user who was erased does not come back with an old file.
 #[tokio::test]
-async fn nobody_who_was_erased_is_imported() {
+async fn erased_users_are_not_imported() {
     let app = TestApp::selling("demo").await;
     let Before { ann, .. } = app.business_before().await;
     let credits = Some("user_id,unit,credits\nann,ai_credit,5\n");
@@ -186,7 +186,7 @@ async fn nobody_who_was_erased_is_imported() {
 
 /// As it is typed; a dry run changes nothing.
 #[tokio::test]
-async fn a_dry_run_says_what_would_be_imported() {
+async fn a_dry_run_shows_the_import() {
     let app = TestApp::selling("demo").await;
     let Before { nobody, .. } = app.business_before().await;
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("import");
@@ -201,19 +201,19 @@ async fn a_dry_run_says_what_would_be_imported() {
     let args = ["import", "--customers", &customers, "--credits", &credits];
     let before = app.tables().await;
     let dry = app.farebox(&[&args[..], &["--dry-run"]].concat()).await;
-    let said = String::from_utf8(dry.stdout).unwrap();
-    assert!(dry.status.success(), "{said}");
-    assert!(said.contains("customers          2 new, 0 as before"), "{said}");
+    let output = String::from_utf8(dry.stdout).unwrap();
+    assert!(dry.status.success(), "{output}");
+    assert!(output.contains("customers          2 new, 0 as before"), "{output}");
     assert_eq!(app.tables().await, before);
     let done = app.farebox(&args).await;
-    let said = String::from_utf8(done.stdout).unwrap();
-    assert!(done.status.success(), "{said}");
-    assert!(said.contains("differing          3, 3 repaired"), "{said}");
+    let output = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{output}");
+    assert!(output.contains("differing          3, 3 repaired"), "{output}");
     let wrong = file("wrong.csv", "user_id,unit,credits\nann,gold,5\n");
     let refused = app.farebox(&["import", "--credits", &wrong]).await;
-    let said = String::from_utf8(refused.stderr).unwrap();
+    let output = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(
-        said,
+        output,
         format!("farebox: nothing was changed:\n{wrong}:2: the catalog has no unit gold\n")
     );
 }

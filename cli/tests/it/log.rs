@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Process, Setup};
 
 #[tokio::test]
-async fn each_request_is_one_line_that_names_nobody() {
+async fn each_request_logs_one_line_without_personal_data() {
     let app = Setup::default().set("LOG_LEVEL", "info").start().await;
     let server = Process::serve(&app).await;
     let (secret_user, secret_text) = ("ann@private.example", "what only ann may read");
@@ -48,7 +48,7 @@ async fn each_request_is_one_line_that_names_nobody() {
 
 /// What Stripe was asked can be found there by its own id; the key, and who buys, are not in the log.
 #[tokio::test]
-async fn what_stripe_was_asked_is_logged_by_its_id() {
+async fn requests_to_stripe_are_logged_by_their_ids() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
     let server = Process::serve(&app).await;
     let order = |email: &str| {

@@ -12,9 +12,9 @@ async fn dialogue(mail: &Mail, lines: &[&str]) -> String {
     let address = mail.url().replace("smtp://", "");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all((lines.join("\r\n") + "\r\nQUIT\r\n").as_bytes()).await.unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).await.unwrap();
-    said
+    let mut replies = String::new();
+    stream.read_to_string(&mut replies).await.unwrap();
+    replies
 }
 
 const MESSAGE: [&str; 12] = [
@@ -40,10 +40,10 @@ async fn get(base: &str, path: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_shown_and_nothing_in_it_runs() {
+async fn a_captured_message_is_shown_and_its_scripts_do_not_run() {
     let mail = Mail::start(10).await.unwrap();
-    let said = dialogue(&mail, &MESSAGE).await;
-    assert!(said.contains("250 kept") && said.ends_with("221 bye\r\n"), "{said}");
+    let replies = dialogue(&mail, &MESSAGE).await;
+    assert!(replies.contains("250 kept") && replies.ends_with("221 bye\r\n"), "{replies}");
     let base = format!("http://{}", listen(mail.router()).await.address);
 
     let (list, _) = get(&base, "/mail").await;
@@ -71,10 +71,10 @@ async fn a_browser_cannot_post_mail() {
     let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\n";
     let message = MESSAGE.join("\r\n");
     stream.write_all(format!("{head}{message}\r\nQUIT\r\n").as_bytes()).await.unwrap();
-    let mut said = Vec::new();
+    let mut replies = Vec::new();
     // What was not read by the other end may break the connection before all was said.
-    let _ = stream.read_to_end(&mut said).await;
-    assert!(!String::from_utf8_lossy(&said).contains("354"), "it goes on listening");
+    let _ = stream.read_to_end(&mut replies).await;
+    assert!(!String::from_utf8_lossy(&replies).contains("354"), "it goes on listening");
     assert!(mail.messages().is_empty(), "{:?}", mail.messages());
 }
 
@@ -89,7 +89,7 @@ async fn only_the_latest_messages_are_kept() {
 }
 
 #[tokio::test]
-async fn nobody_fills_the_memory() {
+async fn a_sender_cannot_fill_the_memory() {
     let mail = Mail::start(2).await.unwrap();
     let address = mail.url().replace("smtp://", "");
     for (begin, part) in [

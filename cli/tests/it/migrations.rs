@@ -162,7 +162,7 @@ async fn a_migration_that_fails_leaves_nothing() {
 
 /// DM-2: indexes are built without locking writers out. What a build leaves behind that was cut off: an index that is there, and invalid.
 #[tokio::test]
-async fn an_index_whose_build_was_cut_off_is_built_anew() {
+async fn an_interrupted_index_build_is_repeated() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
     let mut files = Files::embedded();
     migrate::run(&database, &files).await.unwrap();

@@ -7,7 +7,7 @@ use crate::support::TestApp;
 
 /// AI-4, AI-5, with the lines that the app's people run.
 #[tokio::test]
-async fn a_mood_is_set_and_shown() {
+async fn a_mood_is_stored_and_returned() {
     let app = TestApp::new().await;
     let token = app.token("test-123");
     let empty = app.get("/api/dashboard?userId=test-123").bearer(&token).send().await;
@@ -48,7 +48,7 @@ async fn a_bad_score_is_named_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_json_object_is_refused() {
+async fn anything_but_a_json_object_is_refused() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let mood = || app.patch("/api/mood").bearer(&token);

@@ -100,7 +100,7 @@ async fn the_identity_provider_keeps_step_with_stripe() {
 
 /// DM-7: a customer's new address is where the next message goes.
 #[tokio::test]
-async fn a_customer_who_moves_is_found() {
+async fn a_customer_moved_to_another_user_is_found() {
     let app = TestApp::selling("credits").await;
     app.buy("ann", json!({ "pack": "starter", "email": "ann@mail.example" })).await;
     let customer = app.at_stripe("customer")[0]["id"].as_str().unwrap().to_owned();
@@ -132,7 +132,7 @@ async fn payments_are_followed() {
 /// Whoever becomes known after they paid gets their receipt; whoever pays late is not told that they did
 /// not.
 #[tokio::test]
-async fn what_is_news_no_more_is_not_told() {
+async fn a_late_failure_event_sends_no_mail() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     let ann = Customer::nameless("ann", app.now().as_second());

@@ -34,5 +34,5 @@ async fn expect_all_of_it_to_work(backend: Backend) {
     script.env("TOKEN", "full").env("READ_ONLY_TOKEN", "read-only");
     let limiter = shared::adapters::redis::limiter::TAKE.source();
     script.env("LIMITER", limiter);
-    node::expect_to_say("all of it works\n", script, SCRIPT).await;
+    node::expect_output("all of it works\n", script, SCRIPT).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp, execute};
+use crate::support::{ApiResponse, TestApp, execute};
 
 const CATALOG: &str = r#"
 [product]
@@ -38,12 +38,12 @@ async fn selling_packs() -> TestApp {
     app
 }
 
-async fn order(app: &TestApp, pack: &str, quantity: u64) -> Answer {
+async fn order(app: &TestApp, pack: &str, quantity: u64) -> ApiResponse {
     app.order("ann", json!({ "pack": pack, "quantity": quantity })).send().await
 }
 
 #[tokio::test]
-async fn a_checkout_sells_no_more_packs_than_the_catalog_says() {
+async fn a_checkout_sells_no_more_packs_than_the_catalog_allows() {
     let app = selling_packs().await;
     let refused = order(&app, "few", 4).await.expect_invalid("quantity");
     assert!(refused.text.contains("at most 3"), "{}", refused.text);
@@ -55,7 +55,7 @@ async fn a_checkout_sells_no_more_packs_than_the_catalog_says() {
 
 /// One code for everything on ten thousand packs would be a gift of all of them.
 #[tokio::test]
-async fn a_pack_takes_promotion_codes_only_where_the_catalog_says_so() {
+async fn a_pack_takes_promotion_codes_only_if_the_catalog_allows_them() {
     let app = selling_packs().await;
     for (pack, takes_codes) in [("few", true), ("many", false)] {
         order(&app, pack, 1).await.expect_status(200);
@@ -70,12 +70,12 @@ async fn a_pack_takes_promotion_codes_only_where_the_catalog_says_so() {
 #[tokio::test]
 async fn no_pack_makes_a_balance_beyond_what_clients_read() {
     let app = selling_packs().await;
-    let give = format!(
+    let sql = format!(
         "select give_credits('ann', 'grant', 'credit', 999999000000000, null, 50, '{{}}', 'a test', null,
            null, '{}')",
         app.now()
     );
-    execute(&app.owner().await, &give).await;
+    execute(&app.owner().await, &sql).await;
     order(&app, "many", 2).await.expect_invalid("quantity");
     order(&app, "many", 1).await.expect_status(200);
 }

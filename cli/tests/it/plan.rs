@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{TestApp, execute, until};
 
 impl TestApp {
-    async fn give(&self, user: &str, gift: serde_json::Value) -> crate::support::Answer {
+    async fn set_plan(&self, user: &str, gift: serde_json::Value) -> crate::support::ApiResponse {
         let call = self.patch("/api/plan").query("userId", user).bearer(&self.service_key);
         call.json(gift).send().await
     }
@@ -16,7 +16,7 @@ impl TestApp {
 #[tokio::test]
 async fn a_server_gives_a_plan_and_a_user_cannot() {
     let app = TestApp::selling("aira").await;
-    let stats = app.give("test-123", json!({ "plan": "Plus" })).await.expect_status(200).body;
+    let stats = app.set_plan("test-123", json!({ "plan": "Plus" })).await.expect_status(200).body;
     assert_eq!(stats["plan"], "Plus");
     assert_eq!(stats["conversations"], 0);
     assert_eq!(app.stats("test-123").await, stats);
@@ -41,14 +41,14 @@ async fn a_server_gives_a_plan_and_a_user_cannot() {
 #[tokio::test]
 async fn a_plan_that_is_none_is_refused() {
     let app = TestApp::selling("aira").await;
-    app.give("ann", json!({ "plan": "Gold" })).await.expect_invalid("plan");
-    app.give("ann", json!({ "plan": "" })).await.expect_invalid("plan");
-    app.give("ann", json!({ "plan": 5 })).await.expect_invalid("plan");
-    app.give("ann", json!({ "plan": "Plus", "role": "admin" })).await.expect_invalid("role");
+    app.set_plan("ann", json!({ "plan": "Gold" })).await.expect_invalid("plan");
+    app.set_plan("ann", json!({ "plan": "" })).await.expect_invalid("plan");
+    app.set_plan("ann", json!({ "plan": 5 })).await.expect_invalid("plan");
+    app.set_plan("ann", json!({ "plan": "Plus", "role": "admin" })).await.expect_invalid("role");
     let past = json!({ "plan": "Plus", "endsAt": "2020-01-01T00:00:00Z" });
-    app.give("ann", past).await.expect_invalid("endsAt");
+    app.set_plan("ann", past).await.expect_invalid("endsAt");
     let odd = json!({ "plan": "Plus", "endsAt": "tomorrow" });
-    app.give("ann", odd).await.expect_invalid("endsAt");
+    app.set_plan("ann", odd).await.expect_invalid("endsAt");
     let nobody = app.patch("/api/plan").bearer(&app.service_key).json(json!({ "plan": "Plus" }));
     nobody.send().await.expect_invalid("userId");
     assert_eq!(app.count("select count(*) from users").await, 0);
@@ -57,11 +57,11 @@ async fn a_plan_that_is_none_is_refused() {
 
 /// It outranks Stripe until it ends, and then what is paid for is back.
 #[tokio::test]
-async fn a_gift_outranks_a_subscription_until_it_ends() {
+async fn a_comp_outranks_a_subscription_until_it_ends() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "yearly" })).await;
     let ends_at = app.now() + SignedDuration::from_hours(24 * 7);
-    app.give("ann", json!({ "plan": "premium", "endsAt": ends_at })).await.expect_status(200);
+    app.set_plan("ann", json!({ "plan": "premium", "endsAt": ends_at })).await.expect_status(200);
     app.simulator.delivered().await;
     let overview = app.subscription("ann").await;
     assert_eq!(overview["plan"], "premium");
@@ -73,7 +73,7 @@ async fn a_gift_outranks_a_subscription_until_it_ends() {
     app.clock.advance(SignedDuration::from_hours(24 * 7 + 1));
     let run = || app.get("/api/cron/minute").cron().send();
     let (one, other) = tokio::join!(run(), run());
-    let ended = |answer: crate::support::Answer| {
+    let ended = |answer: crate::support::ApiResponse| {
         answer.expect_status(200).body["settled"].as_i64().unwrap()
     };
     assert_eq!(ended(one) + ended(other), 1, "two runs share the work");
@@ -84,26 +84,27 @@ async fn a_gift_outranks_a_subscription_until_it_ends() {
 
 /// The plan of those who pay nothing takes the gift back; it takes nothing that is paid for.
 #[tokio::test]
-async fn giving_the_free_plan_ends_a_gift() {
+async fn setting_the_free_plan_ends_a_comp() {
     let app = TestApp::selling("aira").await;
-    app.give("ann", json!({ "plan": "Premium" })).await.expect_status(200);
-    let stats = app.give("ann", json!({ "plan": "Free" })).await.expect_status(200).body;
+    app.set_plan("ann", json!({ "plan": "Premium" })).await.expect_status(200);
+    let stats = app.set_plan("ann", json!({ "plan": "Free" })).await.expect_status(200).body;
     assert_eq!(stats["plan"], "Free");
     app.buy("bob", json!({ "tier": "plus", "interval": "monthly" })).await;
-    let stats = app.give("bob", json!({ "plan": "Free" })).await.expect_status(200).body;
+    let stats = app.set_plan("bob", json!({ "plan": "Free" })).await.expect_status(200).body;
     assert_eq!(stats["plan"], "Plus");
 }
 
 /// The same gift twice is one; of many at once, one counts.
 #[tokio::test]
-async fn racing_gifts_leave_one() {
+async fn racing_comps_leave_one() {
     let app = TestApp::selling("aira").await;
     for _ in 0..2 {
-        app.give("ann", json!({ "plan": "Plus" })).await.expect_status(200);
+        app.set_plan("ann", json!({ "plan": "Plus" })).await.expect_status(200);
     }
     assert_eq!(app.count("select count(*) from audit_log").await, 1);
-    let gifts = (0..32)
-        .map(|n| app.give("bob", json!({ "plan": if n % 2 == 0 { "Plus" } else { "Premium" } })));
+    let gifts = (0..32).map(|n| {
+        app.set_plan("bob", json!({ "plan": if n % 2 == 0 { "Plus" } else { "Premium" } }))
+    });
     for answer in futures_util::future::join_all(gifts).await {
         answer.expect_status(200);
     }
@@ -116,7 +117,7 @@ async fn racing_gifts_leave_one() {
 /// Whose clock was read first may come last: nobody has the credits of two plans, or a month that has not
 /// begun.
 #[tokio::test]
-async fn gifts_that_come_out_of_turn_give_their_credits_once() {
+async fn comps_out_of_order_grant_their_credits_once() {
     let app = TestApp::selling("demo").await;
     let at = |plan: &str, second: u8| {
         format!(
@@ -144,13 +145,14 @@ async fn gifts_that_come_out_of_turn_give_their_credits_once() {
     let turned = "select count(*) from plan_grants where ended_at < starts_at";
     assert_eq!(app.count(turned).await, 0);
 
-    let gifts = (0..32)
-        .map(|n| app.give("bob", json!({ "plan": if n % 2 == 0 { "pro" } else { "starter" } })));
+    let gifts = (0..32).map(|n| {
+        app.set_plan("bob", json!({ "plan": if n % 2 == 0 { "pro" } else { "starter" } }))
+    });
     for answer in futures_util::future::join_all(gifts).await {
         answer.expect_status(200);
     }
     for (plan, credits) in [("starter", 10), ("pro", 100), ("free", 0), ("starter", 10)] {
-        app.give("bob", json!({ "plan": plan })).await.expect_status(200);
+        app.set_plan("bob", json!({ "plan": plan })).await.expect_status(200);
         assert_eq!(app.held("bob", "ai_credit").await["balance"], credits, "{plan}");
     }
     app.books_are_right().await;
@@ -158,30 +160,32 @@ async fn gifts_that_come_out_of_turn_give_their_credits_once() {
 
 /// With Redis away the gift counts, and is shown later; with Postgres away there is none.
 #[tokio::test]
-async fn a_gift_survives_an_outage() {
+async fn a_comp_survives_an_outage() {
     use crate::support::Mode;
     let app = TestApp::selling("aira").await;
     app.redis.set(Mode::Down).await;
-    let given = app.give("ann", json!({ "plan": "Plus" })).await;
+    let given = app.set_plan("ann", json!({ "plan": "Plus" })).await;
     let given = given.expect_problem(503, "redis_unavailable");
     assert!(given.text.contains("The plan is given"), "{given:?}");
     assert_eq!(app.subscription("ann").await["plan"], "plus");
     app.redis.set(Mode::Pass).await;
     app.redis_is_back().await;
-    app.give("ann", json!({ "plan": "Plus" })).await.expect_status(200);
+    app.set_plan("ann", json!({ "plan": "Plus" })).await.expect_status(200);
     assert_eq!(app.stats("ann").await["plan"], "Plus", "asked again, it is shown");
     app.postgres.set(Mode::Down).await;
-    app.give("bob", json!({ "plan": "Plus" })).await.expect_problem(503, "database_unavailable");
+    app.set_plan("bob", json!({ "plan": "Plus" }))
+        .await
+        .expect_problem(503, "database_unavailable");
     app.postgres.set(Mode::Pass).await;
     assert_eq!(app.stats("bob").await["plan"], "Free");
 }
 
 /// Whoever comes by before the job finds a gift over, and has it shown.
 #[tokio::test]
-async fn a_gift_that_somebody_found_over_is_shown_to_be() {
+async fn an_ended_comp_found_by_a_read_is_pushed() {
     let app = TestApp::selling("aira").await;
     let ends_at = app.now() + SignedDuration::from_hours(1);
-    app.give("ann", json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
+    app.set_plan("ann", json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
     app.clock.advance(SignedDuration::from_hours(2));
     app.get("/api/usage").bearer(&app.token("ann")).send().await.expect_status(200);
     until(async || {
@@ -193,11 +197,11 @@ async fn a_gift_that_somebody_found_over_is_shown_to_be() {
 
 /// One for whom it fails keeps nobody else waiting.
 #[tokio::test]
-async fn the_job_settles_everybody_but_whom_it_cannot() {
+async fn the_job_recomputes_every_user_but_the_failing_ones() {
     let app = TestApp::selling("aira").await;
     let ends_at = app.now() + SignedDuration::from_hours(1);
     for user in ["ann", "bob"] {
-        app.give(user, json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
+        app.set_plan(user, json!({ "plan": "plus", "endsAt": ends_at })).await.expect_status(200);
     }
     execute(
         &app.owner().await,

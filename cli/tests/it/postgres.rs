@@ -174,7 +174,7 @@ async fn a_retry_waits_for_its_first_call() {
 
 /// A statement that is given up leaves its answer on the way; nobody else waits behind it.
 #[tokio::test]
-async fn a_statement_that_is_given_up_jams_no_connection() {
+async fn a_canceled_statement_blocks_no_connection() {
     let stack = Stack::start().await;
     let urls = stack.database().await;
     let store = Postgres::new(&settings(&urls.app), 1).unwrap();

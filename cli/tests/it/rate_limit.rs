@@ -8,17 +8,17 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 use shared::adapters::redis::limiter::TAKE;
-use shared::domain::{Rate, bucket};
+use shared::domain::{Rate, rate_bucket};
 
-use crate::support::{Answer, Mode, Setup, TestApp};
+use crate::support::{ApiResponse, Mode, Setup, TestApp};
 
-async fn ask(app: &TestApp, body: Value) -> Answer {
+async fn post_check(app: &TestApp, body: Value) -> ApiResponse {
     app.post("/api/rate-limit").bearer(&app.service_key).json(body).send().await
 }
 
 async fn ask_for(app: &TestApp, identifier: &str) -> (bool, u64) {
     let body = json!({ "action": "review-code", "identifier": identifier });
-    let answer = ask(app, body).await.expect_status(200);
+    let answer = post_check(app, body).await.expect_status(200);
     (answer.body["allowed"].as_bool().unwrap(), answer.body["remaining"].as_u64().unwrap())
 }
 
@@ -44,7 +44,7 @@ async fn a_named_limit_counts_down_blocks_and_refills() {
 async fn an_answer_tells_the_limit_and_when_it_resets() {
     let app = TestApp::new().await;
     let body = json!({ "action": "review-code", "identifier": "ann", "cost": 5 });
-    let answer = ask(&app, body.clone()).await.expect_status(200);
+    let answer = post_check(&app, body.clone()).await.expect_status(200);
     assert_eq!(answer.body["limit"], 10);
     assert_eq!(answer.body["remaining"], 5);
     let resets_at: jiff::Timestamp = answer.body["resetsAt"].as_str().unwrap().parse().unwrap();
@@ -53,8 +53,8 @@ async fn an_answer_tells_the_limit_and_when_it_resets() {
     assert_eq!(answer.header("ratelimit-policy"), "\"review-code\";q=10;w=3600");
     assert_eq!(answer.header("ratelimit"), "\"review-code\";r=5;t=1800");
     assert_eq!(answer.header("retry-after"), "");
-    ask(&app, body.clone()).await.expect_status(200);
-    let refused = ask(&app, body).await.expect_status(200);
+    post_check(&app, body.clone()).await.expect_status(200);
+    let refused = post_check(&app, body).await.expect_status(200);
     assert_eq!(refused.body["allowed"], false);
     let seconds: u32 = refused.header("retry-after").parse().unwrap();
     assert!((1_795..=1_800).contains(&seconds), "five units take half an hour, not {seconds} s");
@@ -66,7 +66,7 @@ async fn a_refused_cost_consumes_nothing() {
     let app = TestApp::new().await;
     let take = async |cost: u32| {
         let body = json!({ "action": "review-code", "identifier": "ann", "cost": cost });
-        ask(&app, body).await.expect_status(200).body["allowed"] == true
+        post_check(&app, body).await.expect_status(200).body["allowed"] == true
     };
     assert!(take(8).await);
     let before = app.redis_command(&["GET", "limit:action:review-code:ann"]).await;
@@ -101,7 +101,7 @@ async fn bad_questions_are_named() {
         ("cost", json!("1")),
         ("limit", json!(1_000_000)),
     ] {
-        ask(&app, with(field, value.clone())).await.expect_invalid(field);
+        post_check(&app, with(field, value.clone())).await.expect_invalid(field);
     }
     assert_eq!(ask_for(&app, "ann").await, (true, 9), "none of them counted");
 }
@@ -123,7 +123,7 @@ async fn retries_with_one_key_take_once() {
 
 /// A flood against a spent limit costs no Redis call.
 #[tokio::test]
-async fn a_known_block_is_not_asked_about_again() {
+async fn a_known_block_costs_no_redis_call() {
     let app = TestApp::new().await;
     for _ in 0..11 {
         ask_for(&app, "ann").await;
@@ -138,7 +138,7 @@ async fn a_known_block_is_not_asked_about_again() {
 }
 
 #[tokio::test]
-async fn every_limited_route_says_so_and_refuses_too_many() {
+async fn every_limited_route_sends_its_headers_and_refuses_too_many() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let mood = || app.patch("/api/mood").bearer(&token).json(json!({ "score": 5 })).send();
@@ -160,7 +160,7 @@ async fn every_limited_route_says_so_and_refuses_too_many() {
 
 /// A refused call never reaches its handler.
 #[tokio::test]
-async fn what_is_refused_changes_nothing() {
+async fn a_refused_call_changes_nothing() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let delete = |path: &str| app.delete(path).bearer(&token).send();
@@ -175,7 +175,7 @@ async fn what_is_refused_changes_nothing() {
 #[tokio::test]
 async fn without_redis_a_tenth_of_the_limit_holds_in_each_process() {
     let app = Setup::default().set("RATE_LIMITS", "review-code=50/1h").start().await;
-    for mode in [Mode::Down, Mode::Garbage] {
+    for mode in [Mode::Down, Mode::InvalidResponse] {
         app.redis.set(mode).await;
         let identifier = format!("{mode:?}");
         let mut allowed = 0;
@@ -203,7 +203,7 @@ async fn ten_an_hour_are_ten_through_four_processes() {
         let body = json!({ "action": "review-code", "identifier": "ann" });
         let client = reqwest::Client::new();
         let call = client.post(format!("{base}/api/rate-limit")).bearer_auth(&app.service_key);
-        async move { Answer::of(call.json(&body).send().await.unwrap()).await }
+        async move { ApiResponse::of(call.json(&body).send().await.unwrap()).await }
     });
     let answers = join_all(calls).await;
     let allowed = answers.iter().filter(|answer| answer.body["allowed"] == true).count();
@@ -228,7 +228,7 @@ async fn redis_counts_as_the_domain_does() {
         let (mut full_at, mut now) = (0, 1_800_000_000_000_000_i64);
         for (cost, gap) in attempts {
             now += gap;
-            let taken = bucket::take(rate, cost, full_at, now);
+            let taken = rate_bucket::take(rate, cost, full_at, now);
             full_at = if taken.allowed { taken.full_at_us } else { full_at };
             let window = i64::from(rate.window_seconds) * 1_000_000;
             let (key, limit) = (format!("round-{round}"), rate.limit.to_string());

@@ -6,8 +6,8 @@ mod trouble;
 use serde_json::{Value, json};
 use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options, ReconciliationReport};
-use stripe_simulator::switches::Switches;
-use stripe_simulator::world::World;
+use stripe_simulator::Switches;
+use stripe_simulator::World;
 
 use crate::support::{Button, TestApp};
 
@@ -123,7 +123,7 @@ async fn subscriptions_become_what_they_are_at_stripe() {
 
 /// The daily job hears what was missed, and finds nothing more to do.
 #[tokio::test]
-async fn the_daily_job_hears_what_was_missed() {
+async fn the_daily_job_applies_missed_events() {
     let app = TestApp::selling("aira").await;
     app.lose_a_day().await;
     let report = app.reconciled().await;
@@ -137,7 +137,7 @@ async fn the_daily_job_hears_what_was_missed() {
 
 /// A webhook that comes after all is a duplicate.
 #[tokio::test]
-async fn a_missed_purchase_counts_once_though_its_webhooks_come_later() {
+async fn a_missed_purchase_counts_once_when_its_webhooks_come_later() {
     let app = TestApp::selling("credits").await;
     app.lose_webhooks();
     let session = app.session("ann", json!({ "pack": "starter" })).await;

@@ -54,7 +54,7 @@ async fn a_lost_answer_is_everybodys() {
 
 /// Whoever was to send the others' commands too may leave.
 #[tokio::test]
-async fn who_leaves_strands_nobody() {
+async fn a_canceled_command_does_not_lose_the_others() {
     let app = TestApp::new().await;
     let redis = app.inside().redis.clone();
     let (first, second) = (Command::set("first", "a", 60), Command::set("second", "a", 60));

@@ -39,7 +39,7 @@ async fn refusal(database: &Database) -> String {
 
 /// As in `public` of databases that were made before Postgres 15.
 #[tokio::test]
-async fn what_others_may_put_beside_our_functions_is_refused() {
+async fn a_schema_in_which_others_can_create_is_refused() {
     let app = TestApp::selling("demo").await;
     let owner = settings(&app.owner_url);
     let superuser = Stack::start().await.superuser(&app.database_name()).await;
@@ -47,12 +47,12 @@ async fn what_others_may_put_beside_our_functions_is_refused() {
     execute(&superuser, "grant create on schema public to public").await;
     execute(&superuser, &format!("set role mallory; {PLANTED}; reset role")).await;
 
-    let give = async |user: &str| {
+    let grant_credits = async |user: &str| {
         let gift = json!({ "action": "grant", "unit": "ai_credit", "amount": 5, "reason": "a" });
         let call = app.post("/api/credits").bearer(&app.service_key);
         call.header("x-user-id", user).json(gift).send().await.expect_status(200);
     };
-    give("ann").await;
+    grant_credits("ann").await;
     let stolen = "select count(*) from stolen where rights = 'farebox_owner'";
     assert!(app.count(stolen).await > 0, "her code ran with the rights of our owner");
 
@@ -83,7 +83,7 @@ async fn what_others_may_put_beside_our_functions_is_refused() {
     let again = "create function public.format(text, text) returns text language sql as 'select 1'";
     let error = superuser.query_typed(again, &[]).await.expect_err("she may create nothing");
     assert_eq!(error.code().unwrap().code(), "42501");
-    give("bob").await;
+    grant_credits("bob").await;
     assert_eq!(app.count("select count(*) from stolen").await, 0);
 }
 

@@ -36,13 +36,13 @@ async fn exchange(address: SocketAddr, request: &str) -> String {
 async fn half_a_request_is_cut_off() {
     let router = axum::Router::new();
     let address = crate::support::listen(router).await.address;
-    for said in ["", "GET / HTTP/1.1\r\nx-half:"] {
+    for bytes in ["", "GET / HTTP/1.1\r\nx-half:"] {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(said.as_bytes()).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let reading = stream.read_to_end(&mut answer);
         let ended = tokio::time::timeout(Duration::from_secs(60), reading).await;
-        assert!(ended.is_ok(), "{said:?} is still waited for after a minute");
+        assert!(ended.is_ok(), "{bytes:?} is still waited for after a minute");
     }
 }
 
@@ -67,7 +67,7 @@ async fn a_body_announced_as_too_long_is_not_waited_for() {
 
 /// Idle connections do not keep a server from stopping, and requests in flight are answered.
 #[tokio::test]
-async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
+async fn a_stopping_server_finishes_requests_in_flight() {
     let app = TestApp::new().await;
     let server = crate::support::Process::serve(&app).await;
     let address = server.base.trim_start_matches("http://").to_owned();

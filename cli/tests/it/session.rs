@@ -114,7 +114,7 @@ async fn signing_in_takes_two_flights_to_redis_and_none_to_postgres() {
 }
 
 #[tokio::test]
-async fn signing_in_says_so_when_redis_is_down() {
+async fn signing_in_answers_503_when_redis_is_down() {
     let app = TestApp::new().await;
     app.redis.set(Mode::Down).await;
     let answer = app.post("/api/session").bearer(&app.token("ann")).send().await;

@@ -11,9 +11,9 @@ async fn story(catalog: &'static str, order: Value) -> (TestApp, Value) {
     let app = TestApp::selling(catalog).await;
     let session = app.session("user_test", order).await;
     app.press(&session, Button::Pay).await;
-    let look = app.get("/api/stripe/checkout-session").bearer(&app.token("user_test"));
-    let look = look.query("sessionId", session["sessionId"].as_str().unwrap());
-    let purchase = look.send().await.expect_status(200).body;
+    let call = app.get("/api/stripe/checkout-session").bearer(&app.token("user_test"));
+    let call = call.query("sessionId", session["sessionId"].as_str().unwrap());
+    let purchase = call.send().await.expect_status(200).body;
     assert_eq!(purchase["status"], "complete", "{purchase}");
     app.simulator.delivered().await;
     (app, purchase)
@@ -117,21 +117,21 @@ async fn the_demo_sells_seats_in_two_currencies() {
 
 /// A delayed payment method: the session is complete, the money comes later, or never.
 #[tokio::test]
-async fn a_payment_that_comes_later_is_waited_for() {
+async fn a_delayed_payment_is_awaited() {
     for (button, status) in [(Button::PaysLater, "paid"), (Button::FailsLater, "unpaid")] {
         let app = TestApp::selling("credits").await;
         let session = app.session("ann", json!({ "pack": "starter" })).await;
         app.press(&session, button).await;
         app.simulator.delivered().await;
-        let look = async || {
-            let look = app.get("/api/stripe/checkout-session").bearer(&app.token("ann"));
-            let look = look.query("sessionId", session["sessionId"].as_str().unwrap());
-            look.send().await.expect_status(200).body
+        let get_session = async || {
+            let call = app.get("/api/stripe/checkout-session").bearer(&app.token("ann"));
+            let call = call.query("sessionId", session["sessionId"].as_str().unwrap());
+            call.send().await.expect_status(200).body
         };
-        let at_first = look().await;
+        let at_first = get_session().await;
         assert_eq!(at_first["status"], "complete");
         assert_eq!(at_first["paymentStatus"], "unpaid");
         app.advance("1h").await;
-        assert_eq!(look().await["paymentStatus"], status);
+        assert_eq!(get_session().await["paymentStatus"], status);
     }
 }

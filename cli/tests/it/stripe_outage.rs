@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Button, Mode, TestApp};
+use crate::support::{ApiResponse, Button, Mode, TestApp};
 
 const FAULTS: [Mode; 5] =
-    [Mode::Down, Mode::Says(500), Mode::Says(429), Mode::Says(503), Mode::Garbage];
+    [Mode::Down, Mode::Status(500), Mode::Status(429), Mode::Status(503), Mode::InvalidResponse];
 
 fn plus() -> Value {
     json!({ "tier": "plus", "interval": "monthly" })
 }
 
-fn expect_unavailable(answer: Answer, mode: Mode) {
+fn expect_unavailable(answer: ApiResponse, mode: Mode) {
     assert_eq!(answer.status, 503, "{mode:?}: {answer:?}");
     let answer = answer.expect_problem(503, "stripe_unavailable");
     assert_eq!(answer.header("retry-after"), "1");
@@ -46,7 +46,7 @@ async fn a_purchase_begun_without_stripe_is_finished_by_a_retry() {
 
 /// Fails midway: the customer is there, the session is not.
 #[tokio::test]
-async fn a_purchase_that_broke_off_midway_goes_on_where_it_stopped() {
+async fn an_interrupted_checkout_continues_where_it_stopped() {
     for call in 1..=2 {
         let app = TestApp::selling("aira").await;
         app.stripe.set(Mode::LoseRequest(call)).await;
@@ -63,7 +63,7 @@ async fn a_purchase_that_broke_off_midway_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_change_asked_for_without_stripe_is_made_by_a_retry() {
+async fn a_change_requested_while_stripe_is_down_succeeds_on_a_retry() {
     for mode in FAULTS {
         let app = TestApp::selling("aira").await;
         app.buy("ann", plus()).await;
@@ -83,13 +83,13 @@ async fn a_change_asked_for_without_stripe_is_made_by_a_retry() {
 }
 
 #[tokio::test]
-async fn the_portal_and_the_success_page_say_that_stripe_is_away() {
+async fn the_portal_and_the_success_page_report_that_stripe_is_down() {
     let app = TestApp::selling("aira").await;
     let session = app.session("ann", plus()).await;
     app.stripe.set(Mode::Down).await;
-    let look = app.get("/api/stripe/checkout-session").bearer(&app.token("ann"));
-    let look = look.query("sessionId", session["sessionId"].as_str().unwrap());
-    expect_unavailable(look.send().await, Mode::Down);
+    let call = app.get("/api/stripe/checkout-session").bearer(&app.token("ann"));
+    let call = call.query("sessionId", session["sessionId"].as_str().unwrap());
+    expect_unavailable(call.send().await, Mode::Down);
     let visit = app.post("/api/stripe/create-portal-session").bearer(&app.token("ann"));
     let visit = visit.json(json!({ "returnUrl": "https://app.example" }));
     expect_unavailable(visit.send().await, Mode::Down);
@@ -98,7 +98,7 @@ async fn the_portal_and_the_success_page_say_that_stripe_is_away() {
 
 /// Nobody waits for ever.
 #[tokio::test]
-async fn a_stripe_that_does_not_answer_is_given_up() {
+async fn a_request_to_a_hanging_stripe_times_out() {
     let app = TestApp::selling("aira").await;
     app.stripe.set(Mode::Slow(Duration::from_secs(60))).await;
     let started = std::time::Instant::now();

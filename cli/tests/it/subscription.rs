@@ -170,7 +170,7 @@ async fn an_upgrade_that_is_not_paid_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_with_what_to_do() {
+async fn an_impossible_change_is_refused_with_advice() {
     let app = subscriber("plus", "monthly").await;
     app.stripe.flights();
     for (action, field) in [
@@ -295,7 +295,7 @@ async fn fourteen_months_pass() {
 
 /// Nobody pays the failed renewal: in the end the subscription is over.
 #[tokio::test]
-async fn who_never_pays_ends_with_the_free_plan() {
+async fn a_user_who_never_pays_ends_with_the_free_plan() {
     let app = subscriber("plus", "monthly").await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
     app.advance("2mo").await;
@@ -333,7 +333,7 @@ async fn answers_have_the_fields_that_the_document_lists() {
 
 /// Flights of the routes around a subscription.
 #[tokio::test]
-async fn a_look_and_a_change_cost_what_they_must() {
+async fn a_read_and_a_change_stay_within_their_budgets() {
     let app = subscriber("plus", "monthly").await;
     app.lose_webhooks();
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());

@@ -24,6 +24,6 @@ pub use clock::TestClock;
 pub use pgbouncer::PgBouncer;
 pub use process::{Process, farebox};
 pub use proxy::{Mode, Proxy};
-pub use request::{Answer, Call};
+pub use request::{ApiResponse, Call};
 pub use stack::{Stack, execute, settings};
 pub use until::until;

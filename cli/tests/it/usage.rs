@@ -12,16 +12,16 @@ mod storage;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Mode, TestApp};
+use crate::support::{ApiResponse, Mode, TestApp};
 
 impl TestApp {
     /// Reports what a user uses, with their token.
-    async fn report(&self, user: &str, report: Value) -> Answer {
+    async fn report(&self, user: &str, report: Value) -> ApiResponse {
         self.post("/api/usage").bearer(&self.token(user)).json(report).send().await
     }
 
     /// The same, under an idempotency key.
-    async fn report_once(&self, user: &str, key: &str, report: Value) -> Answer {
+    async fn report_once(&self, user: &str, key: &str, report: Value) -> ApiResponse {
         let call = self.post("/api/usage").bearer(&self.token(user)).json(report);
         call.header("idempotency-key", key).send().await
     }
@@ -91,7 +91,7 @@ async fn a_use_over_a_soft_limit_is_overage() {
 
 /// PT-6: what the app tells of a use is kept with it.
 #[tokio::test]
-async fn what_is_told_of_a_use_is_kept() {
+async fn metadata_of_a_usage_entry_is_stored() {
     let app = TestApp::selling("dearme").await;
     let metadata = json!({ "to": "myself", "pages": [1, 2], "note": "a \\u0000 that is text" });
     let report = json!({ "feature": "letters", "quantity": 2, "metadata": metadata });

@@ -26,7 +26,7 @@ use crate::support::{Mode, Setup, TestApp, signature};
 
 /// PT-3: forged, truncated, late or early, it is refused before anything is asked of anyone.
 #[tokio::test]
-async fn only_what_stripe_signed_is_believed() {
+async fn only_events_signed_by_stripe_are_applied() {
     let app = TestApp::new().await;
     let body = json!({
         "id": "evt_1", "type": "ping", "created": 0, "livemode": false, "data": { "object": {} },
@@ -142,7 +142,7 @@ async fn a_tie_is_settled_by_asking() {
 
 /// A push that is lost costs nothing but time: the next one shows what is.
 #[tokio::test]
-async fn a_repeated_event_repairs_what_is_shown() {
+async fn a_repeated_event_repairs_the_cache() {
     // Nobody is told anything after an answer: the repair is the event's alone.
     let app = Setup::default().set("SMTP_URL", "").sells("aira").start().await;
     app.redis.set(Mode::Down).await;
@@ -157,7 +157,7 @@ async fn a_repeated_event_repairs_what_is_shown() {
 
 /// Stripe tries again what could not be written.
 #[tokio::test]
-async fn what_cannot_be_written_is_not_received() {
+async fn an_event_that_cannot_be_written_is_answered_503() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     let mut event = app.event("customer.subscription.created");

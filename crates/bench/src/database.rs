@@ -1,10 +1,10 @@
-//! The stack's database, as its owner sees it: what is stored before, and rates that pgbench measures,
-//! which comes with Postgres.
+//! The stack's database, as its owner: fills it, and measures rates with pgbench, which is part of
+//! Postgres.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use shared::config;
 use tokio::process::Command;
 use tokio_postgres::Client;
@@ -32,7 +32,7 @@ impl Database {
         self.owner.batch_execute(sql).await.context("cannot prepare the database")
     }
 
-    /// Transactions a second of a script of pgbench's.
+    /// Transactions per second of a pgbench script.
     pub async fn pgbench(&self, sql: &str, concurrency: u32, seconds: u32) -> anyhow::Result<f64> {
         let script = self.dir.join("script.sql");
         std::fs::write(&script, sql).context("cannot write a script")?;
@@ -42,13 +42,15 @@ impl Database {
         command.arg(format!("--time={seconds}"));
         command.arg("--file").arg(script);
         command.arg(&self.url).kill_on_drop(true);
-        let output = command.output().await.context("cannot run pgbench, which is Postgres's")?;
-        let said = String::from_utf8_lossy(&output.stdout);
+        let output =
+            command.output().await.context("cannot run pgbench, which is part of Postgres")?;
+        let stdout = String::from_utf8_lossy(&output.stdout);
         let why = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "pgbench failed: {why}");
-        ensure!(!said.contains("failed transactions: 0 ") || why.is_empty(), "{why}");
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = "));
-        let rate = rate.and_then(|rest| rest.split(' ').next()).context("pgbench said no rate")?;
-        rate.parse().context("pgbench said an odd rate")
+        ensure!(!stdout.contains("failed transactions: 0 ") || why.is_empty(), "{why}");
+        let rate = stdout.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate =
+            rate.and_then(|rest| rest.split(' ').next()).context("pgbench printed no rate")?;
+        rate.parse().context("pgbench printed a rate that is no number")
     }
 }

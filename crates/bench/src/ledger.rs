@@ -1,4 +1,4 @@
-//! `bench ledger`: how many spends and uses are counted in a second, and what reading costs.
+//! `bench ledger`: measures spends and usage entries per second, and the cost of a read.
 //!
 //! On one Postgres that writes to its disk, three things take turns in slices of a few seconds: pgbench
 //! updating one row a transaction, which is the floor; pgbench calling our SQL alone; and requests over
@@ -29,14 +29,14 @@ use crate::table::{Table, grouped};
 use reads::Reads;
 use verify::Verified;
 
-/// Accounts, each `plain` with one bucket that does not expire, or `several` with five that do.
+/// Accounts: each `plain` one has a credit grant that does not expire, each `several` five that do.
 const ACCOUNTS: &str = include_str!("ledger/accounts.sql");
 const STORE: &str = include_str!("ledger/store.sql");
-/// So many beside the hot one.
+/// The number of accounts beside the hot one.
 const SPREAD: u64 = 1_000;
 const CONCURRENCIES: [u32; 3] = [1, 10, 20];
 
-/// The limiter is asked, and refuses nobody.
+/// The limiter runs and refuses no request.
 const UNMET: Rate = Rate::per_minute(1_000_000);
 static CREDITS: Endpoint = endpoints::CREDITS.limited(UNMET);
 static USAGE: Endpoint = endpoints::USAGE.limited(UNMET);
@@ -44,18 +44,18 @@ static ENTITLEMENTS: Endpoint = endpoints::ENTITLEMENTS.limited(UNMET);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long each slice lasts
+    /// Length of each slice
     #[arg(long, default_value_t = 2)]
     seconds: u32,
-    /// How many slices each figure is the median of
+    /// Number of slices; each figure is their median
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     slices: u32,
-    /// How many rows the ledger has for the second table
+    /// Rows in the ledger for the second table
     #[arg(long, default_value_t = 10_000_000)]
     stored: u32,
 }
 
-/// What is measured: a call of SQL, and, for some, the request that makes it.
+/// A measured call: SQL, and, for some, the request that makes it.
 struct Call {
     name: &'static str,
     sql: &'static str,
@@ -90,10 +90,10 @@ const CALLS: [Call; 4] = [
 /// One call's figures at one concurrency.
 struct Rates {
     what: String,
-    /// A second.
+    /// Per second.
     bare: f64,
     sql: f64,
-    /// Over HTTP: a second, and milliseconds.
+    /// Over HTTP: requests per second, and milliseconds.
     whole: Option<(f64, Samples)>,
 }
 
@@ -190,7 +190,7 @@ impl Call {
         let (path, fields) = self.request?;
         let (key, sent) = (key.to_owned(), AtomicU64::default());
         Some(Arc::new(move || {
-            // Neighbours in time are far from each other.
+            // Rows that follow in time are far apart in the table.
             let number = sent.fetch_add(1, Ordering::Relaxed).wrapping_mul(617) % SPREAD + 1;
             let account = if is_hot { 0 } else { number };
             post(path, &key, &format!(r#"{{{fields},"userId":"plain_{account}"}}"#))

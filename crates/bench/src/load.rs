@@ -1,11 +1,11 @@
-//! A server of ours in this process, and connections to it, each with one request on its way.
+//! Serves Farebox in this process, and loads it over connections with one request each.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use farebox::server;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
@@ -14,7 +14,7 @@ use shared::http::{self, Endpoint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a connection sends next.
+/// Makes a connection's next request.
 pub type Requests = Arc<dyn Fn() -> String + Send + Sync>;
 
 pub fn app(settings: &Settings) -> anyhow::Result<App> {
@@ -22,7 +22,7 @@ pub fn app(settings: &Settings) -> anyhow::Result<App> {
     Ok(App::new(config, Clock::default(), PoolSize::Server)?)
 }
 
-/// Serves those endpoints until the process ends.
+/// Serves these endpoints until the process ends.
 pub async fn serve(app: &App, endpoints: &[&'static Endpoint]) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -31,7 +31,7 @@ pub async fn serve(app: &App, endpoints: &[&'static Endpoint]) -> anyhow::Result
     Ok(address)
 }
 
-/// Sends requests for that long; answers how many milliseconds each took.
+/// Sends requests for that long; returns the milliseconds of each.
 pub async fn send(
     address: SocketAddr,
     requests: &Requests,
@@ -57,7 +57,7 @@ pub async fn send(
     Ok(all)
 }
 
-/// One that is kept.
+/// One connection that stays open.
 pub struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
@@ -70,7 +70,7 @@ impl Connection {
         Ok(Self { stream, answer: Vec::new() })
     }
 
-    /// How many milliseconds it took until the whole answer was there, which must be 200.
+    /// Sends a request and returns the milliseconds until the whole answer has come, which must be 200.
     pub async fn send(&mut self, request: &str) -> anyhow::Result<f64> {
         let began = Instant::now();
         self.stream.write_all(request.as_bytes()).await?;
@@ -86,13 +86,13 @@ impl Connection {
     }
 }
 
-/// The head says how long the body is.
+/// Reads the body's length from the head.
 fn is_whole(answer: &[u8]) -> anyhow::Result<bool> {
     let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else {
         return Ok(false);
     };
     let text = std::str::from_utf8(&answer[..head])?.to_ascii_lowercase();
     let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length.context("an answer of no length")?.parse()?;
+    let length: usize = length.context("an answer without a length")?.parse()?;
     Ok(answer.len() >= head + 4 + length)
 }

@@ -1,7 +1,7 @@
-//! `bench`: measures what docs/PERFORMANCE.md states, and prints it beside what it was measured on.
+//! `bench`: measures the figures of docs/PERFORMANCE.md, and prints them with the machine's data.
 //!
-//! Its tables are Markdown. Linux only: it reads `/proc`. Deliberately absent: history, comparison
-//! with an earlier run, and anything that a profiler does better.
+//! Its tables are Markdown. It runs on Linux alone, because it reads `/proc`. Deliberately absent:
+//! history, comparison with an earlier run, and profiles.
 
 #![expect(clippy::print_stdout, reason = "figures go to standard output")]
 
@@ -23,11 +23,11 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "bench", version, about)]
 enum Command {
-    /// How large the functions are, and what a cold start of one costs
+    /// Measure the size of each function and its cold start
     Start(start::Args),
-    /// How many spends and uses are counted in a second, beside bare updates, and what a read costs
+    /// Measure spends and usage entries per second, beside bare updates, and the cost of a read
     Ledger(ledger::Args),
-    /// How many of Stripe's events are applied in a second, beside bare inserts
+    /// Measure Stripe events applied per second, beside bare inserts
     Webhooks(webhooks::Args),
 }
 

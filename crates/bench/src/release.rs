@@ -1,8 +1,7 @@
-//! The release binaries, exactly as a deploy makes them.
+//! The release binaries, built as a deploy builds them.
 //!
-//! Vercel and SAM both name one binary and no package, so that cargo unites the features that all
-//! members of the workspace ask for. With `-p api` the same files come out smaller, and are not
-//! what runs.
+//! Vercel and SAM name a binary and no package, so cargo unites the features of all members of the
+//! workspace. With `-p api` the same files are smaller than those that run.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,7 +12,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use shared::endpoints;
 
-/// Where a function runs. What it prints as is the prefix of its binaries.
+/// The platform of a function. Its `Display` form is the prefix of its binaries.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Host {
     Vercel,
@@ -25,12 +24,12 @@ pub const HOSTS: [Host; 2] = [Host::Vercel, Host::Lambda];
 /// The function that serves every route.
 pub const APP: &str = "app";
 
-/// Where each function's binary is.
+/// The path of each function's binary.
 #[derive(Debug)]
 pub struct Binaries(BTreeMap<(&'static str, Host), PathBuf>);
 
 impl Binaries {
-    /// Builds what is not up to date.
+    /// Builds the binaries that are not up to date.
     pub fn build() -> anyhow::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);
@@ -46,11 +45,12 @@ impl Binaries {
         Self::listed_in(&String::from_utf8(built.stdout)?)
     }
 
-    /// What cargo says it made or found up to date, a JSON line each.
+    /// Parses cargo's JSON lines: one for each binary that it built or found up to date.
     fn listed_in(messages: &str) -> anyhow::Result<Self> {
         let mut executables = BTreeMap::new();
         for line in messages.lines() {
-            let message: Value = serde_json::from_str(line).context("cargo did not speak JSON")?;
+            let message: Value =
+                serde_json::from_str(line).context("cargo printed a line that is not JSON")?;
             let name = message["target"]["name"].as_str();
             if let (Some(name), Some(path)) = (name, message["executable"].as_str()) {
                 executables.insert(name.to_owned(), PathBuf::from(path));
@@ -98,7 +98,7 @@ fn all() -> impl Iterator<Item = (&'static str, Host)> {
     functions().flat_map(|function| hosts_of(function).iter().map(move |host| (function, *host)))
 }
 
-/// Lambda caps no number of functions, so there is none with every route.
+/// Lambda does not limit the number of functions, so it has no function with every route.
 pub fn hosts_of(function: &str) -> &'static [Host] {
     if function == APP { &[Host::Vercel] } else { &HOSTS }
 }

@@ -1,6 +1,6 @@
-//! One figure, measured many times.
+//! Many measurements of one figure.
 
-/// Never empty.
+/// The measurements, sorted; never empty.
 #[derive(Debug)]
 pub struct Samples(Vec<f64>);
 
@@ -28,7 +28,7 @@ impl Samples {
         self.percentile(99)
     }
 
-    /// The least value that is not less than so many percent of all.
+    /// The least measurement that is no smaller than this percentage of all.
     fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0[rank.saturating_sub(1)]

@@ -1,10 +1,10 @@
-//! The local stack that everything measured talks to, served by this process.
+//! The local stack that the measured functions call, served by this process.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use farebox::local::{Local, Settings, catalog, token};
+use farebox::dev::{Local, Settings, catalog, token};
 use farebox::server;
 use jiff::Timestamp;
 use shared::clock::Clock;
@@ -33,12 +33,12 @@ impl Stack {
         Ok(Self { dir, local, stop, serving })
     }
 
-    /// Sells what the demo sells.
+    /// Starts a stack with the demo's catalog.
     pub async fn sell(&mut self) -> anyhow::Result<()> {
         self.local.sell(&catalog::read(None)?, false, Timestamp::now()).await
     }
 
-    /// `encrypted` asks for TLS to Postgres.
+    /// `encrypted` requires TLS to Postgres.
     pub fn settings(&self, encrypted: bool) -> Settings {
         let mut settings = self.local.settings.clone();
         if let Some(url) = settings.get_mut("DATABASE_URL").filter(|_| encrypted) {
@@ -47,27 +47,27 @@ impl Stack {
         settings
     }
 
-    /// A trusted server's.
+    /// The key of a trusted server.
     pub fn service_key(&self) -> &str {
         &self.local.secrets.service_key
     }
 
-    /// A user of each run's own, so that none meets a limit.
+    /// A new user for each run, so that no run reaches a limit.
     pub fn token(&self, run: u32) -> anyhow::Result<String> {
         token::for_user(&self.local.settings, &format!("bench-{run}"), None, Timestamp::now())
     }
 
-    /// Takes what one process of a function logs.
+    /// The file for the log of a function's process.
     pub fn log(&self) -> anyhow::Result<File> {
         File::create(self.log_path()).context("cannot create a function's log")
     }
 
     pub fn what_it_said(&self, binary: &str) -> String {
         let log = fs::read_to_string(self.log_path()).unwrap_or_default();
-        format!("{binary} did not start and answer; it said: {log}")
+        format!("{binary} did not start and answer; its log: {log}")
     }
 
-    /// Ends everything, and gives a line for each thing that there was.
+    /// Stops every service, and returns a line that describes each.
     pub async fn stop(self) -> anyhow::Result<Vec<String>> {
         let described = self.local.described.clone();
         drop(self.stop);

@@ -1,10 +1,10 @@
 //! `bench start`: how large each function is, how soon after exec it is ready and has answered its
 //! first request, and how much processor time and memory that took.
 //!
-//! Redis and Postgres answer on loopback, so what is left is our own. Each run starts a process of
-//! its own; the functions take turns, so that a busy moment of the machine does not fall on one of
-//! them alone. A first round brings the files into the page cache and does not count: a platform
-//! that has to fetch them adds its own time.
+//! Redis and Postgres answer on loopback, so the time is the function's own. Each run starts a new
+//! process. The functions take turns, so that a busy moment of the machine affects all of them. A
+//! first round fills the page cache and does not count; a platform that fetches the files adds its
+//! own time.
 
 mod call;
 mod child;
@@ -27,19 +27,19 @@ use child::Start;
 
 const SIZE_BUDGET_BYTES: u64 = 6_000_000;
 const READY_BUDGET: Duration = Duration::from_millis(10);
-/// A machine is too busy to measure on when doing nothing takes this many times as long now and then.
+/// The machine is too busy to measure on if an empty process sometimes takes this many times as long.
 const NOISE: f64 = 1.5;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How often each function is started
+    /// Starts of each function
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(20..=1_000))]
     runs: u32,
 }
 
 /// Every run of one function on one host.
 struct Series {
-    /// Its name, and whether TLS was asked for.
+    /// Its name, and whether its settings require TLS.
     binary: String,
     starts: Vec<Start>,
 }
@@ -68,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if over.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// All series, and how long a process takes that does nothing.
+/// All series, and the time of a process that does nothing.
 async fn measure(
     stack: &Stack,
     binaries: &Binaries,
@@ -108,14 +108,14 @@ async fn measure(
     Ok((series, Samples::new(nothing).context("no runs")?))
 }
 
-/// The floor of every other figure: a process that ends as soon as it begins, in milliseconds.
+/// The floor of every other figure: a process that ends at once, in milliseconds.
 async fn do_nothing() -> anyhow::Result<f64> {
     let began = Instant::now();
     Command::new("true").status().await.context("cannot run `true`")?;
     Ok(milliseconds(began.elapsed()))
 }
 
-/// Prints one line per function; gives what is too large.
+/// Prints one line per function; returns those that are too large.
 fn print_sizes(binaries: &Binaries) -> anyhow::Result<Vec<String>> {
     let mut over = Vec::new();
     let mut table = Table::new(["size, bytes", "Vercel", "Lambda"]);
@@ -138,7 +138,7 @@ fn print_sizes(binaries: &Binaries) -> anyhow::Result<Vec<String>> {
     Ok(over)
 }
 
-/// Prints when each function was ready and had answered; gives what was too late.
+/// Prints when each function was ready and had answered; returns those that were too late.
 fn print_times(series: &[Series], nothing: &Samples, runs: u32) -> anyhow::Result<Vec<String>> {
     let budget = milliseconds(READY_BUDGET);
     let mut over = Vec::new();

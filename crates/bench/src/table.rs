@@ -1,4 +1,4 @@
-//! A table that reads well in a terminal and pastes as Markdown.
+//! A Markdown table, aligned for a terminal.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ impl Table {
         Self { head: head.map(str::to_owned).into(), rows: Vec::new() }
     }
 
-    /// One cell for each of the head's.
+    /// As many cells as the head has.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }

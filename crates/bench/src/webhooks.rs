@@ -1,4 +1,4 @@
-//! `bench webhooks`: how many of Stripe's events are applied in a second.
+//! `bench webhooks`: measures Stripe events applied per second.
 //!
 //! Three things take turns at each concurrency, in slices of a few seconds, on one Postgres that writes
 //! to its disk: pgbench inserting one row a transaction, which is the floor; pgbench calling
@@ -27,18 +27,18 @@ use http::Shop;
 use prepare::Event;
 
 const CONCURRENCIES: [u32; 3] = [1, 10, 20];
-/// So many customers are there before anything is measured.
+/// The number of customers before the first measurement.
 const FEW: u32 = 200_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long each slice lasts
+    /// Length of each slice
     #[arg(long, default_value_t = 3)]
     seconds: u32,
-    /// How many slices each figure is the median of
+    /// Number of slices; each figure is their median
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     slices: u32,
-    /// How many events and subscriptions are stored for the second table
+    /// Events and subscriptions stored for the second table
     #[arg(long, default_value_t = 1_000_000)]
     stored: u32,
 }
@@ -46,7 +46,7 @@ pub struct Args {
 /// One concurrency's figures.
 struct Rates {
     concurrency: u32,
-    /// A second.
+    /// Per second.
     bare: f64,
     sql: f64,
     whole: f64,
@@ -78,7 +78,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What Stripe told of, and the rates with few and with many stored.
+/// The kind of event, and the rates with few and with many rows.
 type Measured = (&'static str, Vec<Rates>, Vec<Rates>);
 
 async fn measure(stack: &mut Stack, args: &Args) -> anyhow::Result<[Measured; 2]> {
@@ -165,7 +165,7 @@ fn print(what: &str, rates: &[Rates]) {
     println!("{table}");
 }
 
-/// How much slower everything is with more stored; of bare inserts too, which are the measure.
+/// How much slower each rate is with more rows. Bare inserts are the reference.
 fn compared(few: &[Rates], many: &[Rates]) -> Table {
     let mut table = Table::new(["times slower with more", "bare", "apply_event", "over HTTP"]);
     for (few, many) in few.iter().zip(many) {

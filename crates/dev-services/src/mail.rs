@@ -1,8 +1,8 @@
-//! A mail server that delivers to nobody: whatever is sent to it is kept in memory and shown at
-//! `/mail`. It listens on this machine alone, and takes any name and password. It hangs up at the first
-//! command that it does not know, so that no page in a browser can post a message into it.
+//! A mail server that delivers no message: it keeps each in memory and shows it at `/mail`. It listens
+//! on this machine alone and accepts any name and password. It hangs up at the first unknown command,
+//! so that no page in a browser can post a message to it.
 //!
-//! Deliberately absent: encryption, and everything of SMTP that a sender of one small message to one
+//! Deliberately absent: encryption, and the parts of SMTP that a sender of one small message to one
 //! person does not use.
 
 mod message;
@@ -20,10 +20,10 @@ use tokio::sync::Semaphore;
 
 pub use message::Message;
 
-/// More senders wait to be accepted.
+/// Further senders wait to be accepted.
 const MAX_CONNECTIONS: usize = 100;
 
-/// Every message that came, the latest of them. Clones share them.
+/// The server and the latest messages that it received. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Mail {
     address: SocketAddr,
@@ -34,23 +34,23 @@ pub struct Mail {
 #[derive(Debug)]
 struct State {
     messages: VecDeque<Message>,
-    /// Counts every message; the next one's number.
+    /// The number of the next message. It counts every message.
     next: u64,
     mode: Mode,
 }
 
-/// How it treats who sends.
+/// How the server treats a sender.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
     Accepts,
-    /// No message is taken, with this code: 451 for now, 550 for good.
+    /// It accepts no message and answers this code: 451 is temporary, 550 permanent.
     Refuses(u16),
-    /// A message is taken, and the connection ends before that is said.
+    /// It keeps the message and closes the connection without an answer.
     LosesAnswer,
 }
 
 impl Mail {
-    /// Listens on a port of its own, and keeps the latest `keep` messages.
+    /// Listens on a free port and keeps the latest `keep` messages.
     pub async fn start(keep: usize) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for mail")?;
         let address = listener.local_addr()?;
@@ -60,17 +60,17 @@ impl Mail {
         Ok(mail)
     }
 
-    /// What `SMTP_URL` would be.
+    /// The value for `SMTP_URL`.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }
 
-    /// The messages that are kept, the latest last.
+    /// The kept messages, the latest last.
     pub fn messages(&self) -> Vec<Message> {
         self.lock().messages.iter().cloned().collect()
     }
 
-    pub fn set(&self, mode: Mode) {
+    pub fn set_mode(&self, mode: Mode) {
         self.lock().mode = mode;
     }
 
@@ -89,7 +89,7 @@ impl Mail {
 
     fn keep(&self, from: &str, to: &[String], raw: &[u8]) {
         let mut state = self.lock();
-        let message = Message::read(state.next, from, to, raw);
+        let message = Message::parse(state.next, from, to, raw);
         state.next += 1;
         state.messages.push_back(message);
         if state.messages.len() > self.keep {
@@ -103,18 +103,18 @@ impl Mail {
 }
 
 async fn accept(listener: TcpListener, mail: Mail) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
         let mail = mail.clone();
         tokio::spawn(async move {
-            // A sender who hangs up has nothing more to send.
+            // A sender that hangs up has nothing more to send.
             let _ = smtp::serve(stream, &mail).await;
-            drop(place);
+            drop(slot);
         });
     }
 }

@@ -1,9 +1,9 @@
-//! A private Postgres cluster: made on first use, kept in a directory, gone with this process.
+//! Starts a private Postgres cluster. The first start creates it in a directory; the server ends with
+//! this process.
 //!
-//! It listens on a free port of 127.0.0.1, has no unix socket, and asks even us for a random
-//! password, because other users of the machine can reach that port too. Replication, upgrades of a
-//! cluster from one major version to the next, and a server that somebody else runs are
-//! deliberately absent.
+//! It listens on a free port of 127.0.0.1 and has no unix socket. It requires a random password,
+//! because other users of the machine can reach that port too. Deliberately absent: replication,
+//! upgrades of a cluster to another major version, and servers that are already running.
 
 mod binaries;
 mod cluster;
@@ -34,10 +34,10 @@ const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// False trades safety against a crash of the machine for speed. For tests.
+    /// False is faster and loses data when the machine crashes. For tests.
     pub durable: bool,
     pub max_connections: u32,
-    /// Further settings as for `postgres -c`; they win over ours.
+    /// Further settings, as for `postgres -c`; they override this module's.
     pub extra_settings: Vec<(String, String)>,
 }
 
@@ -47,7 +47,7 @@ impl Default for Options {
     }
 }
 
-/// A running cluster. Dropping it ends it; [`Postgres::stop`] does so without haste.
+/// A running cluster. Dropping it ends it; [`Postgres::stop`] gives it more time.
 pub struct Postgres {
     // Before `home`: fields drop in order, and the claim on the directory must outlive its server.
     process: Process,
@@ -67,7 +67,7 @@ impl fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Starts the cluster kept in `dir`, making it first if there is none.
+    /// Starts the cluster in `dir`, and creates it first if there is none.
     pub async fn start(
         dir: &Path,
         options: Options,
@@ -93,7 +93,7 @@ impl Postgres {
         &self.password
     }
 
-    /// Where the cluster really lives, which is not always where it was asked for.
+    /// The directory of the cluster, which may differ from the requested one (`home.rs`).
     pub fn dir(&self) -> &Path {
         &self.home.dir
     }
@@ -136,7 +136,7 @@ async fn start_server(
     bail!("{PORT_ATTEMPTS} free ports in a row were taken before Postgres could listen on them")
 }
 
-/// `None` when it answers, else how it ended.
+/// `None` once the server answers, or its exit status if it ends first.
 async fn wait_until_ready(
     process: &mut Process,
     port: u16,
@@ -145,7 +145,7 @@ async fn wait_until_ready(
     let deadline = Instant::now() + READY_LIMIT;
     loop {
         let answer = tokio::time::timeout(CONNECT_LIMIT, select_one(port, password)).await;
-        // Looked at after the answer: a password nobody else knows has been accepted, so it was ours.
+        // Checked after the answer: only our own server accepts this password.
         if let Some(status) = process.try_wait()? {
             return Ok(Some(status));
         }

@@ -1,12 +1,12 @@
-//! Child processes that cannot outlive this one.
+//! Starts child processes that end with this one.
 //!
-//! Three things make that true. The kernel signals the child when we die, however we die (Linux
-//! only: elsewhere a `kill -9` of the parent leaves the child behind, and there is deliberately no
-//! watchdog process to make up for it). The child sits in its own process group, so a terminal's
-//! Ctrl-C reaches us alone and we stop our children in order. And file locks tell the next run what
-//! is left of the last one (`process/locks.rs`).
+//! - The kernel signals the child when this process dies, also on a `kill -9`. This works on Linux
+//!   only; elsewhere a `kill -9` leaves the child running.
+//! - Each child has its own process group, so a terminal's Ctrl-C reaches this process alone, which
+//!   then stops its children in order.
+//! - File locks (`process/locks.rs`) show the next run which children are still alive.
 //!
-//! Restarting, supervising and reading a child's output are deliberately absent.
+//! Deliberately absent: a watchdog process, restarts, supervision, and reading a child's output.
 
 mod locks;
 
@@ -27,16 +27,16 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 pub use self::locks::{ChildLog, Claim};
 
-/// Told, in one line, what takes long or what the user may want to know.
+/// Receives one line about a slow step or about a choice that the user may want to know.
 pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 const POLL: Duration = Duration::from_millis(10);
 const CAPTURE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a dropped process may take over its orderly end before it is killed.
+/// How long a dropped process may take to end before it is killed.
 const DROP_GRACE: Duration = Duration::from_millis(500);
 const LOG_TAIL_BYTES: u64 = 4096;
 const LOG_TAIL_LINES: usize = 15;
-/// What fits into a pipe that nobody reads yet, on every system.
+/// Every system's pipe holds this much before the child reads it.
 const STDIN_LIMIT_BYTES: usize = 4096;
 
 /// The user a child runs as. Its supplementary groups are dropped.
@@ -55,9 +55,9 @@ pub struct ChildSpec {
     pub run_as: Option<RunAs>,
     /// Takes stdout and stderr.
     pub log: ChildLog,
-    /// Written to the child's stdin, which is then closed. For what must not be seen in `ps`.
+    /// Written to the child's stdin, which is then closed. Keeps a secret out of `ps`.
     pub stdin: Option<String>,
-    /// What the kernel sends when we die, and what a drop sends first.
+    /// The kernel sends it when this process dies; a drop sends it first.
     pub death_signal: Signal,
 }
 
@@ -101,8 +101,8 @@ impl Process {
         Ok(process)
     }
 
-    /// Writes all of stdin. A child that has died already refuses it; its exit status and its log
-    /// say more than our failed write would.
+    /// Writes all of stdin. A broken pipe is no error here: the child has died, and its exit status
+    /// and its log say why.
     fn feed(&mut self, text: &str) -> anyhow::Result<()> {
         if text.len() > STDIN_LIMIT_BYTES {
             bail!("{} bytes are too many for the stdin of {}", text.len(), self.program.display());
@@ -124,7 +124,7 @@ impl Process {
         self.child.try_wait().with_context(|| format!("cannot wait for {}", self.program.display()))
     }
 
-    /// Waits at most `limit`; `None` says that the child is still running.
+    /// Waits at most `limit`. `None` means that the child is still running.
     pub async fn wait(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
         let deadline = Instant::now() + limit;
         loop {
@@ -138,7 +138,7 @@ impl Process {
         }
     }
 
-    /// Asks with `signal`, waits at most `grace`, then kills.
+    /// Sends `signal`, waits at most `grace`, then kills the process group.
     pub async fn stop(&mut self, signal: Signal, grace: Duration) -> anyhow::Result<ExitStatus> {
         self.signal(signal);
         if let Some(status) = self.wait(grace).await? {
@@ -158,19 +158,19 @@ impl Process {
         format!("the end of {}:\n{}", self.log.display(), lines[start..].join("\n"))
     }
 
-    /// Whether the child complained that its port was taken, which is worth another port.
+    /// Whether the child reported that its port was taken. The caller then tries another port.
     pub fn lost_its_port(&self) -> bool {
         self.log_tail().contains("Address already in use")
     }
 
-    /// Only a child that has not been waited for still owns its pid; others are left alone.
+    /// Whether the child still owns its pid. A child that was waited for does not.
     fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     fn signal(&mut self, signal: Signal) {
         if self.is_running() {
-            // Fails only when the child ends at this moment, which is what is wanted.
+            // Fails only when the child ends at this moment, which is the aim.
             let _ = kill(pid_of(&self.child), signal);
         }
     }
@@ -204,14 +204,14 @@ fn pid_of(child: &Child) -> Pid {
 
 type Job = (Command, mpsc::Sender<io::Result<Child>>);
 
-/// The thread that starts every child. The parent-death signal is sent when the *thread* that
-/// forked ends, so children must not be started from a runtime's or a test's threads, which come
-/// and go. This one waits for jobs until the process ends.
+/// The thread that starts every child. The kernel sends the parent-death signal when the *thread*
+/// that forked ends, so the short-lived threads of a runtime or a test must not start children.
+/// This thread waits for jobs until the process ends.
 static KEEPER: LazyLock<io::Result<mpsc::Sender<Job>>> = LazyLock::new(|| {
     let (sender, jobs) = mpsc::channel::<Job>();
     std::thread::Builder::new().name("process-keeper".to_owned()).spawn(move || {
         for (mut command, answer) in jobs {
-            // Nobody listens only when the caller panicked; the child is then ended here.
+            // The caller has panicked if it does not receive the child, which then ends here.
             if let Err(mpsc::SendError(Ok(mut child))) = answer.send(command.spawn()) {
                 let _ = child.kill();
             }
@@ -234,7 +234,7 @@ fn die_with_parent(command: &mut Command, signal: Signal) {
     // The standard library runs this after the change of user, which would clear the signal.
     let arm = move || {
         nix::sys::prctl::set_pdeathsig(signal)?;
-        // We may have died between the fork and the line above, and then no signal will come.
+        // The parent may have died between the fork and the line above; no signal comes then.
         if nix::unistd::getppid() != parent {
             return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
         }
@@ -251,7 +251,7 @@ fn die_with_parent(command: &mut Command, signal: Signal) {
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command, _signal: Signal) {}
 
-/// Runs a command that ends by itself at once, and returns what it printed.
+/// Runs a command that ends by itself within a few seconds, and returns its output.
 pub async fn capture(
     program: &Path,
     args: &[&str],
@@ -269,15 +269,15 @@ pub async fn capture(
         .with_context(|| format!("cannot run {}", program.display()))
 }
 
-/// A port of 127.0.0.1 that nobody listens on. Someone may take it before the child does, so the
-/// caller tries again when [`Process::lost_its_port`].
+/// Returns a free port of 127.0.0.1. Another process may take it before the child does, so the caller
+/// tries again when [`Process::lost_its_port`].
 pub fn free_port() -> anyhow::Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }
 
-/// 192 random bits in letters that need no quoting in a URL, a shell or a configuration file.
+/// Returns 192 random bits in characters that need no quoting in a URL, a shell or a configuration file.
 pub fn random_password() -> anyhow::Result<String> {
     let mut bytes = [0; 24];
     SystemRandom::new()

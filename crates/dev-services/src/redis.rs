@@ -1,8 +1,8 @@
-//! A private Redis (or Valkey), if the machine has one.
+//! Starts a private Redis or Valkey server, if the machine has one.
 //!
-//! It listens on a free port of 127.0.0.1 and asks for a password that is new at every start and
-//! travels by stdin, so it is neither in `ps` nor on disk. A Redis of our own for machines that
-//! have none is deliberately not here: the caller has an engine for that.
+//! It listens on a free port of 127.0.0.1 and requires a password, which is new at every start. The
+//! password goes through stdin, so it is neither in `ps` nor on disk. Deliberately absent: a
+//! replacement for machines without a server; the caller uses the engine of `upstash`.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,10 +21,10 @@ use crate::process::{
     ChildLog, ChildSpec, Claim, Process, Progress, capture, free_port, random_password,
 };
 
-/// `engine`: behave as if the machine had no Redis. Anything else is the path of a server.
+/// `engine` ignores the machine's Redis. Any other value is the path of a server.
 const CHOICE_VARIABLE: &str = "FAREBOX_DEV_REDIS";
 const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
-/// Where package managers put servers that a short PATH misses.
+/// Package managers install servers here, and a short PATH may lack these directories.
 const USUAL_PLACES: [&str; 4] =
     ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/local/bin"];
 const MINIMUM_VERSION: (u32, u32) = (6, 2);
@@ -37,12 +37,12 @@ const POLL: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Whether the data is there again after a restart.
+    /// Whether the data survives a restart.
     pub persist: bool,
     pub databases: u32,
 }
 
-/// A server program of a version that will do.
+/// A server program of a supported version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisProgram {
     pub path: PathBuf,
@@ -50,7 +50,7 @@ pub struct RedisProgram {
     pub version: String,
 }
 
-/// A running server. Dropping it ends it; [`RedisServer::stop`] does so without haste.
+/// A running server. Dropping it ends it; [`RedisServer::stop`] gives it more time.
 pub struct RedisServer {
     // Before `_claim`: fields drop in order, and the claim must outlive the server.
     process: Process,
@@ -70,7 +70,7 @@ impl fmt::Debug for RedisServer {
 }
 
 impl RedisServer {
-    /// Redis and Valkey of version 6.2 and later are alike for our purposes; the first is taken.
+    /// Returns the first Redis or Valkey of version 6.2 or later.
     pub async fn find() -> anyhow::Result<Option<RedisProgram>> {
         match env::var(CHOICE_VARIABLE).unwrap_or_default().as_str() {
             "engine" => Ok(None),
@@ -120,7 +120,7 @@ impl RedisServer {
         format!("{} from {}", self.program.version, self.program.path.display())
     }
 
-    /// Writes what is to be kept, then shuts down.
+    /// Lets the server write its data, then shuts it down.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.process.stop(Signal::SIGTERM, STOP_GRACE).await?;
         Ok(())
@@ -147,7 +147,7 @@ async fn probe(path: &Path) -> Option<RedisProgram> {
         .then(|| RedisProgram { path: path.to_owned(), version: format!("{name} {number}") })
 }
 
-/// Reads `Redis server v=7.0.15 sha=… malloc=… bits=64 build=…` and Valkey's likes.
+/// Parses `Redis server v=7.0.15 sha=… malloc=… bits=64 build=…`, and Valkey's line.
 fn parse_version(line: &str) -> Option<(String, String)> {
     let (name, rest) = line.split_once(" server v=")?;
     let number = rest.split_whitespace().next()?;
@@ -170,7 +170,7 @@ async fn start_server(
             run_as: None,
             log: ChildLog::open(&dir.join("redis.log"), PREVIOUS_LIMIT).await?,
             stdin: Some(configuration(options, port, password)),
-            // Nothing to lose without persistence; with it, Redis first writes what it holds.
+            // Without persistence there is no data to lose; with it, Redis writes its data first.
             death_signal: if options.persist { Signal::SIGTERM } else { Signal::SIGKILL },
         })?;
         match wait_until_ready(&mut process, port, password).await? {
@@ -199,7 +199,7 @@ fn configuration(options: Options, port: u16, password: &str) -> String {
     )
 }
 
-/// `None` when it answers, else how it ended.
+/// `None` once the server answers, or its exit status if it ends first.
 async fn wait_until_ready(
     process: &mut Process,
     port: u16,
@@ -222,7 +222,7 @@ async fn wait_until_ready(
     }
 }
 
-/// Whether our password is accepted, and the data is loaded.
+/// Whether the server accepts the password and has loaded its data.
 async fn pings(port: u16, password: &str) -> std::io::Result<bool> {
     const READY: &[u8] = b"+OK\r\n+PONG\r\n";
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_forgets_writes_nothing() {
+    fn a_server_without_persistence_writes_no_file() {
         let text = configuration(Options { persist: false, databases: 4 }, 7000, "secret");
         assert!(
             text.contains("appendonly no\n")

@@ -1,23 +1,19 @@
-//! Upstash's Redis REST API on this machine, so that everything which talks to Upstash in
-//! production talks to the same protocol in `farebox dev` and in the tests.
+//! Serves Upstash's Redis REST API on this machine. Code that calls Upstash in production uses the
+//! same protocol in `farebox dev` and in the tests.
 //!
-//! The front speaks HTTP and knows nothing of data. Behind it is one of two backends: a real Redis
-//! server, or, on a machine without one, an engine inside this process with the commands Farebox
-//! uses. Deliberately absent: limits by plan, ACLs, the RESP2 response format, JSON and search
-//! commands, and anything else Upstash adds to Redis.
+//! The front speaks HTTP and stores nothing. It has one of two backends: a real Redis server, or, on
+//! a machine without one, an engine in this process with the commands that Farebox uses.
+//! Deliberately absent: limits by plan, ACLs, the RESP2 response format, JSON and search commands,
+//! and everything else that Upstash adds to Redis.
 
-// Tests may unwrap. The build without tests holds everything else to it.
+// Tests may unwrap. The build without tests still checks the other code.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod access;
-mod answer;
 mod engine;
 mod front;
-mod request;
+mod redis_client;
 mod resp;
 mod scripts;
-mod server;
-mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use engine::Engine;
-pub use server::RedisServer;
+pub use redis_client::RedisClient;
 
 use resp::Reply;
 
@@ -49,14 +45,14 @@ impl fmt::Debug for Tokens {
 /// Where the data lives. Clones share it.
 #[derive(Clone, Debug)]
 pub enum Backend {
-    Redis(RedisServer),
+    Redis(RedisClient),
     Engine(Engine),
 }
 
 impl Backend {
     /// A Redis server that is already running. Nothing is connected until the first command.
     pub fn redis(address: SocketAddr, password: &str, database: u32) -> Backend {
-        Backend::Redis(RedisServer::new(address, password, database))
+        Backend::Redis(RedisClient::new(address, password, database))
     }
 
     /// The engine in this process, kept in `snapshot` between runs, or in memory alone.
@@ -75,7 +71,7 @@ impl Backend {
     /// One reply for each command, in order. Other clients' commands may run between them.
     async fn pipeline(&self, commands: Vec<Command>) -> anyhow::Result<Vec<Reply>> {
         match self {
-            Backend::Redis(server) => server.pipeline(commands).await,
+            Backend::Redis(client) => client.pipeline(commands).await,
             Backend::Engine(engine) => engine.pipeline(commands).await,
         }
     }
@@ -83,7 +79,7 @@ impl Backend {
     /// What EXEC answers: an array of replies, or an error if nothing was run.
     async fn transaction(&self, commands: Vec<Command>) -> anyhow::Result<Reply> {
         match self {
-            Backend::Redis(server) => server.transaction(commands).await,
+            Backend::Redis(client) => client.transaction(commands).await,
             Backend::Engine(engine) => engine.transaction(commands).await,
         }
     }

@@ -1,219 +1,205 @@
-//! The API on the wire: who may call, idempotency, and how answers and errors look.
+//! Stripe's API as tables of plain functions over the world, one table a file of resources.
+//!
+//! How requests arrive and what an answer looks like on the wire is not said here, but in `api.rs`.
 
-use std::time::Duration;
-
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State as Given};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
-use axum::routing::any;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::error::StripeError;
-use super::form::{self, Node};
-use super::http::{self, Verb};
-use super::idempotency::Remembered;
-use super::runtime::Simulator;
-use super::world::API_VERSION;
+use crate::api::expand::Expansions;
+use crate::api::form::Node;
+use crate::api::params::Params;
+use crate::error::StripeError;
+use crate::world::World;
 
-const MAX_BODY_BYTES: usize = 1_000_000;
+pub mod account;
+pub mod charges;
+pub mod checkout_sessions;
+pub mod coupons;
+pub mod customer_balance;
+pub mod customers;
+pub mod discounts;
+pub mod disputes;
+pub mod events;
+pub mod expand;
+pub mod form;
+pub mod idempotency;
+pub mod includes;
+pub mod invoices;
+pub mod list;
+pub mod metadata;
+pub mod params;
+pub mod payment_intents;
+pub mod payment_methods;
+pub mod portal;
+pub mod price_terms;
+pub mod prices;
+pub mod products;
+pub mod promotion_codes;
+pub mod refunds;
+pub mod search;
+pub mod setup_intents;
+pub mod subscription_schedules;
+pub mod subscriptions;
+pub mod webhook_endpoints;
 
-pub fn router(simulator: Simulator) -> Router {
-    Router::new().route("/v1/{*path}", any(answer)).with_state(simulator)
+/// One operation of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub verb: Verb,
+    /// `/v1/subscriptions/{id}/resume`
+    pub path: &'static str,
+    pub run: Run,
 }
 
-/// A request that may be run.
-#[derive(Debug)]
-struct Asked {
-    id: String,
-    verb: Verb,
-    path: String,
-    given: Node,
-    /// An idempotency key, and the parameters as they were sent.
-    key: Option<(String, String)>,
+/// Checks everything first and changes the world after, so that a refusal changes nothing.
+pub type Run = fn(&mut World, &Call) -> Result<Value, StripeError>;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verb {
+    Get,
+    Post,
+    Delete,
 }
 
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    body: Value,
-    /// The first request with the same idempotency key.
-    replay_of: Option<String>,
-}
-
-async fn answer(Given(simulator): Given<Simulator>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let id = simulator.read(|world| world.new_id("req"));
-    let asked = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => parse(&simulator, &head, &body, &id),
-        Err(_) => Err(invalid("The request's body is too long.".to_owned())),
-    };
-    let (answer, held_ms) = match asked {
-        Ok(asked) => run(&simulator, asked),
-        Err(error) => (Answer::refused(error), 0),
-    };
-    let key = key_of(&head.headers);
-    if held_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(held_ms.into())).await;
-        simulator.enter(&Value::Null, |state| state.keys.set_in_flight(&key, false));
+impl Verb {
+    pub fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET => Some(Self::Get),
+            Method::POST => Some(Self::Post),
+            Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
     }
-    written(&simulator, answer, &key, &id)
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
 }
 
-fn parse(simulator: &Simulator, head: &Parts, body: &[u8], id: &str) -> Result<Asked, StripeError> {
-    authenticate(&head.headers, simulator.secret_key())?;
-    let method = &head.method;
-    let verb = Verb::of(method)
-        .ok_or_else(|| invalid(format!("Unrecognized request method: {method}.")))?;
-    let mut given = Node::empty();
-    form::read(&mut given, head.uri.query().unwrap_or_default().as_bytes())?;
-    form::read(&mut given, body)?;
-    let key = key_of(&head.headers);
-    let key = (verb == Verb::Post && !key.is_empty())
-        .then(|| (key, String::from_utf8_lossy(body).into_owned()));
-    Ok(Asked { id: id.to_owned(), verb, path: head.uri.path().to_owned(), given, key })
+impl Route {
+    pub const fn get(path: &'static str, run: Run) -> Self {
+        Self { verb: Verb::Get, path, run }
+    }
+
+    pub const fn post(path: &'static str, run: Run) -> Self {
+        Self { verb: Verb::Post, path, run }
+    }
+
+    pub const fn delete(path: &'static str, run: Run) -> Self {
+        Self { verb: Verb::Delete, path, run }
+    }
 }
 
-/// Runs a request. Nobody else sees the world in between. Also answers for how long the answer is
-/// to be held back.
-fn run(simulator: &Simulator, asked: Asked) -> (Answer, u32) {
-    let key = asked.key.as_ref().map(|(key, _)| key.as_str());
-    let request = json!({ "id": asked.id, "idempotency_key": key });
-    simulator.enter(&request, |state| {
-        state.changed |= asked.verb != Verb::Get;
-        let held_ms = state.switches.answer_after_ms;
-        let Some((key, form)) = asked.key else {
-            return (
-                Answer::of(http::ask(&mut state.world, asked.verb, &asked.path, asked.given)),
-                held_ms,
-            );
-        };
-        let now = state.world.now();
-        match state.keys.recall(&key, &asked.path, &form, now) {
-            Err(error) => (Answer::refused(error), 0),
-            Ok(Some(first)) => (Answer::replayed(first), held_ms),
-            Ok(None) => {
-                let asked_of = http::ask(&mut state.world, asked.verb, &asked.path, asked.given);
-                let answer = Answer::of(asked_of);
-                let (path, request_id) = (asked.path, asked.id);
-                let (status, body) = (answer.status.as_u16(), answer.body.clone());
-                let first = Remembered { path, form, at: now, request_id, status, body };
-                state.keys.remember(&key, first);
-                state.keys.set_in_flight(&key, held_ms > 0);
-                (answer, held_ms)
-            }
+/// What a route is given.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What stands in the path's places, by their names.
+    path: Vec<(&'static str, String)>,
+    pub form: Params,
+    /// The public URL of this server, for links to pages; no slash at its end.
+    pub base: String,
+}
+
+impl Call {
+    /// What the path has in the place `{id}`.
+    pub fn id(&self) -> &str {
+        self.at("id")
+    }
+
+    pub fn at(&self, place: &str) -> &str {
+        let found = self.path.iter().find(|(name, _)| *name == place);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+}
+
+/// Every route there is.
+const TABLES: &[&[Route]] = &[
+    account::ROUTES,
+    charges::ROUTES,
+    checkout_sessions::ROUTES,
+    coupons::ROUTES,
+    customers::ROUTES,
+    disputes::ROUTES,
+    events::ROUTES,
+    invoices::ROUTES,
+    customer_balance::ROUTES,
+    payment_intents::ROUTES,
+    payment_methods::ROUTES,
+    portal::ROUTES,
+    prices::ROUTES,
+    products::ROUTES,
+    promotion_codes::ROUTES,
+    refunds::ROUTES,
+    subscription_schedules::ROUTES,
+    setup_intents::ROUTES,
+    subscriptions::ROUTES,
+    webhook_endpoints::ROUTES,
+];
+
+/// Does what a request asks for: the API without HTTP around it, for other parts of the simulator.
+pub fn request(
+    world: &mut World,
+    verb: Verb,
+    path: &str,
+    form: impl Into<Node>,
+) -> Result<Value, StripeError> {
+    let (route, path) = find(verb, path).ok_or_else(|| not_simulated(verb, path))?;
+    let call = Call { path, form: Params::new(form.into()), base: world.base().to_owned() };
+    let wanted = Expansions::of(&call.form.texts("expand")?.unwrap_or_default())?;
+    // What cannot be expanded is only known at the end, and must not have happened then.
+    let before = (verb != Verb::Get && !wanted.is_empty()).then(|| world.clone());
+    let result = (route.run)(world, &call)?;
+    if !call.form.is_finished() {
+        return Err(unfinished(&route));
+    }
+    expand::render(world, &result, &wanted).inspect_err(|_| {
+        if let Some(before) = before {
+            *world = before;
         }
     })
 }
 
-impl Answer {
-    fn of(result: Result<Value, StripeError>) -> Self {
-        match result {
-            Ok(body) => Self { status: StatusCode::OK, body, replay_of: None },
-            Err(error) => Self::refused(error),
-        }
-    }
-
-    fn refused(error: StripeError) -> Self {
-        Self { status: error.status, body: json!({ "error": error.body }), replay_of: None }
-    }
-
-    fn replayed(first: Remembered) -> Self {
-        let status = StatusCode::from_u16(first.status).unwrap_or(StatusCode::OK);
-        Self { status, body: first.body, replay_of: Some(first.request_id) }
-    }
-}
-
-fn written(simulator: &Simulator, answer: Answer, key: &str, id: &str) -> Response {
-    let date = http_date(simulator.clock().now());
-    let mut headers = vec![
-        (header::CONTENT_TYPE.as_str(), "application/json"),
-        (header::CACHE_CONTROL.as_str(), "no-cache, no-store"),
-        (header::DATE.as_str(), &date),
-        ("request-id", id),
-        ("stripe-version", API_VERSION),
-    ];
-    if answer.status == StatusCode::UNAUTHORIZED {
-        headers.push((header::WWW_AUTHENTICATE.as_str(), "Basic realm=\"Stripe\""));
-    }
-    if !key.is_empty() {
-        headers.push(("idempotency-key", key));
-        headers.push(("original-request", answer.replay_of.as_deref().unwrap_or(id)));
-    }
-    if answer.replay_of.is_some() {
-        headers.push(("idempotent-replayed", "true"));
-    }
-    let text = serde_json::to_string_pretty(&answer.body).unwrap_or_default() + "\n";
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = answer.status;
-    for (name, value) in headers {
-        if let Ok(value) = HeaderValue::from_str(value)
-            && let Ok(name) = header::HeaderName::from_bytes(name.as_bytes())
-        {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
-}
-
-/// `Fri, 20 Nov 2026 13:15:00 GMT`
-fn http_date(now: Timestamp) -> String {
-    now.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-/// The idempotency key, empty where there is none.
-fn key_of(headers: &HeaderMap) -> String {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    key.unwrap_or_default().to_owned()
-}
-
-/// A bearer's key, or the user of basic authentication.
-fn authenticate(headers: &HeaderMap, expected: &str) -> Result<(), StripeError> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = given.and_then(|given| {
-        let (scheme, value) = given.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(value.trim().to_owned());
-        }
-        let decoded = STANDARD.decode(value.trim()).ok()?;
-        let user = decoded.split(|byte| *byte == b':').next().unwrap_or_default();
-        scheme.eq_ignore_ascii_case("basic").then(|| String::from_utf8_lossy(user).into_owned())
-    });
-    match key.filter(|key| !key.is_empty()) {
-        None => Err(unauthorized(
-            "You did not provide an API key. Put your secret key into the Authorization header, \
-             as a bearer token: 'Authorization: Bearer YOUR_SECRET_KEY'."
-                .to_owned(),
-        )),
-        Some(key) if key != expected => {
-            Err(unauthorized(format!("Invalid API Key provided: {}", masked(&key))))
-        }
-        Some(_) => Ok(()),
-    }
-}
-
-/// `sk_test_****abcd`
-fn masked(key: &str) -> String {
-    let letters: Vec<char> = key.chars().collect();
-    let shown = |range: std::ops::Range<usize>| letters[range].iter().collect::<String>();
-    match letters.len() {
-        0..=12 => "****".to_owned(),
-        length => format!("{}****{}", shown(0..8), shown(length - 4..length)),
-    }
-}
-
-fn unauthorized(message: String) -> StripeError {
+fn not_simulated(verb: Verb, path: &str) -> StripeError {
+    let message = format!(
+        "Unrecognized request URL ({}: {path}). The simulator has no such route; Stripe may have it.",
+        verb.name()
+    );
     let body = json!({ "type": "invalid_request_error", "message": message });
-    StripeError { status: StatusCode::UNAUTHORIZED, body }
+    StripeError { status: StatusCode::NOT_FOUND, body }
 }
 
-fn invalid(message: String) -> StripeError {
-    let body = json!({ "type": "invalid_request_error", "message": message });
-    StripeError { status: StatusCode::BAD_REQUEST, body }
+/// A mistake of the simulator's: parameters that it does not know would pass unnoticed.
+fn unfinished(route: &Route) -> StripeError {
+    let message = format!("The simulator did not look at all parameters of {}.", route.path);
+    let body = json!({ "type": "api_error", "message": message });
+    StripeError { status: StatusCode::INTERNAL_SERVER_ERROR, body }
+}
+
+/// The route of a path, with what stands in its places. A literal beats a place.
+fn find(verb: Verb, path: &str) -> Option<(Route, Vec<(&'static str, String)>)> {
+    let routes = TABLES.iter().copied().flatten().filter(|route| route.verb == verb);
+    let found = routes.filter_map(|route| Some((*route, places(route.path, path)?)));
+    found.min_by_key(|(_, places)| places.len())
+}
+
+fn places(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut places = Vec::new();
+    let (mut expected, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), given.next()) {
+            (None, None) => return Some(places),
+            (Some(expected), Some(given)) => {
+                match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                    Some(name) if !given.is_empty() => places.push((name, given.to_owned())),
+                    None if expected == given => {}
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
 }

@@ -15,11 +15,14 @@ use jiff::{Span, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::StripeError;
-use super::runtime::Simulator;
-use super::switches::Switches;
-use super::world::{World, text};
-use super::{disputes, trigger};
+use crate::control::trigger::summary;
+use crate::error::StripeError;
+use crate::lifecycle::disputes;
+use crate::simulator::Simulator;
+use crate::switches::Switches;
+use crate::world::{World, text};
+
+pub mod trigger;
 
 /// As many of the latest events as are listed.
 const LISTED_EVENTS: usize = 100;
@@ -62,7 +65,7 @@ impl IntoResponse for Refusal {
 
 impl From<StripeError> for Refusal {
     fn from(error: StripeError) -> Self {
-        Self(error.status, text(&error.body, "message").to_owned())
+        Self(error.status, error.message().to_owned())
     }
 }
 
@@ -154,7 +157,7 @@ async fn run_trigger(
         let ids = trigger::trigger(world, &asked.event, user, plan)?;
         let kind = |id: &String| world.get(id).map(|event| event["type"].clone());
         let events: Vec<_> = ids.iter().map(|id| json!({ "id": id, "type": kind(id) })).collect();
-        Ok(json!({ "events": events, "standing": trigger::standing(world, user, plan) }))
+        Ok(json!({ "events": events, "standing": summary::summary(world, user, plan) }))
     };
     let told = simulator.change(caused)?;
     simulator.delivered().await;

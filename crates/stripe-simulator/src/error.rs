@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 /// What Stripe says when it refuses.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{status}: {}", self.message())]
 pub struct StripeError {
     pub status: StatusCode,
     /// The object below `error`.
@@ -22,6 +23,11 @@ impl StripeError {
             "doc_url": format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")),
         });
         Self { status: StatusCode::BAD_REQUEST, body }
+    }
+
+    /// What Stripe tells the caller.
+    pub fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
     }
 
     /// An object that is not there: 404 where the path names it, 400 where a parameter does.

@@ -4,62 +4,68 @@
 //! reads what the page needs from the world, and does what was posted through the API's own
 //! routes. Nothing is decided here about money.
 
-mod authenticate;
-mod checkout;
-mod event;
-mod fields;
-mod home;
-pub mod html;
-mod invoice;
-pub mod layout;
-mod pdf;
-mod portal;
-mod readable;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use maud::html;
 use serde_json::Value;
 
-use super::error::StripeError;
-use super::runtime::Simulator;
-use super::world::{World, text};
-use fields::Fields;
-use html::paragraph;
-use layout::{Notice, document};
+use crate::error::StripeError;
+use crate::pages::fields::Fields;
+use crate::pages::layout::{Notice, document};
+use crate::simulator::Simulator;
+use crate::world::{World, text};
+
+pub mod authenticate;
+pub mod checkout;
+pub mod event;
+pub mod fields;
+pub mod home;
+pub mod invoice;
+pub mod layout;
+pub mod money;
+pub mod portal;
+pub mod readable;
 
 /// More than any form of ours holds.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub fn router(simulator: Simulator) -> Router {
     Router::new()
-        .route("/simulator", get(home::show))
+        .route("/simulator", get(home::get_home))
         .route("/simulator/", get(async || see_other("/simulator")))
-        .route("/simulator/act/advance", post(home::advance))
-        .route("/simulator/act/switches", post(home::switch))
-        .route("/simulator/act/trigger", post(home::trigger))
-        .route("/simulator/act/checkout", post(home::checkout))
-        .route("/simulator/act/resend", post(home::resend))
-        .route("/simulator/act/portal", post(home::portal))
-        .route("/simulator/checkout/{id}", get(checkout::show).post(checkout::act))
-        .route("/simulator/authenticate/{id}", get(authenticate::show).post(authenticate::act))
-        .route("/simulator/invoice/{id}", get(invoice::show).post(invoice::act))
-        .route("/simulator/invoice/{id}/pdf", get(invoice::file))
-        .route("/simulator/receipt/{id}", get(invoice::receipt))
-        .route("/simulator/event/{id}", get(event::show))
-        .route("/simulator/portal/{id}", get(portal::show).post(portal::act))
+        .route("/simulator/act/advance", post(home::post_clock))
+        .route("/simulator/act/switches", post(home::post_switches))
+        .route("/simulator/act/trigger", post(home::post_trigger))
+        .route("/simulator/act/checkout", post(home::post_checkout))
+        .route("/simulator/act/resend", post(home::post_resend))
+        .route("/simulator/act/portal", post(home::post_portal))
+        .route(
+            "/simulator/checkout/{id}",
+            get(checkout::get_checkout).post(checkout::post_checkout),
+        )
+        .route(
+            "/simulator/authenticate/{id}",
+            get(authenticate::get_authentication).post(authenticate::post_authentication),
+        )
+        .route("/simulator/invoice/{id}", get(invoice::get_invoice).post(invoice::post_invoice))
+        .route("/simulator/invoice/{id}/print", get(invoice::get_printable_invoice))
+        .route("/simulator/receipt/{id}", get(invoice::get_receipt))
+        .route("/simulator/event/{id}", get(event::get_event))
+        .route("/simulator/portal/{id}", get(portal::get_portal).post(portal::post_portal))
         .route(layout::STYLE_PATH, get(style))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(simulator)
 }
 
 /// A form of ours, posted by a page of ours: it carries what a page of another site cannot know.
-struct Posted(Fields);
+#[derive(Debug)]
+pub struct VerifiedForm(Fields);
 
-impl FromRequest<Simulator> for Posted {
+impl FromRequest<Simulator> for VerifiedForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, simulator: &Simulator) -> Result<Self, Response> {
@@ -70,23 +76,23 @@ impl FromRequest<Simulator> for Posted {
         }
         let why =
             "This form is not from this run of the simulator. Go back, reload, and try again.";
-        Err(said(StatusCode::FORBIDDEN, "Not done", why))
+        Err(message_page(StatusCode::FORBIDDEN, "Not done", why))
     }
 }
 
 /// Where a form of a page may lead.
 #[derive(Clone, Copy, Debug)]
-enum Leads {
-    Here,
+pub enum FormTarget {
+    ThisSite,
     /// Back to the shop: browsers hold a redirect after a post to this policy too.
-    Anywhere,
+    AnySite,
 }
 
 /// A page as an answer.
-fn page(status: StatusCode, html: String, leads: Leads) -> Response {
+pub fn page(status: StatusCode, html: String, leads: FormTarget) -> Response {
     let action = match leads {
-        Leads::Here => "'self'",
-        Leads::Anywhere => "*",
+        FormTarget::ThisSite => "'self'",
+        FormTarget::AnySite => "*",
     };
     let policy = format!(
         "default-src 'none'; style-src 'self'; form-action {action}; base-uri 'none'; \
@@ -114,21 +120,21 @@ pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8
 }
 
 /// A page that says one thing.
-fn said(status: StatusCode, title: &str, what: &str) -> Response {
-    page(status, document(title, None, vec![paragraph(what)]), Leads::Here)
+pub fn message_page(status: StatusCode, title: &str, what: &str) -> Response {
+    page(status, document(title, None, html! { p { (what) } }), FormTarget::ThisSite)
 }
 
-fn not_there(what: &str) -> Response {
-    said(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
+pub fn not_there(what: &str) -> Response {
+    message_page(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
 }
 
 /// Why something was refused, as the top of a page.
-fn failed(error: &StripeError) -> Notice {
-    Notice::Failed(text(&error.body, "message").to_owned())
+pub fn failed(error: &StripeError) -> Notice {
+    Notice::Failed(error.message().to_owned())
 }
 
 /// Sends the browser on, so that a reload does not do it again.
-fn see_other(url: &str) -> Response {
+pub fn see_other(url: &str) -> Response {
     // A URL that was given with letters outside ASCII is written as browsers write it.
     let location = HeaderValue::from_str(url).ok().or_else(|| {
         let parsed = url::Url::parse(url).ok()?;
@@ -136,7 +142,9 @@ fn see_other(url: &str) -> Response {
     });
     match location {
         Some(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        None => said(StatusCode::OK, "Done", "The shop's address cannot be reached from here."),
+        None => {
+            message_page(StatusCode::OK, "Done", "The shop's address cannot be reached from here.")
+        }
     }
 }
 
@@ -145,13 +153,13 @@ async fn style() -> Response {
 }
 
 /// The object of a kind; null if there is none.
-fn object(world: &World, kind: &str, id: &Value) -> Value {
+pub fn object(world: &World, kind: &str, id: &Value) -> Value {
     let id = id.as_str().unwrap_or_default();
     world.find(kind, id, "id").cloned().unwrap_or_default()
 }
 
 /// How a payment method is called: `visa ending in 4242`.
-fn card(world: &World, method: Option<&str>) -> Option<String> {
+pub fn card(world: &World, method: Option<&str>) -> Option<String> {
     let card = &world.get(method?)?["card"];
     card.is_object().then(|| format!("{} ending in {}", text(card, "brand"), text(card, "last4")))
 }

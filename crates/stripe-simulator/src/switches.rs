@@ -58,13 +58,13 @@ mod tests {
     #[test]
     fn a_switch_says_what_it_must_be() {
         let mut switches = Switches::default();
-        for (name, value, said) in [
+        for (name, value, expected) in [
             ("duplicate", json!("yes"), "duplicate must be true or false"),
             ("delay_seconds", json!("abc"), "delay_seconds must be a whole number, 0 or more"),
             ("answer_after_ms", json!(-1), "answer_after_ms must be a whole number, 0 or more"),
             ("dupe", json!(true), "no switch is called dupe"),
         ] {
-            assert_eq!(switches.set(name, &value).unwrap_err(), said);
+            assert_eq!(switches.set(name, &value).unwrap_err(), expected);
         }
         assert_eq!(switches, Switches::default());
         switches.set("delay_seconds", &json!(30)).unwrap();

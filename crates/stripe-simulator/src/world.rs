@@ -6,11 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::error::StripeError;
+use crate::error::StripeError;
+
+pub mod amounts;
+pub mod calendar;
+pub mod notes;
+pub mod shapes;
 
 /// The version of Stripe's API whose shapes the objects have.
 pub const API_VERSION: &str = "2026-09-30.endive";
@@ -26,8 +31,9 @@ pub struct World {
     objects: BTreeMap<String, Value>,
     /// Ids in the order in which their objects came to be, by kind (`object`).
     order: BTreeMap<String, Vec<String>>,
-    /// Ids of events that nobody has been told of yet.
-    untold: Vec<String>,
+    /// Ids of events that no webhook is queued for yet.
+    #[serde(alias = "untold")]
+    pending_events: Vec<String>,
     /// How often anything was changed.
     #[serde(skip)]
     revision: u64,
@@ -140,12 +146,12 @@ impl World {
             "request": { "id": null, "idempotency_key": null },
             "type": event,
         }));
-        self.untold.push(id);
+        self.pending_events.push(id);
     }
 
     /// Ids of the events since the last call, in their order.
-    pub fn take_untold(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.untold)
+    pub fn take_pending_events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.pending_events)
     }
 }
 

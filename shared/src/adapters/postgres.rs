@@ -3,14 +3,20 @@
 //! Everything works through a transaction-mode pooler: no named statement, no session state, no
 //! startup option. Only [`Postgres::call`] sends anything, as an unnamed statement whose parameters'
 //! types are given, so that nothing has to be looked up first; clippy bans the calls that would.
+//!
+//! Each module declares its SQL functions with `sql_functions!`. A declaration is both the method and
+//! its entry in [`functions`], which a test compares with the migrated schema.
 
 mod account;
+mod answer;
+mod argument;
 pub mod catalog;
 mod checkout;
 mod connect;
 mod credits;
 mod entitlements;
 mod error;
+mod function;
 mod history;
 mod outbox;
 mod reconcile;
@@ -22,19 +28,18 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Json, ToSql, Type};
+use tokio_postgres::types::{ToSql, Type};
 
 pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};
 pub use credits::{
-    CreditChange, CreditSummary, CreditUnitBalance, Gift, LedgerAuditPage, LedgerEntry, LedgerNote,
-    LedgerProblem, LedgerRow,
+    CreditChange, CreditGrant, CreditSummary, CreditUnitBalance, LedgerAuditPage, LedgerEntry,
+    LedgerNote, LedgerProblem, LedgerRow,
 };
 pub use error::PostgresError;
+pub use function::Function;
 pub use history::NewEntry;
 pub use outbox::{DeliveryResult, GivenUp, Kind, OutboxMessage};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
@@ -47,10 +52,30 @@ pub use webhooks::{
     WebhookStatus,
 };
 
+use self::function::Call;
 use crate::config;
 
 /// No statement of ours takes this long, unless it waits for a lock or for a server that is gone.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
+
+/// Every SQL function that [`Postgres`] calls.
+pub fn functions() -> impl Iterator<Item = &'static Function> {
+    [
+        account::FUNCTIONS,
+        catalog::FUNCTIONS,
+        checkout::FUNCTIONS,
+        credits::FUNCTIONS,
+        entitlements::FUNCTIONS,
+        history::FUNCTIONS,
+        outbox::FUNCTIONS,
+        reconcile::FUNCTIONS,
+        subscription::FUNCTIONS,
+        usage::FUNCTIONS,
+        webhooks::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
+}
 
 /// A parameter with its type.
 type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -91,48 +116,18 @@ impl Postgres {
         self.call("select 1", &[]).await.map(drop)
     }
 
-    /// Runs a statement that answers one value.
-    async fn call_value<T: for<'a> FromSql<'a>>(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<T, PostgresError> {
-        let rows = self.call(sql, params).await?;
-        let row =
-            rows.first().ok_or_else(|| PostgresError::unexpected("a function without a row"))?;
-        row.try_get(0).map_err(PostgresError::unexpected)
+    /// Calls an SQL function.
+    async fn run(&self, call: Call<'_>) -> Result<Vec<Row>, PostgresError> {
+        let values = call.values.iter().map(|value| -> &(dyn ToSql + Sync) { &**value });
+        let params: Vec<Param<'_>> = values.zip(call.types.iter().cloned()).collect();
+        self.call(&call.statement(self.config.schema.as_str()), &params).await
     }
 
-    /// Runs a statement that answers one value as JSON, whose form is the statement's to keep. SQL's
-    /// null is JSON's.
-    async fn call_json<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<T, PostgresError> {
-        let value: Option<Value> = self.call_value(sql, params).await?;
-        serde_json::from_value(value.unwrap_or_default()).map_err(PostgresError::unexpected)
-    }
-
-    /// Runs a statement that answers any number of rows, each of them one value as JSON.
-    async fn call_rows<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Vec<T>, PostgresError> {
-        let rows = self.call(sql, params).await?;
-        let read = |row: &Row| row.try_get(0).map(|Json(value): Json<Value>| value);
-        let values =
-            rows.iter().map(read).collect::<Result<_, _>>().map_err(PostgresError::unexpected)?;
-        serde_json::from_value(Value::Array(values)).map_err(PostgresError::unexpected)
-    }
-
-    /// Runs one statement. `{schema}` in it stands for the schema Farebox lives in.
+    /// Sends one statement.
     async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, PostgresError> {
-        let sql = sql.replace("{schema}", self.config.schema.as_str());
         let mut lent = Lent(None);
         let connection = lent.0.insert(self.pool()?.get().await?);
-        let answer = timeout(STATEMENT_TIME, connection.query_typed(&sql, params)).await;
+        let answer = timeout(STATEMENT_TIME, connection.query_typed(sql, params)).await;
         let answer = answer.map_err(PostgresError::may_have_run)?;
         lent.give_back();
         Ok(answer?)
@@ -159,6 +154,6 @@ impl Drop for Lent {
 
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("schema", &self.config.schema).finish_non_exhaustive()
+        f.debug_struct("Postgres").field("schema", &self.config.schema).finish_non_exhaustive()
     }
 }

@@ -49,7 +49,7 @@ const LATE_IN_A_ROW: usize = 5;
 /// So many requests are on their way at once. More commands wait for their turn here, where it does not
 /// count against their own time, instead of in a crowd where it would.
 const IN_FLIGHT: usize = 32;
-const TURN: Duration = Duration::from_secs(1);
+const WAIT_LIMIT: Duration = Duration::from_secs(1);
 
 /// A handle to one Redis; clones share its connections.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl Redis {
 
     /// Sends one command.
     pub async fn run<T: DeserializeOwned>(&self, command: &Command) -> Result<T, RedisError> {
-        let replies = self.ask(slice::from_ref(command)).await?;
+        let replies = self.send(slice::from_ref(command)).await?;
         let reply = replies.into_iter().next();
         let none = || RedisError::Unexpected("no reply to a command".to_owned());
         typed(reply.ok_or_else(none)?)
@@ -116,14 +116,14 @@ impl Redis {
     /// Sends several commands in one flight. Others' commands may run in between; one that fails
     /// leaves the rest as they are.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
-        self.ask(commands).await?.into_iter().map(typed).collect()
+        self.send(commands).await?.into_iter().map(typed).collect()
     }
 
     /// Sends several commands in one flight, carried out with nothing in between.
     pub async fn transaction(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
-        let turn = self.turn().await?;
+        let permit = self.permit().await?;
         let body = serde_json::to_vec(commands).map_err(RedisError::not_sent)?;
-        let replies: Vec<Reply> = self.post(&self.0.transaction, body, turn).await?;
+        let replies: Vec<Reply> = self.post(&self.0.transaction, body, permit).await?;
         replies.into_iter().map(typed).collect()
     }
 
@@ -145,9 +145,9 @@ impl Redis {
         }
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, RedisError> {
-        let turn = timeout(TURN, self.0.in_flight.acquire()).await;
-        turn.map_err(RedisError::not_sent)?.map_err(RedisError::not_sent)
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, RedisError> {
+        let permit = timeout(WAIT_LIMIT, self.0.in_flight.acquire()).await;
+        permit.map_err(RedisError::not_sent)?.map_err(RedisError::not_sent)
     }
 
     async fn post<T: DeserializeOwned>(

@@ -63,7 +63,7 @@ impl KeyRing {
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
-        after: &BackgroundTasks,
+        background: &BackgroundTasks,
     ) -> Result<Vec<PublicKey>> {
         let known = self.known();
         let mut found = known.matching(id, algorithm);
@@ -79,7 +79,7 @@ impl KeyRing {
         } else if known.fetched_at.is_some_and(|at| self.clock.now().duration_since(at) > FRESH_FOR)
         {
             let ring = Arc::clone(self);
-            after.run(async move { ring.refresh().await });
+            background.run(async move { ring.refresh().await });
         }
         Ok(found)
     }

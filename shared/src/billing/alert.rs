@@ -27,13 +27,13 @@ const BUDGET: Budget = Budget {
 
 /// Says it in the log now, and to whoever listens once the answer is on its way. That they cannot be
 /// told changes nothing.
-pub fn raise(app: &App, after: &BackgroundTasks, name: &'static str, message: String) {
+pub fn raise(app: &App, background: &BackgroundTasks, name: &'static str, message: String) {
     tracing::error!(alert = name, message);
     if app.config.alert_webhook_url.is_none() {
         return;
     }
     let app = app.clone();
-    after.run(async move {
+    background.run(async move {
         let Some(url) = &app.config.alert_webhook_url else { return };
         if let Err(problem) = post(&app, url, &message).await {
             tracing::error!(alert = name, problem, "nobody could be told of an alert");
@@ -47,7 +47,12 @@ pub const OTHER_MODE: &str = "other_mode";
 pub const CONFLICTING_USERS: &str = "conflicting_users";
 
 /// Raises one of them, at most once between two runs of the daily job.
-pub async fn raise_daily(app: &App, after: &BackgroundTasks, name: &'static str, message: String) {
+pub async fn raise_daily(
+    app: &App,
+    background: &BackgroundTasks,
+    name: &'static str,
+    message: String,
+) {
     let is_due = app.postgres.raise_alert(name, 1, app.clock.now()).await;
     let is_due = is_due.unwrap_or_else(|error| {
         tracing::warn!(
@@ -57,7 +62,7 @@ pub async fn raise_daily(app: &App, after: &BackgroundTasks, name: &'static str,
         true
     });
     if is_due {
-        raise(app, after, name, message);
+        raise(app, background, name, message);
     }
 }
 

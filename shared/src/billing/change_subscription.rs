@@ -15,13 +15,12 @@ use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::checkout::{STRIPE_TIME, release};
 use crate::billing::fulfilment;
-use crate::domain::IdempotencyKey;
-use crate::domain::Observation;
-use crate::domain::Snapshot;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, flag, integer, link, list, text};
-use crate::domain::{BillingInterval, UserId};
+use crate::domain::{
+    BillingInterval, IdempotencyKey, InvalidReason, Observation, Refusal, Snapshot, UserId,
+};
 
 /// What Stripe answered in the end.
 struct Outcome {
@@ -39,7 +38,7 @@ pub async fn change(
 ) -> Result<Value> {
     let now = app.clock.now();
     let begun = app.postgres.begin_subscription_change(user, wish, once, now).await;
-    let BegunChange { request, stripe_key, steps } = match begun.map_err(not_allowed)? {
+    let BegunChange { request, stripe_key, steps } = match begun.map_err(refused)? {
         Change::Answer(answer) | Change::Unchanged(answer) => return Ok(answer),
         Change::Begun(begun) => begun,
     };
@@ -113,7 +112,7 @@ async fn ask(app: &App, steps: &ChangePlan, key: &str) -> Result<Outcome, Stripe
         ChangeKind::UndoCancellation if steps.cancels_on_a_date => {
             post("keep", requests::clear_cancel_at(id)).await?
         }
-        ChangeKind::UndoCancellation => post("keep", requests::keep(id)).await?,
+        ChangeKind::UndoCancellation => post("keep", requests::undo_cancellation(id)).await?,
         ChangeKind::Unpause => post("unpause", requests::unpause(id)).await?,
         ChangeKind::CancelNow => cancel_now(app, id, reason).await?,
         ChangeKind::Downgrade => return schedule_change(app, steps, key).await,
@@ -256,47 +255,15 @@ async fn explain(app: &App, steps: &ChangePlan, error: StripeError) -> Error {
     .with_cause(error)
 }
 
-fn not_allowed(error: PostgresError) -> Error {
-    error.not_allowed().map(reason).unwrap_or_else(|| error.into())
-}
-
-/// Why a wish cannot come true, and what to do instead.
-fn reason(why: &str) -> Error {
-    let (why, status) = why.split_once(' ').unwrap_or((why, ""));
-    match why {
-        "no_subscription" => Error::new(
-            ErrorCode::NoSubscription,
-            "There is no subscription to change. Begin one with \
-             POST /api/stripe/create-checkout-session.",
-        ),
-        "nothing_to_resume" => Error::new(
-            ErrorCode::NothingToResume,
-            "The subscription is neither paused, nor canceled, nor about to change.",
-        ),
-        "not_in_good_standing" => Error::new(
-            ErrorCode::NotInGoodStanding,
-            format!(
-                "The subscription is {status}: its payment has to be put right first, in the \
-                 customer portal."
-            ),
-        ),
-        "cancellation_pending" => Error::new(
-            ErrorCode::CancellationPending,
-            "The subscription is going to end. Resume it first, with action resume.",
-        ),
-        "change_planned" => Error::new(
-            ErrorCode::ChangePlanned,
-            "A change is planned for the end of the period. Take it back first, with action resume.",
-        ),
-        "unknown_plan" => {
+/// A change names its plan by `tier`, and keeps the currency of the subscription.
+fn refused(error: PostgresError) -> Error {
+    match error.refusal() {
+        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
             Error::invalid("tier", "is not a plan that is sold; to pay nothing, cancel")
         }
-        "unknown_interval" => Error::invalid("interval", "is not sold for this plan"),
-        "unknown_currency" => {
+        Some(Refusal::InvalidInput(InvalidReason::UnknownCurrency)) => {
             Error::invalid("tier", "is not sold in the currency of this subscription")
         }
-        "too_many" => Error::invalid("quantity", "costs more than Stripe takes at once"),
-        "no_seats" => Error::invalid("quantity", "must be 1: this plan has no seats"),
-        _ => Error::internal(format!("an unknown refusal: {why}")),
+        _ => error.into(),
     }
 }

@@ -9,16 +9,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::adapters::postgres::{
-    Checkout, ClaimedCheckout, Customer, PostgresError, Purchase, ReleaseScope,
-};
+use crate::adapters::postgres::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope};
 use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::fulfilment;
-use crate::domain::IdempotencyKey;
-use crate::domain::Snapshot;
-use crate::domain::UserId;
 use crate::domain::error::{Error, ErrorCode, Result, error_chain};
+use crate::domain::{IdempotencyKey, Refusal, Snapshot, UserId};
 
 /// For everything that one route asks of Stripe: less than its lease, and than a function may run.
 pub const STRIPE_TIME: Duration = Duration::from_secs(25);
@@ -49,7 +45,7 @@ pub async fn create_session(
     // Again, once it is known that a session was paid, or that a customer is gone at Stripe.
     for _ in 0..3 {
         let begun = app.postgres.begin_checkout(user, purchase, once, app.clock.now()).await;
-        let begun = match begun.map_err(not_allowed)? {
+        let begun = match begun? {
             Checkout::Answer(answer) => return Ok(answer),
             Checkout::Begun(begun) => begun,
         };
@@ -78,7 +74,7 @@ pub async fn create_session(
             }
         }
     }
-    Err(explain("already_subscribed"))
+    Err(Refusal::AlreadySubscribed { status: "active".to_owned() }.into())
 }
 
 /// Everything there is to ask of Stripe. Each step may be repeated.
@@ -212,47 +208,5 @@ async fn release_lease(app: &App, request: i64, forget: ReleaseScope) {
             problem = error_chain(&error),
             "a request to Stripe stays leased for a while"
         );
-    }
-}
-
-fn not_allowed(error: PostgresError) -> Error {
-    error.not_allowed().map(explain).unwrap_or_else(|| error.into())
-}
-
-/// Why a user may not buy, and what to do instead.
-fn explain(why: &str) -> Error {
-    let (why, status) = why.split_once(' ').unwrap_or((why, ""));
-    match (why, status) {
-        ("already_subscribed", "past_due" | "unpaid" | "incomplete") => Error::new(
-            ErrorCode::AlreadySubscribed,
-            "There is a subscription whose payment is missing. Pay it in the customer portal \
-             (POST /api/stripe/create-portal-session), or cancel it with PATCH /api/subscription.",
-        ),
-        ("already_subscribed", "paused") => Error::new(
-            ErrorCode::AlreadySubscribed,
-            "There is a paused subscription. Resume it with PATCH /api/subscription.",
-        ),
-        ("already_subscribed", _) => Error::new(
-            ErrorCode::AlreadySubscribed,
-            "There is a subscription already. Change it with PATCH /api/subscription.",
-        ),
-        ("unknown_plan", _) => Error::invalid("tier", "is not a plan that is sold"),
-        ("unknown_interval", _) => Error::invalid("interval", "is not sold for this plan"),
-        ("unknown_pack", _) => Error::invalid("pack", "is not a pack that is sold"),
-        ("unknown_currency", _) => Error::invalid("currency", "is not one it is sold in"),
-        ("trial_is_over", _) => Error::new(
-            ErrorCode::TrialIsOver,
-            "There has been a trial since this was first asked for. Ask again with a new \
-             Idempotency-Key.",
-        ),
-        ("too_many", _) => Error::invalid("quantity", "costs more than Stripe takes at once"),
-        ("too_many_packs", most) => {
-            Error::invalid("quantity", format!("must be at most {most} for this pack"))
-        }
-        ("too_many_credits", _) => {
-            Error::invalid("quantity", "would leave a balance beyond 1000000000000000")
-        }
-        ("no_seats", _) => Error::invalid("quantity", "must be 1: this plan has no seats"),
-        _ => Error::internal(format!("an unknown refusal: {why}")),
     }
 }

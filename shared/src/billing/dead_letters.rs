@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::adapters::postgres::{ClaimedWebhook, FailedEvent, FailedWebhook, PostgresError};
+use crate::adapters::postgres::{ClaimedWebhook, FailedEvent, FailedWebhook};
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
 use crate::billing::event_source;
 use crate::billing::fulfilment;
-use crate::domain::Reason;
-use crate::domain::error::{Error, ErrorCode, Result, error_chain};
+use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::event::Event;
+use crate::domain::{Reason, Refusal};
 
 /// What a run of the job did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,17 +143,17 @@ pub async fn replay_due(
     until: Instant,
 ) -> Result<Replayed> {
     let mut replayed = Replayed::default();
-    for letter in app.postgres.claim_failed_webhooks(app.clock.now(), limit).await? {
+    for dead_letter in app.postgres.claim_failed_webhooks(app.clock.now(), limit).await? {
         if Instant::now() > until {
             break;
         }
-        match try_again(app, background, &letter).await {
+        match try_again(app, background, &dead_letter).await {
             Ok(true) => replayed.applied += 1,
             Ok(false) => replayed.still_failing += 1,
             Err(error) => {
                 replayed.still_failing += 1;
                 tracing::warn!(
-                    event = letter.id,
+                    event = dead_letter.id,
                     problem = error_chain(&error),
                     "not tried again yet"
                 );
@@ -170,57 +170,42 @@ pub async fn replay(
     id: &str,
     actor: &str,
 ) -> Result<FailedWebhook> {
-    let letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await;
-    try_again(app, background, &letter.map_err(refused)?).await?;
+    let dead_letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await;
+    try_again(app, background, &dead_letter?).await?;
     find(app, id).await
 }
 
 /// Sets one aside without applying it; answers it as it is then.
 pub async fn resolve(app: &App, id: &str, note: &Reason, actor: &str) -> Result<FailedWebhook> {
     let resolved = app.postgres.resolve_failed_webhook(id, note, actor, app.clock.now()).await;
-    resolved.map_err(refused)?;
+    resolved?;
     find(app, id).await
 }
 
 pub fn unknown() -> Error {
-    let message = "No event of this id has failed, or it was forgotten since.";
-    Error::new(ErrorCode::WebhookNotFound, message)
+    Refusal::WebhookNotFound.into()
 }
 
 async fn find(app: &App, id: &str) -> Result<FailedWebhook> {
-    Ok(app.postgres.get_failed_webhook(id).await?.ok_or_else(unknown)?.letter)
+    Ok(app.postgres.get_failed_webhook(id).await?.ok_or_else(unknown)?.summary)
 }
 
 /// Whether it could be applied. What may pass is an error, and is not counted as another failure.
 async fn try_again(
     app: &App,
     background: &BackgroundTasks,
-    letter: &ClaimedWebhook,
+    dead_letter: &ClaimedWebhook,
 ) -> Result<bool> {
-    let event = Event::parse(letter.payload.as_bytes());
+    let event = Event::parse(dead_letter.payload.as_bytes());
     let event = event.ok_or_else(|| Error::internal("what was kept is not an event"))?;
     if let Some(why) = event_source::foreign(app, &event) {
         // The settings were others when it was kept.
         let failure = Failure { why: Error::internal(why), was_applied: false };
-        keep(app, background, &event, &letter.payload, &failure).await?;
+        keep(app, background, &event, &dead_letter.payload, &failure).await?;
         return Ok(false);
     }
-    let outcome = apply_or_keep(app, background, &event, &letter.payload).await?;
+    let outcome = apply_or_keep(app, background, &event, &dead_letter.payload).await?;
     Ok(matches!(outcome, Outcome::Applied { .. }))
-}
-
-fn refused(error: PostgresError) -> Error {
-    match error.not_allowed() {
-        Some("unknown_webhook") => unknown(),
-        Some("webhook_resolved") => {
-            Error::new(ErrorCode::WebhookResolved, "This event was dealt with before.")
-        }
-        Some("payload_forgotten") => Error::new(
-            ErrorCode::PayloadForgotten,
-            "What was in this event is not kept any more. Look it up at Stripe, and resolve it here.",
-        ),
-        _ => error.into(),
-    }
 }
 
 /// Postgres keeps no NUL in a text; an event may have one.

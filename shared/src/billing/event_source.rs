@@ -31,7 +31,7 @@ pub fn foreign(app: &App, event: &Event) -> Option<Foreign> {
 }
 
 /// Says that an event was ignored: in the log each time, to operators once a day.
-pub async fn report(app: &App, after: &BackgroundTasks, event: &Event, why: Foreign) {
+pub async fn report(app: &App, background: &BackgroundTasks, event: &Event, why: Foreign) {
     tracing::error!(event = event.id, kind = event.kind, ?why, "an event was ignored");
     let message = format!(
         "An event of Stripe's was ignored, {} ({}): {why}. {}",
@@ -39,7 +39,7 @@ pub async fn report(app: &App, after: &BackgroundTasks, event: &Event, why: Fore
         event.kind,
         why.remedy()
     );
-    alert::raise_daily(app, after, why.alert(), message).await;
+    alert::raise_daily(app, background, why.alert(), message).await;
 }
 
 impl Foreign {

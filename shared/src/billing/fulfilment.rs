@@ -10,7 +10,7 @@ use crate::adapters::postgres::{Applied, PostgresError};
 use crate::adapters::redis::RedisError;
 use crate::adapters::stripe::requests;
 use crate::app::App;
-use crate::billing::entitlements::{EntitlementCache, Pushed};
+use crate::billing::entitlement_cache::{EntitlementCache, Pushed};
 use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::event::Event;
 use crate::domain::facts::Facts;

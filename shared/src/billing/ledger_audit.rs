@@ -56,8 +56,8 @@ impl Default for LedgerAuditPosition {
 pub async fn verify(app: &App, from: LedgerAuditPosition) -> Result<LedgerAudit> {
     let started = Instant::now();
     let mut found = LedgerAudit { next: Some(from), ..LedgerAudit::default() };
-    while let Some(place) = found.next.take() {
-        found.next = match place {
+    while let Some(position) = found.next.take() {
+        found.next = match position {
             LedgerAuditPosition::Row(last) => Some(rows(app, &last, &mut found).await?),
             LedgerAuditPosition::User(last) => users(app, &last, &mut found).await?,
         };

@@ -7,7 +7,7 @@
 //! least once, and each channel limits the harm: an e-mail keeps its Message-ID, the identity provider
 //! gets an idempotency key, and the rest may be repeated.
 
-mod cache;
+mod cache_repair;
 mod email;
 mod refetch;
 
@@ -171,7 +171,7 @@ impl Run<'_> {
         match message.kind {
             Kind::Email => self.send_email(message).await,
             Kind::Identity => self.sync_identity(message).await,
-            Kind::Cache => cache::repair(self.app, message.entitlement.as_ref()).await,
+            Kind::Cache => cache_repair::repair(self.app, message.entitlement.as_ref()).await,
             Kind::Refetch => refetch::refetch(self.app, &message.payload).await,
             Kind::Alert => self.raise(&message.payload),
         }

@@ -34,7 +34,7 @@ pub struct Options {
 /// Hears what was missed, and compares every subscription. Fails only if nothing could be done.
 pub async fn run(
     app: &App,
-    after: &BackgroundTasks,
+    background: &BackgroundTasks,
     options: Options,
 ) -> Result<ReconciliationReport> {
     let Options { dry_run, time } = options;
@@ -42,7 +42,7 @@ pub async fn run(
     let mut report = ReconciliationReport::default();
     // Each has its share of the time, or a flood of events would keep the subscriptions from their turn.
     let half = time.map(|time| started + time / 2);
-    let events = events::apply_missed(app, after, half, dry_run, &mut report).await;
+    let events = events::apply_missed(app, background, half, dry_run, &mut report).await;
     let end = time.map(|time| started + time);
     let subscriptions = compare_all::compare_all(app, end, dry_run, &mut report).await;
     report.is_complete = matches!((&events, &subscriptions), (Ok(true), Ok(true)));
@@ -54,7 +54,7 @@ pub async fn run(
         report.problem = Some(error.for_operators());
     }
     if !dry_run {
-        alert_of_unnamed(app, after, &report).await?;
+        alert_of_unnamed(app, background, &report).await?;
     }
     Ok(report)
 }
@@ -62,7 +62,7 @@ pub async fn run(
 /// Tells operators of subscriptions whose user nothing names, if there are more than they know of.
 async fn alert_of_unnamed(
     app: &App,
-    after: &BackgroundTasks,
+    background: &BackgroundTasks,
     report: &ReconciliationReport,
 ) -> Result<()> {
     // A run that saw a part only cannot say that it is over.
@@ -78,7 +78,7 @@ async fn alert_of_unnamed(
             report.unnamed,
             report.unnamed_subscriptions.first().map_or("?", String::as_str)
         );
-        alert::raise(app, after, "unnamed_subscriptions", message);
+        alert::raise(app, background, "unnamed_subscriptions", message);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::domain::error::error_chain;
 use crate::domain::{Entitlement, UserId};
 
@@ -56,7 +56,7 @@ pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, Postg
         let page = app.postgres.list_subscribers(&after, PAGE, app.clock.now()).await?;
         let last = page.last().filter(|_| page.len() == PAGE as usize);
         let last = last.map(|entitlement| entitlement.user_id.clone());
-        if let Err(error) = show(app, page, &mut report.shown).await {
+        if let Err(error) = push_page(app, page, &mut report.shown).await {
             tracing::warn!(problem = error_chain(&error), "warming the cache stopped");
             report.problem = Some(error_chain(&error));
             return Ok(report);
@@ -78,12 +78,12 @@ pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, Postg
 }
 
 /// Shows a page of users. What somebody spoiled of one is no reason to leave out the others.
-async fn show(app: &App, page: Vec<Entitlement>, shown: &mut u32) -> Result<(), RedisError> {
-    let showing = stream::iter(page).map(|entitlement| show_one(app, entitlement));
+async fn push_page(app: &App, page: Vec<Entitlement>, pushed: &mut u32) -> Result<(), RedisError> {
+    let showing = stream::iter(page).map(|entitlement| push_one(app, entitlement));
     let mut showing = showing.buffer_unordered(AT_ONCE);
     while let Some(done) = showing.next().await {
         match done {
-            Ok(()) => *shown += 1,
+            Ok(()) => *pushed += 1,
             Err(error @ RedisError::Refused(_)) => {
                 tracing::warn!(problem = error_chain(&error), "what a user has is not shown");
             }
@@ -93,7 +93,7 @@ async fn show(app: &App, page: Vec<Entitlement>, shown: &mut u32) -> Result<(), 
     Ok(())
 }
 
-async fn show_one(app: &App, entitlement: Entitlement) -> Result<(), RedisError> {
+async fn push_one(app: &App, entitlement: Entitlement) -> Result<(), RedisError> {
     let Ok(user) = UserId::try_from(entitlement.user_id.clone()) else { return Ok(()) };
     let now = app.clock.now();
     EntitlementCache::of(app).push(&user, now, &entitlement, None).await.map(drop)

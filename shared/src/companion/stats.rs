@@ -84,21 +84,21 @@ pub async fn sign_in(
     redis: &Redis,
     user: &UserId,
     now: Timestamp,
-    once: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
 ) -> Result<UserStats> {
     let (today, yesterday) = today_and_yesterday(now);
     let args = [today.to_string(), yesterday.to_string()];
-    update(redis, &SIGN_IN, user, now, once, &args).await
+    update(redis, &SIGN_IN, user, now, idempotency_key, &args).await
 }
 
 pub async fn save_chat(
     redis: &Redis,
     user: &UserId,
     now: Timestamp,
-    once: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
     summary: &str,
 ) -> Result<UserStats> {
-    update(redis, &SAVE_CHAT, user, now, once, &[summary.to_owned()]).await
+    update(redis, &SAVE_CHAT, user, now, idempotency_key, &[summary.to_owned()]).await
 }
 
 pub async fn set_mood(
@@ -111,10 +111,10 @@ pub async fn set_mood(
 }
 
 /// Refuses an idempotency key that came with another request, for those who write elsewhere first.
-pub async fn refuse_reused(redis: &Redis, once: &IdempotencyKey) -> Result<()> {
-    let first = Command::new("HGET").arg(once.key()).arg("fingerprint");
+pub async fn refuse_reused(redis: &Redis, idempotency_key: &IdempotencyKey) -> Result<()> {
+    let first = Command::new("HGET").arg(idempotency_key.key()).arg("fingerprint");
     match redis.run::<Option<String>>(&first).await? {
-        Some(fingerprint) if fingerprint != once.fingerprint() => {
+        Some(fingerprint) if fingerprint != idempotency_key.fingerprint() => {
             Err(Error::idempotency_key_reused())
         }
         _ => Ok(()),
@@ -158,14 +158,19 @@ async fn update(
     script: &Script,
     user: &UserId,
     now: Timestamp,
-    once: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
     args: &[String],
 ) -> Result<UserStats> {
     let own = UserKeys::of(user, now);
     let mut keys = vec![own.stats.as_str(), &own.last_login, &own.erased];
-    keys.extend(once.map(|once| [once.key(), &own.index]).into_iter().flatten());
+    keys.extend(
+        idempotency_key
+            .map(|idempotency_key| [idempotency_key.key(), &own.index])
+            .into_iter()
+            .flatten(),
+    );
     let index_seconds = INDEX_SECONDS.to_string();
-    let shared = [once.map_or("", IdempotencyKey::fingerprint), &index_seconds];
+    let shared = [idempotency_key.map_or("", IdempotencyKey::fingerprint), &index_seconds];
     let args: Vec<&str> = shared.into_iter().chain(args.iter().map(String::as_str)).collect();
     let answer: Vec<String> = redis.eval(script, &keys, &args).await?;
     match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {

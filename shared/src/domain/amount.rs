@@ -53,21 +53,21 @@ impl TryFrom<u64> for PositiveCount {
 impl TryFrom<i64> for SignedCount {
     type Error = &'static str;
 
-    fn try_from(difference: i64) -> Result<Self, Self::Error> {
-        if difference == 0 || difference.unsigned_abs() > LARGEST.unsigned_abs() {
+    fn try_from(signed: i64) -> Result<Self, Self::Error> {
+        if signed == 0 || signed.unsigned_abs() > LARGEST.unsigned_abs() {
             return Err("must be from 1 to 9007199254740991, or as far below zero to adjust");
         }
-        Ok(Self(difference))
+        Ok(Self(signed))
     }
 }
 
 impl TryFrom<SignedCount> for PositiveCount {
     type Error = &'static str;
 
-    fn try_from(difference: SignedCount) -> Result<Self, Self::Error> {
-        if difference.0 < 1 {
+    fn try_from(signed: SignedCount) -> Result<Self, Self::Error> {
+        if signed.0 < 1 {
             return Err("must be from 1 to 9007199254740991");
         }
-        Ok(Self(difference.0))
+        Ok(Self(signed.0))
     }
 }

@@ -23,7 +23,7 @@ async fn delete_account(State(app): State<App>, User(user): User) -> Result<Stat
     let payable = app.postgres.begin_erasure(&user).await?;
     forget_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();
-    app.postgres.erase_user(&user, now).await?;
+    app.postgres.erase_account(&user, now).await?;
     stats::erase(&app.redis, &user, now, app.auth.token_lifetime_seconds()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

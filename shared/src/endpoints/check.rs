@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::billing::entitlements::{EntitlementCache, Source};
+use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::entitlement::FeatureCheckResult;
 use crate::domain::error::{Error, Result};
 use crate::domain::{CatalogKey, Entitlement, PositiveCount};
@@ -27,6 +27,7 @@ pub struct CheckRequest {
     feature: Option<CatalogKey>,
     /// The intended usage, or the credits needed; 1 if absent. Not together with `checks`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    #[schemars(with = "PositiveCount")]
     quantity: Option<PositiveCount>,
     /// Several checks, answered in the same order.
     #[serde(default)]

@@ -13,17 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::adapters::postgres::{
-    CreditChange, CreditUnitBalance, Gift, LedgerEntry, LedgerNote, PostgresError,
+    CreditChange, CreditGrant, CreditUnitBalance, LedgerEntry, LedgerNote,
 };
 use crate::app::App;
 use crate::auth::Caller;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
-use crate::domain::IdempotencyKey;
-use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{
-    CatalogKey, CreditPriority, Metadata, PositiveCount, Reason, SignedCount, UserId, jsonb_bytes,
-    row_bytes,
+    CatalogKey, CreditPriority, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Reason,
+    SignedCount, UserId, jsonb_bytes, row_bytes,
 };
 use crate::http::{Input, Query, User};
 
@@ -97,7 +96,7 @@ async fn get_credits(
     let now = app.clock.now();
     let held = app.postgres.get_credits(&user, unit.as_ref(), cursor, limit.more(), now).await?;
     if unit.is_some() && held.units.is_empty() {
-        return Err(unknown_unit());
+        return Err(InvalidReason::UnknownUnit.into());
     }
     let (data, next_cursor) = limit.page(held.transactions, |last| last.id);
     Ok(Json(LedgerPage { credits: held.units, data, next_cursor }))
@@ -118,10 +117,10 @@ async fn change_credits(
                 let message = "Only a service key or an admin may give credits.";
                 return Err(Error::new(ErrorCode::ServiceOnly, message));
             }
-            let gift = action.gift(now)?;
+            let grant = action.grant(now)?;
             let actor = caller.audit_name();
-            let given = app.postgres.give_credits(&user, &gift, &actor, once.as_ref(), now).await;
-            given.map_err(refused)?
+            let given = app.postgres.give_credits(&user, &grant, &actor, once.as_ref(), now).await;
+            given?
         }
     };
     let shown = EntitlementCache::of(&app).push_balance(
@@ -147,25 +146,11 @@ async fn spend(
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let about = LedgerNote { reason, metadata };
     let spent = app.postgres.spend_credits(user, &unit, amount, &about, once, now).await;
-    spent.map_err(|error| match error.shortfall::<AvailableBalance>() {
-        Some(AvailableBalance { balance }) => {
-            let (unit, needed) = (unit.as_str().to_owned(), amount.get());
-            let message = format!("There are {balance} of {unit}, and {needed} are needed.");
-            let extension = ProblemExtension::Credits { unit, balance, needed };
-            Error::new(ErrorCode::InsufficientCredits, message).with_extension(extension)
-        }
-        None => refused(error),
-    })
-}
-
-/// What there was when there was not enough.
-#[derive(Deserialize)]
-struct AvailableBalance {
-    balance: i64,
+    Ok(spent?)
 }
 
 impl ChangeCreditsRequest {
-    fn gift(self, now: Timestamp) -> Result<Gift> {
+    fn grant(self, now: Timestamp) -> Result<CreditGrant> {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
         let kind = if action == CreditAction::Grant { "grant" } else { "adjust" };
         if action == CreditAction::Grant {
@@ -179,13 +164,13 @@ impl ChangeCreditsRequest {
         if expires_at.is_some_and(|at| at <= now) {
             return Err(Error::invalid("expiresAt", "must be in the future"));
         }
-        Ok(Gift {
+        Ok(CreditGrant {
             kind,
             unit,
             amount: amount.get(),
             expires_at,
             priority: priority.map(CreditPriority::get),
-            about: LedgerNote { reason, metadata },
+            note: LedgerNote { reason, metadata },
         })
     }
 }
@@ -195,18 +180,4 @@ fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
         Some((field, _)) => Err(Error::invalid(*field, "is for `grant` alone")),
         None => Ok(()),
     }
-}
-
-fn refused(error: PostgresError) -> Error {
-    match error.not_allowed() {
-        Some("unknown_unit") => unknown_unit(),
-        Some("balance_too_large") => {
-            Error::invalid("amount", "would leave a balance beyond 1000000000000000")
-        }
-        _ => error.into(),
-    }
-}
-
-fn unknown_unit() -> Error {
-    Error::invalid("unit", "is not a unit of the catalog's credits")
 }

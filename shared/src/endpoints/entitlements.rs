@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::billing::entitlements::{EntitlementCache, Source};
+use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::catalog::OveragePolicy;
 use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Error, ErrorCode, Result};

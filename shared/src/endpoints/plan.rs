@@ -14,10 +14,10 @@ use serde::Deserialize;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::companion::stats::{self, UserStats};
 use crate::domain::error::{Error, ErrorCode, Result};
-use crate::domain::{PlanName, Reason};
+use crate::domain::{InvalidReason, PlanName, Reason, Refusal};
 use crate::http::{Input, User};
 
 /// A plan given by an operator, without a subscription.
@@ -50,9 +50,11 @@ async fn set_plan(
     let (reason, actor) = (gift.reason.as_ref(), caller.audit_name());
     let granted =
         app.postgres.grant_plan(&user, gift.plan.as_str(), gift.ends_at, reason, &actor, now).await;
-    let given = granted.map_err(|error| match error.not_allowed() {
-        Some(_) => Error::invalid("plan", "is not a plan of the catalog"),
-        None => error.into(),
+    let given = granted.map_err(|error| match error.refusal() {
+        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
+            Error::invalid("plan", "is not a plan of the catalog")
+        }
+        _ => error.into(),
     })?;
     let shown = EntitlementCache::of(&app).push(&user, now, &given, None).await;
     if let Err(error) = shown {

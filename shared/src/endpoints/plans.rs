@@ -20,7 +20,7 @@ pub fn routes() -> MethodRouter<App> {
 }
 
 async fn list_plans(State(app): State<App>, asked: HeaderMap) -> Result<Response> {
-    let catalog = app.postgres.catalog().await?;
+    let catalog = app.postgres.get_catalog().await?;
     let body = serde_json::to_string(&catalog).map_err(Error::internal)?;
     let etag = format!("\"{}\"", sha256_hex([&body]));
     let known = is_known(&asked, &etag);

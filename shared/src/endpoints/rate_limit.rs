@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::domain::IdempotencyKey;
 use crate::domain::RateLimitIdentifier;
 use crate::domain::error::{Error, Result};
-use crate::http::Input;
+use crate::http::{Input, rate_limit_headers};
 
 /// Units to take from a rate limit.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -68,10 +68,10 @@ async fn take_rate_limit(
     let policy = format!("action:{action}");
     let verdict = app.limiter.take(&policy, identifier.as_str(), rate, cost, once.as_ref()).await?;
     let mut headers = HeaderMap::new();
-    verdict.write_headers(&action, &mut headers);
+    rate_limit_headers::write(&verdict, &action, &mut headers);
     let answer = RateLimitResponse {
         allowed: verdict.allowed,
-        limit: verdict.limit(),
+        limit: verdict.rate().limit,
         remaining: verdict.remaining,
         resets_at: verdict.resets_at(),
     };

@@ -16,11 +16,13 @@ use crate::adapters::postgres::{
     CurrentUsage, PostgresError, RecordedUsage, UsageEntry, UsagePeriod, UsageResult,
 };
 use crate::app::App;
-use crate::billing::entitlements::EntitlementCache;
+use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
-use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
-use crate::domain::{CatalogKey, Metadata, PositiveCount, jsonb_bytes, row_bytes};
+use crate::domain::{
+    CatalogKey, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Refusal, jsonb_bytes,
+    row_bytes,
+};
 use crate::http::{Input, Query, User};
 
 const MAX_ENTRIES: usize = 100;
@@ -34,6 +36,7 @@ pub struct TrackUsageRequest {
     feature: Option<CatalogKey>,
     /// The usage to add; 1 if absent. Not together with `entries`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    #[schemars(with = "PositiveCount")]
     quantity: Option<PositiveCount>,
     /// The app's own data, kept with the entry. Not together with `entries`.
     #[serde(default)]
@@ -161,25 +164,31 @@ fn refused(
     is_one: bool,
     mode: UsageMode,
 ) -> Result<Vec<UsageResult>> {
-    if let Some((why, feature)) = error.not_allowed().and_then(|why| why.split_once(' ')) {
-        let place = uses.iter().position(|one| one.feature.as_str() == feature);
-        let field = match place.filter(|_| !is_one) {
-            Some(place) => format!("entries[{place}]."),
-            None => String::new(),
-        };
-        return Err(match why {
-            "count_too_large" => Error::invalid(
-                field + "quantity",
-                "would make the count larger than every client can read",
-            ),
-            "not_metered" => Error::invalid(field + "feature", "is not a feature that is counted"),
-            _ => Error::invalid(field + "feature", "is not a feature of the catalog"),
-        });
-    }
-    let Some(results) = error.shortfall::<Vec<UsageResult>>() else { return Err(error.into()) };
+    let results: Vec<UsageResult> = match error.refusal() {
+        Some(Refusal::QuotaExceeded { results }) => {
+            serde_json::from_value(Value::Array(results.clone())).map_err(Error::internal)?
+        }
+        Some(Refusal::InvalidInput(reason)) if !is_one => return Err(of_entry(reason, uses)),
+        _ => return Err(error.into()),
+    };
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
         Some((first, place)) if mode == UsageMode::All => Err(over_quota(first, &uses[..place])),
         _ => Ok(results),
+    }
+}
+
+/// An invalid entry, named by its position.
+fn of_entry(reason: &InvalidReason, uses: &[UsageEntry]) -> Error {
+    let (field, message) = reason.field_and_message();
+    let (InvalidReason::CountTooLarge { feature }
+    | InvalidReason::NotMetered { feature }
+    | InvalidReason::UnknownFeature { feature }) = reason
+    else {
+        return Error::invalid(field, message);
+    };
+    match uses.iter().position(|one| one.feature.as_str() == feature) {
+        Some(position) => Error::invalid(format!("entries[{position}].{field}"), message),
+        None => Error::invalid(field, message),
     }
 }
 

@@ -29,12 +29,12 @@ use tokio::time::timeout;
 use super::input::{self, Body};
 use super::problem::{self, Refusal};
 use super::user::{self, Subject};
-use super::{Access, ClientIp, Endpoint, cors};
-use crate::adapters::redis::limiter::{Source, Verdict};
+use super::{Access, ClientIp, Endpoint, cors, rate_limit_headers};
+use crate::adapters::redis::limiter::{DecidedBy, Verdict};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::background::BackgroundTasks;
-use crate::billing::entitlements;
+use crate::billing::entitlement_cache;
 use crate::domain::Rate;
 use crate::domain::error::{Error, ErrorCode, Result, error_chain};
 use crate::domain::hash::hex;
@@ -131,7 +131,7 @@ async fn admit(
     let passed = AssertUnwindSafe(passing).catch_unwind().await;
     let passed = passed.unwrap_or_else(|panic| Err(Error::internal(panic_message(&*panic))));
     let mut response = passed.unwrap_or_else(IntoResponse::into_response);
-    if let Some(source) = response.extensions().get::<entitlements::Source>() {
+    if let Some(source) = response.extensions().get::<entitlement_cache::Source>() {
         record.source = source.as_str();
     }
     response.extensions_mut().insert(record);
@@ -187,12 +187,12 @@ async fn pass(
         ((policy, verdict), response)
     };
     record.cache = match verdict.source {
-        Source::Redis => "used",
-        Source::Local => "down",
-        Source::Blocked => "spared",
+        DecidedBy::Redis => "used",
+        DecidedBy::Local => "down",
+        DecidedBy::Blocked => "spared",
     };
     let mut response = response.unwrap_or_else(|| too_many(policy, &verdict).into_response());
-    verdict.write_headers(policy, response.headers_mut());
+    rate_limit_headers::write(&verdict, policy, response.headers_mut());
     Ok(response)
 }
 

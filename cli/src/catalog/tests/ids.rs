@@ -1,8 +1,8 @@
-//! Ids of Stripe's that a file gives.
+//! Stripe ids in a file.
 
 use shared::domain::catalog::BillingInterval;
 
-use super::{SMALL, plan, read, said};
+use super::{SMALL, plan, problems_of, read};
 use crate::catalog::{Catalog, Ids};
 
 /// Reads the small catalog with settings set.
@@ -15,7 +15,7 @@ fn with(from: &str, to: &str, settings: &[(&str, &str)]) -> Result<Catalog, Stri
     Catalog::read("c.toml", &text, &Ids::Taken(&find)).map_err(|problems| problems.to_string())
 }
 
-/// PT-2, AI-7: the ids that an app has already come by the names of its settings.
+/// PT-2, AI-7: an app's existing ids come from its settings.
 #[test]
 fn ids_come_inline_or_by_the_name_of_a_setting() {
     let by_setting = "amount = 999, price_env = \"STRIPE_PRICE_PRO\"";
@@ -28,13 +28,13 @@ fn ids_come_inline_or_by_the_name_of_a_setting() {
     let product = "trial_days = 14\nproduct_env = \"STRIPE_PRODUCT_PRO\"";
     let catalog = with("trial_days = 14", product, &[("STRIPE_PRODUCT_PRO", "prod_1")]).unwrap();
     assert_eq!(plan(&catalog, "pro").product_id.as_deref(), Some("prod_1"));
-    // Where there is a simulator there is none of them.
+    // The simulator has none of them.
     let text = SMALL.replacen("amount = 999", by_setting, 1);
     assert_eq!(price(&read(&text).unwrap()), None);
 }
 
 #[test]
-fn an_id_that_cannot_be_one_is_told() {
+fn a_malformed_id_is_reported() {
     let price = |fields: &str| format!("amount = 999, {fields}");
     for (fields, settings, expected) in [
         (
@@ -62,8 +62,8 @@ fn an_id_that_cannot_be_one_is_told() {
             "price_env stands beside price: give one of them",
         ),
     ] {
-        let said = with("amount = 999", &price(fields), settings).unwrap_err();
-        assert_eq!(said, format!("c.toml:22: plans.pro.prices.monthly.{expected}"));
+        let problems = with("amount = 999", &price(fields), settings).unwrap_err();
+        assert_eq!(problems, format!("c.toml:22: plans.pro.prices.monthly.{expected}"));
     }
 }
 
@@ -73,7 +73,7 @@ fn one_id_is_not_given_to_two_prices() {
                  weekly = { amount = 300, price_env = \"STRIPE_PRICE\" }";
     let expected = "c.toml:23: plans.pro.prices.yearly.price_env gives STRIPE_PRICE, which \
                     plans.pro.prices.weekly.price_env gives already";
-    assert_eq!(said("yearly = 9_590", twice), expected);
+    assert_eq!(problems_of("yearly = 9_590", twice), expected);
     let settings = [("STRIPE_A", "price_1"), ("STRIPE_B", "price_1")];
     let by_two = twice.replacen("STRIPE_PRICE", "STRIPE_A", 1).replace("STRIPE_PRICE", "STRIPE_B");
     let same = with("yearly = 9_590", &by_two, &settings).unwrap_err();

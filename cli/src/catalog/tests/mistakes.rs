@@ -1,8 +1,8 @@
-//! What is wrong with a file is told by its line and field, all of it at once.
+//! Every problem of a file is reported at once, by line and field.
 
-use super::{SMALL, read, said};
+use super::{SMALL, problems_of, read};
 
-/// What is written otherwise in the small catalog, how, and what is said of it.
+/// A text of the small catalog, its replacement, and the resulting problem.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("key = \"small\"", "", "c.toml:2: product.key is missing"),
     (
@@ -240,9 +240,9 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_mistake_is_told_by_its_line_and_field() {
+fn every_mistake_is_reported_by_line_and_field() {
     for (from, to, expected) in MISTAKES {
-        assert_eq!(said(from, to), *expected, "{to}");
+        assert_eq!(problems_of(from, to), *expected, "{to}");
     }
 }
 
@@ -250,15 +250,15 @@ fn every_mistake_is_told_by_its_line_and_field() {
 fn more_than_a_page_can_show_is_too_much() {
     let flags: String = (0..97).map(|n| format!("flag_{n} = {{ type = \"boolean\" }}\n")).collect();
     let many = format!("[features]\n{flags}");
-    assert_eq!(said("[features]", &many), "c.toml:7: features are 101, and can be 100");
+    assert_eq!(problems_of("[features]", &many), "c.toml:7: features are 101, and can be 100");
 }
 
 #[test]
 fn two_defaults_are_one_too_many() {
     let second = "[plans.none]\nname = \"None\"\ndefault = true\n[packs.stamps]";
     let expected = "c.toml:30: plans.none is default, and so is plans.free: there is one";
-    assert_eq!(said("[packs.stamps]", second), expected);
-    let paid = said("name = \"Pro\"", "name = \"Pro\"\ndefault = true");
+    assert_eq!(problems_of("[packs.stamps]", second), expected);
+    let paid = problems_of("name = \"Pro\"", "name = \"Pro\"\ndefault = true");
     assert_eq!(
         paid,
         "c.toml:18: plans.pro is the default of those who pay nothing, and has prices\n\
@@ -267,15 +267,15 @@ fn two_defaults_are_one_too_many() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let text = SMALL.replace("amount = 999", "amount = 9.99").replace("letters = 5", "letter = 5");
     let text = text.replace("trial_days = 14", "trial_days = 1000").replace("= 500", "= 0");
-    let said = read(&text).unwrap_err();
-    let lines: Vec<&str> = said.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(lines, ["c.toml:16:", "c.toml:20:", "c.toml:22:", "c.toml:34:"], "{said}");
+    let problems = read(&text).unwrap_err();
+    let lines: Vec<&str> = problems.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(lines, ["c.toml:16:", "c.toml:20:", "c.toml:22:", "c.toml:34:"], "{problems}");
 }
 
 #[test]
-fn what_is_not_toml_is_told_by_its_line() {
-    assert_eq!(said("[features]", "[features"), "c.toml:7: unclosed table, expected `]`");
+fn invalid_toml_is_reported_by_line() {
+    assert_eq!(problems_of("[features]", "[features"), "c.toml:7: unclosed table, expected `]`");
 }

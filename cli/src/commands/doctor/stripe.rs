@@ -1,19 +1,19 @@
-//! The part about Stripe: the key works, what the catalog sells is there, webhooks can be believed.
+//! The checks of Stripe: the key works, the catalog's prices exist, webhooks can be verified.
 
 use shared::app::App;
 use shared::domain::object::flag;
 use stripe_client_core::StripeRequest as _;
 use stripe_product::price::{ListPrice, RetrievePrice};
 
-use super::{Report, said};
+use super::{DoctorReport, with_causes};
 
-/// What is on sale, as far as Stripe has to have it.
+/// A price that the catalog sells and that Stripe must have.
 struct OnSale {
     name: String,
     price: String,
 }
 
-pub(super) async fn check(app: &App, report: &mut Report) {
+pub(super) async fn check(app: &App, report: &mut DoctorReport) {
     let mode = if app.config.stripe.is_live() { "live" } else { "test" };
     match app.stripe.send(&ListPrice::new().limit(1).build()).await {
         Ok(_) => report.passed("stripe", format!("the key works, in {mode} mode")),
@@ -34,7 +34,7 @@ pub(super) async fn check(app: &App, report: &mut Report) {
     check_webhook(app, report);
 }
 
-fn check_webhook(app: &App, report: &mut Report) {
+fn check_webhook(app: &App, report: &mut DoctorReport) {
     match app.config.stripe.webhook_secrets.len() {
         0 => {
             let fix =
@@ -46,7 +46,7 @@ fn check_webhook(app: &App, report: &mut Report) {
     }
 }
 
-/// How many prices there are, all of them at Stripe and in use.
+/// Checks that Stripe has every price, and returns their number.
 async fn check_prices(app: &App) -> anyhow::Result<usize> {
     let on_sale = on_sale(app).await?;
     let mut missing = Vec::new();
@@ -66,7 +66,7 @@ async fn check_prices(app: &App) -> anyhow::Result<usize> {
 
 async fn on_sale(app: &App) -> anyhow::Result<Vec<OnSale>> {
     let database = &app.config.database;
-    let client = shared::adapters::postgres::connect(database).await.map_err(said)?;
+    let client = shared::adapters::postgres::connect(database).await.map_err(with_causes)?;
     let schema = &database.schema;
     let query = format!(
         "select plan || ' ' || \"interval\", stripe_price_id

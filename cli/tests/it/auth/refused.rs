@@ -33,9 +33,9 @@ async fn a_provider_never_reached_is_a_503_until_its_keys_are_known() {
     provider.publish(&[signer.jwk("one")]);
     provider.down.store(true, Ordering::SeqCst);
     let app = Setup::default().set("AUTH_JWKS_URL", provider.start().await).start().await;
-    let ask = async |token: String| app.get("/api/dashboard").bearer(&token).send().await;
+    let get_with = async |token: String| app.get("/api/dashboard").bearer(&token).send().await;
     for signer in [&signer, &stranger] {
-        let answer = ask(signer.good_token(&app, "one")).await;
+        let answer = get_with(signer.good_token(&app, "one")).await;
         let answer = answer.expect_problem(503, "auth_keys_unavailable");
         assert_eq!(answer.header("retry-after"), "5");
     }
@@ -51,7 +51,7 @@ async fn a_provider_never_reached_is_a_503_until_its_keys_are_known() {
 }
 
 #[tokio::test]
-async fn a_token_says_each_thing_once() {
+async fn a_token_has_each_claim_once() {
     let app = TestApp::new().await;
     let good = claims(app.now(), json!({ "sub": "ann" })).to_string();
     assert_eq!(status(&app, &signed(HEADER, &good)).await, 200);

@@ -30,32 +30,32 @@ async fn run(shop: &Shop, args: &[&str]) -> Output {
     command.output().await.unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
 }
 
 /// What CI runs: no network, no settings.
 #[tokio::test]
-async fn checking_files_says_what_is_wrong_with_each() {
+async fn check_reports_the_problems_of_each_file() {
     let all = ["aira", "coderev", "credits", "dearme", "demo", "paintracker"];
     let files = all.map(|name| format!("catalogs/{name}.toml"));
     let mut args = vec!["check"];
     args.extend(files.iter().map(String::as_str));
     let good = farebox(&args).output().await.unwrap();
-    assert!(good.status.success(), "{}", said(&good));
-    let last = said(&good).lines().last().unwrap().to_owned();
+    assert!(good.status.success(), "{}", output_text(&good));
+    let last = output_text(&good).lines().last().unwrap().to_owned();
     assert_eq!(last, "catalogs/paintracker.toml: PainTracker (plans: 4, packs: 0)");
 
     let broken = file("broken.toml", &SMALL.replace("= 999", "= 9.99").replace("= 14", "= 900"));
     let broken = broken.to_str().unwrap();
     let bad = farebox(&["check", broken, "catalogs/demo.toml"]).output().await.unwrap();
     assert!(!bad.status.success());
-    let said = said(&bad);
-    assert!(said.contains("Farebox Demo (plans: 5, packs: 2)"), "{said}");
-    assert!(said.contains(&format!("{broken}:19: plans.pro.trial_days must be")), "{said}");
+    let output = output_text(&bad);
+    assert!(output.contains("Farebox Demo (plans: 5, packs: 2)"), "{output}");
+    assert!(output.contains(&format!("{broken}:19: plans.pro.trial_days must be")), "{output}");
     assert!(
-        said.contains(&format!("{broken}:20: plans.pro.prices.monthly.amount must be")),
-        "{said}"
+        output.contains(&format!("{broken}:20: plans.pro.prices.monthly.amount must be")),
+        "{output}"
     );
 }
 
@@ -64,32 +64,37 @@ async fn a_push_shows_what_it_does_asks_and_is_done_once() {
     let shop = Shop::new().await;
     let file = file("small.toml", SMALL);
     let file = file.to_str().unwrap();
-    for look in [&["diff", file][..], &["push", file, "--dry-run"]] {
-        let looked = run(&shop, look).await;
-        assert!(looked.status.success(), "{}", said(&looked));
+    for args in [&["diff", file][..], &["push", file, "--dry-run"]] {
+        let shown = run(&shop, args).await;
+        assert!(shown.status.success(), "{}", output_text(&shown));
         assert!(
-            said(&looked).contains("+ price    farebox_small_plan_pro_yearly   9590 usd yearly")
+            output_text(&shown)
+                .contains("+ price    farebox_small_plan_pro_yearly   9590 usd yearly")
         );
     }
     let nobody = run(&shop, &["push", file]).await;
     assert!(!nobody.status.success());
-    assert!(said(&nobody).contains("say --yes"), "{}", said(&nobody));
+    assert!(output_text(&nobody).contains("say --yes"), "{}", output_text(&nobody));
     assert_eq!(count(&shop.url).await, (0, 0));
 
     let pushed = run(&shop, &["push", file, "--yes"]).await;
-    assert!(pushed.status.success(), "{}", said(&pushed));
-    assert!(said(&pushed).ends_with("Done.\n"), "{}", said(&pushed));
+    assert!(pushed.status.success(), "{}", output_text(&pushed));
+    assert!(output_text(&pushed).ends_with("Done.\n"), "{}", output_text(&pushed));
     assert_eq!(count(&shop.url).await, (2, 3));
     let again = run(&shop, &["push", file, "--yes"]).await;
-    assert_eq!(said(&again), "Nothing to do: this is what is sold.\n");
+    assert_eq!(output_text(&again), "Nothing to do: this is what is sold.\n");
 }
 
 #[tokio::test]
-async fn a_push_without_settings_says_which() {
+async fn a_push_without_settings_names_the_missing_ones() {
     let file = file("unset.toml", SMALL);
     let file = file.to_str().unwrap();
     let bare = farebox(&["push", file]).output().await.unwrap();
-    assert!(said(&bare).contains("DATABASE_URL: must be set"), "{}", said(&bare));
+    assert!(output_text(&bare).contains("DATABASE_URL: must be set"), "{}", output_text(&bare));
     let half = farebox(&["push", file]).env("DIRECT_URL", "postgres://h/d").output().await.unwrap();
-    assert!(said(&half).contains("STRIPE_SECRET_KEY: must be set"), "{}", said(&half));
+    assert!(
+        output_text(&half).contains("STRIPE_SECRET_KEY: must be set"),
+        "{}",
+        output_text(&half)
+    );
 }

@@ -14,7 +14,7 @@ async fn sell(app: &TestApp, catalog: &farebox::catalog::Catalog) {
 
 /// DM-6: everything a pricing page needs, typed, without a token.
 #[tokio::test]
-async fn a_pricing_page_is_told_all_that_is_sold() {
+async fn a_pricing_page_lists_every_plan_and_pack() {
     let app = TestApp::new().await;
     let before = app.get("/api/plans").send().await.expect_status(200);
     assert_eq!(before.body, json!({ "plans": [], "packs": [] }));
@@ -73,7 +73,7 @@ async fn a_pricing_page_does_not_learn_what_is_not_for_it() {
 
 /// A cache may keep it for a minute, and then ask whether it is still so.
 #[tokio::test]
-async fn a_page_that_has_it_already_is_told_so_until_it_changes() {
+async fn a_conditional_request_gets_304_until_the_catalog_changes() {
     let app = TestApp::new().await;
     sell(&app, &catalog(SMALL)).await;
     let first = app.get("/api/plans").send().await.expect_status(200);
@@ -82,15 +82,15 @@ async fn a_page_that_has_it_already_is_told_so_until_it_changes() {
     let caching = "public, max-age=60, stale-while-revalidate=600";
     assert_eq!(first.header("cache-control"), caching);
 
-    let ask = async || app.get("/api/plans").header("if-none-match", &etag).send().await;
-    let same = ask().await.expect_status(304);
+    let revalidate = async || app.get("/api/plans").header("if-none-match", &etag).send().await;
+    let same = revalidate().await.expect_status(304);
     assert_eq!(same.text, "");
     assert_eq!((same.header("etag"), same.header("cache-control")), (&*etag, caching));
     let head = app.call("HEAD", "/api/plans").send().await.expect_status(200);
     assert_eq!((head.header("etag"), &*head.text), (&*etag, ""));
 
     sell(&app, &catalog(&SMALL.replace("= 14", "= 30"))).await;
-    let changed = ask().await.expect_status(200);
+    let changed = revalidate().await.expect_status(200);
     assert_ne!(changed.header("etag"), etag);
     assert_eq!(changed.body["plans"][1]["trialDays"], 30);
 }

@@ -42,9 +42,9 @@ async fn a_first_push_makes_everything_and_a_second_has_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing() {
+async fn planning_changes_nothing() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
-    let changes = shop.look(&catalog).await.unwrap();
+    let changes = shop.plan_changes(&catalog).await.unwrap();
     assert!(!changes.is_empty());
     assert_eq!(count(&shop.url).await, (0, 0));
     assert!(shop.rows("select * from pricing_plan_versions").await.is_empty());
@@ -109,12 +109,12 @@ async fn going_back_to_an_earlier_amount_makes_a_price_that_is_sold() {
         assert_eq!(sold["unit_amount"], amount);
         let current = "select stripe_price_id from pricing_plans where interval = 'monthly'";
         assert_eq!(shop.rows(current).await, [json!({ "stripe_price_id": sold["id"] })]);
-        assert!(shop.look(&catalog(&text)).await.unwrap().is_empty());
+        assert!(shop.plan_changes(&catalog(&text)).await.unwrap().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_price_that_was_archived_is_made_anew() {
+async fn an_archived_price_is_created_again() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let old = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0]["id"].clone();
@@ -127,7 +127,7 @@ async fn a_price_that_was_archived_is_made_anew() {
 }
 
 #[tokio::test]
-async fn what_left_the_file_is_no_longer_sold_and_is_kept() {
+async fn plans_removed_from_the_file_are_no_longer_sold_but_kept() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let start = SMALL.find("[plans.pro]").unwrap();
@@ -154,7 +154,7 @@ async fn eight_pushes_at_once_make_one_version() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
     let mut pushes = Vec::new();
     for _ in 0..8 {
-        pushes.push(shop.look(&catalog).await.unwrap());
+        pushes.push(shop.plan_changes(&catalog).await.unwrap());
     }
     let (holder, watcher) = (shop.owner().await, shop.owner().await);
     execute(&holder, "begin; lock table pricing_plan_versions in access exclusive mode").await;
@@ -182,7 +182,7 @@ async fn eight_pushes_at_once_make_one_version() {
 #[tokio::test]
 async fn a_push_cut_off_between_stripe_and_the_database_is_finished_by_the_next() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
-    let mut changes = shop.look(&catalog).await.unwrap();
+    let mut changes = shop.plan_changes(&catalog).await.unwrap();
     let now = clock().now();
     let refused = changes.apply(&shop.app_database, &shop.stripe, now).await.unwrap_err();
     assert!(format!("{refused:#}").contains("set DIRECT_URL to the owner's login"), "{refused:#}");
@@ -225,7 +225,7 @@ async fn ids_that_the_catalog_gives_are_checked_and_used() {
     let yearly = format!("yearly = {{ amount = 9_590, price = \"{id}\" }}");
     let text = SMALL.replace("yearly = 9_590", &yearly);
     // Without a product of its own the other price gets one of ours.
-    let changes = shop.look(&catalog(&text)).await.unwrap().to_string();
+    let changes = shop.plan_changes(&catalog(&text)).await.unwrap().to_string();
     assert!(changes.contains("+ product  farebox_small_plan_pro "), "{changes}");
     assert!(!changes.contains("pro_yearly"), "{changes}");
 
@@ -242,7 +242,7 @@ async fn ids_that_the_catalog_gives_are_checked_and_used() {
 }
 
 #[tokio::test]
-async fn ids_that_are_not_what_the_catalog_says_are_told_all_at_once() {
+async fn all_ids_that_do_not_match_the_catalog_are_reported_at_once() {
     let shop = Shop::new().await;
     call(&shop.url, "products", &[("id", "prod_plus"), ("name", "Plus")]).await;
     let price = call(&shop.url, "prices", &PLUS_YEARLY).await;
@@ -265,8 +265,8 @@ async fn ids_that_are_not_what_the_catalog_says_are_told_all_at_once() {
         ),
     ] {
         assert!(text.contains(from), "{from}");
-        let said = shop.refusal(&text.replace(from, to)).await;
-        assert!(said.contains(&expected), "{said}");
+        let message = shop.refusal(&text.replace(from, to)).await;
+        assert!(message.contains(&expected), "{message}");
     }
     call(&shop.url, &format!("prices/{id}"), &[("active", "false")]).await;
     call(&shop.url, "products/farebox_small_pack_ten", &[("active", "false")]).await;

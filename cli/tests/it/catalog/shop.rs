@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use farebox::catalog::{Catalog, Changes, Ids, Stripe, look, publish};
+use farebox::catalog::{Catalog, Changes, Ids, Stripe, plan_changes, publish};
 use jiff::Timestamp;
 use serde_json::Value;
 use shared::config::Database;
@@ -71,8 +71,8 @@ impl Shop {
         }
     }
 
-    pub async fn look<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
-        look(catalog, &self.database, &self.stripe).await
+    pub async fn plan_changes<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
+        plan_changes(catalog, &self.database, &self.stripe).await
     }
 
     pub async fn push<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {

@@ -114,7 +114,7 @@ async fn the_companion_app_sells_under_its_own_products() {
 
 /// What somebody bought cannot be edited under them: the database refuses even its owner.
 #[tokio::test]
-async fn what_was_sold_cannot_be_changed_even_by_the_owner() {
+async fn a_published_version_cannot_be_changed_even_by_the_owner() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let owner = shop.owner().await;
@@ -162,6 +162,6 @@ async fn a_catalog_with_two_defaults_is_refused_by_the_database() {
                  '{\"plans\": [{\"plan\": \"a\", \"is_default\": true},
                                {\"plan\": \"b\", \"is_default\": true}], \"packs\": []}', farebox_now())";
     let refused = owner.query_typed(two, &[]).await.unwrap_err();
-    let said = refused.as_db_error().unwrap().message();
-    assert_eq!(said, "a catalog has one default plan at most");
+    let message = refused.as_db_error().unwrap().message();
+    assert_eq!(message, "a catalog has one default plan at most");
 }

@@ -3,7 +3,7 @@
 use farebox::catalog::Stripe;
 use farebox::server;
 use serde_json::Value;
-use stripe_simulator::runtime::{Options, Simulator};
+use stripe_simulator::{Options, Simulator};
 use tokio::net::TcpListener;
 use url::form_urlencoded;
 
@@ -19,7 +19,7 @@ pub async fn start() -> String {
         base: base.clone(),
         secret_key: KEY.to_owned(),
         webhook: None,
-        clock: clock(),
+        clock: stripe_simulator::Clock::with_shift(clock().shared_shift()),
         snapshot: None,
         before_moving: None,
     };

@@ -10,7 +10,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The soonest to expire, then the lowest priority, then the oldest.
 #[tokio::test]
-async fn what_expires_first_is_spent_first() {
+async fn credits_that_expire_first_are_spent_first() {
     let app = TestApp::selling("demo").await;
     let now = Timestamp::from_second(app.now().as_second()).unwrap();
     let (soon, later) = (now + DAY, now + DAY * 10);
@@ -45,7 +45,7 @@ async fn what_expires_first_is_spent_first() {
 
 /// What nobody spent in time goes once, however late or often the job runs; nobody spends it meanwhile.
 #[tokio::test]
-async fn what_has_expired_goes_once() {
+async fn expired_credits_leave_once() {
     let app = TestApp::selling("demo").await;
     let soon = json!({ "expiresAt": app.now() + DAY });
     for user in ["ann", "bob"] {
@@ -93,7 +93,7 @@ async fn a_refund_takes_its_own_credits_first() {
 
 /// Below zero nothing can be spent, and whatever comes in pays what is owed first.
 #[tokio::test]
-async fn what_is_owed_is_paid_first() {
+async fn a_negative_balance_is_settled_first() {
     let app = TestApp::selling("credits").await;
     let payment = app.buy_pack("ann", "starter").await;
     app.spend("ann", "credit", 80).send().await.expect_status(200);
@@ -120,7 +120,7 @@ async fn what_is_owed_is_paid_first() {
 
 /// A refund comes to the same before and after what was bought expires: nobody owes what went unspent.
 #[tokio::test]
-async fn nobody_owes_credits_that_expired() {
+async fn expired_credits_are_not_owed() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_1000").await;
     let since = app.now().as_second();
@@ -208,7 +208,7 @@ async fn a_dispute_that_is_won_gives_back_what_others_lent() {
 /// Of two disputes that take from others, whichever is won first: what stays taken is what would be spent
 /// first, and a payment that was refunded meanwhile keeps nothing of what comes back.
 #[tokio::test]
-async fn what_is_given_back_is_what_would_be_spent_last() {
+async fn a_won_dispute_returns_the_credits_that_would_be_spent_last() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let since = app.now().as_second();

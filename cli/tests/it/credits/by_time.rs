@@ -27,7 +27,7 @@ fn subscription(ann: &Customer, status: &str, sold: &Sold, (anchor, starts): (i6
 }
 
 impl TestApp {
-    async fn hears(&self, event: &Value) {
+    async fn apply_event(&self, event: &Value) {
         self.deliver(event).await.expect_status(200);
     }
 
@@ -55,7 +55,7 @@ const END_OF_FEBRUARY: &str = "2026-02-28T12:00:00Z";
 /// With every webhook lost a paying subscriber has the next period's credits a minute after it began, and the
 /// renewal that is heard of late gives them no more.
 #[tokio::test]
-async fn a_period_has_its_credits_before_stripe_says_so() {
+async fn a_period_has_its_credits_before_stripes_event() {
     let app = TestApp::selling("demo").await;
     let since = app.buys_monthly("ann", "team").await;
     app.spend("ann", "ai_credit", 499).send().await.expect_status(200);
@@ -79,7 +79,7 @@ async fn a_period_has_its_credits_before_stripe_says_so() {
         if kind.starts_with("customer.subscription.") || kind.starts_with("invoice.") {
             for again in ["late", "twice"] {
                 event["id"] = format!("evt_{again}_{}", event["id"].as_str().unwrap()).into();
-                app.hears(&event).await;
+                app.apply_event(&event).await;
             }
         }
         app.two_jobs().await;
@@ -90,7 +90,7 @@ async fn a_period_has_its_credits_before_stripe_says_so() {
 
 /// A period that has begun is given once, however many calls and jobs are the first to come after it.
 #[tokio::test]
-async fn those_who_come_at_once_begin_one_period() {
+async fn concurrent_reads_begin_one_period() {
     let app = TestApp::selling("demo").await;
     let since = app.buys_monthly("ann", "team").await;
     app.lose_webhooks();
@@ -104,7 +104,7 @@ async fn those_who_come_at_once_begin_one_period() {
 
 /// A subscription that is set to end has no period after its end, even if the event arrives after the period began.
 #[tokio::test]
-async fn what_is_set_to_end_has_no_next_period() {
+async fn a_subscription_set_to_end_has_no_next_period() {
     let app = TestApp::selling("demo").await;
     let sold = app.plan_sold("pro").await;
     let since = app.now().as_second();
@@ -117,18 +117,18 @@ async fn what_is_set_to_end_has_no_next_period() {
     };
     let mut ends_later = active(&eve);
     ends_later["cancel_at"] = (months_later(since, 1) + 10 * DAY).into();
-    app.hears(&ann.subscribed("created", 0, &ends_with_period(&ann))).await;
-    app.hears(&bob.subscribed("created", 0, &active(&bob))).await;
-    app.hears(&eve.subscribed("created", 0, &ends_later)).await;
+    app.apply_event(&ann.subscribed("created", 0, &ends_with_period(&ann))).await;
+    app.apply_event(&bob.subscribed("created", 0, &active(&bob))).await;
+    app.apply_event(&eve.subscribed("created", 0, &ends_later)).await;
     app.clock.advance(SignedDuration::from_secs(months_later(since, 1) - since + 60));
     app.two_jobs().await;
     assert_eq!(app.left_of("ann").await, 0);
     assert_eq!(app.left_of("bob").await, 100);
     assert_eq!(app.left_of("eve").await, 100, "the period begins before the end");
     app.spend("bob", "ai_credit", 30).send().await.expect_status(200);
-    app.hears(&bob.subscribed("updated", 5, &ends_with_period(&bob))).await;
+    app.apply_event(&bob.subscribed("updated", 5, &ends_with_period(&bob))).await;
     assert_eq!(app.left_of("bob").await, 0, "it never began");
-    app.hears(&bob.subscribed("updated", 6, &active(&bob))).await;
+    app.apply_event(&bob.subscribed("updated", 6, &active(&bob))).await;
     assert_eq!(app.left_of("bob").await, 70, "the cancellation was taken back");
     app.books_are_right().await;
 }
@@ -145,7 +145,7 @@ async fn a_trial_has_no_next_period_by_time_alone() {
     trial["trial_start"] = since.into();
     trial["trial_end"] = ends.into();
     trial["items"]["data"][0]["current_period_end"] = ends.into();
-    app.hears(&ann.subscribed("created", 0, &trial)).await;
+    app.apply_event(&ann.subscribed("created", 0, &trial)).await;
     app.spend("ann", "ai_credit", 20).send().await.expect_status(200);
     app.clock.advance(SignedDuration::from_secs(ends - since + 60));
     assert_eq!(app.left_of("ann").await, 0);
@@ -155,12 +155,12 @@ async fn a_trial_has_no_next_period_by_time_alone() {
         longer[field] = (ends + 7 * DAY).into();
     }
     longer["items"]["data"][0]["current_period_end"] = (ends + 7 * DAY).into();
-    app.hears(&ann.subscribed("updated", 1, &longer)).await;
+    app.apply_event(&ann.subscribed("updated", 1, &longer)).await;
     assert_eq!(app.left_of("ann").await, 80);
     app.clock.advance(SignedDuration::from_hours(24 * 7));
     assert_eq!(app.left_of("ann").await, 0);
     let paid = subscription(&ann, "active", &sold, (ends + 7 * DAY, ends + 7 * DAY));
-    app.hears(&ann.subscribed("updated", 40 * DAY, &paid)).await;
+    app.apply_event(&ann.subscribed("updated", 40 * DAY, &paid)).await;
     assert_eq!(app.left_of("ann").await, 100);
     app.books_are_right().await;
 }
@@ -234,7 +234,7 @@ async fn every_order_of_a_late_renewal_ends_alike() {
                 let user = format!("u{spent}_{kind}_{number}");
                 let ann = Customer::of(&user, since);
                 let bought = subscription(&ann, "active", &sold, (since, since));
-                app.hears(&ann.subscribed("created", 0, &bought)).await;
+                app.apply_event(&ann.subscribed("created", 0, &bought)).await;
                 played.push((user, ann, spent, kind, order));
             }
         }
@@ -246,8 +246,8 @@ async fn every_order_of_a_late_renewal_ends_alike() {
         }
         let renewal = &renewals(&ann, &sold, since, spent)[kind];
         for place in &order {
-            app.hears(&renewal.events[*place]).await;
-            app.hears(&renewal.events[(place + 1) % order.len()]).await;
+            app.apply_event(&renewal.events[*place]).await;
+            app.apply_event(&renewal.events[(place + 1) % order.len()]).await;
         }
         assert_eq!(app.left_of(&user).await, renewal.ends, "{} {order:?} {spent}", renewal.name);
     }
@@ -264,13 +264,13 @@ async fn runs_on(app: &TestApp) -> Vec<i64> {
     let ann = Customer::of("ann", since);
     let until_28_march = subscription(&ann, "active", &sold, (since, since));
     let until_31_march = subscription(&ann, "active", &sold, (end_of_january, since));
-    app.hears(&ann.subscribed("created", 0, &until_28_march)).await;
+    app.apply_event(&ann.subscribed("created", 0, &until_28_march)).await;
     app.spend("ann", "ai_credit", 60).send().await.expect_status(200);
     app.clock.advance(SignedDuration::from_secs(29 * DAY));
     let mut left = vec![app.left_of("ann").await];
     app.spend("ann", "ai_credit", 10).send().await.expect_status(200);
-    for (at, said) in [(1, &until_31_march), (2, &until_28_march), (3, &until_31_march)] {
-        app.hears(&ann.subscribed("updated", at, said)).await;
+    for (at, subscription) in [(1, &until_31_march), (2, &until_28_march), (3, &until_31_march)] {
+        app.apply_event(&ann.subscribed("updated", at, subscription)).await;
         left.push(app.left_of("ann").await);
     }
     app.clock.advance(SignedDuration::from_secs(3 * DAY));
@@ -312,10 +312,10 @@ async fn while_invoices_are_void_the_plan_is_paused() {
     {
         let someone = Customer::of(user, since);
         let active = subscription(&someone, "active", &sold, (since, since));
-        app.hears(&someone.subscribed("created", 0, &active)).await;
+        app.apply_event(&someone.subscribed("created", 0, &active)).await;
         let mut paused = active.clone();
         paused["pause_collection"] = json!({ "behavior": behavior, "resumes_at": null });
-        app.hears(&someone.subscribed("updated", 1, &paused)).await;
+        app.apply_event(&someone.subscribed("updated", 1, &paused)).await;
         let shown = app.subscription(user).await;
         let status = if behavior == "void" { "paused" } else { "active" };
         assert_eq!((&shown["plan"], &shown["status"]), (&json!(plan), &json!(status)));
@@ -326,7 +326,7 @@ async fn while_invoices_are_void_the_plan_is_paused() {
     assert_eq!((app.left_of("ann").await, app.left_of("bob").await), (0, 100));
     let ann = Customer::of("ann", since);
     let resumed = subscription(&ann, "active", &sold, (since, next));
-    app.hears(&ann.subscribed("updated", next - since + 30, &resumed)).await;
+    app.apply_event(&ann.subscribed("updated", next - since + 30, &resumed)).await;
     assert_eq!(app.subscription("ann").await["plan"], "pro");
     assert_eq!(app.left_of("ann").await, 100);
     app.books_are_right().await;

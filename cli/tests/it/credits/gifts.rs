@@ -63,11 +63,11 @@ async fn a_server_spends_for_a_user() {
 
 /// Each field that cannot be is named, and nothing is changed.
 #[tokio::test]
-async fn what_cannot_be_given_or_spent_is_refused() {
+async fn an_invalid_grant_or_spend_is_refused() {
     let app = TestApp::selling("credits").await;
     app.grant("ann", "credit", 10, json!({})).await;
     let before = app.tables().await;
-    let act = |fields: &str| {
+    let change_credits = |fields: &str| {
         let call = app.post("/api/credits").bearer(&app.service_key).header("x-user-id", "ann");
         call.raw(format!("{{{fields}}}")).send()
     };
@@ -78,12 +78,12 @@ async fn what_cannot_be_given_or_spent_is_refused() {
         {
             let fields =
                 format!(r#""action": "{action}", {unit}, "reason": "a", "amount": {amount}"#);
-            act(&fields).await.expect_invalid("amount");
+            change_credits(&fields).await.expect_invalid("amount");
         }
         let fields = format!(r#""action": "{action}", "unit": "gold", "reason": "a", "amount": 1"#);
-        act(&fields).await.expect_invalid("unit");
+        change_credits(&fields).await.expect_invalid("unit");
         let fields = format!(r#""action": "{action}", {unit}, "reason": "a", "amount": NaN"#);
-        act(&fields).await.expect_status(400);
+        change_credits(&fields).await.expect_status(400);
     }
     let past = app.now() - SignedDuration::from_secs(1);
     for (fields, field) in [
@@ -113,7 +113,7 @@ async fn what_cannot_be_given_or_spent_is_refused() {
         (r#""action": "adjust", "amount": 1, "reason": "a", "priority": 1"#.to_owned(), "priority"),
         (r#""action": "spend", "amount": 1, "balance": 9"#.to_owned(), "balance"),
     ] {
-        act(&format!("{unit}, {fields}")).await.expect_invalid(field);
+        change_credits(&format!("{unit}, {fields}")).await.expect_invalid(field);
     }
     let none = app.post("/api/credits").bearer(&app.service_key);
     none.json(json!({ "action": "spend", "unit": "credit", "amount": 1 }))
@@ -136,18 +136,18 @@ async fn the_largest_balance_still_takes_what_is_paid_for() {
 
 /// A gift with a key is given once, for good; the same key with another request is a mistake.
 #[tokio::test]
-async fn a_gift_with_a_key_is_given_once() {
+async fn a_grant_with_an_idempotency_key_counts_once() {
     let app = TestApp::selling("credits").await;
-    let give = |amount: i64, reason: &str| {
+    let grant = |amount: i64, reason: &str| {
         let gift =
             json!({ "action": "grant", "unit": "credit", "amount": amount, "reason": reason });
         app.for_user("ann", gift).header("idempotency-key", "one").send()
     };
-    let first = give(5, "a").await.expect_status(200).body;
+    let first = grant(5, "a").await.expect_status(200).body;
     app.clock.advance(SignedDuration::from_hours(24 * 400));
-    assert_eq!(give(5, "a").await.expect_status(200).body, first);
-    give(6, "a").await.expect_problem(422, "idempotency_key_reused");
-    give(5, "b").await.expect_problem(422, "idempotency_key_reused");
+    assert_eq!(grant(5, "a").await.expect_status(200).body, first);
+    grant(6, "a").await.expect_problem(422, "idempotency_key_reused");
+    grant(5, "b").await.expect_problem(422, "idempotency_key_reused");
     assert_eq!(app.ledger("ann").await, json!([["grant", 5, 5]]));
     app.books_are_right().await;
 }

@@ -56,14 +56,14 @@ async fn play_stories(app: &TestApp, config: Config) -> Result<(), String> {
 
 /// CP-3, CP-4: thousands of steps in every order; `LEDGER_STORIES` asks for more of them.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_moves_credits_the_ledger_agrees_with_a_model() {
+async fn every_change_of_credits_agrees_with_a_model() {
     let app = TestApp::selling("demo").await;
     let asked = std::env::var("LEDGER_STORIES").ok();
     let cases = asked.map_or(STORIES, |stories| stories.parse().unwrap());
     play_stories(&app, stories(cases)).await.unwrap();
     let mut next = Some(LedgerAuditPosition::default());
-    while let Some(place) = next {
-        let found = ledger_audit::verify(&app.inside(), place).await.unwrap();
+    while let Some(position) = next {
+        let found = ledger_audit::verify(&app.inside(), position).await.unwrap();
         assert!(found.problems.is_empty(), "{:?}", found.problems);
         next = found.next;
     }

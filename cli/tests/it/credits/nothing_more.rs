@@ -23,7 +23,7 @@ impl TestApp {
 }
 
 #[tokio::test]
-async fn a_gift_that_is_prolonged_or_given_anew_goes_on_with_its_month() {
+async fn an_extended_or_repeated_comp_keeps_its_month() {
     let app = TestApp::selling("demo").await;
     app.is_given("ann", json!({ "plan": "pro" })).await;
     app.spend("ann", "ai_credit", 100).send().await.expect_status(200);
@@ -41,7 +41,7 @@ async fn a_gift_that_is_prolonged_or_given_anew_goes_on_with_its_month() {
 }
 
 #[tokio::test]
-async fn another_interval_or_subscription_goes_on_with_the_month() {
+async fn another_interval_or_subscription_keeps_the_month() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
     app.spend("ann", "ai_credit", 500).send().await.expect_status(200);

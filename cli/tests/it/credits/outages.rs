@@ -106,7 +106,7 @@ async fn credits_move_without_redis_and_not_without_postgres() {
 
 /// CP-5: what is cached of a user's credits is made what the ledger comes to, and Redis follows.
 #[tokio::test]
-async fn what_is_cached_of_credits_is_rebuilt_from_the_ledger() {
+async fn cached_credits_are_rebuilt_from_the_ledger() {
     let app = TestApp::selling("demo").await;
     app.buy_pack("ann", "ai_100").await;
     app.grant("ann", "ai_credit", 40, json!({})).await;
@@ -157,7 +157,7 @@ async fn an_erasure_takes_what_is_held() {
 
 /// Who cannot be settled keeps nobody else waiting: a minute for what passes, an hour for what does not.
 #[tokio::test]
-async fn who_cannot_be_settled_is_left_for_a_while() {
+async fn a_user_who_cannot_be_recomputed_is_retried_later() {
     for (code, minutes) in [("40P01", 1), ("53200", 1), ("23505", 60)] {
         let fails = format!("\nbegin\n  raise exception using errcode = '{code}';\n");
         let app = without("expire_credits", "\nbegin\n", &fails).await;

@@ -117,12 +117,12 @@ async fn a_payment_that_is_made_late_gives_back_what_was_taken() {
 
 /// A plan given by hand gives its credits too, month by month, and takes them along when it ends.
 #[tokio::test]
-async fn a_plan_given_by_hand_gives_its_credits_while_it_lasts() {
+async fn a_comp_grants_its_credits_while_it_lasts() {
     let app = TestApp::selling("demo").await;
     let until = app.now() + DAY * 40;
     let gift = json!({ "plan": "pro", "endsAt": until });
-    let give = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(gift);
-    give.send().await.expect_status(200);
+    let call = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(gift);
+    call.send().await.expect_status(200);
     app.clock.advance(DAY * 32);
     app.two_jobs().await;
     app.spend("ann", "ai_credit", 30).send().await.expect_status(200);

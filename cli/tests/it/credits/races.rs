@@ -4,12 +4,14 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{ApiResponse, TestApp};
 use crate::webhook::guards::without;
 
 /// What those calls were answered that came through: where Redis is late in a crowd, the limit of this process
 /// keeps a few of it away, and they change nothing.
-async fn at_once(calls: impl IntoIterator<Item = impl Future<Output = Answer>>) -> Vec<Answer> {
+async fn at_once(
+    calls: impl IntoIterator<Item = impl Future<Output = ApiResponse>>,
+) -> Vec<ApiResponse> {
     let mut answers = join_all(calls).await;
     let all = answers.len();
     answers.retain(|answer| answer.status != 429);
@@ -18,7 +20,7 @@ async fn at_once(calls: impl IntoIterator<Item = impl Future<Output = Answer>>) 
 }
 
 /// How many of these were done; the others found too little.
-fn done(answers: &[Answer]) -> usize {
+fn done(answers: &[ApiResponse]) -> usize {
     let refused = answers.iter().filter(|answer| answer.body["code"] == "insufficient_credits");
     let done = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(done + refused.count(), answers.len(), "{answers:?}");
@@ -86,11 +88,11 @@ async fn sixty_four_retries_of_one_key_spend_once() {
 
 /// A gift with one key from 64 at once is one.
 #[tokio::test]
-async fn sixty_four_retries_of_one_gift_give_once() {
+async fn sixty_four_retries_of_one_grant_count_once() {
     let app = TestApp::selling("credits").await;
     let gift = json!({ "action": "grant", "unit": "credit", "amount": 5, "reason": "a" });
-    let give = |_| app.for_user("ann", gift.clone()).header("idempotency-key", "one").send();
-    let answers = at_once((0..64).map(give)).await;
+    let grant = |_| app.for_user("ann", gift.clone()).header("idempotency-key", "one").send();
+    let answers = at_once((0..64).map(grant)).await;
     assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body));
     assert_eq!(app.ledger("ann").await, json!([["grant", 5, 5]]));
     app.books_are_right().await;
@@ -130,8 +132,8 @@ async fn a_new_month_brings_its_credits_once() {
     let users: Vec<String> = (0..20).map(|number| format!("u{number:02}")).collect();
     for user in &users {
         let gift = json!({ "plan": "pro" });
-        let give = app.patch("/api/plan").query("userId", user).bearer(&app.service_key);
-        give.json(gift).send().await.expect_status(200);
+        let call = app.patch("/api/plan").query("userId", user).bearer(&app.service_key);
+        call.json(gift).send().await.expect_status(200);
     }
     for month in 1..=3 {
         app.clock.advance(SignedDuration::from_hours(24 * 31));

@@ -26,7 +26,7 @@ fn given(times: i64) -> Vec<Value> {
 
 /// What is left stays, and the oldest goes first.
 #[tokio::test]
-async fn what_is_left_of_a_month_stays() {
+async fn unused_credits_of_a_month_stay_and_the_oldest_go_first() {
     let app = app().await;
     app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
     app.advance("1mo").await;
@@ -42,7 +42,7 @@ async fn what_is_left_of_a_month_stays() {
 
 /// DM-4: however late the job is, nobody has less than if it had come every day, and nobody more.
 #[tokio::test]
-async fn months_that_nobody_looked_at_are_given_too() {
+async fn months_without_a_read_grant_their_credits_too() {
     let app = app().await;
     app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
     app.advance("100d").await;
@@ -115,7 +115,7 @@ async fn a_change_does_not_take_the_months_before_it() {
 /// Where it is not known from when a plan counts, as of those who were there before this was kept, only the
 /// month that runs is given.
 #[tokio::test]
-async fn what_is_not_known_is_not_made_up_for() {
+async fn without_a_known_start_only_the_current_month_is_granted() {
     let app = app().await;
     app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
     let before = "delete from credit_buckets;

@@ -63,9 +63,9 @@ async fn a_ledger_that_is_right_has_no_problems() {
     app.grant("cat", "ai_credit", 5, json!({})).await;
     app.delete("/api/account").bearer(&app.token("cat")).send().await.expect_status(204);
     assert_eq!(app.ledger_report().await, json!({ "rows": 7, "users": 3, "problems": [] }));
-    let (done, said) = app.verify().await;
-    assert!(done, "{said}");
-    assert_eq!(said, "rows      7\nusers     3\nproblems  0\n");
+    let (done, output) = app.verify().await;
+    assert!(done, "{output}");
+    assert_eq!(output, "rows      7\nusers     3\nproblems  0\n");
 }
 
 /// What moves while it is looked at is no problem.
@@ -171,13 +171,13 @@ async fn each_thing_that_is_wrong_is_named() {
         let report = app.ledger_report().await;
         let problems = report["problems"].as_array().unwrap();
         assert!(problems.contains(&json!([whose, seq, problem])), "{damage}: {report}");
-        let (done, said) = app.verify().await;
+        let (done, output) = app.verify().await;
         let line = match seq {
             Some(seq) => format!("{whose}, row {seq}: {problem}\n"),
             None => format!("{whose}: {problem}\n"),
         };
-        assert!(!done && said.contains(&line), "{damage}: {said}");
-        assert!(said.ends_with(&format!("problems  {}\n", problems.len())), "{damage}: {said}");
+        assert!(!done && output.contains(&line), "{damage}: {output}");
+        assert!(output.ends_with(&format!("problems  {}\n", problems.len())), "{damage}: {output}");
     }
 }
 
@@ -210,11 +210,11 @@ async fn a_ledger_of_many_pages_is_gone_through() {
     .await;
     let report = app.ledger_report().await;
     assert_eq!(report["problems"].as_array().unwrap().len(), 3_600);
-    let (done, said) = app.verify().await;
+    let (done, output) = app.verify().await;
     assert!(
-        !done && said.ends_with("rows      12000\nusers     1200\nproblems  3600\n"),
+        !done && output.ends_with("rows      12000\nusers     1200\nproblems  3600\n"),
         "{}",
-        said.len()
+        output.len()
     );
     let call = |cursor: &str| {
         app.get("/api/admin/ledger").query("cursor", cursor).bearer(&app.admin_key).send()

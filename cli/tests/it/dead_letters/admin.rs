@@ -37,7 +37,7 @@ async fn dead_letters_are_listed_newest_first_page_by_page() {
 #[tokio::test]
 async fn bad_input_is_refused_by_name() {
     let app = TestApp::new().await;
-    let look = |query: &str| {
+    let list = |query: &str| {
         app.get(&format!("/api/admin/webhooks?{query}")).bearer(&app.admin_key).send()
     };
     for (query, field) in [
@@ -50,9 +50,9 @@ async fn bad_input_is_refused_by_name() {
         ("type=", "type"),
         ("id=%00", "id"),
     ] {
-        look(query).await.expect_invalid(field);
+        list(query).await.expect_invalid(field);
     }
-    look("id=evt_nobodys").await.expect_problem(404, "webhook_not_found");
+    list("id=evt_nobodys").await.expect_problem(404, "webhook_not_found");
     for (decision, field) in [
         (json!({ "action": "replay" }), "id"),
         (json!({ "id": "evt_1", "action": "forget" }), "action"),
@@ -74,8 +74,8 @@ async fn dead_letters_are_for_admins_alone() {
     app.bury(1).await;
     let replay = json!({ "id": "evt_00", "action": "replay" });
     for token in [app.token("ann"), app.service_key.clone()] {
-        let look = app.get("/api/admin/webhooks").bearer(&token).send().await;
-        look.expect_problem(403, "admin_only");
+        let answer = app.get("/api/admin/webhooks").bearer(&token).send().await;
+        answer.expect_problem(403, "admin_only");
         let decide = app.post("/api/admin/webhooks").bearer(&token).json(replay.clone());
         decide.send().await.expect_problem(403, "admin_only");
     }

@@ -9,38 +9,38 @@ use serde_json::{Value, json};
 
 use crate::support::{Process, Setup, listen, signature, until};
 
-pub type Heard = Arc<Mutex<Vec<String>>>;
+pub type Alerts = Arc<Mutex<Vec<String>>>;
 
 /// Somebody who listens where Slack would.
-pub async fn listener() -> (String, Heard) {
-    let heard = Heard::default();
-    let hears = Arc::clone(&heard);
-    let hear = async move |Json(message): Json<Value>| {
-        hears.lock().unwrap().push(message["text"].as_str().unwrap().to_owned());
+pub async fn alert_receiver() -> (String, Alerts) {
+    let alerts = Alerts::default();
+    let received = Arc::clone(&alerts);
+    let receive = async move |Json(message): Json<Value>| {
+        received.lock().unwrap().push(message["text"].as_str().unwrap().to_owned());
     };
-    let served = listen(Router::new().route("/hook/{token}", post(hear))).await;
-    (format!("http://{}/hook/the-token", served.address), heard)
+    let served = listen(Router::new().route("/hook/{token}", post(receive))).await;
+    (format!("http://{}/hook/the-token", served.address), alerts)
 }
 
 /// What they were told last, which is that many messages by now.
-pub async fn heard(heard: &Heard, count: usize) -> String {
-    until(async || heard.lock().unwrap().len() >= count).await;
-    let heard = heard.lock().unwrap();
-    assert_eq!(heard.len(), count, "{heard:?}");
-    heard[count - 1].clone()
+pub async fn latest_alert(alerts: &Alerts, count: usize) -> String {
+    until(async || alerts.lock().unwrap().len() >= count).await;
+    let alerts = alerts.lock().unwrap();
+    assert_eq!(alerts.len(), count, "{alerts:?}");
+    alerts[count - 1].clone()
 }
 
 #[tokio::test]
-async fn operators_are_told_once_and_again_when_it_gets_worse() {
-    let (url, told) = listener().await;
+async fn operators_get_one_alert_and_another_when_failures_multiply() {
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).start().await;
     app.bury(1).await;
-    let first = heard(&told, 1).await;
-    for said in [": 1.", "evt_00", "customer.subscription.updated", "farebox webhooks list"] {
-        assert!(first.contains(said), "{said}: {first}");
+    let first = latest_alert(&alerts, 1).await;
+    for words in [": 1.", "evt_00", "customer.subscription.updated", "farebox webhooks list"] {
+        assert!(first.contains(words), "{words}: {first}");
     }
     app.bury(12).await;
-    assert!(heard(&told, 2).await.contains(": 10."));
+    assert!(latest_alert(&alerts, 2).await.contains(": 10."));
 
     for number in 0..12 {
         let id = format!("evt_{number:02}");
@@ -48,12 +48,12 @@ async fn operators_are_told_once_and_again_when_it_gets_worse() {
         app.decide(decision).await.expect_status(200);
     }
     app.deliver(&app.hopeless("evt_new")).await.expect_status(200);
-    assert!(heard(&told, 3).await.contains(": 1."), "it had been over");
+    assert!(latest_alert(&alerts, 3).await.contains(": 1."), "it had been over");
 }
 
 /// Neither one who is away nor one who does not answer: Stripe does not wait for them.
 #[tokio::test]
-async fn nobody_waits_for_an_alert() {
+async fn no_request_waits_for_an_alert() {
     let never = || async { tokio::time::sleep(Duration::from_secs(60)).await };
     let slow = listen(Router::new().route("/", post(never))).await;
     for url in ["http://127.0.0.1:9".to_owned(), format!("http://{}", slow.address)] {

@@ -29,8 +29,8 @@ async fn an_operator_lists_and_resolves_from_the_command_line() {
     let payload: Value = serde_json::from_str(payload).unwrap();
     assert_eq!(payload["id"], "evt_00");
 
-    let (done, said) = webhooks(&app, &["resolve", "evt_00", "--note", "known"]).await;
-    assert!(done, "{said}");
+    let (done, output) = webhooks(&app, &["resolve", "evt_00", "--note", "known"]).await;
+    assert!(done, "{output}");
     let (_, resolved) = webhooks(&app, &["list", "--status", "resolved"]).await;
     assert!(resolved.contains("evt_00") && resolved.contains("operator"), "{resolved}");
     let audited = "select count(*) from audit_log where actor = 'command line'";
@@ -43,13 +43,13 @@ async fn an_operator_replays_from_the_command_line() {
     app.subscribe_to_the_unknown("aira").await;
     let id = app.event("customer.subscription.created")["id"].clone();
     let id = id.as_str().unwrap();
-    let (done, said) = webhooks(&app, &["replay", id]).await;
-    assert!(!done && said.contains("still fails") && said.contains("FB007"), "{said}");
+    let (done, output) = webhooks(&app, &["replay", id]).await;
+    assert!(!done && output.contains("still fails") && output.contains("FB007"), "{output}");
     app.sell("aira").await;
     assert_eq!(webhooks(&app, &["replay", id]).await, (true, format!("{id} was applied.\n")));
     assert_ne!(app.stats("ann").await["plan"], "Free");
     for args in [["replay", id], ["replay", "evt_nobodys"], ["show", "evt_nobodys"]] {
-        let (done, said) = webhooks(&app, &args).await;
-        assert!(!done && said.starts_with("farebox: "), "{args:?}: {said}");
+        let (done, output) = webhooks(&app, &args).await;
+        assert!(!done && output.starts_with("farebox: "), "{args:?}: {output}");
     }
 }

@@ -1,13 +1,13 @@
 //! `farebox doctor` (CR-2): every connection as a function would use it, and what to fix.
 
-use super::{Dev, Redis, directory, farebox, run, said};
+use super::{Dev, Redis, directory, farebox, farebox_output, run};
 use crate::support::{Mode, Stack, TestApp};
 
 #[tokio::test]
 async fn doctor_finds_a_healthy_stack_well() {
     let dir = directory("doctor");
     let dev = Dev::start(&dir, Redis::Found).await;
-    let report = said(&dir, &["doctor"]).await;
+    let report = farebox_output(&dir, &["doctor"]).await;
     for line in [
         "request 1: allowed, remaining 4",
         "request 5: allowed, remaining 0",
@@ -25,7 +25,7 @@ async fn doctor_finds_a_healthy_stack_well() {
 }
 
 #[tokio::test]
-async fn doctor_says_what_to_fix() {
+async fn doctor_suggests_fixes() {
     let dir = directory("sick");
     let nothing = run(&dir, &["doctor"]).await;
     let report = String::from_utf8_lossy(&nothing.stdout).into_owned();

@@ -3,18 +3,18 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use shared::billing::entitlements::EntitlementCache;
+use shared::billing::entitlement_cache::EntitlementCache;
 use shared::domain::UserId;
 
-use super::{forget, look, use_up};
+use super::{clear_cache, get_entitlements, track_usage};
 use crate::support::{Mode, TestApp, execute, until};
 
 /// 200 who miss at once in one process ask Postgres once or twice, and all are answered the same.
 #[tokio::test]
-async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
+async fn two_hundred_concurrent_misses_query_postgres_once_or_twice() {
     let app = TestApp::selling("demo").await;
-    use_up(&app, "ann", "reports", 2).await;
-    forget(&app, "ann").await;
+    track_usage(&app, "ann", "reports", 2).await;
+    clear_cache(&app, "ann").await;
     app.postgres.flights();
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
     for read in join_all((0..200).map(|_| EntitlementCache::of(&inside).read(&ann))).await {
@@ -27,10 +27,10 @@ async fn two_hundred_who_miss_at_once_ask_postgres_once_or_twice() {
 
 /// Who comes after a change is not given the answer to a question that was asked before it.
 #[tokio::test]
-async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
+async fn a_read_never_shares_an_answer_requested_before_it() {
     let app = TestApp::selling("demo").await;
-    use_up(&app, "ann", "reports", 1).await;
-    forget(&app, "ann").await;
+    track_usage(&app, "ann", "reports", 1).await;
+    clear_cache(&app, "ann").await;
     let (inside, ann) = (app.inside(), UserId::try_from("ann".to_owned()).unwrap());
     let used = async || {
         let (found, _) = EntitlementCache::of(&inside).read(&ann).await.unwrap();
@@ -56,7 +56,7 @@ async fn nobody_is_given_an_answer_that_was_asked_for_before_they_came() {
 
 /// While Postgres hangs nobody waits for the others' questions as well as for their own.
 #[tokio::test]
-async fn while_postgres_hangs_nobody_waits_for_everybody() {
+async fn while_postgres_hangs_no_read_waits_for_the_others() {
     let app = TestApp::selling("demo").await;
     app.postgres.set(Mode::Slow(Duration::from_mins(10))).await;
     let waited = join_all((0..60).map(async |_| {
@@ -68,5 +68,5 @@ async fn while_postgres_hangs_nobody_waits_for_everybody() {
     let longest = waited.await.into_iter().max().unwrap();
     assert!(longest < Duration::from_secs(15), "{longest:?}");
     app.postgres.set(Mode::Pass).await;
-    look(&app, "ann").await;
+    get_entitlements(&app, "ann").await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{credits, forget, use_up};
+use super::{clear_cache, credits, track_usage};
 use crate::support::{Call, TestApp};
 
 fn questions(app: &TestApp) -> [Call; 2] {
@@ -16,10 +16,10 @@ fn questions(app: &TestApp) -> [Call; 2] {
 #[tokio::test]
 async fn a_read_costs_one_flight_and_a_miss_two() {
     let app = TestApp::selling("demo").await;
-    use_up(&app, "ann", "reports", 1).await;
+    track_usage(&app, "ann", "reports", 1).await;
     let flights = || (app.redis.flights(), app.postgres.flights());
     for (which, question) in questions(&app).into_iter().enumerate() {
-        forget(&app, "ann").await;
+        clear_cache(&app, "ann").await;
         flights();
         question.send().await.expect_status(200);
         assert_eq!(flights(), (2, 1), "the limit and the read; the query; what it found is kept");
@@ -34,15 +34,15 @@ async fn a_read_costs_one_flight_and_a_miss_two() {
 #[tokio::test]
 async fn a_use_and_a_spend_cost_one_call_of_sql() {
     let app = TestApp::selling("demo").await;
-    let act = async |action: &str, reason: Option<&str>| {
+    let change_credits = async |action: &str, reason: Option<&str>| {
         let unit = json!({ "action": action, "unit": "ai_credit", "amount": 1, "reason": reason });
         credits(&app, "ann", unit).await;
     };
-    act("grant", Some("a gift")).await;
+    change_credits("grant", Some("a gift")).await;
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
     flights();
-    act("spend", None).await;
+    change_credits("spend", None).await;
     assert_eq!(flights(), (2, 1, 0));
-    use_up(&app, "ann", "reports", 1).await;
+    track_usage(&app, "ann", "reports", 1).await;
     assert_eq!(flights(), (2, 1, 0));
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::adapters::postgres::{CreditChange, LedgerNote, RecordedUsage, UsageEntry};
 use shared::adapters::redis::Command;
 use shared::app::App;
-use shared::billing::entitlements::{EntitlementCache, Source};
+use shared::billing::entitlement_cache::{EntitlementCache, Source};
 use shared::domain::{CatalogKey, Entitlement, PositiveCount, UserId};
 
 use crate::support::{TestApp, execute};
@@ -21,7 +21,7 @@ const PLANS: [&str; 4] = ["starter", "pro", "team", "enterprise"];
 /// What may happen next. Pushes and answers that are under way arrive in any order.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Use,
+    TrackUsage,
     Spend,
     Plan(usize),
     /// A push arrives, and the change is acknowledged.
@@ -36,8 +36,8 @@ enum Step {
 /// What is pushed after a change.
 enum Push {
     Whole(Entitlement),
-    Used(RecordedUsage),
-    Held(CreditChange),
+    Usage(RecordedUsage),
+    Credits(CreditChange),
 }
 
 /// How a push is made.
@@ -76,7 +76,7 @@ pub fn uses(entries: &Value) -> Vec<UsageEntry> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        2 => Just(Step::Use),
+        2 => Just(Step::TrackUsage),
         2 => Just(Step::Spend),
         1 => (0..PLANS.len()).prop_map(Step::Plan),
         5 => (0..8_usize).prop_map(Step::Push),
@@ -115,10 +115,10 @@ impl<'a> Life<'a> {
         let now = self.app.clock.now();
         let store = &self.app.postgres;
         match step {
-            Step::Use => {
+            Step::TrackUsage => {
                 let one = uses(&json!([{ "feature": "reports", "quantity": 1 }]));
                 let tracked = store.track_usages(&self.user, &one, true, None, now).await.unwrap();
-                self.changed(Push::Used(tracked)).await;
+                self.changed(Push::Usage(tracked)).await;
             }
             Step::Spend => {
                 let unit = CatalogKey::try_from("ai_credit".to_owned()).unwrap();
@@ -126,7 +126,7 @@ impl<'a> Life<'a> {
                 let spent =
                     store.spend_credits(&self.user, &unit, PositiveCount::ONE, &note, None, now);
                 let moved = spent.await.unwrap();
-                self.changed(Push::Held(moved)).await;
+                self.changed(Push::Credits(moved)).await;
             }
             Step::Plan(number) => {
                 let granted = store.grant_plan(&self.user, PLANS[number], None, None, "test", now);
@@ -167,8 +167,8 @@ impl<'a> Life<'a> {
                 self.used = self.used.max(change);
                 self.units = self.units.max(change);
             }
-            Push::Used(_) => self.used = self.used.max(change),
-            Push::Held(_) => self.units = self.units.max(change),
+            Push::Usage(_) => self.used = self.used.max(change),
+            Push::Credits(_) => self.units = self.units.max(change),
         }
     }
 
@@ -179,11 +179,11 @@ impl<'a> Life<'a> {
             return self.overwrite(push).await;
         }
         let pushed = match push {
-            Push::Whole(whole) => cache.keep(user, now, whole).await,
-            Push::Used(RecordedUsage { version, results, .. }) => {
+            Push::Whole(whole) => cache.fill(user, now, whole).await,
+            Push::Usage(RecordedUsage { version, results, .. }) => {
                 cache.push_usage(user, now, *version, results).await
             }
-            Push::Held(CreditChange { version, unit, holding, .. }) => {
+            Push::Credits(CreditChange { version, unit, holding, .. }) => {
                 cache.push_balance(user, now, *version, unit, holding).await
             }
         };
@@ -203,10 +203,10 @@ impl<'a> Life<'a> {
                 fields.extend(used.chain(units));
                 (whole.version, fields)
             }
-            Push::Used(tracked) => {
+            Push::Usage(tracked) => {
                 (tracked.version, vec![("used:reports".to_owned(), json!(tracked.results[0].used))])
             }
-            Push::Held(moved) => {
+            Push::Credits(moved) => {
                 let field = format!("credits:{}", moved.unit);
                 (moved.version, vec![(field, json!(moved.holding))])
             }

@@ -4,7 +4,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use shared::clock::Clock;
 
-use super::{give, look, use_up};
+use super::{get_entitlements, set_plan, track_usage};
 use crate::support::TestApp;
 
 /// DM-10: 50 users, each of whom calls every five seconds for ten minutes, from a cold start; of 100 calls 97
@@ -22,9 +22,9 @@ async fn more_than_95_percent_of_the_reads_are_answered_by_the_cache() {
         // A step that meets every user, though not in turn.
         let user = format!("u{}", call * 7_919 % 10_007 % USERS);
         match call % 100 {
-            0 => give(&app, &user, if call % 200 == 0 { "pro" } else { "team" }, None).await,
-            33 | 66 => use_up(&app, &user, "reports", 1).await,
-            _ => drop(look(&app, &user).await),
+            0 => set_plan(&app, &user, if call % 200 == 0 { "pro" } else { "team" }, None).await,
+            33 | 66 => track_usage(&app, &user, "reports", 1).await,
+            _ => drop(get_entitlements(&app, &user).await),
         }
     });
     calling.buffer_unordered(8).collect::<()>().await;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{ask, give, use_up};
-use crate::support::{Answer, Mode, Process, Setup, TestApp};
+use super::{entitlements_response, set_plan, track_usage};
+use crate::support::{ApiResponse, Mode, Process, Setup, TestApp};
 
-async fn check(app: &TestApp) -> Answer {
+async fn check(app: &TestApp) -> ApiResponse {
     let checks = json!({ "checks": [
         { "feature": "messages", "quantity": 497 }, { "feature": "messages", "quantity": 498 },
         { "feature": "memory" }, { "feature": "voice" },
@@ -18,8 +18,8 @@ async fn check(app: &TestApp) -> Answer {
 
 async fn somebody() -> TestApp {
     let app = TestApp::selling("aira").await;
-    give(&app, "ann", "Plus", None).await;
-    use_up(&app, "ann", "messages", 3).await;
+    set_plan(&app, "ann", "Plus", None).await;
+    track_usage(&app, "ann", "messages", 3).await;
     app
 }
 
@@ -27,30 +27,35 @@ async fn somebody() -> TestApp {
 #[tokio::test]
 async fn without_redis_the_answers_are_the_same() {
     let app = somebody().await;
-    let (entitlements, checked) = (ask(&app, "ann").await.text, check(&app).await.text);
+    let (entitlements, checked) =
+        (entitlements_response(&app, "ann").await.text, check(&app).await.text);
     for mode in [
         Mode::Down,
-        Mode::Garbage,
-        Mode::Says(500),
-        Mode::Says(429),
+        Mode::InvalidResponse,
+        Mode::Status(500),
+        Mode::Status(429),
         Mode::Slow(Duration::from_secs(30)),
     ] {
         app.redis.set(mode).await;
-        assert_eq!(ask(&app, "ann").await.text, entitlements, "{mode:?}");
+        assert_eq!(entitlements_response(&app, "ann").await.text, entitlements, "{mode:?}");
         assert_eq!(check(&app).await.text, checked, "{mode:?}");
         app.redis.set(Mode::Pass).await;
         app.redis_is_back().await;
     }
     app.postgres.set(Mode::Down).await;
-    assert_eq!(ask(&app, "ann").await.text, entitlements, "from the cache, without Postgres");
+    assert_eq!(
+        entitlements_response(&app, "ann").await.text,
+        entitlements,
+        "from the cache, without Postgres"
+    );
 }
 
 /// Whatever somebody else wrote there is not believed, and is mended by whoever reads.
 #[tokio::test]
-async fn what_is_odd_in_the_cache_is_not_believed_and_mended() {
+async fn an_invalid_cache_entry_is_ignored_and_repaired() {
     let app = somebody().await;
-    let expected = ask(&app, "ann").await.text;
-    let version = ask(&app, "ann").await.body["version"].clone();
+    let expected = entitlements_response(&app, "ann").await.text;
+    let version = entitlements_response(&app, "ann").await.body["version"].clone();
     let later = app.now().as_millisecond() + 1_000;
     for (field, value) in [
         ("terms", "{}".to_owned()),
@@ -66,41 +71,45 @@ async fn what_is_odd_in_the_cache_is_not_believed_and_mended() {
         ("nothing of ours", "1 2 3".to_owned()),
     ] {
         app.redis_command(&["HSET", "user:ann:entitlement", field, &value]).await;
-        assert_eq!(ask(&app, "ann").await.text, expected, "{field} = {value}");
+        assert_eq!(entitlements_response(&app, "ann").await.text, expected, "{field} = {value}");
         if !field.starts_with("credits") {
             app.postgres.flights();
-            assert_eq!(ask(&app, "ann").await.text, expected, "{field} = {value}, mended");
+            assert_eq!(
+                entitlements_response(&app, "ann").await.text,
+                expected,
+                "{field} = {value}, mended"
+            );
             assert_eq!(app.postgres.flights(), 0, "{field} = {value}, mended");
         }
         app.redis_command(&["HDEL", "user:ann:entitlement", "credits:gold"]).await;
     }
     app.redis_command(&["HDEL", "user:ann:entitlement", "used:messages"]).await;
-    assert_eq!(ask(&app, "ann").await.text, expected, "a part is missing");
+    assert_eq!(entitlements_response(&app, "ann").await.text, expected, "a part is missing");
     app.redis_command(&["SET", "user:ann:entitlement", "not a hash"]).await;
-    assert_eq!(ask(&app, "ann").await.text, expected, "not a hash");
-    use_up(&app, "ann", "messages", 1).await;
-    assert_eq!(ask(&app, "ann").await.body["features"]["messages"]["used"], 4);
+    assert_eq!(entitlements_response(&app, "ann").await.text, expected, "not a hash");
+    track_usage(&app, "ann", "messages", 1).await;
+    assert_eq!(entitlements_response(&app, "ann").await.body["features"]["messages"]["used"], 4);
 }
 
 /// DM-10: the log says of each read where it was answered from, which is how a hit rate is known.
 #[tokio::test]
-async fn the_log_says_where_an_entitlement_was_read() {
+async fn the_log_records_the_source_of_an_entitlement() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
     let server = Process::serve(&app).await;
     let client = reqwest::Client::new();
     let token = app.token("ann");
-    let ask = async || {
+    let get_once = async || {
         let url = format!("{}/api/entitlements", server.base);
         let answer = client.get(url).bearer_auth(&token).send().await.unwrap();
         assert_eq!(answer.status(), 200);
     };
-    ask().await;
-    ask().await;
+    get_once().await;
+    get_once().await;
     let check = client.post(format!("{}/api/check", server.base)).bearer_auth(&token);
     let check = check.json(&json!({ "feature": "messages" })).send().await.unwrap();
     assert_eq!(check.status(), 200);
     app.redis.set(Mode::Down).await;
-    ask().await;
+    get_once().await;
     let log = server.end().await;
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let lines: Vec<_> = lines.filter(|line| line["route"].is_string()).collect();

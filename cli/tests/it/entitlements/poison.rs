@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{credits, look, use_up};
+use super::{credits, get_entitlements, track_usage};
 use crate::support::TestApp;
 
 /// Rewrites all that is shown of ann: other figures, of that version and fresh until then.
@@ -24,7 +24,7 @@ async fn spoil(app: &TestApp, version: i64, fresh_until: i64) {
 
 async fn is_served_from_the_cache(app: &TestApp) -> bool {
     app.postgres.flights();
-    look(app, "ann").await;
+    get_entitlements(app, "ann").await;
     app.postgres.flights() == 0
 }
 
@@ -36,22 +36,26 @@ const FAR: i64 = 4_000_000_000_000;
 
 /// Nothing is fresh for longer than five minutes. What says so is absent, and the next reader mends it.
 #[tokio::test]
-async fn what_is_fresh_for_too_long_is_not_believed() {
+async fn an_entry_fresh_for_too_long_is_ignored() {
     let app = TestApp::selling("demo").await;
     credits(&app, "ann", five()).await;
-    use_up(&app, "ann", "reports", 1).await;
-    let truth = look(&app, "ann").await;
+    track_usage(&app, "ann", "reports", 1).await;
+    let truth = get_entitlements(&app, "ann").await;
     assert!(is_served_from_the_cache(&app).await);
     let now = app.now().as_millisecond();
     for (version, fresh_until) in [(now, FAR), (FAR, FAR), (9_007_199_254_740_991, FAR)] {
         spoil(&app, version, fresh_until).await;
-        let seen = look(&app, "ann").await;
+        let seen = get_entitlements(&app, "ann").await;
         assert_eq!(seen["features"], truth["features"], "{version} {fresh_until}");
         assert_eq!(seen["plan"], truth["plan"]);
         assert!(is_served_from_the_cache(&app).await, "{version} {fresh_until}: it is mended");
     }
     spoil(&app, now, now + 6 * 60_000).await;
-    assert_eq!(look(&app, "ann").await["features"], truth["features"], "a minute too long");
+    assert_eq!(
+        get_entitlements(&app, "ann").await["features"],
+        truth["features"],
+        "a minute too long"
+    );
 }
 
 /// A change is shown in spite of it: each count, the balance for other readers, and the plan in the stats.
@@ -60,21 +64,21 @@ async fn a_push_takes_the_place_of_what_is_fresh_for_too_long() {
     let app = TestApp::selling("demo").await;
     app.post("/api/session").bearer(&app.token("ann")).send().await.expect_status(200);
     credits(&app, "ann", five()).await;
-    look(&app, "ann").await;
+    get_entitlements(&app, "ann").await;
     spoil(&app, FAR, FAR).await;
     let far = FAR.to_string();
     let key = "user:ann:credits";
     app.redis_command(&["HSET", key, "ai_credit", "1000000", "version:ai_credit", &far]).await;
     app.redis_command(&["HSET", "user:ann:stats", "plan", "Spoiled", "plan_version", &far]).await;
 
-    use_up(&app, "ann", "reports", 2).await;
+    track_usage(&app, "ann", "reports", 2).await;
     let used = app.redis_command(&["HGET", "user:ann:entitlement", "used:reports"]).await;
     assert!(used.as_str().unwrap().ends_with(" 2"), "{used}");
     credits(&app, "ann", five()).await;
     let balance = app.redis_command(&["HGET", "user:ann:credits", "ai_credit"]).await;
     assert_eq!(balance, "10");
-    super::give(&app, "ann", "pro", None).await;
+    super::set_plan(&app, "ann", "pro", None).await;
     assert_eq!(app.stats("ann").await["plan"], "Pro");
-    let seen = look(&app, "ann").await;
+    let seen = get_entitlements(&app, "ann").await;
     assert_eq!((&seen["plan"], &seen["features"]["reports"]["used"]), (&json!("pro"), &json!(2)));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::billing::warm_up::{self, Options};
 
-use super::{ask, look};
+use super::{entitlements_response, get_entitlements};
 use crate::support::{Mode, TestApp, execute};
 
 /// So many users who were given a plan, and one who has none.
@@ -14,8 +14,8 @@ async fn subscribers(number: usize) -> TestApp {
          from generate_series(1, {number}) n"
     );
     execute(&app.owner().await, &given).await;
-    look(&app, "free").await;
-    super::forget(&app, "free").await;
+    get_entitlements(&app, "free").await;
+    super::clear_cache(&app, "free").await;
     app.postgres.flights();
     app
 }
@@ -32,7 +32,7 @@ async fn job(app: &TestApp) -> Value {
 
 /// DM-9: after a deploy the first read of each subscriber is a hit, and the plan stands in their stats again.
 #[tokio::test]
-async fn after_a_warm_up_nobody_waits_for_postgres() {
+async fn after_a_warm_up_no_read_waits_for_postgres() {
     let app = subscribers(230).await;
     let output = app.farebox(&["cache", "warm"]).await;
     assert!(output.status.success(), "{output:?}");
@@ -40,7 +40,7 @@ async fn after_a_warm_up_nobody_waits_for_postgres() {
     assert_eq!(shown(&app).await, 230);
     app.postgres.flights();
     for user in ["u0001", "u0100", "u0101", "u0230"] {
-        assert_eq!(look(&app, user).await["plan"], "pro");
+        assert_eq!(get_entitlements(&app, user).await["plan"], "pro");
         assert_eq!(app.stats(user).await["plan"], "Pro");
     }
     assert_eq!(app.postgres.flights(), 0);
@@ -52,9 +52,9 @@ async fn the_daily_job_warms_the_cache() {
     let app = subscribers(130).await;
     assert_eq!(job(&app).await, json!({ "shown": 130, "isComplete": true, "problem": null }));
     assert_eq!(shown(&app).await, 130);
-    let (from_cache, user) = (ask(&app, "u0130").await.text, "u0130");
-    super::forget(&app, user).await;
-    assert_eq!(ask(&app, user).await.text, from_cache);
+    let (from_cache, user) = (entitlements_response(&app, "u0130").await.text, "u0130");
+    super::clear_cache(&app, user).await;
+    assert_eq!(entitlements_response(&app, user).await.text, from_cache);
 }
 
 /// What there was no time for is the next run's, which begins where the last one stopped.
@@ -92,7 +92,7 @@ async fn a_warm_up_takes_its_time() {
 
 /// Without Redis it stops and says so; the job does the rest of its work, and comes again to where it was.
 #[tokio::test]
-async fn without_redis_a_warm_up_stops_and_says_so() {
+async fn without_redis_a_warm_up_stops_and_reports_it() {
     let app = subscribers(30).await;
     app.redis.set(Mode::Down).await;
     let report = job(&app).await;

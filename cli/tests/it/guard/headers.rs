@@ -4,9 +4,9 @@ use shared::endpoints::ALL;
 use shared::http::Access;
 
 use super::call;
-use crate::support::{Answer, CRON_SECRET, Mode, TestApp};
+use crate::support::{ApiResponse, CRON_SECRET, Mode, TestApp};
 
-fn expect_headers(answer: &Answer, caching: &str) {
+fn expect_headers(answer: &ApiResponse, caching: &str) {
     assert_eq!(answer.header("cache-control"), caching, "{answer:?}");
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
     assert_eq!(answer.headers.get_all("cache-control").iter().count(), 1, "{answer:?}");

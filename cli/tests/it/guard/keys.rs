@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::auth::service_key;
 use shared::domain::hash::hex;
 
-use crate::support::{Answer, Setup, TestApp};
+use crate::support::{ApiResponse, Setup, TestApp};
 
 /// An app with two service keys, as while one takes the place of the other, and with an admin key.
 async fn rotating() -> (TestApp, [String; 3]) {
@@ -16,7 +16,7 @@ async fn rotating() -> (TestApp, [String; 3]) {
     (app, keys)
 }
 
-async fn send(app: &TestApp, path: &str, key: &str, body: &Value) -> Answer {
+async fn send(app: &TestApp, path: &str, key: &str, body: &Value) -> ApiResponse {
     let call = app.post(path).query("userId", "ann").bearer(key).json(body.clone());
     call.header("idempotency-key", "one").send().await.expect_status(200)
 }

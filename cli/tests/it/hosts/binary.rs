@@ -113,8 +113,8 @@ async fn build() -> PathBuf {
         }
     }
     let built = command.stdin(Stdio::null()).output().await.unwrap();
-    let said = String::from_utf8_lossy(&built.stderr);
-    assert!(built.status.success(), "the functions could not be built:\n{said}");
+    let stderr = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "the functions could not be built:\n{stderr}");
     folder.to_owned()
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::binary::Binary;
 use super::request::Request;
-use crate::support::{Answer, listen};
+use crate::support::{ApiResponse, listen};
 
 /// What stands between the caller and the function.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +74,16 @@ impl Lambda {
         Self { binary, events }
     }
 
-    pub async fn send(&self, request: &Request) -> Answer {
+    pub async fn send(&self, request: &Request) -> ApiResponse {
         self.send_as(request, Front::HttpApi, Encoding::Text).await
     }
 
-    pub async fn send_as(&self, request: &Request, front: Front, encoding: Encoding) -> Answer {
+    pub async fn send_as(
+        &self,
+        request: &Request,
+        front: Front,
+        encoding: Encoding,
+    ) -> ApiResponse {
         answer(&self.invoke(event(request, front, encoding)).await)
     }
 
@@ -225,7 +230,7 @@ fn headers(request: &Request, domain: &str) -> Map<String, Value> {
 }
 
 /// The answer that AWS would send for what the function returned.
-fn answer(returned: &Value) -> Answer {
+fn answer(returned: &Value) -> ApiResponse {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &Value| {
         let value = HeaderValue::from_str(value.as_str().unwrap()).unwrap();
@@ -244,5 +249,5 @@ fn answer(returned: &Value) -> Answer {
     };
     let status = returned["statusCode"].as_u64().and_then(|status| status.try_into().ok());
     let body = serde_json::from_str(&text).unwrap_or_default();
-    Answer { status: status.unwrap(), headers, text, body }
+    ApiResponse { status: status.unwrap(), headers, text, body }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::support::Answer;
+use crate::support::ApiResponse;
 
 /// Everything a host is told of a call.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Request {
     }
 
     /// Sends it to a server, with what a proxy in front adds.
-    pub async fn over_http(&self, http: &reqwest::Client, base: &str) -> Answer {
+    pub async fn over_http(&self, http: &reqwest::Client, base: &str) -> ApiResponse {
         let method = self.method.parse().unwrap();
         let mut request = http.request(method, format!("{base}{}", self.path));
         for (name, value) in &self.headers {
@@ -77,6 +77,6 @@ impl Request {
             let stream = futures_util::stream::iter([whole]);
             request = request.body(reqwest::Body::wrap_stream(stream));
         }
-        Answer::of(request.send().await.unwrap()).await
+        ApiResponse::of(request.send().await.unwrap()).await
     }
 }

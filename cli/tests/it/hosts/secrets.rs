@@ -70,7 +70,7 @@ async fn log_without_secret(settings: &[(&str, &str)]) -> Value {
 
 /// A function that cannot start says which secret it was to read, where, and what stood in its way.
 #[tokio::test]
-async fn a_function_that_cannot_read_its_secret_says_why() {
+async fn a_function_that_cannot_read_its_secret_reports_the_cause() {
     let denied = json!({
         "__type": "com.amazon.coral#AccessDeniedException",
         "Message": "role farebox is not authorized to perform: secretsmanager:GetSecretValue",

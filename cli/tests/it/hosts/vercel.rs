@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::binary::Binary;
 use super::request::Request;
-use crate::support::Answer;
+use crate::support::ApiResponse;
 
 /// Someone else may take a free port before the function does.
 const PORT_ATTEMPTS: usize = 5;
@@ -68,7 +68,7 @@ impl Vercel {
     }
 
     /// The answer, once the function has also said that it is done with the request.
-    pub async fn send(&self, request: &Request) -> Answer {
+    pub async fn send(&self, request: &Request) -> ApiResponse {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut carried = request.clone();
         // Vercel's proxy replaces this one, whatever the caller sent.
@@ -79,8 +79,10 @@ impl Vercel {
             .header("x-vercel-internal-request-id", &id.to_string());
         let answer = carried.over_http(&self.http, &self.base).await;
         let mut done = self.done.clone();
-        let said = self.binary.unless_it_ends(done.wait_for(|done| done.contains(&id))).await;
-        drop(said.expect("it ended").expect("it went away without being done with the request"));
+        let finished = self.binary.unless_it_ends(done.wait_for(|done| done.contains(&id))).await;
+        drop(
+            finished.expect("it ended").expect("it went away without being done with the request"),
+        );
         answer
     }
 

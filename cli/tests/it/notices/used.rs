@@ -36,7 +36,7 @@ impl TestApp {
 
 /// At four fifths of a limit and at all of it, once a period each; not of what starts again every day.
 #[tokio::test]
-async fn whoever_comes_near_a_limit_hears_of_it_once() {
+async fn a_user_near_a_limit_gets_one_notice() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "pack": "ai_100", "email": "ann@mail.example" })).await;
     app.uses("ann", "reports", 3).await;
@@ -66,7 +66,7 @@ async fn whoever_comes_near_a_limit_hears_of_it_once() {
 
 /// When four fifths of what came in last are spent, and when all of it is, once each.
 #[tokio::test]
-async fn whoever_runs_out_of_credits_hears_of_it_once() {
+async fn a_user_out_of_credits_gets_one_notice() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "pack": "ai_100", "email": "ann@mail.example" })).await;
     app.spends("ann", 79).await;

@@ -11,7 +11,7 @@ use super::{counts, drain, with_clerk};
 use crate::support::{TestApp, until};
 
 #[tokio::test]
-async fn what_a_killed_worker_had_is_told_by_another() {
+async fn a_killed_workers_messages_are_delivered_by_another() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
@@ -25,7 +25,7 @@ async fn what_a_killed_worker_had_is_told_by_another() {
 
 /// The clock of a local stack leaps over months while a message is on its way.
 #[tokio::test]
-async fn a_clock_that_leaps_takes_no_message_from_who_sends_it() {
+async fn a_leaping_clock_takes_no_message_from_its_worker() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
@@ -52,7 +52,7 @@ async fn eight_workers_at_once_tell_each_thing_once() {
 }
 
 #[tokio::test]
-async fn a_run_takes_no_more_than_it_was_told_to() {
+async fn a_run_delivers_no_more_than_its_limit() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     for number in 0..15 {

@@ -96,7 +96,7 @@ async fn every_kind_of_mail_arrives_as_text_and_as_html() {
 async fn a_mail_server_that_is_away_gets_the_same_message_later() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(451));
+    app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(0, 1, 0));
     assert_eq!(app.drain().await, counts(0, 0, 0), "not before it has waited");
@@ -105,7 +105,7 @@ async fn a_mail_server_that_is_away_gets_the_same_message_later() {
 
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 1, 0));
-    app.mail.set(Mode::Accepts);
+    app.mail.set_mode(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(1, 0, 0));
     assert_eq!(app.message_ids(), [app.message_id("receipt:1").await]);
@@ -116,10 +116,10 @@ async fn a_mail_server_that_is_away_gets_the_same_message_later() {
 async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::LosesAnswer);
+    app.mail.set_mode(Mode::LosesAnswer);
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(0, 1, 0));
-    app.mail.set(Mode::Accepts);
+    app.mail.set_mode(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(1, 0, 0));
     let id = app.message_id("receipt:1").await;
@@ -127,10 +127,10 @@ async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
 }
 
 #[tokio::test]
-async fn mail_that_nobody_takes_is_given_up_in_the_end() {
+async fn mail_that_is_never_accepted_fails_permanently() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(451));
+    app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     for _ in 1..ATTEMPTS {
         assert_eq!(app.drain().await, counts(0, 1, 0));
@@ -147,7 +147,7 @@ async fn mail_that_nobody_takes_is_given_up_in_the_end() {
 async fn a_mailbox_that_refuses_is_left_alone_soon() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(550));
+    app.mail.set_mode(Mode::Refuses(550));
     app.enqueue_mail("1", "ann").await;
     for _ in 1..4 {
         assert_eq!(app.drain().await, counts(0, 1, 0));
@@ -158,7 +158,7 @@ async fn a_mailbox_that_refuses_is_left_alone_soon() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_address_is_not_written_to() {
+async fn a_user_without_an_address_gets_no_mail() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.sql("update stripe_customers set email = null").await;
@@ -196,11 +196,11 @@ async fn a_user_of_several_customers_is_written_to_once() {
 async fn an_erased_users_mail_is_never_sent() {
     let app = TestApp::new().await;
     app.someone("ann").await;
-    app.mail.set(Mode::Refuses(451));
+    app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
     app.sql("select erase_user('ann', farebox_now())").await;
-    app.mail.set(Mode::Accepts);
+    app.mail.set_mode(Mode::Accepts);
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 0, 0));
     assert_eq!(app.message_ids(), [""; 0]);
@@ -208,7 +208,7 @@ async fn an_erased_users_mail_is_never_sent() {
 }
 
 #[tokio::test]
-async fn without_a_mail_server_nobody_is_written_to() {
+async fn without_a_mail_server_no_mail_is_sent() {
     let app = Setup::default().set("SMTP_URL", "").start().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
@@ -217,7 +217,7 @@ async fn without_a_mail_server_nobody_is_written_to() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_does_not_encrypt_is_told_nothing() {
+async fn a_mail_server_without_encryption_gets_no_message() {
     let app = TestApp::new().await;
     let url = app.mail.url().replace("smtp://", "smtps://ann:secret@");
     let mut settings = app.settings.clone();
@@ -233,7 +233,7 @@ async fn a_mail_server_that_does_not_encrypt_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_told_is_forgotten_after_a_month() {
+async fn delivered_messages_are_deleted_after_a_month() {
     let app = TestApp::new().await;
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;

@@ -9,7 +9,7 @@ fn metadata(plan: &str, name: &str) -> Value {
 
 /// CR-6: plan and status stand in the user's metadata, as they are when they are told.
 #[tokio::test]
-async fn the_identity_provider_is_told_the_plan_a_user_has_by_now() {
+async fn the_identity_provider_gets_the_current_plan() {
     let (app, clerk) = with_clerk().await;
     for user in ["ann", "bob/../nobody"] {
         app.someone(user).await;
@@ -29,7 +29,7 @@ async fn the_identity_provider_is_told_the_plan_a_user_has_by_now() {
 
 /// CR-6: it is retried until it succeeds, and no sooner than the provider asks for.
 #[tokio::test]
-async fn an_identity_provider_that_is_away_is_told_when_it_is_back() {
+async fn an_identity_provider_gets_the_plan_after_its_outage() {
     let (app, clerk) = with_clerk().await;
     app.someone("ann").await;
     app.entitle("ann", "pro", 1).await;
@@ -49,7 +49,7 @@ async fn an_identity_provider_that_is_away_is_told_when_it_is_back() {
 
 /// CR-6: an answer that was lost changes nothing twice.
 #[tokio::test]
-async fn what_the_identity_provider_heard_without_answering_counts_once() {
+async fn a_change_whose_answer_was_lost_counts_once_at_the_identity_provider() {
     let (app, clerk) = with_clerk().await;
     app.someone("ann").await;
     app.entitle("ann", "pro", 1).await;
@@ -64,7 +64,7 @@ async fn what_the_identity_provider_heard_without_answering_counts_once() {
 
 /// Somebody tells what was current; meanwhile there is news. It waits for them, and is told then.
 #[tokio::test]
-async fn news_is_told_after_what_is_being_told() {
+async fn a_new_message_waits_for_the_one_in_delivery() {
     let (app, clerk) = with_clerk().await;
     app.someone("ann").await;
     app.entitle("ann", "free", 1).await;
@@ -100,7 +100,7 @@ async fn a_worker_that_comes_too_late_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_whom_the_identity_provider_does_not_know_is_no_failure() {
+async fn a_user_unknown_to_the_identity_provider_is_no_failure() {
     let (app, _clerk) = with_clerk().await;
     app.someone("nobody").await;
     app.entitle("nobody", "pro", 1).await;

@@ -20,7 +20,7 @@ async fn a_cache_that_was_away_shows_the_plan_later() {
 }
 
 #[tokio::test]
-async fn stripe_is_asked_about_what_nobody_told() {
+async fn a_refetch_applies_a_subscription_whose_events_were_lost() {
     let app = TestApp::selling("dearme").await;
     app.lose_webhooks();
     let session = app.session("ann", json!({ "tier": "pro", "interval": "monthly" })).await;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Answer, Mode, Setup, TestApp};
+use crate::support::{ApiResponse, Mode, Setup, TestApp};
 
 /// Every such route, with its limiter's key.
 const READS: [(&str, &str, &str); 5] = [
@@ -15,7 +15,7 @@ const READS: [(&str, &str, &str); 5] = [
     ("GET", "/api/plans", "plans:ip:127.0.0.1"),
 ];
 
-async fn ask(app: &TestApp, method: &str, path: &str) -> Answer {
+async fn send(app: &TestApp, method: &str, path: &str) -> ApiResponse {
     let call = app.call(method, path).bearer(&app.token("ann"));
     match method {
         "POST" => call.json(json!({ "feature": "reports" })).send().await,
@@ -37,12 +37,12 @@ async fn a_refused_read_asks_postgres_nothing() {
     let spent = (app.now() + SignedDuration::from_hours(240)).as_microsecond().to_string();
     for (method, path, key) in READS {
         app.redis_command(&["SET", &format!("limit:{key}"), &spent]).await;
-        ask(&app, method, path).await.expect_problem(429, "rate_limited");
+        send(&app, method, path).await.expect_problem(429, "rate_limited");
         app.postgres.flights();
         // Again while the refusal is believed, and when Redis is asked about it again.
         for pause in [0, 1, 5] {
             app.clock.advance(SignedDuration::from_secs(pause));
-            for answer in join_all((0..20).map(|_| ask(&app, method, path))).await {
+            for answer in join_all((0..20).map(|_| send(&app, method, path))).await {
                 let answer = answer.expect_problem(429, "rate_limited");
                 assert_ne!(answer.header("retry-after"), "");
             }
@@ -50,18 +50,18 @@ async fn a_refused_read_asks_postgres_nothing() {
         assert_eq!(app.postgres.flights(), 0, "{path}");
         app.redis_command(&["DEL", &format!("limit:{key}")]).await;
         app.clock.advance(SignedDuration::from_secs(1));
-        ask(&app, method, path).await.expect_status(200);
+        send(&app, method, path).await.expect_status(200);
     }
 }
 
 /// Nor where this process refuses by itself, since Redis is away.
 #[tokio::test]
-async fn a_read_that_is_refused_without_redis_asks_postgres_nothing() {
+async fn a_read_refused_without_redis_sends_no_query_to_postgres() {
     let app = Setup::default().sells("demo").set("REDIS_TIMEOUT_MS", "200").start().await;
     app.redis.set(Mode::Down).await;
     let mut refused = 0;
     for _ in 0..300 {
-        refused += usize::from(ask(&app, "GET", "/api/entitlements").await.status == 429);
+        refused += usize::from(send(&app, "GET", "/api/entitlements").await.status == 429);
         if refused == 1 {
             app.postgres.flights();
         }

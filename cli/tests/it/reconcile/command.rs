@@ -20,9 +20,9 @@ async fn a_dry_run_changes_nothing() {
     let before = app.tables().await;
     let output = app.farebox(&["reconcile", "--dry-run"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("\ndiffering          4\n"), "{said}");
-    let ended = said.lines().find(|line| line.contains(" ends ")).unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(output.contains("\ndiffering          4\n"), "{output}");
+    let ended = output.lines().find(|line| line.contains(" ends ")).unwrap();
     let words: Vec<_> = ended.split_whitespace().skip(1).collect();
     assert_eq!(words, ["ends", "status", "active", "canceled"]);
     assert_eq!(app.tables().await, before);
@@ -34,7 +34,7 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(report["applied"], report["missedEvents"]);
     app.assert_nothing_is_lost().await;
     let output = app.farebox(&["reconcile"]).await;
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.ends_with("Everything is here as it is at Stripe.\n"), "{said}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.ends_with("Everything is here as it is at Stripe.\n"), "{text}");
     assert_eq!(json!(output.status.code()), json!(0));
 }

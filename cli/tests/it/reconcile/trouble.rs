@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::background::BackgroundTasks;
 use shared::billing::reconcile::{self, Options};
-use stripe_simulator::world::World;
+use stripe_simulator::World;
 
-use crate::dead_letters::alerts::listener;
+use crate::dead_letters::alerts::alert_receiver;
 use crate::support::{Mode, Setup, TestApp};
 
 impl TestApp {
@@ -34,7 +34,7 @@ impl TestApp {
 
 /// Of another account, or deleted with its customer's data: it is said, and it stays.
 #[tokio::test]
-async fn what_stripe_does_not_have_is_reported_and_kept() {
+async fn subscriptions_missing_at_stripe_are_reported_and_kept() {
     let app = TestApp::selling("aira").await;
     for user in ["ann", "bob", "cat"] {
         app.buy(user, json!({ "tier": "plus", "interval": "monthly" })).await;
@@ -49,7 +49,7 @@ async fn what_stripe_does_not_have_is_reported_and_kept() {
 
 /// What the account sells besides is counted; of a user we know, it is an operator's to look at.
 #[tokio::test]
-async fn what_is_none_of_ours_is_left_alone() {
+async fn foreign_subscriptions_are_left_alone() {
     let app = TestApp::selling("aira").await;
     app.lose_webhooks();
     let price = app.foreign_price().await;
@@ -69,7 +69,7 @@ async fn what_is_none_of_ours_is_left_alone() {
 /// A plan of ours that nobody has: it is counted, and an operator is told.
 #[tokio::test]
 async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
-    let (url, told) = listener().await;
+    let (url, told) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("aira").start().await;
     app.lose_webhooks();
     let plus = app.plan_sold("plus").await.price;
@@ -108,7 +108,7 @@ async fn a_missed_event_that_cannot_be_applied_becomes_a_dead_letter() {
 
 /// An erased user stays erased.
 #[tokio::test]
-async fn nobody_who_was_erased_comes_back() {
+async fn erased_users_do_not_come_back() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
@@ -120,7 +120,7 @@ async fn nobody_who_was_erased_comes_back() {
 
 /// What there is no time for is the next run's.
 #[tokio::test]
-async fn the_next_run_goes_on_where_one_stopped() {
+async fn the_next_run_continues_where_one_stopped() {
     let app = TestApp::selling("aira").await;
     app.lose_webhooks();
     let plus = app.plan_sold("plus").await.price;

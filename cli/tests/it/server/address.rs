@@ -14,7 +14,7 @@ use super::serve_within;
 use crate::support::{Process, Setup, TestApp, until};
 
 /// Asks as a proxy does that adds its peer to what it was told.
-async fn ask(base: &str, forwarded_for: &str) -> u16 {
+async fn status_for(base: &str, forwarded_for: &str) -> u16 {
     let request = reqwest::Client::new().get(format!("{base}{}", HEALTH_READY.path));
     request.header("x-forwarded-for", forwarded_for).send().await.unwrap().status().as_u16()
 }
@@ -22,7 +22,7 @@ async fn ask(base: &str, forwarded_for: &str) -> u16 {
 /// Uses up what an address may ask.
 async fn use_up(base: &str, forwarded_for: &str) {
     for _ in 0..HEALTH_READY.rate.unwrap().limit * 3 {
-        if ask(base, forwarded_for).await == 429 {
+        if status_for(base, forwarded_for).await == 429 {
             return;
         }
     }
@@ -33,21 +33,21 @@ async fn use_up(base: &str, forwarded_for: &str) {
 async fn share_a_limit(base: &str, one: &str, other: &str) {
     until(async || {
         use_up(base, one).await;
-        ask(base, other).await == 429
+        status_for(base, other).await == 429
     })
     .await;
 }
 
 /// CR-1: callers behind a proxy have a limit each, and none can take another's or claim to be new.
 #[tokio::test]
-async fn callers_behind_a_trusted_proxy_are_told_apart() {
+async fn callers_behind_a_trusted_proxy_are_distinguished() {
     let app = Setup::default().set("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").start().await;
     let server = Process::serve(&app).await;
     for same in ["198.51.100.1, 10.1.2.3", "192.0.2.1, 198.51.100.1"] {
         share_a_limit(&server.base, "198.51.100.1", same).await;
     }
-    assert_eq!(ask(&server.base, "198.51.100.2").await, 200);
-    assert_eq!(ask(&server.base, "198.51.100.1, 198.51.100.2").await, 200);
+    assert_eq!(status_for(&server.base, "198.51.100.2").await, 200);
+    assert_eq!(status_for(&server.base, "198.51.100.1, 198.51.100.2").await, 200);
     server.end().await;
 }
 
@@ -101,7 +101,7 @@ async fn an_address_with_idle_connections_is_still_served() {
     for _ in 0..5 {
         idle.push(TcpStream::connect(address).await.unwrap());
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let ask = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        assert!(super::exchange(address, ask).await.ends_with("ok"));
+        let request = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        assert!(super::exchange(address, request).await.ends_with("ok"));
     }
 }

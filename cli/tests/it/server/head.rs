@@ -10,7 +10,7 @@ use super::exchange;
 const BODY: &str = "\r\n\r\n2\r\nok\r\n0\r\n\r\n";
 
 #[tokio::test]
-async fn what_could_be_read_in_two_ways_is_refused() {
+async fn an_ambiguous_request_is_refused() {
     let router = Router::new().route("/", post(|body: String| async move { body }));
     let address = listen(router).await.address;
     for (head, code) in [
@@ -45,7 +45,7 @@ async fn what_could_be_read_in_two_ways_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_read_in_one_way_only_is_answered() {
+async fn an_unambiguous_request_is_answered() {
     let router = Router::new().route("/", post(|body: String| async move { body }));
     let address = listen(router).await.address;
     for request in [

@@ -100,8 +100,8 @@ async fn a_client_waits_where_every_request_is_being_answered() {
     let held = Arc::new(Semaphore::new(0));
     let limits = Limits { connections: 2, ..Limits::default() };
     let address = serve_within(limits, router(&held)).await;
-    let ask = "GET /held HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    let asking: Vec<_> = (0..6).map(|_| tokio::spawn(exchange(address, ask))).collect();
+    let request = "GET /held HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let asking: Vec<_> = (0..6).map(|_| tokio::spawn(exchange(address, request))).collect();
     held.add_permits(6);
     for answer in asking {
         let answer = timeout(SOON, answer).await.unwrap().unwrap();
@@ -126,8 +126,8 @@ async fn a_client_that_reads_no_answer_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_gets_all_of_its_answer() {
     let address = serve_within(Limits::default(), router(&Arc::new(Semaphore::new(0)))).await;
-    let ask = "GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    let mut stream = say(address, ask).await;
+    let request = "GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let mut stream = say(address, request).await;
     let (mut length, mut part) = (0, vec![0; 100_000]);
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::calendar::months_after;
-use crate::support::{Answer, TestApp};
+use crate::support::{ApiResponse, TestApp};
 
 impl TestApp {
     async fn visitor_may(&self) -> Value {
@@ -11,12 +11,12 @@ impl TestApp {
         asked.send().await.expect_status(200).body
     }
 
-    async fn visitor_uses(&self, feature: &str, quantity: i64) -> Answer {
+    async fn visitor_uses(&self, feature: &str, quantity: i64) -> ApiResponse {
         let body = json!({ "feature": feature, "quantity": quantity });
         self.post("/api/usage").bearer(&self.token("user_test")).json(body).send().await
     }
 
-    async fn visitor_spends(&self, unit: &str, amount: i64) -> Answer {
+    async fn visitor_spends(&self, unit: &str, amount: i64) -> ApiResponse {
         let body = json!({ "action": "spend", "unit": unit, "amount": amount });
         self.post("/api/credits").bearer(&self.token("user_test")).json(body).send().await
     }
@@ -70,7 +70,7 @@ async fn the_code_review_app_counts_reviews_by_the_day() {
 
 /// AI-6: the companion app's plans differ in what they remember, and a gift counts at once.
 #[tokio::test]
-async fn the_companion_app_remembers_for_those_who_pay() {
+async fn memory_in_the_companion_app_is_for_paid_plans_and_comps() {
     let app = TestApp::selling("aira").await;
     assert_eq!(app.visitor_may().await["features"]["memory"]["enabled"], false);
     let gift = app.patch("/api/plan").bearer(&app.service_key).query("userId", "user_test");

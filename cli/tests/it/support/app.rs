@@ -4,8 +4,8 @@ use axum::Router;
 use dev_services::mail::Mail;
 use dev_services::upstash::{self, Tokens};
 use farebox::catalog::{self, Catalog, Ids};
-use farebox::local::sql_clock;
-use farebox::local::token;
+use farebox::dev::sql_clock;
+use farebox::dev::token;
 use farebox::server;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -15,13 +15,13 @@ use shared::clock::Clock;
 use shared::config::Config;
 use shared::domain::hash::hex;
 use shared::{endpoints, http};
-use stripe_simulator::runtime::{self as simulator, Simulator, Target};
+use stripe_simulator::{self as simulator, Simulator, Target};
 use tokio::net::TcpListener;
 use tokio_postgres::Client;
 
 use super::proxy::{self, Proxy};
 use super::stack::{self, Stack};
-use super::{Answer, Call, TestClock, until};
+use super::{ApiResponse, Call, TestClock, until};
 
 pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
@@ -265,7 +265,7 @@ impl TestApp {
     /// A Redis command, past every proxy.
     pub async fn redis_command(&self, command: &[&str]) -> Value {
         let request = self.http.post(&self.redis_url).bearer_auth(REDIS_TOKEN).json(command);
-        let answer = Answer::of(request.send().await.unwrap()).await;
+        let answer = ApiResponse::of(request.send().await.unwrap()).await;
         answer.expect_status(200).body["result"].clone()
     }
 
@@ -328,7 +328,7 @@ async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator
         base: format!("http://{}", listener.local_addr().unwrap()),
         secret_key: STRIPE_KEY.to_owned(),
         webhook: Some(Target { url, secret: WEBHOOK_SECRET.to_owned() }),
-        clock: clock.clone(),
+        clock: stripe_simulator::Clock::with_shift(clock.shared_shift()),
         snapshot: None,
         before_moving: Some(sql_clock::follow(stack::settings(owner_url))),
     };

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
 use shared::domain::hash::hex;
-use stripe_simulator::world::World;
+use stripe_simulator::World;
 
 use super::app::WEBHOOK_SECRET;
-use super::{Answer, Call, TestApp, until};
+use super::{ApiResponse, Call, TestApp, until};
 
 /// Which button is pressed on the page where one pays.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ impl TestApp {
         call.send().await.expect_status(200).body
     }
 
-    pub async fn change(&self, user: &str, action: Value) -> Answer {
+    pub async fn change(&self, user: &str, action: Value) -> ApiResponse {
         self.patch("/api/subscription").bearer(&self.token(user)).json(action).send().await
     }
 
@@ -95,7 +95,7 @@ impl TestApp {
         let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body);
         let request = request.bearer_auth(&self.settings["STRIPE_SECRET_KEY"]);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        Answer::of(request.send().await.unwrap()).await.expect_status(200).body
+        ApiResponse::of(request.send().await.unwrap()).await.expect_status(200).body
     }
 
     /// From now on this test card pays for the user's subscription.
@@ -133,13 +133,13 @@ impl TestApp {
     }
 
     /// Sends an event to Farebox as Stripe would.
-    pub async fn deliver(&self, event: &Value) -> Answer {
+    pub async fn deliver(&self, event: &Value) -> ApiResponse {
         let body = event.to_string();
         let header = signature(&body, self.now());
         self.deliver_signed(&body, &header).await
     }
 
-    pub async fn deliver_signed(&self, body: &str, header: &str) -> Answer {
+    pub async fn deliver_signed(&self, body: &str, header: &str) -> ApiResponse {
         let call = self.post("/api/stripe/webhook").header("stripe-signature", header);
         call.raw(body.to_owned()).send().await
     }

@@ -16,11 +16,11 @@ pub const KEY: &str = "sk_test_of_the_identity_provider";
 #[derive(Clone)]
 pub struct Clerk {
     pub url: String,
-    told: Arc<Mutex<Told>>,
+    state: Arc<Mutex<ClerkState>>,
 }
 
 #[derive(Default)]
-struct Told {
+struct ClerkState {
     refuses: Option<StatusCode>,
     loses_answers: bool,
     keys: HashSet<String>,
@@ -30,45 +30,45 @@ struct Told {
 
 impl Clerk {
     pub async fn start() -> Self {
-        let told = Arc::<Mutex<Told>>::default();
+        let state = Arc::<Mutex<ClerkState>>::default();
         let router = Router::new().route("/v1/users/{user}/metadata", patch(change));
-        let served = listen(router.with_state(Arc::clone(&told))).await;
-        Self { url: format!("http://{}", served.address), told }
+        let served = listen(router.with_state(Arc::clone(&state))).await;
+        Self { url: format!("http://{}", served.address), state }
     }
 
     /// From now on every call is answered so, and does nothing.
     pub fn refuse(&self, status: u16) {
-        self.told().refuses = Some(status.try_into().unwrap());
+        self.state().refuses = Some(status.try_into().unwrap());
     }
 
     /// From now on calls are carried out, and answered with an error.
     pub fn lose_answers(&self) {
-        self.told().loses_answers = true;
+        self.state().loses_answers = true;
     }
 
     pub fn answer(&self) {
-        let mut told = self.told();
-        (told.refuses, told.loses_answers) = (None, false);
+        let mut state = self.state();
+        (state.refuses, state.loses_answers) = (None, false);
     }
 
     /// What a user was told, in order.
     pub fn changes(&self, user: &str) -> Vec<Value> {
-        self.told().changes.get(user).cloned().unwrap_or_default()
+        self.state().changes.get(user).cloned().unwrap_or_default()
     }
 
     /// How many changes each user was told of.
     pub fn counts(&self) -> BTreeMap<String, usize> {
-        let told = self.told();
-        told.changes.iter().map(|(user, changes)| (user.clone(), changes.len())).collect()
+        let state = self.state();
+        state.changes.iter().map(|(user, changes)| (user.clone(), changes.len())).collect()
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, ClerkState> {
+        self.state.lock().unwrap()
     }
 }
 
 async fn change(
-    State(told): State<Arc<Mutex<Told>>>,
+    State(state): State<Arc<Mutex<ClerkState>>>,
     Path(user): Path<String>,
     headers: HeaderMap,
     Json(body): Json<Value>,
@@ -77,8 +77,8 @@ async fn change(
     if header("authorization") != Some(format!("Bearer {KEY}")) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let mut told = told.lock().unwrap();
-    if let Some(status) = told.refuses {
+    let mut state = state.lock().unwrap();
+    if let Some(status) = state.refuses {
         let mut answer = status.into_response();
         answer.headers_mut().insert("retry-after", HeaderValue::from_static("600"));
         return answer;
@@ -86,10 +86,10 @@ async fn change(
     if user == "nobody" {
         return StatusCode::NOT_FOUND.into_response();
     }
-    if told.keys.insert(header("idempotency-key").unwrap()) {
-        told.changes.entry(user).or_default().push(body["public_metadata"].clone());
+    if state.keys.insert(header("idempotency-key").unwrap()) {
+        state.changes.entry(user).or_default().push(body["public_metadata"].clone());
     }
-    match told.loses_answers {
+    match state.loses_answers {
         true => StatusCode::BAD_GATEWAY.into_response(),
         false => Json(json!({})).into_response(),
     }

@@ -1,6 +1,6 @@
 use std::ops::Deref;
 
-use farebox::local::sql_clock::{self, SqlClock};
+use farebox::dev::sql_clock::{self, SqlClock};
 use jiff::SignedDuration;
 use shared::clock::Clock;
 use shared::config::Database;

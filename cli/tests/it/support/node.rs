@@ -40,8 +40,8 @@ async fn npm_ci(folder: &Path, package: &str, lock: &str) {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
     let output = run(npm, "").await;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "npm could not install the client: {complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "npm could not install the client: {stderr}");
 }
 
 /// A script that finds the packages of a folder, since a script from standard input finds those
@@ -53,16 +53,16 @@ pub fn node(folder: &Path) -> Command {
 }
 
 /// Runs a script to its end, which is that it says this.
-pub async fn expect_to_say(said: &str, node: Command, script: &str) {
-    assert_eq!(what_is_said(node, script).await, said);
+pub async fn expect_output(expected: &str, node: Command, script: &str) {
+    assert_eq!(output_of(node, script).await, expected);
 }
 
 /// Runs a script to its end.
-pub async fn what_is_said(node: Command, script: &str) -> String {
+pub async fn output_of(node: Command, script: &str) -> String {
     let Output { status, stdout, stderr } = run(node, script).await;
-    let (said, complaint) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{said}\n{complaint}");
-    said.into_owned()
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{stdout}\n{stderr}");
+    stdout.into_owned()
 }
 
 /// Runs a program to its end with this as its standard input.

@@ -22,9 +22,9 @@ pub enum Mode {
     /// Each flight waits this long.
     Slow(Duration),
     /// Each flight is answered with something that no client expects.
-    Garbage,
+    InvalidResponse,
     /// Each flight is answered with that status, in the form of Stripe's errors.
-    Says(u16),
+    Status(u16),
     /// Each flight waits until so many have come.
     HoldUntil(usize),
     /// The flight of that number never arrives; whoever sent it waits.
@@ -187,7 +187,7 @@ async fn may_go_on(shared: &Shared, client: &mut TcpStream, flight: usize) -> bo
         }
         Mode::Pass | Mode::LoseRequest(_) | Mode::LoseAnswer(_) => true,
         Mode::Down => false,
-        Mode::Says(status) => {
+        Mode::Status(status) => {
             let body = r#"{"error": {"type": "api_error", "message": "a fault of the test"}}"#;
             let length = body.len();
             let answer =
@@ -202,7 +202,7 @@ async fn may_go_on(shared: &Shared, client: &mut TcpStream, flight: usize) -> bo
                 _ = mode.changed() => false,
             }
         }
-        Mode::Garbage => {
+        Mode::InvalidResponse => {
             let garbage = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ngarbage";
             let _ = client.write_all(garbage).await;
             false

@@ -8,7 +8,7 @@ pub struct Call(RequestBuilder);
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
@@ -50,12 +50,12 @@ impl Call {
         Self(self.0.header("content-type", content_type).body(body.to_owned()))
     }
 
-    pub async fn send(self) -> Answer {
-        Answer::of(self.0.send().await.unwrap()).await
+    pub async fn send(self) -> ApiResponse {
+        ApiResponse::of(self.0.send().await.unwrap()).await
     }
 }
 
-impl Answer {
+impl ApiResponse {
     pub async fn of(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();

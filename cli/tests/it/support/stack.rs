@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use dev_services::postgres::{self, Postgres};
 use dev_services::redis::{self, RedisServer};
 use dev_services::upstash::Backend;
-use farebox::local::database::{self, Passwords, Urls};
+use farebox::dev::database::{self, Passwords, Urls};
 use farebox::migrate::{self, Files};
 use shared::config::{Database, Schema, Secret};
 use tokio::sync::OnceCell;

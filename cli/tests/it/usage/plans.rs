@@ -7,7 +7,7 @@ use crate::support::{TestApp, until};
 
 impl TestApp {
     /// Plan and status that count for a user.
-    async fn standing(&self, user: &str) -> Value {
+    async fn plan_and_status(&self, user: &str) -> Value {
         let call = self.get("/api/entitlements").bearer(&self.token(user));
         let told = call.send().await.expect_status(200).body;
         json!([told["plan"], told["status"]])
@@ -21,7 +21,7 @@ impl TestApp {
         let trial_end: Timestamp = trial_end.as_str().unwrap().parse().unwrap();
         // Stripe collects an hour after the period has begun.
         self.advance_to(trial_end + SignedDuration::from_hours(2)).await;
-        assert_eq!(self.standing(user).await, json!([tier, "past_due"]));
+        assert_eq!(self.plan_and_status(user).await, json!([tier, "past_due"]));
     }
 }
 
@@ -70,13 +70,13 @@ async fn a_trial_is_a_period_of_its_own_and_a_change_of_plan_keeps_it() {
     app.advance("15d").await;
     let period = app.used("ann", "exports").await;
     assert_eq!(json!([period["used"], period["periodStart"]]), json!([0, trial_end]));
-    assert_eq!(app.standing("ann").await, json!(["pro", "active"]));
+    assert_eq!(app.plan_and_status("ann").await, json!(["pro", "active"]));
 }
 
 /// What starts again by the billing period is counted by the months of the plan that counts, and goes on
 /// where another plan's months take their place.
 #[tokio::test]
-async fn a_gift_goes_on_with_what_was_counted() {
+async fn a_comp_keeps_the_usage_counted_so_far() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
     app.report("ann", exports(5)).await.expect_status(200);
@@ -99,7 +99,7 @@ async fn a_gift_goes_on_with_what_was_counted() {
 
 /// Nobody begins from nothing by ending a subscription and beginning another.
 #[tokio::test]
-async fn a_new_subscription_goes_on_with_what_was_counted() {
+async fn a_new_subscription_keeps_the_usage_counted_so_far() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
     app.report("ann", exports(5)).await.expect_status(200);
@@ -121,17 +121,21 @@ async fn a_late_payer_keeps_the_plan_for_the_days_of_its_grace() {
                where status = 'open'";
     let grace_end = Timestamp::from_second(app.count(sql).await).unwrap();
     app.clock.advance(grace_end.duration_since(app.now()) - SignedDuration::from_secs(30));
-    assert_eq!(app.standing("ann").await, json!(["starter", "past_due"]));
+    assert_eq!(app.plan_and_status("ann").await, json!(["starter", "past_due"]));
     app.report("ann", exports(1)).await.expect_status(200);
 
     app.clock.advance(SignedDuration::from_secs(30));
-    assert_eq!(app.standing("ann").await, json!(["free", "past_due"]), "read, without the job");
+    assert_eq!(
+        app.plan_and_status("ann").await,
+        json!(["free", "past_due"]),
+        "read, without the job"
+    );
     let refused = app.report("ann", exports(1)).await.expect_problem(402, "quota_exceeded").body;
     assert_eq!(refused["limit"], 0);
 
     app.give_card("ann", "pm_card_visa").await;
     app.advance("7d").await;
-    assert_eq!(app.standing("ann").await, json!(["starter", "active"]));
+    assert_eq!(app.plan_and_status("ann").await, json!(["starter", "active"]));
     let counted = app.report("ann", exports(1)).await.expect_status(200).body;
     assert_eq!(counted["used"], 5, "the period is the same");
 }
@@ -161,7 +165,7 @@ async fn the_job_ends_the_grace_of_each_plan() {
 
 /// A gift that ends by itself ends on time for whoever asks, whether or not the job has run.
 #[tokio::test]
-async fn a_gift_ends_on_its_day() {
+async fn a_comp_ends_on_its_day() {
     let app = TestApp::selling("demo").await;
     app.report("ann", json!({ "feature": "reports", "quantity": 5 })).await.expect_status(200);
     let ends_at = app.now() + SignedDuration::from_hours(48);
@@ -170,8 +174,8 @@ async fn a_gift_ends_on_its_day() {
     let counted = app.report("ann", json!({ "feature": "reports" })).await.expect_status(200).body;
     assert_eq!(json!([counted["used"], counted["limit"]]), json!([6, null]));
     app.clock.advance(ends_at.duration_since(app.now()) - SignedDuration::from_secs(30));
-    assert_eq!(app.standing("ann").await, json!(["team", "active"]));
+    assert_eq!(app.plan_and_status("ann").await, json!(["team", "active"]));
     app.clock.advance(SignedDuration::from_secs(30));
-    assert_eq!(app.standing("ann").await, json!(["free", "none"]));
+    assert_eq!(app.plan_and_status("ann").await, json!(["free", "none"]));
     app.report("ann", exports(1)).await.expect_problem(402, "quota_exceeded");
 }

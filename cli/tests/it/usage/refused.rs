@@ -116,7 +116,7 @@ async fn a_page_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_reports_or_reads_for_somebody_else() {
+async fn a_user_cannot_report_or_read_usage_of_another() {
     let app = TestApp::selling("dearme").await;
     app.report("ann", json!({ "feature": "letters" })).await.expect_status(200);
     let before = app.tables().await;

@@ -55,7 +55,7 @@ async fn a_month_and_a_day_are_the_calendars() {
 }
 
 #[tokio::test]
-async fn what_never_starts_again_stays_used() {
+async fn usage_without_a_reset_stays() {
     let app = TestApp::selling("demo").await;
     let counted = app.report("ann", json!({ "feature": "dashboards" })).await.expect_status(200);
     assert_eq!(counted.body["resetsAt"], Value::Null);

@@ -28,7 +28,7 @@ async fn refusal(client: &Client, sql: &str) -> String {
 
 /// PT-4, PT-8: an operator's queries run as they stand, as the owner and as the functions' role.
 #[tokio::test]
-async fn what_is_used_is_found_where_people_look() {
+async fn usage_is_in_the_views_that_people_query() {
     let app = TestApp::selling("paintracker").await;
     app.buy("user_test", json!({ "tier": "basic", "interval": "monthly" })).await;
     let report = json!({ "feature": "pain_entry", "quantity": 3 });
@@ -145,7 +145,7 @@ async fn a_month_of_a_user_is_one_row() {
 
 /// CP-6: under a user's identity a query that forgets its WHERE finds that user's rows alone.
 #[tokio::test]
-async fn a_query_without_where_shows_nobody_elses_usage() {
+async fn a_query_without_where_returns_only_the_users_own_usage() {
     let app = TestApp::selling("paintracker").await;
     let report = json!({ "feature": "pain_entry", "metadata": { "where": "knee" } });
     for user in ["ann", "bob"] {
@@ -172,7 +172,7 @@ async fn a_query_without_where_shows_nobody_elses_usage() {
 
 /// Where the clock of a local stack is moved, SQL that is handed no time goes by it; only the owner can.
 #[tokio::test]
-async fn sql_goes_by_the_clock_of_the_stack() {
+async fn sql_uses_the_clock_of_the_stack() {
     let app = TestApp::selling("paintracker").await;
     app.report("ann", json!({ "feature": "pain_entry" })).await.expect_status(200);
     let client = app.as_functions().await;

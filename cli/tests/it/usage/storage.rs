@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, TestApp};
+use crate::support::{ApiResponse, Call, TestApp};
 
 /// What a caller's share grows by in a minute, and the most it can be worth at once.
 const SHARE: f64 = 2_000_000.0;
@@ -72,7 +72,7 @@ async fn flood(
     user: &str,
     body: &dyn Fn(u64) -> Value,
     with_keys: bool,
-) -> Answer {
+) -> ApiResponse {
     for number in 0..4_000 {
         let call = attack(app, path, user, &body(number));
         let call = match with_keys {
@@ -111,7 +111,7 @@ async fn one_user_adds_less_than_five_megabytes_a_minute() {
 
 /// The refusal says that it is the bytes, and when there is room again. What keeps nothing goes on.
 #[tokio::test]
-async fn what_is_too_much_to_keep_is_refused_by_that_name() {
+async fn a_value_too_large_to_store_is_refused_with_its_own_code() {
     let app = TestApp::selling("demo").await;
     app.comp("ann", "enterprise").await;
     let body = |number| json!({ "summary": "a", "content": noise(number, 50_000) });

@@ -29,7 +29,7 @@ async fn contents(app: &TestApp) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn events_of_the_erased_change_nothing_and_bring_nobody_back() {
+async fn events_of_erased_users_change_nothing() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let (events, _) = seven_events("ann", &plan, &pack);

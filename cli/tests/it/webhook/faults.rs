@@ -8,7 +8,7 @@ use shared::config::Config;
 use shared::{endpoints, http};
 
 use super::orders::SINCE;
-use super::story::{all_are, books, standings};
+use super::story::{all_are, books, end_states};
 use crate::postgres::{POOLED, allow_without_password};
 use crate::support::events::{Customer, Sold};
 use crate::support::wire::{Break, Wire};
@@ -95,7 +95,7 @@ impl<'a> Fragile<'a> {
     }
 
     async fn all_is_well(&self) {
-        let ends = standings(self.app, "f").await;
+        let ends = end_states(self.app, "f").await;
         assert_eq!(ends.len(), self.runs);
         all_are(&ends, &ends[0].1.clone()).unwrap();
         assert_eq!(self.app.count("select count(*) from failed_webhooks").await, 0);

@@ -81,7 +81,7 @@ async fn a_session_that_came_to_another_amount_than_its_lines_cost_is_a_dead_let
 }
 
 #[tokio::test]
-async fn what_is_not_of_the_catalog_is_a_dead_letter_if_it_is_somebodys() {
+async fn a_purchase_outside_the_catalog_is_a_dead_letter_if_it_names_a_user() {
     let app = TestApp::selling("credits").await;
     let product = app.ask_stripe("POST", "/v1/products", &[("name", "A mug")]).await;
     let form = [
@@ -101,7 +101,7 @@ async fn what_is_not_of_the_catalog_is_a_dead_letter_if_it_is_somebodys() {
 
 /// What was heard of a customer waits until it is said who that is.
 #[tokio::test]
-async fn a_customer_who_becomes_known_last_has_everything() {
+async fn a_customer_named_last_gets_every_purchase() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("pro").await, app.pack_sold("ai_100").await);
     let ann = Customer::nameless("ann", app.now().as_second());
@@ -160,7 +160,7 @@ async fn a_subscription_ends_whatever_its_price_had_become() {
 
 /// Something else that the account sells keeps nobody from buying a plan.
 #[tokio::test]
-async fn a_subscription_to_something_else_is_in_nobodys_way() {
+async fn a_subscription_to_another_product_gets_no_owner() {
     let app = TestApp::selling("demo").await;
     let mug = elsewhere(&app.plan_sold("pro").await);
     let ann = Customer::nameless("ann", app.now().as_second());
@@ -180,7 +180,7 @@ fn elsewhere(sold: &Sold) -> Sold {
 
 /// Whatever a refund says of whom it is for: credits go back from where they are.
 #[tokio::test]
-async fn credits_are_taken_back_from_whom_they_were_given() {
+async fn a_refund_claws_back_from_the_user_who_has_the_credits() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let ann = Customer::of("ann", app.now().as_second());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::orders::{SINCE, in_order, orders, seven_events, seven_events_end};
 use super::races::{meeting, meeting_end};
-use super::story::{Player, Story, all_are, standings};
+use super::story::{Player, Story, all_are, end_states};
 use crate::support::events::Customer;
 use crate::support::{TestApp, execute};
 
@@ -48,7 +48,7 @@ async fn six_events_end_alike(app: &TestApp) -> Result<(), String> {
     for (name, value) in expected.as_object().unwrap() {
         all[name] = value.clone();
     }
-    all_are(&standings(app, "o").await, &all)
+    all_are(&end_states(app, "o").await, &all)
 }
 
 async fn meetings_end_alike(app: &TestApp) -> Result<(), String> {
@@ -57,14 +57,14 @@ async fn meetings_end_alike(app: &TestApp) -> Result<(), String> {
     for round in 0..100 {
         player.play_at_once(meeting(&format!("m{round:03}"), &plan, &pack)).await;
     }
-    all_are(&standings(app, "m").await, &meeting_end())
+    all_are(&end_states(app, "m").await, &meeting_end())
 }
 
 async fn deliveries_count_once(app: &TestApp) -> Result<(), String> {
     let pack = app.pack_sold("ai_100").await;
     let event: Value = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
     let player = Player::new(app);
-    let duplicates = join_all((0..16).map(|_| player.hear(&event, &Value::Null))).await;
+    let duplicates = join_all((0..16).map(|_| player.apply_event(&event, &Value::Null))).await;
     match duplicates.iter().filter(|duplicate| !**duplicate).count() {
         1 => Ok(()),
         times => Err(format!("applied {times} times")),
@@ -77,7 +77,7 @@ async fn disputes_meet_their_payments(app: &TestApp) -> Result<(), String> {
     let player = Player::new(app);
     for round in 0..200 {
         let ann = Customer::of(&format!("d{round:03}"), SINCE);
-        player.hear(&ann.refund(2, "pack", 1, 100, "succeeded"), &Value::Null).await;
+        player.apply_event(&ann.refund(2, "pack", 1, 100, "succeeded"), &Value::Null).await;
         let paid = ann.paid(0, "pack", "ai_100", &pack);
         let events = vec![ann.disputed(3, "pack", 400, "lost"), paid];
         player.play_at_once(Story { events, subscriptions: Vec::new() }).await;
@@ -123,7 +123,7 @@ async fn without_the_mark_of_an_event_it_counts_again() {
 }
 
 #[tokio::test]
-async fn without_the_lock_of_a_customer_facts_stay_nobodys() {
+async fn without_the_lock_of_a_customer_facts_keep_no_owner() {
     let app = without("lock_customer", "for update", "").await;
     // Wrong in the end, or an error that Stripe would be told.
     let ended = tokio::spawn(async move { meetings_end_alike(&app).await }).await;
@@ -145,6 +145,6 @@ async fn a_mark_apart_from_its_effects_loses_them() {
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
     let mark = json!({ "id": event["id"], "type": event["type"], "created": event["created"] });
     execute(&app.owner().await, &format!("select begin_event('{mark}', farebox_now())")).await;
-    Player::new(&app).hear(&event, &Value::Null).await;
+    Player::new(&app).apply_event(&event, &Value::Null).await;
     assert_eq!(app.count("select count(*) from credit_transactions").await, 0);
 }

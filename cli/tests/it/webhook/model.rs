@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::orders::SINCE;
-use super::story::{Player, Story, all_are, books, standings};
+use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
@@ -315,7 +315,7 @@ fn list(values: Vec<Value>) -> Value {
 
 /// PT-3: 400 lives, told out of order, in part twice and four at a time, end as a model says.
 #[tokio::test]
-async fn whatever_happens_ends_as_the_model_says() {
+async fn every_history_ends_as_the_model_predicts() {
     let app = TestApp::selling("demo").await;
     let mut shop = Shop { plans: Vec::new(), packs: Vec::new() };
     for (plan, _) in PLANS {
@@ -332,7 +332,7 @@ async fn whatever_happens_ends_as_the_model_says() {
     Player::new(&app).play_in_chunks(stories.collect(), 4).await;
 
     let now = app.now().as_second();
-    let ends = standings(&app, "l").await;
+    let ends = end_states(&app, "l").await;
     assert!(ends.len() > 300, "most lives leave a trace");
     for (name, end) in ends {
         let life = &lives[name[1..].parse::<usize>().unwrap()];

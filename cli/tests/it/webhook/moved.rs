@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::foreign::{CREDITS, LETTERS};
 use super::orders::orders;
-use crate::dead_letters::alerts::{heard, listener};
+use crate::dead_letters::alerts::{alert_receiver, latest_alert};
 use crate::support::events::{Customer, Sold};
 use crate::support::{Setup, TestApp};
 
@@ -58,8 +58,8 @@ async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
 
 /// The move was applied, as of nobody's: once it is known to be of a plan, it is told of once.
 #[tokio::test]
-async fn a_move_that_was_heard_first_is_a_dead_letter_and_operators_are_told() {
-    let (url, told) = listener().await;
+async fn a_move_applied_before_its_purchase_is_a_dead_letter_with_an_alert() {
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let plan = app.plan_sold("pro").await;
     let [bought, moved, named] = story("ann", app.now().as_second(), &plan);
@@ -73,7 +73,7 @@ async fn a_move_that_was_heard_first_is_a_dead_letter_and_operators_are_told() {
     }
     assert_eq!((app.count(LETTERS).await, app.count(MOVED).await), (1, 1));
     app.all_are_told().await;
-    let alert = heard(&told, 1).await;
+    let alert = latest_alert(&alerts, 1).await;
     assert!(alert.contains("price_foreign") && alert.contains("FB007"), "{alert}");
     assert_eq!(app.subscription("ann").await["plan"], "pro");
 }

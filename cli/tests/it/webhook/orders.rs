@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::story::{Player, Story, all_are, books, standings};
+use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
@@ -89,7 +89,7 @@ async fn every_order_of_a_story_ends_alike() {
         Story { events: in_order(&events, &order, number), subscriptions: vec![truth] }
     });
     Player::new(&app).play(stories).await;
-    let ends = standings(&app, "o").await;
+    let ends = end_states(&app, "o").await;
     assert_eq!(ends.len(), 5_040);
     all_are(&ends, &seven_events_end()).unwrap();
     books(&app).await.unwrap();

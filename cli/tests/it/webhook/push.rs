@@ -13,8 +13,13 @@ async fn shown(app: &TestApp, user: &str) -> serde_json::Value {
 async fn a_push_that_fails_is_made_later() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
-    let ways =
-        [Mode::Down, Mode::Garbage, Mode::Says(500), Mode::LoseRequest(1), Mode::LoseAnswer(1)];
+    let ways = [
+        Mode::Down,
+        Mode::InvalidResponse,
+        Mode::Status(500),
+        Mode::LoseRequest(1),
+        Mode::LoseAnswer(1),
+    ];
     for (number, way) in ways.into_iter().enumerate() {
         let user = format!("u{number}");
         let event = Customer::of(&user, SINCE).paid(0, "pack", "ai_100", &pack);
@@ -37,7 +42,7 @@ async fn a_push_that_fails_is_made_later() {
 
 /// With neither to write to, Stripe is asked to come again.
 #[tokio::test]
-async fn without_redis_and_postgres_stripe_comes_again() {
+async fn without_redis_and_postgres_stripe_retries() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);

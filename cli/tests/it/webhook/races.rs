@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::orders::SINCE;
-use super::story::{Player, Story, all_are, books, standings};
+use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
@@ -63,13 +63,13 @@ pub fn meeting_end() -> Value {
 
 /// A payment, its refund and its dispute, a subscription, and the word whose they are, at once.
 #[tokio::test]
-async fn what_belongs_together_meets_however_it_races() {
+async fn racing_events_of_one_customer_all_reach_their_user() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let player = Player::new(&app);
     for round in 0..100 {
         player.play_at_once(meeting(&format!("m{round:03}"), &plan, &pack)).await;
     }
-    all_are(&standings(&app, "m").await, &meeting_end()).unwrap();
+    all_are(&end_states(&app, "m").await, &meeting_end()).unwrap();
     books(&app).await.unwrap();
 }

@@ -37,7 +37,7 @@ async fn causes(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn the_item_that_is_a_plan_counts_wherever_it_stands() {
+async fn the_item_that_is_a_plan_counts_at_any_position() {
     let app = TestApp::selling("demo").await;
     let (addon, pro) = (addon(), app.plan_sold("pro").await);
     for (user, sold, quantity) in
@@ -65,7 +65,7 @@ async fn the_item_that_is_a_plan_counts_wherever_it_stands() {
 
 /// An item at a price of the catalog goes before one that is only of a plan's product.
 #[tokio::test]
-async fn a_price_of_the_catalog_goes_before_a_product() {
+async fn a_price_of_the_catalog_outranks_a_product() {
     let app = TestApp::selling("demo").await;
     let pro = app.plan_sold("pro").await;
     let old = Sold { price: "price_old".to_owned(), product: pro.product.clone(), amount: 1 };
@@ -83,7 +83,7 @@ async fn a_price_of_the_catalog_goes_before_a_product() {
 }
 
 #[tokio::test]
-async fn several_plans_in_one_subscription_are_a_dead_letter_that_says_so() {
+async fn several_plans_in_one_subscription_are_a_dead_letter_with_that_cause() {
     let app = TestApp::selling("demo").await;
     let (starter, pro) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
     let ann = Customer::of("ann", app.now().as_second());
@@ -102,12 +102,12 @@ async fn several_plans_in_one_subscription_are_a_dead_letter_that_says_so() {
 /// Of two that live the better plan counts, whichever is newer or is heard of first, and operators are told.
 #[tokio::test]
 async fn of_two_live_subscriptions_the_better_plan_counts() {
-    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
-    let hears = Arc::clone(&heard);
-    let hear = async move |Json(message): Json<Value>| {
-        hears.lock().unwrap().push(message["text"].as_str().unwrap().to_owned());
+    let alerts: Arc<Mutex<Vec<String>>> = Arc::default();
+    let received = Arc::clone(&alerts);
+    let receive = async move |Json(message): Json<Value>| {
+        received.lock().unwrap().push(message["text"].as_str().unwrap().to_owned());
     };
-    let served = listen(Router::new().route("/", post(hear))).await;
+    let served = listen(Router::new().route("/", post(receive))).await;
     let url = format!("http://{}/", served.address);
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let (starter, pro) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
@@ -131,11 +131,11 @@ async fn of_two_live_subscriptions_the_better_plan_counts() {
         );
         assert_eq!(app.held(user, "ai_credit").await["balance"], 100, "the better plan's, once");
         app.all_are_told().await;
-        until(async || heard.lock().unwrap().len() > number).await;
-        let told = heard.lock().unwrap().clone();
-        assert_eq!(told.len(), number + 1, "{told:?}");
+        until(async || alerts.lock().unwrap().len() > number).await;
+        let messages = alerts.lock().unwrap().clone();
+        assert_eq!(messages.len(), number + 1, "{messages:?}");
         let both = [someone.subscription_id("better"), someone.subscription_id("newer")];
-        assert!(both.iter().all(|id| told[number].contains(id)), "{told:?}");
+        assert!(both.iter().all(|id| messages[number].contains(id)), "{messages:?}");
 
         // A change is about the one that counts; with its end the other one does.
         let mut ended = better;

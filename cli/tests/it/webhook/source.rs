@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dead_letters::alerts::{heard, listener};
+use crate::dead_letters::alerts::{alert_receiver, latest_alert};
 use crate::support::events::Customer;
 use crate::support::{Setup, TestApp, execute};
 
@@ -24,28 +24,28 @@ async fn known_events(app: &TestApp) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn an_event_of_another_account_gives_nothing_and_is_told_once_a_day() {
-    let (url, told) = listener().await;
+async fn an_event_of_another_account_is_ignored_with_one_alert_a_day() {
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     for name in ["ann", "bob"] {
         let event = of_account(&app, "acct_stranger", name).await;
         let answer = app.deliver(&event).await.expect_status(200);
         assert_eq!(answer.body, json!({ "received": true }));
     }
-    let first = heard(&told, 1).await;
-    for said in ["another account", "STRIPE_ACCOUNT", "customer.subscription.created"] {
-        assert!(first.contains(said), "{said}: {first}");
+    let first = latest_alert(&alerts, 1).await;
+    for words in ["another account", "STRIPE_ACCOUNT", "customer.subscription.created"] {
+        assert!(first.contains(words), "{words}: {first}");
     }
     assert_eq!(known_events(&app).await, (0, 0));
     assert_eq!(app.stats("ann").await["plan"], "Free");
     assert_eq!(app.count("select count(*) from failed_webhooks").await, 0);
     app.get("/api/cron/daily").cron().send().await.expect_status(200);
     app.deliver(&of_account(&app, "acct_stranger", "cat").await).await.expect_status(200);
-    heard(&told, 2).await;
+    latest_alert(&alerts, 2).await;
 }
 
 #[tokio::test]
-async fn the_account_that_is_served_is_heard_and_no_other() {
+async fn only_events_of_the_own_account_are_applied() {
     let app = Setup::default().set("STRIPE_ACCOUNT", "acct_ours").sells("demo").start().await;
     app.deliver(&of_account(&app, "acct_stranger", "ann").await).await.expect_status(200);
     assert_eq!(known_events(&app).await, (0, 0));
@@ -58,14 +58,14 @@ async fn the_account_that_is_served_is_heard_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_event_of_the_other_mode_is_told_too() {
-    let (url, told) = listener().await;
+async fn an_event_of_the_other_mode_causes_an_alert_too() {
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let mut live = of_account(&app, "acct_ours", "ann").await;
     live.as_object_mut().unwrap().remove("account");
     live["livemode"] = true.into();
     app.deliver(&live).await.expect_status(200);
-    assert!(heard(&told, 1).await.contains("other mode"));
+    assert!(latest_alert(&alerts, 1).await.contains("other mode"));
     assert_eq!(known_events(&app).await, (0, 0));
 }
 

@@ -46,7 +46,7 @@ impl Player {
 
     async fn play_one(&self, story: Story) {
         for event in &story.events {
-            self.hear(event, story.truth(event)).await;
+            self.apply_event(event, story.truth(event)).await;
         }
     }
 
@@ -54,8 +54,9 @@ impl Player {
     pub async fn play_in_chunks(&self, stories: Vec<Story>, size: usize) {
         let playing = stream::iter(&stories).map(async |story| {
             for events in story.events.chunks(size) {
-                let hearing = events.iter().map(|event| self.hear(event, story.truth(event)));
-                join_all(hearing).await;
+                let deliveries =
+                    events.iter().map(|event| self.apply_event(event, story.truth(event)));
+                join_all(deliveries).await;
             }
         });
         playing.buffer_unordered(4).collect::<()>().await;
@@ -63,12 +64,13 @@ impl Player {
 
     /// All of a story's events at once.
     pub async fn play_at_once(&self, story: Story) {
-        let hearing = story.events.iter().map(|event| self.hear(event, story.truth(event)));
-        join_all(hearing).await;
+        let deliveries =
+            story.events.iter().map(|event| self.apply_event(event, story.truth(event)));
+        join_all(deliveries).await;
     }
 
     /// Applies one event; on a tie what Stripe would answer. Answers whether it was a duplicate.
-    pub async fn hear(&self, event: &Value, subscription: &Value) -> bool {
+    pub async fn apply_event(&self, event: &Value, subscription: &Value) -> bool {
         let (now, event) = (self.app.clock.now(), parsed(event));
         let told = Observation::from_event(&event, event.facts().unwrap());
         let applied = match self.app.postgres.apply_event(&told, now).await {
@@ -86,7 +88,7 @@ impl Player {
 }
 
 /// What is there of each of these customers, as those who use it see it: everything but when it came.
-const STANDING: &str = "
+const END_STATE: &str = "
   select jsonb_build_object(
     'subscriptions', (
       select jsonb_agg(
@@ -125,16 +127,16 @@ const STANDING: &str = "
   order by c.id";
 
 /// What each customer whose name begins so has in the end, by name.
-pub async fn standings(app: &TestApp, prefix: &str) -> Vec<(String, Value)> {
+pub async fn end_states(app: &TestApp, prefix: &str) -> Vec<(String, Value)> {
     use tokio_postgres::types::Type;
     let pattern = format!("cus_{prefix}%");
-    let rows = app.owner().await.query_typed(STANDING, &[(&pattern, Type::TEXT)]).await.unwrap();
-    let standing = |row: &tokio_postgres::Row| {
+    let rows = app.owner().await.query_typed(END_STATE, &[(&pattern, Type::TEXT)]).await.unwrap();
+    let end_state = |row: &tokio_postgres::Row| {
         let (text, name): (String, String) = (row.get(0), row.get(1));
         // Whose it is makes no difference.
         (name.clone(), serde_json::from_str(&text.replace(&name, "one")).unwrap())
     };
-    rows.iter().map(standing).collect()
+    rows.iter().map(end_state).collect()
 }
 
 /// What is written in the books adds up: credits, and the monthly revenue step by step.
@@ -158,9 +160,9 @@ pub async fn books(app: &TestApp) -> Result<(), String> {
 }
 
 /// Whether they all end alike, and as expected.
-pub fn all_are(standings: &[(String, Value)], expected: &Value) -> Result<(), String> {
-    match standings.iter().find(|(_, standing)| standing != expected) {
+pub fn all_are(end_states: &[(String, Value)], expected: &Value) -> Result<(), String> {
+    match end_states.iter().find(|(_, end_state)| end_state != expected) {
         None => Ok(()),
-        Some((name, standing)) => Err(format!("{name}: {standing:#}\nand not {expected:#}")),
+        Some((name, end_state)) => Err(format!("{name}: {end_state:#}\nand not {expected:#}")),
     }
 }

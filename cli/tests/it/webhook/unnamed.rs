@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::foreign::{CREDITS, LETTERS};
-use crate::dead_letters::alerts::{heard, listener};
+use crate::dead_letters::alerts::{alert_receiver, latest_alert};
 use crate::support::events::Customer;
 use crate::support::{Setup, TestApp};
 
@@ -23,7 +23,7 @@ impl TestApp {
 /// Once for each purchase, however much is heard of it; and until the buyer is named.
 #[tokio::test]
 async fn a_purchase_without_a_buyer_is_a_dead_letter_until_one_is_named() {
-    let (url, told) = listener().await;
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let (plan, pack) = (app.plan_sold("pro").await, app.pack_sold("ai_100").await);
     let ann = Customer::nameless("ann", app.now().as_second());
@@ -33,7 +33,7 @@ async fn a_purchase_without_a_buyer_is_a_dead_letter_until_one_is_named() {
         app.deliver(event).await.expect_status(200);
     }
     assert_eq!((app.count(LETTERS).await, app.causes_like("sub_ann_1").await), (1, 1));
-    let alert = heard(&told, 1).await;
+    let alert = latest_alert(&alerts, 1).await;
     assert!(alert.contains("cus_ann") && alert.contains("userId"), "{alert}");
     app.deliver(&ann.paid(2, "pack", "ai_100", &pack)).await.expect_status(200);
     assert_eq!((app.count(LETTERS).await, app.causes_like("pack ai_100").await), (2, 1));
@@ -41,7 +41,7 @@ async fn a_purchase_without_a_buyer_is_a_dead_letter_until_one_is_named() {
     app.clock.advance(jiff::SignedDuration::from_mins(6));
     assert_eq!(app.replayed().await, (0, 2));
     assert_eq!((app.count(LETTERS).await, app.count(CREDITS).await), (2, 0));
-    assert_eq!(told.lock().unwrap().len(), 1);
+    assert_eq!(alerts.lock().unwrap().len(), 1);
     app.deliver(&ann.named(3, "ann")).await.expect_status(200);
     assert_eq!(app.count(LETTERS).await, 0);
     assert_eq!(app.count(CREDITS).await, 50 + 100 + 50);
@@ -50,7 +50,7 @@ async fn a_purchase_without_a_buyer_is_a_dead_letter_until_one_is_named() {
 
 /// The charge names them: then the letter is applied when it is tried again.
 #[tokio::test]
-async fn a_guest_who_is_named_later_has_what_was_paid_for() {
+async fn a_guest_named_later_gets_what_was_paid_for() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let guest = Customer::nameless("guest", app.now().as_second());
@@ -69,7 +69,7 @@ async fn a_guest_who_is_named_later_has_what_was_paid_for() {
 }
 
 #[tokio::test]
-async fn what_an_operator_has_set_aside_does_not_come_again() {
+async fn a_resolved_dead_letter_is_not_retried() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     let ann = Customer::nameless("ann", app.now().as_second());
@@ -101,7 +101,7 @@ async fn deliveries_at_once_are_one_dead_letter() {
 
 /// Anyone who opens a payment link can write its `client_reference_id`.
 #[tokio::test]
-async fn a_reference_names_nobody_unless_it_is_trusted() {
+async fn a_client_reference_names_a_user_only_if_trusted() {
     for trusted in [false, true] {
         let trust = trusted.to_string();
         let app = Setup::default().set("STRIPE_TRUST_CLIENT_REFERENCE_ID", trust);
@@ -109,9 +109,9 @@ async fn a_reference_names_nobody_unless_it_is_trusted() {
         let pack = app.pack_sold("starter").await;
         // Its lines say what it sold: Stripe is asked.
         app.paid_elsewhere(&pack.price, "2", &[("client_reference_id", "ann")]).await;
-        let said = app.causes_like("client_reference_id").await;
+        let causes = app.causes_like("client_reference_id").await;
         let expected = if trusted { (200, 0, 0) } else { (0, 1, 1) };
-        assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await, said), expected);
+        assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await, causes), expected);
         let of_ann = "select count(*) from users where id = 'ann'";
         assert_eq!(app.count(of_ann).await, i64::from(trusted));
     }
@@ -119,8 +119,8 @@ async fn a_reference_names_nobody_unless_it_is_trusted() {
 
 /// The rule: what a customer buys is their user's, whom else the metadata of what was bought names.
 #[tokio::test]
-async fn a_customers_user_has_what_names_another_and_operators_are_told() {
-    let (url, told) = listener().await;
+async fn a_subscription_that_names_another_user_goes_to_the_customers_user_with_an_alert() {
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("demo").start().await;
     let plan = app.plan_sold("pro").await;
     let ann = Customer::nameless("ann", app.now().as_second());
@@ -128,11 +128,11 @@ async fn a_customers_user_has_what_names_another_and_operators_are_told() {
     let mut active = ann.subscription("1", "active", &plan);
     active["metadata"] = json!({ "userId": "bob" });
     app.deliver(&ann.subscribed("created", 1, &active)).await.expect_status(200);
-    let alert = heard(&told, 1).await;
+    let alert = latest_alert(&alerts, 1).await;
     assert!(alert.contains("another user") && alert.contains("cus_ann"), "{alert}");
     app.deliver(&ann.subscribed("updated", 2, &active)).await.expect_status(200);
     assert_eq!(app.stats("ann").await["plan"], "Pro");
     assert_eq!(app.stats("bob").await["plan"], "Free");
-    assert_eq!(told.lock().unwrap().len(), 1, "once a day");
+    assert_eq!(alerts.lock().unwrap().len(), 1, "once a day");
     assert_eq!(app.count(LETTERS).await, 0);
 }

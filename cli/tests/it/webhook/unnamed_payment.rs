@@ -38,7 +38,7 @@ async fn a_refund_finds_what_a_session_without_its_payment_sold() {
 
 /// Stripe, which is asked, names it.
 #[tokio::test]
-async fn a_session_without_its_payment_is_looked_up() {
+async fn a_session_without_its_payment_is_fetched() {
     let app = TestApp::selling("demo").await;
     let payment = app.buy_pack("ann", "ai_100").await;
     let mut without = app.event("checkout.session.completed");

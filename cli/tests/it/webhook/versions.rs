@@ -11,7 +11,7 @@ use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
 /// What Stripe said at that second: status, price and quantity.
-type Said<'a> = (i64, &'a str, &'a Sold, i64);
+type SubscriptionChange<'a> = (i64, &'a str, &'a Sold, i64);
 
 /// Publishes the catalog once more, a hundred seconds after the first time, with a larger first plan at the
 /// same prices. Answers when both were there: a second after the first.
@@ -27,8 +27,8 @@ async fn republish(app: &TestApp) -> i64 {
     since
 }
 
-fn event(ann: &Customer, said: Said<'_>, metadata: &Value) -> Value {
-    let (at, status, sold, quantity) = said;
+fn event(ann: &Customer, change: SubscriptionChange<'_>, metadata: &Value) -> Value {
+    let (at, status, sold, quantity) = change;
     let mut subscription = ann.subscription("1", status, sold);
     subscription["items"]["data"][0]["quantity"] = quantity.into();
     for (name, value) in metadata.as_object().unwrap() {
@@ -40,10 +40,17 @@ fn event(ann: &Customer, said: Said<'_>, metadata: &Value) -> Value {
 
 /// Plays a story in every order, in part twice; answers in how many ways it ended: status, plan, version and
 /// quantity.
-async fn ends(app: &TestApp, name: &str, since: i64, story: &[Said<'_>], metadata: Value) -> Value {
+async fn ends(
+    app: &TestApp,
+    name: &str,
+    since: i64,
+    story: &[SubscriptionChange<'_>],
+    metadata: Value,
+) -> Value {
     let stories = orders(story.len()).into_iter().enumerate().map(|(number, order)| {
         let ann = Customer::of(&format!("{name}{number:03}"), since);
-        let events: Vec<Value> = story.iter().map(|said| event(&ann, *said, &metadata)).collect();
+        let events: Vec<Value> =
+            story.iter().map(|change| event(&ann, *change, &metadata)).collect();
         Story { events: in_order(&events, &order, number), subscriptions: Vec::new() }
     });
     Player::new(app).play(stories).await;
@@ -57,7 +64,7 @@ async fn ends(app: &TestApp, name: &str, since: i64, story: &[Said<'_>], metadat
 
 /// Prices A, B, A across a republished catalog: the version is the one that was sold when the price came back.
 #[tokio::test]
-async fn a_price_that_comes_back_is_of_one_version_in_every_order() {
+async fn a_price_used_again_has_one_version_in_every_order() {
     let app = TestApp::selling("demo").await;
     let since = republish(&app).await;
     let (a, b) = (app.plan_sold("starter").await, app.plan_sold("pro").await);

@@ -1,4 +1,4 @@
-//! What it takes to say what a user may do, and to show it anew.
+//! Measures reads of an entitlement, and pushes of new usage to the cache.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,11 +7,11 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use jiff::{SignedDuration, Timestamp};
 use shared::adapters::postgres::UsageResult;
 use shared::app::App;
-use shared::billing::entitlements::{EntitlementCache, Source};
+use shared::billing::entitlement_cache::{EntitlementCache, Source};
 use shared::domain::UserId;
 use shared::http;
 use tower::ServiceExt as _;
@@ -21,11 +21,11 @@ use crate::load::{self, Connection};
 use crate::samples::Samples;
 use crate::table::Table;
 
-/// So many reads until everything is connected and warm, and so many that are measured.
+/// Reads until every connection is open and warm, and measured reads.
 const WARM: u32 = 500;
 const MEASURED: u32 = 5_000;
 
-/// Milliseconds of one at a time, and processor time.
+/// Milliseconds of one read at a time, and processor time.
 pub struct Reads {
     database: Samples,
     cache: Samples,
@@ -45,7 +45,7 @@ impl Reads {
     ) -> anyhow::Result<Self> {
         let mut connection = Connection::open(address).await?;
         let (mut database, mut cache) = (Vec::new(), Vec::new());
-        // Of these accounts the cache has heard nothing yet.
+        // The cache has no entry for these accounts yet.
         for times in [&mut database, &mut cache] {
             for account in 1..=SPREAD {
                 times.push(connection.send(&get(key, account)).await?);
@@ -119,8 +119,8 @@ async fn push(app: &App) -> anyhow::Result<Vec<f64>> {
     Ok(times)
 }
 
-/// What one thread that does nothing else takes for a read: with the guard and the limiter beside it,
-/// and without. The client of Redis is in it; host, Redis and its front are not, nor a log line.
+/// Processor time of one thread for a read: with the guard and the limiter, and without. It includes
+/// the Redis client, and excludes the host, Redis, its front and the log line.
 fn processor_time(settings: &Settings, key: &str) -> anyhow::Result<(f64, f64)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -155,9 +155,9 @@ fn user() -> anyhow::Result<UserId> {
     UserId::try_from("several_1".to_owned()).map_err(|what| anyhow::anyhow!("{what}"))
 }
 
-/// For how long this thread has been on a processor.
+/// The processor time of this thread so far.
 fn thread_nanoseconds() -> anyhow::Result<u64> {
-    let said = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let first = said.split(' ').next().context("the kernel keeps no time of threads")?;
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let first = schedstat.split(' ').next().context("the kernel keeps no time of threads")?;
     Ok(first.parse()?)
 }

@@ -1,4 +1,4 @@
-//! What it takes to verify the whole ledger, page by page, as `farebox ledger verify` does.
+//! Measures the verification of the whole ledger, page by page, as `farebox ledger verify` does.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const PAGE: i32 = 1_000;
 pub struct Verified {
     rows: u64,
     took: Duration,
-    /// What the database process has of its own after it.
+    /// The private memory of the database process at the end.
     memory_kib: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What each measured function is asked: one request of its own route.
+//! The request of each measured function: one of its own route.
 
 use serde_json::{Value, json};
 use shared::endpoints::{CHAT_SAVE, DASHBOARD, HEALTH, MOOD};
@@ -12,12 +12,12 @@ pub struct Call {
     endpoint: &'static Endpoint,
     method: Method,
     body: Option<fn() -> Value>,
-    /// Whether its settings ask for TLS to Postgres, as those of a deployment do. The local one
-    /// does not speak it, so this is for a function that only might have used it.
+    /// Whether its settings require TLS to Postgres, as in a deployment. The local Postgres has no TLS,
+    /// so this is for a function that does not connect.
     pub encrypted: bool,
 }
 
-/// A call on a user's behalf.
+/// A call for a user.
 #[derive(Debug)]
 pub struct Request {
     pub method: &'static str,
@@ -27,8 +27,8 @@ pub struct Request {
     pub body: String,
 }
 
-/// From nothing outside (health), over one flight to Redis in series (dashboard) and two (mood),
-/// to Redis and Postgres (a chat with its content).
+/// No outside call (health), one call of Redis (dashboard), two in series (mood), and Redis with
+/// Postgres (a chat with its content).
 pub static CALLS: [Call; 6] = [
     call(HEALTH.name, &HEALTH, Method::Get, None),
     Call { encrypted: true, ..call(HEALTH.name, &HEALTH, Method::Get, None) },

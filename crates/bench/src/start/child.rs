@@ -10,21 +10,21 @@ use tokio::process::{Child, Command};
 use crate::machine::kib;
 use crate::stack::Stack;
 
-/// More than this and the function will never answer.
+/// A function that takes longer never answers.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How one start went.
+/// The measurements of one start.
 #[derive(Debug)]
 pub struct Start {
-    /// From exec to the moment it could take a request.
+    /// From exec to the moment it is ready for a request.
     pub ready: Duration,
     /// From exec to the end of its first answer.
     pub answered: Duration,
-    /// How long a processor worked for it until then: what a function with a small share of one
-    /// pays many times over, and what a busy machine changes least.
+    /// Processor time until then. A function with a small share of a processor waits many times as
+    /// long; a busy machine changes this figure least.
     pub cpu: Duration,
     pub resident_kib: u64,
-    /// Its own pages, which no file backs.
+    /// Its private pages, without those of files.
     pub private_kib: u64,
 }
 
@@ -36,7 +36,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The environment is the stack's settings and `host`, nothing else.
+    /// The environment is the stack's settings and `host` alone.
     pub fn exec(
         path: &Path,
         stack: &Stack,
@@ -52,7 +52,7 @@ impl Running {
         Ok(Self { child, exec })
     }
 
-    /// Looks at what it used, and ends it.
+    /// Reads the resources that it used, and ends it.
     pub async fn finish(mut self, ready: Instant, answered: Instant) -> anyhow::Result<Start> {
         let id = self.child.id().context("the function has ended")?;
         let status = format!("/proc/{id}/status");
@@ -69,7 +69,7 @@ impl Running {
     }
 }
 
-/// Of the first thread: a function has no other that works.
+/// Of the first thread, which does all of a function's work.
 fn cpu_time(process: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{process}/schedstat");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;

@@ -1,4 +1,4 @@
-//! Lambda, as far as a function sees it: the Runtime API, which hands out one event.
+//! The part of Lambda that a function sees: the Runtime API, with one event.
 
 use std::future::pending;
 use std::path::Path;
@@ -21,15 +21,15 @@ use super::call::Request;
 use super::child::{PATIENCE, Running, Start};
 use crate::stack::Stack;
 
-/// What the function does, and when.
+/// A call of the function to the Runtime API, and its time.
 enum Sign {
-    AskedForWork(Instant),
+    AskedForEvent(Instant),
     Answered(Instant, Bytes),
     Failed(Bytes),
 }
 
 struct RuntimeApi {
-    /// Until it is handed out.
+    /// None once the function has received it.
     event: Mutex<Option<String>>,
     signs: mpsc::UnboundedSender<Sign>,
 }
@@ -53,7 +53,7 @@ pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Res
         let mut ready = None;
         loop {
             match seen.recv().await.context("the Runtime API is gone")? {
-                Sign::AskedForWork(at) => ready = ready.or(Some(at)),
+                Sign::AskedForEvent(at) => ready = ready.or(Some(at)),
                 Sign::Answered(at, answer) => {
                     check(&answer)?;
                     return anyhow::Ok((ready.context("an answer to no event")?, at));
@@ -80,7 +80,7 @@ fn runtime_api(state: Arc<RuntimeApi>) -> Router {
 }
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
-    api.tell(Sign::AskedForWork(Instant::now()));
+    api.report(Sign::AskedForEvent(Instant::now()));
     let event = api.event.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(event) = event else { return pending().await };
     let headers = [
@@ -92,23 +92,23 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
 }
 
 async fn response(State(api): State<Arc<RuntimeApi>>, answer: Bytes) -> StatusCode {
-    api.tell(Sign::Answered(Instant::now(), answer));
+    api.report(Sign::Answered(Instant::now(), answer));
     StatusCode::ACCEPTED
 }
 
 async fn error(State(api): State<Arc<RuntimeApi>>, error: Bytes) -> StatusCode {
-    api.tell(Sign::Failed(error));
+    api.report(Sign::Failed(error));
     StatusCode::ACCEPTED
 }
 
 impl RuntimeApi {
-    /// Once the answer is there, nobody listens any more.
-    fn tell(&self, sign: Sign) {
+    /// The receiver is gone after the answer.
+    fn report(&self, sign: Sign) {
         let _ = self.signs.send(sign);
     }
 }
 
-/// What a function URL makes of the request, in the payload format 2.0.
+/// The event that a function URL makes of the request, in payload format 2.0.
 fn event(request: &Request) -> Value {
     let headers: serde_json::Map<String, Value> =
         request.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();

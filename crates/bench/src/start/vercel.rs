@@ -1,5 +1,5 @@
-//! Vercel, as far as a function sees it: it is told a port and a unix socket, says on the socket
-//! that it has started, and is sent HTTP.
+//! The part of Vercel that a function sees: it receives a port and a unix socket, reports its start on
+//! the socket, and serves HTTP.
 
 use std::path::Path;
 use std::time::Instant;
@@ -36,16 +36,16 @@ pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Res
         let ready = Instant::now();
         let message: Value =
             serde_json::from_slice(message.strip_suffix(b"\0").unwrap_or(&message))?;
-        ensure!(message["type"] == "server-started", "the function said {message}");
+        ensure!(message["type"] == "server-started", "the function sent {message}");
         call(port, request).await?;
-        // The platform holds its end until the process is gone.
+        // The platform keeps its end open until the process has ended.
         anyhow::Ok((ready, Instant::now(), messages))
     };
     let (ready, answered, _messages) = timeout(PATIENCE, talk).await??;
     running.finish(ready, answered).await
 }
 
-/// Sends the request over a connection of its own, and reads all of the answer.
+/// Sends the request over a new connection, and reads the whole answer.
 async fn call(port: u16, request: &Request) -> anyhow::Result<()> {
     let mut message = axum::http::Request::builder()
         .method(request.method)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
-use farebox::local::Settings;
+use farebox::dev::Settings;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::json;
@@ -16,13 +16,13 @@ use super::prepare::{self, Event, TURNS, Times};
 use crate::database::Database;
 use crate::load::{self, Requests};
 
-/// Farebox with every route, and what Stripe tells it.
+/// Farebox with every route, and the source of its events.
 pub struct Shop {
     pub address: SocketAddr,
     stripe: Arc<Stripe>,
 }
 
-/// What Stripe signs with and tells of.
+/// Makes and signs Stripe's events.
 struct Stripe {
     secret: hmac::Key,
     price: (String, String),
@@ -39,7 +39,7 @@ impl Shop {
         Ok(Self { address, stripe: Arc::new(Stripe { secret, price, times }) })
     }
 
-    /// Such events of the customers that the script leaves out, and how many were sent.
+    /// Events of the customers that the script leaves out, and a count of those sent.
     pub fn events(&self, event: Event, first: u32) -> (Requests, Arc<AtomicU64>) {
         let sent = Arc::new(AtomicU64::default());
         let (stripe, count) = (Arc::clone(&self.stripe), Arc::clone(&sent));
@@ -58,15 +58,15 @@ impl Shop {
 impl Stripe {
     fn update(&self, customer: u64, round: u64) -> String {
         let Times { began, ended, .. } = self.times;
-        self.tell(customer, began + 1 + round.cast_signed(), began, ended)
+        self.signed_request(customer, began + 1 + round.cast_signed(), began, ended)
     }
 
     fn renewal(&self, customer: u64) -> String {
         let Times { ended, next_ends, .. } = self.times;
-        self.tell(customer, ended, ended, next_ends)
+        self.signed_request(customer, ended, ended, next_ends)
     }
 
-    fn tell(&self, customer: u64, at: i64, from: i64, to: i64) -> String {
+    fn signed_request(&self, customer: u64, at: i64, from: i64, to: i64) -> String {
         let body = json!({
             "id": format!("evt_http_{customer}_{at}"), "object": "event", "created": at,
             "type": "customer.subscription.updated", "livemode": false,

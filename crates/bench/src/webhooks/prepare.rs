@@ -1,10 +1,10 @@
-//! What is there before anything is measured: customers with a subscription each.
+//! The data before the first measurement: customers with a subscription each.
 
 use anyhow::Context as _;
 
 use crate::database::Database;
 
-/// Customers of whom Stripe tells, the events it told of before, and the scripts.
+/// Customers of the measured events, earlier events, and the scripts.
 const STORE: &str = include_str!("store.sql");
 pub const TOOLS: &str = include_str!("tools.sql");
 pub const BARE: &str = "
@@ -21,27 +21,27 @@ select apply_event(bench.renewal({first} + 2 * n), now())
 from nextval('bench.events') n;
 ";
 
-/// So many customers are told of in turn.
+/// The number of customers whose events take turns.
 pub const TURNS: u64 = 25_000;
 
-/// What Stripe tells of a subscription.
+/// A kind of event about a subscription.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// What its user has stays as it is: most events are like that.
+    /// The user's entitlement does not change, as with most events.
     Update,
-    /// Another month is paid for: its user gets credits, and those of the last month expire.
+    /// Another month is paid: the user gets credits, and those of the last month expire.
     Renewal,
 }
 
-/// When the month that everybody has paid for began and ended, and when the next one ends.
+/// The start and the end of the paid month, and the end of the next.
 pub struct Times {
     pub began: i64,
     pub ended: i64,
     pub next_ends: i64,
 }
 
-/// The script that applies such events of every second customer from that number on: of a few in turn,
-/// of each one's renewal once.
+/// The script that applies such events of every second customer from that number on: updates of a few
+/// in turn, or one renewal of each.
 pub async fn script(database: &Database, event: Event, first: u32) -> anyhow::Result<String> {
     database.execute("alter sequence bench.events restart").await?;
     let sql = match event {
@@ -51,13 +51,13 @@ pub async fn script(database: &Database, event: Event, first: u32) -> anyhow::Re
     Ok(sql.replace("{first}", &first.to_string()).replace("{turns}", &TURNS.to_string()))
 }
 
-/// How many events the script has applied.
+/// The number of events that the script has applied.
 pub async fn applied(database: &Database) -> anyhow::Result<u64> {
     let row = database.owner.query_typed_one("select last_value from bench.events", &[]).await;
     Ok(row.context("there is no sequence")?.get::<_, i64>(0).unsigned_abs())
 }
 
-/// Has so many customers from that number on.
+/// Stores so many customers from that number on.
 pub async fn store(database: &Database, from: u32, to: u32) -> anyhow::Result<()> {
     eprintln!("storing customers {from} to {to}");
     let sql = STORE.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());

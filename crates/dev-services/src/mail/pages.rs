@@ -1,108 +1,154 @@
-//! What was sent, as pages: a list, and each message as text and as HTML. A message's HTML is shown in
-//! a frame where no script runs and nothing is fetched.
+//! The captured messages as pages: a list, and each message as text and as HTML. A message's HTML is
+//! in a frame that runs no script and fetches nothing.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use maud::{DOCTYPE, Markup, html};
 
 use super::{Mail, Message};
-use stripe_simulator::pages::answer;
-use stripe_simulator::pages::html::{Element, element, heading, link, paragraph, span, table};
-use stripe_simulator::pages::layout::STYLE;
 
-const PAGE: &str = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; \
-                    form-action 'none'; frame-ancestors 'none'";
-const FRAME: &str =
+const STYLE: &str = include_str!("style.css");
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; frame-src 'self'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const FRAME_POLICY: &str =
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
 pub(super) fn router(mail: Mail) -> Router {
     Router::new()
-        .route("/mail", get(list))
-        .route("/mail/{number}", get(show))
-        .route("/mail/{number}/html", get(html))
-        .route("/mail/style.css", get(style))
-        .route("/mail/api/messages", get(messages))
+        .route("/mail", get(list_messages))
+        .route("/mail/{number}", get(message_page))
+        .route("/mail/{number}/html", get(message_html))
+        .route("/mail/style.css", get(stylesheet))
+        .route("/mail/api/messages", get(messages_json))
         .with_state(mail)
 }
 
-async fn list(State(mail): State<Mail>) -> Response {
+async fn list_messages(State(mail): State<Mail>) -> Response {
     let messages = mail.messages();
-    let rows = messages.iter().rev().map(|message| {
-        let address = format!("/mail/{}", message.number);
-        let subject = if message.subject.is_empty() { "(none)" } else { &message.subject };
-        vec![link(&address, subject), span(message.to.join(", ")), span(&message.from)]
-    });
-    let content = match messages.is_empty() {
-        true => paragraph("Nothing has been sent yet."),
-        false => table("Messages, the latest first", &["Subject", "To", "From"], rows.collect()),
+    let content = html! {
+        @if messages.is_empty() {
+            p { "Nothing has been sent yet." }
+        } @else {
+            (message_table(&messages))
+        }
     };
-    page(StatusCode::OK, "Mail", vec![content])
+    page(StatusCode::OK, "Mail", &content)
 }
 
-async fn show(State(mail): State<Mail>, Path(number): Path<u64>) -> Response {
-    match mail.message(number) {
-        Some(message) => page(StatusCode::OK, &message.subject, view(&message)),
-        None => not_there(),
+fn message_table(messages: &[Message]) -> Markup {
+    let caption = "Messages, the latest first";
+    html! {
+        // A wide table scrolls by itself, also by keyboard.
+        div.scrolls tabindex="0" role="region" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead {
+                    tr { th scope="col" { "Subject" } th scope="col" { "To" } th scope="col" { "From" } }
+                }
+                tbody {
+                    @for message in messages.iter().rev() {
+                        tr {
+                            td { a href={ "/mail/" (message.number) } { (subject(message)) } }
+                            td { (message.to.join(", ")) }
+                            td { (message.from) }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
-fn view(message: &Message) -> Vec<Element> {
-    let head: Vec<String> =
-        message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    let frame = element("iframe")
-        .attr("src", format!("/mail/{}/html", message.number))
-        .attr("sandbox", "")
-        .attr("title", "The message as HTML")
-        .attr("width", "100%")
-        .attr("height", "480");
-    vec![
-        paragraph(format!("To {}", message.to.join(", "))),
-        heading("As HTML"),
-        frame,
-        heading("As text"),
-        element("pre").attr("tabindex", "0").text(&message.text),
-        heading("Head"),
-        element("pre").attr("tabindex", "0").text(head.join("\n")),
-    ]
+fn subject(message: &Message) -> &str {
+    if message.subject.is_empty() { "(none)" } else { &message.subject }
 }
 
-async fn html(State(mail): State<Mail>, Path(number): Path<u64>) -> Response {
+async fn message_page(State(mail): State<Mail>, Path(number): Path<u64>) -> Response {
+    match mail.message(number) {
+        Some(message) => page(StatusCode::OK, &message.subject, &message_view(&message)),
+        None => not_found(),
+    }
+}
+
+fn message_view(message: &Message) -> Markup {
+    html! {
+        p { "To " (message.to.join(", ")) }
+        h2 { "As HTML" }
+        iframe src={ "/mail/" (message.number) "/html" } sandbox="" title="The message as HTML" {}
+        h2 { "As text" }
+        pre tabindex="0" { (message.text) }
+        h2 { "Headers" }
+        pre tabindex="0" {
+            @for (name, value) in &message.headers { (name) ": " (value) "\n" }
+        }
+    }
+}
+
+async fn message_html(State(mail): State<Mail>, Path(number): Path<u64>) -> Response {
     match mail.message(number) {
         Some(message) => {
-            answer(StatusCode::OK, "text/html; charset=utf-8", FRAME, message.html.into_bytes())
+            respond(StatusCode::OK, "text/html; charset=utf-8", FRAME_POLICY, message.html)
         }
-        None => not_there(),
+        None => not_found(),
     }
 }
 
-/// For programs.
-async fn messages(State(mail): State<Mail>) -> Json<Vec<Message>> {
+/// The kept messages as JSON, for programs.
+async fn messages_json(State(mail): State<Mail>) -> Json<Vec<Message>> {
     Json(mail.messages())
 }
 
-async fn style() -> Response {
-    answer(StatusCode::OK, "text/css", "default-src 'none'", STYLE.into())
+async fn stylesheet() -> Response {
+    respond(StatusCode::OK, "text/css", "default-src 'none'", STYLE.to_owned())
 }
 
-fn not_there() -> Response {
-    page(StatusCode::NOT_FOUND, "Not there", vec![paragraph("There is no message of this number.")])
+fn not_found() -> Response {
+    let content = html! { p { "There is no message of this number." } };
+    page(StatusCode::NOT_FOUND, "Not there", &content)
 }
 
-fn page(status: StatusCode, title: &str, content: Vec<Element>) -> Response {
-    let meta = |name, content| element("meta").attr("name", name).attr("content", content);
-    let head = element("head")
-        .child(element("meta").attr("charset", "utf-8"))
-        .child(meta("viewport", "width=device-width, initial-scale=1"))
-        .child(element("title").text(format!("{title} · Mail")))
-        .child(element("link").attr("rel", "stylesheet").attr("href", "/mail/style.css"));
-    let banner = element("header")
-        .child(element("strong").text("CAPTURED"))
-        .child(span("None of this was delivered to anyone."))
-        .child(link("/mail", "All messages"));
-    let main = element("main").child(element("h1").text(title)).children(content);
-    let body = element("body").child(banner).child(main);
-    let html = element("html").attr("lang", "en").child(head).child(body);
-    answer(status, "text/html; charset=utf-8", PAGE, format!("<!doctype html>\n{html}\n").into())
+fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Mail" }
+                link rel="stylesheet" href="/mail/style.css";
+            }
+            body {
+                header {
+                    strong { "CAPTURED" }
+                    span { "None of this was delivered to anyone." }
+                    a href="/mail" { "All messages" }
+                }
+                main {
+                    h1 { (title) }
+                    (content)
+                }
+            }
+        }
+    };
+    respond(status, "text/html; charset=utf-8", PAGE_POLICY, page.into_string())
+}
+
+fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    policy: &'static str,
+    body: String,
+) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    (status, headers, body).into_response()
 }

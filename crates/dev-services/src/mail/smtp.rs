@@ -1,4 +1,4 @@
-//! One sender's connection, from the greeting to the end.
+//! Serves one sender's connection, from the greeting to QUIT.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Mail, Mode};
 
 const IDLE: Duration = Duration::from_secs(60);
-/// RFC 5321 allows a thousand; an answer to a question for a password may be longer.
+/// RFC 5321 allows 1,000; the line that carries a password may be longer.
 const MAX_LINE_BYTES: u64 = 4_096;
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 const MAX_RECIPIENTS: usize = 100;
@@ -19,7 +19,7 @@ struct Connection {
     stream: BufReader<TcpStream>,
 }
 
-/// What is known of the message that is being sent.
+/// The sender and the recipients of the message in progress.
 #[derive(Default)]
 struct Envelope {
     from: Option<String>,
@@ -30,7 +30,7 @@ pub(super) async fn serve(stream: TcpStream, mail: &Mail) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection { stream: BufReader::new(stream) };
     let mut envelope = Envelope::default();
-    connection.say("220 farebox takes mail, and delivers it to nobody").await?;
+    connection.say("220 farebox captures mail and delivers none").await?;
     loop {
         let line = connection.line().await?;
         let line = String::from_utf8_lossy(&line);
@@ -79,7 +79,7 @@ pub(super) async fn serve(stream: TcpStream, mail: &Mail) -> io::Result<()> {
             }
             ("HELO" | "NOOP", _) => connection.say("250 farebox").await?,
             ("QUIT", _) => return connection.say("221 bye").await,
-            // Whatever it speaks, it is not SMTP: a browser's request may hold a message further on.
+            // The peer does not speak SMTP. A browser's request may hold a message further on.
             _ => return connection.say("502 not known here").await,
         }
     }
@@ -96,7 +96,7 @@ impl Connection {
         self.stream.write_all(format!("{line}\r\n").as_bytes()).await
     }
 
-    /// With its end.
+    /// Reads one line, with its end.
     async fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         let mut limited = (&mut self.stream).take(MAX_LINE_BYTES);
@@ -104,7 +104,7 @@ impl Connection {
         if line.ends_with(b"\n") { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
-    /// A message up to the line that is a dot. A line of it that begins with one was sent with two.
+    /// Reads a message up to the line that is a single dot. SMTP doubles a dot that begins a line.
     async fn data(&mut self) -> io::Result<Vec<u8>> {
         let mut message = Vec::new();
         loop {

@@ -125,7 +125,7 @@ fn real_dir(program: &Path) -> Option<PathBuf> {
     program.canonicalize().ok()?.parent().map(Path::to_owned)
 }
 
-/// The entries called `prefix` and a number, the highest number first.
+/// The entries whose name is `prefix` and a number, the highest number first.
 fn numbered(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir(parent)
         .into_iter()
@@ -140,7 +140,7 @@ fn numbered(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Runs both as the user who will run them, who may not be allowed to.
+/// Runs both as the user of the server, who may lack the right to run them.
 async fn probe(bin: &Path, run_as: Option<RunAs>) -> Option<Binaries> {
     let mut version = None;
     for name in ["initdb", "postgres"] {

@@ -21,7 +21,7 @@ const INITDB_LIMIT: Duration = Duration::from_secs(120);
 const PREVIOUS_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-/// English messages (we look for some of them), and no search for the machine's time zone.
+/// English messages, because this module searches for some, and no search for the time zone.
 pub(super) fn child_envs() -> Vec<(&'static str, String)> {
     vec![("LC_ALL", "C".to_owned()), ("TZ", "UTC".to_owned())]
 }
@@ -45,10 +45,10 @@ pub(super) fn major_version(home: &Home) -> anyhow::Result<Option<u32>> {
     Ok(Some(major))
 }
 
-/// Makes the cluster unless it is there, and returns the superuser's password.
+/// Creates the cluster if it is missing, and returns the superuser's password.
 ///
-/// initdb works in a directory of another name, which gets its own only when all is done: a
-/// `data` that exists is complete, and nothing called `data` is ever removed.
+/// initdb works in a directory of another name, which is renamed to `data` at the end. So an existing
+/// `data` is complete, and no directory called `data` is ever removed.
 pub(super) async fn create_once(
     home: &Home,
     binaries: &Binaries,
@@ -143,8 +143,8 @@ fn remove_if_there(removed: std::io::Result<()>, path: &Path) -> anyhow::Result<
     }
 }
 
-/// Sees to it that nothing of an earlier run is left on this cluster. The kernel has told it to
-/// stop when that run died, so as a rule there is a moment to wait and nothing to do.
+/// Stops a server that an earlier run left on this cluster. The kernel signals it when that run dies,
+/// so it usually ends within a moment.
 pub(super) async fn end_previous(home: &Home, progress: Progress<'_>) -> anyhow::Result<()> {
     if let Some(pid) = live_postmaster(home).await? {
         progress(&format!("waiting for the Postgres of an earlier run (pid {pid}) to stop"));
@@ -158,9 +158,9 @@ pub(super) async fn end_previous(home: &Home, progress: Progress<'_>) -> anyhow:
             }
         }
     }
-    // Sessions can outlive a postmaster that was killed; they hold the log as it did.
+    // Sessions can outlive a killed postmaster, and they hold the lock on the log too.
     open_log(home).await?;
-    // Postgres would refuse to start if the pid in there now belongs to some other process.
+    // Postgres refuses to start if the pid in this file belongs to another process by now.
     let pid_file = pid_file(home);
     remove_if_there(fs::remove_file(&pid_file), &pid_file)
 }
@@ -180,8 +180,8 @@ fn pid_file(home: &Home) -> PathBuf {
     home.data().join("postmaster.pid")
 }
 
-/// The postmaster of this cluster, if it runs. Pids are used again, so one that is alive counts
-/// only when its command line names our data directory.
+/// The postmaster of this cluster, if it runs. The system reuses pids, so a live one counts only if
+/// its command line names this data directory.
 async fn live_postmaster(home: &Home) -> anyhow::Result<Option<Pid>> {
     let path = pid_file(home);
     let text = match fs::read_to_string(&path) {
@@ -203,7 +203,7 @@ fn parse_pid(text: &str) -> Option<Pid> {
     (pid > 1).then(|| Pid::from_raw(pid))
 }
 
-/// Empty for a process that is gone, or that nobody has waited for yet.
+/// Empty for a process that has ended, or that was not waited for yet.
 async fn command_line(pid: Pid) -> String {
     if cfg!(target_os = "linux") {
         let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

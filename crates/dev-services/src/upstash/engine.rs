@@ -1,24 +1,21 @@
-//! A small Redis inside this process, for machines without one: the commands and scripts Farebox
-//! uses and nothing more. Any other command is refused by name.
+//! A small Redis in this process, for machines without one. It has the commands and scripts that
+//! Farebox uses; it refuses any other command by name.
 //!
-//! One thread owns all data and the Lua interpreter, and works through a queue. That makes every
-//! command, script and transaction atomic, and leaves nothing to lock. Deliberately absent: lists,
-//! sets, sorted sets, streams, publishing, blocking commands, eviction, and more than one process
-//! on a snapshot file.
+//! One thread owns all data and the Lua interpreter, and works through a queue. So every command,
+//! script and transaction is atomic, and no data needs a lock. Deliberately absent: lists, sets,
+//! sorted sets, streams, publishing, blocking commands, eviction, and a snapshot file that several
+//! processes share.
 
 mod cjson;
 mod commands;
 mod convert;
-mod glob;
-mod hashes;
-mod keys;
+mod failure;
 mod lua;
 mod native;
 mod number;
 mod scripting;
 mod snapshot;
 mod store;
-mod strings;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -38,19 +35,19 @@ use snapshot::SnapshotFile;
 use store::Store;
 use worker::{Job, Worker};
 
-/// Requests that may wait for the thread before further ones are refused.
+/// How many requests may wait for the thread; further ones are refused.
 const QUEUE_LENGTH: usize = 1024;
-/// Room for scripts and JSON that nest as deeply as Redis lets them.
+/// Enough for scripts and JSON nested as deeply as Redis allows.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// A handle on the engine. When the last one is dropped the data is in the snapshot file.
+/// A handle on the engine. Dropping the last one writes the snapshot file.
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// None only while dropping: the thread stops when there is nobody left to send it jobs.
+    /// None only while dropping: the thread stops when the last sender is gone.
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -98,18 +95,18 @@ impl Engine {
     }
 
     pub(super) async fn flush(&self) -> anyhow::Result<()> {
-        self.ask(Job::Flush).await?
+        self.run_job(Job::Flush).await?
     }
 
     pub(super) async fn pipeline(&self, commands: Vec<Command>) -> anyhow::Result<Vec<Reply>> {
-        self.ask(|answer| Job::Pipeline(commands, answer)).await
+        self.run_job(|answer| Job::Pipeline(commands, answer)).await
     }
 
     pub(super) async fn transaction(&self, commands: Vec<Command>) -> anyhow::Result<Reply> {
-        self.ask(|answer| Job::Transaction(commands, answer)).await
+        self.run_job(|answer| Job::Transaction(commands, answer)).await
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> anyhow::Result<T> {
+    async fn run_job<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> anyhow::Result<T> {
         let (answer, answered) = oneshot::channel();
         let jobs = self.shared.jobs.as_ref().context("the in-process Redis engine has stopped")?;
         jobs.try_send(job(answer)).context("the in-process Redis engine takes no more requests")?;

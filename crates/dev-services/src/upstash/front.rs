@@ -1,7 +1,12 @@
-//! The HTTP side: a request comes in, its commands are run, their replies go out.
+//! The HTTP side: parses a request, runs its commands and writes their replies.
 //!
-//! There is one handler for every path, since in this API a path is a command. Deliberately
-//! absent: limits other than the size of a request.
+//! One handler serves every path, because in this API a path is a command. Deliberately absent: limits
+//! other than the size of a request.
+
+mod access;
+mod answer;
+mod request;
+mod stream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,11 +20,11 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::access::{self, Access};
-use super::answer::{self, Encoding, Refusal};
-use super::request::{self, Work};
+use self::access::Access;
+use self::answer::{Encoding, Refusal};
+use self::request::Work;
 use super::resp::Reply;
-use super::{Backend, Command, Tokens, stream};
+use super::{Backend, Command, Tokens};
 
 /// Upstash's own limit.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -74,7 +79,7 @@ async fn serve(front: &Front, parts: &Parts, body: Body) -> Result<Response, Ref
 }
 
 impl Front {
-    /// Runs what the caller may run, and answers the rest with an error in its place.
+    /// Runs the commands that the caller may run, and answers an error for each of the others.
     async fn pipeline(&self, access: Access, all: Vec<Command>) -> Result<Vec<Reply>, Refusal> {
         let objections: Vec<_> = all.iter().map(|command| access.objection(command)).collect();
         let allowed = all.into_iter().zip(&objections);
@@ -94,7 +99,7 @@ impl Front {
         Ok(in_order.collect())
     }
 
-    /// All or nothing: a command the caller may not run stops the others too.
+    /// Runs all or none: a command that the caller may not run stops the others too.
     async fn transaction(&self, access: Access, all: Vec<Command>) -> Result<Reply, Refusal> {
         if all.iter().any(|command| access.objection(command).is_some()) {
             return Ok(Reply::aborted());
@@ -102,8 +107,8 @@ impl Front {
         self.backend.transaction(all).await.map_err(unavailable)
     }
 
-    /// Upstash's token says how far a replica must have come to show a client its own writes.
-    /// There are no replicas here: a caller's token is accepted unread, and a new one returned.
+    /// Upstash's token lets a client read its own writes from a replica. There are no replicas here: a
+    /// caller's token is ignored, and a new one returned.
     fn next_sync_token(&self) -> Option<HeaderValue> {
         let answered = self.answered.fetch_add(1, Ordering::Relaxed) + 1;
         HeaderValue::from_str(&STANDARD.encode(format!("farebox:{answered}"))).ok()
@@ -131,7 +136,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.starts_with(b"text/event-stream"))
 }
 
-/// The backend itself failed. The cause is for whoever runs `farebox dev`, so it is shown.
+/// The backend failed. The answer shows the cause to the developer who runs `farebox dev`.
 pub fn unavailable(error: anyhow::Error) -> Refusal {
     tracing::warn!(error = format!("{error:#}"), "the Upstash front could not run a command");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("ERR {error:#}"))

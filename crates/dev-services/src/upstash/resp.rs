@@ -1,6 +1,6 @@
-//! The Redis protocol, version 2: what a command looks like on the wire, and how a reply is read.
+//! The Redis protocol, version 2: writes commands and reads replies.
 //!
-//! Deliberately absent: RESP3, which Farebox never asks for, and inline commands.
+//! Deliberately absent: RESP3, which Farebox never requests, and inline commands.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ const MAX_STRING_BYTES: i64 = 512 * 1024 * 1024;
 const MAX_ARRAY_LENGTH: i64 = 4 * 1024 * 1024;
 const MAX_DEPTH: usize = 64;
 
-/// What Redis answers to a command.
+/// Redis's answer to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     Status(String),
@@ -30,7 +30,7 @@ impl Reply {
         Reply::Status("OK".to_owned())
     }
 
-    /// What EXEC answers when one of the commands could never have run.
+    /// EXEC's answer when one of the commands can never run.
     pub fn aborted() -> Reply {
         Reply::Error("EXECABORT Transaction discarded because of previous errors.".to_owned())
     }
@@ -51,7 +51,7 @@ pub fn write_command<A: AsRef<[u8]>>(out: &mut Vec<u8>, command: &[A]) {
     }
 }
 
-/// Reads exactly one reply. After an error the stream is of no further use.
+/// Reads exactly one reply. After an error the stream is unusable.
 pub async fn read_reply<R>(stream: &mut R) -> io::Result<Reply>
 where
     R: AsyncBufRead + Unpin + Send,

@@ -1,9 +1,11 @@
-//! Upstash runs a script without stopping the database if its first line is
-//! `#!lua flags=allow-key-locking`. No Redis knows that flag, and Redis 7 refuses a script with a
-//! flag it does not know, so a real server is given the script without it. That changes the
-//! script's SHA-1; this module remembers both, so that clients only ever see their own.
+//! Script hashes, and scripts with Upstash's flag on a real Redis.
 //!
-//! Deliberately absent: any record of what the server has loaded. It answers NOSCRIPT itself.
+//! Upstash runs a script without stopping the database if its first line is
+//! `#!lua flags=allow-key-locking`. Redis 7 refuses a script with an unknown flag, so a real server
+//! receives the script without it. That changes the script's SHA-1. This module maps one hash to the
+//! other, so that clients see only the hash of their own text.
+//!
+//! Deliberately absent: a record of the scripts that the server has loaded. It answers NOSCRIPT itself.
 
 use std::collections::HashMap;
 
@@ -13,7 +15,7 @@ use super::Command;
 use super::resp::Reply;
 
 const KEY_LOCKING: &str = "allow-key-locking";
-/// Far more scripts than a program has; reached only by one that builds scripts from data.
+/// More scripts than a program has, unless it builds scripts from data.
 const MAX_REMEMBERED: usize = 4096;
 
 /// Redis's name for a script: the SHA-1 of its text, in lower-case hexadecimal.
@@ -22,7 +24,7 @@ pub fn sha1_hex(script: &[u8]) -> String {
     hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The hash a client knows, to the hash of what the server was given instead.
+/// Maps the hash that a client knows to the hash of the text that the server received.
 #[derive(Debug, Default)]
 pub struct ScriptHashes {
     given: HashMap<String, String>,
@@ -73,7 +75,7 @@ impl ScriptHashes {
     }
 }
 
-/// Puts the client's hashes where the server answered with its own.
+/// Replaces the server's hashes in its replies by the client's.
 pub fn restore(hashes: Vec<Option<String>>, replies: &mut [Reply]) {
     for (hash, reply) in hashes.into_iter().zip(replies) {
         if let (Some(hash), Reply::String(shown)) = (hash, reply) {
@@ -82,7 +84,7 @@ pub fn restore(hashes: Vec<Option<String>>, replies: &mut [Reply]) {
     }
 }
 
-/// The script without that flag, or None if it has none. The line stays, blank if need be, so that
+/// The script without the flag, or None if it has none. The line stays, blank if necessary, so that
 /// line numbers in error messages stay right.
 fn without_key_locking(script: &[u8]) -> Option<Vec<u8>> {
     let end = script.iter().position(|byte| *byte == b'\n').unwrap_or(script.len());

@@ -29,7 +29,7 @@ fn request(token: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
 }
 
 /// The answer to a request with the full token that must succeed.
-async fn ask(front: &Router, path: &str, body: Value) -> Value {
+async fn post_command(front: &Router, path: &str, body: Value) -> Value {
     let (status, answer) = send(front, request("full", path, body.to_string())).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     answer
@@ -45,26 +45,29 @@ async fn refused(front: &Router, status: StatusCode, request: Request<Body>) -> 
 #[tokio::test]
 async fn a_command_may_be_sent_in_the_body_or_in_the_path() {
     let front = front();
-    assert_eq!(ask(&front, "/", json!(["SET", "k", 1])).await, json!({ "result": "OK" }));
-    assert_eq!(ask(&front, "/", json!(["INCR", "k"])).await, json!({ "result": 2 }));
+    assert_eq!(post_command(&front, "/", json!(["SET", "k", 1])).await, json!({ "result": "OK" }));
+    assert_eq!(post_command(&front, "/", json!(["INCR", "k"])).await, json!({ "result": 2 }));
     let set = request("full", "/set/a%20key?EX=100", "value");
     assert_eq!(send(&front, set).await.1, json!({ "result": "OK" }));
     let get = Request::get("/get/a%20key?_token=reader").body(Body::empty()).unwrap();
     assert_eq!(send(&front, get).await.1, json!({ "result": "value" }));
-    assert_eq!(ask(&front, "/", json!(["TTL", "a key"])).await, json!({ "result": 100 }));
+    assert_eq!(post_command(&front, "/", json!(["TTL", "a key"])).await, json!({ "result": 100 }));
 }
 
 #[tokio::test]
 async fn the_front_may_be_nested_under_a_prefix() {
     let nested = Router::new().nest("/upstash", front());
-    assert_eq!(ask(&nested, "/upstash", json!(["PING"])).await, json!({ "result": "PONG" }));
+    assert_eq!(
+        post_command(&nested, "/upstash", json!(["PING"])).await,
+        json!({ "result": "PONG" })
+    );
     let pipeline =
-        ask(&nested, "/upstash/pipeline", json!([["SET", "k", "v"], ["GET", "k"]])).await;
+        post_command(&nested, "/upstash/pipeline", json!([["SET", "k", "v"], ["GET", "k"]])).await;
     assert_eq!(pipeline, json!([{ "result": "OK" }, { "result": "v" }]));
 }
 
 #[tokio::test]
-async fn a_pipeline_goes_on_after_an_error_and_a_transaction_may_not_begin() {
+async fn a_pipeline_continues_after_an_error_and_a_transaction_does_not_start() {
     let front = front();
     let commands = json!([["SET", "k", "x"], ["INCR", "k"], ["GET", "k"]]);
     let answers = json!([
@@ -72,14 +75,14 @@ async fn a_pipeline_goes_on_after_an_error_and_a_transaction_may_not_begin() {
         { "error": "ERR value is not an integer or out of range" },
         { "result": "x" },
     ]);
-    assert_eq!(ask(&front, "/pipeline", commands.clone()).await, answers);
-    assert_eq!(ask(&front, "/multi-exec", commands).await, answers);
+    assert_eq!(post_command(&front, "/pipeline", commands.clone()).await, answers);
+    assert_eq!(post_command(&front, "/multi-exec", commands).await, answers);
 
     let commands = json!([["SET", "k", "y"], ["GET"]]).to_string();
     let aborted = request("full", "/multi-exec", commands);
     let message = refused(&front, StatusCode::BAD_REQUEST, aborted).await;
     assert_eq!(message, "EXECABORT Transaction discarded because of previous errors.");
-    assert_eq!(ask(&front, "/", json!(["GET", "k"])).await, json!({ "result": "x" }));
+    assert_eq!(post_command(&front, "/", json!(["GET", "k"])).await, json!({ "result": "x" }));
 }
 
 #[tokio::test]
@@ -110,10 +113,10 @@ async fn a_token_gives_access_to_everything_or_to_reading() {
 #[tokio::test]
 async fn scripts_keep_the_hash_of_their_whole_text() {
     let front = front();
-    let sha = ask(&front, "/", json!(["SCRIPT", "LOAD", SCRIPT])).await;
+    let sha = post_command(&front, "/", json!(["SCRIPT", "LOAD", SCRIPT])).await;
     assert_eq!(sha["result"], super::scripts::sha1_hex(SCRIPT.as_bytes()));
     let call = json!(["EVALSHA", sha["result"], 1, "k", "v"]);
-    assert_eq!(ask(&front, "/", call).await, json!({ "result": ["k", "v"] }));
+    assert_eq!(post_command(&front, "/", call).await, json!({ "result": ["k", "v"] }));
 }
 
 #[tokio::test]
@@ -126,7 +129,7 @@ async fn strings_are_base64_on_request() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_command_is_refused() {
+async fn anything_but_a_command_is_refused() {
     let front = front();
     let nonsense = request("full", "/", "nonsense");
     let message = refused(&front, StatusCode::BAD_REQUEST, nonsense).await;

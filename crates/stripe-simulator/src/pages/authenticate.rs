@@ -3,57 +3,64 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use maud::{Markup, html};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::html::{Element, paragraph};
-use super::layout::{button, document, form};
-use super::readable::amount;
-use super::{Leads, Posted, not_there, object, page, see_other};
-use crate::runtime::Simulator;
+use crate::lifecycle::{payments, settlement};
+use crate::pages::layout::{button, document, form, main_button};
+use crate::pages::readable::amount;
+use crate::pages::{FormTarget, VerifiedForm, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::{World, text};
-use crate::{payments, settlement};
 
 const KIND: &str = "payment_intent";
 
-pub async fn show(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+pub async fn get_authentication(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+) -> Response {
     let intent = simulator.read(|world| object(world, KIND, &json!(id)));
     if intent.is_null() {
         return not_there("payment");
     }
-    page(StatusCode::OK, view(&intent, simulator.page_token()), Leads::Anywhere)
+    page(StatusCode::OK, view(&intent, simulator.page_token()), FormTarget::AnySite)
 }
 
 fn view(intent: &Value, token: &str) -> String {
-    let content = match text(intent, "status") {
-        "requires_action" => vec![
-            paragraph(format!("The bank asks whether {} may be taken.", amount(intent, "amount"))),
-            answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token),
-        ],
-        "succeeded" => vec![paragraph("The bank has agreed, and it is paid.")],
-        _ => vec![paragraph("There is nothing to approve (any more).")],
+    let content = html! {
+        @match text(intent, "status") {
+            "requires_action" => {
+                p { "The bank asks whether " (amount(intent, "amount")) " may be taken." }
+                (answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token))
+            },
+            "succeeded" => p { "The bank has agreed, and it is paid." },
+            _ => p { "There is nothing to approve (any more)." },
+        }
     };
     document("Your bank asks (3D Secure)", None, content)
 }
 
 /// The form that answers the bank's question.
-pub fn answers(path: &str, token: &str) -> Element {
-    form(path, token)
-        .child(button("act", "approve", "Approve").class("main"))
-        .child(button("act", "refuse", "Refuse"))
+pub fn answers(path: &str, token: &str) -> Markup {
+    let buttons = html! {
+        (main_button("act", "approve", "Approve"))
+        (button("act", "refuse", "Refuse"))
+    };
+    form(path, token, buttons)
 }
 
-pub async fn act(
+pub async fn post_authentication(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
-    Posted(fields): Posted,
+    VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let approved = fields.get("act") == Some("approve");
     let before = simulator.change(|world| {
         // Once it is answered, the intent no longer says where the shop is.
         let before = world.find(KIND, &id, "id")?.clone();
         if asks(world, &id) {
-            answer(world, &id, approved);
+            answer_bank(world, &id, approved);
         }
         Ok(before)
     });
@@ -73,7 +80,7 @@ pub fn asks(world: &World, intent: &str) -> bool {
 
 /// What the bank answers, and all that follows from it. A card that is declined after all is
 /// recorded with the intent, which says so.
-pub fn answer(world: &mut World, intent: &str, approved: bool) {
+pub fn answer_bank(world: &mut World, intent: &str, approved: bool) {
     let _recorded = payments::authenticate(world, intent, approved);
     settlement::follow(world, intent);
 }

@@ -1,23 +1,25 @@
 //! Paying a checkout session by clicking.
 
-pub mod view;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::fields::Fields;
-use super::layout::Notice;
-use super::{Leads, Posted, failed, not_there, object, page, see_other};
-use crate::checkout::{self, Outcome, PayerDetails};
-use crate::runtime::Simulator;
+use crate::lifecycle::checkout::complete::PayerDetails;
+use crate::lifecycle::checkout::pay::{self, PaymentOutcome};
+use crate::lifecycle::checkout::{self, items};
+use crate::pages::checkout::view::PageData;
+use crate::pages::fields::Fields;
+use crate::pages::layout::Notice;
+use crate::pages::{FormTarget, VerifiedForm, failed, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::text;
-use view::Beside;
+
+pub mod view;
 
 const KIND: &str = "checkout.session";
 
-pub async fn show(
+pub async fn get_checkout(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
@@ -26,7 +28,7 @@ pub async fn show(
     let notice = match asked.get("notice") {
         Some("declined") => Some(Notice::Failed("The card was declined.".to_owned())),
         Some("refused") => Some(Notice::Failed("The bank was not convinced.".to_owned())),
-        Some("applied") => Some(Notice::Done("The promotion code is applied.".to_owned())),
+        Some("applied") => Some(Notice::Success("The promotion code is applied.".to_owned())),
         _ => None,
     };
     shown(&simulator, &id, StatusCode::OK, Fields::default(), notice)
@@ -40,45 +42,45 @@ fn shown(
     notice: Option<Notice>,
 ) -> Response {
     match known(simulator, id, typed) {
-        Some((session, beside)) => {
-            page(status, view::page(&session, &beside, notice), Leads::Anywhere)
+        Some((session, data)) => {
+            page(status, view::page(&session, &data, notice), FormTarget::AnySite)
         }
         None => not_there("checkout session"),
     }
 }
 
-fn known(simulator: &Simulator, id: &str, typed: Fields) -> Option<(Value, Beside)> {
+fn known(simulator: &Simulator, id: &str, typed: Fields) -> Option<(Value, PageData)> {
     simulator.read(|world| {
         let session = world.find(KIND, id, "id").ok()?.clone();
-        let beside = Beside {
+        let data = PageData {
             customer: object(world, "customer", &session["customer"]),
-            lines: checkout::line_items(world, id),
+            lines: items::line_items(world, id),
             trial_end: checkout::trial_end(world, &session),
             token: simulator.page_token().to_owned(),
             typed,
         };
-        Some((session, beside))
+        Some((session, data))
     })
 }
 
 /// Does what the pressed button says.
-pub async fn act(
+pub async fn post_checkout(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
-    Posted(typed): Posted,
+    VerifiedForm(typed): VerifiedForm,
 ) -> Response {
     let (outcome, notice) = match typed.get("outcome") {
         Some("apply") => return apply(&simulator, &id, typed),
         Some("authenticate") => return authenticate(&simulator, &id, typed),
-        Some("declined") => (Outcome::Declined, "declined"),
-        Some("pays_later") => (Outcome::PaysLater, ""),
-        Some("fails_later") => (Outcome::FailsLater, ""),
-        Some("approved_3ds") => (Outcome::Approved3ds, "declined"),
-        Some("refused_3ds") => (Outcome::Refused3ds, "refused"),
-        _ => (Outcome::Paid, "declined"),
+        Some("declined") => (PaymentOutcome::Declined, "declined"),
+        Some("pays_later") => (PaymentOutcome::PaysLater, ""),
+        Some("fails_later") => (PaymentOutcome::FailsLater, ""),
+        Some("approved_3ds") => (PaymentOutcome::Approved3ds, "declined"),
+        Some("refused_3ds") => (PaymentOutcome::Refused3ds, "refused"),
+        _ => (PaymentOutcome::Paid, "declined"),
     };
     let details = details(&typed);
-    let acted = simulator.change(|world| checkout::act(world, &id, outcome, details));
+    let acted = simulator.change(|world| pay::submit(world, &id, outcome, details));
     if let Err(error) = acted {
         return shown(&simulator, &id, error.status, typed, Some(failed(&error)));
     }
@@ -95,7 +97,7 @@ pub async fn act(
 /// Takes a promotion code into the session's totals before it is paid.
 fn apply(simulator: &Simulator, id: &str, typed: Fields) -> Response {
     let code = typed.filled("promotion_code").unwrap_or_default();
-    let applied = simulator.change(|world| checkout::preview_promotion(world, id, code).map(drop));
+    let applied = simulator.change(|world| items::preview_promotion(world, id, code).map(drop));
     match applied {
         Ok(()) => see_other(&format!("/simulator/checkout/{id}?notice=applied")),
         Err(error) => shown(simulator, id, error.status, typed, Some(failed(&error))),
@@ -104,8 +106,8 @@ fn apply(simulator: &Simulator, id: &str, typed: Fields) -> Response {
 
 fn authenticate(simulator: &Simulator, id: &str, typed: Fields) -> Response {
     match known(simulator, id, typed) {
-        Some((session, beside)) if text(&session, "status") == "open" => {
-            page(StatusCode::OK, view::authentication(&session, &beside), Leads::Anywhere)
+        Some((session, data)) if text(&session, "status") == "open" => {
+            page(StatusCode::OK, view::authentication(&session, &data), FormTarget::AnySite)
         }
         Some(_) => see_other(&format!("/simulator/checkout/{id}")),
         None => not_there("checkout session"),

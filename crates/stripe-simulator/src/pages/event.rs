@@ -3,39 +3,39 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use maud::html;
 use serde_json::{Value, json};
 
-use super::home::view::heard;
-use super::html::{Element, element, heading};
-use super::layout::{document, form, hidden};
-use super::{Leads, not_there, object, page};
-use crate::deliveries::Attempt;
-use crate::runtime::Simulator;
+use crate::pages::home::view::delivery_attempts;
+use crate::pages::layout::{document, form, hidden};
+use crate::pages::{FormTarget, not_there, object, page};
+use crate::simulator::Simulator;
+use crate::webhooks::deliveries::Attempt;
 use crate::world::text;
 
-pub async fn show(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+pub async fn get_event(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
     let event = simulator.read(|world| object(world, "event", &json!(id)));
     if event.is_null() {
         return not_there("event");
     }
     let html = view(&event, &simulator.attempts(&id), simulator.page_token());
-    page(StatusCode::OK, html, Leads::Here)
+    page(StatusCode::OK, html, FormTarget::ThisSite)
 }
 
 fn view(event: &Value, attempts: &[Attempt], token: &str) -> String {
-    let id = text(event, "id");
-    let resend = form("/simulator/act/resend", token)
-        .child(hidden("event", id))
-        .child(element("button").text("Resend"));
+    let resend = html! {
+        (hidden("event", text(event, "id")))
+        button { "Resend" }
+    };
     // What cannot be written as JSON is not in a JSON value.
     let body = serde_json::to_string_pretty(event).unwrap_or_default();
-    let content: Vec<Element> = vec![
-        heading("Told the shop"),
-        heard(attempts),
-        resend,
-        heading("What is sent"),
-        element("pre").attr("tabindex", "0").text(body),
-    ];
+    let content = html! {
+        h2 { "Told the shop" }
+        (delivery_attempts(attempts))
+        (form("/simulator/act/resend", token, resend))
+        h2 { "What is sent" }
+        pre tabindex="0" { (body) }
+    };
     document(text(event, "type"), None, content)
 }
 

@@ -1,34 +1,36 @@
 //! What the buttons of the simulator's home do.
 
-pub mod view;
-
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Span;
 use serde_json::{Value, json};
 
-use super::layout::Notice;
-use super::{Leads, Posted, failed, page, said, see_other};
-use crate::http::{Verb, ask};
-use crate::runtime::Simulator;
+use crate::api::{Verb, request};
+use crate::control::trigger;
+use crate::fixtures::prices;
+use crate::pages::home::view::Home;
+use crate::pages::layout::Notice;
+use crate::pages::{FormTarget, VerifiedForm, failed, message_page, page, see_other};
+use crate::simulator::Simulator;
 use crate::switches::Switches;
-use crate::trigger;
 use crate::world::{World, text};
-use view::Home;
+
+pub mod view;
 
 const HOME: &str = "/simulator";
+
 /// How many of each kind are listed.
 const MAX_LISTED: usize = 30;
 
-pub async fn show(State(simulator): State<Simulator>, RawQuery(query): RawQuery) -> Response {
+pub async fn get_home(State(simulator): State<Simulator>, RawQuery(query): RawQuery) -> Response {
     let done = query.is_some_and(|query| query == "notice=done");
-    let notice = done.then(|| Notice::Done("It is done.".to_owned()));
+    let notice = done.then(|| Notice::Success("It is done.".to_owned()));
     shown(&simulator, StatusCode::OK, notice)
 }
 
 fn shown(simulator: &Simulator, status: StatusCode, notice: Option<Notice>) -> Response {
-    page(status, view::page(&known(simulator), notice), Leads::Here)
+    page(status, view::page(&known(simulator), notice), FormTarget::ThisSite)
 }
 
 fn known(simulator: &Simulator) -> Home {
@@ -39,7 +41,7 @@ fn known(simulator: &Simulator) -> Home {
         customers: latest(world, "customer", |one| one["deleted"] != true).collect(),
         subscriptions: latest(world, "subscription", |_| true).collect(),
         sessions: latest(world, "checkout.session", |one| one["status"] == "open").collect(),
-        plans: trigger::offers(world),
+        plans: prices::offers(world),
         token: simulator.page_token().to_owned(),
     });
     home.switches = simulator.switches();
@@ -61,9 +63,12 @@ fn done() -> Response {
     see_other(&format!("{HOME}?notice=done"))
 }
 
-pub async fn advance(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+pub async fn post_clock(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     let Ok(by) = fields.get("by").unwrap_or_default().parse::<Span>() else {
-        return said(StatusCode::BAD_REQUEST, "Not done", "This is no span of time.");
+        return message_page(StatusCode::BAD_REQUEST, "Not done", "This is no span of time.");
     };
     match simulator.advance(by).await {
         Ok(_) => done(),
@@ -73,7 +78,10 @@ pub async fn advance(State(simulator): State<Simulator>, Posted(fields): Posted)
     }
 }
 
-pub async fn switch(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+pub async fn post_switches(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     let on = |name: &str| fields.get(name) == Some("on");
     let mut switches = Switches {
         duplicate: on("duplicate"),
@@ -94,7 +102,10 @@ pub async fn switch(State(simulator): State<Simulator>, Posted(fields): Posted) 
     done()
 }
 
-pub async fn trigger(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+pub async fn post_trigger(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     let event = fields.get("event").unwrap_or_default();
     let (user, plan) = (fields.filled("user"), fields.filled("plan"));
     match simulator.change(|world| trigger::trigger(world, event, user, plan)) {
@@ -104,7 +115,10 @@ pub async fn trigger(State(simulator): State<Simulator>, Posted(fields): Posted)
 }
 
 /// A checkout session to click through, as the shop would make one.
-pub async fn checkout(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+pub async fn post_checkout(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     let (user, plan) = (fields.filled("user"), fields.filled("plan"));
     match simulator.change(|world| trigger::open_session(world, user, plan)) {
         Ok(session) => see_other(&format!("/simulator/checkout/{session}")),
@@ -112,7 +126,10 @@ pub async fn checkout(State(simulator): State<Simulator>, Posted(fields): Posted
     }
 }
 
-pub async fn resend(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+pub async fn post_resend(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     match simulator.resend(fields.get("event").unwrap_or_default()) {
         Ok(()) => done(),
         Err(error) => shown(&simulator, error.status, Some(failed(&error))),
@@ -120,12 +137,15 @@ pub async fn resend(State(simulator): State<Simulator>, Posted(fields): Posted) 
 }
 
 /// A portal session for a customer, as the shop would make one.
-pub async fn portal(State(simulator): State<Simulator>, Posted(fields): Posted) -> Response {
+pub async fn post_portal(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     let customer = fields.get("customer").unwrap_or_default();
     let made = simulator.change(|world| {
         let home = format!("{}{HOME}", world.base());
         let form = json!({ "customer": customer, "return_url": home });
-        ask(world, Verb::Post, "/v1/billing_portal/sessions", form)
+        request(world, Verb::Post, "/v1/billing_portal/sessions", form)
     });
     match made {
         Ok(session) => see_other(&format!("/simulator/portal/{}", text(&session, "id"))),

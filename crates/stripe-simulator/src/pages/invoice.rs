@@ -1,24 +1,24 @@
-//! An invoice's page, its receipts, and it as a file.
-
-pub mod view;
+//! An invoice's page, the invoice to print, and receipts.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::authenticate::{answer as answer_bank, asks};
-use super::fields::Fields;
-use super::layout::Notice;
-use super::{Leads, Posted, answer, card, failed, not_there, object, page, pdf, see_other};
+use crate::api::{Verb, request};
 use crate::error::StripeError;
-use crate::http::{Verb, ask};
-use crate::invoicing;
-use crate::runtime::Simulator;
+use crate::lifecycle::invoicing;
+use crate::pages::authenticate::{answer_bank, asks};
+use crate::pages::fields::Fields;
+use crate::pages::invoice::view::PageData;
+use crate::pages::layout::Notice;
+use crate::pages::{FormTarget, VerifiedForm, card, failed, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::{World, text};
-use view::Beside;
 
-pub async fn show(
+pub mod view;
+
+pub async fn get_invoice(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
@@ -26,7 +26,7 @@ pub async fn show(
     let asked = Fields::read(query.unwrap_or_default().as_bytes());
     let notice = match asked.get("notice") {
         Some("declined") => Some(Notice::Failed("The payment did not go through.".to_owned())),
-        Some("done") => Some(Notice::Done("Thank you.".to_owned())),
+        Some("done") => Some(Notice::Success("Thank you.".to_owned())),
         _ => None,
     };
     shown(&simulator, &id, StatusCode::OK, notice)
@@ -35,22 +35,24 @@ pub async fn show(
 fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Notice>) -> Response {
     let known = simulator.read(|world| {
         let invoice = world.find("invoice", id, "id").ok()?.clone();
-        let mut beside = beside(world, &invoice);
-        beside.token = simulator.page_token().to_owned();
-        Some((invoice, beside))
+        let mut data = data(world, &invoice);
+        data.token = simulator.page_token().to_owned();
+        Some((invoice, data))
     });
     match known {
-        Some((invoice, beside)) => page(status, view::page(&invoice, &beside, notice), Leads::Here),
+        Some((invoice, data)) => {
+            page(status, view::page(&invoice, &data, notice), FormTarget::ThisSite)
+        }
         None => not_there("invoice"),
     }
 }
 
-fn beside(world: &World, invoice: &Value) -> Beside {
+fn data(world: &World, invoice: &Value) -> PageData {
     let intent = invoicing::intent_of(world, text(invoice, "id"));
     let is_ours = |charge: &&Value| !intent.is_empty() && charge["payment_intent"] == intent;
     let charges = world.all("charge").filter(is_ours);
     let paid = charges.filter(|charge| charge["status"] == "succeeded");
-    Beside {
+    PageData {
         card: card(world, invoicing::method_of(world, invoice).as_deref()),
         asks: asks(world, intent),
         charges: paid.cloned().collect(),
@@ -58,10 +60,10 @@ fn beside(world: &World, invoice: &Value) -> Beside {
     }
 }
 
-pub async fn act(
+pub async fn post_invoice(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
-    Posted(fields): Posted,
+    VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let acted = simulator.change(|world| settle(world, &id, &fields));
     let here = format!("/simulator/invoice/{id}");
@@ -83,7 +85,7 @@ fn settle(world: &mut World, id: &str, fields: &Fields) -> Result<(), StripeErro
         _ => {
             let method = fields.filled("payment_method");
             let form = method.map_or(json!({}), |method| json!({ "payment_method": method }));
-            return ask(world, Verb::Post, &format!("/v1/invoices/{id}/pay"), form).map(drop);
+            return request(world, Verb::Post, &format!("/v1/invoices/{id}/pay"), form).map(drop);
         }
     };
     let intent = invoicing::intent_of(world, id).to_owned();
@@ -93,18 +95,21 @@ fn settle(world: &mut World, id: &str, fields: &Fields) -> Result<(), StripeErro
     Ok(())
 }
 
-pub async fn file(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+pub async fn get_printable_invoice(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+) -> Response {
     let invoice = simulator.read(|world| object(world, "invoice", &json!(id)));
     if invoice.is_null() {
         return not_there("invoice");
     }
-    answer(StatusCode::OK, "application/pdf", "default-src 'none'", pdf::invoice(&invoice))
+    page(StatusCode::OK, view::printable(&invoice), FormTarget::ThisSite)
 }
 
-pub async fn receipt(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+pub async fn get_receipt(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
     let charge = simulator.read(|world| object(world, "charge", &json!(id)));
     if charge.is_null() {
         return not_there("charge");
     }
-    page(StatusCode::OK, view::receipt(&charge), Leads::Here)
+    page(StatusCode::OK, view::receipt(&charge), FormTarget::ThisSite)
 }

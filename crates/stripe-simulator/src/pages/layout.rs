@@ -1,110 +1,163 @@
 //! What every page has: its head, the banner that says SIMULATOR, landmarks, and forms that carry
 //! the token without which no page takes a post.
+//!
+//! maud escapes every text and value; no page has a script.
 
-use super::html::{Element, element, link, paragraph, span};
+use maud::{DOCTYPE, Markup, html};
 
 /// The one stylesheet, served beside the pages: their policy allows no style within them.
 pub const STYLE: &str = include_str!("style.css");
+
 pub const STYLE_PATH: &str = "/simulator/style.css";
+
 /// The name of the field that carries the token.
 pub const TOKEN: &str = "token";
 
 /// A whole document. `notice` is what came of the last click.
-pub fn document(title: &str, notice: Option<Notice>, content: Vec<Element>) -> String {
-    let head = element("head")
-        .child(element("meta").attr("charset", "utf-8"))
-        .child(
-            element("meta")
-                .attr("name", "viewport")
-                .attr("content", "width=device-width, initial-scale=1"),
-        )
-        .child(element("meta").attr("name", "robots").attr("content", "noindex"))
-        .child(element("title").text(format!("{title} · Simulator")))
-        .child(element("link").attr("rel", "stylesheet").attr("href", STYLE_PATH));
-    let banner = element("header")
-        .child(element("strong").text("SIMULATOR"))
-        .child(span("No money moves. No card is real."))
-        .child(link("/simulator#happened", "All that happened"));
-    let main = element("main")
-        .child(element("h1").text(title))
-        .children(notice.map(Notice::shown))
-        .children(content);
-    let body = element("body").child(banner).child(main);
-    let page = element("html").attr("lang", "en").child(head).child(body);
-    format!("<!doctype html>\n{page}\n")
+pub fn document(title: &str, notice: Option<Notice>, content: Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) " · Simulator" }
+                link rel="stylesheet" href=(STYLE_PATH);
+            }
+            body {
+                header {
+                    strong { "SIMULATOR" }
+                    span { "No money moves. No card is real." }
+                    a href="/simulator#happened" { "All that happened" }
+                }
+                main {
+                    h1 { (title) }
+                    @if let Some(notice) = notice { (notice.shown()) }
+                    (content)
+                }
+            }
+        }
+    };
+    page.into_string()
 }
 
 /// What came of a click, told once at the top of the page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Notice {
-    Done(String),
+    Success(String),
     Failed(String),
 }
 
 impl Notice {
-    fn shown(self) -> Element {
+    fn shown(self) -> Markup {
         match self {
-            Self::Done(what) => paragraph(what).class("done").attr("role", "status"),
-            Self::Failed(what) => paragraph(what).class("failed").attr("role", "alert"),
+            Self::Success(message) => html! { p.done role="status" { (message) } },
+            Self::Failed(message) => html! { p.failed role="alert" { (message) } },
         }
     }
 }
 
-/// A form that posts to a path of ours.
-pub fn form(path: &str, token: &str) -> Element {
-    element("form").attr("method", "post").attr("action", path).child(hidden(TOKEN, token))
+/// A link to a page. The object's creator chose the address: one that is no page of the web, like
+/// `javascript:`, leads nowhere.
+pub fn link(address: &str, label: &str) -> Markup {
+    let leads = ["http://", "https://", "/"].iter().any(|start| address.starts_with(start));
+    html! { a href=[leads.then_some(address)] { (label) } }
 }
 
-pub fn hidden(name: &'static str, value: &str) -> Element {
-    element("input").attr("type", "hidden").attr("name", name).attr("value", value)
+/// A table with a caption for those who hear it and column heads.
+pub fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        // A wide table scrolls by itself, and can be reached by keyboard to do so.
+        div.scrolls tabindex="0" role="region" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody {
+                    @for cells in rows { tr { @for cell in cells { td { (cell) } } } }
+                }
+            }
+        }
+    }
+}
+
+pub fn span(text: &str) -> Markup {
+    html! { span { (text) } }
+}
+
+/// An amount of money, which stays on its line.
+pub fn sum(text: &str) -> Markup {
+    html! { span.sum { (text) } }
+}
+
+pub fn code(text: &str) -> Markup {
+    html! { code { (text) } }
+}
+
+/// A form that posts to a path of ours.
+pub fn form(path: &str, token: &str, content: Markup) -> Markup {
+    html! { form method="post" action=(path) { (hidden(TOKEN, token)) (content) } }
+}
+
+pub fn hidden(name: &str, value: &str) -> Markup {
+    input(name, "hidden", value)
+}
+
+fn input(name: &str, kind: &str, value: &str) -> Markup {
+    html! { input type=(kind) name=(name) value=(value); }
 }
 
 /// A group of fields with its name.
-pub fn fieldset(legend: &str) -> Element {
-    element("fieldset").child(element("legend").text(legend))
+pub fn fieldset(legend: &str, content: Markup) -> Markup {
+    html! { fieldset { legend { (legend) } (content) } }
 }
 
 /// A field with its label. `kind` is the `type` of the input.
-pub fn field(name: &str, kind: &'static str, label: &str, value: &str) -> Element {
+pub fn field(name: &str, kind: &str, label: &str, value: &str) -> Markup {
     labelled(label, input(name, kind, value))
 }
 
 /// The same, with what the browser may fill in by itself.
-pub fn filled_in(
-    name: &str,
-    kind: &'static str,
-    label: &str,
-    value: &str,
-    autocomplete: &'static str,
-) -> Element {
-    labelled(label, input(name, kind, value).attr("autocomplete", autocomplete))
+pub fn filled_in(name: &str, kind: &str, label: &str, value: &str, autocomplete: &str) -> Markup {
+    let input = html! {
+        input type=(kind) name=(name) value=(value) autocomplete=(autocomplete);
+    };
+    labelled(label, input)
 }
 
-pub fn labelled(label: &str, control: Element) -> Element {
-    element("label").child(span(label)).child(control)
+pub fn labelled(label: &str, control: Markup) -> Markup {
+    html! { label { span { (label) } (control) } }
 }
 
-pub fn input(name: &str, kind: &'static str, value: &str) -> Element {
-    element("input").attr("type", kind).attr("name", name).attr("value", value)
-}
-
-pub fn checkbox(name: &str, label: &str, checked: bool) -> Element {
-    let input = input(name, "checkbox", "on").flag("checked", checked);
-    element("label").class("check").child(input).child(span(label))
+pub fn checkbox(name: &str, label: &str, checked: bool) -> Markup {
+    html! {
+        label.check {
+            input type="checkbox" name=(name) value="on" checked[checked];
+            span { (label) }
+        }
+    }
 }
 
 /// One of several choices: value, label.
-pub fn choice(name: &str, label: &str, choices: &[(String, String)], chosen: &str) -> Element {
-    let options = choices.iter().map(|(value, label)| {
-        let option = element("option").attr("value", value).text(label);
-        option.flag("selected", value == chosen)
-    });
-    labelled(label, element("select").attr("name", name).children(options))
+pub fn choice(name: &str, label: &str, choices: &[(String, String)], chosen: &str) -> Markup {
+    let select = html! {
+        select name=(name) {
+            @for (value, label) in choices {
+                option value=(value) selected[value == chosen] { (label) }
+            }
+        }
+    };
+    labelled(label, select)
 }
 
 /// A button; several in one form say which of them was pressed by name and value.
-pub fn button(name: &'static str, value: &str, label: &str) -> Element {
-    element("button").attr("name", name).attr("value", value).text(label)
+pub fn button(name: &str, value: &str, label: &str) -> Markup {
+    html! { button name=(name) value=(value) { (label) } }
+}
+
+/// The button that a page is about.
+pub fn main_button(name: &str, value: &str, label: &str) -> Markup {
+    html! { button name=(name) value=(value) class="main" { (label) } }
 }
 
 #[cfg(test)]
@@ -113,8 +166,8 @@ mod tests {
 
     #[test]
     fn every_page_says_that_it_is_a_simulator() {
-        let page = document("Pay", None, vec![paragraph("<b>")]);
-        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\"><head>"), "{page}");
+        let page = document("Pay", None, html! { p { "<b>" } });
+        assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\"><head>"), "{page}");
         assert!(page.contains("<title>Pay · Simulator</title>"));
         assert!(page.contains("<strong>SIMULATOR</strong>"));
         assert!(page.contains("<main><h1>Pay</h1><p>&lt;b&gt;</p></main>"));
@@ -123,13 +176,13 @@ mod tests {
     #[test]
     fn what_failed_is_announced_to_those_who_hear_the_page() {
         let failed = Notice::Failed("Your card was declined.".to_owned());
-        let page = document("Pay", Some(failed), Vec::new());
+        let page = document("Pay", Some(failed), html! {});
         assert!(page.contains("<p class=\"failed\" role=\"alert\">Your card was declined.</p>"));
     }
 
     #[test]
     fn a_form_carries_the_token() {
-        let form = form("/simulator/x", "secret").to_string();
+        let form = form("/simulator/x", "secret", html! {}).into_string();
         assert!(form.contains("<input type=\"hidden\" name=\"token\" value=\"secret\">"), "{form}");
     }
 
@@ -137,5 +190,31 @@ mod tests {
     fn the_stylesheet_is_small_and_asks_for_nothing_else() {
         assert!(STYLE.len() < 4_096);
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+
+    #[test]
+    fn what_a_customer_typed_is_never_markup() {
+        let hostile = "<script>alert('1')</script>\" onload=\"x & y";
+        let escaped = "&lt;script&gt;alert('1')&lt;/script&gt;&quot; onload=&quot;x &amp; y";
+        let shown = html! { p title=(hostile) { (hostile) } }.into_string();
+        assert_eq!(shown, format!("<p title=\"{escaped}\">{escaped}</p>"));
+    }
+
+    #[test]
+    fn an_empty_element_has_no_end() {
+        let field = html! { input name="email" required[true] disabled[false]; };
+        assert_eq!(field.into_string(), "<input name=\"email\" required>");
+    }
+
+    #[test]
+    fn only_pages_of_the_web_are_linked() {
+        for (address, expected) in [
+            ("https://app.example/?a=1&b=2", "<a href=\"https://app.example/?a=1&amp;b=2\">x</a>"),
+            ("/simulator", "<a href=\"/simulator\">x</a>"),
+            ("javascript:alert(1)", "<a>x</a>"),
+            ("data:text/html,x", "<a>x</a>"),
+        ] {
+            assert_eq!(link(address, "x").into_string(), expected);
+        }
     }
 }

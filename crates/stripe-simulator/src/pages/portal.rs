@@ -1,54 +1,70 @@
 //! The customer portal by clicking: each button is a call of the API on the customer's behalf,
 //! within what the session's configuration offers.
 
-mod plan;
-pub mod view;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use super::layout::Notice;
-use super::{Leads, Posted, card, failed, not_there, object, page, see_other};
+use crate::api::{Verb, request};
 use crate::error::StripeError;
-use crate::http::{Verb, ask};
-use crate::runtime::Simulator;
-use crate::subscriptions;
+use crate::lifecycle::subscriptions;
+use crate::pages::fields::Fields;
+use crate::pages::layout::Notice;
+use crate::pages::{FormTarget, VerifiedForm, card, failed, not_there, object, page, see_other};
+use crate::simulator::Simulator;
 use crate::world::{World, text};
-use view::Beside;
+
+pub mod plan;
+pub mod view;
 
 const KIND: &str = "billing_portal.session";
+
 /// What a page lists of invoices and prices.
 const MAX_LISTED: usize = 50;
 
-pub async fn show(
+/// What a page shows beside the session itself.
+#[derive(Clone, Debug, Default)]
+pub struct PageData {
+    /// The `features` of the session's configuration.
+    pub features: Value,
+    pub customer: Value,
+    /// The customer's subscriptions that are not over.
+    pub subscriptions: Vec<Value>,
+    /// Prices that a subscription may change to, each with its product's name.
+    pub prices: Vec<(Value, String)>,
+    pub invoices: Vec<Value>,
+    /// The kept card: `visa ending in 4242`.
+    pub card: Option<String>,
+    pub token: String,
+}
+
+pub async fn get_portal(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let done = query.is_some_and(|query| query == "notice=done");
-    let notice = done.then(|| Notice::Done("It is done.".to_owned()));
+    let notice = done.then(|| Notice::Success("It is done.".to_owned()));
     shown(&simulator, &id, StatusCode::OK, notice)
 }
 
 fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Notice>) -> Response {
     let known = simulator.read(|world| {
         let session = world.find(KIND, id, "id").ok()?.clone();
-        let mut beside = beside(world, &session);
-        beside.token = simulator.page_token().to_owned();
-        Some((session, beside))
+        let mut data = data(world, &session);
+        data.token = simulator.page_token().to_owned();
+        Some((session, data))
     });
     match known {
-        Some((session, beside)) => {
-            page(status, view::page(&session, &beside, notice), Leads::Anywhere)
+        Some((session, data)) => {
+            page(status, view::page(&session, &data, notice), FormTarget::AnySite)
         }
         None => not_there("portal session"),
     }
 }
 
-fn beside(world: &World, session: &Value) -> Beside {
+fn data(world: &World, session: &Value) -> PageData {
     let customer = object(world, "customer", &session["customer"]);
     let ours = |one: &&Value| one["customer"] == session["customer"];
     let over = |status: &str| matches!(status, "canceled" | "incomplete_expired");
@@ -64,7 +80,7 @@ fn beside(world: &World, session: &Value) -> Beside {
     let of_customer = &customer["invoice_settings"]["default_payment_method"];
     let kept = of_subscription.or_else(|| of_customer.as_str().map(str::to_owned));
     let invoices = world.all("invoice").filter(ours).filter(|one| one["status"] != "draft");
-    Beside {
+    PageData {
         prices: prices(world, &configuration["features"], &subscriptions),
         features: configuration["features"].clone(),
         invoices: invoices.take(MAX_LISTED).cloned().collect(),
@@ -113,10 +129,10 @@ fn prices(world: &World, features: &Value, subscriptions: &[Value]) -> Vec<(Valu
     offered.take(MAX_LISTED).map(with_name).collect()
 }
 
-pub async fn act(
+pub async fn post_portal(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
-    Posted(fields): Posted,
+    VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let acted = simulator.change(|world| {
         let session = world.find(KIND, &id, "id")?.clone();
@@ -133,40 +149,40 @@ pub async fn act(
 }
 
 fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), StripeError> {
-    let beside = beside(world, session);
+    let data = data(world, session);
     match fields.get("act").unwrap_or_default() {
-        "change_card" => return change_card(world, &beside, fields),
-        "change_details" => return change_details(world, &beside, fields),
+        "change_card" => return change_card(world, &data, fields),
+        "change_details" => return change_details(world, &data, fields),
         _ => {}
     }
     let id = fields.get("subscription").unwrap_or_default();
-    let ours = beside.subscriptions.iter().find(|one| text(one, "id") == id);
+    let ours = data.subscriptions.iter().find(|one| text(one, "id") == id);
     let ours = ours.ok_or_else(|| StripeError::missing("subscription", id, "id"))?;
     let path = format!("/v1/subscriptions/{id}");
     match fields.get("act").unwrap_or_default() {
-        "change_plan" => plan::change(world, ours, &beside, fields),
-        "cancel" => cancel(world, &path, &beside, fields),
+        "change_plan" => plan::change(world, ours, &data, fields),
+        "cancel" => cancel(world, &path, &data, fields),
         // Whoever may leave may stay.
         "keep" => {
-            offered(&beside, "subscription_cancel")?;
+            offered(&data, "subscription_cancel")?;
             let form = match ours["cancel_at_period_end"] == true {
                 true => json!({ "cancel_at_period_end": false }),
                 false => json!({ "cancel_at": "" }),
             };
-            ask(world, Verb::Post, &path, form).map(drop)
+            request(world, Verb::Post, &path, form).map(drop)
         }
         "resume" => {
-            offered(&beside, "subscription_cancel")?;
+            offered(&data, "subscription_cancel")?;
             let form = json!({ "billing_cycle_anchor": { "type": "now" } });
-            ask(world, Verb::Post, &format!("{path}/resume"), form).map(drop)
+            request(world, Verb::Post, &format!("{path}/resume"), form).map(drop)
         }
         _ => Ok(()),
     }
 }
 
 /// What the configuration does not offer is refused, whoever posts it.
-fn offered(beside: &Beside, feature: &str) -> Result<(), StripeError> {
-    if beside.features[feature]["enabled"] == true {
+pub fn offered(data: &PageData, feature: &str) -> Result<(), StripeError> {
+    if data.features[feature]["enabled"] == true {
         return Ok(());
     }
     let message = "The portal's configuration does not offer this.";
@@ -176,46 +192,46 @@ fn offered(beside: &Beside, feature: &str) -> Result<(), StripeError> {
 fn cancel(
     world: &mut World,
     path: &str,
-    beside: &Beside,
+    data: &PageData,
     fields: &Fields,
 ) -> Result<(), StripeError> {
-    offered(beside, "subscription_cancel")?;
+    offered(data, "subscription_cancel")?;
     let mut form = json!({});
     if let Some(feedback) = fields.filled("feedback") {
         form["cancellation_details"] = json!({ "feedback": feedback });
     }
-    let feature = &beside.features["subscription_cancel"];
+    let feature = &data.features["subscription_cancel"];
     if feature["mode"] == "immediately" {
         let proration = text(feature, "proration_behavior");
         form["prorate"] = json!(matches!(proration, "create_prorations" | "always_invoice"));
         form["invoice_now"] = json!(proration == "always_invoice");
-        return ask(world, Verb::Delete, path, form).map(drop);
+        return request(world, Verb::Delete, path, form).map(drop);
     }
     form["cancel_at_period_end"] = json!(true);
-    ask(world, Verb::Post, path, form).map(drop)
+    request(world, Verb::Post, path, form).map(drop)
 }
 
 /// Keeps another card, for the customer and for each subscription that named the old one.
-fn change_card(world: &mut World, beside: &Beside, fields: &Fields) -> Result<(), StripeError> {
-    offered(beside, "payment_method_update")?;
-    let customer = text(&beside.customer, "id");
+fn change_card(world: &mut World, data: &PageData, fields: &Fields) -> Result<(), StripeError> {
+    offered(data, "payment_method_update")?;
+    let customer = text(&data.customer, "id");
     let card = fields.filled("payment_method").unwrap_or("pm_card_visa");
     let attach = format!("/v1/payment_methods/{card}/attach");
-    let card = ask(world, Verb::Post, &attach, json!({ "customer": customer }))?;
+    let card = request(world, Verb::Post, &attach, json!({ "customer": customer }))?;
     let settings = json!({ "invoice_settings": { "default_payment_method": card["id"] } });
-    ask(world, Verb::Post, &format!("/v1/customers/{customer}"), settings)?;
-    for subscription in &beside.subscriptions {
+    request(world, Verb::Post, &format!("/v1/customers/{customer}"), settings)?;
+    for subscription in &data.subscriptions {
         if subscription["default_payment_method"].is_string() {
             let path = format!("/v1/subscriptions/{}", text(subscription, "id"));
-            ask(world, Verb::Post, &path, json!({ "default_payment_method": card["id"] }))?;
+            request(world, Verb::Post, &path, json!({ "default_payment_method": card["id"] }))?;
         }
     }
     Ok(())
 }
 
-fn change_details(world: &mut World, beside: &Beside, fields: &Fields) -> Result<(), StripeError> {
-    offered(beside, "customer_update")?;
-    let allowed = beside.features["customer_update"]["allowed_updates"].as_array();
+fn change_details(world: &mut World, data: &PageData, fields: &Fields) -> Result<(), StripeError> {
+    offered(data, "customer_update")?;
+    let allowed = data.features["customer_update"]["allowed_updates"].as_array();
     let mut form = json!({});
     for name in ["email", "name", "phone"] {
         let allows = allowed.is_some_and(|allowed| allowed.iter().any(|one| one == name));
@@ -223,6 +239,6 @@ fn change_details(world: &mut World, beside: &Beside, fields: &Fields) -> Result
             form[name] = json!(value.trim());
         }
     }
-    let path = format!("/v1/customers/{}", text(&beside.customer, "id"));
-    ask(world, Verb::Post, &path, form).map(drop)
+    let path = format!("/v1/customers/{}", text(&data.customer, "id"));
+    request(world, Verb::Post, &path, form).map(drop)
 }

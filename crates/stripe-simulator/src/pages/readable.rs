@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use shared::domain::money;
 
+use crate::pages::money::money;
 use crate::world::text;
 
 /// An amount beside the currency of the same object.

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio_postgres::types::Type;
 
+use super::function::sql_functions;
 use super::{Postgres, PostgresError};
 use crate::domain::UserId;
 
@@ -13,17 +13,18 @@ pub struct StripeResources {
 }
 
 impl Postgres {
-    pub async fn begin_erasure(&self, user: &UserId) -> Result<StripeResources, PostgresError> {
-        let sql = "select {schema}.begin_erasure($1)";
-        self.call_json(sql, &[(&user.as_str(), Type::TEXT)]).await
+    /// Deletes a user and everything of theirs for good. The user is marked as erased before, in a
+    /// transaction of its own: from then on no other call adds anything to them.
+    pub async fn erase_account(&self, user: &UserId, now: Timestamp) -> Result<(), PostgresError> {
+        self.mark_erased(user, now).await?;
+        self.erase_user(user, now).await
     }
+}
 
-    /// Deletes a user with everything that is theirs, for good. First nothing more may come to be
-    /// theirs, which has to be known to all before anything goes.
-    pub async fn erase_user(&self, user: &UserId, now: Timestamp) -> Result<(), PostgresError> {
-        for sql in ["select {schema}.mark_erased($1, $2)", "select {schema}.erase_user($1, $2)"] {
-            self.call(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
-        }
-        Ok(())
-    }
+sql_functions! {
+    pub fn begin_erasure(user: &UserId) -> json StripeResources;
+
+    fn mark_erased(user: &UserId, now: Timestamp);
+
+    fn erase_user(user: &UserId, now: Timestamp);
 }

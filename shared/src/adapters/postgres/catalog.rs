@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::Json;
 
-use super::{Postgres, PostgresError};
+use super::function::sql_functions;
 use crate::domain::catalog::{BillingInterval, PlanFeature};
 
 /// The plans and credit packs on sale.
@@ -80,12 +79,7 @@ pub struct CatalogPack {
     pub currencies: BTreeMap<String, u64>,
 }
 
-impl Postgres {
-    /// What is sold now; nothing before the first catalog is published.
-    pub async fn catalog(&self) -> Result<Catalog, PostgresError> {
-        let rows = self.call("select {schema}.get_catalog()", &[]).await?;
-        let Some(row) = rows.first() else { return Ok(Catalog::default()) };
-        let Json(catalog) = row.try_get(0).map_err(PostgresError::unexpected)?;
-        Ok(catalog)
-    }
+sql_functions! {
+    /// Answers what is sold now: empty lists before the first catalog is published.
+    pub fn get_catalog() -> json Catalog;
 }

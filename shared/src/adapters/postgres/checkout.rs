@@ -1,9 +1,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::Type;
 
-use super::{Postgres, PostgresError};
+use super::argument::{Argument, SqlValue};
+use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::{
     BillingInterval, CatalogKey, CheckoutTerms, Currency, Email, Quantity, ReturnUrl, UserId,
@@ -75,100 +76,42 @@ pub enum ReleaseScope {
     RequestAndCustomer,
 }
 
-impl Postgres {
-    pub async fn begin_checkout(
-        &self,
+/// Whether to forget the request, and whether to forget how its customer is created.
+impl<'a> Argument<'a> for ReleaseScope {
+    const TYPES: &'static [Type] = &[Type::BOOL, Type::BOOL];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        (self != Self::Nothing).add_to(values);
+        (self == Self::RequestAndCustomer).add_to(values);
+    }
+}
+
+sql_functions! {
+    pub fn begin_checkout(
         user: &UserId,
         purchase: &Purchase,
-        once: Option<&IdempotencyKey>,
+        idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Checkout, PostgresError> {
-        self.call_json(
-            "select {schema}.begin_checkout($1, $2, $3, $4, $5)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&Json(purchase), Type::JSONB),
-                (&once.map(IdempotencyKey::key), Type::TEXT),
-                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Checkout;
 
-    /// Whether the request was still ours: if not, whoever took it over has closed our session.
-    pub async fn finish_checkout(
-        &self,
+    /// Answers whether this process still held the request. If not, another one took it over and has
+    /// closed the session.
+    pub fn finish_checkout(
         request: i64,
         customer: &str,
         session: &Value,
         answer: &Value,
         now: Timestamp,
-    ) -> Result<bool, PostgresError> {
-        self.call_value(
-            "select {schema}.finish_checkout($1, $2, $3, $4, $5)",
-            &[
-                (&request, Type::INT8),
-                (&customer, Type::TEXT),
-                (&session, Type::JSONB),
-                (&answer, Type::JSONB),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> value bool;
 
-    /// Gives up a request: for good where Stripe said no, else until somebody goes on with it.
-    pub async fn release_stripe_request(
-        &self,
-        request: i64,
-        forget: ReleaseScope,
-        now: Timestamp,
-    ) -> Result<(), PostgresError> {
-        let request_too = forget != ReleaseScope::Nothing;
-        let customer_too = forget == ReleaseScope::RequestAndCustomer;
-        self.call(
-            "select {schema}.release_stripe_request($1, $2, $3, $4)",
-            &[
-                (&request, Type::INT8),
-                (&request_too, Type::BOOL),
-                (&customer_too, Type::BOOL),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-        .map(drop)
-    }
+    /// Gives up the lease on a request: the next call of the user continues with what `scope` leaves.
+    pub fn release_stripe_request(request: i64, scope: ReleaseScope, now: Timestamp);
 
-    /// Forgets requests of more than a day ago; answers how many, at most `batch`.
-    pub async fn forget_stripe_requests(
-        &self,
-        now: Timestamp,
-        batch: i32,
-    ) -> Result<i64, PostgresError> {
-        let sql = "select {schema}.forget_stripe_requests($1, $2)";
-        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
-    }
+    /// Deletes at most `batch` requests older than a day, and answers how many.
+    pub fn forget_stripe_requests(now: Timestamp, batch: i32) -> value i64;
 
-    pub async fn forget_customer(
-        &self,
-        user: &UserId,
-        customer: &str,
-        now: Timestamp,
-    ) -> Result<(), PostgresError> {
-        let sql = "select {schema}.forget_customer($1, $2, $3)";
-        let params: [super::Param<'_>; 3] =
-            [(&user.as_str(), Type::TEXT), (&customer, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
-        self.call(sql, &params).await.map(drop)
-    }
+    pub fn forget_customer(user: &UserId, customer: &str, now: Timestamp);
 
-    /// A user's own session; none for anybody else's.
-    pub async fn get_checkout_session<T: serde::de::DeserializeOwned>(
-        &self,
-        user: &UserId,
-        session: &str,
-    ) -> Result<Option<T>, PostgresError> {
-        let sql = "select {schema}.get_checkout_session($1, $2)";
-        self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&session, Type::TEXT)]).await
-    }
+    /// Answers the user's own session; none for a session of another user.
+    pub fn get_checkout_session<T>(user: &UserId, session: &str) -> json Option<T>;
 }

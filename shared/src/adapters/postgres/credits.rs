@@ -2,9 +2,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::Type;
 
-use super::{Postgres, PostgresError};
+use super::argument::{Argument, SqlValue};
+use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::entitlement::CreditBalance;
 use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
@@ -19,16 +20,16 @@ pub struct LedgerNote {
     pub metadata: Option<Metadata>,
 }
 
-/// Credits that are given, or put right by hand.
+/// Credits to give, or an adjustment of a balance.
 #[derive(Debug)]
-pub struct Gift {
+pub struct CreditGrant {
     /// `grant` or `adjust`.
     pub kind: &'static str,
     pub unit: CatalogKey,
     pub amount: i64,
     pub expires_at: Option<Timestamp>,
     pub priority: Option<i32>,
-    pub about: LedgerNote,
+    pub note: LedgerNote,
 }
 
 /// What came of moving credits.
@@ -129,102 +130,61 @@ pub struct LedgerProblem {
     pub problem: String,
 }
 
-impl Postgres {
-    /// Takes credits, once per key. More than there are is refused with what there is.
-    pub async fn spend_credits(
-        &self,
+impl<'a> Argument<'a> for &'a CreditGrant {
+    const TYPES: &'static [Type] =
+        &[Type::TEXT, Type::TEXT, Type::INT8, Type::TIMESTAMPTZ, Type::INT4, Type::JSONB];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        self.kind.add_to(values);
+        self.unit.add_to(values);
+        self.amount.add_to(values);
+        self.expires_at.add_to(values);
+        self.priority.add_to(values);
+        self.note.add_to(values);
+    }
+}
+
+impl<'a> Argument<'a> for &'a LedgerRow {
+    const TYPES: &'static [Type] = &[Type::TEXT, Type::INT8];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        self.user_id.as_str().add_to(values);
+        self.seq.add_to(values);
+    }
+}
+
+sql_functions! {
+    /// Takes credits, once per idempotency key. More than the balance is refused.
+    pub fn spend_credits(
         user: &UserId,
         unit: &CatalogKey,
         amount: PositiveCount,
-        about: &LedgerNote,
-        once: Option<&IdempotencyKey>,
+        note: &LedgerNote,
+        idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<CreditChange, PostgresError> {
-        self.call_json(
-            "select {schema}.spend_credits($1, $2, $3, $4, $5, $6, $7)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&unit.as_str(), Type::TEXT),
-                (&amount.get(), Type::INT8),
-                (&Json(about), Type::JSONB),
-                (&once.map(IdempotencyKey::key), Type::TEXT),
-                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json CreditChange;
 
-    /// Gives credits, or puts them right, once per key; `actor` stands in the audit trail.
-    pub async fn give_credits(
-        &self,
+    /// Gives credits, or adjusts a balance, once per idempotency key. The audit trail names `actor`.
+    pub fn give_credits(
         user: &UserId,
-        gift: &Gift,
+        grant: &CreditGrant,
         actor: &str,
-        once: Option<&IdempotencyKey>,
+        idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<CreditChange, PostgresError> {
-        self.call_json(
-            "select {schema}.give_credits($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&gift.kind, Type::TEXT),
-                (&gift.unit.as_str(), Type::TEXT),
-                (&gift.amount, Type::INT8),
-                (&gift.expires_at, Type::TIMESTAMPTZ),
-                (&gift.priority, Type::INT4),
-                (&Json(&gift.about), Type::JSONB),
-                (&actor, Type::TEXT),
-                (&once.map(IdempotencyKey::key), Type::TEXT),
-                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json CreditChange;
 
-    /// Of one unit, or of all; a page of the rows behind the one that is named.
-    pub async fn get_credits(
-        &self,
+    /// Answers the credits of one unit, or of all, with a page of the ledger entries after `cursor`.
+    pub fn get_credits(
         user: &UserId,
         unit: Option<&CatalogKey>,
         cursor: Option<i64>,
         limit: i32,
         now: Timestamp,
-    ) -> Result<CreditSummary, PostgresError> {
-        self.call_json(
-            "select {schema}.get_credits($1, $2, $3, $4, $5)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&unit.map(CatalogKey::as_str), Type::TEXT),
-                (&cursor, Type::INT8),
-                (&limit, Type::INT4),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json CreditSummary;
 
-    /// What is wrong with the rows of the ledger behind the one that is named.
-    pub async fn verify_ledger(
-        &self,
-        after: &LedgerRow,
-        limit: i32,
-    ) -> Result<LedgerAuditPage<LedgerRow>, PostgresError> {
-        self.call_json(
-            "select {schema}.verify_ledger($1, $2, $3)",
-            &[(&after.user_id, Type::TEXT), (&after.seq, Type::INT8), (&limit, Type::INT4)],
-        )
-        .await
-    }
+    /// Checks a page of the ledger entries after `cursor`.
+    pub fn verify_ledger(cursor: &LedgerRow, limit: i32) -> json LedgerAuditPage<LedgerRow>;
 
-    /// What is wrong with what the users behind the one that is named hold.
-    pub async fn verify_balances(
-        &self,
-        after: &str,
-        limit: i32,
-    ) -> Result<LedgerAuditPage<String>, PostgresError> {
-        let sql = "select {schema}.verify_balances($1, $2)";
-        self.call_json(sql, &[(&after, Type::TEXT), (&limit, Type::INT4)]).await
-    }
+    /// Checks the balances of a page of the users after `cursor`.
+    pub fn verify_balances(cursor: &str, limit: i32) -> json LedgerAuditPage<String>;
 }

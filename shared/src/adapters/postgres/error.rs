@@ -1,6 +1,6 @@
 use deadpool_postgres::PoolError;
-use serde::de::DeserializeOwned;
 
+use crate::domain::Refusal;
 use crate::domain::error::{BoxError, Error, ErrorCode};
 
 /// Why Postgres gave no answer.
@@ -13,61 +13,44 @@ pub enum PostgresError {
     /// The statement was sent, and no answer came: it may have been carried out.
     #[error("no answer from Postgres, the call may have run")]
     MayHaveRun(#[source] BoxError),
-    /// An SQL function of Farebox refused, with a code of its own (`FB...`) and a reason.
-    #[error("{why} ({code})")]
-    Refused { code: String, why: String },
+    /// An SQL function of Farebox refused the request, and nothing was changed.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// An SQL function of Farebox cannot apply an event as it is, and nothing was changed. The SQLSTATE
+    /// is Farebox's own (`FB...`).
+    #[error("{message} ({sqlstate})")]
+    NotApplied { sqlstate: String, message: String },
     /// A mistake in Farebox or its schema.
     #[error("Postgres returned an unexpected response")]
     Unexpected(#[source] BoxError),
 }
 
 impl PostgresError {
-    /// What our SQL functions raise for a user who has been erased.
-    const ERASED: &str = "FB001";
-    /// What they raise for an idempotency key that came with another request before.
-    const KEY_REUSED: &str = "FB002";
-    /// Another change of the same user's is being asked of Stripe.
-    const REQUEST_IN_PROGRESS: &str = "FB003";
     /// Two states of one subscription in one second.
     const TIE: &str = "FB004";
-    /// What was asked for may not be.
-    const NOT_ALLOWED: &str = "FB005";
-    /// A session that Farebox did not make, of which it is not known what it sold.
+    /// A session that Farebox did not create, of which it is not known what it sold.
     const NEEDS_LINE_ITEMS: &str = "FB006";
-    /// This process's clock is ahead of the database's. Another one's may be right.
+    /// This process's clock is ahead of the database's. Another process's clock may be right.
     const CLOCK_AHEAD: &str = "FB009";
-    /// There is not so much left. What there is, it says as JSON.
-    const SHORTFALL: &str = "FB008";
 
-    /// Whether Stripe has to be asked which of two states is the later one.
+    /// Whether only Stripe can tell which of two states is the later one.
     pub fn is_tie(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == Self::TIE)
+        matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::TIE)
     }
 
-    /// Whether Stripe has to be asked what a session sold.
+    /// Whether only Stripe can tell what a session sold.
     pub fn needs_line_items(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == Self::NEEDS_LINE_ITEMS)
+        matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::NEEDS_LINE_ITEMS)
     }
 
-    /// Whether it is about somebody who was erased.
+    /// Whether it is about a user who was erased.
     pub fn is_erased(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == Self::ERASED)
+        matches!(self, Self::Refused(Refusal::AccountErased))
     }
 
-    /// Why what was asked for may not be, if that is what was said.
-    pub fn not_allowed(&self) -> Option<&str> {
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused { code, why } if code == Self::NOT_ALLOWED => Some(why),
-            _ => None,
-        }
-    }
-
-    /// What there is left, as JSON, if there was not enough.
-    pub fn shortfall<T: DeserializeOwned>(&self) -> Option<T> {
-        match self {
-            Self::Refused { code, why } if code == Self::SHORTFALL => {
-                serde_json::from_str(why).ok()
-            }
+            Self::Refused(refusal) => Some(refusal),
             _ => None,
         }
     }
@@ -89,19 +72,19 @@ impl From<tokio_postgres::Error> for PostgresError {
     fn from(error: tokio_postgres::Error) -> Self {
         // Without an SQLSTATE it is the connection that failed, after the statement was sent.
         let Some(database) = error.as_db_error() else { return Self::may_have_run(error) };
-        let code = database.code().code().to_owned();
-        // Code and message only: a detail may quote the row.
-        let said = format!("{code}: {}", database.message());
-        let transient = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
-        match code.as_str() {
-            Self::CLOCK_AHEAD => Self::unavailable(said),
-            _ if code.starts_with("FB") => {
-                let why = database.message().to_owned();
-                Self::Refused { code, why }
+        // SQLSTATE and message only: a detail may quote the row.
+        let (sqlstate, message) = (database.code().code(), database.message());
+        let cause = format!("{sqlstate}: {message}");
+        let is_transient = ["08", "40", "53", "57"].iter().any(|class| sqlstate.starts_with(class));
+        match sqlstate {
+            Self::CLOCK_AHEAD | "55P03" | "25006" => Self::unavailable(cause),
+            _ if is_transient => Self::unavailable(cause),
+            _ if sqlstate.starts_with("FB") => {
+                serde_json::from_str(message).map(Self::Refused).unwrap_or_else(|_| {
+                    Self::NotApplied { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+                })
             }
-            "55P03" | "25006" => Self::unavailable(said),
-            _ if transient => Self::unavailable(said),
-            _ => Self::unexpected(said),
+            _ => Self::unexpected(cause),
         }
     }
 }
@@ -125,13 +108,10 @@ impl From<PostgresError> for Error {
                 Self::no_answer(ErrorCode::DatabaseUnavailable, "database", may_have_run)
                     .with_cause(error)
             }
-            PostgresError::Refused { ref code, .. } => match code.as_str() {
-                PostgresError::ERASED => Self::account_erased(),
-                PostgresError::KEY_REUSED => Self::idempotency_key_reused(),
-                PostgresError::REQUEST_IN_PROGRESS => Self::request_in_progress(),
-                _ => Self::internal(error),
-            },
-            PostgresError::Unexpected(_) => Self::internal(error),
+            PostgresError::Refused(refusal) => refusal.into(),
+            PostgresError::NotApplied { .. } | PostgresError::Unexpected(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

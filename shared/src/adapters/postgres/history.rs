@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use super::{Postgres, PostgresError};
+use super::argument::{Argument, SqlValue};
+use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::UserId;
 
@@ -13,38 +14,24 @@ pub struct NewEntry<'a> {
     pub content: &'a str,
 }
 
-impl Postgres {
-    /// Keeps an entry, once per idempotency key.
-    pub async fn add_history(
-        &self,
-        entry: NewEntry<'_>,
-        once: Option<&IdempotencyKey>,
-        now: Timestamp,
-    ) -> Result<(), PostgresError> {
-        let key = once.map(IdempotencyKey::key);
-        let fingerprint = once.map(IdempotencyKey::fingerprint);
-        self.call(
-            "select {schema}.add_history($1, $2, $3, $4, $5, $6)",
-            &[
-                (&entry.user.as_str(), Type::TEXT),
-                (&entry.kind, Type::TEXT),
-                (&entry.content, Type::TEXT),
-                (&key, Type::TEXT),
-                (&fingerprint, Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-        .map(drop)
-    }
+impl<'a> Argument<'a> for NewEntry<'a> {
+    const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::TEXT];
 
-    /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
-    pub async fn forget_history_keys(
-        &self,
-        now: Timestamp,
-        batch: i32,
-    ) -> Result<i64, PostgresError> {
-        let sql = "select {schema}.forget_history_keys($1, $2)";
-        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        self.user.add_to(values);
+        self.kind.add_to(values);
+        self.content.add_to(values);
     }
+}
+
+sql_functions! {
+    /// Adds an entry to a user's history, once per idempotency key, and answers its id.
+    pub fn add_history(
+        entry: NewEntry<'_>,
+        idempotency_key: Option<&IdempotencyKey>,
+        now: Timestamp,
+    ) -> value i64;
+
+    /// Deletes at most `batch` idempotency keys older than a day, and answers how many.
+    pub fn forget_history_keys(now: Timestamp, batch: i32) -> value i64;
 }

@@ -1,9 +1,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::types::{Json, Type};
 
-use super::{Postgres, PostgresError};
+use super::function::sql_functions;
 use crate::domain::Entitlement;
 
 /// Something to tell others, lent out until its lease ends.
@@ -56,37 +55,17 @@ pub struct GivenUp {
     pub open: Option<i64>,
 }
 
-impl Postgres {
-    /// Lends out what is due, at most `limit`, for so many seconds.
-    pub async fn claim_outbox(
-        &self,
+sql_functions! {
+    /// Leases at most `limit` messages that are due, for `lease_seconds`.
+    pub fn claim_outbox(
         now: Timestamp,
         limit: i32,
         lease_seconds: i32,
-    ) -> Result<Vec<OutboxMessage>, PostgresError> {
-        let sql = "select {schema}.claim_outbox($1, $2, $3)";
-        let params: [super::Param<'_>; 3] =
-            [(&now, Type::TIMESTAMPTZ), (&limit, Type::INT4), (&lease_seconds, Type::INT4)];
-        let rows = self.call(sql, &params).await?;
-        rows.iter()
-            .map(|row| row.try_get(0).map(|Json(errand)| errand))
-            .collect::<Result<_, _>>()
-            .map_err(PostgresError::unexpected)
-    }
+    ) -> rows Vec<OutboxMessage>;
 
-    /// Writes down what came of what was lent out.
-    pub async fn finish_outbox(
-        &self,
-        results: &[DeliveryResult],
-        now: Timestamp,
-    ) -> Result<GivenUp, PostgresError> {
-        let sql = "select {schema}.finish_outbox($1, $2)";
-        self.call_json(sql, &[(&Json(results), Type::JSONB), (&now, Type::TIMESTAMPTZ)]).await
-    }
+    /// Stores the results of leased messages.
+    pub fn finish_outbox(results: &[DeliveryResult], now: Timestamp) -> json GivenUp;
 
-    /// Forgets what others were told more than 30 days ago; answers how many, at most `batch`.
-    pub async fn forget_outbox(&self, now: Timestamp, batch: i32) -> Result<i64, PostgresError> {
-        let sql = "select {schema}.forget_outbox($1, $2)";
-        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
-    }
+    /// Deletes at most `batch` messages delivered more than 30 days ago, and answers how many.
+    pub fn forget_outbox(now: Timestamp, batch: i32) -> value i64;
 }

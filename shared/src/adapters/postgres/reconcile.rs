@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::{Postgres, PostgresError};
+use super::argument::Parameter;
+use super::function::sql_functions;
 use crate::domain::Entitlement;
 use crate::domain::facts::Facts;
 
@@ -40,91 +41,48 @@ pub struct FieldDifference {
     pub stripes: Value,
 }
 
-impl Postgres {
-    /// Which of these events were never heard of.
-    pub async fn unheard_events(&self, ids: &[&str]) -> Result<Vec<String>, PostgresError> {
-        let sql = "select {schema}.unheard_events($1)";
-        self.call_value(sql, &[(&ids, Type::TEXT_ARRAY)]).await
-    }
+/// The facts of subscriptions.
+impl Parameter for Vec<&Facts> {
+    const TYPE: Type = Type::JSONB;
+    type Sql = Value;
 
-    /// Where what is here differs from subscriptions that were so at Stripe at that moment.
-    pub async fn compare_subscriptions<'a>(
-        &self,
-        facts: impl IntoIterator<Item = &'a Facts>,
-        at: Timestamp,
-    ) -> Result<SubscriptionComparison, PostgresError> {
-        let facts = facts.into_iter().filter_map(|facts| facts.as_json().get("subscription"));
-        let facts = Value::Array(facts.cloned().collect());
-        let sql = "select {schema}.compare_subscriptions($1, $2)";
-        self.call_json(sql, &[(&facts, Type::JSONB), (&at, Type::TIMESTAMPTZ)]).await
+    fn into_sql(self) -> Value {
+        let facts = self.into_iter().filter_map(|facts| facts.as_json().get("subscription"));
+        Value::Array(facts.cloned().collect())
     }
+}
 
-    /// Which subscriptions that live here are not among these, of those created between two moments.
-    pub async fn unlisted_subscriptions(
-        &self,
+sql_functions! {
+    /// Answers which of these events were never received.
+    pub fn unheard_events(ids: &[&str]) -> value Vec<String>;
+
+    /// Compares Farebox's subscriptions with Stripe's, as Stripe had them at that time.
+    pub fn compare_subscriptions(facts: Vec<&Facts>, at: Timestamp) -> json SubscriptionComparison;
+
+    /// Answers which subscriptions that Farebox has, created between two times, are not among these.
+    pub fn unlisted_subscriptions(
         ids: &[&str],
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         limit: i32,
-    ) -> Result<Vec<String>, PostgresError> {
-        self.call_value(
-            "select {schema}.unlisted_subscriptions($1, $2, $3, $4)",
-            &[
-                (&ids, Type::TEXT_ARRAY),
-                (&from, Type::TIMESTAMPTZ),
-                (&to, Type::TIMESTAMPTZ),
-                (&limit, Type::INT4),
-            ],
-        )
-        .await
-    }
+    ) -> value Vec<String>;
 
-    /// Where a job that takes several runs goes on.
-    pub async fn job_cursor(&self, job: &str) -> Result<Option<String>, PostgresError> {
-        self.call_value("select {schema}.job_cursor($1)", &[(&job, Type::TEXT)]).await
-    }
+    /// Answers where a job that takes several runs continues.
+    pub fn job_cursor(job: &str) -> value Option<String>;
 
-    pub async fn keep_job_cursor(
-        &self,
-        job: &str,
-        cursor: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), PostgresError> {
-        let sql = "select {schema}.keep_job_cursor($1, $2, $3)";
-        let params: [super::Param<'_>; 3] =
-            [(&job, Type::TEXT), (&cursor, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
-        self.call(sql, &params).await.map(drop)
-    }
+    pub fn keep_job_cursor(job: &str, cursor: Option<&str>, now: Timestamp);
 
-    /// A word for each customer: `same`, `new`, `taken` or `erased`.
-    pub async fn compare_customers(&self, customers: &Value) -> Result<Vec<String>, PostgresError> {
-        let sql = "select {schema}.compare_customers($1)";
-        self.call_json(sql, &[(customers, Type::JSONB)]).await
-    }
+    /// Answers a word for each customer: `same`, `new`, `taken` or `erased`.
+    pub fn compare_customers(customers: &Value) -> json Vec<String>;
 
-    /// A word for each line of credits: `same`, `new`, `taken`, `unknown_unit` or `erased`.
-    pub async fn compare_credits(&self, lines: &Value) -> Result<Vec<String>, PostgresError> {
-        let sql = "select {schema}.compare_credits($1)";
-        self.call_json(sql, &[(lines, Type::JSONB)]).await
-    }
+    /// Answers a word for each line of credits: `same`, `new`, `taken`, `unknown_unit` or `erased`.
+    pub fn compare_credits(lines: &Value) -> json Vec<String>;
 
-    /// Posts the credits a user brings along. None, if they were posted before.
-    pub async fn post_opening_credits(
-        &self,
+    /// Posts a user's opening balance. None if it was posted before.
+    pub fn post_opening_credits(
         user: &str,
         unit: &str,
         credits: i64,
         now: Timestamp,
-    ) -> Result<Option<Entitlement>, PostgresError> {
-        self.call_json(
-            "select {schema}.post_opening_credits($1, $2, $3, $4)",
-            &[
-                (&user, Type::TEXT),
-                (&unit, Type::TEXT),
-                (&credits, Type::INT8),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Option<Entitlement>;
 }

@@ -1,9 +1,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::types::{Json, Type};
 
-use super::{Postgres, PostgresError};
+use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::Observation;
 use crate::domain::{
@@ -122,153 +121,56 @@ pub struct BegunPortal {
     pub configuration: Option<String>,
 }
 
-impl Postgres {
-    /// Applies facts, once per event.
-    pub async fn apply_event(
-        &self,
-        told: &Observation<'_>,
-        now: Timestamp,
-    ) -> Result<Applied, PostgresError> {
-        let sql = "select {schema}.apply_event($1, $2)";
-        self.call_json(sql, &[(&told.to_json(), Type::JSONB), (&now, Type::TIMESTAMPTZ)]).await
-    }
+sql_functions! {
+    /// Applies an observation, once per event.
+    pub fn apply_event(observation: &Observation<'_>, now: Timestamp) -> json Applied;
 
-    /// Writes down that what a user has must be shown later.
-    pub async fn repair_cache(&self, user: &UserId, now: Timestamp) -> Result<(), PostgresError> {
-        let sql = "select {schema}.repair_cache($1, $2)";
-        self.call(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await.map(drop)
-    }
+    /// Queues a push of the user's entitlement.
+    pub fn repair_cache(user: &UserId, now: Timestamp);
 
-    pub async fn get_subscription<T: serde::de::DeserializeOwned>(
-        &self,
-        user: &UserId,
-        now: Timestamp,
-    ) -> Result<T, PostgresError> {
-        let sql = "select {schema}.get_subscription($1, $2)";
-        self.call_json(sql, &[(&user.as_str(), Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await
-    }
+    pub fn get_subscription<T>(user: &UserId, now: Timestamp) -> json T;
 
-    /// None if it is nobody's that is known, or not that user's.
-    pub async fn find_subscription<T: serde::de::DeserializeOwned>(
-        &self,
+    /// None for a subscription without a known user, or of another user than `user`.
+    pub fn find_subscription<T>(
         id: &SubscriptionId,
         user: Option<&UserId>,
         now: Timestamp,
-    ) -> Result<Option<T>, PostgresError> {
-        self.call_json(
-            "select {schema}.find_subscription($1, $2, $3)",
-            &[
-                (&id.as_str(), Type::TEXT),
-                (&user.map(UserId::as_str), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Option<T>;
 
-    pub async fn begin_subscription_change(
-        &self,
+    pub fn begin_subscription_change(
         user: &UserId,
-        wish: &ChangeRequest,
-        once: Option<&IdempotencyKey>,
+        change: &ChangeRequest,
+        idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Change, PostgresError> {
-        self.call_json(
-            "select {schema}.begin_subscription_change($1, $2, $3, $4, $5)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&Json(wish), Type::JSONB),
-                (&once.map(IdempotencyKey::key), Type::TEXT),
-                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Change;
 
-    /// None if the request is no longer ours.
-    pub async fn finish_subscription_change(
-        &self,
+    /// None if another process took over the request.
+    pub fn finish_subscription_change(
         request: i64,
-        told: Option<&Observation<'_>>,
+        observation: Option<&Observation<'_>>,
         schedule: Option<&str>,
         now: Timestamp,
-    ) -> Result<Option<FinishedChange>, PostgresError> {
-        self.call_json(
-            "select {schema}.finish_subscription_change($1, $2, $3, $4)",
-            &[
-                (&request, Type::INT8),
-                (&told.map(Observation::to_json), Type::JSONB),
-                (&schedule, Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Option<FinishedChange>;
 
-    pub async fn begin_portal(
-        &self,
+    pub fn begin_portal(
         user: &UserId,
         request: &Value,
-        once: Option<&IdempotencyKey>,
+        idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> Result<Portal, PostgresError> {
-        self.call_json(
-            "select {schema}.begin_portal($1, $2, $3, $4, $5)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&request, Type::JSONB),
-                (&once.map(IdempotencyKey::key), Type::TEXT),
-                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Portal;
 
-    pub async fn finish_portal(
-        &self,
-        request: i64,
-        answer: &Value,
-        now: Timestamp,
-    ) -> Result<(), PostgresError> {
-        let sql = "select {schema}.finish_portal($1, $2, $3)";
-        let params: [super::Param<'_>; 3] =
-            [(&request, Type::INT8), (&answer, Type::JSONB), (&now, Type::TIMESTAMPTZ)];
-        self.call(sql, &params).await.map(drop)
-    }
+    pub fn finish_portal(request: i64, answer: &Value, now: Timestamp);
 
-    /// Gives a user a plan without Stripe; `actor` stands in the audit trail.
-    pub async fn grant_plan(
-        &self,
+    /// Gives a user a plan without Stripe. The audit trail names `actor`.
+    pub fn grant_plan(
         user: &UserId,
         plan: &str,
         ends_at: Option<Timestamp>,
         reason: Option<&Reason>,
         actor: &str,
         now: Timestamp,
-    ) -> Result<Entitlement, PostgresError> {
-        self.call_json(
-            "select {schema}.grant_plan($1, $2, $3, $4, $5, $6)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&plan, Type::TEXT),
-                (&ends_at, Type::TIMESTAMPTZ),
-                (&reason.map(Reason::as_str), Type::TEXT),
-                (&actor, Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Entitlement;
 
-    /// Changes what time alone changes for at most `batch` users; answers what they have now.
-    pub async fn settle_due_users(
-        &self,
-        now: Timestamp,
-        batch: i32,
-    ) -> Result<Vec<Entitlement>, PostgresError> {
-        let sql = "select {schema}.settle_due_users($1, $2)";
-        self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
-    }
+    /// Recomputes at most `batch` users whose entitlement changes with time, and answers the new ones.
+    pub fn settle_due_users(now: Timestamp, batch: i32) -> rows Vec<Entitlement>;
 }

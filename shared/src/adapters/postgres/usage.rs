@@ -1,9 +1,10 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::Type;
 
-use super::{Postgres, PostgresError};
+use super::argument::{Argument, SqlValue};
+use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::{CatalogKey, Metadata, PositiveCount, UserId};
 
@@ -79,60 +80,36 @@ pub struct UsagePeriod {
     pub overage: u64,
 }
 
-impl Postgres {
-    /// Counts uses, all of them or each for itself. If none may be, it is refused with what each came to.
-    pub async fn track_usages(
-        &self,
-        user: &UserId,
-        uses: &[UsageEntry],
-        all: bool,
-        once: Option<&IdempotencyKey>,
-        now: Timestamp,
-    ) -> Result<RecordedUsage, PostgresError> {
-        self.call_json(
-            "select {schema}.track_usages($1, $2, $3, $4, $5, $6)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&Json(uses), Type::JSONB),
-                (&all, Type::BOOL),
-                (&once.map(IdempotencyKey::key), Type::TEXT),
-                (&once.map(IdempotencyKey::fingerprint), Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+/// The start and the feature of the last period of a page.
+impl<'a> Argument<'a> for Option<&'a (Timestamp, CatalogKey)> {
+    const TYPES: &'static [Type] = &[Type::TIMESTAMPTZ, Type::TEXT];
 
-    /// Of one feature, or of all; a page of the periods behind the one that is named.
-    pub async fn get_usage(
-        &self,
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        self.map(|(start, _)| *start).add_to(values);
+        self.map(|(_, feature)| feature).add_to(values);
+    }
+}
+
+sql_functions! {
+    /// Counts usage entries: all of them or none, or each by itself. If none is counted the call is
+    /// refused, with the result of each.
+    pub fn track_usages(
+        user: &UserId,
+        entries: &[UsageEntry],
+        all: bool,
+        idempotency_key: Option<&IdempotencyKey>,
+        now: Timestamp,
+    ) -> json RecordedUsage;
+
+    /// Answers the usage of one feature, or of all, with a page of the periods after `cursor`.
+    pub fn get_usage(
         user: &UserId,
         feature: Option<&CatalogKey>,
         cursor: Option<&(Timestamp, CatalogKey)>,
         limit: i32,
         now: Timestamp,
-    ) -> Result<Usage, PostgresError> {
-        self.call_json(
-            "select {schema}.get_usage($1, $2, $3, $4, $5, $6)",
-            &[
-                (&user.as_str(), Type::TEXT),
-                (&feature.map(CatalogKey::as_str), Type::TEXT),
-                (&cursor.map(|(start, _)| start), Type::TIMESTAMPTZ),
-                (&cursor.map(|(_, feature)| feature.as_str()), Type::TEXT),
-                (&limit, Type::INT4),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Usage;
 
-    /// Forgets idempotency keys of more than a day ago; answers how many, at most `batch`.
-    pub async fn forget_usage_keys(
-        &self,
-        now: Timestamp,
-        batch: i32,
-    ) -> Result<i64, PostgresError> {
-        let sql = "select {schema}.forget_usage_keys($1, $2)";
-        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
-    }
+    /// Deletes at most `batch` idempotency keys older than a day, and answers how many.
+    pub fn forget_usage_keys(now: Timestamp, batch: i32) -> value i64;
 }

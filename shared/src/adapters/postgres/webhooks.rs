@@ -1,9 +1,10 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::Type;
 
-use super::{Postgres, PostgresError};
+use super::argument::{Argument, SqlValue};
+use super::function::sql_functions;
 use crate::domain::vocabulary::WebhookResolution;
 use crate::domain::{EventId, EventType, Reason};
 
@@ -77,7 +78,7 @@ pub struct FailedWebhook {
 #[derive(Debug, Deserialize)]
 pub struct FailedWebhookDetail {
     #[serde(flatten)]
-    pub letter: FailedWebhook,
+    pub summary: FailedWebhook,
     pub payload: Option<String>,
 }
 
@@ -119,124 +120,51 @@ impl std::str::FromStr for WebhookStatus {
     }
 }
 
-impl Postgres {
-    /// Keeps an event that could not be applied. None, if it has been meanwhile.
-    pub async fn fail_webhook(
-        &self,
+impl<'a> Argument<'a> for &'a FailedWebhookFilter {
+    const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::TIMESTAMPTZ, Type::TEXT];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        let (failed_at, id) = self.cursor.as_ref().map(|(at, id)| (*at, id)).unzip();
+        self.status.as_str().add_to(values);
+        self.kind.as_ref().add_to(values);
+        failed_at.add_to(values);
+        id.add_to(values);
+    }
+}
+
+sql_functions! {
+    /// Stores an event that could not be applied as a dead letter. None if it was applied since.
+    pub fn fail_webhook(
         event: &FailedEvent<'_>,
         created_at: Timestamp,
         cause: &str,
         payload: &str,
         now: Timestamp,
-    ) -> Result<Option<Kept>, PostgresError> {
-        self.call_json(
-            "select {schema}.fail_webhook($1, $2, $3, $4, $5)",
-            &[
-                (&Json(event), Type::JSONB),
-                (&created_at, Type::TIMESTAMPTZ),
-                (&cause, Type::TEXT),
-                (&payload, Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-    }
+    ) -> json Option<Kept>;
 
-    /// Whether operators have to be told that something is that bad; zero says that it is over.
-    pub async fn raise_alert(
-        &self,
-        name: &str,
-        level: i64,
-        now: Timestamp,
-    ) -> Result<bool, PostgresError> {
-        let params: [super::Param<'_>; 3] =
-            [(&name, Type::TEXT), (&level, Type::INT8), (&now, Type::TIMESTAMPTZ)];
-        self.call_value("select {schema}.raise_alert($1, $2, $3)", &params).await
-    }
+    /// Answers whether to alert operators of this level of a problem. Zero says that it is over.
+    pub fn raise_alert(name: &str, level: i64, now: Timestamp) -> value bool;
 
-    /// Takes dead letters whose time has come.
-    pub async fn claim_failed_webhooks(
-        &self,
-        now: Timestamp,
+    /// Claims dead letters that are due.
+    pub fn claim_failed_webhooks(now: Timestamp, limit: i32) -> rows Vec<ClaimedWebhook>;
+
+    /// Claims one dead letter, due or not. The audit trail names `actor`.
+    pub fn claim_failed_webhook(id: &str, actor: &str, now: Timestamp) -> json ClaimedWebhook;
+
+    /// Resolves a dead letter without applying it. The audit trail names `actor`.
+    pub fn resolve_failed_webhook(id: &str, note: &Reason, actor: &str, now: Timestamp);
+
+    /// Answers dead letters, the latest failure first.
+    pub fn list_failed_webhooks(
+        filter: &FailedWebhookFilter,
         limit: i32,
-    ) -> Result<Vec<ClaimedWebhook>, PostgresError> {
-        let sql = "select {schema}.claim_failed_webhooks($1, $2)";
-        self.call_rows(sql, &[(&now, Type::TIMESTAMPTZ), (&limit, Type::INT4)]).await
-    }
+    ) -> rows Vec<FailedWebhook>;
 
-    /// Takes one dead letter, due or not; `actor` stands in the audit trail.
-    pub async fn claim_failed_webhook(
-        &self,
-        id: &str,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<ClaimedWebhook, PostgresError> {
-        let params: [super::Param<'_>; 3] =
-            [(&id, Type::TEXT), (&actor, Type::TEXT), (&now, Type::TIMESTAMPTZ)];
-        self.call_json("select {schema}.claim_failed_webhook($1, $2, $3)", &params).await
-    }
+    pub fn get_failed_webhook(id: &str) -> json Option<FailedWebhookDetail>;
 
-    /// Sets a dead letter aside; `actor` stands in the audit trail.
-    pub async fn resolve_failed_webhook(
-        &self,
-        id: &str,
-        note: &Reason,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<(), PostgresError> {
-        self.call(
-            "select {schema}.resolve_failed_webhook($1, $2, $3, $4)",
-            &[
-                (&id, Type::TEXT),
-                (&note.as_str(), Type::TEXT),
-                (&actor, Type::TEXT),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await
-        .map(drop)
-    }
+    /// Deletes the payloads of at most `batch` old dead letters, and answers how many.
+    pub fn forget_payloads(now: Timestamp, batch: i32) -> value i64;
 
-    /// Dead letters, the one that failed last first.
-    pub async fn list_failed_webhooks(
-        &self,
-        which: &FailedWebhookFilter,
-        limit: i32,
-    ) -> Result<Vec<FailedWebhook>, PostgresError> {
-        let (before, before_id) = which.cursor.as_ref().map(|(at, id)| (at, id.as_str())).unzip();
-        self.call_rows(
-            "select {schema}.list_failed_webhooks($1, $2, $3, $4, $5)",
-            &[
-                (&which.status.as_str(), Type::TEXT),
-                (&which.kind.as_ref().map(EventType::as_str), Type::TEXT),
-                (&before, Type::TIMESTAMPTZ),
-                (&before_id, Type::TEXT),
-                (&limit, Type::INT4),
-            ],
-        )
-        .await
-    }
-
-    pub async fn get_failed_webhook(
-        &self,
-        id: &str,
-    ) -> Result<Option<FailedWebhookDetail>, PostgresError> {
-        self.call_json("select {schema}.get_failed_webhook($1)", &[(&id, Type::TEXT)]).await
-    }
-
-    /// Forgets what old dead letters hold; answers of how many.
-    pub async fn forget_payloads(&self, now: Timestamp, batch: i32) -> Result<i64, PostgresError> {
-        let sql = "select {schema}.forget_payloads($1, $2)";
-        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
-    }
-
-    /// Forgets which events were applied long ago; answers how many.
-    pub async fn forget_webhook_events(
-        &self,
-        now: Timestamp,
-        batch: i32,
-    ) -> Result<i64, PostgresError> {
-        let sql = "select {schema}.forget_webhook_events($1, $2)";
-        self.call_value(sql, &[(&now, Type::TIMESTAMPTZ), (&batch, Type::INT4)]).await
-    }
+    /// Deletes at most `batch` records of events applied long ago, and answers how many.
+    pub fn forget_webhook_events(now: Timestamp, batch: i32) -> value i64;
 }

@@ -102,7 +102,7 @@ impl Batch {
 impl Redis {
     /// Sends these commands, in this order and with nothing of this process's in between, and awaits
     /// their replies.
-    pub(super) async fn ask(&self, commands: &[Command]) -> Answer {
+    pub(super) async fn send(&self, commands: &[Command]) -> Answer {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
@@ -117,10 +117,10 @@ impl Redis {
     /// Lets everybody who is ready join, waits for a turn, and sends the batch that has waited longest.
     async fn send_oldest(self) {
         yield_now().await;
-        let turn = self.turn().await;
+        let permit = self.permit().await;
         let Some(mut batch) = self.0.queue.pop() else { return };
-        let replies = match turn {
-            Ok(turn) => self.post(&self.0.pipeline, batch.take_body(), turn).await,
+        let replies = match permit {
+            Ok(permit) => self.post(&self.0.pipeline, batch.take_body(), permit).await,
             Err(error) => Err(error),
         };
         batch.answer(replies);

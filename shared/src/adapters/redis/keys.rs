@@ -14,7 +14,7 @@ pub(crate) struct UserKeys {
     pub(crate) erased: String,
     /// The balance of each unit, with the version of the entitlement it belongs to.
     pub(crate) credits: String,
-    /// What the user may do, has used and has left (billing/entitlements.rs).
+    /// What the user may do, has used and has left (billing/entitlement_cache.rs).
     pub(crate) entitlement: String,
     /// The idempotency keys of a day, whose remembered answers are the user's too.
     pub(crate) index: String,

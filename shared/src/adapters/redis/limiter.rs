@@ -7,16 +7,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
 use crate::adapters::redis::{Redis, RedisError, Script};
 use crate::clock::Clock;
 use crate::domain::IdempotencyKey;
 use crate::domain::Rate;
-use crate::domain::bucket::{self, Taken};
 use crate::domain::error::{Error, Result, error_chain};
+use crate::domain::rate_bucket::{self, Taken};
 
 /// The script, for those who look at what it leaves in Redis.
 pub static TAKE: Script = Script::new(concat!(
@@ -47,7 +45,7 @@ pub struct Limiter {
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
+pub enum DecidedBy {
     Redis,
     /// The memory of who is blocked.
     Blocked,
@@ -60,7 +58,7 @@ pub enum Source {
 pub struct Verdict {
     pub allowed: bool,
     pub remaining: u32,
-    pub source: Source,
+    pub source: DecidedBy,
     rate: Rate,
     taken: Taken,
     now_us: i64,
@@ -78,23 +76,24 @@ impl Limiter {
         identifier: &str,
         rate: Rate,
         cost: u32,
-        once: Option<&IdempotencyKey>,
+        idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Verdict> {
         let key = key(policy, identifier);
         let now_us = self.clock.now().as_microsecond();
-        if once.is_none()
+        if idempotency_key.is_none()
             && let Some(refused) = self.blocked(&key, now_us)
         {
-            return Ok(Verdict::new(rate, refused, Source::Blocked, now_us));
+            return Ok(Verdict::new(rate, refused, DecidedBy::Blocked, now_us));
         }
-        let (taken, source) = match self.take_in_redis(&key, rate, cost, now_us, once).await {
-            Ok(Some(taken)) => (taken, Source::Redis),
-            Ok(None) => return Err(Error::idempotency_key_reused()),
-            Err(error) => {
-                tracing::warn!(cause = error_chain(&error), "limiting in this process");
-                (self.take_locally(&key, rate.tenth(), cost, now_us), Source::Local)
-            }
-        };
+        let (taken, source) =
+            match self.take_in_redis(&key, rate, cost, now_us, idempotency_key).await {
+                Ok(Some(taken)) => (taken, DecidedBy::Redis),
+                Ok(None) => return Err(Error::idempotency_key_reused()),
+                Err(error) => {
+                    tracing::warn!(cause = error_chain(&error), "limiting in this process");
+                    (self.take_locally(&key, rate.tenth(), cost, now_us), DecidedBy::Local)
+                }
+            };
         if !taken.allowed && taken.remaining == 0 {
             self.block(key, rate, taken, source, now_us);
         }
@@ -108,14 +107,14 @@ impl Limiter {
         rate: Rate,
         cost: u32,
         now_us: i64,
-        once: Option<&IdempotencyKey>,
+        idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Option<Taken>, RedisError> {
         let keys: Vec<&str> =
-            [Some(key), once.map(IdempotencyKey::key)].into_iter().flatten().collect();
+            [Some(key), idempotency_key.map(IdempotencyKey::key)].into_iter().flatten().collect();
         let limit = rate.limit.to_string();
         let window_us = (i64::from(rate.window_seconds) * 1_000_000).to_string();
         let (cost_text, now) = (cost.to_string(), now_us.to_string());
-        let fingerprint = once.map_or("", IdempotencyKey::fingerprint);
+        let fingerprint = idempotency_key.map_or("", IdempotencyKey::fingerprint);
         let args = [fingerprint, &limit, &window_us, &cost_text, &now];
         let answer: Vec<String> = self.redis.eval(&TAKE, &keys, &args).await?;
         match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -128,7 +127,7 @@ impl Limiter {
                     remaining: u32::try_from(number(remaining)?)
                         .map_err(|_| unexpected(&answer))?,
                     full_at_us,
-                    retry_at_us: bucket::retry_at_us(rate, cost, full_at_us),
+                    retry_at_us: rate_bucket::retry_at_us(rate, cost, full_at_us),
                 }))
             }
             _ => Err(unexpected(&answer)),
@@ -139,7 +138,7 @@ impl Limiter {
         let mut local = lock(&self.local);
         make_room(&mut local, |full_at_us| *full_at_us > now_us);
         let full_at_us = local.get(key).copied().unwrap_or(0);
-        let taken = bucket::take(rate, cost, full_at_us, now_us);
+        let taken = rate_bucket::take(rate, cost, full_at_us, now_us);
         if taken.allowed {
             local.insert(key.to_owned(), taken.full_at_us);
         }
@@ -161,11 +160,11 @@ impl Limiter {
 
     /// Until one unit is to be had again, nothing is. What this process refused by itself is not believed,
     /// so that Redis is asked as soon as it answers.
-    fn block(&self, key: String, rate: Rate, refused: Taken, source: Source, now_us: i64) {
-        let retry_at_us = bucket::retry_at_us(rate, 1, refused.full_at_us);
+    fn block(&self, key: String, rate: Rate, refused: Taken, source: DecidedBy, now_us: i64) {
+        let retry_at_us = rate_bucket::retry_at_us(rate, 1, refused.full_at_us);
         let until_us = match source {
-            Source::Redis => retry_at_us.min(now_us + BLOCK_US),
-            Source::Blocked | Source::Local => now_us,
+            DecidedBy::Redis => retry_at_us.min(now_us + BLOCK_US),
+            DecidedBy::Blocked | DecidedBy::Local => now_us,
         };
         let mut blocked = lock(&self.blocked);
         make_room(&mut blocked, |(until_us, _)| until_us + LATELY_US > now_us);
@@ -174,13 +173,13 @@ impl Limiter {
 }
 
 impl Verdict {
-    fn new(rate: Rate, taken: Taken, source: Source, now_us: i64) -> Self {
+    fn new(rate: Rate, taken: Taken, source: DecidedBy, now_us: i64) -> Self {
         let Taken { allowed, remaining, .. } = taken;
         Self { allowed, remaining, source, rate, taken, now_us }
     }
 
-    pub fn limit(&self) -> u32 {
-        self.rate.limit
+    pub fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// When the whole limit is to be had again.
@@ -189,21 +188,9 @@ impl Verdict {
         Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::MAX)
     }
 
-    /// `RateLimit` and `RateLimit-Policy`, and `Retry-After` for a refused call.
-    pub fn write_headers(&self, policy: &str, headers: &mut HeaderMap) {
-        let reset_seconds = seconds_up(self.taken.full_at_us - self.now_us);
-        let Rate { limit, window_seconds } = self.rate;
-        let remaining = self.remaining;
-        let state = format!("\"{policy}\";r={remaining};t={reset_seconds}");
-        let rule = format!("\"{policy}\";q={limit};w={window_seconds}");
-        for (name, value) in [("ratelimit", state), ("ratelimit-policy", rule)] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
-            }
-        }
-        if !self.allowed {
-            headers.insert(RETRY_AFTER, self.retry_after_seconds().into());
-        }
+    /// How long until the whole limit is to be had again.
+    pub fn reset_seconds(&self) -> u64 {
+        seconds_up(self.taken.full_at_us - self.now_us)
     }
 
     pub fn retry_after_seconds(&self) -> u64 {

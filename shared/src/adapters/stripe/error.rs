@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::header;
+use super::client::header;
 use crate::adapters::http_client::HttpResponse;
 use crate::domain::error::{BoxError, Error, ErrorCode, error_chain};
 use crate::domain::object::text;

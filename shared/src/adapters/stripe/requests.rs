@@ -224,7 +224,7 @@ pub fn cancel_now(subscription: &str, reason: Option<&str>) -> RequestBuilder {
     canonical(request.build())
 }
 
-pub fn keep(subscription: &str) -> RequestBuilder {
+pub fn undo_cancellation(subscription: &str) -> RequestBuilder {
     canonical(UpdateSubscription::new(segment(subscription)).cancel_at_period_end(false).build())
 }
 

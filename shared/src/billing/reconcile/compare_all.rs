@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::ReconciliationReport;
-use super::stripe_pages::{Page, Place, StripePages};
+use super::stripe_pages::{ListPage, ListPosition, StripePages};
 use crate::adapters::stripe::requests;
 use crate::app::App;
 use crate::billing::fulfilment;
@@ -28,14 +28,14 @@ pub(super) async fn compare_all(
     dry_run: bool,
     report: &mut ReconciliationReport,
 ) -> Result<bool> {
-    let mut walk = StripePages::begin(app, JOB, until).await?;
-    while let Some(page) = walk.next(requests::list_subscriptions).await? {
+    let mut pages = StripePages::begin(app, JOB, until).await?;
+    while let Some(page) = pages.next(requests::list_subscriptions).await? {
         report.looked_at += page.objects.len() as u64;
         compare(app, &page.objects, &page.found, dry_run, report).await?;
         ask_for_unlisted(app, &page, dry_run, report).await?;
-        walk.done(page).await?;
+        pages.done(page).await?;
     }
-    Ok(walk.is_complete)
+    Ok(pages.is_complete)
 }
 
 /// Applies those that are not here as they are at Stripe, and looks whether that helped.
@@ -50,11 +50,11 @@ async fn compare(
     for subscription in subscriptions {
         let id = text(subscription, "id").unwrap_or_default();
         match Facts::of_subscription(subscription) {
-            Ok(said) => drop(facts.insert(id, said)),
+            Ok(found) => drop(facts.insert(id, found)),
             Err(unreadable) => report.fails(id, unreadable.to_string()),
         }
     }
-    let compared = app.postgres.compare_subscriptions(facts.values(), found.at).await?;
+    let compared = app.postgres.compare_subscriptions(facts.values().collect(), found.at).await?;
     report.foreign += compared.foreign;
     report.unnamed(compared.unnamed);
     report.drifts(&compared.drifted);
@@ -63,17 +63,19 @@ async fn compare(
         return Ok(());
     }
     let mut problems = BTreeMap::new();
-    for (id, said) in &facts {
-        let told =
-            Observation::from_response(said.clone(), found, app.clock.now()).without_emails();
-        match fulfilment::apply(app, told).await {
+    for (id, facts) in &facts {
+        let observation =
+            Observation::from_response(facts.clone(), found, app.clock.now()).without_emails();
+        match fulfilment::apply(app, observation).await {
             Err(error) if error.code.is_retryable() => return Err(error),
             Err(error) => drop(problems.insert(*id, error.for_operators())),
             Ok(_) => report.repaired += 1,
         }
     }
     facts.retain(|id, _| !problems.contains_key(id));
-    for drift in app.postgres.compare_subscriptions(facts.values(), found.at).await?.drifted {
+    for drift in
+        app.postgres.compare_subscriptions(facts.values().collect(), found.at).await?.drifted
+    {
         report.repaired -= 1;
         report.fails(&drift.id, "what has ended here does not begin again".to_owned());
     }
@@ -87,14 +89,15 @@ async fn compare(
 /// nothing else.
 async fn ask_for_unlisted(
     app: &App,
-    page: &Page,
+    page: &ListPage,
     dry_run: bool,
     report: &mut ReconciliationReport,
 ) -> Result<()> {
     let ids = page.objects.iter().filter_map(|subscription| text(subscription, "id"));
-    let ids: Vec<&str> = ids.chain(page.after.iter().map(|place| place.id.as_str())).collect();
-    let created = |place: &Option<Place>| {
-        place.as_ref().and_then(|place| Timestamp::from_second(place.created).ok())
+    let ids: Vec<&str> =
+        ids.chain(page.after.iter().map(|position| position.id.as_str())).collect();
+    let created = |position: &Option<ListPosition>| {
+        position.as_ref().and_then(|position| Timestamp::from_second(position.created).ok())
     };
     let room =
         ReconciliationReport::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);

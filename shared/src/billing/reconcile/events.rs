@@ -20,14 +20,15 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Applies every event that was not delivered and did not arrive otherwise. Returns whether it got to the end.
 pub(super) async fn apply_missed(
     app: &App,
-    after: &BackgroundTasks,
+    background: &BackgroundTasks,
     until: Option<Instant>,
     dry_run: bool,
     report: &mut ReconciliationReport,
 ) -> Result<bool> {
     let since = (app.clock.now() - KEPT).as_second();
-    let mut walk = StripePages::begin(app, JOB, until).await?;
-    while let Some(page) = walk.next(|last| requests::list_undelivered_events(since, last)).await? {
+    let mut pages = StripePages::begin(app, JOB, until).await?;
+    while let Some(page) = pages.next(|last| requests::list_undelivered_events(since, last)).await?
+    {
         let ids: Vec<&str> = page.objects.iter().filter_map(|event| text(event, "id")).collect();
         report.looked_at += ids.len() as u64;
         let missing = app.postgres.unheard_events(&ids).await?;
@@ -39,18 +40,18 @@ pub(super) async fn apply_missed(
             }
             report.missed_events += 1;
             if !dry_run {
-                apply(app, after, event, report).await?;
+                apply(app, background, event, report).await?;
             }
         }
-        walk.done(page).await?;
+        pages.done(page).await?;
     }
-    Ok(walk.is_complete)
+    Ok(pages.is_complete)
 }
 
 /// As the webhook does, but for the signature: this is what Stripe answered.
 async fn apply(
     app: &App,
-    after: &BackgroundTasks,
+    background: &BackgroundTasks,
     event: &Object,
     report: &mut ReconciliationReport,
 ) -> Result<()> {
@@ -59,7 +60,7 @@ async fn apply(
         report.fails(text(event, "id").unwrap_or_default(), "it is no event".to_owned());
         return Ok(());
     };
-    match dead_letters::apply(app, after, &event, &payload).await? {
+    match dead_letters::apply(app, background, &event, &payload).await? {
         Outcome::Applied { .. } => report.applied += 1,
         Outcome::DeadLettered(error) => report.fails(&event.id, error.for_operators()),
         Outcome::Ignored => report.fails(&event.id, "it is of another account or mode".to_owned()),

@@ -15,27 +15,27 @@ pub(super) struct StripePages<'a> {
     app: &'a App,
     job: &'static str,
     until: Option<Instant>,
-    after: Option<Place>,
+    after: Option<ListPosition>,
     has_moved: bool,
     pub is_complete: bool,
 }
 
 /// An object in a list, where the next page begins.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Place {
+pub(super) struct ListPosition {
     pub id: String,
     /// When it was created, in Stripe's seconds: lists are ordered by it, the newest first.
     pub created: i64,
 }
 
-pub(super) struct Page {
+pub(super) struct ListPage {
     pub objects: Vec<Object>,
     /// When they were so.
     pub found: Snapshot,
     /// The last object of the page before, if there is one.
-    pub after: Option<Place>,
+    pub after: Option<ListPosition>,
     /// The last object of this one, if there are more.
-    pub last: Option<Place>,
+    pub last: Option<ListPosition>,
 }
 
 impl<'a> StripePages<'a> {
@@ -47,7 +47,7 @@ impl<'a> StripePages<'a> {
         until: Option<Instant>,
     ) -> Result<StripePages<'a>> {
         let kept = if until.is_some() { app.postgres.job_cursor(job).await? } else { None };
-        let after = kept.as_deref().and_then(Place::parse);
+        let after = kept.as_deref().and_then(ListPosition::parse);
         Ok(Self { app, job, until, after, has_moved: false, is_complete: false })
     }
 
@@ -55,12 +55,12 @@ impl<'a> StripePages<'a> {
     pub async fn next(
         &mut self,
         list: impl Fn(Option<&str>) -> RequestBuilder,
-    ) -> Result<Option<Page>> {
+    ) -> Result<Option<ListPage>> {
         let is_late = self.until.is_some_and(|until| Instant::now() >= until);
         if self.is_complete || is_late && self.has_moved {
             return Ok(None);
         }
-        let after = self.after.as_ref().map(|place| place.id.as_str());
+        let after = self.after.as_ref().map(|position| position.id.as_str());
         let mut found = match self.app.stripe.send(&list(after)).await {
             // What the last run ended with is no longer there to go on from.
             Err(error) if error.refusal().is_some_and(|it| it.is_missing("starting_after")) => {
@@ -74,17 +74,17 @@ impl<'a> StripePages<'a> {
             _ => Vec::new(),
         };
         let last = objects.last().filter(|_| flag(&found.object, "has_more"));
-        let last = last.and_then(Place::of);
-        Ok(Some(Page { objects, found, after: self.after.clone(), last }))
+        let last = last.and_then(ListPosition::of);
+        Ok(Some(ListPage { objects, found, after: self.after.clone(), last }))
     }
 
     /// All of a page is dealt with.
-    pub async fn done(&mut self, page: Page) -> Result<()> {
+    pub async fn done(&mut self, page: ListPage) -> Result<()> {
         self.has_moved = true;
         self.is_complete = page.last.is_none();
         let before = std::mem::replace(&mut self.after, page.last);
         if self.until.is_some() && before != self.after {
-            let cursor = self.after.as_ref().map(Place::to_string);
+            let cursor = self.after.as_ref().map(ListPosition::to_string);
             let now = self.app.clock.now();
             self.app.postgres.keep_job_cursor(self.job, cursor.as_deref(), now).await?;
         }
@@ -92,7 +92,7 @@ impl<'a> StripePages<'a> {
     }
 }
 
-impl Place {
+impl ListPosition {
     fn of(object: &Object) -> Option<Self> {
         Some(Self { id: text(object, "id")?.to_owned(), created: integer(object, "created")? })
     }
@@ -103,7 +103,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ListPosition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.created, self.id)
     }

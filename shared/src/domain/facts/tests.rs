@@ -16,7 +16,7 @@ fn event(kind: &str, object: &Value) -> Event {
 }
 
 /// What such an event says, as the database hears it.
-fn said(kind: &str, object: Value) -> Value {
+fn facts_of(kind: &str, object: Value) -> Value {
     Value::Object(event(kind, &object).facts().unwrap().as_json().clone())
 }
 

@@ -43,7 +43,7 @@ pub struct FailedWebhookPage {
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct FailedWebhookWithPayload {
     #[serde(flatten)]
-    letter: FailedWebhook,
+    summary: FailedWebhook,
     /// The event as Stripe sent it; null after 30 days, when Farebox deletes the payload.
     payload: Value,
 }
@@ -116,8 +116,8 @@ async fn handle_failed_webhook(
 }
 
 impl From<FailedWebhookDetail> for FailedWebhookWithPayload {
-    fn from(FailedWebhookDetail { letter, payload }: FailedWebhookDetail) -> Self {
+    fn from(FailedWebhookDetail { summary, payload }: FailedWebhookDetail) -> Self {
         let payload = payload.and_then(|text| serde_json::from_str(&text).ok());
-        Self { letter, payload: payload.unwrap_or_default() }
+        Self { summary, payload: payload.unwrap_or_default() }
     }
 }

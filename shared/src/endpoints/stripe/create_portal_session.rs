@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::adapters::postgres::{Portal, PostgresError};
+use crate::adapters::postgres::Portal;
 use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::checkout::release;
 use crate::domain::IdempotencyKey;
 use crate::domain::ReturnUrl;
-use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::error::{Error, Result};
 use crate::http::{Input, User};
 
 /// A visit to the customer portal.
@@ -47,7 +47,7 @@ async fn create_portal_session(
     let configuration = app.config.stripe.portal_configuration.as_deref();
     let wanted = json!({ "return_url": return_url, "configuration": configuration });
     let begun = app.postgres.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
-    let begun = match begun.map_err(not_allowed)? {
+    let begun = match begun? {
         Portal::Answer(answer) => {
             return serde_json::from_value(answer).map(Json).map_err(Error::internal);
         }
@@ -71,11 +71,4 @@ async fn create_portal_session(
     };
     app.postgres.finish_portal(begun.request, &json!(page), app.clock.now()).await?;
     Ok(Json(page))
-}
-
-fn not_allowed(error: PostgresError) -> Error {
-    match error.not_allowed() {
-        Some(_) => Error::new(ErrorCode::NoCustomer, "You have not bought anything yet."),
-        None => error.into(),
-    }
 }

@@ -19,7 +19,7 @@ pub struct Model {
     buckets: Vec<Bucket>,
     pub purchases: [Purchase; 3],
     pub subscriptions: BTreeMap<usize, Subscription>,
-    gift: Option<Gift>,
+    comp: Option<PlanComp>,
     keys: BTreeMap<u8, (String, i64)>,
 }
 
@@ -37,7 +37,7 @@ struct Bucket {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Source {
-    Gift,
+    Grant,
     Purchase(usize),
     Plan(Period),
 }
@@ -58,7 +58,7 @@ pub struct Subscription {
 
 /// A plan given by hand: always the second one.
 #[derive(Clone, Debug)]
-struct Gift {
+struct PlanComp {
     since: Timestamp,
     until: Option<Timestamp>,
 }
@@ -71,7 +71,7 @@ struct Due {
 }
 
 /// What a call is answered: the balance after it, or why there was none.
-pub type Answer = Result<i64, &'static str>;
+pub type ApiResponse = Result<i64, &'static str>;
 
 impl Model {
     pub fn new(since: Timestamp) -> Self {
@@ -81,7 +81,7 @@ impl Model {
             buckets: Vec::new(),
             purchases: Default::default(),
             subscriptions: BTreeMap::new(),
-            gift: None,
+            comp: None,
             keys: BTreeMap::new(),
         }
     }
@@ -101,7 +101,7 @@ impl Model {
         terms: (i32, Option<Timestamp>),
         once: Option<(u8, String)>,
         now: Timestamp,
-    ) -> Answer {
+    ) -> ApiResponse {
         let before = self.clone();
         self.settle(now);
         let answer = self.move_once(kind, amount, terms, once);
@@ -118,7 +118,7 @@ impl Model {
         amount: i64,
         (priority, expires_at): (i32, Option<Timestamp>),
         once: Option<(u8, String)>,
-    ) -> Answer {
+    ) -> ApiResponse {
         if let Some((key, request)) = &once
             && let Some((first, answer)) = self.keys.get(key)
         {
@@ -128,7 +128,7 @@ impl Model {
             "spend" if self.balance < amount => return Err("FB008"),
             "spend" => self.burn(amount, None),
             _ if amount < 0 => self.burn(-amount, None),
-            _ => self.fill(Source::Gift, amount, priority, expires_at),
+            _ => self.fill(Source::Grant, amount, priority, expires_at),
         }
         if let Some((key, request)) = once {
             self.keys.insert(key, (request, self.balance));
@@ -139,16 +139,16 @@ impl Model {
     /// Gives the second plan, or takes it away.
     pub fn give_plan(&mut self, until: Option<Option<Timestamp>>, now: Timestamp) {
         self.settle(now);
-        let running = self.gift.as_ref().map(|gift| gift.until);
+        let running = self.comp.as_ref().map(|comp| comp.until);
         if running != until {
-            let since = self.gift.as_ref().map_or(now, |gift| gift.since);
-            self.gift = until.map(|until| Gift { since, until });
+            let since = self.comp.as_ref().map_or(now, |comp| comp.since);
+            self.comp = until.map(|until| PlanComp { since, until });
         }
         self.settle(now);
     }
 
     /// Posts what follows from what is known of a payment, and was not posted before.
-    pub fn hear_of_payment(&mut self, place: usize, now: Timestamp) {
+    pub fn apply_payment_event(&mut self, place: usize, now: Timestamp) {
         self.settle(now);
         let purchase = self.purchases[place].clone();
         if let Some(pack) = purchase.pack {
@@ -179,7 +179,7 @@ impl Model {
 
     /// What time alone changes.
     pub fn settle(&mut self, now: Timestamp) {
-        self.gift.take_if(|gift| gift.until.is_some_and(|until| until <= now));
+        self.comp.take_if(|comp| comp.until.is_some_and(|until| until <= now));
         for bucket in &mut self.buckets {
             if bucket.expires_at.is_some_and(|at| at <= now) {
                 self.balance -= bucket.remaining;
@@ -187,7 +187,7 @@ impl Model {
                     Source::Purchase(place) => self.purchases[place].expired += bucket.remaining,
                     // Should the period run on after all, it gives what was not spent of it.
                     Source::Plan(_) => bucket.amount -= bucket.remaining,
-                    Source::Gift => {}
+                    Source::Grant => {}
                 }
                 bucket.remaining = 0;
             }
@@ -243,8 +243,8 @@ impl Model {
     }
 
     fn due(&self, now: Timestamp) -> Due {
-        if let Some(gift) = &self.gift {
-            return Due { plan: Some(1), anchor: gift.since, gives: true };
+        if let Some(comp) = &self.comp {
+            return Due { plan: Some(1), anchor: comp.since, gives: true };
         }
         // The larger plan, and of two alike the newer.
         let best = |counts: &dyn Fn(&Subscription) -> bool| {
@@ -307,7 +307,7 @@ impl Model {
             return;
         }
         let own = self.buckets.iter().position(|own| own.source == source);
-        let place = own.filter(|_| source != Source::Gift).unwrap_or_else(|| {
+        let place = own.filter(|_| source != Source::Grant).unwrap_or_else(|| {
             let (amount, remaining, lent, borrowed) = (0, 0, 0, 0);
             let bucket = Bucket { source, amount, remaining, priority, expires_at, lent, borrowed };
             self.buckets.push(bucket);

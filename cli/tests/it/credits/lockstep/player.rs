@@ -39,7 +39,7 @@ impl<'a> Player<'a> {
         let (customer, model) = (Customer::of(&user, SINCE), Model::new(now));
         let known = customer.named(0, &user);
         let mut player = Self { app, client, shop, user, customer, model, now, told: 0 };
-        player.hear(known).await;
+        player.apply_event(known).await;
         player
     }
 
@@ -49,28 +49,28 @@ impl<'a> Player<'a> {
                 let pack = *self.model.purchases[place].pack.get_or_insert(pack);
                 let (name, sold) = (PACKS[pack].0, &self.shop.packs[pack]);
                 let event = self.customer.paid(self.told, &named(place), name, sold);
-                self.hear_of_payment(place, event).await;
+                self.apply_payment_event(place, event).await;
             }
             Step::RefundedInAll { place, hundredths } => {
                 let (sold, in_all) = self.part(place, hundredths);
                 let event = self.customer.refunded(self.told, &named(place), sold, in_all);
                 self.model.purchases[place].hear_in_all(in_all);
-                self.hear_of_payment(place, event).await;
+                self.apply_payment_event(place, event).await;
             }
             Step::Refund { place, number, hundredths, status } => {
                 let (_, amount) = self.part(place, hundredths);
                 let name = named(place);
                 let event = self.customer.refund(self.told, &name, number, amount, status);
                 self.model.purchases[place].hear_refund(number, amount, status);
-                self.hear_of_payment(place, event).await;
+                self.apply_payment_event(place, event).await;
             }
             Step::Dispute { place, hundredths, status } => {
                 let (_, amount) = self.part(place, hundredths);
                 let event = self.customer.disputed(self.told, &named(place), amount, status);
                 self.model.purchases[place].hear_dispute(amount, status);
-                self.hear_of_payment(place, event).await;
+                self.apply_payment_event(place, event).await;
             }
-            Step::ByHand(ref act) => self.by_hand(act).await,
+            Step::ByHand(ref change) => self.by_hand(change).await,
             Step::Subscribe(ref bought) => self.subscribe(bought).await,
             Step::GivePlan { hours } => {
                 self.give_plan(Some(hours.map(|hours| self.later(hours)))).await;
@@ -85,7 +85,7 @@ impl<'a> Player<'a> {
                 }
                 self.model.settle(self.now);
             }
-            Step::Look => self.look().await,
+            Step::Look => self.compare_with_model().await,
         }
     }
 
@@ -95,12 +95,12 @@ impl<'a> Player<'a> {
         (sold, sold.amount * hundredths / 100)
     }
 
-    async fn hear_of_payment(&mut self, place: usize, event: Value) {
-        self.hear(event).await;
-        self.model.hear_of_payment(place, self.now);
+    async fn apply_payment_event(&mut self, place: usize, event: Value) {
+        self.apply_event(event).await;
+        self.model.apply_payment_event(place, self.now);
         if self.model.purchases[place].pack.is_none() {
             // What names nobody is nobody's occasion to look at the time.
-            self.look().await;
+            self.compare_with_model().await;
         }
     }
 
@@ -111,7 +111,7 @@ impl<'a> Player<'a> {
             return;
         }
         // What time brought before was the job's, which was there a minute ago.
-        self.look().await;
+        self.compare_with_model().await;
         let since = Timestamp::from_second(SINCE).unwrap().to_zoned(TimeZone::UTC);
         let paid_until = since.checked_add(months.months()).unwrap().timestamp();
         let sold = &self.shop.plans[plan];
@@ -122,7 +122,7 @@ impl<'a> Player<'a> {
         told["cancel_at_period_end"] = is_ending.into();
         told["items"]["data"][0]["current_period_end"] = paid_until.as_second().into();
         let what = if status == "canceled" { "deleted" } else { "updated" };
-        self.hear(self.customer.subscribed(what, self.told, &told)).await;
+        self.apply_event(self.customer.subscribed(what, self.told, &told)).await;
         let anchor = Timestamp::from_second(anchor).unwrap();
         let bought = Subscription { plan, status, paid_until, is_ending, anchor };
         self.model.subscriptions.insert(number, bought);
@@ -130,7 +130,7 @@ impl<'a> Player<'a> {
     }
 
     /// Tells of an event; the next one is later.
-    async fn hear(&mut self, event: Value) {
+    async fn apply_event(&mut self, event: Value) {
         self.told += 1;
         let event = parsed(&event);
         let told = Observation::from_event(&event, event.facts().unwrap());
@@ -139,7 +139,7 @@ impl<'a> Player<'a> {
 
     /// Until then, or for good; none takes it away.
     async fn give_plan(&mut self, until: Option<Option<Timestamp>>) {
-        self.look().await;
+        self.compare_with_model().await;
         let plan = if until.is_some() { PLANS[1].0 } else { "free" };
         let ends_at = until.flatten();
         let sql = "select grant_plan($1, $2, $3, null, 'test', $4)";
@@ -154,8 +154,8 @@ impl<'a> Player<'a> {
     }
 
     /// Moves credits, and is answered what the model says.
-    async fn by_hand(&mut self, act: &ByHand) {
-        let ByHand { kind, amount, hours, priority, key } = *act;
+    async fn by_hand(&mut self, change: &ByHand) {
+        let ByHand { kind, amount, hours, priority, key } = *change;
         let expires_at = hours.map(|hours| self.later(hours));
         let print = format!("{kind} {amount} {priority:?} {expires_at:?}");
         let unique = key.map(|key| format!("{}:{key}", self.user));
@@ -181,11 +181,11 @@ impl<'a> Player<'a> {
         };
         let terms = (priority.unwrap_or(50), expires_at);
         let expected = self.model.by_hand(kind, amount, terms, key.zip(Some(print)), self.now);
-        assert_eq!(answer, expected.map_err(str::to_owned), "{act:?}");
+        assert_eq!(answer, expected.map_err(str::to_owned), "{change:?}");
     }
 
     /// Both hold the same, to be spent in the same order.
-    async fn look(&mut self) {
+    async fn compare_with_model(&mut self) {
         let sql = "select get_credits($1, 'ai_credit', null, 1, $2) -> 'units' -> 0";
         let params = [(&self.user as _, Type::TEXT), (&self.now as _, Type::TIMESTAMPTZ)];
         let held: Value = self.client.query_typed_one(sql, &params).await.unwrap().get(0);
@@ -202,7 +202,7 @@ impl<'a> Player<'a> {
 
     /// In the end the ledger says of each payment what the model says, and nothing is wrong.
     pub async fn end(mut self) {
-        self.look().await;
+        self.compare_with_model().await;
         for (place, purchase) in self.model.purchases.iter().enumerate() {
             for (kind, posted) in ["purchase", "refund", "dispute"].iter().zip(purchase.posted) {
                 let sql = "select coalesce(sum(delta), 0)::bigint from credit_transactions

@@ -1,52 +1,17 @@
-//! Which commands there are, how many arguments each takes, and which of those are keys.
+//! The table of commands: how many arguments each takes, and which of those are keys.
 //!
 //! Deliberately absent: EVAL, EVALSHA and SCRIPT, which need the interpreter (`scripting.rs`), and
-//! every command Farebox has no use for.
+//! the commands that Farebox does not use.
 
-use std::fmt;
+mod glob;
+mod hashes;
+mod keys;
+mod strings;
 
+use super::failure::{Failure, Outcome};
+use super::number;
 use super::store::Store;
-use super::{hashes, keys, number, strings};
 use crate::upstash::Command;
-use crate::upstash::resp::Reply;
-
-/// The message of an error reply.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure(pub String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl Failure {
-    pub fn wrong_type() -> Failure {
-        let message = "WRONGTYPE Operation against a key holding the wrong kind of value";
-        Failure(message.to_owned())
-    }
-
-    pub fn syntax() -> Failure {
-        Failure("ERR syntax error".to_owned())
-    }
-
-    pub fn not_an_integer() -> Failure {
-        Failure("ERR value is not an integer or out of range".to_owned())
-    }
-
-    pub fn overflow() -> Failure {
-        Failure("ERR increment or decrement would overflow".to_owned())
-    }
-
-    pub fn arity(name: &str) -> Failure {
-        let name = name.to_ascii_lowercase();
-        Failure(format!("ERR wrong number of arguments for '{name}' command"))
-    }
-}
-
-pub type Outcome = Result<Reply, Failure>;
 
 /// One command to run. Its arguments do not include its name.
 #[derive(Debug)]
@@ -148,7 +113,7 @@ impl Spec {
         self.arguments.0 <= arguments && arguments <= self.arguments.1
     }
 
-    /// Runs a command whose name and number of arguments are known to be right.
+    /// Runs a command. The caller has checked its name and the number of its arguments.
     pub fn run(&'static self, store: &mut Store, command: &Command, now_us: i64) -> Outcome {
         let call = Call { name: self.name, arguments: &command[1..], now_us };
         let outcome = (self.run)(store, &call);

@@ -7,7 +7,7 @@ use mlua::{Lua, Table, Value};
 use super::number;
 use crate::upstash::resp::Reply;
 
-/// Redis stops at a similar depth; a table that contains itself must not go on for ever.
+/// Redis stops at a similar depth; a table that contains itself must not recurse for ever.
 const MAX_DEPTH: usize = 128;
 
 /// An argument of `redis.call`: a string, or a number with all its digits.
@@ -44,7 +44,7 @@ fn single_field(lua: &Lua, name: &str, text: &str) -> mlua::Result<Table> {
     Ok(table)
 }
 
-/// What the script returned, as the reply to EVAL.
+/// Converts a script's result to the reply to EVAL.
 pub fn to_reply(value: &Value) -> mlua::Result<Reply> {
     nested_reply(value, 0)
 }

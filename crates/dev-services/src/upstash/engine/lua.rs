@@ -1,8 +1,8 @@
 //! The Lua interpreter: compiles scripts, gives them Redis's world, and runs them within limits of
 //! time and memory.
 //!
-//! What scripts see is in `prelude.lua` and `native.rs`. Deliberately absent: a limit within one
-//! call of Lua's own library, such as `string.find` with a hopeless pattern.
+//! `prelude.lua` and `native.rs` define what scripts see. Deliberately absent: a limit within one call
+//! of Lua's own library, such as `string.find` with a pattern that backtracks without end.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Value, VmState};
 
-use super::commands::{Failure, Outcome};
 use super::convert;
+use super::failure::{Failure, Outcome};
 use super::native::{self, Current, SOURCE_NAME};
 use super::store::Store;
 use crate::upstash::resp::Reply;
@@ -98,7 +98,7 @@ impl Interpreter {
     }
 }
 
-/// A script may catch the error of a hook, so once its time is up it gets one at every instruction.
+/// A script may catch the error of a hook, so after its time every instruction raises one.
 fn limit_run_time(lua: &Lua, max_run_time: Duration) -> mlua::Result<()> {
     let deadline = Instant::now() + max_run_time;
     let out_of_time = move || {

@@ -1,26 +1,27 @@
-//! The functions a script calls that are not Lua: `redis.call` and its like, and `cjson`.
+//! The functions of a script's world that are not written in Lua: `redis.call` and others, `cjson`.
 //!
-//! They raise mlua's errors, which Lua sees as opaque objects; `prelude.lua` has them turned into
-//! text wherever a script could catch one. Deliberately absent: `redis.log`, `redis.setresp`,
-//! `struct`, `cmsgpack` and `bit`.
+//! They raise mlua's errors, which Lua sees as opaque objects. `prelude.lua` turns them into text
+//! wherever a script can catch one. Deliberately absent: `redis.log`, `redis.setresp`, `struct`,
+//! `cmsgpack` and `bit`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Value};
 
-use super::commands::{Failure, Keys, Outcome, Spec};
+use super::commands::{Keys, Spec};
+use super::failure::{Failure, Outcome};
 use super::store::Store;
 use super::{cjson, convert};
 use crate::upstash::resp::Reply;
 use crate::upstash::scripts::sha1_hex;
 
-/// What a script is called in messages.
+/// A script's name in messages.
 pub const SOURCE_NAME: &str = "@user_script";
-/// How far up the stack the script is looked for.
+/// How many levels of the stack are searched for the script.
 const MAX_STACK_LEVELS: usize = 200;
 
-/// What the functions need to know of the script that calls them.
+/// The script that runs now, as the functions need to know it.
 pub struct Current {
     store: Rc<RefCell<Store>>,
     now_us: Cell<i64>,
@@ -78,7 +79,7 @@ impl Current {
     }
 }
 
-/// The table that `prelude.lua` is given.
+/// Builds the table that `prelude.lua` receives.
 pub fn functions(lua: &Lua, current: &Rc<Current>) -> mlua::Result<mlua::Table> {
     let table = lua.create_table()?;
     let caller = Rc::clone(current);
@@ -153,7 +154,7 @@ fn line_at(lua: &Lua, level: usize) -> Option<usize> {
     line.flatten()
 }
 
-/// What a script gets of an error it catches.
+/// The value that a script receives when it catches an error.
 fn caught(lua: &Lua, raised: Value) -> mlua::Result<Value> {
     match &raised {
         Value::Error(error) => Ok(Value::String(lua.create_string(message(error))?)),
@@ -165,7 +166,7 @@ fn caught(lua: &Lua, raised: Value) -> mlua::Result<Value> {
     }
 }
 
-/// What a client gets of an error nobody caught, in Redis 7's form.
+/// The message that a client receives for an error that the script did not catch, in Redis 7's form.
 fn describe(lua: &Lua, raised: &Value, sha: &str) -> String {
     let text = match raised {
         Value::Table(table) => match table.raw_get("err") {
@@ -189,7 +190,7 @@ pub fn text_of(value: &Value) -> String {
     }
 }
 
-/// Lua's own message, without the stack traces mlua adds.
+/// Lua's own message, without the stack trace that mlua adds.
 pub fn message(error: &mlua::Error) -> String {
     match error {
         mlua::Error::CallbackError { cause, .. } => message(cause),

@@ -1,14 +1,15 @@
-//! Runs any command: the plain ones from the table, and EVAL, EVALSHA and SCRIPT here.
+//! Runs every command: those of the table, and EVAL, EVALSHA and SCRIPT.
 //!
-//! Deliberately absent: EVAL_RO, functions, and SCRIPT KILL; a script that runs too long is
-//! stopped without being asked.
+//! Deliberately absent: EVAL_RO, functions, and SCRIPT KILL; the engine stops a script that runs too
+//! long by itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::commands::{Failure, Outcome, Spec};
+use super::commands::Spec;
+use super::failure::{Failure, Outcome};
 use super::lua::{Interpreter, Script};
 use super::number;
 use super::store::Store;
@@ -16,7 +17,7 @@ use crate::upstash::Command;
 use crate::upstash::resp::Reply;
 use crate::upstash::scripts::sha1_hex;
 
-/// Far more scripts than a program has; reached only by one that builds scripts from data.
+/// More scripts than a program has, unless it builds scripts from data.
 const MAX_LOADED: usize = 4096;
 const SHA_LENGTH: usize = 40;
 
@@ -60,7 +61,7 @@ impl Scripting {
         outcome.unwrap_or_else(|Failure(message)| Reply::Error(message))
     }
 
-    /// What Redis checks before it queues or runs a command.
+    /// Checks a command as Redis does before it queues or runs it.
     pub fn check(&self, command: &Command) -> Result<Target, Failure> {
         let name = command.first().map(Vec::as_slice).unwrap_or_default();
         let text = String::from_utf8_lossy(name);

@@ -1,8 +1,8 @@
-//! The file in which the engine's data outlives the process.
+//! The file that keeps the engine's data between runs.
 //!
-//! It is JSON, so that a developer can read it; what is not UTF-8 is base64. It is replaced whole
-//! by renaming, so a killed process leaves the old file or the new one. Deliberately absent:
-//! waiting for the disk. After a power cut, `farebox dev` may have to start from nothing.
+//! It is JSON, so that a developer can read it; strings that are not UTF-8 are base64. A new file
+//! replaces it by a rename, so a killed process leaves the old file or the new one. Deliberately
+//! absent: waiting for the disk. After a power cut, `farebox dev` may start without data.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,7 +57,7 @@ impl SnapshotFile {
         SnapshotFile { path }
     }
 
-    /// What the file holds, or nothing if there is no file yet.
+    /// Reads the file; an absent file is an empty store.
     pub fn load(&self) -> anyhow::Result<Store> {
         let name = self.path.display();
         let text = match fs::read(&self.path) {

@@ -1,14 +1,14 @@
 //! Keys, their values and when they expire.
 //!
-//! An expired key is dropped when somebody asks for it, and all of them before each snapshot.
+//! An expired key is dropped when a command reads it, and all of them before each snapshot.
 //! Deliberately absent: anything that depends on the clock; the time is an argument.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::commands::Failure;
+use super::failure::Failure;
 
-/// Redis leaves the order of a hash's fields open; sorted, answers and snapshots are the same
-/// every time.
+/// Redis does not define the order of a hash's fields. Sorted, answers and snapshots are always the
+/// same.
 pub type Hash = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Debug, Default)]

@@ -187,7 +187,7 @@ async fn a_transaction_runs_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_was_written_survives_a_restart() {
+async fn data_survives_a_restart() {
     let path = scratch_file("restart");
     let run = async |engine: &Engine, line: &str| {
         let command = command(&line.split(' ').collect::<Vec<_>>());

@@ -1,5 +1,4 @@
-//! The engine's thread: takes jobs one at a time, and writes the snapshot when there is something
-//! to write.
+//! The engine's thread: takes jobs one at a time, and writes the snapshot after changes.
 //!
 //! Deliberately absent: writing on another thread. A snapshot is small, and commands may wait.
 
@@ -22,7 +21,7 @@ const SNAPSHOT_DELAY: Duration = Duration::from_millis(50);
 const MAX_SCRIPT_TIME: Duration = Duration::from_secs(5);
 const SNAPSHOT_RETRY: Duration = Duration::from_secs(1);
 
-/// What a request asks of the thread, and where it waits for the answer.
+/// A request's work for the thread, and the channel for its answer.
 pub enum Job {
     Pipeline(Vec<Command>, oneshot::Sender<Vec<Reply>>),
     Transaction(Vec<Command>, oneshot::Sender<Reply>),
@@ -57,14 +56,14 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => self.snapshot_or_retry(),
                 Err(RecvTimeoutError::Disconnected) => return self.snapshot_or_retry(),
             }
-            // A steady stream of jobs must not put the snapshot off for ever.
+            // A steady stream of jobs must not delay the snapshot for ever.
             if self.snapshot_due.is_some_and(|due| due <= Instant::now()) {
                 self.snapshot_or_retry();
             }
         }
     }
 
-    /// A requester that has gone away does not want its answer any more.
+    /// A caller that has gone away needs no answer.
     fn work(&mut self, job: Job) {
         let now_us = now_us();
         match job {
@@ -84,7 +83,7 @@ impl Worker {
         }
     }
 
-    /// As in Redis, a command that could never run stops them all; one that fails stops nothing.
+    /// As in Redis, a command that can never run stops all of them; one that fails stops none.
     fn transaction(&mut self, commands: &[Command], now_us: i64) -> Reply {
         if commands.iter().any(|command| self.scripting.check(command).is_err()) {
             return Reply::aborted();
@@ -114,7 +113,7 @@ impl Worker {
     }
 }
 
-/// The engine's only clock. Everything below is told the time.
+/// The engine's only clock. The modules below take the time as an argument.
 fn now_us() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)

@@ -4,20 +4,21 @@
 //! Pure: from the session, its customer and what was typed so far to the page. What a button does
 //! is `checkout::act`; the totals are the session's own, nothing is added up here.
 
+use maud::{Markup, html};
 use serde_json::Value;
-use shared::domain::money;
 
 use crate::pages::fields::Fields;
-use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{
-    Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden,
+    Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden, link,
+    main_button, span, sum, table,
 };
+use crate::pages::money::money;
 use crate::pages::readable::{amount, day, interval, price};
 use crate::world::text;
 
 /// What a page shows beside the session itself.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct PageData {
     /// The session's customer, if it names one.
     pub customer: Value,
     /// The session's line items, which the session itself does not carry.
@@ -35,11 +36,11 @@ const CARDS: [(&str, &str); 2] = [
     ("pm_card_chargeCustomerFail", "Fails later on (4000…0341)"),
 ];
 
-pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String {
+pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String {
     match text(session, "status") {
         "complete" => complete(session),
         "expired" => expired(session),
-        _ => document(title(session), notice, open(session, beside)),
+        _ => document(title(session), notice, open(session, data)),
     }
 }
 
@@ -55,21 +56,27 @@ fn complete(session: &Value) -> String {
         "no_payment_required" => "Nothing had to be paid.",
         _ => "The payment is on its way; its outcome comes later.",
     };
-    let onward =
-        success_url(session).map(|url| paragraph("").child(link(&url, "Back to the shop")));
-    let said = vec![paragraph(paid)].into_iter().chain(onward).collect();
-    document("This checkout is complete", None, said)
+    let content = html! {
+        p { (paid) }
+        @if let Some(url) = success_url(session) { p { (link(&url, "Back to the shop")) } }
+    };
+    document("This checkout is complete", None, content)
 }
 
 fn expired(session: &Value) -> String {
-    let mut said = vec![paragraph("Nothing can be bought with it any more.")];
-    said.extend(back(session));
-    document("This checkout has expired", None, said)
+    let content = html! {
+        p { "Nothing can be bought with it any more." }
+        (back(session))
+    };
+    document("This checkout has expired", None, content)
 }
 
-fn back(session: &Value) -> Option<Element> {
-    let url = session["cancel_url"].as_str()?;
-    Some(paragraph("").child(link(url, "Abandon, and go back to the shop")))
+fn back(session: &Value) -> Markup {
+    html! {
+        @if let Some(url) = session["cancel_url"].as_str() {
+            p { (link(url, "Abandon, and go back to the shop")) }
+        }
+    }
 }
 
 fn title(session: &Value) -> &'static str {
@@ -80,44 +87,41 @@ fn title(session: &Value) -> &'static str {
     }
 }
 
-fn open(session: &Value, beside: &Beside) -> Vec<Element> {
-    let mut content = vec![bought(session, &beside.lines)];
-    content.extend(terms(session, beside));
-    content.extend(promotion(session, beside));
+fn open(session: &Value, data: &PageData) -> Markup {
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let form = form(&path, &beside.token)
-        .child(contact(session, beside))
-        .child(address(session, beside))
-        .children(quantities(beside))
-        .child(fieldset("Card").child(choice(
-            "payment_method",
-            "Which card to keep",
-            &CARDS.map(|(id, label)| (id.to_owned(), label.to_owned())),
-            beside.typed.get("payment_method").unwrap_or(CARDS[0].0),
-        )))
-        .children(consent(session))
-        .child(outcomes(session, beside));
-    content.push(form);
-    content.extend(back(session));
-    content
+    let cards = CARDS.map(|(id, label)| (id.to_owned(), label.to_owned()));
+    let chosen = data.typed.get("payment_method").unwrap_or(CARDS[0].0);
+    let fields = html! {
+        (contact(session, data))
+        (address(session, data))
+        (quantities(data))
+        (fieldset("Card", choice("payment_method", "Which card to keep", &cards, chosen)))
+        (consent(session))
+        (outcomes(session, data))
+    };
+    html! {
+        (bought(session, &data.lines))
+        @if let Some(terms) = terms(session, data) { p { (terms) } }
+        (promotion(session, data))
+        (form(&path, &data.token, fields))
+        (back(session))
+    }
 }
 
 /// What is bought, line by line, with the totals that the session tells.
-fn bought(session: &Value, lines: &[Value]) -> Element {
+fn bought(session: &Value, lines: &[Value]) -> Markup {
     if session["mode"] == "setup" {
-        return paragraph("Nothing is bought: a card is kept for later.");
+        return html! { p { "Nothing is bought: a card is kept for later." } };
     }
-    let mut rows: Vec<Vec<Element>> = lines
-        .iter()
-        .map(|line| {
-            vec![
-                span(text(line, "description")),
-                span(line["quantity"].as_i64().unwrap_or(1).to_string()),
-                sum(price(&line["price"])),
-                sum(amount(line, "amount_subtotal")),
-            ]
-        })
-        .collect();
+    let row = |line: &Value| {
+        vec![
+            span(text(line, "description")),
+            span(&line["quantity"].as_i64().unwrap_or(1).to_string()),
+            sum(&price(&line["price"])),
+            sum(&amount(line, "amount_subtotal")),
+        ]
+    };
+    let mut rows: Vec<Vec<Markup>> = lines.iter().map(row).collect();
     let currency = text(session, "currency");
     for (name, label, sign) in [
         ("amount_discount", "Discount", -1),
@@ -126,20 +130,22 @@ fn bought(session: &Value, lines: &[Value]) -> Element {
     ] {
         let part = session["total_details"][name].as_i64().unwrap_or_default();
         if part != 0 {
-            let shown = sum(money(sign * part, currency));
+            let shown = sum(&money(sign * part, currency));
             rows.push(vec![span(label), span(""), span(""), shown]);
         }
     }
-    let total = paragraph(format!("Total due now: {}", amount(session, "amount_total")));
-    element("section")
-        .child(table("What you buy", &["Item", "Quantity", "Price", "Amount"], rows))
-        .child(total.class("total"))
+    html! {
+        section {
+            (table("What you buy", &["Item", "Quantity", "Price", "Amount"], &rows))
+            p.total { "Total due now: " (amount(session, "amount_total")) }
+        }
+    }
 }
 
 /// What is paid later, and from when on.
-fn terms(session: &Value, beside: &Beside) -> Option<Element> {
+fn terms(session: &Value, data: &PageData) -> Option<String> {
     let recurring: Vec<_> =
-        beside.lines.iter().filter(|line| line["price"]["recurring"].is_object()).collect();
+        data.lines.iter().filter(|line| line["price"]["recurring"].is_object()).collect();
     let first = recurring.first()?;
     let then: i64 = recurring
         .iter()
@@ -150,36 +156,38 @@ fn terms(session: &Value, beside: &Beside) -> Option<Element> {
         .fold(0, i64::saturating_add);
     let each = interval(&first["price"]["recurring"]).unwrap_or_default();
     let then = format!("{} {each}", money(then, text(session, "currency")));
-    Some(paragraph(match beside.trial_end {
+    Some(match data.trial_end {
         Some(end) => format!("Free until {}, then {then}, until you cancel.", day(end)),
         None => format!("{then}, until you cancel."),
-    }))
+    })
 }
 
-fn contact(session: &Value, beside: &Beside) -> Element {
-    let typed = |name: &str| beside.typed.get(name).map(str::to_owned);
+fn contact(session: &Value, data: &PageData) -> Markup {
+    let typed = |name: &str| data.typed.get(name).map(str::to_owned);
     let known = |name: &str| {
         let told = session["customer_details"][name].as_str();
-        told.or_else(|| beside.customer[name].as_str()).map(str::to_owned)
+        told.or_else(|| data.customer[name].as_str()).map(str::to_owned)
     };
     let fixed = known("email").or_else(|| session["customer_email"].as_str().map(str::to_owned));
     let email = typed("email").or_else(|| fixed.clone());
     let email = email.unwrap_or_else(|| "ada@example.com".to_owned());
     let name = typed("name").or_else(|| known("name"));
     let name = name.unwrap_or_else(|| "Ada Example".to_owned());
-    let asks_phone = session["phone_number_collection"]["enabled"] == true;
-    let phone = asks_phone.then(|| {
-        let phone = typed("phone").or_else(|| known("phone"));
-        filled_in("phone", "tel", "Phone", &phone.unwrap_or("+4930123456".to_owned()), "tel")
-    });
-    // An address that the shop has named is not the payer's to change.
-    let email = if fixed.is_some() {
-        paragraph(format!("Email: {email}")).child(hidden("email", &email))
-    } else {
-        filled_in("email", "email", "Email", &email, "email")
+    let phone = typed("phone").or_else(|| known("phone"));
+    let phone = phone.unwrap_or_else(|| "+4930123456".to_owned());
+    let fields = html! {
+        // An address that the shop has named is not the payer's to change.
+        @if fixed.is_some() {
+            p { "Email: " (email) (hidden("email", &email)) }
+        } @else {
+            (filled_in("email", "email", "Email", &email, "email"))
+        }
+        (filled_in("name", "text", "Name", &name, "name"))
+        @if session["phone_number_collection"]["enabled"] == true {
+            (filled_in("phone", "tel", "Phone", &phone, "tel"))
+        }
     };
-    let name = filled_in("name", "text", "Name", &name, "name");
-    fieldset("Who pays").child(email).child(name).children(phone)
+    fieldset("Who pays", fields)
 }
 
 /// The fields of an address: name, label, what browsers call it, and what stands there at first.
@@ -192,74 +200,88 @@ const ADDRESS: [(&str, &str, &str, &str); 6] = [
     ("country", "Country, as two letters", "country", "DE"),
 ];
 
-fn address(session: &Value, beside: &Beside) -> Element {
+fn address(session: &Value, data: &PageData) -> Markup {
     let whole = text(session, "billing_address_collection") == "required";
-    let known = &beside.customer["address"];
-    let fields = ADDRESS.into_iter().filter_map(|(name, label, autocomplete, example)| {
-        // Where the shop does not ask for the address, a card's own country and postal code do.
-        if !whole && !["postal_code", "country"].contains(&name) {
-            return None;
-        }
+    let known = &data.customer["address"];
+    // Where the shop does not ask for the address, a card's own country and postal code do.
+    let asked = |name: &str| whole || ["postal_code", "country"].contains(&name);
+    let value = |name: &str, example: &'static str| {
         let first = if known.is_object() { text(known, name) } else { example };
-        let value = beside.typed.get(name).unwrap_or(first);
-        Some(filled_in(name, "text", label, value, autocomplete))
-    });
-    fieldset("Billing address").children(fields)
+        data.typed.get(name).unwrap_or(first).to_owned()
+    };
+    let fields = html! {
+        @for (name, label, autocomplete, example) in ADDRESS {
+            @if asked(name) {
+                (filled_in(name, "text", label, &value(name, example), autocomplete))
+            }
+        }
+    };
+    fieldset("Billing address", fields)
 }
 
-fn quantities(beside: &Beside) -> Option<Element> {
-    let fields: Vec<Element> = beside
-        .lines
-        .iter()
-        .filter(|line| line["adjustable_quantity"]["enabled"] == true)
-        .map(|line| {
-            let name = format!("quantity_{}", text(line, "id"));
-            let label = format!("How many: {}", text(line, "description"));
-            let now = line["quantity"].as_i64().unwrap_or(1).to_string();
-            field(&name, "number", &label, beside.typed.get(&name).unwrap_or(&now))
-        })
-        .collect();
-    (!fields.is_empty()).then(|| fieldset("Quantities").children(fields))
+fn quantities(data: &PageData) -> Markup {
+    let adjustable = |line: &&Value| line["adjustable_quantity"]["enabled"] == true;
+    let lines: Vec<&Value> = data.lines.iter().filter(adjustable).collect();
+    let quantity = |line: &Value| {
+        let name = format!("quantity_{}", text(line, "id"));
+        let label = format!("How many: {}", text(line, "description"));
+        let now = line["quantity"].as_i64().unwrap_or(1).to_string();
+        field(&name, "number", &label, data.typed.get(&name).unwrap_or(&now))
+    };
+    html! {
+        @if !lines.is_empty() {
+            (fieldset("Quantities", html! { @for line in lines { (quantity(line)) } }))
+        }
+    }
 }
 
 /// A form of its own, so that Enter in a field of the other one pays.
-fn promotion(session: &Value, beside: &Beside) -> Option<Element> {
+fn promotion(session: &Value, data: &PageData) -> Markup {
     if session["allow_promotion_codes"] != true {
-        return None;
+        return html! {};
     }
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let code = beside.typed.get("promotion_code").unwrap_or_default();
-    let code = field("promotion_code", "text", "Promotion code", code);
-    let apply = button("outcome", "apply", "Apply the code");
-    Some(form(&path, &beside.token).child(fieldset("Promotion code").child(code).child(apply)))
+    let code = data.typed.get("promotion_code").unwrap_or_default();
+    let fields = html! {
+        (field("promotion_code", "text", "Promotion code", code))
+        (button("outcome", "apply", "Apply the code"))
+    };
+    form(&path, &data.token, fieldset("Promotion code", fields))
 }
 
-fn consent(session: &Value) -> Option<Element> {
+fn consent(session: &Value) -> Markup {
     let asked = text(&session["consent_collection"], "terms_of_service") == "required";
-    asked.then(|| checkbox("terms_of_service", "I agree to the shop's terms of service", true))
+    html! {
+        @if asked {
+            (checkbox("terms_of_service", "I agree to the shop's terms of service", true))
+        }
+    }
 }
 
 /// A button for each way in which it can go. The first is what Enter presses.
-fn outcomes(session: &Value, beside: &Beside) -> Element {
-    let pay = match (beside.trial_end, text(session, "submit_type")) {
+fn outcomes(session: &Value, data: &PageData) -> Markup {
+    let pay = match (data.trial_end, text(session, "submit_type")) {
         _ if session["mode"] == "setup" => "Save the card".to_owned(),
         (Some(_), _) => "Start the trial".to_owned(),
         (None, "book") => format!("Book for {}", amount(session, "amount_total")),
         (None, "donate") => format!("Donate {}", amount(session, "amount_total")),
         (None, _) => format!("Pay {}", amount(session, "amount_total")),
     };
-    let heading = heading("How shall it go?");
-    let buttons = element("div")
-        .child(button("outcome", "paid", &pay).class("main"))
-        .child(button("outcome", "declined", "The card is declined"))
-        .child(button("outcome", "authenticate", "The bank asks (3D Secure)"));
-    // Where nothing is due, there is nothing to pay later.
-    let later = [
-        button("outcome", "pays_later", "Pay later, and succeed"),
-        button("outcome", "fails_later", "Pay later, and fail"),
-    ];
-    let buttons = buttons.children(later.into_iter().filter(|_| is_due(session)));
-    element("section").child(heading).child(buttons)
+    html! {
+        section {
+            h2 { "How shall it go?" }
+            div {
+                (main_button("outcome", "paid", &pay))
+                (button("outcome", "declined", "The card is declined"))
+                (button("outcome", "authenticate", "The bank asks (3D Secure)"))
+                // Where nothing is due, there is nothing to pay later.
+                @if is_due(session) {
+                    (button("outcome", "pays_later", "Pay later, and succeed"))
+                    (button("outcome", "fails_later", "Pay later, and fail"))
+                }
+            }
+        }
+    }
 }
 
 fn is_due(session: &Value) -> bool {
@@ -267,23 +289,25 @@ fn is_due(session: &Value) -> bool {
 }
 
 /// The bank's page: what was typed is carried through it, for nothing has happened yet.
-pub fn authentication(session: &Value, beside: &Beside) -> String {
+pub fn authentication(session: &Value, data: &PageData) -> String {
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let typed = beside.typed.all().filter(|(name, _)| !["token", "outcome"].contains(name));
-    let carried = typed.map(|(name, value)| {
-        element("input").attr("type", "hidden").attr("name", name).attr("value", value)
-    });
-    let form = form(&path, &beside.token)
-        .children(carried)
-        .child(button("outcome", "approved_3ds", "Approve").class("main"))
-        .child(button("outcome", "refused_3ds", "Refuse"));
-    let asks = match is_due(session) {
-        true => {
-            format!("The bank asks whether {} may be taken.", amount(session, "amount_total"))
-        }
-        false => "The bank asks whether your card may be kept.".to_owned(),
+    let typed = data.typed.all().filter(|(name, _)| !["token", "outcome"].contains(name));
+    let buttons = html! {
+        @for (name, value) in typed { (hidden(name, value)) }
+        (main_button("outcome", "approved_3ds", "Approve"))
+        (button("outcome", "refused_3ds", "Refuse"))
     };
-    document("Your bank asks (3D Secure)", None, vec![paragraph(asks), form])
+    let content = html! {
+        p {
+            @if is_due(session) {
+                "The bank asks whether " (amount(session, "amount_total")) " may be taken."
+            } @else {
+                "The bank asks whether your card may be kept."
+            }
+        }
+        (form(&path, &data.token, buttons))
+    };
+    document("Your bank asks (3D Secure)", None, content)
 }
 
 /// What was typed of the address, as an object of Stripe's; nothing if no country was.

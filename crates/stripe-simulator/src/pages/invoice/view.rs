@@ -1,14 +1,16 @@
-//! The page that an invoice's `hosted_invoice_url` leads to, the receipt of a charge, and the
-//! invoice as a file.
+//! The page that an invoice's `hosted_invoice_url` leads to, the invoice to print, and the receipt of
+//! a charge.
 //!
 //! Pure: from the objects to the page. Paying is what `POST /v1/invoices/{id}/pay` does.
 
+use maud::{Markup, html};
 use serde_json::Value;
-use shared::domain::money;
 
 use crate::pages::authenticate::answers;
-use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
-use crate::pages::layout::{Notice, button, choice, document, fieldset, form};
+use crate::pages::layout::{
+    Notice, choice, document, fieldset, form, link, main_button, span, sum, table,
+};
+use crate::pages::money::money;
 use crate::pages::readable::{amount, day, moment};
 use crate::world::text;
 
@@ -21,7 +23,7 @@ pub const CARDS: [(&str, &str); 3] = [
 
 /// What a page shows beside the invoice itself.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct PageData {
     /// The customer's card, if one is kept: `visa ending in 4242`.
     pub card: Option<String>,
     /// The payment waits for the payer to be authenticated.
@@ -31,25 +33,42 @@ pub struct Beside {
     pub token: String,
 }
 
-pub fn page(invoice: &Value, beside: &Beside, notice: Option<Notice>) -> String {
-    let number = invoice["number"].as_str().unwrap_or("not numbered yet");
-    let mut content = vec![paragraph(state(invoice)), lines(invoice)];
-    if text(invoice, "status") == "open" {
-        content.push(if beside.asks {
-            authentication(invoice, beside)
-        } else {
-            pay(invoice, beside)
-        });
-    }
-    content.extend(beside.charges.iter().map(|charge| {
-        let path = format!("/simulator/receipt/{}", text(charge, "id"));
-        paragraph("").child(link(&path, format!("Receipt for {}", amount(charge, "amount"))))
-    }));
-    if text(invoice, "status") != "draft" {
-        let file = format!("/simulator/invoice/{}/pdf", text(invoice, "id"));
-        content.push(paragraph("").child(link(&file, "This invoice as a PDF")));
-    }
-    document(&format!("Invoice {number}"), notice, content)
+pub fn page(invoice: &Value, data: &PageData, notice: Option<Notice>) -> String {
+    let status = text(invoice, "status");
+    let content = html! {
+        p { (state(invoice)) }
+        (lines(invoice))
+        @if status == "open" {
+            @if data.asks { (authentication(invoice, data)) } @else { (pay(invoice, data)) }
+        }
+        @for charge in &data.charges {
+            p {
+                a href={ "/simulator/receipt/" (text(charge, "id")) } {
+                    "Receipt for " (amount(charge, "amount"))
+                }
+            }
+        }
+        @if status != "draft" {
+            p {
+                (link(&format!("/simulator/invoice/{}/print", text(invoice, "id")), "This invoice to print"))
+            }
+        }
+    };
+    document(&title(invoice), notice, content)
+}
+
+fn title(invoice: &Value) -> String {
+    format!("Invoice {}", invoice["number"].as_str().unwrap_or("not numbered yet"))
+}
+
+/// What an invoice's `invoice_pdf` leads to: the invoice without anything to press.
+pub fn printable(invoice: &Value) -> String {
+    let created = day(invoice["created"].as_i64().unwrap_or_default());
+    let content = html! {
+        p { "Of " (created) ". " (state(invoice)) }
+        (lines(invoice))
+    };
+    document(&title(invoice), None, content)
 }
 
 fn state(invoice: &Value) -> String {
@@ -77,9 +96,9 @@ fn state(invoice: &Value) -> String {
 }
 
 /// Each line: what, for which time, how much.
-fn lines(invoice: &Value) -> Element {
+fn lines(invoice: &Value) -> Markup {
     let data = invoice["lines"]["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut rows: Vec<Vec<Element>> = data
+    let mut rows: Vec<Vec<Markup>> = data
         .iter()
         .map(|line| {
             let period = &line["period"];
@@ -91,7 +110,7 @@ fn lines(invoice: &Value) -> Element {
                 (Some(start), _) => day(start),
                 _ => String::new(),
             };
-            vec![span(text(line, "description")), span(period), sum(amount(line, "amount"))]
+            vec![span(text(line, "description")), span(&period), sum(&amount(line, "amount"))]
         })
         .collect();
     let currency = text(invoice, "currency");
@@ -99,7 +118,7 @@ fn lines(invoice: &Value) -> Element {
         invoice["total_discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let discount: i64 = discounts.iter().filter_map(|one| one["amount"].as_i64()).sum();
     let mut add = |label: &str, minor: i64| {
-        rows.push(vec![span(label), span(""), sum(money(minor, currency))]);
+        rows.push(vec![span(label), span(""), sum(&money(minor, currency))]);
     };
     if discount != 0 {
         add("Discount", -discount);
@@ -110,35 +129,40 @@ fn lines(invoice: &Value) -> Element {
         add("Balance before", balance);
     }
     add("Paid", invoice["amount_paid"].as_i64().unwrap_or_default());
-    let due = paragraph(format!("Still due: {}", amount(invoice, "amount_remaining")));
-    element("section")
-        .child(table("What it is for", &["Item", "Period", "Amount"], rows))
-        .child(due.class("total"))
+    html! {
+        section {
+            (table("What it is for", &["Item", "Period", "Amount"], &rows))
+            p.total { "Still due: " (amount(invoice, "amount_remaining")) }
+        }
+    }
 }
 
-fn pay(invoice: &Value, beside: &Beside) -> Element {
+fn pay(invoice: &Value, data: &PageData) -> Markup {
     let path = format!("/simulator/invoice/{}", text(invoice, "id"));
-    let kept =
-        beside.card.as_ref().map(|card| (String::new(), format!("The card on file: {card}")));
+    let kept = data.card.as_ref().map(|card| (String::new(), format!("The card on file: {card}")));
     let cards: Vec<(String, String)> = kept
         .into_iter()
         .chain(CARDS.map(|(id, label)| (id.to_owned(), label.to_owned())))
         .collect();
     let first = cards[0].0.clone();
-    let card = fieldset("Card").child(choice("payment_method", "Pay with", &cards, &first));
     let label = format!("Pay {}", amount(invoice, "amount_remaining"));
-    form(&path, &beside.token).child(card).child(button("act", "pay", &label).class("main"))
+    let fields = html! {
+        (fieldset("Card", choice("payment_method", "Pay with", &cards, &first)))
+        (main_button("act", "pay", &label))
+    };
+    form(&path, &data.token, fields)
 }
 
 /// The bank's question (3D Secure).
-fn authentication(invoice: &Value, beside: &Beside) -> Element {
+fn authentication(invoice: &Value, data: &PageData) -> Markup {
     let path = format!("/simulator/invoice/{}", text(invoice, "id"));
-    let asks =
-        format!("The bank asks whether {} may be taken.", amount(invoice, "amount_remaining"));
-    element("section")
-        .child(heading("Your bank asks (3D Secure)"))
-        .child(paragraph(asks))
-        .child(answers(&path, &beside.token))
+    html! {
+        section {
+            h2 { "Your bank asks (3D Secure)" }
+            p { "The bank asks whether " (amount(invoice, "amount_remaining")) " may be taken." }
+            (answers(&path, &data.token))
+        }
+    }
 }
 
 /// What a charge's `receipt_url` leads to.
@@ -154,8 +178,9 @@ pub fn receipt(charge: &Value) -> String {
     if let Some(why) = charge["failure_message"].as_str() {
         rows.push(("Why", why.to_owned()));
     }
-    let rows = rows.into_iter().map(|(name, value)| vec![span(name), span(value)]).collect();
-    let content = vec![table("What was paid", &["What", "Value"], rows)];
+    let rows: Vec<_> =
+        rows.into_iter().map(|(name, value)| vec![span(name), span(&value)]).collect();
+    let content = table("What was paid", &["What", "Value"], &rows);
     document(&format!("Receipt {}", text(charge, "id")), None, content)
 }
 

@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Beside, offered};
+use crate::api::{Verb, request};
 use crate::error::StripeError;
-use crate::http::{Verb, ask};
 use crate::pages::fields::Fields;
+use crate::pages::portal::PageData;
+use crate::pages::portal::offered;
 use crate::world::{World, text};
 
 /// Days of an interval, to tell the shorter one.
@@ -16,10 +17,10 @@ const DAYS: [(&str, i64); 4] = [("day", 1), ("week", 7), ("month", 30), ("year",
 pub fn change(
     world: &mut World,
     subscription: &Value,
-    beside: &Beside,
+    data: &PageData,
     chosen: &Fields,
 ) -> Result<(), StripeError> {
-    offered(beside, "subscription_update")?;
+    offered(data, "subscription_update")?;
     let id = chosen.get("item").unwrap_or_default();
     let items = subscription["items"]["data"].as_array();
     let item = items.into_iter().flatten().find(|item| text(item, "id") == id);
@@ -27,13 +28,13 @@ pub fn change(
     let price = match chosen.filled("price") {
         None => &item["price"],
         Some(id) => {
-            let offered = beside.prices.iter().find(|(offered, _)| text(offered, "id") == id);
+            let offered = data.prices.iter().find(|(offered, _)| text(offered, "id") == id);
             &offered.ok_or_else(|| StripeError::missing("price", id, "price"))?.0
         }
     };
     let quantity =
         chosen.filled("quantity").map_or_else(|| quantity(item, price), |text| json!(text));
-    let feature = &beside.features["subscription_update"];
+    let feature = &data.features["subscription_update"];
     if is_scheduled(feature, item, price, &quantity) {
         return schedule(world, subscription, item, price, &quantity);
     }
@@ -48,7 +49,7 @@ pub fn change(
         form["trial_end"] = json!("now");
     }
     let path = format!("/v1/subscriptions/{}", text(subscription, "id"));
-    ask(world, Verb::Post, &path, form).map(drop)
+    request(world, Verb::Post, &path, form).map(drop)
 }
 
 /// How many there are with another price. Seats stay with their product: whether another one has
@@ -94,10 +95,10 @@ fn schedule(
     const SCHEDULES: &str = "/v1/subscription_schedules";
     // A change that waits already makes way for this one.
     if let Some(id) = subscription["schedule"].as_str() {
-        ask(world, Verb::Post, &format!("{SCHEDULES}/{id}/release"), json!({}))?;
+        request(world, Verb::Post, &format!("{SCHEDULES}/{id}/release"), json!({}))?;
     }
     let from = json!({ "from_subscription": subscription["id"] });
-    let schedule = ask(world, Verb::Post, SCHEDULES, from)?;
+    let schedule = request(world, Verb::Post, SCHEDULES, from)?;
     let recurring = &price["recurring"];
     let form = json!({
         "end_behavior": "release",
@@ -117,7 +118,7 @@ fn schedule(
         ],
     });
     let path = format!("{SCHEDULES}/{}", text(&schedule, "id"));
-    ask(world, Verb::Post, &path, form).map(drop)
+    request(world, Verb::Post, &path, form).map(drop)
 }
 
 #[cfg(test)]

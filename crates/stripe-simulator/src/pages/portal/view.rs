@@ -3,12 +3,14 @@
 //! Pure: from the session, its configuration and the customer's objects to the page. Each form is
 //! one call of the API, made by `pages.rs`; what the configuration does not offer is not shown.
 
+use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::pages::html::{Element, element, heading, link, paragraph, span, sum, table};
 use crate::pages::layout::{
-    Notice, button, choice, document, field, fieldset, filled_in, form, hidden,
+    Notice, button, choice, document, field, fieldset, filled_in, form, hidden, link, span, sum,
+    table,
 };
+use crate::pages::portal::PageData;
 use crate::pages::portal::plan;
 use crate::pages::readable::{amount, day, priced};
 use crate::world::text;
@@ -20,23 +22,7 @@ const CARDS: [(&str, &str); 3] = [
     ("pm_card_chargeCustomerFail", "Never pays (4000…0341)"),
 ];
 
-/// What a page shows beside the session itself.
-#[derive(Clone, Debug, Default)]
-pub struct Beside {
-    /// The `features` of the session's configuration.
-    pub features: Value,
-    pub customer: Value,
-    /// The customer's subscriptions that are not over.
-    pub subscriptions: Vec<Value>,
-    /// Prices that a subscription may change to, each with its product's name.
-    pub prices: Vec<(Value, String)>,
-    pub invoices: Vec<Value>,
-    /// The kept card: `visa ending in 4242`.
-    pub card: Option<String>,
-    pub token: String,
-}
-
-pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String {
+pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String {
     // A session made for one thing shows that one.
     let flow = session["flow"]["type"].as_str();
     let shows = |feature: &str| match flow {
@@ -47,38 +33,27 @@ pub fn page(session: &Value, beside: &Beside, notice: Option<Notice>) -> String 
         }
         _ => true,
     };
-    let offers = |feature: &str| shows(feature) && beside.features[feature]["enabled"] == true;
+    let offers = |feature: &str| shows(feature) && data.features[feature]["enabled"] == true;
     let path = format!("/simulator/portal/{}", text(session, "id"));
-    let mut content = Vec::new();
-    if beside.subscriptions.is_empty() {
-        content.push(paragraph("There is no subscription."));
-    }
     let only = flow_subscription(session);
-    for subscription in &beside.subscriptions {
-        if only.is_some_and(|only| only != text(subscription, "id")) {
-            continue;
+    let is_shown = |one: &&Value| only.is_none_or(|only| only == text(one, "id"));
+    let content = html! {
+        @if data.subscriptions.is_empty() { p { "There is no subscription." } }
+        @for subscription in data.subscriptions.iter().filter(is_shown) {
+            section {
+                h2 { (name(subscription, data)) }
+                p { (describe_status(subscription)) }
+                @if offers("subscription_update") { (plans(session, subscription, data, &path)) }
+                @if offers("subscription_cancel") { (ending(subscription, data, &path)) }
+            }
         }
-        let mut part = element("section").child(heading(name(subscription, beside)));
-        part = part.child(paragraph(standing(subscription)));
-        if offers("subscription_update") {
-            part = part.children(plans(session, subscription, beside, &path));
+        @if offers("payment_method_update") { (card(data, &path)) }
+        @if offers("customer_update") { (details(data, &path)) }
+        @if offers("invoice_history") { (invoices(data)) }
+        @if let Some(url) = session["return_url"].as_str() {
+            p { (link(url, "Back to the shop")) }
         }
-        if offers("subscription_cancel") {
-            part = part.child(ending(subscription, beside, &path));
-        }
-        content.push(part);
-    }
-    if offers("payment_method_update") {
-        content.push(card(beside, &path));
-    }
-    if offers("customer_update") {
-        content.push(details(beside, &path));
-    }
-    if offers("invoice_history") {
-        content.push(invoices(beside));
-    }
-    let back = session["return_url"].as_str();
-    content.extend(back.map(|url| paragraph("").child(link(url, "Back to the shop"))));
+    };
     document("Your subscription", notice, content)
 }
 
@@ -97,12 +72,12 @@ fn items(subscription: &Value) -> &[Value] {
     subscription["items"]["data"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn name(subscription: &Value, beside: &Beside) -> String {
+fn name(subscription: &Value, data: &PageData) -> String {
     let names: Vec<String> = items(subscription)
         .iter()
         .map(|item| {
             let id = text(&item["price"], "id");
-            let known = beside.prices.iter().find(|(price, _)| text(price, "id") == id);
+            let known = data.prices.iter().find(|(price, _)| text(price, "id") == id);
             let name = known.map_or(text(&item["price"], "product"), |(_, name)| name.as_str());
             format!("{name}, {}", priced(&item["price"], &item["quantity"]))
         })
@@ -110,7 +85,7 @@ fn name(subscription: &Value, beside: &Beside) -> String {
     names.join(" and ")
 }
 
-fn standing(subscription: &Value) -> String {
+fn describe_status(subscription: &Value) -> String {
     let status = text(subscription, "status");
     let end = items(subscription).first().and_then(|item| item["current_period_end"].as_i64());
     let then = match (status, subscription["cancel_at"].as_i64(), end) {
@@ -138,112 +113,113 @@ fn standing(subscription: &Value) -> String {
 }
 
 /// Change of plan and quantity. A session made to confirm a change has it chosen already.
-fn plans(session: &Value, subscription: &Value, beside: &Beside, path: &str) -> Option<Element> {
+fn plans(session: &Value, subscription: &Value, data: &PageData, path: &str) -> Markup {
     let confirmed = &session["flow"]["subscription_update_confirm"]["items"][0];
-    let allowed = beside.features["subscription_update"]["default_allowed_updates"].as_array();
+    let allowed = data.features["subscription_update"]["default_allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_none_or(|allowed| allowed.iter().any(|one| one == what));
     // With several items it would not be clear which of them changes.
-    let [item] = items(subscription) else { return None };
-    let mut fields = Vec::new();
-    if allows("price") {
-        let choices: Vec<_> = beside
-            .prices
-            .iter()
-            .map(|(each, name)| {
-                let costs = priced(each, &plan::quantity(item, each));
-                (text(each, "id").to_owned(), format!("{name}, {costs}"))
-            })
-            .collect();
-        let chosen = confirmed["price"].as_str().unwrap_or(text(&item["price"], "id"));
-        fields.push(choice("price", "Plan", &choices, chosen));
+    let [item] = items(subscription) else { return html! {} };
+    let choices: Vec<_> = data
+        .prices
+        .iter()
+        .map(|(each, name)| {
+            let costs = priced(each, &plan::quantity(item, each));
+            (text(each, "id").to_owned(), format!("{name}, {costs}"))
+        })
+        .collect();
+    let chosen = confirmed["price"].as_str().unwrap_or(text(&item["price"], "id"));
+    let quantity = confirmed["quantity"].as_i64().or_else(|| item["quantity"].as_i64());
+    let quantity = quantity.unwrap_or(1).to_string();
+    if !allows("price") && !allows("quantity") {
+        return html! {};
     }
-    if allows("quantity") {
-        let quantity = confirmed["quantity"].as_i64().or_else(|| item["quantity"].as_i64());
-        let quantity = quantity.unwrap_or(1).to_string();
-        fields.push(field("quantity", "number", "Quantity", &quantity));
-    }
-    (!fields.is_empty()).then(|| {
-        let form =
-            form(path, &beside.token).child(hidden("subscription", text(subscription, "id")));
-        let fields = fieldset("Change the plan").children(fields);
-        form.child(hidden("item", text(item, "id"))).child(fields.child(button(
-            "act",
-            "change_plan",
-            "Change the plan",
-        )))
-    })
+    let fields = html! {
+        @if allows("price") { (choice("price", "Plan", &choices, chosen)) }
+        @if allows("quantity") { (field("quantity", "number", "Quantity", &quantity)) }
+        (button("act", "change_plan", "Change the plan"))
+    };
+    let content = html! {
+        (hidden("subscription", text(subscription, "id")))
+        (hidden("item", text(item, "id")))
+        (fieldset("Change the plan", fields))
+    };
+    form(path, &data.token, content)
 }
 
 /// The end of a subscription, or its return.
-fn ending(subscription: &Value, beside: &Beside, path: &str) -> Element {
-    let form = form(path, &beside.token).child(hidden("subscription", text(subscription, "id")));
+fn ending(subscription: &Value, data: &PageData, path: &str) -> Markup {
     let ends = subscription["cancel_at_period_end"] == true || subscription["cancel_at"].is_i64();
-    if text(subscription, "status") == "paused" {
-        return form.child(button("act", "resume", "Resume"));
-    }
-    if ends {
-        return form.child(button("act", "keep", "Do not cancel after all"));
-    }
-    let cancel = &beside.features["subscription_cancel"];
+    let buttons = if text(subscription, "status") == "paused" {
+        button("act", "resume", "Resume")
+    } else if ends {
+        button("act", "keep", "Do not cancel after all")
+    } else {
+        cancellation(&data.features["subscription_cancel"])
+    };
+    let content = html! { (hidden("subscription", text(subscription, "id"))) (buttons) };
+    form(path, &data.token, content)
+}
+
+/// The button that cancels, and the reasons that the configuration asks for.
+fn cancellation(cancel: &Value) -> Markup {
     let reason = &cancel["cancellation_reason"];
     let reasons = reason["options"].as_array().filter(|_| reason["enabled"] == true);
-    let why = reasons.map(|reasons| {
-        let mut choices = vec![(String::new(), "No answer".to_owned())];
-        choices.extend(
-            reasons
-                .iter()
-                .filter_map(Value::as_str)
-                .map(|reason| (reason.to_owned(), reason.replace('_', " "))),
-        );
-        choice("feedback", "Why do you leave?", &choices, "")
+    let choices = reasons.map(|reasons| {
+        let named = reasons.iter().filter_map(Value::as_str);
+        let named = named.map(|reason| (reason.to_owned(), reason.replace('_', " ")));
+        let none = (String::new(), "No answer".to_owned());
+        std::iter::once(none).chain(named).collect::<Vec<_>>()
     });
     let label = match text(cancel, "mode") {
         "immediately" => "Cancel at once",
         _ => "Cancel at the end of the period",
     };
-    form.children(why).child(button("act", "cancel", label))
+    html! {
+        @if let Some(choices) = choices { (choice("feedback", "Why do you leave?", &choices, "")) }
+        (button("act", "cancel", label))
+    }
 }
 
-fn card(beside: &Beside, path: &str) -> Element {
-    let present = beside.card.as_deref().unwrap_or("none");
+fn card(data: &PageData, path: &str) -> Markup {
     let choices = CARDS.map(|(id, label)| (id.to_owned(), label.to_owned()));
-    let fields = fieldset("Card")
-        .child(paragraph(format!("Now: {present}.")))
-        .child(choice("payment_method", "Pay from now on with", &choices, CARDS[0].0))
-        .child(button("act", "change_card", "Change the card"));
-    form(path, &beside.token).child(fields)
+    let fields = html! {
+        p { "Now: " (data.card.as_deref().unwrap_or("none")) "." }
+        (choice("payment_method", "Pay from now on with", &choices, CARDS[0].0))
+        (button("act", "change_card", "Change the card"))
+    };
+    form(path, &data.token, fieldset("Card", fields))
 }
 
 /// Name and address of the customer, as far as the configuration lets them change.
-fn details(beside: &Beside, path: &str) -> Element {
-    let allowed = beside.features["customer_update"]["allowed_updates"].as_array();
+fn details(data: &PageData, path: &str) -> Markup {
+    let allowed = data.features["customer_update"]["allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_some_and(|allowed| allowed.iter().any(|one| one == what));
     let fields = [("email", "email", "Email"), ("name", "text", "Name"), ("phone", "tel", "Phone")];
-    let known = fields.into_iter().filter(|(name, ..)| allows(name)).map(|(name, kind, label)| {
-        filled_in(
-            name,
-            kind,
-            label,
-            text(&beside.customer, name),
-            if name == "phone" { "tel" } else { name },
-        )
-    });
-    let fields = fieldset("Your details").children(known);
-    form(path, &beside.token).child(fields.child(button("act", "change_details", "Save")))
+    let fields = html! {
+        @for (name, kind, label) in fields {
+            @if allows(name) {
+                @let autocomplete = if name == "phone" { "tel" } else { name };
+                (filled_in(name, kind, label, text(&data.customer, name), autocomplete))
+            }
+        }
+        (button("act", "change_details", "Save"))
+    };
+    form(path, &data.token, fieldset("Your details", fields))
 }
 
-fn invoices(beside: &Beside) -> Element {
-    let rows = beside.invoices.iter().map(|invoice| {
+fn invoices(data: &PageData) -> Markup {
+    let row = |invoice: &Value| {
         let path = format!("/simulator/invoice/{}", text(invoice, "id"));
         let number = invoice["number"].as_str().unwrap_or("draft");
         vec![
             link(&path, number),
-            span(day(invoice["created"].as_i64().unwrap_or_default())),
-            sum(amount(invoice, "total")),
+            span(&day(invoice["created"].as_i64().unwrap_or_default())),
+            sum(&amount(invoice, "total")),
             span(text(invoice, "status")),
         ]
-    });
-    table("Invoices", &["Number", "Of", "Total", "Status"], rows.collect())
+    };
+    let rows: Vec<_> = data.invoices.iter().map(row).collect();
+    table("Invoices", &["Number", "Of", "Total", "Status"], &rows)
 }
 
 #[cfg(test)]

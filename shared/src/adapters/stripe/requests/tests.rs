@@ -216,7 +216,7 @@ fn an_id_is_one_segment_of_a_path() {
             (replace(id, "si_1", "price_1", 1), "/subscriptions/*"),
             (cancel_later(id, None), "/subscriptions/*"),
             (cancel_now(id, None), "/subscriptions/*"),
-            (keep(id), "/subscriptions/*"),
+            (undo_cancellation(id), "/subscriptions/*"),
             (clear_cancel_at(id), "/subscriptions/*"),
             (unpause(id), "/subscriptions/*/resume"),
             (retrieve_schedule(id), "/subscription_schedules/*"),
@@ -237,4 +237,11 @@ fn a_pack_without_promotion_codes_asks_for_none() {
     let pack = CheckoutTerms { promotion_codes: Some(false), ..terms() };
     let request = create_session(&user, "cus_1", &pack);
     assert!(decoded(&request).contains(&"allow_promotion_codes=false".to_owned()));
+}
+
+/// async-stripe speaks the API version that it was generated from. Read Stripe's changelog between the
+/// two versions before this changes.
+#[test]
+fn requests_name_this_api_version() {
+    assert_eq!(stripe_client_core::VERSION.as_str(), "2026-09-30.endive");
 }

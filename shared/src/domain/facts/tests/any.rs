@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{event, said};
+use super::{event, facts_of};
 
 const KINDS: [&str; 20] = [
     "charge.dispute.closed",
@@ -144,9 +144,9 @@ fn what_changes_nothing_for_us_says_nothing() {
         ("balance.available", "balance"),
     ];
     for (kind, name) in objects {
-        assert_eq!(said(kind, json!({ "id": "it_1", "object": name })), json!({}), "{kind}");
+        assert_eq!(facts_of(kind, json!({ "id": "it_1", "object": name })), json!({}), "{kind}");
     }
     for object in [json!(null), json!(5), json!([]), json!({})] {
-        assert_eq!(said("some.new.kind", object), json!({}));
+        assert_eq!(facts_of("some.new.kind", object), json!({}));
     }
 }

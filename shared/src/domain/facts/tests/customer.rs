@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{is_unreadable, said};
+use super::{facts_of, is_unreadable};
 
 #[test]
 fn a_customer_says_who_they_are_to_us() {
@@ -12,21 +12,21 @@ fn a_customer_says_who_they_are_to_us() {
         "id": "cus_1", "user_id": "ann", "email": "ann@example.com", "deleted": false,
     } });
     for verb in ["created", "updated"] {
-        assert_eq!(said(&format!("customer.{verb}"), ann.clone()), expected);
+        assert_eq!(facts_of(&format!("customer.{verb}"), ann.clone()), expected);
     }
-    assert_eq!(said("customer.deleted", ann)["customer"]["deleted"], true);
+    assert_eq!(facts_of("customer.deleted", ann)["customer"]["deleted"], true);
     let gone = json!({ "id": "cus_1", "object": "customer", "deleted": true });
     let expected = json!({ "customer": {
         "id": "cus_1", "user_id": null, "email": null, "deleted": true,
     } });
-    assert_eq!(said("customer.updated", gone), expected);
+    assert_eq!(facts_of("customer.updated", gone), expected);
     assert!(is_unreadable("customer.updated", json!({ "email": "ann@example.com" })));
 }
 
 #[test]
 fn what_a_customer_owns_is_no_customer() {
     let card = json!({ "id": "card_1", "object": "card", "customer": "cus_1" });
-    assert_eq!(said("customer.source.deleted", card), json!({}));
+    assert_eq!(facts_of("customer.source.deleted", card), json!({}));
     let tax = json!({ "id": "txi_1", "customer": "cus_1" });
-    assert_eq!(said("customer.tax_id.deleted", tax), json!({}));
+    assert_eq!(facts_of("customer.tax_id.deleted", tax), json!({}));
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{is_unreadable, of, payment, said};
+use super::{facts_of, is_unreadable, of, payment};
 
 fn base() -> Value {
     json!({
@@ -111,7 +111,7 @@ fn every_shape_of_an_invoice_says_the_same() {
     );
     let unnamed = of(&of_2024(), json!({ "subscription": null, "status": null }));
     for shape in [of_2020(), of_2022, of_2024(), all_expanded, unnamed, since_basil()] {
-        assert_eq!(said("invoice.paid", shape)["invoice"], expected());
+        assert_eq!(facts_of("invoice.paid", shape)["invoice"], expected());
     }
 }
 
@@ -121,20 +121,20 @@ fn a_paid_invoice_names_its_payment_where_it_knows_it() {
         "id": "pi_1", "charge": "ch_1", "customer": "cus_1", "user_id": "ann", "invoice": "in_1",
         "currency": "usd", "amount": 500, "status": "succeeded",
     }));
-    assert_eq!(said("invoice.payment_succeeded", of_2020())["payment"], paid);
-    assert_eq!(said("invoice.paid", of_2024())["payment"], paid);
+    assert_eq!(facts_of("invoice.payment_succeeded", of_2020())["payment"], paid);
+    assert_eq!(facts_of("invoice.paid", of_2024())["payment"], paid);
     let without_charge = of(&paid, json!({ "charge": null }));
-    assert_eq!(said("invoice.paid", since_basil())["payment"], without_charge);
-    let elsewhere = said("invoice.paid", of(&of_2020(), json!({ "paid_out_of_band": true })));
+    assert_eq!(facts_of("invoice.paid", since_basil())["payment"], without_charge);
+    let elsewhere = facts_of("invoice.paid", of(&of_2020(), json!({ "paid_out_of_band": true })));
     assert_eq!(elsewhere["payment"]["status"], Value::Null);
     assert_eq!(elsewhere["invoice"]["status"], "paid");
     let only_charge = of(&of_2020(), json!({ "payment_intent": null }));
-    let facts = said("invoice.paid", only_charge);
+    let facts = facts_of("invoice.paid", only_charge);
     assert_eq!(
         (&facts["payment"]["id"], &facts["invoice"]["payment"]),
         (&json!("ch_1"), &json!("ch_1"))
     );
-    let facts = said("invoice.paid", of(&since_basil(), json!({ "payments": null })));
+    let facts = facts_of("invoice.paid", of(&since_basil(), json!({ "payments": null })));
     assert_eq!(facts["payment"], Value::Null);
     assert_eq!(facts["invoice"]["payment"], Value::Null);
     assert_eq!(facts["invoice"]["status"], "paid");
@@ -147,7 +147,7 @@ fn an_unpaid_invoice_is_noticed() {
         "status_transitions": { "finalized_at": 100, "paid_at": null },
     });
     for verb in ["payment_failed", "payment_action_required"] {
-        let facts = said(&format!("invoice.{verb}"), of(&of_2024(), unpaid.clone()));
+        let facts = facts_of(&format!("invoice.{verb}"), of(&of_2024(), unpaid.clone()));
         assert_eq!(facts["notice"], "payment_failed");
         assert_eq!(facts["invoice"]["status"], "open");
         assert_eq!(facts["invoice"]["next_attempt_at"], 300);
@@ -157,7 +157,7 @@ fn an_unpaid_invoice_is_noticed() {
         assert_eq!(facts["payment"]["amount"], Value::Null);
     }
     for verb in ["finalized", "updated", "voided", "marked_uncollectible", "paid"] {
-        let facts = said(&format!("invoice.{verb}"), of(&of_2024(), unpaid.clone()));
+        let facts = facts_of(&format!("invoice.{verb}"), of(&of_2024(), unpaid.clone()));
         assert_eq!(facts["notice"], Value::Null, "{verb}");
     }
 }
@@ -166,7 +166,7 @@ fn an_unpaid_invoice_is_noticed() {
 fn an_invoice_of_no_period_says_none() {
     let change = lines_before_basil(json!({}))["data"][0].clone();
     let upgrade = of(&of_2024(), json!({ "lines": { "data": [change] } }));
-    let fact = &said("invoice.paid", upgrade)["invoice"];
+    let fact = &facts_of("invoice.paid", upgrade)["invoice"];
     assert_eq!(fact["subscription"], "sub_1");
     for field in ["period_start", "period_end", "price"] {
         assert_eq!(fact[field], Value::Null, "{field}");
@@ -176,7 +176,7 @@ fn an_invoice_of_no_period_says_none() {
 #[test]
 fn an_invoice_yet_to_come_is_none() {
     let upcoming = of(&of_2024(), json!({ "id": null, "status": "draft" }));
-    assert_eq!(said("invoice.upcoming", upcoming), json!({}));
+    assert_eq!(facts_of("invoice.upcoming", upcoming), json!({}));
 }
 
 #[test]
@@ -188,10 +188,10 @@ fn odd_fields_of_an_invoice_are_unknown() {
         "status_transitions": null, "metadata": 5, "attempt_count": "many", "charge": {},
         "created": 1.5, "paid": "yes",
     });
-    let expected = said("invoice.updated", bare.clone());
-    assert_eq!(said("invoice.updated", of(&bare, odd)), expected);
+    let expected = facts_of("invoice.updated", bare.clone());
+    assert_eq!(facts_of("invoice.updated", of(&bare, odd)), expected);
     let odd_lines = of(&bare, json!({ "lines": { "data": [null, 5, [], { "parent": 5 }] } }));
-    assert_eq!(said("invoice.updated", odd_lines), expected);
+    assert_eq!(facts_of("invoice.updated", odd_lines), expected);
     assert!(is_unreadable("invoice.paid", of(&base(), json!({ "id": null }))));
     assert!(is_unreadable("invoice.updated", json!({ "id": "in_1", "object": "invoice" })));
 }
@@ -204,7 +204,8 @@ fn an_early_invoice_says_how_it_stands() {
         "date": 100, "paid": false, "closed": false, "forgiven": false, "attempted": true,
         "attempt_count": 1,
     });
-    let stands = |changes: Value| said("invoice.updated", of(&early, changes))["invoice"].clone();
+    let stands =
+        |changes: Value| facts_of("invoice.updated", of(&early, changes))["invoice"].clone();
     assert_eq!(stands(json!({}))["created"], 100);
     for (changes, status) in [
         (json!({}), "open"),
@@ -215,7 +216,7 @@ fn an_early_invoice_says_how_it_stands() {
     ] {
         assert_eq!(stands(changes)["status"], status);
     }
-    let failed = said("invoice.payment_failed", early.clone());
+    let failed = facts_of("invoice.payment_failed", early.clone());
     assert_eq!(
         (&failed["notice"], &failed["invoice"]["status"]),
         (&json!("payment_failed"), &json!("open"))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{of, said};
+use super::{facts_of, of};
 
 fn objects() -> [(&'static str, Value); 6] {
     let payment = json!({ "payment_intent": "pi_1", "charge": "ch_1", "amount": 5 });
@@ -23,7 +23,7 @@ fn objects() -> [(&'static str, Value); 6] {
 fn an_object_of_a_new_status_says_nothing() {
     for (kind, object) in objects() {
         let field = if object["status"] == "complete" { "mode" } else { "status" };
-        let facts = said(kind, of(&object, json!({ field: "hibernating" })));
+        let facts = facts_of(kind, of(&object, json!({ field: "hibernating" })));
         // A refund or a dispute is still of its payment.
         let named: Vec<_> =
             facts.as_object().unwrap().keys().filter(|it| *it != "payment").collect();
@@ -34,7 +34,7 @@ fn an_object_of_a_new_status_says_nothing() {
         { "id": "re_1", "amount": 5, "status": "hibernating" },
         { "id": "re_2", "amount": 6, "status": "succeeded" },
     ] } });
-    let facts = said("charge.updated", charge);
+    let facts = facts_of("charge.updated", charge);
     assert_eq!(facts["refunds"], json!([{ "id": "re_2", "amount": 6, "status": "succeeded" }]));
 }
 
@@ -44,20 +44,20 @@ fn a_stub_of_what_was_deleted_says_nothing() {
         let (family, _) = kind.rsplit_once('.').unwrap();
         for object in [json!({}), json!({ "object": family.trim_start_matches("customer.") })] {
             let stub = of(&object, json!({ "id": "it_1", "deleted": true }));
-            assert_eq!(said(kind, stub), json!({}), "{kind}");
+            assert_eq!(facts_of(kind, stub), json!({}), "{kind}");
         }
     }
     let draft = json!({ "id": "in_1", "object": "invoice", "status": "deleted" });
-    assert_eq!(said("invoice.deleted", draft), json!({}));
+    assert_eq!(facts_of("invoice.deleted", draft), json!({}));
     let session = json!({
         "id": "cs_1", "mode": "subscription", "status": "complete", "created": 1,
         "subscription": { "id": "sub_1", "object": "subscription", "deleted": true },
     });
-    let facts = said("checkout.session.completed", session);
+    let facts = facts_of("checkout.session.completed", session);
     assert_eq!(
         (&facts["session"]["subscription"], &facts["subscription"]),
         (&json!("sub_1"), &Value::Null)
     );
-    let gone = said("customer.deleted", json!({ "id": "cus_1", "deleted": true }));
+    let gone = facts_of("customer.deleted", json!({ "id": "cus_1", "deleted": true }));
     assert_eq!(gone["customer"]["deleted"], true);
 }

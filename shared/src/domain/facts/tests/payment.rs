@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{is_unreadable, of, payment, said};
+use super::{facts_of, is_unreadable, of, payment};
 
 fn intent() -> Value {
     json!({
@@ -35,14 +35,14 @@ fn every_shape_of_a_payment_says_the_same() {
     let expanded =
         of(&intent(), json!({ "latest_charge": { "id": "ch_1" }, "customer": { "id": "cus_1" } }));
     let two_charges = json!({ "charges": { "data": [{ "id": "ch_2" }, { "id": "ch_1" }] } });
-    let facts = said("payment_intent.succeeded", of(&intent(), two_charges));
+    let facts = facts_of("payment_intent.succeeded", of(&intent(), two_charges));
     assert_eq!(facts["payment"]["charge"], "ch_2");
     assert_eq!(facts["payment"]["other_charges"], json!(["ch_1"]));
     for shape in [of_2020.clone(), of_2022, since_basil, expanded] {
-        assert_eq!(said("payment_intent.succeeded", shape), json!({ "payment": paid() }));
+        assert_eq!(facts_of("payment_intent.succeeded", shape), json!({ "payment": paid() }));
     }
     let of_an_invoice = of(&of_2020, json!({ "invoice": "in_1" }));
-    let facts = said("payment_intent.succeeded", of_an_invoice);
+    let facts = facts_of("payment_intent.succeeded", of_an_invoice);
     assert_eq!(facts["payment"]["invoice"], "in_1");
 }
 
@@ -55,17 +55,17 @@ fn a_failed_payment_says_why() {
             "last_payment_error": { "code": "card_declined", "decline_code": "lost_card" },
         }),
     );
-    let facts = said("payment_intent.payment_failed", failed.clone());
+    let facts = facts_of("payment_intent.payment_failed", failed.clone());
     let changes = json!({ "amount": null, "status": "failed", "failure": "card_declined" });
     assert_eq!(facts, json!({ "payment": of(&paid(), changes) }));
     let coded = json!({ "last_payment_error": { "decline_code": "lost_card" } });
-    let facts = said("payment_intent.payment_failed", of(&failed, coded));
+    let facts = facts_of("payment_intent.payment_failed", of(&failed, coded));
     assert_eq!(facts["payment"]["failure"], "lost_card");
     // The same payment under another event's name has not failed for good.
-    let facts = said("payment_intent.requires_action", failed);
+    let facts = facts_of("payment_intent.requires_action", failed);
     assert_eq!(facts["payment"]["status"], Value::Null);
     // Stripe may send the failure of a first attempt with the success of a second.
-    let facts = said("payment_intent.payment_failed", intent());
+    let facts = facts_of("payment_intent.payment_failed", intent());
     assert_eq!(facts["payment"]["status"], "succeeded");
 }
 
@@ -77,7 +77,7 @@ fn every_shape_of_a_refunded_charge_says_the_same() {
     let expanded =
         of(&charge(), json!({ "payment_intent": { "id": "pi_1" }, "customer": { "id": "cus_1" } }));
     for shape in [since_basil, before_capture_was_counted, expanded] {
-        assert_eq!(said("charge.refunded", shape), json!({ "payment": expected }));
+        assert_eq!(facts_of("charge.refunded", shape), json!({ "payment": expected }));
     }
     // Until 2022 a charge listed its refunds; until 2025 it named its invoice.
     let of_2020 = of(
@@ -90,7 +90,7 @@ fn every_shape_of_a_refunded_charge_says_the_same() {
             ] },
         }),
     );
-    let facts = said("charge.refunded", of_2020);
+    let facts = facts_of("charge.refunded", of_2020);
     assert_eq!(facts["payment"], of(&expected, json!({ "invoice": "in_1" })));
     let refunds = json!([
         { "id": "re_1", "amount": 100, "status": "succeeded" },
@@ -101,7 +101,7 @@ fn every_shape_of_a_refunded_charge_says_the_same() {
 
 #[test]
 fn a_charge_without_an_intent_is_the_payment() {
-    let facts = said("charge.succeeded", of(&charge(), json!({ "payment_intent": null })));
+    let facts = facts_of("charge.succeeded", of(&charge(), json!({ "payment_intent": null })));
     assert_eq!(facts["payment"]["id"], "ch_1");
     assert_eq!(facts["payment"]["charge"], "ch_1");
 }
@@ -111,7 +111,7 @@ fn what_was_only_held_or_refused_is_not_paid() {
     let held = json!({ "captured": false, "amount_captured": 0 });
     let refused = json!({ "paid": false, "status": "failed", "amount_captured": 0 });
     for (verb, changes) in [("succeeded", held), ("failed", refused)] {
-        let facts = said(&format!("charge.{verb}"), of(&charge(), changes));
+        let facts = facts_of(&format!("charge.{verb}"), of(&charge(), changes));
         assert_eq!(facts["payment"]["status"], Value::Null, "{verb}");
         assert_eq!(facts["payment"]["amount"], Value::Null, "{verb}");
     }
@@ -137,13 +137,13 @@ fn a_refund_names_the_payment_it_is_of() {
     });
     for kind in ["charge.refund.updated", "refund.created", "refund.updated", "refund.failed"] {
         for shape in [&of_2020, &unnamed, &expanded] {
-            assert_eq!(said(kind, shape.clone()), expected, "{kind}");
+            assert_eq!(facts_of(kind, shape.clone()), expected, "{kind}");
         }
     }
     let only_charge = of(&of_2020, json!({ "payment_intent": null }));
-    assert_eq!(said("refund.created", only_charge)["payment"]["id"], "ch_1");
+    assert_eq!(facts_of("refund.created", only_charge)["payment"]["id"], "ch_1");
     let of_a_balance = of(&of_2020, json!({ "payment_intent": null, "charge": null }));
-    assert_eq!(said("refund.created", of_a_balance), json!({}));
+    assert_eq!(facts_of("refund.created", of_a_balance), json!({}));
     assert!(is_unreadable("refund.created", of(&of_2020, json!({ "id": null }))));
 }
 
@@ -169,11 +169,11 @@ fn a_dispute_names_the_payment_it_is_of() {
     });
     for verb in ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"] {
         for shape in [&of_2022, &expanded, &unnamed] {
-            assert_eq!(said(&format!("charge.dispute.{verb}"), shape.clone()), expected);
+            assert_eq!(facts_of(&format!("charge.dispute.{verb}"), shape.clone()), expected);
         }
     }
     let only_charge = of(&of_2022, json!({ "payment_intent": null }));
-    assert_eq!(said("charge.dispute.closed", only_charge)["payment"]["id"], "ch_1");
+    assert_eq!(facts_of("charge.dispute.closed", only_charge)["payment"]["id"], "ch_1");
     assert!(is_unreadable("charge.dispute.closed", of(&of_2022, json!({ "id": null }))));
 }
 
@@ -192,14 +192,14 @@ fn an_invoice_is_joined_with_its_payment() {
         json!({ "invoice": { "id": "in_1" }, "payment": { "payment_intent": { "id": "pi_1" } } }),
     );
     for shape in [&base, &expanded] {
-        assert_eq!(said("invoice_payment.paid", shape.clone()), expected);
+        assert_eq!(facts_of("invoice_payment.paid", shape.clone()), expected);
     }
     let by_charge = of(&base, json!({ "payment": { "type": "charge", "charge": "ch_1" } }));
-    assert_eq!(said("invoice_payment.paid", by_charge)["payment"]["id"], "ch_1");
+    assert_eq!(facts_of("invoice_payment.paid", by_charge)["payment"]["id"], "ch_1");
     let open = of(&base, json!({ "status": "open", "amount_paid": null }));
-    assert_eq!(said("invoice_payment.paid", open)["payment"]["status"], Value::Null);
+    assert_eq!(facts_of("invoice_payment.paid", open)["payment"]["status"], Value::Null);
     let elsewhere = of(&base, json!({ "payment": { "type": "payment_record" } }));
-    assert_eq!(said("invoice_payment.paid", elsewhere), json!({}));
+    assert_eq!(facts_of("invoice_payment.paid", elsewhere), json!({}));
 }
 
 #[test]
@@ -210,10 +210,10 @@ fn odd_fields_of_a_payment_are_unknown() {
         "invoice": {}, "last_payment_error": "none", "refunds": "none", "status": null,
     });
     let intent = json!({ "id": "pi_1", "object": "payment_intent" });
-    let facts = said("payment_intent.created", of(&intent, odd.clone()));
+    let facts = facts_of("payment_intent.created", of(&intent, odd.clone()));
     assert_eq!(facts, json!({ "payment": payment(json!({ "id": "pi_1" })) }));
     let charge = json!({ "id": "ch_1", "object": "charge" });
-    let facts = said("charge.updated", of(&charge, odd));
+    let facts = facts_of("charge.updated", of(&charge, odd));
     assert_eq!(facts, json!({ "payment": payment(json!({ "id": "ch_1", "charge": "ch_1" })) }));
     for (kind, object) in [("payment_intent.created", intent), ("charge.updated", charge)] {
         assert!(is_unreadable(kind, of(&object, json!({ "id": null }))), "{kind}");

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{event, is_unreadable, of, payment, said};
+use super::{event, facts_of, is_unreadable, of, payment};
 
 /// A pack, bought and paid for.
 fn purchase() -> Value {
@@ -15,7 +15,7 @@ fn purchase() -> Value {
 }
 
 fn completed(session: Value) -> Value {
-    said("checkout.session.completed", session)
+    facts_of("checkout.session.completed", session)
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn a_delayed_payment_is_none_until_it_arrives() {
     assert_eq!(waiting["payment"]["id"], "pi_1");
     assert_eq!(waiting["payment"]["status"], Value::Null);
     assert_eq!(waiting["payment"]["amount"], Value::Null);
-    let arrived = said("checkout.session.async_payment_succeeded", purchase());
+    let arrived = facts_of("checkout.session.async_payment_succeeded", purchase());
     assert_eq!(arrived["payment"]["status"], "succeeded");
     assert_eq!(arrived["notice"], Value::Null);
-    let failed = said("checkout.session.async_payment_failed", unpaid);
+    let failed = facts_of("checkout.session.async_payment_failed", unpaid);
     assert_eq!(failed["payment"]["status"], Value::Null);
     assert_eq!(failed["notice"], "payment_failed");
 }
@@ -84,7 +84,7 @@ fn where_nothing_was_left_to_pay_the_session_is_the_payment() {
     let facts = completed(of(&purchase(), called_paid));
     assert_eq!((&facts["payment"]["id"], &facts["payment"]["amount"]), (&json!("cs_1"), &json!(0)));
     let open = json!({ "payment_intent": null, "payment_status": "unpaid", "status": "expired" });
-    let facts = said("checkout.session.expired", of(&purchase(), open));
+    let facts = facts_of("checkout.session.expired", of(&purchase(), open));
     assert_eq!(facts["payment"], Value::Null);
     let trial = json!({
         "mode": "subscription", "payment_intent": null, "subscription": "sub_1",
@@ -188,7 +188,7 @@ fn an_old_session_is_what_its_event_says() {
         (&facts["session"]["created"], &facts["payment"]["amount"]),
         (&json!(1), &json!(500))
     );
-    assert_eq!(said("checkout.session.expired", old)["session"]["status"], "expired");
+    assert_eq!(facts_of("checkout.session.expired", old)["session"]["status"], "expired");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use super::{is_unreadable, of, said};
+use super::{facts_of, is_unreadable, of};
 use crate::domain::facts::Facts;
 
 fn subscription(object: Value) -> Value {
-    said("customer.subscription.updated", object)["subscription"].clone()
+    facts_of("customer.subscription.updated", object)["subscription"].clone()
 }
 
 /// The same subscription, as Stripe has described it over the years.
@@ -96,11 +96,11 @@ fn an_amount_beyond_all_bounds_is_no_amount() {
 #[test]
 fn the_end_of_a_trial_is_announced() {
     let bare = json!({ "id": "sub_1", "customer": "cus_1", "status": "trialing", "created": 1 });
-    let facts = said("customer.subscription.trial_will_end", bare.clone());
+    let facts = facts_of("customer.subscription.trial_will_end", bare.clone());
     assert_eq!(facts["notice"], "trial_ending");
     assert_eq!(facts["subscription"]["status"], "trialing");
     for verb in ["created", "updated", "deleted", "paused", "resumed", "pending_update_applied"] {
-        let facts = said(&format!("customer.subscription.{verb}"), bare.clone());
+        let facts = facts_of(&format!("customer.subscription.{verb}"), bare.clone());
         assert_eq!(facts["notice"], Value::Null, "{verb}");
         assert_eq!(facts["subscription"]["id"], "sub_1", "{verb}");
     }
@@ -143,14 +143,14 @@ fn an_active_subscription_whose_invoices_are_void_is_paused() {
         subscription(object)["status"].clone()
     };
     assert_eq!(status("active", "void"), "paused");
-    for (said, behavior) in [
+    for (facts_of, behavior) in [
         ("active", "keep_as_draft"),
         ("active", "mark_uncollectible"),
         ("trialing", "void"),
         ("past_due", "void"),
         ("canceled", "void"),
     ] {
-        assert_eq!(status(said, behavior), said, "{behavior}");
+        assert_eq!(status(facts_of, behavior), facts_of, "{behavior}");
     }
 }
 

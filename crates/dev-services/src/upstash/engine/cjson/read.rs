@@ -1,13 +1,12 @@
 //! `cjson.decode`: JSON to Lua values.
 //!
-//! A parser of its own because strings in Redis are bytes, and because scripts see cjson's error
-//! messages.
+//! Written by hand because strings in Redis are bytes, and because scripts see cjson's error messages.
 
 use mlua::{Lua, Table, Value};
 
 use super::MAX_DEPTH;
 
-/// The inner error is the message cjson raises; the outer one is of the interpreter.
+/// The inner error is the message that cjson raises; the outer one is the interpreter's.
 pub fn decode(lua: &Lua, text: &[u8]) -> mlua::Result<Result<Value, String>> {
     if text.len() >= 2 && text[..2].contains(&0) {
         return Ok(Err("JSON parser does not support UTF-16 or UTF-32".to_owned()));
@@ -153,7 +152,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The next token and where it begins, or, if it is invalid, where it went wrong.
+    /// The next token and its start, or, for an invalid one, the place of the error.
     fn next(&mut self) -> (Token, usize) {
         while self.text.get(self.at).is_some_and(|byte| b" \t\r\n".contains(byte)) {
             self.at += 1;
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_again() {
+    fn decoded_json_is_encoded_alike() {
         for text in ["[1,2.5,-3e+20]", r#"{"a":[true,false,null,"\u0001\n"]}"#, "{}", r#""é""#] {
             assert_eq!(reencoded(text).unwrap(), text);
         }
@@ -298,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_was_found_and_where() {
+    fn an_error_names_the_token_and_its_position() {
         for (text, message) in [
             ("", "Expected value but found T_END at character 1"),
             ("{", "Expected object key string but found T_END at character 2"),

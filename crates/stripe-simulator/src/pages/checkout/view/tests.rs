@@ -29,9 +29,9 @@ fn session(changes: Value) -> Value {
     session
 }
 
-fn beside() -> Beside {
+fn data() -> PageData {
     let lines = vec![line(999, 2, json!({ "interval": "month", "interval_count": 1 }))];
-    Beside { lines, token: "secret".to_owned(), ..Beside::default() }
+    PageData { lines, token: "secret".to_owned(), ..PageData::default() }
 }
 
 #[track_caller]
@@ -43,7 +43,7 @@ fn expect(page: &str, shown: &[&str]) {
 
 #[test]
 fn an_open_session_shows_what_is_bought_and_every_way_to_pay() {
-    let page = page(&session(json!({})), &beside(), None);
+    let page = page(&session(json!({})), &data(), None);
     expect(&page, &["Pro &lt;b&gt;", "USD 9.99 per month", "Total due now: USD 19.98"]);
     expect(&page, &["USD 19.98 per month, until you cancel.", "name=\"token\" value=\"secret\""]);
     for outcome in ["paid", "declined", "authenticate", "pays_later", "fails_later"] {
@@ -55,20 +55,20 @@ fn an_open_session_shows_what_is_bought_and_every_way_to_pay() {
 
 #[test]
 fn a_trial_says_until_when_it_is_free() {
-    let beside = Beside { trial_end: Some(1_795_180_445), ..beside() };
+    let data = PageData { trial_end: Some(1_795_180_445), ..data() };
     let session = session(json!({ "amount_total": 0 }));
-    let page = page(&session, &beside, None);
+    let page = page(&session, &data, None);
     expect(&page, &["Free until 20 November 2026, then USD 19.98 per month, until you cancel."]);
     expect(&page, &["Total due now: USD 0.00", ">Start the trial</button>"]);
     assert!(!page.contains("Pay later"), "{page}");
-    let bank = authentication(&session, &beside);
+    let bank = authentication(&session, &data);
     expect(&bank, &["The bank asks whether your card may be kept."]);
 }
 
 #[test]
 fn a_one_time_payment_promises_nothing_later() {
-    let beside = Beside { lines: vec![line(1_998, 1, Value::Null)], ..beside() };
-    let page = page(&session(json!({ "mode": "payment" })), &beside, None);
+    let data = PageData { lines: vec![line(1_998, 1, Value::Null)], ..data() };
+    let page = page(&session(json!({ "mode": "payment" })), &data, None);
     expect(&page, &["<h1>Pay</h1>", ">Pay USD 19.98</button>"]);
     assert!(!page.contains("until you cancel"), "{page}");
 }
@@ -76,7 +76,7 @@ fn a_one_time_payment_promises_nothing_later() {
 #[test]
 fn a_card_can_be_kept_without_a_purchase() {
     let setup = json!({ "mode": "setup", "amount_total": null, "currency": null });
-    let page = page(&session(setup), &Beside { lines: Vec::new(), ..beside() }, None);
+    let page = page(&session(setup), &PageData { lines: Vec::new(), ..data() }, None);
     expect(&page, &["<h1>Save a card</h1>", "Nothing is bought", ">Save the card</button>"]);
     assert!(!page.contains("Total due now"), "{page}");
 }
@@ -84,7 +84,7 @@ fn a_card_can_be_kept_without_a_purchase() {
 #[test]
 fn discounts_and_taxes_are_lines_of_their_own() {
     let details = json!({ "amount_discount": 500, "amount_shipping": 0, "amount_tax": 95 });
-    let page = page(&session(json!({ "total_details": details })), &beside(), None);
+    let page = page(&session(json!({ "total_details": details })), &data(), None);
     expect(&page, &["<span>Discount</span>", "−USD 5.00", "<span>Tax</span>", "USD 0.95"]);
     assert!(!page.contains("Shipping"), "{page}");
 }
@@ -96,9 +96,9 @@ fn what_the_session_asks_for_has_a_field() {
         "phone_number_collection": { "enabled": true },
         "consent_collection": { "terms_of_service": "required" },
     }));
-    let mut lines = beside().lines;
+    let mut lines = data().lines;
     lines[0]["adjustable_quantity"] = json!({ "enabled": true, "minimum": 1, "maximum": 9 });
-    let page = page(&asks, &Beside { lines, ..beside() }, None);
+    let page = page(&asks, &PageData { lines, ..data() }, None);
     for name in ["promotion_code", "line1", "city", "postal_code", "country", "phone"] {
         expect(&page, &[&format!("name=\"{name}\"")]);
     }
@@ -110,23 +110,23 @@ fn fields_are_filled_in_with_what_is_known_best() {
     let customer = json!({
         "email": "ada@shop.example", "name": "Ada", "address": { "country": "FR", "postal_code": "75001" },
     });
-    let known = Beside { customer, ..beside() };
+    let known = PageData { customer, ..data() };
     let first = page(&session(json!({})), &known, None);
     expect(&first, &["Email: ada@shop.example", "type=\"hidden\" name=\"email\""]);
     expect(&first, &["name=\"name\" value=\"Ada\"", "name=\"country\" value=\"FR\""]);
 
     let typed = Fields::read(b"name=Bob&country=IT");
-    let again = page(&session(json!({})), &Beside { typed, ..known }, None);
+    let again = page(&session(json!({})), &PageData { typed, ..known }, None);
     expect(&again, &["name=\"name\" value=\"Bob\"", "name=\"country\" value=\"IT\""]);
 
-    let stranger = page(&session(json!({})), &beside(), None);
+    let stranger = page(&session(json!({})), &data(), None);
     expect(&stranger, &["type=\"email\" name=\"email\" value=\"ada@example.com\""]);
 }
 
 #[test]
 fn the_banks_page_carries_what_was_typed_but_no_second_outcome() {
     let typed = Fields::read(b"token=secret&outcome=authenticate&name=Bob+%3Cb%3E");
-    let page = authentication(&session(json!({})), &Beside { typed, ..beside() });
+    let page = authentication(&session(json!({})), &PageData { typed, ..data() });
     expect(&page, &["name=\"name\" value=\"Bob &lt;b&gt;\"", "value=\"approved_3ds\""]);
     expect(&page, &["value=\"refused_3ds\"", "whether USD 19.98 may be taken"]);
     assert_eq!(page.matches("name=\"token\"").count(), 1);
@@ -136,9 +136,9 @@ fn the_banks_page_carries_what_was_typed_but_no_second_outcome() {
 #[test]
 fn a_session_that_is_over_offers_nothing() {
     let paid = json!({ "status": "complete", "payment_status": "paid" });
-    let complete = page(&session(paid), &beside(), None);
+    let complete = page(&session(paid), &data(), None);
     expect(&complete, &["is complete", "https://shop.example/done?s=cs_test_1", "It is paid."]);
-    let expired = page(&session(json!({ "status": "expired" })), &beside(), None);
+    let expired = page(&session(json!({ "status": "expired" })), &data(), None);
     expect(&expired, &["has expired", "https://shop.example/no"]);
     assert!(!complete.contains("<form") && !expired.contains("<form"));
 }

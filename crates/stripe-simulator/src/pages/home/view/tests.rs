@@ -87,5 +87,5 @@ fn an_empty_world_is_told_as_such() {
         sessions: Vec::new(),
         ..home()
     };
-    expect(&page(&empty, None), &["Nothing yet.", "create-checkout-session", "None."]);
+    expect(&page(&empty, None), &["Nothing yet.", "POST /v1/checkout/sessions makes one", "None."]);
 }

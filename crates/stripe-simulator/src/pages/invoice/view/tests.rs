@@ -17,8 +17,8 @@ fn invoice(status: &str) -> Value {
     })
 }
 
-fn beside() -> Beside {
-    Beside { token: "secret".to_owned(), ..Beside::default() }
+fn data() -> PageData {
+    PageData { token: "secret".to_owned(), ..PageData::default() }
 }
 
 #[track_caller]
@@ -31,7 +31,7 @@ fn expect(page: &str, shown: &[&str]) {
 #[test]
 fn an_open_invoice_can_be_paid_with_several_cards() {
     let card = Some("visa ending in 0341".to_owned());
-    let page = page(&invoice("open"), &Beside { card, ..beside() }, None);
+    let page = page(&invoice("open"), &PageData { card, ..data() }, None);
     expect(&page, &["<h1>Invoice ABC-0001</h1>", "&lt;ada&gt;@example.com", "Still due: USD 9.00"]);
     expect(&page, &["20 November 2026 to 20 December 2026", "−USD 1.00"]);
     expect(&page, &["<option value=\"\" selected>The card on file: visa ending in 0341</option>"]);
@@ -40,7 +40,7 @@ fn an_open_invoice_can_be_paid_with_several_cards() {
 
 #[test]
 fn a_payment_that_the_bank_asks_about_is_approved_or_refused() {
-    let page = page(&invoice("open"), &Beside { asks: true, ..beside() }, None);
+    let page = page(&invoice("open"), &PageData { asks: true, ..data() }, None);
     expect(&page, &["name=\"act\" value=\"approve\"", "name=\"act\" value=\"refuse\""]);
     assert!(!page.contains("value=\"pay\""), "{page}");
 }
@@ -53,7 +53,7 @@ fn an_invoice_that_is_not_open_cannot_be_paid() {
         ("void", "It was declared void."),
         ("uncollectible", "It was given up."),
     ] {
-        let page = page(&invoice(status), &beside(), None);
+        let page = page(&invoice(status), &data(), None);
         expect(&page, &[says]);
         assert!(!page.contains("<form"), "{status}: {page}");
     }
@@ -68,4 +68,13 @@ fn a_receipt_tells_what_was_paid_and_given_back() {
     });
     let page = receipt(&charge);
     expect(&page, &["Receipt ch_1", "USD 9.00", "USD 3.00", "visa ending in 4242", "succeeded"]);
+}
+
+#[test]
+fn an_invoice_to_print_says_what_it_is_for_and_that_it_is_simulated() {
+    let page = printable(&invoice("paid"));
+    expect(&page, &["<strong>SIMULATOR</strong>", "<h1>Invoice ABC-0001</h1>"]);
+    expect(&page, &["1 × Pro (at $10.00 / month)", "USD 10.00", "&lt;ada&gt;@example.com"]);
+    expect(&page, &["It was paid on 20 November 2026.", "Still due: USD 9.00"]);
+    assert!(!page.contains("<form") && !page.contains("<button"), "{page}");
 }

@@ -33,9 +33,9 @@ fn subscription(changes: Value) -> Value {
     subscription
 }
 
-fn beside(subscription: Value) -> Beside {
+fn data(subscription: Value) -> PageData {
     let reason = json!({ "enabled": true, "options": ["too_expensive", "unused"] });
-    Beside {
+    PageData {
         features: json!({
             "customer_update": { "enabled": true, "allowed_updates": ["email"] },
             "invoice_history": { "enabled": true },
@@ -69,7 +69,7 @@ fn expect(page: &str, shown: &[&str]) {
 
 #[test]
 fn a_customer_sees_what_they_have_and_may_do() {
-    let page = page(&session(Value::Null), &beside(subscription(json!({}))), None);
+    let page = page(&session(Value::Null), &data(subscription(json!({}))), None);
     expect(&page, &["<h2>Basic, USD 9.99 per month</h2>", "It renews on 20 November 2026."]);
     expect(
         &page,
@@ -91,7 +91,7 @@ fn a_customer_sees_what_they_have_and_may_do() {
 fn several_seats_are_told_with_what_they_cost_together() {
     let mut seats = subscription(json!({}));
     seats["items"]["data"][0]["quantity"] = json!(2);
-    let page = page(&session(Value::Null), &beside(seats), None);
+    let page = page(&session(Value::Null), &data(seats), None);
     expect(&page, &["<h2>Basic, USD 19.98 per month (2 × USD 9.99)</h2>"]);
     // Whether another product has seats nobody knows.
     expect(
@@ -109,16 +109,16 @@ fn the_way_out_depends_on_where_the_subscription_stands() {
         (json!({ "status": "trialing" }), "Its trial ends on 20 November 2026.", "cancel"),
         (json!({ "pending_update": {} }), "A change waits for its payment.", "cancel"),
     ] {
-        let page = page(&session(Value::Null), &beside(subscription(changes)), None);
+        let page = page(&session(Value::Null), &data(subscription(changes)), None);
         expect(&page, &[says, &format!("name=\"act\" value=\"{button}\"")]);
     }
 }
 
 #[test]
 fn what_the_configuration_does_not_offer_is_not_there() {
-    let mut beside = beside(subscription(json!({})));
-    beside.features = json!({});
-    let page = page(&session(Value::Null), &beside, None);
+    let mut data = data(subscription(json!({})));
+    data.features = json!({});
+    let page = page(&session(Value::Null), &data, None);
     assert!(!page.contains("<form") && !page.contains("Invoices"), "{page}");
 }
 
@@ -131,10 +131,10 @@ fn a_session_for_one_thing_shows_that_one() {
             "type": "redirect", "redirect": { "return_url": "https://shop.example/bye" },
         },
     });
-    let mut beside = beside(subscription(json!({})));
-    beside.subscriptions.push(subscription(json!({ "id": "sub_2" })));
+    let mut data = data(subscription(json!({})));
+    data.subscriptions.push(subscription(json!({ "id": "sub_2" })));
     let session = session(flow);
-    let page = page(&session, &beside, None);
+    let page = page(&session, &data, None);
     expect(&page, &["value=\"cancel\"", "value=\"sub_1\""]);
     for other in ["change_plan", "change_card", "sub_2", "Invoices"] {
         assert!(!page.contains(other), "{other} in {page}");
@@ -150,7 +150,7 @@ fn a_change_to_be_confirmed_is_chosen_already() {
             "subscription": "sub_1", "items": [{ "id": "si_1", "price": "price_pro" }],
         },
     });
-    let page = page(&session(flow), &beside(subscription(json!({}))), None);
+    let page = page(&session(flow), &data(subscription(json!({}))), None);
     expect(&page, &["<option value=\"price_pro\" selected>"]);
     assert!(!page.contains("value=\"cancel\""), "{page}");
 }

@@ -1,0 +1,66 @@
+//! Controls the Stripe simulator of a running stack, over its control routes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::http::{Method, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::Full;
+use jiff::Timestamp;
+use serde_json::Value;
+use shared::adapters::http_client::{Budget, HttpClient};
+
+/// To advance by a year takes minutes: each event is delivered before the next.
+const BUDGET: Budget = Budget {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(900),
+    max_bytes: 10_000_000,
+};
+
+#[derive(Debug)]
+pub struct Control {
+    /// The address of the simulator, `http://127.0.0.1:3000`.
+    pub base: String,
+    http: HttpClient,
+}
+
+impl Control {
+    /// The control of the stack that runs in `dir`.
+    pub async fn of(dir: &Path) -> anyhow::Result<Self> {
+        let settings = super::running(dir).await?;
+        let real = "the running stack uses Stripe itself, which has no control routes";
+        let base = settings.get("STRIPE_API_URL").context(real)?.clone();
+        Ok(Self { base, http: HttpClient::default() })
+    }
+
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(Method::GET, path, String::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call(Method::POST, path, body.to_string()).await
+    }
+
+    /// The time of the running stack.
+    pub async fn now(&self) -> anyhow::Result<Timestamp> {
+        let state = self.get("state").await?;
+        let now = state["now"].as_str().context("the simulator does not tell its time")?;
+        Ok(now.parse()?)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: String) -> anyhow::Result<Value> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/simulator/api/{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let answer = self.http.call(request, BUDGET).await.context("the simulator is away")?;
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status != StatusCode::OK {
+            let message = body["error"]["message"].as_str().unwrap_or("it does not say why");
+            bail!("the simulator refuses ({}): {message}", answer.status.as_u16());
+        }
+        Ok(body)
+    }
+}

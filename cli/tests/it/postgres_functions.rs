@@ -1,0 +1,69 @@
+//! The SQL functions that Rust declares, against the migrated schema.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use shared::adapters::postgres::{connect, functions};
+use tokio_postgres::types::{Kind, Type};
+
+use crate::support::{Stack, settings};
+
+/// The type below a domain.
+fn base(of: &Type) -> Type {
+    match of.kind() {
+        Kind::Domain(inner) => base(inner),
+        _ => of.clone(),
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a direct connection, and nothing is executed")]
+async fn each_declared_function_has_the_types_of_the_schema() {
+    let client = connect(&settings(&Stack::start().await.database().await.app)).await.unwrap();
+    let mut problems = Vec::new();
+    for function in functions() {
+        let name = function.name;
+        // Without types: Postgres names those of the function itself.
+        let statement = match client.prepare(&function.statement("public")).await {
+            Ok(statement) => statement,
+            Err(error) => {
+                problems.push(format!("{name}: {error:?}"));
+                continue;
+            }
+        };
+        let parameters: Vec<Type> = statement.params().iter().map(base).collect();
+        if parameters != function.parameters() {
+            let sent = function.parameters();
+            problems.push(format!("{name} takes {parameters:?}, and is sent {sent:?}"));
+        }
+        match statement.columns() {
+            [answer] if function.reads(answer.type_()) => {}
+            columns => problems.push(format!("{name} answers {columns:?}")),
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+
+    let names: BTreeSet<&str> = functions().map(|function| function.name).collect();
+    assert!(names.len() > 45 && names.len() == functions().count(), "{names:?}");
+}
+
+/// What is called without a declaration is not compared with the schema.
+#[test]
+fn every_call_of_an_sql_function_is_declared() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/adapters/postgres");
+    let mut declared = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        if path.ends_with("function.rs") {
+            continue;
+        }
+        for word in ["self.call(", "self.run(", "query_typed", "Call::of("] {
+            assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+        let (_, block) = text.split_once("sql_functions! {").unwrap_or_default();
+        declared += block.matches("fn ").count();
+    }
+    assert_eq!(declared, functions().count());
+}

@@ -1,0 +1,319 @@
+//! Makes one thing happen, in the spirit of `stripe trigger`: what is missing is created, and then
+//! the event is caused by the very calls of the API that cause it in a shop. So other events come
+//! with it, in Stripe's own order.
+//!
+//! Deliberately absent: an event made up from a fixture, whose objects nobody could retrieve.
+
+use serde_json::{Value, json};
+
+use crate::error::StripeError;
+use crate::fixtures::{self, FixtureContext};
+use crate::lifecycle::checkout::complete::PayerDetails;
+use crate::lifecycle::checkout::pay::{self, PaymentOutcome};
+use crate::lifecycle::{disputes, settlement};
+use crate::world::{World, text};
+
+pub mod summary;
+
+type Recipe = fn(&mut FixtureContext<'_>) -> Result<(), StripeError>;
+
+/// Everything that can be asked for.
+pub const EVENTS: [&str; 25] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.finalized",
+    "invoice_payment.paid",
+    "customer.updated",
+    "customer.deleted",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "charge.refunded",
+    "refund.updated",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+];
+
+fn recipe(event: &str) -> Option<Recipe> {
+    Some(match event {
+        "checkout.session.completed" => a_paid_session,
+        "checkout.session.async_payment_succeeded" => a_late_payment,
+        "checkout.session.async_payment_failed" => a_late_refusal,
+        "checkout.session.expired" => an_expired_session,
+        "customer.subscription.created" => a_new_subscription,
+        "customer.subscription.updated" => a_changed_subscription,
+        "customer.subscription.deleted" => an_ended_subscription,
+        "customer.subscription.paused" => |context| context.paused_subscription().map(drop),
+        "customer.subscription.resumed" => a_resumed_subscription,
+        "customer.subscription.trial_will_end" => a_trial_about_to_end,
+        "invoice.paid"
+        | "invoice.payment_succeeded"
+        | "invoice.finalized"
+        | "invoice_payment.paid" => a_paid_invoice,
+        "invoice.payment_failed" => a_declined_invoice,
+        "invoice.payment_action_required" => an_invoice_that_the_bank_asks_about,
+        "customer.updated" => a_changed_customer,
+        "customer.deleted" => a_deleted_customer,
+        "payment_intent.succeeded" => |context| context.charge("pm_card_visa").map(drop),
+        "payment_intent.payment_failed" => {
+            |context| context.charge("pm_card_chargeDeclined").map(drop)
+        }
+        "charge.refunded" => |context| a_refund(context).map(drop),
+        "refund.updated" => a_changed_refund,
+        "charge.dispute.created" => |context| a_dispute(context).map(drop),
+        "charge.dispute.updated" => a_changed_dispute,
+        "charge.dispute.closed" => a_lost_dispute,
+        _ => return None,
+    })
+}
+
+/// Causes an event for a user, with the plan that is called so; answers the ids of all events that
+/// came about, in their order. If that fails, nothing has happened.
+pub fn trigger(
+    world: &mut World,
+    event: &str,
+    user: Option<&str>,
+    plan: Option<&str>,
+) -> Result<Vec<String>, StripeError> {
+    let recipe = recipe(event).ok_or_else(|| {
+        let message = format!("No event to trigger is called {event}: try {}.", EVENTS.join(", "));
+        StripeError::invalid("parameter_invalid", "event", message)
+    })?;
+    let mut context = FixtureContext { world, user, plan };
+    context.check()?;
+    let before = context.world.clone();
+    let last = context.world.all("event").next().map(|event| text(event, "id").to_owned());
+    if let Err(error) = recipe(&mut context) {
+        *world = before;
+        return Err(error);
+    }
+    let since = world.all("event").map(|event| text(event, "id").to_owned());
+    let mut ids: Vec<String> = since.take_while(|id| Some(id) != last.as_ref()).collect();
+    ids.reverse();
+    Ok(ids)
+}
+
+/// A checkout session of the user's for the plan, to be paid by hand; answers its id.
+pub fn open_session(
+    world: &mut World,
+    user: Option<&str>,
+    plan: Option<&str>,
+) -> Result<String, StripeError> {
+    let mut context = FixtureContext { world, user, plan };
+    context.check()?;
+    context.session()
+}
+
+/// A change that is one, however often it is made.
+fn mark(context: &FixtureContext<'_>) -> Value {
+    json!({ "metadata": { "triggered": context.world.new_id("mark") } })
+}
+
+fn a_paid_session(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let session = context.session()?;
+    pay::submit(context.world, &session, PaymentOutcome::Paid, PayerDetails::default())
+}
+
+fn a_late_payment(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    settled_later(context, PaymentOutcome::PaysLater)
+}
+
+fn a_late_refusal(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    settled_later(context, PaymentOutcome::FailsLater)
+}
+
+/// A session whose payment takes its time, and that time gone by: just the bank's answer is
+/// brought forward, nothing else that is due meanwhile.
+fn settled_later(
+    context: &mut FixtureContext<'_>,
+    outcome: PaymentOutcome,
+) -> Result<(), StripeError> {
+    let session = context.session()?;
+    pay::submit(context.world, &session, outcome, PayerDetails::default())?;
+    settlement::settle_session(context.world, &session);
+    Ok(())
+}
+
+fn an_expired_session(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let session = context.session()?;
+    context.post(&format!("/v1/checkout/sessions/{session}/expire"), json!({})).map(drop)
+}
+
+fn a_new_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer_with_card("pm_card_visa")?;
+    context.subscribe(&customer, json!({})).map(drop)
+}
+
+/// Another plan if one was named that differs; else a mark in the metadata.
+fn a_changed_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let subscription = context.subscription()?;
+    let item = &subscription["items"]["data"][0];
+    let mut form = mark(context);
+    if context.plan.is_some() {
+        let price = context.price()?;
+        if item["price"]["id"] != price["id"] {
+            form = json!({ "items": [{ "id": item["id"], "price": price["id"] }] });
+        }
+    }
+    context.post(&format!("/v1/subscriptions/{}", text(&subscription, "id")), form).map(drop)
+}
+
+fn an_ended_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let subscription = context.subscription()?;
+    context.delete(&format!("/v1/subscriptions/{}", text(&subscription, "id")))
+}
+
+fn a_resumed_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let subscription = context.paused_subscription()?;
+    context.customer_with_card("pm_card_visa")?;
+    context.post(&format!("/v1/subscriptions/{subscription}/resume"), json!({})).map(drop)
+}
+
+/// The warning comes three days before the end.
+fn a_trial_about_to_end(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer_with_card("pm_card_visa")?;
+    context.trial_begun_ago(&customer, 11, json!({ "trial_period_days": 14 })).map(drop)
+}
+
+/// Begins a new period, which is paid at once, with the card named.
+fn new_period(context: &mut FixtureContext<'_>, card: &str) -> Result<(), StripeError> {
+    let subscription = context.subscription()?;
+    context.customer_with_card(card)?;
+    let form = json!({ "billing_cycle_anchor": { "type": "now" }, "proration_behavior": "none" });
+    let path = format!("/v1/subscriptions/{}", text(&subscription, "id"));
+    let renewed = context.post(&path, form);
+    fixtures::ignore_card_errors(renewed)
+}
+
+fn a_paid_invoice(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    new_period(context, "pm_card_visa")
+}
+
+fn a_declined_invoice(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    new_period(context, "pm_card_chargeCustomerFail")
+}
+
+fn an_invoice_that_the_bank_asks_about(
+    context: &mut FixtureContext<'_>,
+) -> Result<(), StripeError> {
+    new_period(context, "pm_card_authenticationRequired")
+}
+
+fn a_changed_customer(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer()?;
+    let form = mark(context);
+    context.post(&format!("/v1/customers/{customer}"), form).map(drop)
+}
+
+fn a_deleted_customer(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let customer = context.customer()?;
+    context.delete(&format!("/v1/customers/{customer}"))
+}
+
+fn a_refund(context: &mut FixtureContext<'_>) -> Result<Value, StripeError> {
+    let charge = context.paid_charge()?;
+    context.post("/v1/refunds", json!({ "charge": charge }))
+}
+
+fn a_changed_refund(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let refund = a_refund(context)?;
+    let form = mark(context);
+    context.post(&format!("/v1/refunds/{}", text(&refund, "id")), form).map(drop)
+}
+
+fn a_dispute(context: &mut FixtureContext<'_>) -> Result<String, StripeError> {
+    let charge = context.paid_charge()?;
+    disputes::open(context.world, &charge, "fraudulent")
+}
+
+fn a_changed_dispute(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let dispute = a_dispute(context)?;
+    let form = json!({ "evidence": { "product_description": "What was sold." } });
+    context.post(&format!("/v1/disputes/{dispute}"), form).map(drop)
+}
+
+fn a_lost_dispute(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
+    let dispute = a_dispute(context)?;
+    context.post(&format!("/v1/disputes/{dispute}/close"), json!({})).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::prices::offers;
+    use crate::world::World;
+    use crate::world::text;
+
+    fn world() -> World {
+        let mut world = World::default();
+        world.set_now(1_800_000_000);
+        world
+    }
+
+    fn types(world: &World, ids: &[String]) -> Vec<String> {
+        let event = |id: &String| text(world.get(id).unwrap(), "type").to_owned();
+        ids.iter().map(event).collect()
+    }
+
+    #[test]
+    fn every_event_that_is_offered_comes_about() {
+        for event in EVENTS {
+            let mut world = world();
+            for attempt in ["in an empty world", "again"] {
+                let ids = trigger(&mut world, event, Some("user_1"), None);
+                let ids = ids.unwrap_or_else(|error| panic!("{event} {attempt}: {error:?}"));
+                let types = types(&world, &ids);
+                assert!(types.iter().any(|one| one == event), "{event} {attempt}: {types:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_event_changes_nothing() {
+        let mut world = world();
+        let error = trigger(&mut world, "charge.dreamt", None, None).unwrap_err();
+        assert!(error.message().contains("charge.dreamt"));
+        assert!(world.all("event").next().is_none());
+    }
+
+    #[test]
+    fn a_triggered_purchase_is_the_users_and_of_the_plan() {
+        let mut world = world();
+        trigger(&mut world, "checkout.session.completed", Some("user_1"), Some("pro")).unwrap();
+        let session = world.all("checkout.session").next().unwrap().clone();
+        assert_eq!(session["metadata"]["userId"], "user_1");
+        assert_eq!(session["status"], "complete");
+        let subscription = world.get(text(&session, "subscription")).unwrap();
+        assert_eq!(subscription["metadata"]["userId"], "user_1");
+        let price = &subscription["items"]["data"][0]["price"];
+        assert_eq!(price["metadata"]["plan"], "pro");
+        assert_eq!(offers(&world), ["pro"]);
+    }
+
+    #[test]
+    fn an_unknown_plan_is_refused_where_there_are_others() {
+        let mut world = world();
+        trigger(&mut world, "customer.subscription.created", None, Some("plus")).unwrap();
+        let events = world.all("event").count();
+        for refused in [
+            trigger(&mut world, "checkout.session.completed", None, Some("gold")).unwrap_err(),
+            open_session(&mut world, None, Some("gold")).unwrap_err(),
+        ] {
+            let expected = "no plan or pack is called gold: there are plus";
+            assert_eq!(text(&refused.body, "message"), expected);
+        }
+        assert_eq!(world.all("event").count(), events);
+    }
+}

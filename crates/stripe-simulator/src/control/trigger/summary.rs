@@ -1,0 +1,63 @@
+//! What a user has after something was made to happen, in a few words.
+
+use serde_json::{Value, json};
+
+use crate::fixtures::{DEFAULT_USER, FixtureContext, prices};
+use crate::world::{World, text};
+
+/// The user, and the plan, interval and status of their latest subscription, or of their latest
+/// payment where what was asked for is paid once; null where there is none.
+pub fn summary(world: &mut World, user: Option<&str>, plan: Option<&str>) -> Value {
+    let named = user.unwrap_or(DEFAULT_USER);
+    let mut standing = json!({ "user": named, "plan": null, "interval": null, "status": null });
+    let Some(customer) = (FixtureContext { world, user, plan }).known_customer() else {
+        return standing;
+    };
+    let theirs = |kind: &str| world.all(kind).find(|one| text(one, "customer") == customer);
+    let asked = plan.and_then(|plan| prices::find(world, plan));
+    if let Some(price) = asked.filter(|price| !price["recurring"].is_object()) {
+        standing["plan"] = json!(prices::display_name(world, &price));
+        standing["interval"] = json!("once");
+        standing["status"] =
+            theirs("payment_intent").map_or(Value::Null, |it| it["status"].clone());
+    } else if let Some(subscription) = theirs("subscription") {
+        let price = &subscription["items"]["data"][0]["price"];
+        // A price of now is called by what it is called now.
+        let price = world.get(text(price, "id")).unwrap_or(price);
+        standing["plan"] = json!(prices::display_name(world, price));
+        standing["interval"] = json!(interval(&price["recurring"]));
+        standing["status"] = subscription["status"].clone();
+    }
+    standing
+}
+
+fn interval(recurring: &Value) -> String {
+    let unit = text(recurring, "interval");
+    match (unit, recurring["interval_count"].as_i64().unwrap_or(1)) {
+        ("day", 1) => "daily".to_owned(),
+        ("month", 3) => "quarterly".to_owned(),
+        (unit, 1) => format!("{unit}ly"),
+        (unit, count) => format!("every {count} {unit}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::trigger::trigger;
+    use crate::world::World;
+
+    #[test]
+    fn it_tells_what_a_user_has() {
+        let mut world = World::default();
+        world.set_now(1_800_000_000);
+        let none = json!({ "user": "test-123", "plan": null, "interval": null, "status": null });
+        assert_eq!(summary(&mut world, None, None), none);
+        trigger(&mut world, "customer.subscription.created", Some("ada"), Some("pro")).unwrap();
+        let has =
+            json!({ "user": "ada", "plan": "pro", "interval": "monthly", "status": "active" });
+        assert_eq!(summary(&mut world, Some("ada"), None), has);
+        trigger(&mut world, "customer.subscription.deleted", Some("ada"), None).unwrap();
+        assert_eq!(summary(&mut world, Some("ada"), None)["status"], "canceled");
+    }
+}

@@ -1,0 +1,31 @@
+//! What the simulator knows beyond what Stripe's objects say: when a delayed payment settles,
+//! which warnings were sent already.
+//!
+//! A note is an object of the world like any other, so that a snapshot keeps it; no route shows it.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+pub const KIND: &str = "simulator.note";
+
+/// What is noted about an object under a name; null if nothing is.
+pub fn read<'a>(world: &'a World, about: &str, name: &str) -> &'a Value {
+    world.get(&id_of(about)).map_or(&Value::Null, |note| &note[name])
+}
+
+pub fn write(world: &mut World, about: &str, name: &str, value: Value) {
+    let id = id_of(about);
+    if world.get(&id).is_none() {
+        world.insert(json!({ "id": id, "object": KIND }));
+    }
+    world.edit(&id, |note| note[name] = value);
+}
+
+fn id_of(about: &str) -> String {
+    format!("note_{about}")
+}
+
+pub fn read_text(world: &World, about: &str, name: &str) -> String {
+    read(world, about, name).as_str().unwrap_or_default().to_owned()
+}

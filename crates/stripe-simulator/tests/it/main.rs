@@ -1,0 +1,11 @@
+//! The simulator as its users meet it: over HTTP, with webhooks and with Stripe's official client.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod architecture;
+mod binary;
+mod core;
+mod money;
+mod official_stripe;
+mod pages;
+mod support;

@@ -1,0 +1,131 @@
+//! Paying a checkout session, an invoice, or what the bank asks about.
+
+use serde_json::{Value, json};
+
+use super::{Browser, path_of, session, subscription};
+use crate::support::Stripe;
+
+#[tokio::test]
+async fn paying_leads_back_to_the_shop_and_cannot_be_done_twice() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let session = session(&stripe).await;
+    let path = path_of(&session);
+    let fields = [("outcome", "paid"), ("email", "ada@example.com")];
+    let token = browser.open(&path).await.token().to_owned();
+    let paid = browser.press(&path, &path, &fields).await;
+    let expected = format!("https://shop.example/done?s={}", session["id"].as_str().unwrap());
+    assert_eq!(paid.location(), expected);
+    browser.open(&path).await.expect(&["This checkout is complete", "It is paid.", &expected]);
+    let again = browser.post(&path, &[&[("token", token.as_str())], &fields[..]].concat()).await;
+    assert!(again.status.is_client_error(), "{}", again.html);
+    let charges = stripe.get("/v1/charges", json!({})).await;
+    assert_eq!(charges["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_card_is_kept_without_a_purchase() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let customer = stripe.post("/v1/customers", json!({ "email": "ada@example.com" })).await;
+    let form = json!({
+        "mode": "setup", "customer": customer["id"], "currency": "usd",
+        "success_url": "https://shop.example/kept",
+    });
+    let session = stripe.post("/v1/checkout/sessions", form).await;
+    let path = path_of(&session);
+    let kept = browser.press(&path, &path, &[("outcome", "paid")]).await;
+    assert_eq!(kept.location(), "https://shop.example/kept");
+    let cards = stripe.get("/v1/payment_methods", json!({ "customer": customer["id"] })).await;
+    assert_eq!(cards["data"][0]["card"]["last4"], "4242");
+}
+
+#[tokio::test]
+async fn the_bank_asks_on_a_page_of_its_own() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let path = path_of(&session(&stripe).await);
+    let typed = [("outcome", "authenticate"), ("email", "ada@example.com"), ("name", "A \"<b>\"")];
+    let asks = browser.press(&path, &path, &typed).await;
+    asks.expect(&["Your bank asks", "value=\"A &quot;&lt;b&gt;&quot;\"", "value=\"approved_3ds\""]);
+    let token = asks.token().to_owned();
+    let refused =
+        [("token", token.as_str()), ("outcome", "refused_3ds"), ("email", "ada@example.com")];
+    let refused = browser.post(&path, &refused).await;
+    assert_eq!(refused.location(), format!("{path}?notice=refused"));
+    browser
+        .open(refused.location())
+        .await
+        .expect(&["role=\"alert\"", "The bank was not convinced."]);
+    let approved =
+        [("token", token.as_str()), ("outcome", "approved_3ds"), ("email", "ada@example.com")];
+    assert!(
+        browser.post(&path, &approved).await.location().starts_with("https://shop.example/done")
+    );
+}
+
+#[tokio::test]
+async fn an_expired_checkout_leads_back_to_the_basket() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let session = session(&stripe).await;
+    stripe.advance("25h").await;
+    let page = browser.open(&path_of(&session)).await;
+    page.expect(&["This checkout has expired", "href=\"https://shop.example/basket\""]);
+}
+
+#[tokio::test]
+async fn an_invoice_that_the_bank_asks_about_is_paid_on_its_page() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    subscription(&stripe, &browser).await;
+    let asked = [("event", "invoice.payment_action_required"), ("user", "user_1")];
+    browser.press("/simulator", "/simulator/act/trigger", &asked).await.location();
+    let invoice = stripe.get("/v1/invoices", json!({ "limit": 1 })).await["data"][0].clone();
+    assert_eq!(invoice["status"], "open");
+    let page = invoice["hosted_invoice_url"].as_str().unwrap();
+    browser.open(page).await.expect(&["Your bank asks", "It is to be paid.", "USD 9.99"]);
+
+    browser.press(page, page, &[("act", "refuse")]).await.location();
+    let again = browser.open(page).await;
+    again.expect(&["Pay with", "Still due: USD 9.99"]);
+    let declined = [("act", "pay"), ("payment_method", "pm_card_chargeDeclined")];
+    let declined = browser.press(page, page, &declined).await;
+    browser.open(declined.location()).await.expect(&["role=\"alert\"", "did not go through"]);
+    let asks = [("act", "pay"), ("payment_method", "pm_card_authenticationRequired")];
+    let asks = browser.press(page, page, &asks).await;
+    browser.open(asks.location()).await.expect(&["Your bank asks"]);
+    browser.press(page, page, &[("act", "approve")]).await.location();
+    browser.open(page).await.expect(&[
+        "It was paid on",
+        "Receipt for USD 9.99",
+        "This invoice to print",
+    ]);
+    let path = format!("/v1/subscriptions/{}", subscription_of(&invoice));
+    assert_eq!(stripe.get(&path, json!({})).await["status"], "active");
+}
+
+fn subscription_of(invoice: &Value) -> &str {
+    invoice["parent"]["subscription_details"]["subscription"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_payer_comes_back_from_the_banks_page_to_the_shop() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    for (action, expected) in [("approve", "succeeded"), ("refuse", "failed")] {
+        let form = json!({
+            "amount": 500, "currency": "usd", "payment_method": "pm_card_authenticationRequired",
+            "confirm": true, "return_url": "https://shop.example/back?x=1",
+        });
+        let intent = stripe.post("/v1/payment_intents", form).await;
+        assert_eq!(intent["status"], "requires_action");
+        let page = intent["next_action"]["redirect_to_url"]["url"].as_str().unwrap();
+        browser.open(page).await.expect(&["whether USD 5.00 may be taken"]);
+        let back = browser.press(page, page, &[("act", action)]).await;
+        let back = back.location().to_owned();
+        assert!(back.starts_with("https://shop.example/back?x=1&payment_intent=pi_"), "{back}");
+        assert!(back.ends_with(&format!("&redirect_status={expected}")), "{back}");
+        browser.open(page).await.expect(&["Your bank asks"]);
+    }
+}

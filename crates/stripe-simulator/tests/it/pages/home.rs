@@ -1,0 +1,119 @@
+//! The simulator's home: its clock, its switches, and what it makes happen.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::Browser;
+use crate::support::Stripe;
+
+#[tokio::test]
+async fn the_home_moves_the_clock() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let before = stripe.clock.now();
+    let moved = browser.press("/simulator", "/simulator/act/advance", &[("by", "1mo")]).await;
+    assert_eq!(moved.location(), "/simulator?notice=done");
+    let days = stripe.clock.now().duration_since(before).as_hours() / 24;
+    assert!((28..=31).contains(&days), "{days}");
+    let nonsense = browser.press("/simulator", "/simulator/act/advance", &[("by", "soon")]).await;
+    assert_eq!(nonsense.status, StatusCode::BAD_REQUEST);
+    let back = browser.press("/simulator", "/simulator/act/advance", &[("by", "-1d")]).await;
+    back.expect(&["role=\"alert\""]);
+}
+
+#[tokio::test]
+async fn the_home_triggers_shows_and_resends_what_happened() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let asked = [("event", "customer.updated"), ("user", "user_<1>"), ("plan", "")];
+    browser.press("/simulator", "/simulator/act/trigger", &asked).await.location();
+    stripe.simulator.delivered().await;
+    let home = browser.open("/simulator").await;
+    home.expect(&["customer.created", "customer.updated", ": 200", "user_&lt;1&gt;"]);
+    let mut types = stripe.app.types();
+    types.sort();
+    assert_eq!(types, ["customer.created", "customer.updated"]);
+
+    let events = stripe.app.events();
+    let last = events[1]["id"].as_str().unwrap();
+    browser.press("/simulator", "/simulator/act/resend", &[("event", last)]).await.location();
+    stripe.simulator.delivered().await;
+    assert_eq!(stripe.app.events().len(), 3);
+    let shown = browser.open(&format!("/simulator/event/{last}")).await;
+    shown.expect(&["What is sent", "&quot;livemode&quot;: false", ": 200"]);
+    let unknown = [("event", "evt_none")];
+    let unknown = browser.press("/simulator", "/simulator/act/resend", &unknown).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_newcomer_buys_something_without_a_line_of_code() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let asked = [("user", "user_1"), ("plan", "pro")];
+    let checkout = browser.press("/simulator", "/simulator/act/checkout", &asked).await;
+    let path = checkout.location().to_owned();
+    browser.open("/simulator").await.expect(&[&path]);
+    browser.open(&path).await.expect(&["USD 9.99 per month, until you cancel."]);
+    let paid = browser.press(&path, &path, &[("outcome", "paid")]).await;
+    assert_eq!(paid.location(), format!("{}/simulator", stripe.base));
+    browser.open("/simulator").await.expect(&["checkout.session.completed", "active"]);
+}
+
+#[tokio::test]
+async fn the_home_sets_the_switches() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let set = [("duplicate", "on"), ("delay_seconds", "30")];
+    browser.press("/simulator", "/simulator/act/switches", &set).await.location();
+    let switches = stripe.simulator.switches();
+    assert!(switches.duplicate && !switches.drop);
+    assert_eq!(switches.delay_seconds, 30);
+    browser.open("/simulator").await.expect(&["name=\"duplicate\" value=\"on\" checked>"]);
+    let nonsense = [("delay_seconds", "abc")];
+    let refused = browser.press("/simulator", "/simulator/act/switches", &nonsense).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    refused.expect(&["role=\"alert\"", "delay_seconds must be a whole number"]);
+    assert_eq!(stripe.simulator.switches(), switches);
+}
+
+#[tokio::test]
+async fn the_home_is_found_with_a_slash_too_and_leads_to_what_happened() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    assert_eq!(browser.open("/simulator/").await.location(), "/simulator");
+    let home = browser.open("/simulator").await;
+    home.expect(&["href=\"/simulator#happened\"", "<section id=\"happened\">"]);
+}
+
+#[tokio::test]
+async fn a_plan_that_there_is_not_is_refused_on_the_home() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let price = json!({
+        "currency": "usd", "unit_amount": 900, "recurring": { "interval": "month" },
+        "product_data": { "name": "Plus" }, "lookup_key": "farebox_shop_plan_plus_monthly",
+    });
+    stripe.post("/v1/prices", price).await;
+    for action in ["/simulator/act/trigger", "/simulator/act/checkout"] {
+        let asked = [("event", "customer.subscription.created"), ("plan", "gold")];
+        let refused = browser.press("/simulator", action, &asked).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{action}");
+        refused.expect(&["no plan or pack is called gold: there are plus"]);
+    }
+}
+
+#[tokio::test]
+async fn the_home_opens_a_customers_portal() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let asked = [("event", "customer.subscription.created"), ("user", "user_1"), ("plan", "pro")];
+    browser.press("/simulator", "/simulator/act/trigger", &asked).await.location();
+    let customers = stripe.get("/v1/customers", json!({})).await;
+    let customer = customers["data"][0]["id"].as_str().unwrap();
+    assert_eq!(customers["data"][0]["metadata"], json!({ "userId": "user_1" }));
+    let portal = [("customer", customer)];
+    let portal = browser.press("/simulator", "/simulator/act/portal", &portal).await;
+    let page = browser.open(portal.location()).await;
+    page.expect(&["Your subscription", "pro, USD 9.99 per month", "Status: active."]);
+}

@@ -1,0 +1,91 @@
+//! Official clients of other makers, which come from npm and run in Node.js.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// Fetching a few packages, or a few hundred calls.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Installs what a lock file says, where build products go. What is there already is what the lock
+/// file says: its directory is named after it.
+pub async fn install(name: &str, package: &str, lock: &str) -> PathBuf {
+    let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let name = format!("{name}-{:016x}", fingerprint(&[package, lock]));
+    let installed = base.join(&name);
+    // Another test process may be at it.
+    let claim = File::create(base.join(format!("{name}.lock"))).unwrap();
+    claim.lock().unwrap();
+    if !installed.exists() {
+        let unfinished = base.join(format!("{name}.new"));
+        npm_ci(&unfinished, package, lock).await;
+        fs::rename(&unfinished, &installed).unwrap();
+    }
+    installed
+}
+
+/// Tells one lock file from another. Nothing depends on its being the same in the next release of Rust.
+fn fingerprint(texts: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    texts.hash(&mut hasher);
+    hasher.finish()
+}
+
+async fn npm_ci(folder: &Path, package: &str, lock: &str) {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{error}"),
+        _ => fs::create_dir(folder).unwrap(),
+    }
+    fs::write(folder.join("package.json"), package).unwrap();
+    fs::write(folder.join("package-lock.json"), lock).unwrap();
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+    let output = run(npm, "").await;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "npm could not install the client: {complaint}");
+}
+
+/// A script that finds the packages of a folder, since a script from standard input finds those
+/// below the current directory.
+pub fn node(folder: &Path) -> Command {
+    let mut node = Command::new("node");
+    node.arg("--input-type=module").current_dir(folder);
+    node
+}
+
+/// Runs a script to its end, and compares its output.
+pub async fn expect_output(expected: &str, node: Command, script: &str) {
+    assert_eq!(output_of(node, script).await, expected);
+}
+
+/// Runs a script to its end.
+pub async fn output_of(node: Command, script: &str) -> String {
+    let Output { status, stdout, stderr } = run(node, script).await;
+    let (output, problem) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{output}\n{problem}");
+    output.into_owned()
+}
+
+/// Runs a program to its end with this as its standard input.
+async fn run(mut command: Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().unwrap_or_else(|error| {
+        let program = command.as_std().get_program().display();
+        panic!("the tests need Node.js 20 or later with npm, but {program} did not start: {error}")
+    });
+    let mut stdin = child.stdin.take().unwrap();
+    let ends = async {
+        // A program that ends without reading it says why.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        child.wait_with_output().await.unwrap()
+    };
+    timeout(LIMIT, ends).await.expect("it takes too long")
+}

@@ -1,0 +1,215 @@
+//! The simulator over HTTP, with a server of the app's own that takes its webhooks.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use ring::hmac;
+use serde_json::{Value, json};
+use stripe_simulator::{Clock, Options, Simulator, Target};
+use tokio::net::TcpListener;
+
+use super::{Response, clock, serve};
+
+pub const KEY: &str = "sk_test_of_the_simulators_tests";
+const WEBHOOK_SECRET: &str = "whsec_of_the_simulators_tests";
+
+/// A simulator of one test's own, and the app that it tells of events.
+pub struct Stripe {
+    pub simulator: Simulator,
+    pub base: String,
+    pub clock: Clock,
+    pub app: App,
+    http: reqwest::Client,
+}
+
+/// A server that keeps the webhooks it is sent.
+#[derive(Clone)]
+pub struct App {
+    pub url: String,
+    received: Arc<Mutex<Received>>,
+}
+
+#[derive(Default)]
+struct Received {
+    events: Vec<Value>,
+    refuse: Option<StatusCode>,
+}
+
+impl Stripe {
+    pub async fn new() -> Self {
+        Self::start(clock(), None).await
+    }
+
+    /// One that is kept in a file, with a clock that it moves to where it was.
+    pub async fn start(clock: Clock, snapshot: Option<&Path>) -> Self {
+        let app = App::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let webhook = Target { url: app.url.clone(), secret: WEBHOOK_SECRET.to_owned() };
+        let options = Options {
+            base: base.clone(),
+            secret_key: KEY.to_owned(),
+            webhook: Some(webhook),
+            clock: clock.clone(),
+            snapshot: snapshot.map(Path::to_owned),
+            before_moving: None,
+        };
+        let simulator = Simulator::start(options).await.unwrap();
+        serve(listener, simulator.router());
+        Self { simulator, base, clock, app, http: reqwest::Client::new() }
+    }
+
+    /// A call of the API that has not been sent yet.
+    pub fn request(&self, method: &str, path: &str, form: &Value) -> reqwest::RequestBuilder {
+        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        let form = encoded(form);
+        let request = request.bearer_auth(KEY);
+        match method {
+            "POST" => {
+                let kind = "application/x-www-form-urlencoded";
+                request.header("content-type", kind).body(form)
+            }
+            _ if form.is_empty() => request,
+            _ => request.query(&url::form_urlencoded::parse(form.as_bytes()).collect::<Vec<_>>()),
+        }
+    }
+
+    pub async fn call(&self, method: &str, path: &str, form: Value) -> Response {
+        Response::of(self.request(method, path, &form).send().await.unwrap()).await
+    }
+
+    /// What the API answers to a POST that it takes.
+    pub async fn post(&self, path: &str, form: Value) -> Value {
+        self.call("POST", path, form).await.expect_status(200).body
+    }
+
+    pub async fn get(&self, path: &str, form: Value) -> Value {
+        self.call("GET", path, form).await.expect_status(200).body
+    }
+
+    pub async fn delete(&self, path: &str) -> Value {
+        self.call("DELETE", path, Value::Null).await.expect_status(200).body
+    }
+
+    /// What the API says when it refuses.
+    pub async fn refused(&self, method: &str, path: &str, form: Value) -> (u16, Value) {
+        let answer = self.call(method, path, form).await;
+        assert!(answer.status >= 400, "{answer:?}");
+        (answer.status, answer.body["error"].clone())
+    }
+
+    /// Types of everything that happened in the last thirty days, in the order in which it did:
+    /// webhooks arrive in any order.
+    pub async fn happened(&self) -> Vec<String> {
+        let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
+        let (mut types, mut page) = (Vec::new(), json!({ "limit": 100 }));
+        loop {
+            let events = self.get("/v1/events", page.clone()).await;
+            let data = events["data"].as_array().unwrap();
+            types.extend(data.iter().map(kind));
+            if events["has_more"] == false {
+                types.reverse();
+                return types;
+            }
+            page["starting_after"] = data.last().unwrap()["id"].clone();
+        }
+    }
+
+    /// Lets time pass: `14d`, `1mo`.
+    pub async fn advance(&self, by: &str) {
+        self.simulator.advance(by.parse().unwrap()).await.unwrap();
+    }
+
+    pub fn now(&self) -> i64 {
+        self.clock.now().as_second()
+    }
+
+    /// The control of the simulator.
+    pub async fn control(&self, method: &str, path: &str, body: Value) -> Response {
+        let url = format!("{}/simulator/api/{path}", self.base);
+        let request = self.http.request(method.parse().unwrap(), url);
+        let request = if method == "GET" { request } else { request.json(&body) };
+        Response::of(request.send().await.unwrap()).await
+    }
+}
+
+impl App {
+    async fn start() -> Self {
+        let received = Arc::<Mutex<Received>>::default();
+        let router = Router::new().route("/hook", post(receive)).with_state(received.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        serve(listener, router);
+        Self { url, received }
+    }
+
+    /// Types of the events received so far, in the order in which they came.
+    pub fn types(&self) -> Vec<String> {
+        let received = self.received.lock().unwrap();
+        received.events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub fn events(&self) -> Vec<Value> {
+        self.received.lock().unwrap().events.clone()
+    }
+
+    /// Answers this from now on, and keeps nothing.
+    pub fn refuse(&self, status: Option<u16>) {
+        let status = status.map(|status| StatusCode::from_u16(status).unwrap());
+        self.received.lock().unwrap().refuse = status;
+    }
+}
+
+async fn receive(
+    State(received): State<Arc<Mutex<Received>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let mut received = received.lock().unwrap();
+    if let Some(status) = received.refuse {
+        return status;
+    }
+    let signature = headers["stripe-signature"].to_str().unwrap();
+    let (time, signature) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
+    let signed = [time.as_bytes(), b".", body.as_ref()].concat();
+    assert_eq!(signature, hex(hmac::sign(&key, &signed).as_ref()));
+    received.events.push(serde_json::from_slice(&body).unwrap());
+    StatusCode::OK
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As Stripe's clients write parameters: `items[0][price]=price_1`.
+fn encoded(form: &Value) -> String {
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form.as_object().into_iter().flatten() {
+        append(&mut pairs, name, value);
+    }
+    pairs.finish()
+}
+
+fn append(pairs: &mut url::form_urlencoded::Serializer<'_, String>, name: &str, value: &Value) {
+    match value {
+        Value::Null => drop(pairs.append_pair(name, "")),
+        Value::String(text) => drop(pairs.append_pair(name, text)),
+        Value::Bool(_) | Value::Number(_) => drop(pairs.append_pair(name, &value.to_string())),
+        Value::Array(list) => {
+            for (place, value) in list.iter().enumerate() {
+                append(pairs, &format!("{name}[{place}]"), value);
+            }
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                append(pairs, &format!("{name}[{key}]"), value);
+            }
+        }
+    }
+}

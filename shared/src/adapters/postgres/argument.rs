@@ -1,0 +1,128 @@
+//! Rust values as parameters of SQL functions. The Rust type decides the SQL type.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::types::{Json, ToSql, Type};
+
+use super::{ChangeRequest, DeliveryResult, FailedEvent, LedgerNote, Purchase, UsageEntry};
+use crate::domain::{
+    CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
+    SubscriptionId, UserId,
+};
+
+pub(super) type SqlValue<'a> = Box<dyn ToSql + Send + Sync + 'a>;
+
+/// A value that an SQL function takes as one parameter or as several.
+pub(super) trait Argument<'a> {
+    const TYPES: &'static [Type];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>);
+}
+
+/// A value that an SQL function takes as one parameter.
+pub(super) trait Parameter {
+    const TYPE: Type;
+    type Sql: ToSql + Send + Sync;
+
+    fn into_sql(self) -> Self::Sql;
+}
+
+impl<'a, T: Parameter<Sql: 'a>> Argument<'a> for T {
+    const TYPES: &'static [Type] = &[T::TYPE];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        values.push(Box::new(self.into_sql()));
+    }
+}
+
+impl<T: Parameter> Parameter for Option<T> {
+    const TYPE: Type = T::TYPE;
+    type Sql = Option<T::Sql>;
+
+    fn into_sql(self) -> Self::Sql {
+        self.map(T::into_sql)
+    }
+}
+
+macro_rules! as_they_are {
+    ($($kind:ty => $sql:ident),+ $(,)?) => {
+        $(impl Parameter for $kind {
+            const TYPE: Type = Type::$sql;
+            type Sql = Self;
+
+            fn into_sql(self) -> Self {
+                self
+            }
+        })+
+    };
+}
+
+macro_rules! texts {
+    ($($kind:ty),+ $(,)?) => {
+        $(impl<'a> Parameter for &'a $kind {
+            const TYPE: Type = Type::TEXT;
+            type Sql = &'a str;
+
+            fn into_sql(self) -> &'a str {
+                self.as_str()
+            }
+        })+
+    };
+}
+
+macro_rules! json_values {
+    ($($kind:ty),+ $(,)?) => {
+        $(impl<'a> Parameter for &'a $kind {
+            const TYPE: Type = Type::JSONB;
+            type Sql = Json<Self>;
+
+            fn into_sql(self) -> Json<Self> {
+                Json(self)
+            }
+        })+
+    };
+}
+
+as_they_are! {
+    bool => BOOL,
+    i32 => INT4,
+    i64 => INT8,
+    Timestamp => TIMESTAMPTZ,
+    &str => TEXT,
+    &[&str] => TEXT_ARRAY,
+    &Value => JSONB,
+}
+
+texts! { CatalogKey, EventId, EventType, Reason, SubscriptionId, UserId }
+
+json_values! {
+    ChangeRequest, FailedEvent<'a>, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
+}
+
+impl Parameter for PositiveCount {
+    const TYPE: Type = Type::INT8;
+    type Sql = i64;
+
+    fn into_sql(self) -> i64 {
+        self.get()
+    }
+}
+
+impl Parameter for &Observation<'_> {
+    const TYPE: Type = Type::JSONB;
+    type Sql = Value;
+
+    fn into_sql(self) -> Value {
+        self.to_json()
+    }
+}
+
+/// The key and the fingerprint of its request.
+impl<'a> Argument<'a> for Option<&'a IdempotencyKey> {
+    const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        self.map(IdempotencyKey::key).add_to(values);
+        self.map(IdempotencyKey::fingerprint).add_to(values);
+    }
+}

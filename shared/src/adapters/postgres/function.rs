@@ -1,0 +1,111 @@
+//! SQL functions of the schema, declared as methods of [`Postgres`](super::Postgres).
+
+use tokio_postgres::types::Type;
+
+use super::argument::{Argument, SqlValue};
+
+/// An SQL function as Rust calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    pub name: &'static str,
+    pub(super) arguments: &'static [&'static [Type]],
+    pub(super) reads: fn(&Type) -> bool,
+}
+
+impl Function {
+    /// The SQL types of the parameters that Rust sends.
+    pub fn parameters(&self) -> Vec<Type> {
+        self.arguments.concat()
+    }
+
+    /// Whether Rust can read an answer of this SQL type.
+    pub fn reads(&self, answer: &Type) -> bool {
+        (self.reads)(answer)
+    }
+
+    pub fn statement(&self, schema: &str) -> String {
+        statement(schema, self.name, self.parameters().len())
+    }
+}
+
+fn statement(schema: &str, name: &str, parameters: usize) -> String {
+    let parameters: Vec<String> = (1..=parameters).map(|number| format!("${number}")).collect();
+    format!("select {schema}.{name}({})", parameters.join(", "))
+}
+
+/// One call of an SQL function.
+pub(super) struct Call<'a> {
+    name: &'static str,
+    pub(super) types: Vec<Type>,
+    pub(super) values: Vec<SqlValue<'a>>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn of(name: &'static str) -> Self {
+        Self { name, types: Vec::new(), values: Vec::new() }
+    }
+
+    pub(super) fn add<A: Argument<'a>>(&mut self, argument: A) {
+        self.types.extend_from_slice(A::TYPES);
+        argument.add_to(&mut self.values);
+    }
+
+    pub(super) fn statement(&self, schema: &str) -> String {
+        statement(schema, self.name, self.types.len())
+    }
+}
+
+/// Declares SQL functions as methods of `Postgres`, and lists them in `FUNCTIONS`, which a test compares
+/// with the schema.
+///
+/// The answer is `json T` (one JSON value; SQL's null is JSON's), `rows Vec<T>` (a JSON value in each
+/// row), `value T` (one value of an SQL type), or nothing.
+macro_rules! sql_functions {
+    ($(
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident $(<$generic:ident>)? (
+            $($argument:ident: $type:ty),* $(,)?
+        ) $(-> $form:ident $answer:ty)?;
+    )*) => {
+        impl super::Postgres {
+            $(
+                $(#[$attribute])*
+                $visibility async fn $name $(<$generic: serde::de::DeserializeOwned>)? (
+                    &self,
+                    $($argument: $type),*
+                ) -> Result<sql_functions!(@answer $($answer)?), super::PostgresError> {
+                    #[allow(unused_mut)]
+                    let mut call = super::function::Call::of(stringify!($name));
+                    $(call.add($argument);)*
+                    let rows = self.run(call).await?;
+                    sql_functions!(@read rows $($form)?)
+                }
+            )*
+        }
+
+        pub(super) const FUNCTIONS: &[super::Function] = &[
+            $(super::Function {
+                name: stringify!($name),
+                arguments: &[$(<$type as super::argument::Argument<'_>>::TYPES),*],
+                reads: sql_functions!(@reads $($form $answer)?),
+            }),*
+        ];
+    };
+
+    (@answer $answer:ty) => { $answer };
+    (@answer) => { () };
+
+    (@read $rows:ident $form:ident) => { super::answer::$form(&$rows) };
+    (@read $rows:ident) => {{
+        drop($rows);
+        Ok(())
+    }};
+
+    (@reads value $answer:ty) => { <$answer as tokio_postgres::types::FromSql>::accepts };
+    (@reads $form:ident $answer:ty) => {
+        <serde_json::Value as tokio_postgres::types::FromSql>::accepts
+    };
+    (@reads) => { |_| true };
+}
+
+pub(super) use sql_functions;
