@@ -11,6 +11,20 @@ export interface ActivePlanComp {
 /** How often a price is billed. */
 export type BillingInterval = "weekly" | "monthly" | "quarterly" | "yearly";
 
+/** A feature that is on or off. */
+export interface BooleanEntitlement {
+  enabled: boolean;
+  name: string;
+  type: "boolean";
+}
+
+/** A feature that is on or off. */
+export interface BooleanPlanFeature {
+  enabled: boolean;
+  name: string;
+  type: "boolean";
+}
+
 /** The result of warming the entitlement cache. */
 export interface CacheWarmUpReport {
   /** Whether the run reached the last user. If not, the next run continues. */
@@ -21,7 +35,11 @@ export interface CacheWarmUpReport {
   shown: number;
 }
 
-/** When a canceled subscription ends. */
+/**
+ * When a canceled subscription ends.
+ * - `period_end`: When the paid period ends.
+ * - `now`: At once.
+ */
 export type CancellationTime = "period_end" | "now";
 
 /** The plans and credit packs on sale. */
@@ -104,7 +122,7 @@ export interface ChangeCreditsRequest {
   reason?: Reason | null;
   /** The unit of credits, as the catalog names it. */
   unit: CatalogKey;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
@@ -119,7 +137,7 @@ export interface ChangeSubscriptionRequest {
   reason?: Reason | null;
   /** For `change`: the key of the new plan. */
   tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
   /** For `cancel`: when the subscription ends; `period_end` if absent. */
   when?: CancellationTime | null;
@@ -138,8 +156,8 @@ export interface CheckRequest {
   /** The feature's key in the catalog. Not together with `checks`. */
   feature?: CatalogKey | null;
   /** The intended usage, or the credits needed; 1 if absent. Not together with `checks`. */
-  quantity?: PositiveCount | null;
-  /** Whom this is about, as in the query. */
+  quantity?: PositiveCount;
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
@@ -149,7 +167,7 @@ export type CheckResponse = FeatureCheckResult | {
 };
 
 /** What a Checkout session sells: `subscription` a plan, `payment` a credit pack. Stripe may add words. */
-export type CheckoutMode = "subscription" | "payment" | string;
+export type CheckoutMode = "subscription" | "payment" | (string & {});
 
 /** The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`. */
 export interface CheckoutRequest {
@@ -169,7 +187,7 @@ export interface CheckoutRequest {
   successUrl: string;
   /** The plan's key in the catalog. Not together with `pack`. */
   tier?: CatalogKey | null;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
@@ -201,9 +219,14 @@ export interface CheckoutSession {
 }
 
 /** The status of a Checkout session, in Stripe's words. Stripe may add words. */
-export type CheckoutStatus = "open" | "complete" | "expired" | string;
+export type CheckoutStatus = "open" | "complete" | "expired" | (string & {});
 
-/** How a user's credits change. */
+/**
+ * How a user's credits change.
+ * - `spend`: Takes credits, if the balance has as many.
+ * - `grant`: Gives credits. Only a service key or an admin may.
+ * - `adjust`: Corrects a balance up or down, below zero too. Only a service key or an admin may.
+ */
 export type CreditAction = "spend" | "grant" | "adjust";
 
 /** Credits that are going to expire. */
@@ -243,6 +266,26 @@ export interface CreditUnitBalance {
   expiresAt: string | null;
   /** The number of credits that expire at `expiresAt`. */
   expiring: number | null;
+  unit: string;
+}
+
+/** Credits that the plan grants in each billing period. */
+export interface CreditsEntitlement {
+  /** The number of credits for one billing period. The balance is in `credits`. */
+  amount: number;
+  name: string;
+  type: "credits";
+  unit: string;
+}
+
+/** Credits that the plan grants in each billing period. */
+export interface CreditsPlanFeature {
+  amount: number;
+  every: GrantInterval;
+  name: string;
+  /** Whether unspent credits stay for the next period. Absent means false. */
+  rollover?: boolean;
+  type: "credits";
   unit: string;
 }
 
@@ -308,30 +351,7 @@ export interface EntitledCredits {
 }
 
 /** What a user may use of one feature. */
-export type EntitledFeature = {
-  enabled: boolean;
-  name: string;
-  type: "boolean";
-} | {
-  /** The plan's limit for a period; null if usage is unlimited. */
-  limit: number | null;
-  name: string;
-  overage: OveragePolicy;
-  /** The usage left; null if usage is unlimited. */
-  remaining: number | null;
-  /** When the count returns to zero; null if it never does. */
-  resetsAt: string | null;
-  type: "metered";
-  unit: string;
-  /** Usage in the current period. */
-  used: number;
-} | {
-  /** The number of credits for one billing period. The balance is in `credits`. */
-  amount: number;
-  name: string;
-  type: "credits";
-  unit: string;
-};
+export type EntitledFeature = BooleanEntitlement | MeteredEntitlement | CreditsEntitlement;
 
 /** A user's plan, what they may use, and their credit balances. */
 export interface Entitlements {
@@ -359,11 +379,65 @@ export interface Entitlements {
   version: number;
 }
 
-/** What kind of problem it is. Stable, for programs to match on. */
+/**
+ * What kind of problem it is. Stable, for programs to match on.
+ * - `account_erased` (403): The user's account has been deleted.
+ * - `admin_only` (403): Only an admin may call this.
+ * - `already_subscribed` (409): The user has a subscription. Change it instead of buying another.
+ * - `auth_keys_unavailable` (503): The identity provider's keys could not be fetched. Try again.
+ * - `body_too_large` (413): The body is longer than this route accepts.
+ * - `broken_body` (400): The body ended before it was complete.
+ * - `cancellation_pending` (409): The subscription is going to end. Resume it first.
+ * - `change_planned` (409): A change is scheduled for the end of the period. Resume first to undo it.
+ * - `database_unavailable` (503): Postgres did not answer. Try again, with the same Idempotency-Key.
+ * - `expired_token` (401): The token has expired. Send a new one.
+ * - `foreign_host` (403): The request was made for another host.
+ * - `idempotency_key_reused` (422): The Idempotency-Key came with another request. Use a new one.
+ * - `insufficient_credits` (402): The balance is smaller than the amount to spend.
+ * - `internal` (500): Something went wrong in Farebox. `requestId` finds it in the log.
+ * - `invalid_host` (400): The Host header is missing or malformed.
+ * - `invalid_input` (400): A field, query parameter or header has a value that is not accepted.
+ * - `invalid_signature` (400): The Stripe-Signature header does not match the body, or is too old.
+ * - `invalid_token` (401): The bearer token is not one that Farebox trusts.
+ * - `invalid_transfer_encoding` (400): The Transfer-Encoding header is not one that is understood.
+ * - `malformed_event` (400): The body is not a Stripe event.
+ * - `malformed_json` (400): The body is not a JSON object.
+ * - `method_not_allowed` (405): The path does not answer this method.
+ * - `missing_body` (400): This route takes a JSON body.
+ * - `missing_token` (401): Send one Authorization header with a bearer token.
+ * - `no_customer` (409): The user has not bought anything yet, so there is no customer at Stripe.
+ * - `no_subscription` (409): The user has no subscription to change.
+ * - `not_found` (404): There is nothing at this path.
+ * - `not_in_good_standing` (409): The subscription has an unpaid invoice. It must be paid first.
+ * - `nothing_is_sold` (404): No catalog is published yet.
+ * - `nothing_to_resume` (409): The subscription is neither paused, nor canceled, nor about to change.
+ * - `other_user` (403): A user's token may only act for that user.
+ * - `payload_forgotten` (409): The event's payload was deleted after 30 days. Resolve it instead.
+ * - `payment_confirmation_required` (402): The bank wants the customer to confirm the payment at `paymentUrl`. Nothing changes until then.
+ * - `payment_failed` (402): The payment failed. The customer can pay at `paymentUrl`, if it is there.
+ * - `quota_exceeded` (402): The usage would exceed the plan's hard limit. Nothing was counted.
+ * - `rate_limited` (429): Too many requests. Try again after the seconds in Retry-After.
+ * - `redis_unavailable` (503): Redis did not answer. Try again, with the same Idempotency-Key.
+ * - `request_under_way` (409): Another request of this user to Stripe is in progress. Try again.
+ * - `service_only` (403): Only a service key or an admin may do this.
+ * - `session_not_found` (404): The user has no such Checkout session.
+ * - `slow_body` (408): The body took too long to arrive.
+ * - `storage_rate_limited` (429): The caller's requests store too much data a minute. Try again later.
+ * - `stripe_unavailable` (503): Stripe did not answer. Try again, with the same Idempotency-Key.
+ * - `subscription_changed` (409): The subscription has changed at Stripe. Get it again.
+ * - `subscription_not_found` (404): There is no such subscription, or it belongs to another user.
+ * - `trial_is_over` (409): The user has had a trial since the first request with this Idempotency-Key.
+ * - `unsupported_media_type` (415): Send the body with Content-Type: application/json.
+ * - `webhook_not_found` (404): No event with this id has failed.
+ * - `webhook_resolved` (409): This event was settled before.
+ */
 export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_under_way" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_is_over" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** An event of Stripe's, by its id. */
 export type EventId = string;
+
+/** What an event of Stripe's is about: `invoice.paid`. */
+export type EventType = string;
 
 /** A Stripe event that Farebox could not apply, and its state. */
 export interface FailedWebhook {
@@ -396,7 +470,11 @@ export interface FailedWebhook {
   userId: string | null;
 }
 
-/** What to do with a failed webhook. */
+/**
+ * What to do with a failed webhook.
+ * - `replay`: Apply the event again now.
+ * - `resolve`: Set the event aside without applying it.
+ */
 export type FailedWebhookAction = "replay" | "resolve";
 
 /** A page of failed webhooks. */
@@ -475,13 +553,6 @@ export interface FieldDifference {
   stripes: unknown;
 }
 
-export interface FieldDifference {
-  field: string;
-  /** What it is here; null for a subscription that was never heard of. */
-  ours: unknown;
-  stripes: unknown;
-}
-
 /** One thing wrong with the input. */
 export interface FieldError {
   /** The field, as a path from the top of the input: `score`, `items[2].quantity`. */
@@ -490,7 +561,10 @@ export interface FieldError {
   message: string;
 }
 
-/** When a plan grants its credits. */
+/**
+ * When a plan grants its credits.
+ * - `billing_period`: At the start of each billing period, monthly with yearly plans too.
+ */
 export type GrantInterval = "billing_period";
 
 /** An operator's decision about a failed webhook. */
@@ -562,6 +636,32 @@ export interface LedgerProblem {
 /** The app's own data: a JSON object of at most 4 KB as text, without NUL characters. */
 export type Metadata = Record<string, unknown>;
 
+/** A feature whose usage is counted. */
+export interface MeteredEntitlement {
+  /** The plan's limit for a period; null if usage is unlimited. */
+  limit: number | null;
+  name: string;
+  overage: OveragePolicy;
+  /** The usage left; null if usage is unlimited. */
+  remaining: number | null;
+  /** When the count returns to zero; null if it never does. */
+  resetsAt: string | null;
+  type: "metered";
+  unit: string;
+  /** Usage in the current period. */
+  used: number;
+}
+
+/** A feature whose usage is counted. A hard limit of 0 means that the plan does not include it; a limit of null, that usage is unlimited. */
+export interface MeteredPlanFeature {
+  limit: number | null;
+  name: string;
+  overage: OveragePolicy;
+  reset: UsageReset;
+  type: "metered";
+  unit: string;
+}
+
 /** What one run of the minute job did. */
 export interface MinuteReport {
   /** The outbox messages that were due. */
@@ -577,11 +677,15 @@ export interface MinuteReport {
 /** A user's mood, from 0 to 10. Decimals are allowed. */
 export type MoodScore = number;
 
-/** What happens at the limit of a metered feature. */
+/**
+ * What happens at the limit of a metered feature.
+ * - `hard`: Usage beyond the limit is refused.
+ * - `soft`: Usage beyond the limit is allowed, and counted as overage.
+ */
 export type OveragePolicy = "hard" | "soft";
 
 /** Whether a Checkout session is paid: `unpaid` waits for a delayed payment method, `no_payment_required` is a trial. Stripe may add words. */
-export type PaymentStatus = "paid" | "unpaid" | "no_payment_required" | string;
+export type PaymentStatus = "paid" | "unpaid" | "no_payment_required" | (string & {});
 
 /** A change that waits for its payment. */
 export interface PendingSubscriptionChange {
@@ -599,31 +703,12 @@ export interface PlanComp {
   plan: PlanName;
   /** Why the plan is given, for the audit trail. */
   reason?: Reason | null;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
 /** What a plan includes of one feature. */
-export type PlanFeature = {
-  enabled: boolean;
-  name: string;
-  type: "boolean";
-} | {
-  limit: number | null;
-  name: string;
-  overage: OveragePolicy;
-  reset: UsageReset;
-  type: "metered";
-  unit: string;
-} | {
-  amount: number;
-  every: GrantInterval;
-  name: string;
-  /** Whether unspent credits stay for the next period. Absent means false. */
-  rollover?: boolean;
-  type: "credits";
-  unit: string;
-};
+export type PlanFeature = BooleanPlanFeature | MeteredPlanFeature | CreditsPlanFeature;
 
 /** A plan's name or its key in the catalog. */
 export type PlanName = string;
@@ -635,7 +720,7 @@ export type PlanSource = "stripe" | "grant" | "default";
 export interface PortalRequest {
   /** Where the portal's back link leads, on one of the app's origins. */
   returnUrl: string;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
@@ -755,7 +840,13 @@ export interface ReconciliationReport {
   unnamedSubscriptions: Array<string>;
 }
 
-/** Why a feature may not be used. */
+/**
+ * Why a feature may not be used.
+ * - `limit_reached`: Less is left than was asked for.
+ * - `not_in_plan`: The plan does not include the feature.
+ * - `past_due`: The subscription is not paid, and its grace period is over.
+ * - `no_customer`: No catalog is published, so no plan could allow anything.
+ */
 export type RefusalReason = "limit_reached" | "not_in_plan" | "past_due" | "no_customer";
 
 /** A conversation to count and remember. */
@@ -764,7 +855,7 @@ export interface SaveChatRequest {
   content?: ChatContent | null;
   /** A short summary, shown on the dashboard. */
   summary: ChatSummary;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
@@ -780,7 +871,7 @@ export interface ScheduledSubscriptionChange {
 /** A user's mood. */
 export interface SetMoodRequest {
   score: MoodScore;
-  /** Whom this is about, as in the query. */
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
@@ -817,7 +908,12 @@ export interface Subscription {
   trialEnd: string | null;
 }
 
-/** What to do with a subscription. */
+/**
+ * What to do with a subscription.
+ * - `change`: Change the plan, the interval or the number of seats. An upgrade is charged and takes effect now; a downgrade takes effect when the period ends.
+ * - `cancel`: Cancel the subscription.
+ * - `resume`: Undo a cancellation or a scheduled change, or end a pause.
+ */
 export type SubscriptionAction = "change" | "cancel" | "resume";
 
 /** A subscription that Farebox stores differently from Stripe. */
@@ -829,6 +925,9 @@ export interface SubscriptionDrift {
   /** The user who has the subscription, if known. */
   userId: string | null;
 }
+
+/** A subscription, by its id at Stripe. */
+export type SubscriptionId = string;
 
 /** A user's plan and the subscription behind it. */
 export interface SubscriptionResponse {
@@ -846,7 +945,7 @@ export interface SubscriptionResponse {
 }
 
 /** The status of a subscription, in Stripe's words; `none` for a user without a subscription. Stripe may add words. */
-export type SubscriptionStatus = "active" | "trialing" | "past_due" | "canceled" | "unpaid" | "paused" | "incomplete" | "incomplete_expired" | "none" | string;
+export type SubscriptionStatus = "active" | "trialing" | "past_due" | "canceled" | "unpaid" | "paused" | "incomplete" | "incomplete_expired" | "none" | (string & {});
 
 /** One of several usage entries. */
 export interface TrackUsageEntry {
@@ -869,12 +968,16 @@ export interface TrackUsageRequest {
   /** With `entries`: what happens if one of them exceeds its limit; `all` if absent. */
   mode?: UsageMode | null;
   /** The usage to add; 1 if absent. Not together with `entries`. */
-  quantity?: PositiveCount | null;
-  /** Whom this is about, as in the query. */
+  quantity?: PositiveCount;
+  /** The user whom the request is about, as in the query. */
   userId?: string;
 }
 
-/** What happens if one of several usage entries exceeds its limit. */
+/**
+ * What happens if one of several usage entries exceeds its limit.
+ * - `all`: No entry is counted, and the request is refused.
+ * - `each`: The other entries are counted.
+ */
 export type UsageMode = "all" | "each";
 
 /** A user's current usage and a page of their past usage. */
@@ -898,7 +1001,13 @@ export interface UsagePeriod {
   used: number;
 }
 
-/** When the count of a metered feature returns to zero. */
+/**
+ * When the count of a metered feature returns to zero.
+ * - `month`: On the first day of each calendar month, UTC.
+ * - `billing_period`: Monthly, counted from the day the subscription began; with yearly plans too.
+ * - `day`: At midnight UTC.
+ * - `never`: The count never returns to zero.
+ */
 export type UsageReset = "month" | "billing_period" | "day" | "never";
 
 /** The result of the entry or, for a request with `entries`, an object whose `entries` has the result of each. */
@@ -949,35 +1058,246 @@ export interface WebhookResponse {
   received: boolean;
 }
 
-/** Every route: what its body is, and what it answers when it succeeds. */
+/** Every route, by its method and path: what a request has, what a successful response is, and the codes of the problems it may answer instead. */
 export interface Routes {
-  "DELETE /api/account": { body: undefined; answer: undefined };
-  "GET /api/admin/ledger": { body: undefined; answer: LedgerAuditReport };
-  "GET /api/admin/webhooks": { body: undefined; answer: FailedWebhooksResponse };
-  "POST /api/admin/webhooks": { body: HandleFailedWebhookRequest; answer: FailedWebhook };
-  "POST /api/chat/save": { body: SaveChatRequest; answer: UserStats };
-  "POST /api/check": { body: CheckRequest; answer: CheckResponse };
-  "GET /api/credits": { body: undefined; answer: LedgerPage };
-  "POST /api/credits": { body: ChangeCreditsRequest; answer: LedgerEntry };
-  "GET /api/cron/daily": { body: undefined; answer: DailyReport };
-  "GET /api/cron/minute": { body: undefined; answer: MinuteReport };
-  "GET /api/dashboard": { body: undefined; answer: UserStats };
-  "GET /api/entitlements": { body: undefined; answer: Entitlements };
-  "GET /api/health": { body: undefined; answer: HealthResponse };
-  "GET /api/health/ready": { body: undefined; answer: ReadinessResponse };
-  "PATCH /api/mood": { body: SetMoodRequest; answer: UserStats };
-  "PATCH /api/plan": { body: PlanComp; answer: UserStats };
-  "GET /api/plans": { body: undefined; answer: Catalog };
-  "POST /api/rate-limit": { body: RateLimitRequest; answer: RateLimitResponse };
-  "DELETE /api/session": { body: undefined; answer: undefined };
-  "POST /api/session": { body: undefined; answer: UserStats };
-  "GET /api/stripe/checkout-session": { body: undefined; answer: CheckoutSession };
-  "POST /api/stripe/create-checkout-session": { body: CheckoutRequest; answer: CheckoutResponse };
-  "POST /api/stripe/create-portal-session": { body: PortalRequest; answer: PortalResponse };
-  "POST /api/stripe/webhook": { body: undefined; answer: WebhookResponse };
-  "GET /api/subscription": { body: undefined; answer: SubscriptionResponse };
-  "PATCH /api/subscription": { body: ChangeSubscriptionRequest; answer: SubscriptionResponse };
-  "GET /api/usage": { body: undefined; answer: UsagePage };
-  "POST /api/usage": { body: TrackUsageRequest; answer: UsageResponse };
-  "POST /api/webhooks/stripe": { body: undefined; answer: WebhookResponse };
+  /** deleteAccount: Delete an account. */
+  "DELETE /api/account": {
+    query: { "userId"?: string };
+    headers: {};
+    body: undefined;
+    response: undefined;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable" | "stripe_unavailable";
+  };
+  /** verifyLedger: Verify the credit ledger. */
+  "GET /api/admin/ledger": {
+    query: { "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: LedgerAuditReport;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "admin_only" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** listFailedWebhooks: List failed webhooks. */
+  "GET /api/admin/webhooks": {
+    query: { "id"?: EventId; "status"?: "open" | "resolved" | "all"; "type"?: EventType; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: FailedWebhooksResponse;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "admin_only" | "webhook_not_found" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** handleFailedWebhook: Replay or resolve a failed webhook. */
+  "POST /api/admin/webhooks": {
+    query: {};
+    headers: {};
+    body: HandleFailedWebhookRequest;
+    response: FailedWebhook;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "admin_only" | "webhook_not_found" | "slow_body" | "payload_forgotten" | "webhook_resolved" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** saveChat: Save a conversation. */
+  "POST /api/chat/save": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: SaveChatRequest;
+    response: UserStats;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable";
+  };
+  /** checkFeatures: Check features. */
+  "POST /api/check": {
+    query: { "userId"?: string };
+    headers: {};
+    body: CheckRequest;
+    response: CheckResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** getCredits: Get credit balances and ledger. */
+  "GET /api/credits": {
+    query: { "userId"?: string; "unit"?: CatalogKey; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: LedgerPage;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** changeCredits: Spend, grant or adjust credits. */
+  "POST /api/credits": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: ChangeCreditsRequest;
+    response: LedgerEntry;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "insufficient_credits" | "account_erased" | "other_user" | "service_only" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** runDailyJob: Run the daily job. */
+  "GET /api/cron/daily": {
+    query: {};
+    headers: {};
+    body: undefined;
+    response: DailyReport;
+    errorCode: "invalid_token" | "missing_token" | "body_too_large" | "internal" | "database_unavailable" | "redis_unavailable";
+  };
+  /** runMinuteJob: Run the minute job. */
+  "GET /api/cron/minute": {
+    query: {};
+    headers: {};
+    body: undefined;
+    response: MinuteReport;
+    errorCode: "invalid_token" | "missing_token" | "body_too_large" | "internal" | "database_unavailable";
+  };
+  /** getDashboard: Get a user's live stats. */
+  "GET /api/dashboard": {
+    query: { "userId"?: string };
+    headers: {};
+    body: undefined;
+    response: UserStats;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "redis_unavailable";
+  };
+  /** getEntitlements: Get entitlements. */
+  "GET /api/entitlements": {
+    query: { "userId"?: string };
+    headers: {};
+    body: undefined;
+    response: Entitlements;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "nothing_is_sold" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** getHealth: Check that the process answers. */
+  "GET /api/health": {
+    query: {};
+    headers: {};
+    body: undefined;
+    response: HealthResponse;
+    errorCode: "body_too_large" | "internal";
+  };
+  /** getReadiness: Check that the stores answer. */
+  "GET /api/health/ready": {
+    query: {};
+    headers: {};
+    body: undefined;
+    response: ReadinessResponse;
+    errorCode: "body_too_large" | "rate_limited" | "internal";
+  };
+  /** setMood: Set a user's mood. */
+  "PATCH /api/mood": {
+    query: { "userId"?: string };
+    headers: {};
+    body: SetMoodRequest;
+    response: UserStats;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "auth_keys_unavailable" | "redis_unavailable";
+  };
+  /** setPlan: Comp a plan. */
+  "PATCH /api/plan": {
+    query: { "userId"?: string };
+    headers: {};
+    body: PlanComp;
+    response: UserStats;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "service_only" | "slow_body" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable";
+  };
+  /** listPlans: List plans and credit packs. */
+  "GET /api/plans": {
+    query: {};
+    headers: { "If-None-Match"?: string };
+    body: undefined;
+    response: Catalog;
+    errorCode: "invalid_input" | "body_too_large" | "rate_limited" | "internal" | "database_unavailable";
+  };
+  /** takeRateLimit: Take from a rate limit. */
+  "POST /api/rate-limit": {
+    query: {};
+    headers: { "Idempotency-Key"?: string };
+    body: RateLimitRequest;
+    response: RateLimitResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "service_only" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "internal" | "auth_keys_unavailable";
+  };
+  /** signOut: Record a sign-out. */
+  "DELETE /api/session": {
+    query: { "userId"?: string };
+    headers: {};
+    body: undefined;
+    response: undefined;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable";
+  };
+  /** signIn: Record a sign-in. */
+  "POST /api/session": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: undefined;
+    response: UserStats;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "redis_unavailable";
+  };
+  /** getCheckoutSession: Get a Checkout session. */
+  "GET /api/stripe/checkout-session": {
+    query: { "userId"?: string; "sessionId": string };
+    headers: {};
+    body: undefined;
+    response: CheckoutSession;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "session_not_found" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** createCheckoutSession: Create a Checkout session. */
+  "POST /api/stripe/create-checkout-session": {
+    query: { "userId"?: string };
+    headers: { "x-user-email"?: Email; "Idempotency-Key"?: string };
+    body: CheckoutRequest;
+    response: CheckoutResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "already_subscribed" | "request_under_way" | "trial_is_over" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** createPortalSession: Create a customer portal session. */
+  "POST /api/stripe/create-portal-session": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: PortalRequest;
+    response: PortalResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "no_customer" | "request_under_way" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** receiveStripeWebhook: Receive a Stripe event. */
+  "POST /api/stripe/webhook": {
+    query: {};
+    headers: { "Stripe-Signature": string };
+    body: {
+      data: Record<string, unknown>;
+      id: string;
+      type: string;
+    };
+    response: WebhookResponse;
+    errorCode: "broken_body" | "invalid_signature" | "malformed_event" | "slow_body" | "body_too_large" | "internal" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** getSubscription: Get a subscription. */
+  "GET /api/subscription": {
+    query: { "userId"?: string; "subscriptionId"?: SubscriptionId };
+    headers: {};
+    body: undefined;
+    response: SubscriptionResponse;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "subscription_not_found" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** changeSubscription: Change, cancel or resume a subscription. */
+  "PATCH /api/subscription": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: ChangeSubscriptionRequest;
+    response: SubscriptionResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "request_under_way" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** getUsage: Get usage. */
+  "GET /api/usage": {
+    query: { "userId"?: string; "feature"?: CatalogKey; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: UsagePage;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** trackUsage: Report usage. */
+  "POST /api/usage": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: TrackUsageRequest;
+    response: UsageResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "quota_exceeded" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** receiveStripeWebhookAlias: Receive a Stripe event at the alternative path. */
+  "POST /api/webhooks/stripe": {
+    query: {};
+    headers: { "Stripe-Signature": string };
+    body: {
+      data: Record<string, unknown>;
+      id: string;
+      type: string;
+    };
+    response: WebhookResponse;
+    errorCode: "broken_body" | "invalid_signature" | "malformed_event" | "slow_body" | "body_too_large" | "internal" | "database_unavailable" | "stripe_unavailable";
+  };
 }

@@ -1,269 +1,172 @@
 //! The OpenAPI document, derived from the endpoint table and the types that the handlers take and
-//! answer. No function links it: the table does not refer to it.
+//! return. Each tag has a file here that describes its operations.
+//!
+//! No deployed function links this module: the table and the handlers do not refer to it.
 
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator};
+mod catalog;
+mod checkout;
+mod companion;
+mod credits;
+mod entitlements;
+mod errors;
+mod operation;
+mod schemas;
+mod subscriptions;
+mod system;
+mod usage;
+mod webhooks;
+
 use serde_json::{Map, Value, json};
 
-use crate::adapters::postgres::catalog::Catalog;
-use crate::adapters::postgres::{FailedWebhook, LedgerEntry};
-use crate::companion::stats::UserStats;
-use crate::endpoints as table;
-use crate::endpoints::{
-    admin, chat, check, credits, cron, entitlements, health, mood, plan, rate_limit, stripe,
-    subscription, usage,
-};
-use crate::http::problem::Problem;
-use crate::http::{Access, Endpoint, Method};
+use self::operation::Operation;
+use self::schemas::Schemas;
+use crate::http::problem::{self, Problem};
 
-/// What the table does not say of one method of one endpoint.
-struct Operation {
-    endpoint: &'static Endpoint,
-    method: Method,
-    summary: &'static str,
-    body: Option<Value>,
-    status: &'static str,
-    answer: Option<Value>,
+/// A group of operations, in the order of the document.
+struct Tag {
+    name: &'static str,
+    description: &'static str,
+    operations: fn(&mut Schemas) -> Vec<Operation>,
 }
 
-/// Refers to the schema of `T`, which it adds to the components.
-fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Option<Value> {
-    Some(generator.subschema_for::<T>().to_value())
-}
+const TAGS: [Tag; 9] = [
+    Tag {
+        name: "Entitlements",
+        description: "What a user may use, and why.",
+        operations: entitlements::operations,
+    },
+    Tag {
+        name: "Usage",
+        description: "Counting what users use of metered features, within their plan's limits.",
+        operations: usage::operations,
+    },
+    Tag {
+        name: "Credits",
+        description: "Balances of credits, and the ledger of everything that moved them.",
+        operations: credits::operations,
+    },
+    Tag {
+        name: "Catalog",
+        description: "The plans and credit packs on sale.",
+        operations: catalog::operations,
+    },
+    Tag {
+        name: "Checkout",
+        description: "Buying through Stripe Checkout, and Stripe's customer portal.",
+        operations: checkout::operations,
+    },
+    Tag {
+        name: "Subscriptions",
+        description: "A user's subscription, and changes of it.",
+        operations: subscriptions::operations,
+    },
+    Tag {
+        name: "Webhooks",
+        description: "Events from Stripe, and those that could not be applied.",
+        operations: webhooks::operations,
+    },
+    Tag {
+        name: "Companion app",
+        description: "Live stats of a companion app's users, their sign-ins, and their accounts.",
+        operations: companion::operations,
+    },
+    Tag {
+        name: "Operations",
+        description: "Health, scheduled jobs, and rate limits for the app's own server.",
+        operations: system::operations,
+    },
+];
 
-#[rustfmt::skip]
-fn operations(r: &mut SchemaGenerator, g: &mut SchemaGenerator) -> Vec<Operation> {
-    use Method::{Delete, Get, Patch, Post};
-    let op = |endpoint, method, summary, body, status, answer| {
-        Operation { endpoint, method, summary, body, status, answer }
-    };
-    vec![
-        op(&table::ACCOUNT, Delete, "Delete a user and everything that is theirs", None, "204", None),
-        op(&table::ADMIN_LEDGER, Get, "Whether the ledger of credits is right", None, "200", schema::<admin::ledger::LedgerAuditReport>(g)),
-        op(&table::ADMIN_WEBHOOKS, Get, "Events of Stripe's that could not be applied", None, "200", schema::<admin::webhooks::FailedWebhooksResponse>(g)),
-        op(&table::ADMIN_WEBHOOKS, Post, "Try such an event again, or set it aside", schema::<admin::webhooks::HandleFailedWebhookRequest>(r), "200", schema::<FailedWebhook>(g)),
-        op(&table::CHAT_SAVE, Post, "Count a conversation and keep its summary", schema::<chat::save::SaveChatRequest>(r), "200", schema::<UserStats>(g)),
-        op(&table::CHECK, Post, "Whether a user may use a feature, or several, now", schema::<check::CheckRequest>(r), "200", schema::<check::CheckResponse>(g)),
-        op(&table::CREDITS, Get, "What a user holds, and what moved it", None, "200", schema::<credits::LedgerPage>(g)),
-        op(&table::CREDITS, Post, "Spend, grant or adjust credits", schema::<credits::ChangeCreditsRequest>(r), "200", schema::<LedgerEntry>(g)),
-        op(&table::CRON_DAILY, Get, "Forget what was only kept for a time, and compare with Stripe", None, "200", schema::<cron::daily::DailyReport>(g)),
-        op(&table::CRON_MINUTE, Get, "Do what is due", None, "200", schema::<cron::minute::MinuteReport>(g)),
-        op(&table::DASHBOARD, Get, "A user's live stats", None, "200", schema::<UserStats>(g)),
-        op(&table::ENTITLEMENTS, Get, "What a user may do, has used and holds", None, "200", schema::<entitlements::Entitlements>(g)),
-        op(&table::HEALTH, Get, "Whether this process answers", None, "200", schema::<health::HealthResponse>(g)),
-        op(&table::HEALTH_READY, Get, "Whether everything a request may need answers", None, "200", schema::<health::ready::ReadinessResponse>(g)),
-        op(&table::MOOD, Patch, "Set how a user feels", schema::<mood::SetMoodRequest>(r), "200", schema::<UserStats>(g)),
-        op(&table::PLAN, Patch, "Give a user a plan without Stripe", schema::<plan::PlanComp>(r), "200", schema::<UserStats>(g)),
-        op(&table::PLANS, Get, "What is sold, for a pricing page", None, "200", schema::<Catalog>(g)),
-        op(&table::RATE_LIMIT, Post, "Take from a named limit of the app", schema::<rate_limit::RateLimitRequest>(r), "200", schema::<rate_limit::RateLimitResponse>(g)),
-        op(&table::SESSION, Post, "Sign in: count the day, once", None, "200", schema::<UserStats>(g)),
-        op(&table::SESSION, Delete, "Sign out", None, "204", None),
-        op(&table::STRIPE_CHECKOUT_SESSION, Get, "How a purchase stands", None, "200", schema::<stripe::checkout_session::CheckoutSession>(g)),
-        op(&table::STRIPE_CREATE_CHECKOUT_SESSION, Post, "Begin to buy a plan or a pack of credits", schema::<stripe::create_checkout_session::CheckoutRequest>(r), "200", schema::<stripe::create_checkout_session::CheckoutResponse>(g)),
-        op(&table::STRIPE_CREATE_PORTAL_SESSION, Post, "Open the customer portal", schema::<stripe::create_portal_session::PortalRequest>(r), "200", schema::<stripe::create_portal_session::PortalResponse>(g)),
-        op(&table::STRIPE_WEBHOOK, Post, "What Stripe tells us", None, "200", schema::<stripe::webhook::WebhookResponse>(g)),
-        op(&table::SUBSCRIPTION, Get, "A user's subscription", None, "200", schema::<subscription::SubscriptionResponse>(g)),
-        op(&table::SUBSCRIPTION, Patch, "Change, cancel or resume a subscription", schema::<subscription::ChangeSubscriptionRequest>(r), "200", schema::<subscription::SubscriptionResponse>(g)),
-        op(&table::USAGE, Get, "What a user uses, and has used", None, "200", schema::<usage::UsagePage>(g)),
-        op(&table::USAGE, Post, "Count what a user uses, if their plan allows it", schema::<usage::TrackUsageRequest>(r), "200", schema::<usage::UsageResponse>(g)),
-        op(&table::WEBHOOKS_STRIPE, Post, "What Stripe tells us, under another address", None, "200", schema::<stripe::webhook::WebhookResponse>(g)),
-    ]
-}
+const DESCRIPTION: &str = "Farebox is the billing back end of a SaaS product. It keeps plans, entitlements, usage and \
+credits in step with Stripe.
+
+**Authentication.** Requests carry `Authorization: Bearer` with a token of the app's identity provider, which acts \
+for its user alone, or with a service key of a trusted server, which names the user of each request.
+
+**Errors.** Every response that is not a success is a problem (RFC 9457) with a stable `code`.
+
+**Retries.** A request that changes something accepts an `Idempotency-Key`. The same key with the same request \
+returns the first response again; with another request it is refused with `idempotency_key_reused`.
+
+**Rate limits.** `RateLimit` and `RateLimit-Policy` tell what is left, and a 429 has `Retry-After`.
+
+**Amounts and times.** Amounts of money are integers in minor units, such as cents. Times are RFC 3339 in UTC.
+
+**Pages.** Lists return `nextCursor`; send it as `cursor` for the next page.";
 
 /// The whole document.
 pub fn document() -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
-    settings.definitions_path = "/components/schemas".into();
-    let mut requests = settings.clone().into_generator();
-    let mut generator = settings.for_serialize().into_generator();
-    let problem = schema::<Problem<'_>>(&mut generator).unwrap_or_default();
-    let readiness = schema::<health::ready::ReadinessResponse>(&mut generator);
-    let operations = operations(&mut requests, &mut generator);
-    let mut schemas = generator.take_definitions(true);
-    schemas.extend(requests.take_definitions(true));
-    for operation in operations.iter().filter(|operation| takes_user(operation)) {
-        add_user_id(&mut schemas, operation);
-    }
+    let mut schemas = Schemas::new();
+    let problem = schemas.response::<Problem<'_>>();
+    let mut users_bodies = Vec::new();
     let mut paths = Map::new();
-    for operation in &operations {
-        let path = paths.entry(operation.endpoint.path).or_insert_with(|| json!({}));
-        let method = operation.method.as_str().to_lowercase();
-        path[method] = describe(operation, &problem);
+    for tag in &TAGS {
+        for operation in (tag.operations)(&mut schemas) {
+            let methods = paths.entry(operation.endpoint.path).or_insert_with(|| json!({}));
+            let method = operation.method.as_str().to_lowercase();
+            methods[method] = operation.to_json(tag.name, &problem);
+            if operation.names_user() {
+                users_bodies.extend(operation.request.map(|content| content.schema));
+            }
+        }
     }
-    // Not ready is an answer, not a problem: it says what is down.
-    paths["/api/health/ready"]["get"]["responses"]["503"] = json!({
-        "description": "Something is down",
-        "content": { "application/json": { "schema": readiness } },
-    });
-    paths["/api/plans"]["get"]["responses"]["304"] =
-        json!({ "description": "As it was when the ETag in If-None-Match was given" });
+    let mut components = schemas.into_components();
+    for body in &users_bodies {
+        add_user_id(&mut components, body);
+    }
+    describe_codes(&mut components["ErrorCode"]);
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Farebox",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The billing back end of a SaaS product.",
+            "description": DESCRIPTION,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "http://127.0.0.1:3000", "description": "The local stack" }],
+        "tags": TAGS.each_ref().map(|tag| json!({ "name": tag.name, "description": tag.description })),
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": components,
             "securitySchemes": {
                 "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                    "description": "A token of the app's identity provider." },
+                    "description": "A token of the app's identity provider. It acts for its user alone, \
+                        unless it is an admin's." },
                 "service": { "type": "http", "scheme": "bearer",
-                    "description": "A service key, fbx_..., of a trusted server or an admin." },
-                "cron": { "type": "http", "scheme": "bearer", "description": "The cron secret." },
+                    "description": "A service key, `fbx_...`, of a trusted server or an admin." },
+                "cron": { "type": "http", "scheme": "bearer",
+                    "description": "The cron secret of the platform's scheduler." },
             },
         },
     })
 }
 
-/// Whether the request may name the user it is about.
-fn takes_user(operation: &Operation) -> bool {
-    operation.endpoint.access == Access::User || operation.endpoint.name == "plan"
-}
-
 /// The guard takes a body's `userId` before the handler's type sees it.
-fn add_user_id(schemas: &mut Map<String, Value>, operation: &Operation) {
-    let reference = operation.body.as_ref().and_then(|body| body["$ref"].as_str());
-    let name = reference.and_then(|reference| reference.rsplit('/').next());
-    if let Some(schema) = name.and_then(|name| schemas.get_mut(name)) {
+fn add_user_id(components: &mut Map<String, Value>, body: &Value) {
+    let name = body["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+    if let Some(schema) = name.and_then(|name| components.get_mut(name)) {
         schema["properties"]["userId"] = json!({
-            "type": "string", "maxLength": 255, "description": "Whom this is about, as in the query.",
+            "type": "string", "minLength": 1, "maxLength": 255,
+            "description": "The user whom the request is about, as in the query.",
         });
     }
 }
 
-fn describe(operation: &Operation, problem: &Value) -> Value {
-    let endpoint = operation.endpoint;
-    let problem = json!({ "application/problem+json": { "schema": problem } });
-    let mut success = json!({ "description": "Success" });
-    if let Some(schema) = &operation.answer {
-        success["content"] = json!({ "application/json": { "schema": schema } });
+/// Lists every error code with its status and its meaning.
+fn describe_codes(schema: &mut Value) {
+    let mut description =
+        "What kind of problem it is. Stable, for programs to match on.\n".to_owned();
+    for code in codes(schema) {
+        let status = problem::status(code).as_u16();
+        description += &format!("\n- `{code}` ({status}): {}", errors::meaning(code));
     }
-    let name = endpoint.name;
-    let method = operation.method.as_str().to_lowercase();
-    let mut described = json!({
-        "operationId": format!("{name}-{method}"),
-        "summary": operation.summary,
-        "security": security(endpoint.access),
-        "parameters": parameters(operation),
-        "responses": {
-            (operation.status): success,
-            "default": { "description": "Refused or failed", "content": problem },
-        },
-    });
-    if let Some(schema) = &operation.body {
-        described["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
-    }
-    if let Some(rate) = endpoint.rate {
-        described["x-rate-limit"] =
-            json!({ "limit": rate.limit, "windowSeconds": rate.window_seconds });
-    }
-    described
+    schema["description"] = description.into();
 }
 
-fn security(access: Access) -> Value {
-    match access {
-        Access::Public | Access::Stripe => json!([]),
-        Access::User => json!([{ "user": [] }, { "service": [] }]),
-        Access::Service | Access::Admin => json!([{ "service": [] }, { "user": [] }]),
-        Access::Cron => json!([{ "cron": [] }]),
-    }
-}
-
-fn parameters(operation: &Operation) -> Value {
-    let text = json!({ "type": "string", "maxLength": 255 });
-    let mut parameters = Vec::new();
-    if takes_user(operation) {
-        parameters.push(json!({
-            "name": "userId", "in": "query", "schema": text,
-            "description": "Whom this is about. A user may leave it out, or name themselves; a \
-                service key names the user here or in x-user-id.",
-        }));
-    }
-    let name = operation.endpoint.name;
-    if name == "stripe-checkout-session" {
-        parameters.push(json!({
-            "name": "sessionId", "in": "query", "required": true, "schema": text,
-            "description": "The session, as create-checkout-session answered it.",
-        }));
-    }
-    for (name, about) in query_of(name, operation.method) {
-        parameters.push(json!({
-            "name": name, "in": "query", "schema": text, "description": about,
-        }));
-    }
-    if name == "stripe-create-checkout-session" {
-        parameters.push(json!({
-            "name": "x-user-email", "in": "header", "schema": text,
-            "description": "The buyer's address, where a server buys for them.",
-        }));
-    }
-    let changes_once = match operation.method {
-        Method::Post => {
-            !["check", "stripe-webhook", "webhooks-stripe", "admin-webhooks"].contains(&name)
-        }
-        method => (name, method) == ("subscription", Method::Patch),
-    };
-    if changes_once {
-        let how_long = if name == "credits" { "for good" } else { "for a day" };
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "schema": text,
-            "description": format!(
-                "Makes a retry safe: {how_long}, the same key with the same request replays its first answer."
-            ),
-        }));
-    }
-    Value::Array(parameters)
-}
-
-/// What a list may be asked for.
-fn query_of(name: &str, method: Method) -> Vec<(&'static str, &'static str)> {
-    let page = [
-        ("limit", "How many at most, 1 to 100; 20 if left out."),
-        ("cursor", "The `nextCursor` of the page before."),
-    ];
-    let own: &[_] = match (name, method) {
-        ("admin-webhooks", Method::Get) => &[
-            ("id", "One event alone, with its payload."),
-            ("status", "`open` (if left out), `resolved` or `all`."),
-            ("type", "Events of this type alone."),
-        ],
-        ("subscription", Method::Get) => {
-            return vec![(
-                "subscriptionId",
-                "Stripe's id of a subscription, in place of its user.",
-            )];
-        }
-        ("usage", Method::Get) => &[("feature", "This feature alone.")],
-        ("credits", Method::Get) => &[("unit", "This unit alone.")],
-        ("admin-ledger", Method::Get) => return vec![page[1]],
-        _ => return Vec::new(),
-    };
-    own.iter().copied().chain(page).collect()
+fn codes(schema: &Value) -> Vec<crate::domain::error::ErrorCode> {
+    let words = schema["enum"].as_array().into_iter().flatten();
+    words.filter_map(|word| serde_json::from_value(word.clone()).ok()).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_method_of_every_endpoint_is_described_once() {
-        let mut described: Vec<_> =
-            operations(&mut SchemaGenerator::default(), &mut SchemaGenerator::default())
-                .iter()
-                .map(|operation| (operation.endpoint.name, operation.method.as_str()))
-                .collect();
-        let mut listed: Vec<_> = table::ALL
-            .iter()
-            .flat_map(|row| row.methods.iter().map(|method| (row.name, method.as_str())))
-            .collect();
-        described.sort_unstable();
-        listed.sort_unstable();
-        assert_eq!(described, listed);
-    }
-}
+mod tests;

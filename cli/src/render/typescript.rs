@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const HEAD: &str = "// What Farebox's routes take and answer. Rendered from the endpoint table by \
                     `farebox render`.\n";
@@ -22,30 +22,68 @@ pub(super) fn declarations(document: &Value) -> String {
             false => writeln!(text, "export type {name} = {shape};"),
         };
     }
-    text += "\n/** Every route: what its body is, and what it answers when it succeeds. */\n";
+    text + &routes(document)
+}
+
+/// The type `Routes`: an entry for each method of each path.
+fn routes(document: &Value) -> String {
+    let mut text = "\n/** Every route, by its method and path: what a request has, what a successful response \
+                    is, and the codes of the problems it may answer instead. */\n"
+        .to_owned();
     text += "export interface Routes {\n";
     for (path, methods) in object(&document["paths"]) {
         for (method, operation) in object(methods) {
+            let text_of = |field: &str| operation[field].as_str().unwrap_or_default().to_owned();
+            let about = format!("{}: {}.", text_of("operationId"), text_of("summary"));
+            comment(&mut text, &json!({ "description": about }), "  ");
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  \"{} {path}\": {{", method.to_uppercase());
             let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-            let success =
-                object(&operation["responses"]).find(|(status, _)| status.starts_with('2')).map_or(
-                    &Value::Null,
-                    |(_, answer)| &answer["content"]["application/json"]["schema"],
-                );
-            let either = |schema: &Value| match schema {
-                Value::Null => "undefined".to_owned(),
-                schema => shape(schema, ""),
-            };
-            let _ = writeln!(
-                text,
-                "  \"{} {path}\": {{ body: {}; answer: {} }};",
-                method.to_uppercase(),
-                either(body),
-                either(success)
-            );
+            let fields = [
+                ("query", parameters(operation, "query")),
+                ("headers", parameters(operation, "header")),
+                ("body", body_type(body)),
+                ("response", body_type(success(operation))),
+                ("errorCode", error_codes(operation)),
+            ];
+            for (name, kind) in fields {
+                let _ = writeln!(text, "    {name}: {kind};");
+            }
+            text += "  };\n";
         }
     }
     text + "}\n"
+}
+
+/// The schema of the response to a request that succeeded.
+fn success(operation: &Value) -> &Value {
+    let mut responses = object(&operation["responses"]);
+    let success = responses.find(|(status, _)| status.starts_with('2'));
+    success.map_or(&Value::Null, |(_, response)| &response["content"]["application/json"]["schema"])
+}
+
+fn body_type(schema: &Value) -> String {
+    if schema.is_null() { "undefined".to_owned() } else { shape(schema, "    ") }
+}
+
+/// The parameters of an operation that stand in the query, or in headers.
+fn parameters(operation: &Value, place: &str) -> String {
+    let all = operation["parameters"].as_array().into_iter().flatten();
+    let fields: Vec<String> = all
+        .filter(|parameter| parameter["in"] == place)
+        .map(|parameter| {
+            let mark = if parameter["required"] == true { "" } else { "?" };
+            let name = parameter["name"].as_str().unwrap_or_default();
+            format!("\"{name}\"{mark}: {}", shape(&parameter["schema"], "    "))
+        })
+        .collect();
+    if fields.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", fields.join("; ")) }
+}
+
+fn error_codes(operation: &Value) -> String {
+    let responses = object(&operation["responses"]);
+    let codes = responses.filter_map(|(_, response)| response["x-codes"].as_array()).flatten();
+    union(codes.map(Value::to_string))
 }
 
 fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -64,6 +102,9 @@ fn shape(schema: &Value, indent: &str) -> String {
         return union(values.iter().map(Value::to_string));
     }
     if let Some(choices) = choices(schema) {
+        if let Some(words) = open_words(choices) {
+            return words;
+        }
         return match schema["properties"].as_object() {
             Some(properties) => {
                 let common = interface(properties, &schema["required"], indent);
@@ -85,6 +126,15 @@ fn shape(schema: &Value, indent: &str) -> String {
 /// The schemas of which a value matches one.
 fn choices(schema: &Value) -> Option<&Vec<Value>> {
     ["oneOf", "anyOf"].iter().find_map(|either| schema[*either].as_array())
+}
+
+/// Known words among others that may come. The compiler would drop them from a union with `string`.
+fn open_words(choices: &[Value]) -> Option<String> {
+    let [known, other] = choices else { return None };
+    let words = known["enum"].as_array()?;
+    let is_open = *other == json!({ "type": "string" });
+    let others = std::iter::once("(string & {})".to_owned());
+    is_open.then(|| union(words.iter().map(Value::to_string).chain(others)))
 }
 
 /// Only a list of fields can be an `interface`.
@@ -140,10 +190,17 @@ fn union(choices: impl Iterator<Item = String>) -> String {
 }
 
 fn comment(text: &mut String, schema: &Value, indent: &str) {
-    if let Some(description) = schema["description"].as_str() {
-        let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
-        let _ = writeln!(text, "{indent}/** {words} */");
-    }
+    let Some(description) = schema["description"].as_str() else { return };
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut parts = description.split("\n- ").map(in_one_line);
+    let head = parts.next().unwrap_or_default();
+    let items: Vec<String> = parts.collect();
+    let _ = if items.is_empty() {
+        writeln!(text, "{indent}/** {head} */")
+    } else {
+        let items: String = items.iter().map(|item| format!("{indent} * - {item}\n")).collect();
+        writeln!(text, "{indent}/**\n{indent} * {head}\n{items}{indent} */")
+    };
 }
 
 #[cfg(test)]

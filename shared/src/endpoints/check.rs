@@ -27,6 +27,7 @@ pub struct CheckRequest {
     feature: Option<CatalogKey>,
     /// The intended usage, or the credits needed; 1 if absent. Not together with `checks`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    #[schemars(with = "PositiveCount")]
     quantity: Option<PositiveCount>,
     /// Several checks, answered in the same order.
     #[serde(default)]

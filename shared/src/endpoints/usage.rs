@@ -36,6 +36,7 @@ pub struct TrackUsageRequest {
     feature: Option<CatalogKey>,
     /// The usage to add; 1 if absent. Not together with `entries`.
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
+    #[schemars(with = "PositiveCount")]
     quantity: Option<PositiveCount>,
     /// The app's own data, kept with the entry. Not together with `entries`.
     #[serde(default)]

@@ -37,6 +37,6 @@ pub fn routes() -> MethodRouter<App> {
 async fn verify_ledger(State(app): State<App>, uri: Uri) -> Result<Json<LedgerAuditReport>> {
     let from = Query::of(&uri).cursor(LedgerAuditPosition::is_valid)?.unwrap_or_default();
     let LedgerAudit { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
-    let next_cursor = next.map(|place| cursor(&place));
+    let next_cursor = next.map(|position| cursor(&position));
     Ok(Json(LedgerAuditReport { rows, users, problems, next_cursor }))
 }

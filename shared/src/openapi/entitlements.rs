@@ -1,0 +1,86 @@
+use serde_json::json;
+
+use super::operation::Operation;
+use super::schemas::Schemas;
+use crate::companion::stats::UserStats;
+use crate::domain::error::ErrorCode::{
+    AccountErased, DatabaseUnavailable, NothingIsSold, RedisUnavailable,
+};
+use crate::endpoints::{CHECK, ENTITLEMENTS, PLAN, check, entitlements, plan};
+use crate::http::Method::{Get, Patch, Post};
+
+pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
+    vec![
+        Operation::new(
+            &ENTITLEMENTS,
+            Get,
+            "getEntitlements",
+            "Get entitlements",
+            "Returns the user's plan, what they may use of every feature of the catalog, and their credit \
+             balances. A user without a subscription has the catalog's default plan. Answered from the cache in \
+             Redis, or from Postgres if Redis does not know or does not answer; both give the same answer.",
+        )
+        .response::<entitlements::Entitlements>(
+            schemas,
+            "The user's entitlements.",
+            json!({
+                "plan": "pro", "planName": "Pro", "planVersion": 2, "source": "stripe", "status": "active",
+                "interval": "monthly", "quantity": 1, "trialEnd": null,
+                "currentPeriodStart": "2026-03-01T00:00:00Z", "currentPeriodEnd": "2026-04-01T00:00:00Z",
+                "cancelAtPeriodEnd": false, "cancelAt": null,
+                "features": {
+                    "scheduling": { "type": "boolean", "name": "Scheduling", "enabled": true },
+                    "letters": {
+                        "type": "metered", "name": "Letters", "unit": "letter", "limit": 5, "used": 3,
+                        "remaining": 2, "overage": "hard", "resetsAt": "2026-04-01T00:00:00Z",
+                    },
+                    "mail_credits": {
+                        "type": "credits", "name": "Mail credits", "unit": "mail_credit", "amount": 2,
+                    },
+                },
+                "credits": {
+                    "mail_credit": {
+                        "balance": 11, "nextExpiry": { "at": "2026-04-01T00:00:00Z", "amount": 1 },
+                    },
+                },
+                "version": 17,
+            }),
+        )
+        .codes(&[NothingIsSold, AccountErased, DatabaseUnavailable]),
+        Operation::new(
+            &CHECK,
+            Post,
+            "checkFeatures",
+            "Check features",
+            "Tells whether the user may use a feature now or, with `checks`, each of up to 50 features. \
+             It counts nothing: report usage with `POST /api/usage`, which checks again. A refusal is a response \
+             with `allowed: false`, a `reason`, and the plan that would allow it; it is never an error.",
+        )
+        .request::<check::CheckRequest>(schemas, json!({ "feature": "letters", "quantity": 3 }))
+        .response::<check::CheckResponse>(
+            schemas,
+            "Whether the features may be used.",
+            json!({
+                "feature": "letters", "allowed": false, "reason": "limit_reached", "balance": 2,
+                "resetsAt": "2026-04-01T00:00:00Z", "upgradeTo": "pro",
+            }),
+        )
+        .codes(&[AccountErased, DatabaseUnavailable]),
+        Operation::new(
+            &PLAN,
+            Patch,
+            "setPlan",
+            "Comp a plan",
+            "Gives the user a plan without a subscription: a gift, a contract, a tester. Only a service key or an \
+             admin may call it. The comp takes precedence over a subscription until it ends. A later comp \
+             replaces it, and giving the catalog's default plan ends it. Giving the same comp again changes \
+             nothing.",
+        )
+        .request::<plan::PlanComp>(
+            schemas,
+            json!({ "plan": "Plus", "endsAt": "2027-01-01T00:00:00Z", "reason": "A year for a beta tester" }),
+        )
+        .response::<UserStats>(schemas, "The user's stats, with the new plan.", super::companion::stats())
+        .codes(&[AccountErased, DatabaseUnavailable, RedisUnavailable]),
+    ]
+}

@@ -1,0 +1,85 @@
+//! The components: schemas of what handlers take and answer, in the form that generators of clients
+//! understand best.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+/// Collects schemas. Requests are described as they are read, responses as they are written.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    requests: SchemaGenerator,
+    responses: SchemaGenerator,
+}
+
+impl Schemas {
+    pub(super) fn new() -> Self {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.definitions_path = "/components/schemas".into();
+        let requests = settings.clone().into_generator();
+        Self { requests, responses: settings.for_serialize().into_generator() }
+    }
+
+    /// Refers to the schema of a request.
+    pub(super) fn request<T: JsonSchema>(&mut self) -> Value {
+        self.requests.subschema_for::<T>().to_value()
+    }
+
+    /// Refers to the schema of a response.
+    pub(super) fn response<T: JsonSchema>(&mut self) -> Value {
+        self.responses.subschema_for::<T>().to_value()
+    }
+
+    /// The schemas of requests and those of responses, by name.
+    pub(super) fn definitions(mut self) -> (Map<String, Value>, Map<String, Value>) {
+        (self.requests.take_definitions(true), self.responses.take_definitions(true))
+    }
+
+    /// Every schema that was referred to, by name.
+    pub(super) fn into_components(self) -> Map<String, Value> {
+        let (requests, mut schemas) = self.definitions();
+        schemas.extend(requests);
+        let mut components = Map::new();
+        for (name, mut schema) in schemas {
+            join_words(&mut schema);
+            name_variants(&mut schema, &mut components);
+            components.insert(name, schema);
+        }
+        components
+    }
+}
+
+/// A list of constants becomes one `enum`, whose description lists what each of them means.
+fn join_words(schema: &mut Value) {
+    let Some(choices) = schema["oneOf"].as_array() else { return };
+    let words: Option<Vec<&str>> = choices.iter().map(|choice| choice["const"].as_str()).collect();
+    let Some(words) = words else { return };
+    let mut description = schema["description"].as_str().unwrap_or_default().to_owned();
+    for (choice, word) in choices.iter().zip(&words) {
+        let meaning = choice["description"].as_str().unwrap_or_default();
+        description += &format!("\n- `{word}`: {meaning}");
+    }
+    *schema = json!({ "type": "string", "enum": words, "description": description.trim() });
+}
+
+/// Variants that have a title become components of their own, and the choice between them names the
+/// field that tells them apart.
+fn name_variants(schema: &mut Value, components: &mut Map<String, Value>) {
+    let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
+    let mut mapping = Map::new();
+    let mut tag = None;
+    for choice in choices {
+        let Some(title) = choice["title"].as_str().map(str::to_owned) else { return };
+        let fields = choice["properties"].as_object();
+        let constant =
+            fields.and_then(|it| it.iter().find(|(_, field)| field["const"].is_string()));
+        let Some((name, field)) = constant else { return };
+        let reference = format!("#/components/schemas/{title}");
+        mapping.insert(field["const"].as_str().unwrap_or_default().into(), json!(reference));
+        tag = Some(name.clone());
+        let mut variant = std::mem::replace(choice, json!({ "$ref": reference }));
+        variant.as_object_mut().map(|variant| variant.remove("title"));
+        components.insert(title, variant);
+    }
+    schema["discriminator"] = json!({ "propertyName": tag, "mapping": mapping });
+}

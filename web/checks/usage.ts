@@ -1,0 +1,39 @@
+// How an app may use docs/farebox.d.ts. It is compiled and never run.
+import type { EntitledFeature, Routes, SubscriptionResponse } from "../../docs/farebox";
+
+type Sent<Route extends keyof Routes> = Pick<Routes[Route], "query" | "headers" | "body">;
+
+declare function call<Route extends keyof Routes>(
+  route: Route,
+  sent: Sent<Route>,
+): Promise<Routes[Route]["response"]>;
+
+export async function track(key: string): Promise<number> {
+  const body = { feature: "letters", quantity: 1 };
+  const response = await call("POST /api/usage", { query: { userId: "user_1" }, headers: { "Idempotency-Key": key }, body });
+  return "entries" in response ? response.entries.length : response.used;
+}
+
+/** The `type` of a feature tells which fields it has. */
+export function left(feature: EntitledFeature): number | null {
+  switch (feature.type) {
+    case "boolean":
+      return feature.enabled ? null : 0;
+    case "metered":
+      return feature.remaining;
+    case "credits":
+      return feature.amount;
+  }
+}
+
+/** Known statuses are suggested, and unknown ones are accepted. */
+export function isPastDue({ status }: SubscriptionResponse): boolean {
+  return status === "past_due" || status === "a_status_of_tomorrow";
+}
+
+export function isOverQuota(code: Routes["POST /api/usage"]["errorCode"]): boolean {
+  return code === "quota_exceeded";
+}
+
+// @ts-expect-error: the mood is a number.
+void call("PATCH /api/mood", { query: {}, headers: {}, body: { score: "good" } });
