@@ -87,8 +87,8 @@ async fn read(arn: &str, region: Option<&str>) -> Result<BTreeMap<String, String
     }
     let answer = HttpClient::default().call(request, BUDGET).await?;
     if !answer.status.is_success() {
-        let said = complaint(&answer.body);
-        return Err(format!("Secrets Manager answered {}{said}", answer.status).into());
+        let reason = reason(&answer.body);
+        return Err(format!("Secrets Manager answered {}{reason}", answer.status).into());
     }
     parse(&answer.body)
 }
@@ -121,7 +121,7 @@ async fn signature(
 }
 
 /// The kind of an error and its message, which names the role that may not and what it may not do.
-fn complaint(answer: &[u8]) -> String {
+fn reason(answer: &[u8]) -> String {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Complaint {

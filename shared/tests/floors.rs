@@ -87,8 +87,8 @@ fn imports(code: &str) -> Vec<String> {
     let word = |text: &str| -> String {
         text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
     };
-    let behind = code.split("crate::").skip(1);
-    let named = behind.flat_map(|rest| match rest.strip_prefix('{') {
+    let uses = code.split("crate::").skip(1);
+    let named = uses.flat_map(|rest| match rest.strip_prefix('{') {
         Some(group) => {
             let group = group.split('}').next().unwrap_or_default();
             group.split(',').map(|name| word(name.trim())).collect()

@@ -10,14 +10,14 @@ async fn only_the_secret_key_is_let_in() {
     let stripe = Stripe::new().await;
     let url = format!("{}/v1/customers", stripe.base);
     let client = reqwest::Client::new();
-    for (request, said) in [
+    for (request, expected) in [
         (client.get(&url), "You did not provide an API key"),
         (client.get(&url).bearer_auth("sk_test_of_somebody_else"), "sk_test_****else"),
         (client.get(&url).basic_auth("nobody", None::<&str>), "****"),
     ] {
         let answer = Response::of(request.send().await.unwrap()).await.expect_status(401);
         let message = answer.body["error"]["message"].as_str().unwrap();
-        assert!(message.contains(said), "{message}");
+        assert!(message.contains(expected), "{message}");
         assert!(!message.contains("somebody"), "{message}");
         assert!(answer.header("www-authenticate").starts_with("Basic"));
     }
