@@ -1,5 +1,6 @@
 //! `farebox dev` and the commands around it, as a newcomer runs them: one process, one directory.
 
+mod catalog;
 mod doctor;
 mod strangers;
 
@@ -18,7 +19,7 @@ struct Dev {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     base: String,
-    startup_lines: Vec<String>,
+    printed_lines: Vec<String>,
 }
 
 /// `engine` leaves out the Redis of this machine.
@@ -41,7 +42,7 @@ async fn run(dir: &Path, args: &[&str]) -> Output {
     farebox(dir, args).output().await.unwrap()
 }
 
-async fn farebox_output(dir: &Path, args: &[&str]) -> String {
+async fn stdout_of(dir: &Path, args: &[&str]) -> String {
     let output = run(dir, args).await;
     assert!(output.status.success(), "{args:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
@@ -59,14 +60,14 @@ impl Dev {
     async fn ready(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut startup_lines = Vec::new();
+        let mut printed_lines = Vec::new();
         while let Some(line) = lines.next_line().await.unwrap() {
             if let Some(base) = line.strip_prefix("ready ") {
-                return Self { child, lines, base: base.to_owned(), startup_lines };
+                return Self { child, lines, base: base.to_owned(), printed_lines };
             }
-            startup_lines.push(line);
+            printed_lines.push(line);
         }
-        panic!("farebox dev ended before it was ready: {startup_lines:?}");
+        panic!("farebox dev ended before it was ready: {printed_lines:?}");
     }
 
     async fn call(
@@ -131,7 +132,7 @@ async fn a_killed_stack_leaves_nothing_running_and_loses_nothing() {
         let dir = directory(&format!("killed-{redis:?}"));
         let dev = Dev::start(&dir, redis).await;
         let token =
-            farebox_output(&dir, &["token", "--user", "ann", "--email", "ann@example.com"]).await;
+            stdout_of(&dir, &["token", "--user", "ann", "--email", "ann@example.com"]).await;
         dev.call("POST", "/api/session", &token, None).await.expect_status(200);
         let talk = json!({ "summary": "hello", "content": "a talk" });
         dev.call("POST", "/api/chat/save", &token, Some(talk)).await.expect_status(200);
@@ -145,7 +146,7 @@ async fn a_killed_stack_leaves_nothing_running_and_loses_nothing() {
 
         let dev = Dev::start(&dir, redis).await;
         assert_eq!(dev.stats(&token).await, before, "{redis:?}");
-        let settings = farebox_output(&dir, &["env"]).await;
+        let settings = stdout_of(&dir, &["env"]).await;
         let owner = setting(&settings, "DIRECT_URL");
         let client =
             shared::adapters::postgres::connect(&crate::support::settings(owner)).await.unwrap();
@@ -169,7 +170,7 @@ impl Dev {
     /// Waits until what has been written would survive a kill: a Redis keeps it by then, the engine's
     /// snapshot follows a moment later.
     async fn kept(&self, dir: &Path, text: &str) {
-        if self.startup_lines.iter().any(|line| line.contains("own engine")) {
+        if self.printed_lines.iter().any(|line| line.contains("own engine")) {
             let snapshot = dir.join(".farebox/redis.snapshot");
             let kept = async || fs::read_to_string(&snapshot).is_ok_and(|kept| kept.contains(text));
             until(kept).await;
@@ -181,14 +182,14 @@ impl Dev {
 async fn a_stack_prints_its_services_and_their_addresses() {
     let dir = directory("says");
     let dev = Dev::start(&dir, Redis::Found).await;
-    assert!(dev.startup_lines.len() <= 20, "a screen of lines: {:#?}", dev.startup_lines);
-    let all = dev.startup_lines.join("\n");
+    assert!(dev.printed_lines.len() <= 20, "a screen of lines: {:#?}", dev.printed_lines);
+    let all = dev.printed_lines.join("\n");
     for word in ["Postgres  127.0.0.1:", "Redis", "TOKEN=", "curl -X POST", "/api/dashboard"] {
         assert!(all.contains(word), "{word}: {all}");
     }
     // The printed lines work when pasted, in a shell.
     let lines: Vec<&str> = dev
-        .startup_lines
+        .printed_lines
         .iter()
         .map(|line| line.trim())
         .filter(|l| l.starts_with(['T', 'c']))
@@ -199,7 +200,7 @@ async fn a_stack_prints_its_services_and_their_addresses() {
     let pasted = String::from_utf8_lossy(&shell.stdout);
     assert!(pasted.contains("\"mood_score\":8.5"), "{lines}\n{shell:?}");
 
-    let settings = farebox_output(&dir, &["env"]).await;
+    let settings = stdout_of(&dir, &["env"]).await;
     for name in ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"] {
         assert!(!setting(&settings, name).is_empty());
     }
@@ -216,9 +217,9 @@ async fn tokens_follow_the_settings_of_the_environment() {
     command.env("AUTH_ISSUER", "https://id.example").env("AUTH_AUDIENCE", "api, other");
     command.env("SERVICE_KEYS", format!("service:{}", "ab".repeat(32)));
     let dev = Dev::ready(command).await;
-    let token = farebox_output(&dir, &["token", "--user", "ann"]).await;
+    let token = stdout_of(&dir, &["token", "--user", "ann"]).await;
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
-    let key = farebox_output(&dir, &["token", "--service"]).await;
+    let key = stdout_of(&dir, &["token", "--service"]).await;
     let request = json!({ "action": "review-code", "identifier": "ann" });
     dev.call("POST", "/api/rate-limit", &key, Some(request)).await.expect_status(200);
     dev.stop(&dir).await;
@@ -234,7 +235,7 @@ async fn the_tokens_that_are_printed_work() {
     let dev = Dev::start(&dir, Redis::Found).await;
     let request = json!({ "action": "review-code", "identifier": "ann" });
     for scope in ["--service", "--admin"] {
-        let key = farebox_output(&dir, &["token", scope]).await;
+        let key = stdout_of(&dir, &["token", scope]).await;
         assert!(key.starts_with("fbx_") && !key.contains(char::is_whitespace), "{key}");
         dev.call("POST", "/api/rate-limit", &key, Some(request.clone())).await.expect_status(200);
     }
@@ -247,7 +248,7 @@ async fn the_tokens_that_are_printed_work() {
 
 /// What time it is for SQL that is handed none.
 async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
-    let settings = farebox_output(dir, &["env"]).await;
+    let settings = stdout_of(dir, &["env"]).await;
     let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
     let client = shared::adapters::postgres::connect(&owner).await.unwrap();
     client.query_typed_one("select farebox_now()", &[]).await.unwrap().get(0)
@@ -258,14 +259,14 @@ async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
 async fn a_stack_runs_its_jobs() {
     let dir = directory("jobs");
     let dev = Dev::start(&dir, Redis::Found).await;
-    let service = farebox_output(&dir, &["token", "--service"]).await;
+    let service = stdout_of(&dir, &["token", "--service"]).await;
     let ends_at = clock().now() + jiff::SignedDuration::from_hours(1);
     let gift = json!({ "plan": "pro", "endsAt": ends_at });
     let given = dev.call("PATCH", "/api/plan?userId=ann", &service, Some(gift)).await;
     given.expect_status(200);
-    farebox_output(&dir, &["clock", "advance", "1d"]).await;
+    stdout_of(&dir, &["clock", "advance", "1d"]).await;
 
-    let settings = farebox_output(&dir, &["env"]).await;
+    let settings = stdout_of(&dir, &["env"]).await;
     let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
     let client = shared::adapters::postgres::connect(&owner).await.unwrap();
     let ended = "select count(*) from plan_grants where ended_at is not null";
@@ -279,21 +280,21 @@ async fn a_restarted_stack_keeps_its_advanced_clock() {
     let dir = directory("clock");
     let dev = Dev::start(&dir, Redis::Found).await;
     assert!(
-        dev.startup_lines.iter().any(|line| line.contains("SIMULATOR")),
+        dev.printed_lines.iter().any(|line| line.contains("SIMULATOR")),
         "{:?}",
-        dev.startup_lines
+        dev.printed_lines
     );
-    let settings = farebox_output(&dir, &["env"]).await;
+    let settings = stdout_of(&dir, &["env"]).await;
     assert_eq!(setting(&settings, "STRIPE_API_URL"), dev.base);
     assert!(setting(&settings, "STRIPE_WEBHOOK_SECRET").starts_with("whsec_"));
     let key = setting(&settings, "STRIPE_SECRET_KEY").to_owned();
     let ann = dev.call("POST", "/v1/customers", &key, None).await.expect_status(200).body;
 
     let moved: jiff::Timestamp =
-        farebox_output(&dir, &["clock", "advance", "2mo"]).await.parse().unwrap();
+        stdout_of(&dir, &["clock", "advance", "2mo"]).await.parse().unwrap();
     assert!(moved.as_second() - clock().now().as_second() > 58 * 86_400);
     assert!(time_of_sql(&dir).await >= moved);
-    let token = farebox_output(&dir, &["token", "--user", "ann"]).await;
+    let token = stdout_of(&dir, &["token", "--user", "ann"]).await;
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
     dev.stop(&dir).await;
 
@@ -304,19 +305,19 @@ async fn a_restarted_stack_keeps_its_advanced_clock() {
     fs::write(&secrets, old.to_string()).unwrap();
     let dev = Dev::start(&dir, Redis::Found).await;
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
-    let now: jiff::Timestamp = farebox_output(&dir, &["clock", "now"]).await.parse().unwrap();
+    let now: jiff::Timestamp = stdout_of(&dir, &["clock", "now"]).await.parse().unwrap();
     assert!(now >= moved, "{now} {moved}");
     assert!(time_of_sql(&dir).await >= now, "where the stack begins anew it is told again");
-    let key = setting(&farebox_output(&dir, &["env"]).await, "STRIPE_SECRET_KEY").to_owned();
+    let key = setting(&stdout_of(&dir, &["env"]).await, "STRIPE_SECRET_KEY").to_owned();
     let path = format!("/v1/customers/{}", ann["id"].as_str().unwrap());
     let kept = dev.call("GET", &path, &key, None).await.expect_status(200).body;
     assert_eq!(kept["created"], ann["created"]);
 
-    let caused = farebox_output(&dir, &["trigger", "customer.updated", "--user", "bob"]).await;
+    let caused = stdout_of(&dir, &["trigger", "customer.updated", "--user", "bob"]).await;
     assert!(caused.lines().any(|line| line.ends_with(" customer.updated")), "{caused}");
-    assert_eq!(farebox_output(&dir, &["webhooks", "list"]).await, "There are none.");
-    farebox_output(&dir, &["simulator", "set", "drop=true"]).await;
-    let state: Value = serde_json::from_str(&farebox_output(&dir, &["simulator"]).await).unwrap();
+    assert_eq!(stdout_of(&dir, &["webhooks", "list"]).await, "There are none.");
+    stdout_of(&dir, &["simulator", "set", "drop=true"]).await;
+    let state: Value = serde_json::from_str(&stdout_of(&dir, &["simulator"]).await).unwrap();
     assert_eq!(
         (&state["switches"]["drop"], &state["counts"]["customer"]),
         (&json!(true), &json!(2))
@@ -334,7 +335,7 @@ async fn with_a_key_of_stripes_there_is_no_simulator() {
     let mut command = farebox(&dir, &["dev", "--port", "0"]);
     command.env("STRIPE_SECRET_KEY", "sk_test_of_stripe");
     let dev = Dev::ready(command).await;
-    let settings = farebox_output(&dir, &["env"]).await;
+    let settings = stdout_of(&dir, &["env"]).await;
     assert_eq!(setting(&settings, "STRIPE_SECRET_KEY"), "sk_test_of_stripe");
     assert!(!settings.contains("STRIPE_API_URL"), "{settings}");
     dev.call("GET", "/v1/account", "sk_test_of_stripe", None).await.expect_status(404);
@@ -354,7 +355,7 @@ async fn a_second_stack_in_one_directory_is_refused() {
     assert!(!second.status.success());
     assert!(message.contains("another farebox is using"), "{message}");
     assert!(
-        farebox_output(&dir, &["env"]).await.contains("DATABASE_URL"),
+        stdout_of(&dir, &["env"]).await.contains("DATABASE_URL"),
         "the first is still announced"
     );
 
@@ -364,41 +365,4 @@ async fn a_second_stack_in_one_directory_is_refused() {
     let message = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert!(message.contains(&format!("cannot listen on port {port}")), "{message}");
     dev.stop(&dir).await;
-}
-
-/// Where Stripe is simulated there is something to buy from the start.
-#[tokio::test]
-async fn a_stack_sells_the_demo_or_the_named_catalog() {
-    let dir = directory("sells");
-    let catalogs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalogs");
-    let dearme = catalogs.join("dearme.toml");
-    for (catalog, line, listed) in [
-        (None, "Catalog   Farebox Demo (plans: 5, packs: 2)", 4),
-        (Some(&dearme), "Catalog   DearMe (plans: 2, packs: 0)", 2),
-    ] {
-        let mut command = farebox(&dir, &["dev", "--port", "0"]);
-        if let Some(catalog) = catalog {
-            command.env("FAREBOX_CATALOG", catalog);
-        }
-        let dev = Dev::ready(command).await;
-        assert!(
-            dev.startup_lines.iter().any(|printed| printed == line),
-            "{line}: {:#?}",
-            dev.startup_lines
-        );
-        let page = dev.call("GET", "/api/plans", "", None).await.expect_status(200);
-        assert_eq!(page.body["plans"].as_array().unwrap().len(), listed, "{}", page.text);
-        let sold = catalog.unwrap_or(&catalogs.join("demo.toml")).display().to_string();
-        let difference = farebox_output(&dir, &["catalog", "diff", &sold]).await;
-        assert_eq!(difference, "Nothing to do: this is what is sold.");
-        dev.stop(&dir).await;
-    }
-
-    let broken = dir.join("broken.toml");
-    fs::write(&broken, "[product]\nkey = 'x'\n").unwrap();
-    let refused = run(&dir, &["dev", "--port", "0", "--catalog", "broken.toml"]).await;
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success());
-    assert!(message.contains("broken.toml:1: product.name is missing"), "{message}");
-    assert_eq!(processes_in(&dir), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! The stand-in for a mail server, and its pages.
+//! The mail server of the dev services, and its pages.
 
 use dev_services::mail::Mail;
 use serde_json::Value;

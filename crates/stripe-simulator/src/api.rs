@@ -94,10 +94,10 @@ impl Route {
     }
 }
 
-/// What a route is given.
+/// The input of a route.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What stands in the path's places, by their names.
+    /// The values of the path's parameters, by name.
     path: Vec<(&'static str, String)>,
     pub form: Params,
     /// The public URL of this server, for links to pages; no slash at its end.
@@ -105,7 +105,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// What the path has in the place `{id}`.
+    /// The value of the path's `{id}`.
     pub fn id(&self) -> &str {
         self.at("id")
     }

@@ -1,33 +1,29 @@
-//! What the command line and tests steer the simulator with, below `/simulator/api/`.
+//! The control of the simulator for command lines and tests, below `/simulator/api/`.
 //!
-//! Whoever reaches the port may steer, as with everything else on a laptop; but a page of a foreign
-//! site may not: it cannot send JSON without asking first, and asking is not answered.
+//! Every local program may use it, as it may use everything else on a laptop. A page of a foreign
+//! site may not: browsers ask before they send JSON across sites, and the simulator does not agree.
 
-use std::collections::BTreeMap;
-
-use axum::extract::{Path, Request, State as Given};
+use axum::extract::{Request, State as Given};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::{Span, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::control::trigger::summary;
 use crate::error::StripeError;
-use crate::lifecycle::disputes;
 use crate::simulator::Simulator;
-use crate::switches::Switches;
-use crate::world::{World, text};
+use crate::world::World;
 
+pub mod clock;
+pub mod disputes;
+pub mod events;
+pub mod switches;
 pub mod trigger;
 
-/// As many of the latest events as are listed.
-const LISTED_EVENTS: usize = 100;
-
-/// What is counted.
+/// The kinds of objects that `state` counts.
 const COUNTED: &[&str] = &[
     "checkout.session",
     "customer",
@@ -42,20 +38,20 @@ const COUNTED: &[&str] = &[
 pub fn router(simulator: Simulator) -> Router {
     Router::new()
         .route("/simulator/api/state", get(state))
-        .route("/simulator/api/clock", post(advance))
-        .route("/simulator/api/switches", get(switches).post(set_switches))
+        .route("/simulator/api/clock", post(clock::advance))
+        .route("/simulator/api/switches", get(switches::get_switches).post(switches::set_switches))
         .route("/simulator/api/trigger", post(run_trigger))
-        .route("/simulator/api/disputes", post(open_dispute))
-        .route("/simulator/api/disputes/{id}", post(decide_dispute))
-        .route("/simulator/api/events", get(events))
-        .route("/simulator/api/events/{id}/resend", post(resend))
+        .route("/simulator/api/disputes", post(disputes::open_dispute))
+        .route("/simulator/api/disputes/{id}", post(disputes::decide_dispute))
+        .route("/simulator/api/events", get(events::list_events))
+        .route("/simulator/api/events/{id}/resend", post(events::resend))
         .layer(from_fn(only_json))
         .with_state(simulator)
 }
 
 /// A refusal, as JSON that says why.
 #[derive(Debug)]
-struct Refusal(StatusCode, String);
+pub struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -69,7 +65,7 @@ impl From<StripeError> for Refusal {
     }
 }
 
-fn malformed(message: impl ToString) -> Refusal {
+pub fn malformed(message: impl ToString) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, message.to_string())
 }
 
@@ -93,54 +89,14 @@ async fn state(Given(simulator): Given<Simulator>) -> Json<Value> {
     };
     let (now, counts) = simulator.read(count);
     Json(json!({
-        "now": rfc3339(now),
+        "now": clock::rfc3339(now),
         "switches": simulator.switches(),
         "counts": counts,
         "pending_deliveries": pending,
     }))
 }
 
-/// RFC 3339, in UTC.
-fn rfc3339(second: i64) -> String {
-    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Advance {
-    /// `14d`, `1mo`, `2h 30m`
-    advance: String,
-}
-
-async fn advance(
-    Given(simulator): Given<Simulator>,
-    Json(asked): Json<Advance>,
-) -> Result<Json<Value>, Refusal> {
-    let span: Span = asked.advance.parse().map_err(|_| {
-        malformed(format!("'{}' is no span of time such as 14d, 1mo or 2h", asked.advance))
-    })?;
-    let now = simulator.advance(span).await.map_err(|error| malformed(format!("{error:#}")))?;
-    Ok(Json(json!({ "now": rfc3339(now) })))
-}
-
-async fn switches(Given(simulator): Given<Simulator>) -> Json<Switches> {
-    Json(simulator.switches())
-}
-
-/// Those that are named are set; the others stay as they are.
-async fn set_switches(
-    Given(simulator): Given<Simulator>,
-    Json(asked): Json<BTreeMap<String, Value>>,
-) -> Result<Json<Switches>, Refusal> {
-    let mut switches = simulator.switches();
-    for (name, value) in &asked {
-        switches.set(name, value).map_err(malformed)?;
-    }
-    simulator.set_switches(switches.clone());
-    Ok(Json(switches))
-}
-
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Trigger {
     event: String,
@@ -162,63 +118,4 @@ async fn run_trigger(
     let told = simulator.change(caused)?;
     simulator.delivered().await;
     Ok(Json(told))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dispute {
-    charge: String,
-    /// One of Stripe's; without one, `fraudulent`.
-    reason: Option<String>,
-}
-
-async fn open_dispute(
-    Given(simulator): Given<Simulator>,
-    Json(asked): Json<Dispute>,
-) -> Result<Json<Value>, Refusal> {
-    let reason = asked.reason.as_deref().unwrap_or("fraudulent");
-    let id = simulator.change(|world| disputes::open(world, &asked.charge, reason))?;
-    simulator.delivered().await;
-    Ok(Json(json!({ "id": id })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Decision {
-    won: bool,
-}
-
-async fn decide_dispute(
-    Given(simulator): Given<Simulator>,
-    Path(id): Path<String>,
-    Json(asked): Json<Decision>,
-) -> Result<Json<Value>, Refusal> {
-    let decide = |world: &mut World| {
-        world.find("dispute", &id, "id")?;
-        disputes::decide(world, &id, asked.won);
-        Ok(json!({ "id": id, "status": world.find("dispute", &id, "id")?["status"] }))
-    };
-    let decided = simulator.change(decide)?;
-    simulator.delivered().await;
-    Ok(Json(decided))
-}
-
-/// The latest events, the newest first, each with what became of its deliveries.
-async fn events(Given(simulator): Given<Simulator>) -> Json<Value> {
-    let latest =
-        |world: &World| world.all("event").take(LISTED_EVENTS).cloned().collect::<Vec<_>>();
-    let mut events = simulator.read(latest);
-    for event in &mut events {
-        event["deliveries"] = json!(simulator.attempts(text(event, "id")));
-    }
-    Json(json!({ "data": events }))
-}
-
-async fn resend(
-    Given(simulator): Given<Simulator>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Refusal> {
-    simulator.resend(&id)?;
-    simulator.delivered().await;
-    Ok(Json(json!({ "deliveries": simulator.attempts(&id) })))
 }

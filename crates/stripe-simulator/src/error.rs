@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-/// What Stripe says when it refuses.
+/// A refusal of Stripe's API.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{status}: {}", self.message())]
 pub struct StripeError {
@@ -25,7 +25,7 @@ impl StripeError {
         Self { status: StatusCode::BAD_REQUEST, body }
     }
 
-    /// What Stripe tells the caller.
+    /// The message for the caller.
     pub fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }

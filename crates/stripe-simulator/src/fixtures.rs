@@ -1,4 +1,4 @@
-//! What a triggered event is made from: a customer, a price, a session, a subscription, a charge.
+//! Objects that a triggered event is made from: a customer, a price, a session, a subscription, a charge.
 //!
 //! A fixture takes what the world has already, and creates what is missing by calls of the API.
 
@@ -16,7 +16,7 @@ pub mod prices;
 /// The user to whom things happen unless another is named.
 pub const DEFAULT_USER: &str = "test-123";
 
-/// What is to happen to whom.
+/// The user and the plan that a trigger is about.
 pub struct FixtureContext<'a> {
     pub world: &'a mut World,
     pub user: Option<&'a str>,

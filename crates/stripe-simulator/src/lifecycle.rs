@@ -1,4 +1,4 @@
-//! What time and money do to objects: payments, invoices, subscriptions, sessions.
+//! The effects of time and money on payments, invoices, subscriptions and sessions.
 //!
 //! The parts form layers, and import downwards only: cards, discounts and payments below invoices,
 //! below subscriptions, below schedules and checkout, below settlement and billing. A lower part

@@ -1,6 +1,6 @@
 //! The simulator as it runs: one world under one lock, a clock, and what both lead to.
 //!
-//! Whoever enters the world finds it up to date: what time has done is done first, and the events of
+//! Every visit finds the world up to date: the effects of time are applied first, and the events of
 //! a visit are queued when it ends. A worker sends them, and enters by itself when something is due.
 
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub struct Options {
     pub before_moving: Option<BeforeMoving>,
 }
 
-/// What has to follow the clock, and must not be behind it.
+/// A callback for clocks that must not be behind the simulator's.
 pub type BeforeMoving = Arc<
     dyn Fn(SignedDuration) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>
         + Send
@@ -160,7 +160,7 @@ impl Simulator {
         });
     }
 
-    /// What became of an event so far.
+    /// The delivery attempts of an event so far.
     pub fn attempts(&self, event: &str) -> Vec<Attempt> {
         self.enter(&Value::Null, |state| state.deliveries.attempts(event).to_vec())
     }

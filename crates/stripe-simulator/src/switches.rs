@@ -1,4 +1,4 @@
-//! What can go wrong between Stripe and its customers' servers, to be switched on at will.
+//! Switches for faults between Stripe and its customers' servers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 //! that say what happened to them.
 //!
 //! A world is changed by plain functions under one lock, so that a request either happens or does
-//! not. Nothing here waits, listens or reads a clock: whoever changes the world sets its time first.
+//! not. Nothing here waits, listens or reads a clock: the caller sets the time before it changes the world.
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,13 @@
 //! `farebox doctor` (CR-2): every connection as a function would use it, and what to fix.
 
-use super::{Dev, Redis, directory, farebox, farebox_output, run};
+use super::{Dev, Redis, directory, farebox, run, stdout_of};
 use crate::support::{Mode, Stack, TestApp};
 
 #[tokio::test]
 async fn doctor_finds_a_healthy_stack_well() {
     let dir = directory("doctor");
     let dev = Dev::start(&dir, Redis::Found).await;
-    let report = farebox_output(&dir, &["doctor"]).await;
+    let report = stdout_of(&dir, &["doctor"]).await;
     for line in [
         "request 1: allowed, remaining 4",
         "request 5: allowed, remaining 0",

@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::header::HOST;
 use url::Url;
 
-use super::{Dev, Redis, directory, farebox_output, setting};
+use super::{Dev, Redis, directory, setting, stdout_of};
 use crate::support::settings;
 
 impl Dev {
@@ -53,7 +53,7 @@ async fn a_site_that_points_its_name_here_reads_nothing() {
 
 /// The roles of the running stack have a password each, and the owner has no power over roles.
 async fn assert_roles_are_apart(dir: &Path) {
-    let found = farebox_output(dir, &["env"]).await;
+    let found = stdout_of(dir, &["env"]).await;
     let url = |name| Url::parse(setting(&found, name)).unwrap();
     let (app, owner) = (url("DATABASE_URL"), url("DIRECT_URL"));
     assert_ne!(app.password(), owner.password());

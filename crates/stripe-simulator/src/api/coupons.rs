@@ -15,7 +15,7 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/coupons/{id}", delete),
 ];
 
-/// How long an id is that nobody chose.
+/// Length of an id that the caller did not choose.
 const ID_LENGTH: usize = 8;
 
 /// A coupon as of now: whether it may still be redeemed depends on the time.
@@ -75,7 +75,7 @@ fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     Ok(as_of_now(world, world.find("coupon", call.id(), "id")?))
 }
 
-/// What it takes off can never change.
+/// A coupon's reduction never changes.
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let form = &call.form;
     let coupon = world.find("coupon", call.id(), "id")?;
@@ -99,7 +99,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     Ok(as_of_now(world, world.find("coupon", call.id(), "id")?))
 }
 
-/// Who has redeemed it keeps the discount.
+/// Customers who have redeemed it keep the discount.
 fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("coupon", call.id(), "id")?;
     call.form.finish()?;

@@ -122,7 +122,7 @@ fn alive(world: &World) -> impl Iterator<Item = &Value> {
     world.all("customer").filter(|customer| customer["deleted"] != true)
 }
 
-/// What a request says of a customer, its metadata aside.
+/// Reads a customer's fields, except metadata.
 fn read(world: &World, form: &Params, settings: &Value) -> Result<Value, StripeError> {
     form.ignore(WITHOUT_EFFECT);
     let mut fields = Map::new();

@@ -1,5 +1,5 @@
-//! Objects as they leave the simulator: links expanded where asked for, and without what Stripe
-//! shows only when it is asked for.
+//! Renders objects for answers and events: links expanded where asked for, without fields that Stripe
+//! shows only on request.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ const SHOWN_WHEN_ASKED: &[(&str, &str)] = &[
     ("search_result", "total_count"),
 ];
 
-/// What is to be expanded: names, and what below each.
+/// The fields to expand: names, and the fields to expand below each.
 #[derive(Clone, Debug, Default)]
 pub struct Expansions(BTreeMap<String, Expansions>);
 
@@ -104,7 +104,7 @@ fn object(
     Ok(Value::Object(result))
 }
 
-/// What a link leads to, or each of a list of links, with what is wanted below it.
+/// Follows a link, or each of a list of links, and expands below it.
 fn expanded(
     world: &World,
     name: &str,
@@ -120,7 +120,7 @@ fn expanded(
     }
 }
 
-/// What a link leads to. What is no link, but there in full, is itself.
+/// Follows a link. A value that is there in full is returned as it is.
 fn followed<'a>(world: &'a World, name: &str, value: &'a Value) -> Result<&'a Value, StripeError> {
     match value {
         Value::String(id) if name != "id" => world.get(id).ok_or_else(|| cannot_expand(name)),

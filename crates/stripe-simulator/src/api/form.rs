@@ -1,7 +1,7 @@
 //! Stripe's way of writing nested parameters into a form or a query: `items[0][price]=price_1`,
 //! `expand[]=data.customer`.
 //!
-//! What a name means is not decided here: a map whose keys are numbers may be a list or metadata.
+//! This module does not interpret names: a map whose keys are numbers may be a list or metadata.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use url::form_urlencoded;
 
 use crate::error::StripeError;
 
-/// Stripe nests less deeply, and nobody sends as many.
+/// Stripe nests less deeply, and no client sends as many.
 const MAX_DEPTH: usize = 10;
 
 const MAX_FIELDS: usize = 2_000;
 
-/// What was sent, in the order in which it was sent.
+/// A parameter's value, with fields in the order in which they were sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     Text(String),

@@ -1,7 +1,7 @@
 //! Typed reading of a request's parameters, with Stripe's own complaints.
 //!
 //! Each read marks its parameter as known; [`Params::finish`], which every route calls before it
-//! changes anything, refuses what nobody has read.
+//! changes anything, refuses what was not read.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub struct Params {
     record: Rc<Record>,
 }
 
-/// What of the whole request has been read.
+/// The parameters of the whole request that have been read.
 #[derive(Debug)]
 struct Record {
     whole: Node,
@@ -40,7 +40,7 @@ impl Params {
         Self { at: String::new(), entries, record: Rc::new(record) }
     }
 
-    /// Refuses parameters that nobody has read. To be called when all are read and nothing changed.
+    /// Refuses parameters that the route has not read. Call it after reading and before changing anything.
     pub fn finish(&self) -> Result<(), StripeError> {
         self.record.finished.set(true);
         let mut unknown = Vec::new();
@@ -56,7 +56,7 @@ impl Params {
         self.record.finished.get()
     }
 
-    /// What a parameter is called in full: `line_items[0][price]`.
+    /// The full name of a parameter: `line_items[0][price]`.
     pub fn name(&self, name: &str) -> String {
         if self.at.is_empty() { name.to_owned() } else { format!("{}[{name}]", self.at) }
     }

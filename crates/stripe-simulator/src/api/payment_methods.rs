@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use crate::api::params::Params;
 use crate::api::{Call, Route, customers, list, metadata};
 use crate::error::StripeError;
-use crate::lifecycle;
-use crate::lifecycle::cards;
 use crate::lifecycle::payment_methods::{self, KIND};
+use crate::lifecycle::{self, cards};
 use crate::world::{World, shapes, text};
 
 pub const ROUTES: &[Route] = &[

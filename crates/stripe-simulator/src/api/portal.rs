@@ -113,7 +113,7 @@ fn read_items(details: &Params, flow: &mut Value) -> Result<(), StripeError> {
 }
 
 /// The configuration that sessions have which name none: everything simple is allowed. A real
-/// account has one as soon as somebody opens the portal's settings.
+/// account has one as soon as its owner opens the portal's settings.
 fn default_configuration(world: &mut World) -> String {
     let found = world
         .all(CONFIGURATION)

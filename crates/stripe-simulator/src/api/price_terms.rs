@@ -1,4 +1,4 @@
-//! What a price costs and how often, as `prices`, `price_data` and `default_price_data` say it.
+//! Reads a price's amount and interval from `prices`, `price_data` and `default_price_data`.
 
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,7 @@ pub fn read(form: &Params) -> Result<Map<String, Value>, StripeError> {
     Ok(fields)
 }
 
-/// What it costs in other currencies.
+/// Reads the amounts in other currencies.
 pub fn read_currency_options(form: &Params) -> Result<Map<String, Value>, StripeError> {
     let option = |(currency, given): &(String, Params)| {
         Ok((currency.to_lowercase(), PriceTerms::read(given)?.option()))
@@ -56,7 +56,7 @@ fn read_currency(form: &Params) -> Result<String, StripeError> {
     Ok(currency)
 }
 
-/// What one costs in one currency.
+/// The amount of one unit in one currency.
 #[derive(Debug)]
 struct PriceTerms {
     unit_amount: Option<i64>,
@@ -151,7 +151,7 @@ fn read_tier(form: &Params) -> Result<Value, StripeError> {
     }))
 }
 
-/// What the buyer may choose to pay.
+/// Reads the amounts that the buyer may choose.
 fn read_custom(form: &Params) -> Result<Option<Value>, StripeError> {
     let Some(given) = form.object("custom_unit_amount")? else { return Ok(None) };
     let (maximum, minimum) = (given.integer("maximum")?, given.integer("minimum")?);

@@ -1,6 +1,6 @@
 //! Prices. What one costs is never edited: a new price takes its place, and its lookup key.
 //!
-//! Deliberately absent: metered prices, whose usage nobody could report.
+//! Deliberately absent: metered prices, since there is no route to report usage.
 
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Reads a price from `price_data`, with its product: an existing one, or one to be made from
-/// `product_data`. Such prices are inactive, as nobody else is to use them.
+/// `product_data`. Such prices are inactive, so that no other purchase uses them.
 pub fn read_inline(world: &World, form: &Params) -> Result<Inline, StripeError> {
     let mut price = price_terms::read(form)?;
     price.insert("active".to_owned(), json!(false));
@@ -50,7 +50,7 @@ impl Product {
 }
 
 impl Inline {
-    /// What is known of it before it is made.
+    /// Fields of the product, before it is made.
     pub fn terms(&self) -> Value {
         Value::Object(self.price.clone())
     }

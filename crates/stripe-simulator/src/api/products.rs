@@ -1,4 +1,4 @@
-//! `/v1/products`: what prices are the price of.
+//! `/v1/products`: products made, changed, searched and deleted.
 
 use serde_json::{Map, Value, json};
 
@@ -104,7 +104,7 @@ fn search(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     search::response(call, "/v1/products/search", &fields, world.all("product"))
 }
 
-/// What a request says of a product, its name and metadata aside.
+/// Reads a product's fields, except name and metadata.
 fn read(form: &Params) -> Result<Map<String, Value>, StripeError> {
     form.ignore(&["package_dimensions", "tax_details", "type"]);
     let mut fields = Map::new();

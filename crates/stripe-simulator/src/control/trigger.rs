@@ -2,7 +2,7 @@
 //! the event is caused by the very calls of the API that cause it in a shop. So other events come
 //! with it, in Stripe's own order.
 //!
-//! Deliberately absent: an event made up from a fixture, whose objects nobody could retrieve.
+//! Deliberately absent: events without objects that can be retrieved.
 
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ fn a_late_refusal(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
 }
 
 /// A session whose payment takes its time, and that time gone by: just the bank's answer is
-/// brought forward, nothing else that is due meanwhile.
+/// brought forward, and nothing else.
 fn settled_later(
     context: &mut FixtureContext<'_>,
     outcome: PaymentOutcome,

@@ -1,6 +1,6 @@
-//! What time does: renewals, trial ends, retries, expiries.
+//! The effects of time: renewals, trial ends, retries, expiries.
 //!
-//! What is due is read off the objects themselves, so that nothing planned can get lost or out of
+//! Due dates are read from the objects themselves, so that no plan can get lost or out of
 //! date; only what they do not say (a warning that was sent already) stands in notes.
 
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ fn announce_renewal(world: &mut World, id: &str) {
     world.remove(&preview_id);
 }
 
-/// The invoice of the next period, which nobody has drafted yet.
+/// The invoice of the next period, before it is drafted.
 pub fn upcoming(world: &World, subscription: &Value) -> Value {
     let ended = items::period(subscription);
     let anchor = subscription["billing_cycle_anchor"].as_i64().unwrap_or(ended.1);

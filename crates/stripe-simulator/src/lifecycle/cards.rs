@@ -1,5 +1,5 @@
 //! The test cards. How one behaves is decided by its last four digits, as with Stripe's own, so
-//! that whoever knows those needs nothing else.
+//! that a developer who knows those needs nothing else.
 
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ pub const DEBIT_FAILED: Decline = Decline {
     message: "The customer's bank account could not be debited.",
 };
 
-/// What becomes of a payment.
+/// The bank's response to a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BankResponse {
     Accepted,
@@ -92,7 +92,7 @@ pub enum BankResponse {
     },
 }
 
-/// Who is there to answer the bank's questions.
+/// Whether the payer can answer the bank's questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payer {
     Present,
@@ -101,7 +101,7 @@ pub enum Payer {
     Absent,
 }
 
-/// What the bank says when that method is charged.
+/// The bank's response when that method is charged.
 pub fn authorize(method: &Value, payer: Payer) -> BankResponse {
     match (last4(method), payer) {
         ("6789", _) if !is_card(method) => BankResponse::Later { succeeds: true },
@@ -138,7 +138,7 @@ pub fn is_disputed(method: &Value) -> bool {
     last4(method) == "0259"
 }
 
-/// What becomes of a refund to that method: at once, later, or not in the end.
+/// The first status of a refund to that method.
 pub fn refund_status(method: &Value) -> &'static str {
     match last4(method) {
         "7726" | "5126" => "pending",
@@ -164,7 +164,7 @@ pub fn from_token(world: &World, token: &str) -> Option<Value> {
     Some(if known.brand == BANK { bank_account(world, known.last4) } else { make(world, known) })
 }
 
-/// A payment method made of a test card's number, which nobody has to be in the table above for.
+/// A payment method made of a test card's number. The number need not be in the table above.
 pub fn from_number(world: &World, number: &str, month: i64, year: i64) -> Option<Value> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     if !(12..=19).contains(&digits.len()) {

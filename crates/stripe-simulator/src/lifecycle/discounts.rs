@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::error::StripeError;
 use crate::world::{World, amounts, calendar, shapes, text};
 
-/// What somebody wants to redeem.
+/// The coupon or promotion code that a customer wants to redeem.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Redemption {
     pub coupon: String,
     pub promotion_code: Option<String>,
 }
 
-/// What the redemption is for.
+/// The purchase that a redemption is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Purchase<'a> {
     pub customer: &'a str,
@@ -192,7 +192,7 @@ pub fn apply(
     totals
 }
 
-/// What of a line a coupon may still take from.
+/// The part of a line that a coupon may still reduce.
 fn open_amount(line: &Value, coupon: &Value) -> i64 {
     let product = &line["pricing"]["price_details"]["product"];
     let products = coupon["applies_to"]["products"].as_array();

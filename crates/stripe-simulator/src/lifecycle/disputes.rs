@@ -14,7 +14,7 @@ const ANSWER_WITHIN: i64 = 7 * calendar::DAY;
 
 pub const DECIDED_AFTER: i64 = calendar::MINUTE;
 
-/// What Stripe charges for a dispute.
+/// Stripe's fee for a dispute.
 const FEE: i64 = 1_500;
 
 /// A payer disputes a charge: the money is taken back until the bank has decided.
@@ -86,7 +86,7 @@ pub fn due(world: &World, dispute: &Value) -> Option<i64> {
     }
 }
 
-/// What was due has come: silence and evidence that does not win lose.
+/// Decides a dispute that is due. Silence and evidence that does not win lose.
 pub fn run_due(world: &mut World, dispute_id: &str) {
     let words =
         world.get(dispute_id).map(|dispute| text(&dispute["evidence"], "uncategorized_text"));

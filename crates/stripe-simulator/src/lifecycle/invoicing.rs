@@ -18,7 +18,7 @@ pub const KIND: &str = "invoice";
 /// A renewal can be looked at and changed for an hour before it is charged.
 pub const DRAFT_FOR: i64 = calendar::HOUR;
 
-/// What an invoice is made of.
+/// The content of an invoice.
 #[derive(Debug, Default)]
 pub struct Draft {
     pub customer: String,
@@ -29,12 +29,12 @@ pub struct Draft {
     pub period: (i64, i64),
     /// Ids of discounts, in the order in which they apply.
     pub discounts: Vec<String>,
-    /// Whether it is finalised by itself after an hour, or at once by whoever made it.
+    /// Whether time finalises it after an hour. Otherwise its creator finalises it at once.
     pub waits: bool,
     pub other: Value,
 }
 
-/// Adds a draft to the world without telling anybody: the caller emits `invoice.created` when the
+/// Adds a draft to the world without an event: the caller emits `invoice.created` when the
 /// subscription has been told of.
 pub fn draft(world: &mut World, draft: Draft) -> String {
     let invoice = build(world, draft);
@@ -198,7 +198,7 @@ pub fn intent_of<'a>(world: &'a World, invoice_id: &str) -> &'a str {
     notes::read(world, invoice_id, "payment_intent").as_str().unwrap_or_default()
 }
 
-/// What an invoice is paid with: its own method, its subscription's, or its customer's.
+/// The payment method of an invoice: its own, its subscription's, or its customer's.
 pub fn method_of(world: &World, invoice: &Value) -> Option<String> {
     let subscription = world.get(subscription_of(invoice)).unwrap_or(&Value::Null);
     let customer = world.get(text(invoice, "customer")).unwrap_or(&Value::Null);
@@ -275,6 +275,6 @@ pub fn write_off(world: &mut World, invoice_id: &str, status: &str) {
 
 /// Charges an invoice that is due, as time does it: whether it works shows in what follows.
 pub fn collect_quietly(world: &mut World, invoice_id: &str) {
-    // The failure itself is recorded on the invoice and in its events; nobody waits for an answer.
+    // The failure is recorded on the invoice and in its events. There is no caller to tell.
     let _ = collect(world, invoice_id, None, Payer::Absent);
 }

@@ -11,7 +11,7 @@ use crate::world::{World, calendar, notes, shapes, text};
 /// How long a delayed payment takes.
 pub const SETTLES_AFTER: i64 = calendar::MINUTE;
 
-/// What a new payment intent is made of.
+/// The fields of a new payment intent.
 #[derive(Debug, Default)]
 pub struct NewPayment {
     pub amount: i64,
@@ -150,7 +150,7 @@ fn mark_succeeded(world: &mut World, intent: &Value, charge_id: &str) {
     world.emit("payment_intent.succeeded", intent_id);
 }
 
-/// Records a declined charge and answers it as Stripe answers whoever confirmed it.
+/// Records a declined charge, and returns the error for the caller who confirmed it.
 fn decline(world: &mut World, intent: &Value, method: &Value, decline: Decline) -> StripeError {
     fail(world, intent, method, decline);
     let mut error = refusal(method, decline);
@@ -292,7 +292,7 @@ fn outcome(network: &str, advice: Value, seller_message: &str, reason: Value) ->
     })
 }
 
-/// What a charge brings the merchant, after Stripe's usual fee of 2.9 % and 30 cents.
+/// Records the merchant's proceeds of a charge, after Stripe's usual fee of 2.9 % and 30 cents.
 fn balance_transaction(world: &mut World, intent: &Value, charge_id: &str) -> String {
     let amount = intent["amount"].as_i64().unwrap_or(0);
     let fee = (amount * 29 + 500) / 1_000 + 30;

@@ -1,4 +1,4 @@
-//! What follows from a payment: for its invoice, for the subscription behind that, for the
+//! The consequences of a payment for its invoice, for the subscription behind that, and for the
 //! checkout session that asked for it.
 
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ fn next_attempt(world: &mut World, invoice: &Value) -> Option<i64> {
     days.into_iter().find(|at| *at > now)
 }
 
-/// The payer has to prove who they are; nobody tries again by itself meanwhile.
+/// The payer has to authenticate. Until then the payment is not retried.
 fn action_required(world: &mut World, invoice_id: &str) {
     let Some(invoice) = world.get(invoice_id).filter(|it| it["status"] == "open").cloned() else {
         return;
@@ -137,7 +137,7 @@ fn action_required(world: &mut World, invoice_id: &str) {
     status::invoice_failed(world, &invoice, gives_up);
 }
 
-/// A delayed payment is on its way: the subscription may be used meanwhile.
+/// A delayed payment is on its way. Until it settles the subscription may be used.
 fn invoice_processing(world: &mut World, invoice_id: &str) {
     let Some(invoice) = world.get(invoice_id).cloned() else { return };
     world.edit(invoice_id, |invoice| {

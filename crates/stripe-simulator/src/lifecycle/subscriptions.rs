@@ -16,7 +16,7 @@ pub mod update;
 
 pub const KIND: &str = "subscription";
 
-/// What a subscription is paid with: its own method, or its customer's.
+/// The payment method of a subscription: its own, or its customer's.
 pub fn method_of(world: &World, subscription: &Value) -> Option<String> {
     let customer = world.get(text(subscription, "customer")).unwrap_or(&Value::Null);
     let default = &customer["invoice_settings"]["default_payment_method"];
@@ -24,7 +24,7 @@ pub fn method_of(world: &World, subscription: &Value) -> Option<String> {
     own.or_else(|| default.as_str()).map(str::to_owned)
 }
 
-/// What an invoice says about taxes, which are always nothing.
+/// The `automatic_tax` of an invoice. Taxes are always zero.
 pub fn automatic_tax(subscription: &Value) -> Value {
     let enabled = subscription["automatic_tax"]["enabled"] == true;
     json!({

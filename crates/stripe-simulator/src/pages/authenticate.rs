@@ -78,7 +78,7 @@ pub fn asks(world: &World, intent: &str) -> bool {
     world.get(intent).is_some_and(|intent| intent["status"] == "requires_action")
 }
 
-/// What the bank answers, and all that follows from it. A card that is declined after all is
+/// Applies the payer's answer to the bank, and its consequences. A card that is declined after all is
 /// recorded with the intent, which says so.
 pub fn answer_bank(world: &mut World, intent: &str, approved: bool) {
     let _recorded = payments::authenticate(world, intent, approved);

@@ -1,4 +1,4 @@
-//! What a form of ours posts, or a link of ours asks.
+//! The fields of a form that a page posts, or of a link's query.
 
 use serde_json::{Value, json};
 use url::form_urlencoded;

@@ -1,4 +1,4 @@
-//! What the buttons of the simulator's home do.
+//! The actions of the simulator's home page.
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! What every page has: its head, the banner that says SIMULATOR, landmarks, and forms that carry
+//! The parts of every page: its head, the banner that says SIMULATOR, landmarks, and forms that carry
 //! the token without which no page takes a post.
 //!
 //! maud escapes every text and value; no page has a script.
@@ -42,7 +42,7 @@ pub fn document(title: &str, notice: Option<Notice>, content: Markup) -> String 
     page.into_string()
 }
 
-/// What came of a click, told once at the top of the page.
+/// The result of a click, at the top of the page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Notice {
     Success(String),

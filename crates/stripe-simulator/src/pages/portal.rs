@@ -20,10 +20,10 @@ pub mod view;
 
 const KIND: &str = "billing_portal.session";
 
-/// What a page lists of invoices and prices.
+/// The most invoices and prices that a page lists.
 const MAX_LISTED: usize = 50;
 
-/// What a page shows beside the session itself.
+/// Data of the page besides the session.
 #[derive(Clone, Debug, Default)]
 pub struct PageData {
     /// The `features` of the session's configuration.
@@ -162,7 +162,7 @@ fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), Str
     match fields.get("act").unwrap_or_default() {
         "change_plan" => plan::change(world, ours, &data, fields),
         "cancel" => cancel(world, &path, &data, fields),
-        // Whoever may leave may stay.
+        // A customer who may cancel may also keep the subscription.
         "keep" => {
             offered(&data, "subscription_cancel")?;
             let form = match ours["cancel_at_period_end"] == true {
@@ -180,7 +180,7 @@ fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), Str
     }
 }
 
-/// What the configuration does not offer is refused, whoever posts it.
+/// Refuses a change that the configuration does not offer.
 pub fn offered(data: &PageData, feature: &str) -> Result<(), StripeError> {
     if data.features[feature]["enabled"] == true {
         return Ok(());

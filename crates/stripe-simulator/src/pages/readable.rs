@@ -22,7 +22,7 @@ pub fn price(price: &Value) -> String {
     }
 }
 
-/// What so many of a price cost: `USD 48.00 per month (2 × USD 24.00)`.
+/// The cost of a quantity of a price: `USD 48.00 per month (2 × USD 24.00)`.
 pub fn priced(each: &Value, quantity: &Value) -> String {
     let count = quantity.as_i64().unwrap_or(1);
     if count == 1 {

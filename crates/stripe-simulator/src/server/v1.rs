@@ -85,7 +85,7 @@ fn parse(
     Ok(ApiRequest { id: id.to_owned(), verb, path: head.uri.path().to_owned(), given, key })
 }
 
-/// Runs a request. Nobody else sees the world in between. Also answers for how long the answer is
+/// Runs a request in one visit of the world. Also returns for how long the answer is
 /// to be held back.
 fn run(simulator: &Simulator, request_read: ApiRequest) -> (ApiResponse, u32) {
     let key = request_read.key.as_ref().map(|(key, _)| key.as_str());

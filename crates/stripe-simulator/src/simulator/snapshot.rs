@@ -21,7 +21,7 @@ impl SnapshotFile {
         Self { path }
     }
 
-    /// What the file holds, or nothing if there is no file yet.
+    /// Reads the file; `None` if there is no file yet.
     pub fn load<T: DeserializeOwned>(&self) -> anyhow::Result<Option<T>> {
         let name = self.path.display();
         let text = match fs::read(&self.path) {

@@ -15,14 +15,14 @@ use crate::webhooks::deliveries::Deliveries;
 use crate::webhooks::events;
 use crate::world::World;
 
-/// What the worker has in common with everybody else.
+/// The part of a simulator that its worker and its callers share.
 pub struct Inner {
     pub options: Options,
     pub state: Mutex<State>,
     pub snapshot: Option<SnapshotFile>,
     /// The worker has something to look at.
     pub wake: Notify,
-    /// What the pages' forms carry, so that no other site can send them.
+    /// A token in the pages' forms, so that no other site can send them.
     pub page_token: String,
     /// There is something for the snapshot.
     pub dirty: Notify,
@@ -68,7 +68,7 @@ impl State {
 }
 
 impl Inner {
-    /// What is due happens, then the visit; the events of both are queued.
+    /// Runs what is due, then the visit, and queues the events of both.
     pub fn enter<T>(&self, request: &Value, visit: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.options.clock.now().as_second();

@@ -84,7 +84,7 @@ async fn deliver(inner: Arc<Inner>, sender: Arc<Sender>, delivery: Delivery) {
     inner.wake.notify_one();
 }
 
-/// Where a delivery goes, unless that place has been deleted or disabled meanwhile.
+/// The target of a delivery; `None` if its endpoint was deleted or disabled.
 fn target(inner: &Inner, world: &World, delivery: &Delivery) -> Option<Target> {
     let Some(id) = &delivery.endpoint else { return inner.options.webhook.clone() };
     let endpoint = world.get(id).filter(|endpoint| endpoint["status"] == "enabled")?;

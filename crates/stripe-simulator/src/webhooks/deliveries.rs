@@ -48,7 +48,7 @@ pub struct Deliveries {
     attempts: BTreeMap<String, Vec<Attempt>>,
 }
 
-/// What came back for a delivery.
+/// The result of one delivery attempt.
 #[derive(Debug)]
 pub struct DeliveryOutcome {
     pub at: i64,
@@ -169,7 +169,7 @@ impl Deliveries {
         self.queue.iter().filter(|one| !one.on_its_way).map(|one| one.due).min()
     }
 
-    /// What became of an event so far.
+    /// The delivery attempts of an event so far.
     pub fn attempts(&self, event: &str) -> &[Attempt] {
         self.attempts.get(event).map(Vec::as_slice).unwrap_or_default()
     }

@@ -16,7 +16,7 @@ pub fn check_total(amount: i64, param: &str) -> Result<(), StripeError> {
     Err(StripeError::invalid("amount_too_large", param, message))
 }
 
-/// What a price asks for that many units in that currency; `None` if it isn't sold in it, or is
+/// The cost of a quantity of a price in a currency; `None` if it isn't sold in it, or is
 /// priced in a way that isn't simulated (tiers, or what the customer likes to pay).
 pub fn price_amount(price: &Value, currency: &str, quantity: i64) -> Option<i64> {
     let terms =
@@ -52,7 +52,7 @@ pub fn prorate(amount: i64, period: (i64, i64), from: i64) -> i64 {
     i64::try_from((product + half) / whole).unwrap_or(0)
 }
 
-/// What a coupon takes off each of these amounts. A fixed amount is spread in proportion; what
+/// Computes the discount on each of these amounts. A fixed amount is spread in proportion; what
 /// rounding leaves over goes to the last. Never more than there is, and nothing off a credit.
 pub fn discount(amounts: &[i64], coupon: &Value, currency: &str) -> Vec<i64> {
     let amounts: Vec<i64> = amounts.iter().map(|amount| (*amount).max(0)).collect();

@@ -1,4 +1,4 @@
-//! What the simulator knows beyond what Stripe's objects say: when a delayed payment settles,
+//! Facts that Stripe's objects have no field for: when a delayed payment settles,
 //! which warnings were sent already.
 //!
 //! A note is an object of the world like any other, so that a snapshot keeps it; no route shows it.
@@ -9,7 +9,7 @@ use crate::world::World;
 
 pub const KIND: &str = "simulator.note";
 
-/// What is noted about an object under a name; null if nothing is.
+/// Reads the note about an object under a name; null if there is none.
 pub fn read<'a>(world: &'a World, about: &str, name: &str) -> &'a Value {
     world.get(&id_of(about)).map_or(&Value::Null, |note| &note[name])
 }

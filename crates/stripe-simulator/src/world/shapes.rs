@@ -1,4 +1,4 @@
-//! What Stripe's objects about money look like before anything is known of them: every key that
+//! The initial shapes of Stripe's objects about money: every key that
 //! the API returns, with what stands there when it does not apply.
 //!
 //! The shapes themselves are data, in `shapes/*.json`. Customers, products and the other objects
@@ -93,7 +93,7 @@ pub fn plan(price: &Value) -> Value {
     plan
 }
 
-/// What a price's product is called; the price's own id if nobody named it.
+/// The name of a price's product; the price's own id if it has none.
 pub fn product_name<'a>(world: &'a World, price: &'a Value) -> &'a str {
     let product = world.get(text(price, "product"));
     product

@@ -98,7 +98,7 @@ fn modules() -> Vec<(ModulePath, String)> {
     found
 }
 
-/// What the `use` lines of a module name, from the crate's root; unit tests are left out.
+/// The paths in a module's `use` lines, from the crate's root; unit tests are left out.
 fn imported_paths(module: &[String], source: &str) -> Vec<ModulePath> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What the simulator does with money: purchases, subscriptions, invoices, payments, and time.
+//! Money in the simulator: purchases, subscriptions, invoices, payments, and time.
 
 mod invoices;
 mod payments;
@@ -113,7 +113,7 @@ async fn submit(stripe: &Stripe, session: &Value, outcome: &str, fields: &[(&str
     stripe.get(&format!("/v1/checkout/sessions/{}", id(session)), json!({})).await
 }
 
-/// What has happened of those kinds, in its order, from the last event of that type on.
+/// The events of those kinds, in order, from the last event of that type on.
 async fn trail(stripe: &Stripe, since: &str, kinds: &[&str]) -> Vec<String> {
     let mut types = stripe.happened().await;
     let from = types.iter().rposition(|one| one == since).unwrap_or(0);

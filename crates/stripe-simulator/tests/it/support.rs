@@ -1,4 +1,4 @@
-//! What every test starts from: a simulator and an app of its own on ports of their own, and a clock.
+//! The support of every test: a simulator and an app on ports of their own, and a clock.
 
 pub mod node;
 mod stripe;
@@ -25,7 +25,7 @@ pub fn serve(listener: TcpListener, router: Router) {
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
-/// What came back from a call.
+/// The response to a call.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,

@@ -7,12 +7,11 @@ use crate::api::params::Params;
 use crate::api::prices::{self, Inline};
 use crate::api::{Call, discounts, metadata};
 use crate::error::StripeError;
-use crate::lifecycle;
 use crate::lifecycle::checkout::KIND;
 use crate::lifecycle::checkout::items::{self, price, set_totals, write_redemptions};
-use crate::lifecycle::customers;
 use crate::lifecycle::discounts::{Purchase, Redemption};
 use crate::lifecycle::subscriptions::begin;
+use crate::lifecycle::{self, customers};
 use crate::world::calendar::{DAY, HOUR, MINUTE};
 use crate::world::{World, amounts, notes, shapes, text};
 
@@ -148,7 +147,7 @@ fn existing(world: &World, id: &str, param: &str) -> Result<Value, StripeError> 
 }
 
 impl WantedLine {
-    /// What is known of the price before it is made.
+    /// Fields of the price, before it is made.
     fn terms(&self) -> Value {
         match &self.price {
             LinePrice::Existing(price) => price.clone(),

@@ -123,7 +123,7 @@ fn read_customer_settings(
     Ok(())
 }
 
-/// What is handed on to the subscription, the payment intent and the invoice.
+/// Reads the data for the subscription, the payment intent and the invoice.
 pub fn read_data(form: &Params, mode: &str) -> Result<Value, StripeError> {
     let mut notes = json!({});
     let subscription = form.object("subscription_data")?;

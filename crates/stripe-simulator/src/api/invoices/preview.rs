@@ -48,7 +48,7 @@ pub fn run(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     Ok(invoice)
 }
 
-/// What a new subscription would cost at its beginning.
+/// Previews the first invoice of a new subscription.
 fn of_new(
     copy: &mut World,
     form: &Params,
@@ -77,7 +77,7 @@ fn of_new(
     Ok(as_draft(copy.get(&latest.unwrap_or_default()).cloned().unwrap_or_default()))
 }
 
-/// What a subscription's next invoice is, after a change if there is one.
+/// Previews a subscription's next invoice, after a change if there is one.
 fn of_subscription(
     copy: &mut World,
     form: &Params,
@@ -124,7 +124,7 @@ fn next(copy: &World, id: &str) -> Result<Value, StripeError> {
     Ok(billing::upcoming(copy, subscription))
 }
 
-/// What would be left to settle if the subscription ended now.
+/// Previews the last invoice of a subscription that ends now.
 fn of_end(copy: &mut World, subscription: &Value, proration: Proration) -> Value {
     if proration != Proration::None {
         let now = copy.now();

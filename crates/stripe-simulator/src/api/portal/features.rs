@@ -1,4 +1,4 @@
-//! What a portal configuration allows.
+//! Reads the features of a portal configuration.
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use crate::lifecycle::subscriptions::items;
 use crate::world::calendar::Interval;
 use crate::world::{World, shapes, text};
 
-/// What a phase has in common with Stripe's and without an effect here.
+/// Stripe's fields of a phase that are accepted and have no effect here.
 const WITHOUT_EFFECT: &[&str] = &[
     "add_invoice_items",
     "application_fee_percent",

@@ -25,7 +25,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "trial_from_plan",
 ];
 
-/// What a new subscription and a changed one have in common.
+/// Reads the fields that a new subscription and a change share.
 fn read_common(
     world: &World,
     form: &Params,

@@ -6,11 +6,11 @@ use crate::api::params::Params;
 use crate::api::subscriptions::{fields, items};
 use crate::api::{Call, discounts};
 use crate::error::StripeError;
-use crate::lifecycle::subscriptions;
 use crate::lifecycle::subscriptions::begin::PaymentBehavior;
 use crate::lifecycle::subscriptions::items::ItemChange;
 use crate::lifecycle::subscriptions::priced_change::Proration;
 use crate::lifecycle::subscriptions::update::{self, SubscriptionUpdate, TrialEnd};
+use crate::lifecycle::subscriptions::{self};
 use crate::world::{World, text};
 
 pub fn run(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -119,7 +119,7 @@ pub fn read_trial_end(form: &Params) -> Result<Option<TrialEnd>, StripeError> {
     }
 }
 
-/// What a preview asks for below `subscription_details`.
+/// Reads the change that a preview describes in `subscription_details`.
 pub fn read_preview(
     world: &World,
     details: &Params,

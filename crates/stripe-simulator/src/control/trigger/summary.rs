@@ -1,4 +1,4 @@
-//! What a user has after something was made to happen, in a few words.
+//! A summary of a user's plan and status after a trigger.
 
 use serde_json::{Value, json};
 

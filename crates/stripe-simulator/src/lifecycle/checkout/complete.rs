@@ -15,7 +15,7 @@ use crate::lifecycle::subscriptions::items::NewItem;
 use crate::lifecycle::{customers, discounts, payment_methods, setup_intents};
 use crate::world::{World, notes, shapes, text};
 
-/// Who pays: what the page asked, filled up with what the session and the customer say.
+/// The payer: the page's fields, completed from the session and the customer.
 #[derive(Clone, Debug)]
 pub struct Buyer {
     pub email: Value,
@@ -46,7 +46,7 @@ impl Buyer {
     }
 }
 
-/// What a completed session points to.
+/// The objects that a completed session points to.
 #[derive(Debug, Default)]
 struct Made {
     fields: Value,
@@ -72,7 +72,7 @@ pub fn run(
     Ok(())
 }
 
-/// The customer of the session, made now where it needs one. Guests stay nobody.
+/// The customer of the session, made now where it needs one. Guests get no customer.
 fn customer(world: &mut World, session: &Value, buyer: &Buyer) -> String {
     let id = text(session, "customer").to_owned();
     if !id.is_empty() {
@@ -372,7 +372,7 @@ fn finish(world: &mut World, session: &Value, customer: &str, buyer: Buyer, made
     world.emit("checkout.session.completed", session_id);
 }
 
-/// What the payer fills in.
+/// The fields that the payer fills in.
 #[derive(Clone, Debug, Default)]
 pub struct PayerDetails {
     pub email: Option<String>,

@@ -1,4 +1,4 @@
-//! What is in a session, and what it comes to.
+//! The line items of a session, and their totals.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub fn line_items(world: &World, session_id: &str) -> Vec<Value> {
     items.cloned().collect()
 }
 
-/// What a session comes to.
+/// The totals of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub subtotal: i64,

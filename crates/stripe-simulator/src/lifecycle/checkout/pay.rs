@@ -1,4 +1,4 @@
-//! What the payer does on the checkout page, and what the bank says to it.
+//! The payer's click on the checkout page, and the bank's response.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::lifecycle::payments::{self, NewPayment};
 use crate::lifecycle::{discounts, payment_methods};
 use crate::world::{World, notes, shapes, text};
 
-/// What the payer chooses to happen.
+/// The outcome that the payer chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentOutcome {
     Paid,

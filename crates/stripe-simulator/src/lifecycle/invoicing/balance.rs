@@ -6,7 +6,7 @@ use crate::world::{World, shapes, text};
 
 pub const KIND: &str = "customer_balance_transaction";
 
-/// What is left to pay of an invoice after the balance, and the balance before and after. A total
+/// Applies the balance: returns the amount due, and the balance before and after. A total
 /// below zero becomes credit; credit (a balance below zero) pays; a debt is added.
 pub fn apply(world: &mut World, invoice: &Value) -> (i64, i64, i64) {
     let customer_id = text(invoice, "customer");

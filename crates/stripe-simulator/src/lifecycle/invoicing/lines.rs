@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::world::amounts::price_amount;
 use crate::world::{World, calendar, shapes, text};
 
-/// What a line is about.
+/// The content of an invoice line.
 #[derive(Clone, Debug)]
 pub struct InvoiceLine<'a> {
     pub price: &'a Value,
@@ -67,7 +67,7 @@ fn pricing(price: &Value, currency: &str) -> Value {
     })
 }
 
-/// What all items of a subscription cost for a period. A trial's period costs nothing.
+/// The lines of all items of a subscription for a period. A trial's period costs nothing.
 pub fn of_period(
     world: &World,
     subscription: &Value,

@@ -7,20 +7,20 @@ use crate::lifecycle::cards::{self, BankResponse, Payer};
 use crate::lifecycle::discounts::{self, Purchase, Redemption};
 use crate::lifecycle::invoicing::{self, Draft, lines};
 use crate::lifecycle::payments;
-use crate::lifecycle::subscriptions;
 use crate::lifecycle::subscriptions::items::{self, NewItem};
+use crate::lifecycle::subscriptions::{self};
 use crate::world::calendar::{DAY, Interval};
 use crate::world::{World, amounts, shapes, text};
 
 const LONGEST_TRIAL: i64 = 5 * 366 * DAY;
 
-/// What happens when the first payment does not succeed at once.
+/// The behavior when the first payment does not succeed at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaymentBehavior {
     /// Try, and leave the subscription incomplete when it fails.
     #[default]
     AllowIncomplete,
-    /// Do not try: somebody confirms the payment intent later.
+    /// Do not try: the client confirms the payment intent later.
     DefaultIncomplete,
     ErrorIfIncomplete,
     PendingIfIncomplete,
@@ -28,7 +28,7 @@ pub enum PaymentBehavior {
     Checkout(Payer),
 }
 
-/// What a new subscription is made of.
+/// The fields of a new subscription.
 #[derive(Debug, Default)]
 pub struct NewSubscription {
     pub customer: String,
@@ -38,16 +38,16 @@ pub struct NewSubscription {
     pub discounts: Vec<Redemption>,
     pub behavior: PaymentBehavior,
     pub payment_method: Option<String>,
-    /// What the first invoice asks for besides the items: one-time prices of a checkout session.
+    /// One-time prices of a checkout session, which the first invoice adds to the items.
     pub extras: Vec<NewItem>,
-    /// What a discount of it says it came from.
+    /// The checkout session that its discounts name as their source.
     pub checkout_session: Option<String>,
     /// Fields of the subscription that are taken as they are.
     pub fields: Value,
 }
 
 impl NewSubscription {
-    /// What one period of it costs, before discounts.
+    /// The cost of one period, before discounts.
     pub fn amount(&self) -> i64 {
         let of = |item: &NewItem| {
             let cost = amounts::price_amount(&item.price, &self.currency, item.quantity);
@@ -121,7 +121,7 @@ pub fn begin(world: &mut World, wanted: NewSubscription) -> Result<String, Strip
     Ok(subscription_id)
 }
 
-/// Adds the subscription and the draft of its first invoice, and tells nobody yet.
+/// Adds the subscription and the draft of its first invoice, without events.
 fn record(world: &mut World, wanted: NewSubscription) -> (String, String) {
     let now = world.now();
     let mut subscription = shapes::object(world, "subscription", "sub");

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle;
 use crate::lifecycle::invoicing::{self, Draft, lines, subscription_of};
 use crate::lifecycle::subscriptions::{self, items};
+use crate::lifecycle::{self};
 use crate::world::{World, shapes, text};
 
 /// Ends a subscription now. The reason is that of an earlier request where there was one.
@@ -47,7 +47,7 @@ pub fn now(world: &mut World, id: &str, reason: Option<&str>) {
     world.emit("customer.subscription.deleted", id);
 }
 
-/// Nobody tries any more to collect what a subscription that has ended still asks for.
+/// Stops the collection of an invoice whose subscription has ended.
 fn stop_collecting(world: &mut World, invoice_id: &str, voids: bool) {
     if voids {
         return invoicing::write_off(world, invoice_id, "void");
@@ -75,7 +75,7 @@ pub fn expire_incomplete(world: &mut World, id: &str) {
     }
 }
 
-/// What is pending becomes an invoice at once, and is charged.
+/// Invoices pending items at once, and collects the invoice.
 pub fn invoice_pending(world: &mut World, subscription: &Value) {
     let id = text(subscription, "id");
     let pending = lines::pending(world, id);

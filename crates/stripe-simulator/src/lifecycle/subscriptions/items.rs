@@ -14,7 +14,7 @@ pub struct NewItem {
     pub metadata: Value,
 }
 
-/// What is to happen to an item.
+/// A change of the items.
 #[derive(Clone, Debug)]
 pub enum ItemChange {
     Add(NewItem),

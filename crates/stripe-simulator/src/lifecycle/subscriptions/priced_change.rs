@@ -38,7 +38,7 @@ pub struct PricedChange {
     pub restarts: bool,
 }
 
-/// What the change makes of the subscription, and what is to be paid for it.
+/// The subscription after the change, and the amounts to pay for it.
 struct ComputedChange {
     after: Value,
     pieces: Vec<Piece>,
@@ -223,7 +223,7 @@ pub fn apply_pending(world: &mut World, subscription_id: &str) {
     world.emit("customer.subscription.pending_update_applied", subscription_id);
 }
 
-/// Nobody paid in time: the update does not happen, and its invoice is void.
+/// Drops an update that was not paid in time, and voids its invoice.
 pub fn expire_pending(world: &mut World, subscription_id: &str) {
     let invoice_id = notes::read_text(world, subscription_id, "pending_invoice");
     forget_pending(world, subscription_id);

@@ -1,4 +1,4 @@
-//! What a change in the middle of a period costs or gives back, to the second.
+//! The cost or credit of a change in the middle of a period, to the second.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub struct Piece {
     pub period: (i64, i64),
 }
 
-/// What it costs to have `after` instead of what the subscription has, for the rest of its period.
+/// The cost of `after` in place of the subscription's items, for the rest of its period.
 /// Items that stay as they are cost nothing.
 pub fn between(world: &World, subscription: &Value, after: &[Value], moment: i64) -> Vec<Piece> {
     let before = items::of(subscription);
@@ -32,7 +32,7 @@ pub fn between(world: &World, subscription: &Value, after: &[Value], moment: i64
     credits.chain(debits).collect()
 }
 
-/// What is given back when the period is cut short.
+/// The credit for a period that is cut short.
 pub fn unused(world: &World, subscription: &Value, moment: i64) -> Vec<Piece> {
     items::of(subscription)
         .iter()
@@ -58,7 +58,7 @@ fn piece(world: &World, subscription: &Value, item: &Value, moment: i64, credit:
     Piece { item: item.clone(), credit, amount, period: (moment, period.1) }
 }
 
-/// What the subscription's discounts in percent take off: prorations are net of them.
+/// The subscription's discounts in percent. Prorations are net of them.
 fn reduction(world: &World, subscription: &Value, full: i64, moment: i64) -> i64 {
     let mut left = full;
     for id in discounts::active(world, &subscription["discounts"], moment) {

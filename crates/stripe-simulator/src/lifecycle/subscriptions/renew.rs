@@ -1,4 +1,4 @@
-//! What the end of a period does: the next one begins and its invoice is drafted; a trial becomes
+//! The end of a period: the next one begins and its invoice is drafted; a trial becomes
 //! paid, paused or nothing; a cancellation that waited happens.
 
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use crate::lifecycle::invoicing::subscription_of;
 use crate::lifecycle::subscriptions::{self, cancel, priced_change};
 use crate::world::{World, notes, text};
 
-/// What the simulator's owner has chosen to happen when all retries have failed: `unpaid`, or
+/// The note with the status after the last retry: `unpaid`, or
 /// canceled, which is the default.
 pub const AFTER_RETRIES: (&str, &str) = ("billing", "after_retries");
 
@@ -51,7 +51,7 @@ fn owes_other(world: &World, subscription: &Value, paid: &Value) -> bool {
         && world.all("invoice").any(|other| other["id"] != paid["id"] && is_open(other))
 }
 
-/// An invoice could not be collected, and perhaps nobody will try again.
+/// An invoice could not be collected, and perhaps will not be retried.
 pub fn invoice_failed(world: &mut World, invoice: &Value, gives_up: bool) {
     let id = subscription_of(invoice).to_owned();
     let Some(subscription) = world.get(&id).cloned() else { return };

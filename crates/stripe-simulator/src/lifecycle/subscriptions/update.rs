@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::error::StripeError;
 use crate::lifecycle::discounts::{self, Purchase, Redemption};
-use crate::lifecycle::subscriptions;
 use crate::lifecycle::subscriptions::begin::{self, PaymentBehavior};
 use crate::lifecycle::subscriptions::items::{self, ItemChange};
 use crate::lifecycle::subscriptions::priced_change::{self, PricedChange, Proration};
+use crate::lifecycle::subscriptions::{self};
 use crate::world::{World, shapes, text};
 
-/// What a request asks to change.
+/// A change of a subscription.
 #[derive(Debug)]
 pub struct SubscriptionUpdate {
     pub fields: Value,

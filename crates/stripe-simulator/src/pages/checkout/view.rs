@@ -16,7 +16,7 @@ use crate::pages::money::money;
 use crate::pages::readable::{amount, day, interval, price};
 use crate::world::text;
 
-/// What a page shows beside the session itself.
+/// Data of the page besides the session.
 #[derive(Clone, Debug, Default)]
 pub struct PageData {
     /// The session's customer, if it names one.
@@ -26,7 +26,7 @@ pub struct PageData {
     /// When the trial would end if it began now.
     pub trial_end: Option<i64>,
     pub token: String,
-    /// What was typed before the last click.
+    /// The fields of the form at the last click.
     pub typed: Fields,
 }
 
@@ -108,7 +108,7 @@ fn open(session: &Value, data: &PageData) -> Markup {
     }
 }
 
-/// What is bought, line by line, with the totals that the session tells.
+/// The line items, with the session's totals.
 fn bought(session: &Value, lines: &[Value]) -> Markup {
     if session["mode"] == "setup" {
         return html! { p { "Nothing is bought: a card is kept for later." } };
@@ -142,7 +142,7 @@ fn bought(session: &Value, lines: &[Value]) -> Markup {
     }
 }
 
-/// What is paid later, and from when on.
+/// The recurring amount, and its first day.
 fn terms(session: &Value, data: &PageData) -> Option<String> {
     let recurring: Vec<_> =
         data.lines.iter().filter(|line| line["price"]["recurring"].is_object()).collect();
@@ -310,7 +310,7 @@ pub fn authentication(session: &Value, data: &PageData) -> String {
     document("Your bank asks (3D Secure)", None, content)
 }
 
-/// What was typed of the address, as an object of Stripe's; nothing if no country was.
+/// The typed address as Stripe's object; `None` without a country.
 pub fn typed_address(typed: &Fields) -> Option<Value> {
     typed.filled("country")?;
     Some(typed.object(&ADDRESS.map(|(name, ..)| name)))

@@ -21,7 +21,7 @@ pub const CARDS: [(&str, &str); 3] = [
     ("pm_card_authenticationRequired", "The bank asks (4000…3184)"),
 ];
 
-/// What a page shows beside the invoice itself.
+/// Data of the page besides the invoice.
 #[derive(Clone, Debug, Default)]
 pub struct PageData {
     /// The customer's card, if one is kept: `visa ending in 4242`.
@@ -61,7 +61,7 @@ fn title(invoice: &Value) -> String {
     format!("Invoice {}", invoice["number"].as_str().unwrap_or("not numbered yet"))
 }
 
-/// What an invoice's `invoice_pdf` leads to: the invoice without anything to press.
+/// The page of an invoice's `invoice_pdf`: the invoice without buttons.
 pub fn printable(invoice: &Value) -> String {
     let created = day(invoice["created"].as_i64().unwrap_or_default());
     let content = html! {
@@ -165,7 +165,7 @@ fn authentication(invoice: &Value, data: &PageData) -> Markup {
     }
 }
 
-/// What a charge's `receipt_url` leads to.
+/// The page of a charge's `receipt_url`.
 pub fn receipt(charge: &Value) -> String {
     let card = &charge["payment_method_details"]["card"];
     let mut rows = vec![

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use crate::api::{Verb, request};
 use crate::error::StripeError;
 use crate::pages::fields::Fields;
-use crate::pages::portal::PageData;
-use crate::pages::portal::offered;
+use crate::pages::portal::{PageData, offered};
 use crate::world::{World, text};
 
 /// Days of an interval, to tell the shorter one.

@@ -10,8 +10,7 @@ use crate::pages::layout::{
     Notice, button, choice, document, field, fieldset, filled_in, form, hidden, link, span, sum,
     table,
 };
-use crate::pages::portal::PageData;
-use crate::pages::portal::plan;
+use crate::pages::portal::{PageData, plan};
 use crate::pages::readable::{amount, day, priced};
 use crate::world::text;
 

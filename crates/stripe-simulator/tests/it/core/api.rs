@@ -1,4 +1,4 @@
-//! What all of the API has in common: keys, errors, lists, expansion, idempotency.
+//! Behavior that all routes share: keys, errors, lists, expansion, idempotency.
 
 use serde_json::{Value, json};
 

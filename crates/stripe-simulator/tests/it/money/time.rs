@@ -1,4 +1,4 @@
-//! What time does to a subscription.
+//! The effects of time on a subscription.
 
 use serde_json::{Value, json};
 

@@ -83,7 +83,7 @@ impl Stripe {
         Response::of(self.request(method, path, &form).send().await.unwrap()).await
     }
 
-    /// What the API answers to a POST that it takes.
+    /// The body of a successful POST.
     pub async fn post(&self, path: &str, form: Value) -> Value {
         self.call("POST", path, form).await.expect_status(200).body
     }
@@ -96,7 +96,7 @@ impl Stripe {
         self.call("DELETE", path, Value::Null).await.expect_status(200).body
     }
 
-    /// What the API says when it refuses.
+    /// The status and error of a refused request.
     pub async fn refused(&self, method: &str, path: &str, form: Value) -> (u16, Value) {
         let answer = self.call(method, path, form).await;
         assert!(answer.status >= 400, "{answer:?}");

@@ -93,7 +93,7 @@ fn several_seats_are_told_with_what_they_cost_together() {
     seats["items"]["data"][0]["quantity"] = json!(2);
     let page = page(&session(Value::Null), &data(seats), None);
     expect(&page, &["<h2>Basic, USD 19.98 per month (2 × USD 9.99)</h2>"]);
-    // Whether another product has seats nobody knows.
+    // The page does not know whether another product has seats.
     expect(
         &page,
         &["Basic, USD 19.98 per month (2 × USD 9.99)</option>", "Pro, USD 24.99 per month"],
