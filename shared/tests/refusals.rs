@@ -1,5 +1,7 @@
 //! Refusals, on both sides: what SQL functions raise is what Rust reads, and the other way round.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -44,7 +44,7 @@ pub use history::NewEntry;
 pub use outbox::{DeliveryResult, GivenUp, Kind, OutboxMessage};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
 pub use subscription::{
-    Applied, BegunChange, Change, ChangeKind, ChangePlan, ChangeRequest, FinishedChange, Portal,
+    Applied, Change, ChangeKind, ChangePlan, ChangeRequest, ClaimedChange, FinishedChange, Portal,
 };
 pub use usage::{CurrentUsage, RecordedUsage, Usage, UsageEntry, UsagePeriod, UsageResult};
 pub use webhooks::{
@@ -55,7 +55,7 @@ pub use webhooks::{
 use self::function::Call;
 use crate::config;
 
-/// No statement of ours takes this long, unless it waits for a lock or for a server that is gone.
+/// No statement takes this long, unless it waits for a lock or for a server that is gone.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
 
 /// Every SQL function that [`Postgres`] calls.
@@ -90,7 +90,7 @@ pub struct Postgres {
 
 impl Postgres {
     pub fn new(config: &config::Database, default_size: usize) -> Result<Self, PostgresError> {
-        // What is wrong with the URL is said at once.
+        // An invalid URL is an error at once.
         connection_config(config.url.expose())?;
         let size = config.pool_size.unwrap_or(default_size);
         Ok(Self { pool: OnceLock::new(), config: config.clone(), size })
@@ -134,8 +134,8 @@ impl Postgres {
     }
 }
 
-/// A connection with a statement on its way. Unless the answer has come it is closed, not given back:
-/// whoever used it next would wait behind that answer. A caller who hangs up drops it midway.
+/// A connection with a statement in flight. It is given back to the pool when the answer arrives, and
+/// closed otherwise: its next user would wait behind that answer. A caller who hangs up drops it midway.
 struct Lent(Option<Object>);
 
 impl Lent {

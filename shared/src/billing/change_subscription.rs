@@ -1,15 +1,15 @@
-//! Changing a subscription: from what a user wants of it to what Stripe is asked.
+//! Changes of a subscription: upgrade, downgrade, cancel, resume.
 //!
-//! Up is paid for now, and only counts once it is paid; down waits until what was paid is used up.
-//! What to do is decided in one SQL call under the user's lock and written down with its key, so that a
-//! retry does the same thing again, and not another.
+//! An upgrade is paid for now, and counts once it is paid. A downgrade waits for the end of the paid
+//! period. One SQL call decides what to do, under the user's lock, and stores it with its key, so that a
+//! retry sends the same requests.
 
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::adapters::postgres::{
-    BegunChange, Change, ChangeKind, ChangePlan, ChangeRequest, PostgresError,
+    Change, ChangeKind, ChangePlan, ChangeRequest, ClaimedChange, PostgresError,
 };
 use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
@@ -22,9 +22,9 @@ use crate::domain::{
     BillingInterval, IdempotencyKey, InvalidReason, Observation, Refusal, Snapshot, UserId,
 };
 
-/// What Stripe answered in the end.
-struct Outcome {
-    /// The subscription as it is now; a change planned ahead leaves it as it was.
+/// Stripe's last answer.
+struct StripeAnswer {
+    /// The subscription now; none for a scheduled change, which leaves it as it was.
     subscription: Option<Snapshot>,
     schedule: Option<String>,
 }
@@ -33,99 +33,114 @@ struct Outcome {
 pub async fn change(
     app: &App,
     user: &UserId,
-    wish: &ChangeRequest,
-    once: Option<&IdempotencyKey>,
+    request: &ChangeRequest,
+    idempotency_key: Option<&IdempotencyKey>,
 ) -> Result<Value> {
     let now = app.clock.now();
-    let begun = app.postgres.begin_subscription_change(user, wish, once, now).await;
-    let BegunChange { request, stripe_key, steps } = match begun.map_err(refused)? {
+    let change = app.postgres.begin_subscription_change(user, request, idempotency_key, now).await;
+    let ClaimedChange { request, stripe_key, plan } = match change.map_err(refused)? {
         Change::Answer(answer) | Change::Unchanged(answer) => return Ok(answer),
-        Change::Begun(begun) => begun,
+        Change::Claimed(claimed) => claimed,
     };
-    let asked = timeout(STRIPE_TIME, ask(app, &steps, &stripe_key)).await;
-    let outcome = match asked.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed))) {
-        Ok(outcome) => outcome,
+    let sent = timeout(STRIPE_TIME, send_requests(app, &plan, &stripe_key)).await;
+    let answer = match sent.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed))) {
+        Ok(answer) => answer,
         Err(error) => {
             release(app, request, error.is_final()).await;
-            return Err(explain(app, &steps, error).await);
+            return Err(explain(app, &plan, error).await);
         }
     };
     let now = app.clock.now();
-    let told = outcome.subscription.as_ref().map(|it| told(it, now)).transpose()?;
-    if let Some(changed) = &outcome.subscription
-        && steps.way == ChangeKind::Upgrade
+    let observation = answer.subscription.as_ref().map(|it| observe(it, now)).transpose()?;
+    if let Some(changed) = &answer.subscription
+        && plan.kind == ChangeKind::Upgrade
         && changed.object["pending_update"].is_object()
-        && let Some(told) = told
+        && let Some(observation) = observation
     {
         release(app, request, true).await;
-        fulfilment::apply(app, told).await?;
+        fulfilment::apply(app, observation).await?;
         return Err(unpaid(app, &changed.object).await);
     }
-    let schedule = outcome.schedule.as_deref();
-    let store = &app.postgres;
-    let finished = store.finish_subscription_change(request, told.as_ref(), schedule, now).await?;
-    let finished = finished.ok_or_else(Error::request_in_progress)?;
+    let schedule = answer.schedule.as_deref();
+    let finished = app
+        .postgres
+        .finish_subscription_change(request, observation.as_ref(), schedule, now)
+        .await?
+        .ok_or_else(Error::request_in_progress)?;
     if let Some(entitlement) = &finished.entitlement {
         fulfilment::push_best_effort(app, entitlement, now).await;
     }
     Ok(finished.answer)
 }
 
-fn told(subscription: &Snapshot, now: Timestamp) -> Result<Observation<'static>> {
+fn observe(subscription: &Snapshot, now: Timestamp) -> Result<Observation<'static>> {
     let facts = Facts::of_subscription(&subscription.object).map_err(Error::internal)?;
     Ok(Observation::from_response(facts, subscription, now))
 }
 
-async fn ask(app: &App, steps: &ChangePlan, key: &str) -> Result<Outcome, StripeError> {
+/// Makes the planned change at Stripe. Each request may be repeated.
+async fn send_requests(
+    app: &App,
+    plan: &ChangePlan,
+    key: &str,
+) -> Result<StripeAnswer, StripeError> {
+    release_schedule(app, plan, key).await?;
     let post = |name: &'static str, request| {
         let key = format!("{key}-{name}");
         async move { app.stripe.send_idempotent(&request, &key).await }
     };
-    let id = steps.subscription.as_str();
-    let reason = steps.reason.as_deref();
-    let item = steps.item.as_deref().unwrap_or_default();
-    let price = steps.price.as_deref().unwrap_or_default();
-    let quantity = steps.quantity.unwrap_or(1);
-    if let Some(schedule) = &steps.schedule
-        && !matches!(steps.way, ChangeKind::CancelNow | ChangeKind::Downgrade)
-    {
-        match post("release", requests::release_schedule(schedule)).await {
-            // It has been released or is done, and we have not heard of it.
-            Err(error) if error.is_invalid_request() => {}
-            released => drop(released?),
-        }
-    }
-    let subscription = match steps.way {
-        ChangeKind::Upgrade if steps.is_pending == Some(true) => {
-            match pending_upgrade(app, steps, key).await? {
+    let id = plan.subscription.as_str();
+    let reason = plan.reason.as_deref();
+    let item = plan.item.as_deref().unwrap_or_default();
+    let price = plan.price.as_deref().unwrap_or_default();
+    let quantity = plan.quantity.unwrap_or(1);
+    let subscription = match plan.kind {
+        ChangeKind::Upgrade => {
+            let pending = match plan.is_pending {
+                Some(true) => pending_upgrade(app, plan, key).await?,
+                _ => None,
+            };
+            match pending {
                 Some(same) => same,
                 None => post("upgrade", requests::upgrade(id, item, price, quantity)).await?,
             }
-        }
-        ChangeKind::Upgrade => {
-            post("upgrade", requests::upgrade(id, item, price, quantity)).await?
         }
         ChangeKind::SwapPrice => {
             post("replace", requests::replace(id, item, price, quantity)).await?
         }
         ChangeKind::CancelLater => post("cancel", requests::cancel_later(id, reason)).await?,
-        ChangeKind::UndoCancellation if steps.cancels_on_a_date => {
+        ChangeKind::UndoCancellation if plan.cancels_on_a_date => {
             post("keep", requests::clear_cancel_at(id)).await?
         }
         ChangeKind::UndoCancellation => post("keep", requests::undo_cancellation(id)).await?,
         ChangeKind::Unpause => post("unpause", requests::unpause(id)).await?,
         ChangeKind::CancelNow => cancel_now(app, id, reason).await?,
-        ChangeKind::Downgrade => return schedule_change(app, steps, key).await,
+        ChangeKind::Downgrade => return schedule_change(app, plan, key).await,
     };
     if !subscription.replayed {
-        return Ok(Outcome { subscription: Some(subscription), schedule: None });
+        return Ok(StripeAnswer { subscription: Some(subscription), schedule: None });
     }
-    // What a key was answered before is no news: since then it may have been paid, or canceled.
+    // A replayed answer is old: since then the subscription may have been paid, or canceled.
     let now = app.stripe.send(&requests::retrieve_subscription(id)).await?;
-    Ok(Outcome { subscription: Some(now), schedule: None })
+    Ok(StripeAnswer { subscription: Some(now), schedule: None })
 }
 
-/// Only a POST has a key: the first of two attempts may have done it.
+/// Releases the schedule of a change that was planned before. A downgrade changes the schedule instead,
+/// and a cancellation now ends it.
+async fn release_schedule(app: &App, plan: &ChangePlan, key: &str) -> Result<(), StripeError> {
+    let Some(schedule) = &plan.schedule else { return Ok(()) };
+    if matches!(plan.kind, ChangeKind::CancelNow | ChangeKind::Downgrade) {
+        return Ok(());
+    }
+    let request = requests::release_schedule(schedule);
+    match app.stripe.send_idempotent(&request, &format!("{key}-release")).await {
+        // It was released or completed before, and no event has said so yet.
+        Err(error) if error.is_invalid_request() => Ok(()),
+        released => released.map(drop),
+    }
+}
+
+/// Cancels a subscription. A DELETE has no key: an attempt before may have done it.
 async fn cancel_now(
     app: &App,
     subscription: &str,
@@ -139,23 +154,23 @@ async fn cancel_now(
     }
 }
 
-/// An upgrade that waits for its payment is owed once: the same wish is answered with the same invoice,
-/// and another wish takes its place, once nobody can pay that invoice any more.
+/// Answers the subscription if the same upgrade waits for its payment already. The invoice of another
+/// upgrade is voided, so that the user owes one upgrade at a time.
 async fn pending_upgrade(
     app: &App,
-    steps: &ChangePlan,
+    plan: &ChangePlan,
     key: &str,
 ) -> Result<Option<Snapshot>, StripeError> {
-    let now = app.stripe.send(&requests::retrieve_subscription(&steps.subscription)).await?;
+    let now = app.stripe.send(&requests::retrieve_subscription(&plan.subscription)).await?;
     let pending = &now.object["pending_update"];
     if !pending.is_object() {
         return Ok(None);
     }
     let items = list(pending, "subscription_items");
-    let same = items.iter().find(|item| text(item, "id") == steps.item.as_deref());
+    let same = items.iter().find(|item| text(item, "id") == plan.item.as_deref());
     let item = same.or(items.first()).unwrap_or(&Value::Null);
     let quantity = integer(item, "quantity").and_then(|it| u64::try_from(it).ok());
-    if link(item, "price") == steps.price.as_deref() && quantity == steps.quantity {
+    if link(item, "price") == plan.price.as_deref() && quantity == plan.quantity {
         return Ok(Some(now));
     }
     if let Some(invoice) = link(&now.object, "latest_invoice") {
@@ -164,7 +179,7 @@ async fn pending_upgrade(
             .send_idempotent(&requests::void_invoice(invoice), &format!("{key}-void"))
             .await
         {
-            // It is paid or void already.
+            // It was paid or voided before.
             Err(error) if error.is_invalid_request() => {}
             voided => drop(voided?),
         }
@@ -172,12 +187,16 @@ async fn pending_upgrade(
     Ok(None)
 }
 
-/// Leaves the change to Stripe, which will make it when the period ends, whatever becomes of us.
-async fn schedule_change(app: &App, steps: &ChangePlan, key: &str) -> Result<Outcome, StripeError> {
-    let schedule = match &steps.schedule {
+/// Schedules the change at Stripe, which makes it when the period ends.
+async fn schedule_change(
+    app: &App,
+    plan: &ChangePlan,
+    key: &str,
+) -> Result<StripeAnswer, StripeError> {
+    let schedule = match &plan.schedule {
         Some(schedule) => app.stripe.send(&requests::retrieve_schedule(schedule)).await?,
         None => {
-            let request = requests::create_schedule(&steps.subscription);
+            let request = requests::create_schedule(&plan.subscription);
             app.stripe.send_idempotent(&request, &format!("{key}-schedule")).await?
         }
     };
@@ -186,24 +205,24 @@ async fn schedule_change(app: &App, steps: &ChangePlan, key: &str) -> Result<Out
     let phases = list(&schedule.object, "phases");
     let running = phases.iter().find(|phase| integer(phase, "start_date") == since);
     let running = running.ok_or_else(|| StripeError::lacks("current_phase"))?;
-    // What is paid for now is Stripe's to say. If that is not what we thought, neither is this less.
+    // Stripe knows the current price. If it is another one, the change may be no downgrade.
     let prices = list(running, "items").iter().map(|item| link(item, "price"));
-    let current = steps.current_price.as_deref().unwrap_or_default();
+    let current = plan.current_price.as_deref().unwrap_or_default();
     if !prices.flatten().any(|price| price == current) {
         return Err(StripeError::StateChanged);
     }
     let request = requests::schedule_change(
         id,
         running,
-        (current, steps.price.as_deref().unwrap_or_default()),
-        steps.quantity.unwrap_or(1),
-        steps.interval.unwrap_or(BillingInterval::Monthly),
+        (current, plan.price.as_deref().unwrap_or_default()),
+        plan.quantity.unwrap_or(1),
+        plan.interval.unwrap_or(BillingInterval::Monthly),
     );
     app.stripe.send_idempotent(&request, &format!("{key}-phases")).await?;
-    Ok(Outcome { subscription: None, schedule: Some(id.to_owned()) })
+    Ok(StripeAnswer { subscription: None, schedule: Some(id.to_owned()) })
 }
 
-/// An upgrade that waits for its payment: why, and where to pay.
+/// The error of an upgrade that waits for its payment, with the page where to pay.
 async fn unpaid(app: &App, subscription: &Object) -> Error {
     let invoice = &subscription["latest_invoice"];
     let payments = list(invoice, "payments");
@@ -232,20 +251,20 @@ async fn unpaid(app: &App, subscription: &Object) -> Error {
     error
 }
 
-/// Stripe refused what looked possible from here: most likely the subscription is not what we thought
-/// it was. What it is now is applied, and the caller looks again.
-async fn explain(app: &App, steps: &ChangePlan, error: StripeError) -> Error {
+/// Turns Stripe's refusal into an error. Most likely the subscription has changed since Farebox last
+/// observed it, so its present state is fetched and applied.
+async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
     if !error.is_invalid_request() {
         return error.into();
     }
-    let request = requests::retrieve_subscription(&steps.subscription);
+    let request = requests::retrieve_subscription(&plan.subscription);
     if let Ok(found) = app.stripe.send(&request).await {
-        let tie_breaker = match told(&found, app.clock.now()) {
-            Ok(told) => fulfilment::apply(app, told).await.map(drop),
+        let applied = match observe(&found, app.clock.now()) {
+            Ok(observation) => fulfilment::apply(app, observation).await.map(drop),
             Err(error) => Err(error),
         };
-        if let Err(unheard) = tie_breaker {
-            return unheard;
+        if let Err(error) = applied {
+            return error;
         }
     }
     Error::new(

@@ -1,8 +1,8 @@
-//! Selling: from what a user wants to a page of Stripe's where they pay for it.
+//! Checkout: creates the Stripe page where a user pays for a plan or a credit pack.
 //!
-//! Everything that Stripe is asked to make is written down first, with the key it is asked under. So
-//! whoever comes back after a crash, with the same idempotency key or without one, finds what was
-//! begun and goes on with it: one customer, one open subscription session, however often it broke.
+//! Every request to Stripe is stored first, with its idempotency key. A retry after a crash, with the same
+//! idempotency key or without one, continues what was begun: there is one customer and one open
+//! subscription session, however often a process fails.
 
 use std::time::Duration;
 
@@ -13,19 +13,20 @@ use crate::adapters::postgres::{Checkout, ClaimedCheckout, Customer, Purchase, R
 use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::fulfilment;
-use crate::domain::error::{Error, ErrorCode, Result, error_chain};
+use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::{IdempotencyKey, Refusal, Snapshot, UserId};
 
-/// For everything that one route asks of Stripe: less than its lease, and than a function may run.
+/// The time for all requests of one route to Stripe: less than their lease, and less than a function may
+/// run.
 pub const STRIPE_TIME: Duration = Duration::from_secs(25);
 
-/// How it ended, short of a session.
+/// Why no session was created.
 #[derive(Debug)]
 enum Failure {
-    /// The user's customer could not be made.
+    /// The user's customer could not be created.
     Customer(StripeError),
     Stripe(StripeError),
-    /// The session that was to be replaced has been paid.
+    /// The session to replace has been paid.
     Paid,
 }
 
@@ -40,33 +41,34 @@ pub async fn create_session(
     app: &App,
     user: &UserId,
     purchase: &Purchase,
-    once: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
 ) -> Result<Value> {
-    // Again, once it is known that a session was paid, or that a customer is gone at Stripe.
+    // Again after a session turned out to be paid, or a customer to be deleted at Stripe.
     for _ in 0..3 {
-        let begun = app.postgres.begin_checkout(user, purchase, once, app.clock.now()).await;
-        let begun = match begun? {
+        let now = app.clock.now();
+        let checkout = app.postgres.begin_checkout(user, purchase, idempotency_key, now).await?;
+        let claimed = match checkout {
             Checkout::Answer(answer) => return Ok(answer),
-            Checkout::Begun(begun) => begun,
+            Checkout::Claimed(claimed) => claimed,
         };
-        let asked = timeout(STRIPE_TIME, ask(app, user, &begun)).await;
-        match asked.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed).into())) {
-            Ok((customer, session)) => return finish(app, &begun, &customer, &session).await,
-            Err(Failure::Paid) => release_lease(app, begun.request, ReleaseScope::Request).await,
+        let sent = timeout(STRIPE_TIME, send_requests(app, user, &claimed)).await;
+        match sent.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed).into())) {
+            Ok((customer, session)) => return finish(app, &claimed, &customer, &session).await,
+            Err(Failure::Paid) => release_lease(app, claimed.request, ReleaseScope::Request).await,
             Err(Failure::Customer(error)) => {
-                let forget = if error.is_final() {
+                let scope = if error.is_final() {
                     ReleaseScope::RequestAndCustomer
                 } else {
                     ReleaseScope::Nothing
                 };
-                release_lease(app, begun.request, forget).await;
+                release_lease(app, claimed.request, scope).await;
                 return Err(error.into());
             }
             Err(Failure::Stripe(error)) => {
-                release(app, begun.request, error.is_final()).await;
-                let gone = error.refusal().is_some_and(|refusal| refusal.is_missing("customer"));
-                match &begun.customer {
-                    Customer::Known(id) if gone => {
+                release(app, claimed.request, error.is_final()).await;
+                let is_gone = error.refusal().is_some_and(|refusal| refusal.is_missing("customer"));
+                match &claimed.customer {
+                    Customer::Known(id) if is_gone => {
                         app.postgres.forget_customer(user, id, app.clock.now()).await?;
                     }
                     _ => return Err(error.into()),
@@ -77,44 +79,40 @@ pub async fn create_session(
     Err(Refusal::AlreadySubscribed { status: "active".to_owned() }.into())
 }
 
-/// Everything there is to ask of Stripe. Each step may be repeated.
-async fn ask(
+/// Creates the customer and the session, and closes the sessions before it. Each step may be repeated.
+async fn send_requests(
     app: &App,
     user: &UserId,
-    begun: &ClaimedCheckout,
+    claimed: &ClaimedCheckout,
 ) -> Result<(String, Snapshot), Failure> {
-    let customer = match &begun.customer {
+    let customer = match &claimed.customer {
         Customer::Known(id) => id.clone(),
         Customer::New { stripe_key, email } => {
             let request = requests::create_customer(user, email.as_deref());
-            let made = app
-                .stripe
-                .send_idempotent(&request, stripe_key)
-                .await
-                .map_err(Failure::Customer)?;
-            requests::id(&made)?.to_owned()
+            let created = app.stripe.send_idempotent(&request, stripe_key).await;
+            requests::id(&created.map_err(Failure::Customer)?)?.to_owned()
         }
     };
-    if let Some(unfinished) = &begun.unfinished {
-        let request = requests::create_session(user, &customer, &unfinished.terms);
-        match app.stripe.send_idempotent(&request, &unfinished.stripe_key).await {
+    if let Some(unconfirmed) = &claimed.unconfirmed_session {
+        let request = requests::create_session(user, &customer, &unconfirmed.terms);
+        match app.stripe.send_idempotent(&request, &unconfirmed.stripe_key).await {
             Ok(session) => close(app, requests::id(&session)?).await?,
-            // Either it was never made, or nobody can learn what it is: it was shown to nobody.
+            // It does not exist, or its id is lost for good: no user was ever sent to it.
             Err(error) if error.is_final() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(open) = &begun.open_session {
+    if let Some(open) = &claimed.open_session {
         close(app, open).await?;
     }
-    let request = requests::create_session(user, &customer, &begun.terms);
-    let session = app.stripe.send_idempotent(&request, &begun.stripe_key).await?;
+    let request = requests::create_session(user, &customer, &claimed.terms);
+    let session = app.stripe.send_idempotent(&request, &claimed.stripe_key).await?;
     Ok((customer, session))
 }
 
-/// Makes sure that nobody can pay in a session any more. If somebody has, that counts.
+/// Expires a session, so that it can no longer be paid. A session that was paid is applied.
 async fn close(app: &App, session: &str) -> Result<(), Failure> {
-    // Without a key: only what is open can be closed, and a failure must not be replayed for a day.
+    // Without a key: only an open session can be expired, and Stripe would replay a failure for a day.
     let Err(error) = app.stripe.send(&requests::expire_session(session)).await else {
         return Ok(());
     };
@@ -126,7 +124,7 @@ async fn close(app: &App, session: &str) -> Result<(), Failure> {
         Some("expired") => Ok(()),
         Some("complete") => {
             if let Err(error) = fulfilment::apply_session(app, &session).await {
-                // The webhook will bring it; that it was paid is certain.
+                // Its webhook applies it later. That it was paid is certain.
                 tracing::warn!(problem = error_chain(&error), "a paid session is not applied yet");
             }
             Err(Failure::Paid)
@@ -137,7 +135,7 @@ async fn close(app: &App, session: &str) -> Result<(), Failure> {
 
 async fn finish(
     app: &App,
-    begun: &ClaimedCheckout,
+    claimed: &ClaimedCheckout,
     customer: &str,
     session: &Snapshot,
 ) -> Result<Value> {
@@ -145,7 +143,7 @@ async fn finish(
         return Err(Error::internal("a session without an id or a page"));
     };
     let answer = json!({ "sessionId": id, "url": url });
-    let made = json!({
+    let created = json!({
         "id": id,
         "url": url,
         "currency": session.text("currency"),
@@ -154,22 +152,22 @@ async fn finish(
         "created": session.integer("created"),
     });
     let now = app.clock.now();
-    match app.postgres.finish_checkout(begun.request, customer, &made, &answer, now).await {
+    match app.postgres.finish_checkout(claimed.request, customer, &created, &answer, now).await {
         Ok(true) => Ok(answer),
-        // Somebody took over from us, and has closed this session or keeps it as theirs.
+        // Another process took the request over, and has closed this session or keeps it as its own.
         Ok(false) => Err(Error::request_in_progress()),
         Err(error) => {
-            let error = Error::from(error);
-            if error.code == ErrorCode::AccountErased {
-                // Nobody is left to pay: what was made for them goes as well.
+            if error.is_erased() {
+                // The user was erased since: what was created for them is deleted as well.
                 forget_at_stripe(app, &[id.to_owned()], &[customer.to_owned()]).await?;
             }
-            Err(error)
+            Err(error.into())
         }
     }
 }
 
-/// Leaves nothing at Stripe that somebody could go on paying. May be repeated.
+/// Expires sessions and deletes customers at Stripe, so that nothing can be paid any more. May be
+/// repeated.
 pub async fn forget_at_stripe(
     app: &App,
     sessions: &[String],
@@ -177,7 +175,7 @@ pub async fn forget_at_stripe(
 ) -> Result<(), StripeError> {
     for session in sessions {
         match app.stripe.send(&requests::expire_session(session)).await {
-            // It is over, or it was paid: what was bought ends with its customer.
+            // It is over, or it was paid: its subscription ends with its customer.
             Err(error) if error.is_invalid_request() => {}
             closed => drop(closed?),
         }
@@ -191,19 +189,16 @@ pub async fn forget_at_stripe(
     Ok(())
 }
 
-/// Gives the request up. If that fails too its lease runs out by itself.
+/// Releases the lease on a request, and forgets the request if Stripe's answer is final.
 pub async fn release(app: &App, request: i64, is_final: bool) {
-    release_lease(
-        app,
-        request,
-        if is_final { ReleaseScope::Request } else { ReleaseScope::Nothing },
-    )
-    .await;
+    let scope = if is_final { ReleaseScope::Request } else { ReleaseScope::Nothing };
+    release_lease(app, request, scope).await;
 }
 
-async fn release_lease(app: &App, request: i64, forget: ReleaseScope) {
+/// If this fails the lease expires by itself.
+async fn release_lease(app: &App, request: i64, scope: ReleaseScope) {
     let now = app.clock.now();
-    if let Err(error) = app.postgres.release_stripe_request(request, forget, now).await {
+    if let Err(error) = app.postgres.release_stripe_request(request, scope, now).await {
         tracing::warn!(
             problem = error_chain(&error),
             "a request to Stripe stays leased for a while"

@@ -16,21 +16,21 @@ use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::event::Event;
 use crate::domain::{Reason, Refusal};
 
-/// What a run of the job did.
+/// The result of a run of the job.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replayed {
     pub applied: usize,
     pub still_failing: usize,
 }
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Debug)]
 pub enum Outcome {
     Applied {
         /// The outbox has new messages.
         has_messages: bool,
     },
-    /// It could not be applied, for that reason, and is stored.
+    /// It could not be applied for this reason, and is stored.
     DeadLettered(Error),
     /// It belongs to another account or mode.
     Ignored,
@@ -75,7 +75,7 @@ async fn apply_or_keep(
     Ok(Outcome::DeadLettered(failure.why))
 }
 
-/// Says that an event names another user than the one whom its customer belongs to.
+/// Alerts operators of an event that names another user than the one its customer belongs to.
 async fn report_conflict(app: &App, background: &BackgroundTasks, event: &Event) {
     tracing::error!(event = event.id, kind = event.kind, "its metadata names another user");
     let message = format!(
@@ -88,13 +88,13 @@ async fn report_conflict(app: &App, background: &BackgroundTasks, event: &Event)
     alert::raise_daily(app, background, alert::CONFLICTING_USERS, message).await;
 }
 
-/// Why an event is kept.
+/// Why an event is stored as a dead letter.
 struct Failure {
     why: Error,
     was_applied: bool,
 }
 
-/// Keeps an event, and sees to it that operators know.
+/// Stores an event as a dead letter, and alerts operators.
 async fn keep(
     app: &App,
     background: &BackgroundTasks,
@@ -118,7 +118,7 @@ async fn keep(
         was_applied: failure.was_applied,
     };
     let created_at = Timestamp::from_second(event.created).ok();
-    // A moment that cannot be may be why it failed.
+    // An impossible time may be why it failed.
     let created_at = created_at.filter(|at| *at >= Timestamp::UNIX_EPOCH).unwrap_or(now);
     let kept = app.postgres.fail_webhook(&failed_event, created_at, &cause, payload, now).await?;
     let Some(kept) = kept else { return Ok(()) };
@@ -134,8 +134,8 @@ async fn keep(
     Ok(())
 }
 
-/// Tries those again whose time has come, as the webhook would. What it does not get to is due again in
-/// two minutes.
+/// Replays the dead letters that are due, as the webhook would apply them. Those it does not reach in time
+/// are due again in two minutes.
 pub async fn replay_due(
     app: &App,
     background: &BackgroundTasks,
@@ -163,22 +163,21 @@ pub async fn replay_due(
     Ok(replayed)
 }
 
-/// Tries one again because somebody wants it; answers what became of it.
+/// Replays one dead letter at an operator's request, and answers its new state.
 pub async fn replay(
     app: &App,
     background: &BackgroundTasks,
     id: &str,
     actor: &str,
 ) -> Result<FailedWebhook> {
-    let dead_letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await;
-    try_again(app, background, &dead_letter?).await?;
+    let dead_letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await?;
+    try_again(app, background, &dead_letter).await?;
     find(app, id).await
 }
 
-/// Sets one aside without applying it; answers it as it is then.
+/// Resolves a dead letter without applying it, and answers its new state.
 pub async fn resolve(app: &App, id: &str, note: &Reason, actor: &str) -> Result<FailedWebhook> {
-    let resolved = app.postgres.resolve_failed_webhook(id, note, actor, app.clock.now()).await;
-    resolved?;
+    app.postgres.resolve_failed_webhook(id, note, actor, app.clock.now()).await?;
     find(app, id).await
 }
 
@@ -190,7 +189,7 @@ async fn find(app: &App, id: &str) -> Result<FailedWebhook> {
     Ok(app.postgres.get_failed_webhook(id).await?.ok_or_else(unknown)?.summary)
 }
 
-/// Whether it could be applied. What may pass is an error, and is not counted as another failure.
+/// Answers whether the event could be applied. A retryable failure is an error, and is not counted.
 async fn try_again(
     app: &App,
     background: &BackgroundTasks,
@@ -199,7 +198,7 @@ async fn try_again(
     let event = Event::parse(dead_letter.payload.as_bytes());
     let event = event.ok_or_else(|| Error::internal("what was kept is not an event"))?;
     if let Some(why) = event_source::foreign(app, &event) {
-        // The settings were others when it was kept.
+        // The settings have changed since it was stored.
         let failure = Failure { why: Error::internal(why), was_applied: false };
         keep(app, background, &event, &dead_letter.payload, &failure).await?;
         return Ok(false);
@@ -208,7 +207,7 @@ async fn try_again(
     Ok(matches!(outcome, Outcome::Applied { .. }))
 }
 
-/// Postgres keeps no NUL in a text; an event may have one.
+/// Replaces NUL, which Postgres cannot store in a text.
 fn printable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }

@@ -10,11 +10,11 @@ use crate::billing::alert;
 use crate::domain::event::Event;
 
 /// Why an event is none of ours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Foreign {
-    /// It happened in another account.
+    #[error("it happened in another account")]
     Account,
-    /// It is of the other mode, test or live.
+    #[error("it is of the other mode, test or live")]
     Mode,
 }
 
@@ -63,14 +63,3 @@ impl Foreign {
         }
     }
 }
-
-impl std::fmt::Display for Foreign {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Account => "it happened in another account",
-            Self::Mode => "it is of the other mode, test or live",
-        })
-    }
-}
-
-impl std::error::Error for Foreign {}

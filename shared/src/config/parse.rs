@@ -1,6 +1,5 @@
 //! How each setting is read, and the reader that gathers what is wrong with all of them.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -13,7 +12,8 @@ use crate::domain::{Email, Rate};
 type Parsed<T> = Result<T, &'static str>;
 
 /// Everything that is wrong with the configuration.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
 pub struct Problems(Vec<String>);
 
 impl Problems {
@@ -25,14 +25,6 @@ impl Problems {
         self.0.iter().map(String::as_str)
     }
 }
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
-impl std::error::Error for Problems {}
 
 pub(super) struct Reader<'a> {
     vars: &'a dyn Fn(&str) -> Option<String>,

@@ -21,7 +21,8 @@ use super::object::{Object, flag, list, text};
 pub struct Facts(Map<String, Value>);
 
 /// What is missing from an object without which it says nothing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("an object of Stripe's without its {0}")]
 pub struct Unreadable(&'static str);
 
 impl Facts {
@@ -180,14 +181,6 @@ pub fn named_user(object: &Object) -> Option<&str> {
 fn user<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     text(object, field).filter(|id| UserId::try_from((*id).to_owned()).is_ok())
 }
-
-impl std::fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "an object of Stripe's without its {}", self.0)
-    }
-}
-
-impl std::error::Error for Unreadable {}
 
 #[cfg(test)]
 mod tests;

@@ -128,7 +128,7 @@ async fn change_credits(
         now,
         moved.version,
         &moved.unit,
-        &moved.holding,
+        &moved.balance,
     );
     fulfilment::queue_repair_on_error(&app, &user, shown.await, now).await;
     Ok(Json(moved.transaction))

@@ -183,8 +183,8 @@ impl<'a> Life<'a> {
             Push::Usage(RecordedUsage { version, results, .. }) => {
                 cache.push_usage(user, now, *version, results).await
             }
-            Push::Credits(CreditChange { version, unit, holding, .. }) => {
-                cache.push_balance(user, now, *version, unit, holding).await
+            Push::Credits(CreditChange { version, unit, balance, .. }) => {
+                cache.push_balance(user, now, *version, unit, balance).await
             }
         };
         pushed.unwrap();
@@ -208,7 +208,7 @@ impl<'a> Life<'a> {
             }
             Push::Credits(moved) => {
                 let field = format!("credits:{}", moved.unit);
-                (moved.version, vec![(field, json!(moved.holding))])
+                (moved.version, vec![(field, json!(moved.balance))])
             }
         };
         let hash = Command::new("HSET").arg(format!("user:{}:entitlement", self.user));

@@ -5,7 +5,7 @@ use super::function::sql_functions;
 use super::{Postgres, PostgresError};
 use crate::domain::UserId;
 
-/// What has to end at Stripe before a user is forgotten.
+/// What must end at Stripe before a user is erased.
 #[derive(Debug, Deserialize)]
 pub struct StripeResources {
     pub customers: Vec<String>,

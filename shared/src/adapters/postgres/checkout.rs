@@ -10,7 +10,7 @@ use crate::domain::{
     BillingInterval, CatalogKey, CheckoutTerms, Currency, Email, Quantity, ReturnUrl, UserId,
 };
 
-/// What a user wants to buy, and where they go after that.
+/// What a user wants to buy, and where Stripe sends them afterwards.
 #[derive(Debug, Serialize)]
 pub struct Purchase {
     #[serde(flatten)]
@@ -18,7 +18,7 @@ pub struct Purchase {
     pub quantity: Option<Quantity>,
     pub currency: Option<Currency>,
     pub email: Option<Email>,
-    /// The user named the address, and no trusted server: it may be a stranger's.
+    /// The user named the address, not a trusted server: it may belong to another person.
     pub email_is_claimed: bool,
     pub success_url: ReturnUrl,
     pub cancel_url: ReturnUrl,
@@ -32,28 +32,31 @@ pub enum Wanted {
     Payment { pack: CatalogKey },
 }
 
-/// What came of asking to buy.
+/// How a checkout begins.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Checkout {
-    /// What this idempotency key was answered before.
+    /// The first answer to this idempotency key.
     Answer(Value),
-    Begun(Box<ClaimedCheckout>),
+    #[serde(rename = "begun")]
+    Claimed(Box<ClaimedCheckout>),
 }
 
-/// What to ask of Stripe. It belongs to whoever got it, until it is finished or given up.
+/// The requests to send to Stripe. This process holds a lease on them until it finishes or releases
+/// them.
 #[derive(Debug, Deserialize)]
 pub struct ClaimedCheckout {
     pub request: i64,
     pub stripe_key: String,
     pub terms: CheckoutTerms,
     pub customer: Customer,
-    /// A session that somebody asked for and gave up: it may exist.
-    pub unfinished: Option<UnconfirmedSession>,
-    /// The session that this one takes the place of.
+    #[serde(rename = "unfinished")]
+    pub unconfirmed_session: Option<UnconfirmedSession>,
+    /// The session that this one replaces.
     pub open_session: Option<String>,
 }
 
+/// A session that was requested before, and of which no answer arrived: it may exist.
 #[derive(Debug, Deserialize)]
 pub struct UnconfirmedSession {
     pub stripe_key: String,
@@ -67,10 +70,11 @@ pub enum Customer {
     New { stripe_key: String, email: Option<String> },
 }
 
-/// What of a request to Stripe is given up for good: Stripe would answer its key the same for ever.
+/// What to forget of a request to Stripe when its lease is released. Stripe answers a key the same
+/// forever, so what Stripe refused for good needs a new key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReleaseScope {
-    /// Whoever retries goes on with it.
+    /// A retry continues with it.
     Nothing,
     Request,
     RequestAndCustomer,
@@ -104,7 +108,7 @@ sql_functions! {
         now: Timestamp,
     ) -> value bool;
 
-    /// Gives up the lease on a request: the next call of the user continues with what `scope` leaves.
+    /// Releases the lease on a request, and forgets what `scope` says.
     pub fn release_stripe_request(request: i64, scope: ReleaseScope, now: Timestamp);
 
     /// Deletes at most `batch` requests older than a day, and answers how many.

@@ -15,13 +15,13 @@ use super::{PostgresError, STATEMENT_TIME};
 use crate::adapters::tls;
 use crate::config;
 
-/// A frozen function wakes up with connections whose other end is long gone; one that has been idle
-/// for longer than this is not worth the doubt.
+/// A frozen function wakes up with connections that the server closed long ago. A connection that was
+/// idle for longer than this is dropped.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// A sleeping serverless database takes about a second to wake.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// For a connection that others use, as long as a statement of theirs may take.
+/// A wait for a connection in use lasts at most as long as a statement.
 const WAIT_TIME: Duration = STATEMENT_TIME;
 
 pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, PostgresError> {
@@ -40,7 +40,7 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Postg
         });
     Pool::builder(manager)
         .max_size(size)
-        // Whichever was in use last: its server has planned our functions already.
+        // The connection used last: its server has planned our functions already.
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(WAIT_TIME))
@@ -76,11 +76,11 @@ fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, PostgresE
     Ok(MakeRustlsConnect::new(tls))
 }
 
-/// Reads a connection URL, keeping the parameters that mean something to us.
+/// Parses a connection URL, and keeps the parameters that Farebox uses.
 ///
-/// A URL that does not say otherwise asks for TLS, unless the server is on this machine. Certificates
-/// are verified whatever `sslmode` says, so `verify-ca` and `verify-full` are what `require` is already. What only concerns other clients (`pgbouncer`, `connection_limit`,
-/// `schema`, `options` ...) is dropped.
+/// TLS is required unless the URL says otherwise or the server is on this machine. Certificates are
+/// verified with every `sslmode`, so `verify-ca` and `verify-full` mean the same as `require`. Parameters
+/// for other clients (`pgbouncer`, `connection_limit`, `schema`, `options` ...) are dropped.
 pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, PostgresError> {
     let mut url = Url::parse(url).map_err(PostgresError::unexpected)?;
     let mut kept = Vec::new();

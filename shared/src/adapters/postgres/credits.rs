@@ -11,7 +11,7 @@ use crate::domain::entitlement::CreditBalance;
 use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
 use crate::domain::{CatalogKey, Metadata, PositiveCount, Reason, UserId};
 
-/// What is written down with a row of the ledger.
+/// What a ledger entry says besides its numbers.
 #[derive(Debug, Serialize)]
 pub struct LedgerNote {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,13 +32,13 @@ pub struct CreditGrant {
     pub note: LedgerNote,
 }
 
-/// What came of moving credits.
+/// A ledger entry that was posted, and the balance after it.
 #[derive(Debug, Deserialize)]
 pub struct CreditChange {
     pub version: i64,
     pub unit: String,
     #[serde(rename = "unit_view")]
-    pub holding: CreditBalance,
+    pub balance: CreditBalance,
     pub transaction: LedgerEntry,
 }
 

@@ -6,11 +6,10 @@ use crate::domain::error::{BoxError, Error, ErrorCode};
 /// Why Postgres gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// Postgres is down, overloaded or restarting: nothing was done, and the same call may succeed in a
-    /// moment.
+    /// Postgres is down, overloaded or restarting. Nothing was changed, and a retry may succeed.
     #[error("Postgres is not available")]
     Unavailable(#[source] BoxError),
-    /// The statement was sent, and no answer came: it may have been carried out.
+    /// The statement was sent, and no answer arrived: it may have run.
     #[error("no answer from Postgres, the call may have run")]
     MayHaveRun(#[source] BoxError),
     /// An SQL function of Farebox refused the request, and nothing was changed.

@@ -6,7 +6,7 @@ use super::function::sql_functions;
 use crate::domain::IdempotencyKey;
 use crate::domain::UserId;
 
-/// Something to keep in a user's history.
+/// A new entry of a user's history.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
     pub user: &'a UserId,

@@ -5,37 +5,37 @@ use serde_json::Value;
 use super::function::sql_functions;
 use crate::domain::Entitlement;
 
-/// Something to tell others, lent out until its lease ends.
+/// A message to deliver, leased to this process.
 #[derive(Debug, Deserialize)]
 pub struct OutboxMessage {
     pub id: String,
     pub kind: Kind,
     pub generation: i64,
-    /// This one counted.
+    /// Attempts so far, this one included.
     pub attempts: i32,
     pub leased_until: Timestamp,
     pub payload: Value,
     pub user_id: Option<String>,
     /// Where an e-mail goes.
     pub email: Option<String>,
-    /// What the user has by now, for those who show it.
+    /// The user's entitlement now, to push.
     pub entitlement: Option<Entitlement>,
 }
 
-/// Who is told.
+/// Where a message goes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Email,
     Identity,
     Cache,
-    /// Ourselves, after Stripe was asked.
+    /// Farebox itself: it fetches an object from Stripe and applies it.
     Refetch,
     /// Operators.
     Alert,
 }
 
-/// What came of it. Neither done nor to be tried again, it is given up.
+/// The result of an attempt. Neither done nor to be retried, the message failed permanently.
 #[derive(Debug, Serialize)]
 pub struct DeliveryResult {
     pub id: String,
@@ -48,9 +48,10 @@ pub struct DeliveryResult {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct GivenUp {
+    /// How many of these messages failed permanently.
     #[serde(rename = "failed")]
     pub now: u64,
-    /// All that there are by now, if some were given up.
+    /// How many failed messages there are in all, if some of these did.
     #[serde(rename = "open_failed")]
     pub open: Option<i64>,
 }

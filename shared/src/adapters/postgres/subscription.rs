@@ -9,7 +9,7 @@ use crate::domain::{
     BillingInterval, CatalogKey, Entitlement, Quantity, Reason, SubscriptionId, UserId,
 };
 
-/// What a user wants of their subscription.
+/// How a user wants to change their subscription.
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum ChangeRequest {
@@ -25,35 +25,37 @@ pub enum ChangeRequest {
     Resume,
 }
 
-/// What came of a wish.
+/// How a change begins.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// What this idempotency key was answered before.
+    /// The first answer to this idempotency key.
     Answer(Value),
-    /// It is so already.
+    /// The subscription is so already.
     Unchanged(Value),
-    Begun(BegunChange),
+    #[serde(rename = "begun")]
+    Claimed(ClaimedChange),
 }
 
-/// What to ask of Stripe. It belongs to whoever got it, until it is finished or given up.
+/// A change to request from Stripe. This process holds a lease on it until it finishes or releases it.
 #[derive(Debug, Deserialize)]
-pub struct BegunChange {
+pub struct ClaimedChange {
     pub request: i64,
     pub stripe_key: String,
-    pub steps: ChangePlan,
+    #[serde(rename = "steps")]
+    pub plan: ChangePlan,
 }
 
-/// Everything that decides what Stripe is asked for, as it was written down.
+/// Everything that decides which requests are sent to Stripe, as it was stored.
 #[derive(Debug, Deserialize)]
 pub struct ChangePlan {
     #[serde(rename = "do")]
-    pub way: ChangeKind,
+    pub kind: ChangeKind,
     pub subscription: String,
     pub item: Option<String>,
     pub schedule: Option<String>,
     pub reason: Option<String>,
-    /// The end of the subscription was set as a date, and not as the end of its period.
+    /// The subscription ends on a date of its own, not at the end of its period.
     pub cancels_on_a_date: bool,
     /// An upgrade waits for its payment.
     pub is_pending: Option<bool>,
@@ -63,7 +65,7 @@ pub struct ChangePlan {
     pub interval: Option<BillingInterval>,
 }
 
-/// The ways to a wish.
+/// How Stripe makes a change.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -71,7 +73,7 @@ pub enum ChangeKind {
     Upgrade,
     /// When the period ends.
     Downgrade,
-    /// Now, for nothing: nothing has been paid yet.
+    /// Now, for free: nothing has been paid yet.
     #[serde(rename = "replace")]
     SwapPrice,
     CancelNow,
@@ -82,18 +84,18 @@ pub enum ChangeKind {
     Unpause,
 }
 
-/// What came of an observation.
+/// The outcome of an observation.
 #[derive(Debug, Deserialize)]
 pub struct Applied {
     pub duplicate: bool,
     pub entitlement: Option<Entitlement>,
-    /// Others have to be told something about the user.
+    /// The outbox has new messages about the user.
     #[serde(default)]
     pub has_messages: bool,
-    /// They name another user than the one whom their customer belongs to.
+    /// The observation names another user than the one the customer belongs to.
     #[serde(default)]
     pub names_another: bool,
-    /// Something of the catalog was bought, and nothing says by which user: how that comes.
+    /// Why it is not known which user bought something of the catalog.
     pub unnamed_buyer: Option<String>,
 }
 
@@ -103,17 +105,18 @@ pub struct FinishedChange {
     pub entitlement: Option<Entitlement>,
 }
 
-/// A request for the portal.
+/// How a request for the customer portal begins.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Portal {
-    /// What this idempotency key was answered before.
+    /// The first answer to this idempotency key.
     Answer(Value),
-    Begun(BegunPortal),
+    #[serde(rename = "begun")]
+    Claimed(ClaimedPortal),
 }
 
 #[derive(Debug, Deserialize)]
-pub struct BegunPortal {
+pub struct ClaimedPortal {
     pub request: i64,
     pub stripe_key: String,
     pub customer: String,

@@ -46,29 +46,29 @@ async fn create_portal_session(
         .map_err(|what| Error::invalid("returnUrl", what))?;
     let configuration = app.config.stripe.portal_configuration.as_deref();
     let wanted = json!({ "return_url": return_url, "configuration": configuration });
-    let begun = app.postgres.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
-    let begun = match begun? {
+    let claimed = app.postgres.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
+    let claimed = match claimed? {
         Portal::Answer(answer) => {
             return serde_json::from_value(answer).map(Json).map_err(Error::internal);
         }
-        Portal::Begun(begun) => begun,
+        Portal::Claimed(claimed) => claimed,
     };
     let session = requests::create_portal_session(
-        &begun.customer,
-        &begun.return_url,
-        begun.configuration.as_deref(),
+        &claimed.customer,
+        &claimed.return_url,
+        claimed.configuration.as_deref(),
     );
-    let made = app.stripe.send_idempotent(&session, &begun.stripe_key).await;
+    let made = app.stripe.send_idempotent(&session, &claimed.stripe_key).await;
     let url = made.and_then(|page| {
         page.text("url").map(str::to_owned).ok_or_else(|| StripeError::lacks("url"))
     });
     let page = match url {
         Ok(url) => PortalResponse { url },
         Err(error) => {
-            release(&app, begun.request, error.is_final()).await;
+            release(&app, claimed.request, error.is_final()).await;
             return Err(error.into());
         }
     };
-    app.postgres.finish_portal(begun.request, &json!(page), app.clock.now()).await?;
+    app.postgres.finish_portal(claimed.request, &json!(page), app.clock.now()).await?;
     Ok(Json(page))
 }
