@@ -249,4 +249,31 @@ mod tests {
             "export type Thing = {\n  code: string;\n} & ({\n  unit: string;\n} | object);";
         assert_eq!(declared(schema), expected);
     }
+
+    #[test]
+    fn a_word_that_may_be_another_one_stays_a_suggestion() {
+        let known = json!({ "type": "string", "enum": ["active", "paused"] });
+        let schema = json!({ "anyOf": [known, { "type": "string" }] });
+        let expected = "export type Thing = \"active\" | \"paused\" | (string & {});";
+        assert_eq!(declared(schema), expected);
+    }
+
+    #[test]
+    fn a_route_has_its_parameters_bodies_and_codes() {
+        let text = json!({ "type": "string" });
+        let parameter = |name: &str, place: &str, is_required: bool| json!({ "name": name, "in": place, "required": is_required, "schema": text });
+        let content = |name: &str| json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
+        let document = json!({ "paths": { "/api/usage": { "post": {
+            "operationId": "trackUsage",
+            "summary": "Report usage",
+            "parameters": [parameter("id", "query", true), parameter("Idempotency-Key", "header", false)],
+            "requestBody": { "content": content("Entry") },
+            "responses": { "200": { "content": content("Result") }, "402": { "x-codes": ["quota_exceeded"] } },
+        } } } });
+        let expected = "  /** trackUsage: Report usage. */\n  \"POST /api/usage\": {\n    \
+                        query: { \"id\": string };\n    \
+                        headers: { \"Idempotency-Key\"?: string };\n    body: Entry;\n    \
+                        response: Result;\n    errorCode: \"quota_exceeded\";\n  };\n";
+        assert!(routes(&document).contains(expected), "{}", routes(&document));
+    }
 }

@@ -14,9 +14,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "listPlans",
             "List plans and credit packs",
-            "Returns the plans and credit packs on sale, for a pricing page. Anyone may call it. The response is \
-             the same for everybody and may be cached for a minute; with `If-None-Match`, an unchanged catalog \
-             is not sent again.",
+            "Returns the plans and credit packs on sale, for a pricing page. Anyone may call it. \
+             The response is the same for everybody and may be cached for a minute; with \
+             `If-None-Match`, an unchanged catalog is not sent again.",
         )
         .header(
             "If-None-Match",

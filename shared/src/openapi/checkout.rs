@@ -22,9 +22,9 @@ fn get(schemas: &mut Schemas) -> Operation {
         Get,
         "getCheckoutSession",
         "Get a Checkout session",
-        "Returns the state of a Checkout session, for the page that a customer returns to. A session that Stripe \
-         reports as paid is applied at once, without waiting for the webhook. Another user's session is answered \
-         like one that does not exist.",
+        "Returns the state of a Checkout session, for the page that a customer returns to. A \
+         session that Stripe reports as paid is applied at once, without waiting for the \
+         webhook. Another user's session is answered like one that does not exist.",
     )
     .required_query(
         "sessionId",
@@ -49,10 +49,11 @@ fn create(schemas: &mut Schemas) -> Operation {
         Post,
         "createCheckoutSession",
         "Create a Checkout session",
-        "Creates a page of Stripe Checkout where the user buys a plan (`tier` and `interval`) or a credit pack \
-         (`pack`). The catalog decides the price. A user has at most one open subscription checkout: before \
-         creating another, Farebox expires it, or applies it if it was paid. A user who has a subscription is \
-         refused with `already_subscribed`; change it with `PATCH /api/subscription`.",
+        "Creates a page of Stripe Checkout where the user buys a plan (`tier` and `interval`) or \
+         a credit pack (`pack`). The catalog decides the price. A user has at most one open \
+         subscription checkout: before creating another, Farebox expires it, or applies it if \
+         it was paid. A user who has a subscription is refused with `already_subscribed`; \
+         change it with `PATCH /api/subscription`.",
     )
     .header(
         "x-user-email",
@@ -91,9 +92,9 @@ fn portal(schemas: &mut Schemas) -> Operation {
         Post,
         "createPortalSession",
         "Create a customer portal session",
-        "Creates a page of Stripe's customer portal, where the user changes their card, sees their invoices and \
-         cancels. A user who has never started a checkout has no customer at Stripe and is refused with \
-         `no_customer`.",
+        "Creates a page of Stripe's customer portal, where the user changes their card, sees \
+         their invoices and cancels. A user who has never started a checkout has no customer at \
+         Stripe and is refused with `no_customer`.",
     )
     .request::<stripe::create_portal_session::PortalRequest>(
         schemas,
@@ -105,5 +106,11 @@ fn portal(schemas: &mut Schemas) -> Operation {
         json!({ "url": "https://billing.stripe.com/p/session/test_a1B2c3" }),
     )
     .idempotent("for a day")
-    .codes(&[NoCustomer, RequestUnderWay, AccountErased, DatabaseUnavailable, StripeUnavailable])
+    .codes(&[
+        NoCustomer,
+        RequestUnderWay,
+        AccountErased,
+        DatabaseUnavailable,
+        StripeUnavailable,
+    ])
 }

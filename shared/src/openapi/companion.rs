@@ -17,7 +17,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getDashboard",
             "Get a user's live stats",
-            "Returns the user's stats under the field names of the Redis hash. A user who never signed in has zeros.",
+            "Returns the user's stats under the field names of the Redis hash. A user who never \
+             signed in has zeros.",
         )
         .response::<UserStats>(schemas, "The user's stats.", stats())
         .codes(&[AccountErased, RedisUnavailable]),
@@ -28,10 +29,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Delete,
             "deleteAccount",
             "Delete an account",
-            "Deletes the user's customer at Stripe, which cancels their subscriptions, and then everything that \
-             Farebox stores about the user. The ledger and the billing events stay, without the user's id. A user \
-             may delete their own account; a service key names the user. Repeating the request is safe: after a \
-             failure, send it again until it succeeds.",
+            "Deletes the user's customer at Stripe, which cancels their subscriptions, and then \
+             everything that Farebox stores about the user. The ledger and the billing events \
+             stay, without the user's id. A user may delete their own account; a service key \
+             names the user. Repeating the request is safe: after a failure, send it again \
+             until it succeeds.",
         )
         .empty("204", "The account is deleted.")
         .codes(&[DatabaseUnavailable, RedisUnavailable, StripeUnavailable]),
@@ -46,8 +48,8 @@ fn changes(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "signIn",
             "Record a sign-in",
-            "Counts the day of the sign-in, once a day however often it is called, and creates the stats of a new \
-             user. The identity provider owns the session itself.",
+            "Counts the day of the sign-in, once a day however often it is called, and creates \
+             the stats of a new user. The identity provider owns the session itself.",
         )
         .response::<UserStats>(schemas, "The user's stats.", stats())
         .idempotent("for a day")
@@ -57,8 +59,9 @@ fn changes(schemas: &mut Schemas) -> Vec<Operation> {
             Delete,
             "signOut",
             "Record a sign-out",
-            "Asks the browser to drop what it cached for this user (`Clear-Site-Data`). Nothing else changes: the \
-             day stays counted, and the identity provider ends the session itself.",
+            "Asks the browser to drop what it cached for this user (`Clear-Site-Data`). Nothing \
+             else changes: the day stays counted, and the identity provider ends the session \
+             itself.",
         )
         .empty("204", "The browser may drop its cache."),
         Operation::new(
@@ -66,8 +69,9 @@ fn changes(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "saveChat",
             "Save a conversation",
-            "Counts a conversation and puts its summary in front of the last three. With `content`, the text is \
-             kept in the user's history too. Without an Idempotency-Key, a retry counts again.",
+            "Counts a conversation and puts its summary in front of the last three. With \
+             `content`, the text is kept in the user's history too. Without an Idempotency-Key, \
+             a retry counts again.",
         )
         .request::<chat::save::SaveChatRequest>(
             schemas,

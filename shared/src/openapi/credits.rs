@@ -11,54 +11,61 @@ use crate::endpoints::{ADMIN_LEDGER, CREDITS, admin, credits};
 use crate::http::Method::{Get, Post};
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    vec![
-        Operation::new(
-            &CREDITS,
-            Get,
-            "getCredits",
-            "Get credit balances and ledger",
-            "Returns the user's balance of each unit of credits, with the open credit grants it consists of, and \
-             a page of the ledger, the latest entry first. A user may read their own credits; a service key names \
-             the user.",
-        )
-        .query("unit", schemas.request::<CatalogKey>(), "Only this unit of credits.")
-        .paged()
-        .response::<credits::LedgerPage>(
-            schemas,
-            "The user's balances and ledger.",
-            json!({
-                "credits": [{
-                    "unit": "mail_credit", "balance": 11,
-                    "expiresAt": "2026-04-01T00:00:00Z", "expiring": 1,
-                    "buckets": [
-                        {
-                            "kind": "plan", "amount": 2, "remaining": 1, "priority": 50,
-                            "expiresAt": "2026-04-01T00:00:00Z", "createdAt": "2026-03-01T00:00:00Z",
-                        },
-                        {
-                            "kind": "purchase", "amount": 10, "remaining": 10, "priority": 50,
-                            "expiresAt": null, "createdAt": "2026-03-02T09:30:00Z",
-                        },
-                    ],
-                }],
-                "data": [{
-                    "id": 42, "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
-                    "reason": "A letter to Ann", "metadata": { "letter": "l_17" }, "sessionId": null,
-                    "createdAt": "2026-03-03T12:00:00Z",
-                }],
-                "nextCursor": null,
-            }),
-        )
-        .codes(&[AccountErased, DatabaseUnavailable]),
-        Operation::new(
+    vec![get_credits(schemas), change_credits(schemas), verify_ledger(schemas)]
+}
+
+fn get_credits(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &CREDITS,
+        Get,
+        "getCredits",
+        "Get credit balances and ledger",
+        "Returns the user's balance of each unit of credits, with the open credit grants it \
+         consists of, and a page of the ledger, the latest entry first. A user may read their \
+         own credits; a service key names the user.",
+    )
+    .query("unit", schemas.request::<CatalogKey>(), "Only this unit of credits.")
+    .paged()
+    .response::<credits::LedgerPage>(
+        schemas,
+        "The user's balances and ledger.",
+        json!({
+            "credits": [{
+                "unit": "mail_credit", "balance": 11,
+                "expiresAt": "2026-04-01T00:00:00Z", "expiring": 1,
+                "buckets": [
+                    {
+                        "kind": "plan", "amount": 2, "remaining": 1, "priority": 50,
+                        "expiresAt": "2026-04-01T00:00:00Z", "createdAt": "2026-03-01T00:00:00Z",
+                    },
+                    {
+                        "kind": "purchase", "amount": 10, "remaining": 10, "priority": 50,
+                        "expiresAt": null, "createdAt": "2026-03-02T09:30:00Z",
+                    },
+                ],
+            }],
+            "data": [{
+                "id": 42, "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
+                "reason": "A letter to Ann", "metadata": { "letter": "l_17" }, "sessionId": null,
+                "createdAt": "2026-03-03T12:00:00Z",
+            }],
+            "nextCursor": null,
+        }),
+    )
+    .codes(&[AccountErased, DatabaseUnavailable])
+}
+
+fn change_credits(schemas: &mut Schemas) -> Operation {
+    Operation::new(
             &CREDITS,
             Post,
             "changeCredits",
             "Spend, grant or adjust credits",
-            "Changes a user's credits and returns the ledger entry. A user or a service key may `spend`; only a \
-             service key or an admin may `grant` and `adjust`, which need a `reason`. A spending beyond the \
-             balance is refused with `insufficient_credits`, and nothing is taken. Grants that expire first are \
-             spent first. An Idempotency-Key is remembered as long as the ledger entry, which is never deleted.",
+            "Changes a user's credits and returns the ledger entry. A user or a service key may \
+             `spend`; only a service key or an admin may `grant` and `adjust`, which need a \
+             `reason`. A spending beyond the balance is refused with `insufficient_credits`, \
+             and nothing is taken. Grants that expire first are spent first. An Idempotency-Key \
+             is remembered as long as the ledger entry, which is never deleted.",
         )
         .request::<credits::ChangeCreditsRequest>(
             schemas,
@@ -74,22 +81,25 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             }),
         )
         .idempotent("for good")
-        .codes(&[InsufficientCredits, ServiceOnly, AccountErased, DatabaseUnavailable]),
-        Operation::new(
-            &ADMIN_LEDGER,
-            Get,
-            "verifyLedger",
-            "Verify the credit ledger",
-            "Checks that every ledger entry follows from the one before it, that purchases were paid, and that \
-             every balance equals its ledger. Only an admin may call it. It changes nothing. A request checks as \
-             much as it can in five seconds; follow `nextCursor` until it is null.",
-        )
-        .cursor()
-        .response::<admin::ledger::LedgerAuditReport>(
-            schemas,
-            "What was checked, and the inconsistencies found.",
-            json!({ "rows": 1204, "users": 311, "problems": [], "nextCursor": null }),
-        )
-        .codes(&[DatabaseUnavailable]),
-    ]
+        .codes(&[InsufficientCredits, ServiceOnly, AccountErased, DatabaseUnavailable])
+}
+
+fn verify_ledger(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &ADMIN_LEDGER,
+        Get,
+        "verifyLedger",
+        "Verify the credit ledger",
+        "Checks that every ledger entry follows from the one before it, that purchases were paid, \
+         and that every balance equals its ledger. Only an admin may call it. It changes \
+         nothing. A request checks as much as it can in five seconds; follow `nextCursor` until \
+         it is null.",
+    )
+    .cursor()
+    .response::<admin::ledger::LedgerAuditReport>(
+        schemas,
+        "What was checked, and the inconsistencies found.",
+        json!({ "rows": 1204, "users": 311, "problems": [], "nextCursor": null }),
+    )
+    .codes(&[DatabaseUnavailable])
 }

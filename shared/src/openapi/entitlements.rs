@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::companion;
 use super::operation::Operation;
 use super::schemas::Schemas;
 use crate::companion::stats::UserStats;
@@ -10,15 +11,19 @@ use crate::endpoints::{CHECK, ENTITLEMENTS, PLAN, check, entitlements, plan};
 use crate::http::Method::{Get, Patch, Post};
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    vec![
-        Operation::new(
+    vec![get_entitlements(schemas), check_features(schemas), set_plan(schemas)]
+}
+
+fn get_entitlements(schemas: &mut Schemas) -> Operation {
+    Operation::new(
             &ENTITLEMENTS,
             Get,
             "getEntitlements",
             "Get entitlements",
-            "Returns the user's plan, what they may use of every feature of the catalog, and their credit \
-             balances. A user without a subscription has the catalog's default plan. Answered from the cache in \
-             Redis, or from Postgres if Redis does not know or does not answer; both give the same answer.",
+            "Returns the user's plan, what they may use of every feature of the catalog, and \
+             their credit balances. A user without a subscription has the catalog's default \
+             plan. Answered from the cache in Redis, or from Postgres if Redis does not know or \
+             does not answer; both give the same answer.",
         )
         .response::<entitlements::Entitlements>(
             schemas,
@@ -46,41 +51,49 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "version": 17,
             }),
         )
-        .codes(&[NothingIsSold, AccountErased, DatabaseUnavailable]),
-        Operation::new(
-            &CHECK,
-            Post,
-            "checkFeatures",
-            "Check features",
-            "Tells whether the user may use a feature now or, with `checks`, each of up to 50 features. \
-             It counts nothing: report usage with `POST /api/usage`, which checks again. A refusal is a response \
-             with `allowed: false`, a `reason`, and the plan that would allow it; it is never an error.",
-        )
-        .request::<check::CheckRequest>(schemas, json!({ "feature": "letters", "quantity": 3 }))
-        .response::<check::CheckResponse>(
-            schemas,
-            "Whether the features may be used.",
-            json!({
-                "feature": "letters", "allowed": false, "reason": "limit_reached", "balance": 2,
-                "resetsAt": "2026-04-01T00:00:00Z", "upgradeTo": "pro",
-            }),
-        )
-        .codes(&[AccountErased, DatabaseUnavailable]),
-        Operation::new(
-            &PLAN,
-            Patch,
-            "setPlan",
-            "Comp a plan",
-            "Gives the user a plan without a subscription: a gift, a contract, a tester. Only a service key or an \
-             admin may call it. The comp takes precedence over a subscription until it ends. A later comp \
-             replaces it, and giving the catalog's default plan ends it. Giving the same comp again changes \
-             nothing.",
-        )
-        .request::<plan::PlanComp>(
-            schemas,
-            json!({ "plan": "Plus", "endsAt": "2027-01-01T00:00:00Z", "reason": "A year for a beta tester" }),
-        )
-        .response::<UserStats>(schemas, "The user's stats, with the new plan.", super::companion::stats())
-        .codes(&[AccountErased, DatabaseUnavailable, RedisUnavailable]),
-    ]
+        .codes(&[NothingIsSold, AccountErased, DatabaseUnavailable])
+}
+
+fn check_features(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &CHECK,
+        Post,
+        "checkFeatures",
+        "Check features",
+        "Tells whether the user may use a feature now or, with `checks`, each of up to 50 \
+         features. It counts nothing: report usage with `POST /api/usage`, which checks again. \
+         A refusal is a response with `allowed: false`, a `reason`, and the plan that would \
+         allow it; it is never an error.",
+    )
+    .request::<check::CheckRequest>(schemas, json!({ "feature": "letters", "quantity": 3 }))
+    .response::<check::CheckResponse>(
+        schemas,
+        "Whether the features may be used.",
+        json!({
+            "feature": "letters", "allowed": false, "reason": "limit_reached", "balance": 2,
+            "resetsAt": "2026-04-01T00:00:00Z", "upgradeTo": "pro",
+        }),
+    )
+    .codes(&[AccountErased, DatabaseUnavailable])
+}
+
+fn set_plan(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &PLAN,
+        Patch,
+        "setPlan",
+        "Comp a plan",
+        "Gives the user a plan without a subscription: a gift, a contract, a tester. Only a \
+         service key or an admin may call it. The comp takes precedence over a subscription \
+         until it ends. A later comp replaces it, and giving the catalog's default plan ends \
+         it. Giving the same comp again changes nothing.",
+    )
+    .request::<plan::PlanComp>(
+        schemas,
+        json!({
+            "plan": "Plus", "endsAt": "2027-01-01T00:00:00Z", "reason": "A year for a tester",
+        }),
+    )
+    .response::<UserStats>(schemas, "The user's stats, with the new plan.", companion::stats())
+    .codes(&[AccountErased, DatabaseUnavailable, RedisUnavailable])
 }

@@ -101,7 +101,8 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         OtherUser => "A user's token may only act for that user.",
         PayloadForgotten => "The event's payload was deleted after 30 days. Resolve it instead.",
         PaymentConfirmationRequired => {
-            "The bank wants the customer to confirm the payment at `paymentUrl`. Nothing changes until then."
+            "The bank wants the customer to confirm the payment at `paymentUrl`. Nothing changes \
+             until then."
         }
         PaymentFailed => {
             "The payment failed. The customer can pay at `paymentUrl`, if it is there."

@@ -53,8 +53,8 @@ impl Operation {
             parameters.push(query(
                 "userId",
                 json!({ "type": "string", "minLength": 1, "maxLength": 255 }),
-                "The user whom the request is about. A user's token may leave it out; a service key names \
-                 the user here, in the header `x-user-id`, or in a body's `userId`.",
+                "The user whom the request is about. A user's token may leave it out; a service \
+                 key names the user here, in the header `x-user-id`, or in a body's `userId`.",
             ));
         }
         let (request, responses, codes) = (None, Vec::new(), Vec::new());
@@ -155,8 +155,8 @@ impl Operation {
     pub(super) fn idempotent(mut self, how_long: &str) -> Self {
         self.codes.push(ErrorCode::IdempotencyKeyReused);
         let text = format!(
-            "Makes a retry safe: {how_long}, the same key with the same request returns the first response \
-             again, and nothing happens twice."
+            "Makes a retry safe: {how_long}, the same key with the same request returns the first \
+             response again, and nothing happens twice."
         );
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
         self.header("Idempotency-Key", schema, &text)

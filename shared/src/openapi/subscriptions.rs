@@ -18,8 +18,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getSubscription",
             "Get a subscription",
-            "Returns the user's plan and the subscription behind it, for a billing page. A service key may name a \
-             subscription by Stripe's id instead of its user; a user may name only their own.",
+            "Returns the user's plan and the subscription behind it, for a billing page. A \
+             service key may name a subscription by Stripe's id instead of its user; a user may \
+             name only their own.",
         )
         .query(
             "subscriptionId",
@@ -37,12 +38,13 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Patch,
             "changeSubscription",
             "Change, cancel or resume a subscription",
-            "`change` moves to another plan, interval or number of seats: an upgrade is charged and takes effect \
-             now, a downgrade takes effect when the period ends. `cancel` ends the subscription when the period \
-             ends, or now. `resume` undoes a cancellation or a scheduled change, or ends a pause. If the payment of \
-             an upgrade fails, the plan stays as it is, and the problem has the page where the customer can pay. A \
-             change that is already in effect returns the subscription unchanged. One change of a user runs at a \
-             time; a second one is refused with `request_under_way`.",
+            "`change` moves to another plan, interval or number of seats: an upgrade is charged \
+             and takes effect now, a downgrade takes effect when the period ends. `cancel` ends \
+             the subscription when the period ends, or now. `resume` undoes a cancellation or a \
+             scheduled change, or ends a pause. If the payment of an upgrade fails, the plan \
+             stays as it is, and the problem has the page where the customer can pay. A change \
+             that is already in effect returns the subscription unchanged. One change of a user \
+             runs at a time; a second one is refused with `request_under_way`.",
         )
         .request::<subscription::ChangeSubscriptionRequest>(
             schemas,

@@ -16,10 +16,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getHealth",
             "Check that the process answers",
-            "Answers without asking Postgres, Redis or Stripe, so that a platform never restarts a healthy process \
-             because a store is down. Anyone may call it.",
+            "Answers without asking Postgres, Redis or Stripe, so that a platform never restarts \
+             a healthy process because a store is down. Anyone may call it.",
         )
-        .response::<health::HealthResponse>(schemas, "The process answers.", json!({ "status": "ok" })),
+        .response::<health::HealthResponse>(
+            schemas,
+            "The process answers.",
+            json!({ "status": "ok" }),
+        ),
     );
     let readiness = |status: &str, redis: &str| -> Value {
         json!({ "status": status, "postgres": "up", "redis": redis })
@@ -30,10 +34,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getReadiness",
             "Check that the stores answer",
-            "Asks Postgres and Redis for an answer within 700 milliseconds. Anyone may call it. Not ready is a \
-             response that names what is down, not a problem.",
+            "Asks Postgres and Redis for an answer within 700 milliseconds. Anyone may call it. \
+             Not ready is a response that names what is down, not a problem.",
         )
-        .response::<health::ready::ReadinessResponse>(schemas, "All stores answer.", readiness("ready", "up"))
+        .response::<health::ready::ReadinessResponse>(
+            schemas,
+            "All stores answer.",
+            readiness("ready", "up"),
+        )
         .response_with::<health::ready::ReadinessResponse>(
             schemas,
             "503",
@@ -47,10 +55,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "takeRateLimit",
             "Take from a rate limit",
-            "Takes units from one of the app's own rate limits, which the setting `RATE_LIMITS` defines, for one \
-             identifier. The limit holds across all instances. Only a service key or an admin may call it. A \
-             refusal is a response with `allowed: false`, never an error. If Redis does not answer, a tenth of the \
-             limit is enforced in each process.",
+            "Takes units from one of the app's own rate limits, which the setting `RATE_LIMITS` \
+             defines, for one identifier. The limit holds across all instances. Only a service \
+             key or an admin may call it. A refusal is a response with `allowed: false`, never \
+             an error. If Redis does not answer, a tenth of the limit is enforced in each \
+             process.",
         )
         .request::<rate_limit::RateLimitRequest>(
             schemas,
@@ -73,9 +82,10 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runDailyJob",
             "Run the daily job",
-            "Deletes records that are no longer needed, warms the entitlement cache, and compares events and \
-             subscriptions with Stripe. The platform's scheduler calls it with the cron secret. A run that is out \
-             of time leaves the rest to the next run; running it twice does no harm.",
+            "Deletes records that are no longer needed, warms the entitlement cache, and compares \
+             events and subscriptions with Stripe. The platform's scheduler calls it with the \
+             cron secret. A run that is out of time leaves the rest to the next run; running it \
+             twice does no harm.",
         )
         .response::<cron::daily::DailyReport>(
             schemas,
@@ -101,8 +111,9 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runMinuteJob",
             "Run the minute job",
-            "Recomputes the entitlements that time has changed, delivers due outbox messages, and retries failed \
-             webhooks. The platform's scheduler calls it with the cron secret. Two runs at once share the work.",
+            "Recomputes the entitlements that time has changed, delivers due outbox messages, and \
+             retries failed webhooks. The platform's scheduler calls it with the cron secret. \
+             Two runs at once share the work.",
         )
         .response::<cron::minute::MinuteReport>(
             schemas,

@@ -14,8 +14,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getUsage",
             "Get usage",
-            "Returns the usage of every metered feature in the current period, and a page of the usage of each \
-             period, the latest first. A user may read their own usage; a service key names the user.",
+            "Returns the usage of every metered feature in the current period, and a page of the \
+             usage of each period, the latest first. A user may read their own usage; a service \
+             key names the user.",
         )
         .query("feature", schemas.request::<CatalogKey>(), "Only this metered feature.")
         .paged()
@@ -40,13 +41,17 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "trackUsage",
             "Report usage",
-            "Adds usage of one or more metered features to the user's count, if the plan allows it. The check \
-             and the count are one step, so two requests never use the same unit. Usage beyond a hard limit is \
-             refused with `quota_exceeded`; usage beyond a soft limit is counted as overage. With `entries`, \
-             `mode` decides whether one refused entry refuses all. A user may report their own usage; a service \
-             key names the user. Without an Idempotency-Key, a retry counts again.",
+            "Adds usage of one or more metered features to the user's count, if the plan allows \
+             it. The check and the count are one step, so two requests never use the same unit. \
+             Usage beyond a hard limit is refused with `quota_exceeded`; usage beyond a soft \
+             limit is counted as overage. With `entries`, `mode` decides whether one refused \
+             entry refuses all. A user may report their own usage; a service key names the \
+             user. Without an Idempotency-Key, a retry counts again.",
         )
-        .request::<usage::TrackUsageRequest>(schemas, json!({ "feature": "letters", "quantity": 1 }))
+        .request::<usage::TrackUsageRequest>(
+            schemas,
+            json!({ "feature": "letters", "quantity": 1 }),
+        )
         .response::<usage::UsageResponse>(
             schemas,
             "The usage was counted or, for an entry in mode `each`, refused.",

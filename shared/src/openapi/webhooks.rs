@@ -32,8 +32,9 @@ fn list(schemas: &mut Schemas) -> Operation {
         Get,
         "listFailedWebhooks",
         "List failed webhooks",
-        "Returns a page of the Stripe events that Farebox could not apply, the latest failure first. With `id`, it \
-         returns that event alone, with its payload. Only an admin may call it.",
+        "Returns a page of the Stripe events that Farebox could not apply, the latest failure \
+         first. With `id`, it returns that event alone, with its payload. Only an admin may \
+         call it.",
     )
     .query("id", schemas.request::<EventId>(), "Only this event, with its payload.")
     .query(
@@ -62,9 +63,9 @@ fn handle(schemas: &mut Schemas) -> Operation {
         Post,
         "handleFailedWebhook",
         "Replay or resolve a failed webhook",
-        "`replay` applies the event again now; `resolve` sets it aside without applying it, and needs a `note`. Only \
-         an admin may call it, and the audit trail keeps who did. An event that fails again stays open. Resolving \
-         with the same note again changes nothing.",
+        "`replay` applies the event again now; `resolve` sets it aside without applying it, and \
+         needs a `note`. Only an admin may call it, and the audit trail keeps who did. An event \
+         that fails again stays open. Resolving with the same note again changes nothing.",
     )
     .request::<admin::webhooks::HandleFailedWebhookRequest>(
         schemas,
@@ -91,10 +92,11 @@ fn receive(
         Post,
         id,
         summary,
-        "The endpoint to register at Stripe. Farebox checks the signature over the raw body and applies each event \
-         exactly once, in any order. An event that cannot be applied is kept as a failed webhook and answered with \
-         200, since a delivery by Stripe would not help; if Postgres or Stripe does not answer, the status is 503, \
-         and Stripe delivers the event again. Events of types that Farebox does not use are recorded.",
+        "The endpoint to register at Stripe. Farebox checks the signature over the raw body and \
+         applies each event exactly once, in any order. An event that cannot be applied is kept \
+         as a failed webhook and answered with 200, since a delivery by Stripe would not help; \
+         if Postgres or Stripe does not answer, the status is 503, and Stripe delivers the \
+         event again. Events of types that Farebox does not use are recorded.",
     )
     .required_header(
         "Stripe-Signature",
