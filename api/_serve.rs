@@ -63,8 +63,8 @@ async fn answer(
     if let Some(ip) = client_ip(&request) {
         request.extensions_mut().insert(ClientIp(ip));
     }
-    let after = BackgroundTasks::new(move |work| state.wait_until(work));
-    request.extensions_mut().insert(after);
+    let background = BackgroundTasks::new(move |work| state.wait_until(work));
+    request.extensions_mut().insert(background);
 
     let response = router.oneshot(request.map(Body::new)).await?;
     let (head, body) = response.into_parts();

@@ -56,10 +56,10 @@ async fn answer(router: Router, mut request: Request) -> Result<Response, Infall
     // done before it.
     let work = Arc::new(Mutex::new(Vec::new()));
     let later = Arc::clone(&work);
-    let after = BackgroundTasks::new(move |item| {
+    let background = BackgroundTasks::new(move |item| {
         later.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     });
-    request.extensions_mut().insert(after);
+    request.extensions_mut().insert(background);
 
     let response = router.oneshot(request.map(|body| Body::from(body.to_vec()))).await?;
     let work = std::mem::take(&mut *work.lock().unwrap_or_else(PoisonError::into_inner));

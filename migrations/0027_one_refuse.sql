@@ -1,5 +1,5 @@
--- `refuse` takes a code and its details. The older form, which took a word, would win where a call has
--- no details.
+-- with-functions: the forms that new functions replace go in the transaction that replaces their callers.
 
 drop function if exists refuse(text);
 drop function if exists refuse_erased();
+drop function if exists refuse_spend(text, text);

@@ -27,7 +27,7 @@ pub struct App {
     pub postgres: Arc<Postgres>,
     pub stripe: Arc<Stripe>,
     /// The entitlements that this process is loading from Postgres.
-    pub loading: Arc<SingleFlight<UserId, Option<Entitlement>>>,
+    pub entitlement_loads: Arc<SingleFlight<UserId, Option<Entitlement>>>,
 }
 
 /// Connections to Postgres where the configuration names no number.
@@ -55,7 +55,7 @@ impl App {
         Ok(Self {
             auth: Arc::new(Auth::new(&config.auth, clock.clone(), Arc::clone(&http))),
             limiter: Arc::new(Limiter::new(redis.clone(), clock.clone())),
-            loading: Arc::default(),
+            entitlement_loads: Arc::default(),
             http,
             redis,
             postgres: Arc::new(postgres),

@@ -21,12 +21,31 @@ const FLOORS: [&[&str]; 11] = [
     &["clock", "log"],
 ];
 
-/// Words that a floor may not use, besides what is above it.
-const BANNED: [(&str, &[&str]); 4] = [
+/// Words that a floor may not use, besides what is above it. Adapters know the statuses of the services
+/// that they call.
+const BANNED: [(&str, &[&str]); 8] = [
+    ("app", &["StatusCode"]),
     ("auth", &["StatusCode"]),
+    ("background", &["StatusCode"]),
     ("billing", &["StatusCode"]),
     ("companion", &["StatusCode"]),
-    ("domain", &["StatusCode", "axum::", "tokio::", "Timestamp::now", "std::env"]),
+    ("config", &["StatusCode", "Timestamp::now", "SystemTime"]),
+    ("log", &["StatusCode"]),
+    (
+        "domain",
+        &[
+            "StatusCode",
+            "axum::",
+            "hyper::",
+            "tokio::",
+            "std::env",
+            "std::fs",
+            "std::net::Tcp",
+            "Timestamp::now",
+            "SystemTime",
+            "Instant::now",
+        ],
+    ),
 ];
 
 #[test]
@@ -70,6 +89,7 @@ fn an_upward_import_is_found() {
     assert_eq!(found("companion", "use crate::billing::checkout;"), ["billing"]);
     assert_eq!(found("billing", "let status = crate::http::problem::status(code);"), ["http"]);
     assert_eq!(found("app", "use crate::{config, endpoints};"), ["endpoints"]);
+    assert_eq!(found("app", "use crate::{config::{A, B}, endpoints};"), ["endpoints"]);
     assert_eq!(found("http", "use crate::lobby::Door;"), ["lobby"]);
     assert!(found("endpoints", "use crate::http::User;\n// crate::openapi").is_empty());
 }
@@ -82,20 +102,35 @@ fn upward<'a>(module: &'a str, text: &str) -> impl Iterator<Item = String> + use
     imports.filter(move |name| name != module && own.is_some() && floor(name) <= own)
 }
 
-/// The modules that are named behind `crate::`.
+/// The modules that are named after `crate::`, in groups too.
 fn imports(code: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    code.split("crate::").skip(1).flat_map(firsts).collect()
+}
+
+/// The first word of a path, or of each path in a group in braces.
+fn firsts(path: &str) -> Vec<String> {
+    let Some(group) = path.strip_prefix('{') else {
+        let word =
+            path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        return if word.is_empty() { Vec::new() } else { vec![word] };
     };
-    let uses = code.split("crate::").skip(1);
-    let named = uses.flat_map(|rest| match rest.strip_prefix('{') {
-        Some(group) => {
-            let group = group.split('}').next().unwrap_or_default();
-            group.split(',').map(|name| word(name.trim())).collect()
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                found.extend(firsts(group[start..at].trim()));
+                return found;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.extend(firsts(group[start..at].trim()));
+                start = at + 1;
+            }
+            _ => {}
         }
-        None => vec![word(rest)],
-    });
-    named.filter(|name| !name.is_empty()).collect()
+    }
+    found
 }
 
 fn code(text: &str) -> String {

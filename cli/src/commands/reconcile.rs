@@ -29,8 +29,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = Found::find(&args.data).await;
     let app = settings.app(&args.data).await?;
     let options = Options { dry_run: args.dry_run, time: None };
-    let after = BackgroundTasks::default();
-    let report = reconcile::run(&app, &after, options).await;
+    let background = BackgroundTasks::default();
+    let report = reconcile::run(&app, &background, options).await;
     let report = report.map_err(|error| anyhow!(error.for_operators()))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

@@ -13,7 +13,7 @@ use shared::adapters::postgres::{
 };
 use shared::background::BackgroundTasks;
 use shared::billing::dead_letters;
-use shared::domain::error::{Error, error_chain};
+use shared::domain::error::{Error, ErrorCode, error_chain};
 use shared::domain::{EventType, Reason};
 
 use super::settings::Found;
@@ -77,11 +77,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             );
         }
         Action::Replay { id } => {
-            let after = BackgroundTasks::default();
-            let letter =
-                dead_letters::replay(&app, &after, &id, ACTOR).await.map_err(describe_error)?;
-            if letter.resolved_at.is_none() {
-                println!("{id} still fails: {}", letter.cause);
+            let background = BackgroundTasks::default();
+            let webhook = dead_letters::replay(&app, &background, &id, ACTOR)
+                .await
+                .map_err(describe_error)?;
+            if webhook.resolved_at.is_none() {
+                println!("{id} still fails: {}", webhook.cause);
                 return Ok(ExitCode::FAILURE);
             }
             println!("{id} was applied.");
@@ -113,32 +114,32 @@ fn print_list(webhooks: &[FailedWebhook]) {
     }
 }
 
-fn row(letter: &FailedWebhook) -> [String; 6] {
-    let next = match (&letter.resolved_by, letter.next_try_at) {
+fn row(webhook: &FailedWebhook) -> [String; 6] {
+    let next = match (&webhook.resolved_by, webhook.next_try_at) {
         (Some(how), _) => how.clone(),
         (None, Some(at)) => time(at),
         (None, None) => "needs you".to_owned(),
     };
-    let (id, kind, cause) = (letter.id.clone(), letter.kind.clone(), letter.cause.clone());
-    [id, kind, time(letter.failed_at), letter.attempts.to_string(), next, cause]
+    let (id, kind, cause) = (webhook.id.clone(), webhook.kind.clone(), webhook.cause.clone());
+    [id, kind, time(webhook.failed_at), webhook.attempts.to_string(), next, cause]
 }
 
-fn print_webhook(FailedWebhookDetail { summary: letter, payload }: &FailedWebhookDetail) {
+fn print_webhook(FailedWebhookDetail { summary: webhook, payload }: &FailedWebhookDetail) {
     let facts = [
-        ("id", Some(letter.id.clone())),
-        ("type", Some(letter.kind.clone())),
-        ("happened", Some(time(letter.created_at))),
-        ("failed first", Some(time(letter.failed_at))),
-        ("tries", Some(letter.attempts.to_string())),
-        ("cause", Some(letter.cause.clone())),
-        ("retried", letter.retried_at.map(time)),
-        ("next try", letter.next_try_at.map(time)),
-        ("resolved", letter.resolved_at.map(time)),
-        ("resolved by", letter.resolved_by.clone()),
-        ("note", letter.note.clone()),
-        ("user", letter.user_id.clone()),
-        ("customer", letter.customer_id.clone()),
-        ("payment", letter.payment_id.clone()),
+        ("id", Some(webhook.id.clone())),
+        ("type", Some(webhook.kind.clone())),
+        ("happened", Some(time(webhook.created_at))),
+        ("failed first", Some(time(webhook.failed_at))),
+        ("tries", Some(webhook.attempts.to_string())),
+        ("cause", Some(webhook.cause.clone())),
+        ("retried", webhook.retried_at.map(time)),
+        ("next try", webhook.next_try_at.map(time)),
+        ("resolved", webhook.resolved_at.map(time)),
+        ("resolved by", webhook.resolved_by.clone()),
+        ("note", webhook.note.clone()),
+        ("user", webhook.user_id.clone()),
+        ("customer", webhook.customer_id.clone()),
+        ("payment", webhook.payment_id.clone()),
     ];
     for (name, value) in facts {
         if let Some(value) = value {
@@ -154,8 +155,9 @@ fn time(at: Timestamp) -> String {
 
 /// The error's message, or its causes if it has one.
 fn describe_error(error: Error) -> anyhow::Error {
+    let is_failure = error.code == ErrorCode::Internal || error.code.is_retryable();
     match &error.cause {
-        Some(cause) => anyhow!(error_chain(cause.as_ref())),
-        None => anyhow!(error.message),
+        Some(cause) if is_failure => anyhow!(error_chain(cause.as_ref())),
+        _ => anyhow!(error.message),
     }
 }

@@ -1,3 +1,5 @@
+//! Opening balances.
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Customers, and the users whom they belong to.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -148,9 +150,9 @@ impl Customers {
     pub(super) async fn adopt(&self, app: &App) -> anyhow::Result<()> {
         for customer in &self.new {
             let facts = customer.facts().map_err(failed)?;
-            let told = Observation::from_response(facts, &customer.found, app.clock.now())
+            let observation = Observation::from_response(facts, &customer.found, app.clock.now())
                 .without_emails();
-            fulfilment::apply(app, told).await.map_err(failed)?;
+            fulfilment::apply(app, observation).await.map_err(failed)?;
         }
         Ok(())
     }

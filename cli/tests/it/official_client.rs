@@ -32,7 +32,7 @@ async fn expect_all_of_it_to_work(backend: Backend) {
     let mut script = node::node(client);
     script.env("URL", format!("http://{}", front.address));
     script.env("TOKEN", "full").env("READ_ONLY_TOKEN", "read-only");
-    let limiter = shared::adapters::redis::limiter::TAKE.source();
+    let limiter = shared::adapters::redis::scripts::TAKE.source();
     script.env("LIMITER", limiter);
     node::expect_output("all of it works\n", script, SCRIPT).await;
 }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
-use shared::adapters::redis::limiter::TAKE;
+use shared::adapters::redis::scripts::TAKE;
 use shared::domain::{Rate, rate_bucket};
 
 use crate::support::{ApiResponse, Mode, Setup, TestApp};

@@ -11,11 +11,8 @@ use serde_json::{Value, json};
 use super::http_client::{Budget, HttpClient};
 use crate::config::Clerk;
 
-const BUDGET: Budget = Budget {
-    connect: Duration::from_secs(3),
-    answer: Duration::from_secs(6),
-    max_bytes: 1024 * 1024,
-};
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// Why Clerk did not take a change.
 #[derive(Debug, thiserror::Error)]
@@ -26,19 +23,21 @@ pub enum ClerkError {
     Failed { problem: String, retry_after: Option<Duration> },
 }
 
-/// Merges `metadata` into a user's public metadata, once per key.
+/// Merges `metadata` into a user's public metadata, once per key, within `time`.
 pub async fn set_public_metadata(
     http: &HttpClient,
     clerk: &Clerk,
     user_id: &str,
     key: &str,
     metadata: &Value,
+    time: Duration,
 ) -> Result<(), ClerkError> {
+    let budget = Budget { connect: CONNECT_TIME, answer: time, max_bytes: MAX_BYTES };
     let body = json!({ "public_metadata": metadata }).to_string();
     let failed = |problem: String| ClerkError::Failed { problem, retry_after: None };
     let request = request(clerk, user_id, key, body);
     let request = request.ok_or_else(|| failed("the request cannot be written".to_owned()))?;
-    let answer = http.call(request, BUDGET).await.map_err(|error| failed(error.to_string()))?;
+    let answer = http.call(request, budget).await.map_err(|error| failed(error.to_string()))?;
     match answer.status {
         status if status.is_success() => Ok(()),
         StatusCode::NOT_FOUND => Err(ClerkError::UnknownUser),

@@ -48,8 +48,8 @@ pub use subscription::{
 };
 pub use usage::{CurrentUsage, RecordedUsage, Usage, UsageEntry, UsagePeriod, UsageResult};
 pub use webhooks::{
-    ClaimedWebhook, FailedEvent, FailedWebhook, FailedWebhookDetail, FailedWebhookFilter, Kept,
-    WebhookStatus,
+    ClaimedWebhook, FailedEvent, FailedWebhook, FailedWebhookDetail, FailedWebhookFilter,
+    StoredDeadLetter, WebhookStatus,
 };
 
 use self::function::Call;

@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod keys;
 pub mod limiter;
 mod script;
+pub mod scripts;
 
 use std::fmt::Display;
 use std::slice;

@@ -15,4 +15,4 @@ pub mod requests;
 pub mod signature;
 
 pub use client::Stripe;
-pub use error::{Refusal, StripeError};
+pub use error::{StripeError, StripeRefusal};

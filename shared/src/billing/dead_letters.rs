@@ -48,10 +48,10 @@ pub async fn apply(
         event_source::report(app, background, event, why).await;
         return Ok(Outcome::Ignored);
     }
-    apply_or_keep(app, background, event, payload).await
+    apply_or_dead_letter(app, background, event, payload).await
 }
 
-async fn apply_or_keep(
+async fn apply_or_dead_letter(
     app: &App,
     background: &BackgroundTasks,
     event: &Event,
@@ -71,7 +71,7 @@ async fn apply_or_keep(
         Err(error) if error.code.is_retryable() => return Err(error),
         Err(why) => Failure { why, was_applied: false },
     };
-    keep(app, background, event, payload, &failure).await?;
+    store_dead_letter(app, background, event, payload, &failure).await?;
     Ok(Outcome::DeadLettered(failure.why))
 }
 
@@ -95,7 +95,7 @@ struct Failure {
 }
 
 /// Stores an event as a dead letter, and alerts operators.
-async fn keep(
+async fn store_dead_letter(
     app: &App,
     background: &BackgroundTasks,
     event: &Event,
@@ -147,7 +147,7 @@ pub async fn replay_due(
         if Instant::now() > until {
             break;
         }
-        match try_again(app, background, &dead_letter).await {
+        match replay_one(app, background, &dead_letter).await {
             Ok(true) => replayed.applied += 1,
             Ok(false) => replayed.still_failing += 1,
             Err(error) => {
@@ -171,7 +171,7 @@ pub async fn replay(
     actor: &str,
 ) -> Result<FailedWebhook> {
     let dead_letter = app.postgres.claim_failed_webhook(id, actor, app.clock.now()).await?;
-    try_again(app, background, &dead_letter).await?;
+    replay_one(app, background, &dead_letter).await?;
     find(app, id).await
 }
 
@@ -190,7 +190,7 @@ async fn find(app: &App, id: &str) -> Result<FailedWebhook> {
 }
 
 /// Answers whether the event could be applied. A retryable failure is an error, and is not counted.
-async fn try_again(
+async fn replay_one(
     app: &App,
     background: &BackgroundTasks,
     dead_letter: &ClaimedWebhook,
@@ -200,10 +200,10 @@ async fn try_again(
     if let Some(why) = event_source::foreign(app, &event) {
         // The settings have changed since it was stored.
         let failure = Failure { why: Error::internal(why), was_applied: false };
-        keep(app, background, &event, &dead_letter.payload, &failure).await?;
+        store_dead_letter(app, background, &event, &dead_letter.payload, &failure).await?;
         return Ok(false);
     }
-    let outcome = apply_or_keep(app, background, &event, &dead_letter.payload).await?;
+    let outcome = apply_or_dead_letter(app, background, &event, &dead_letter.payload).await?;
     Ok(matches!(outcome, Outcome::Applied { .. }))
 }
 

@@ -1,11 +1,11 @@
-//! What users may do, have used and hold, as Redis shows it: asked before Postgres is, and told anew
-//! after every change.
+//! The entitlement cache: what users may do, have used and have left, in Redis in front of Postgres. A
+//! read asks Redis first; every change is pushed.
 //!
-//! Each part carries the version it is of, so that of two pushes the newer stays, whichever arrives last,
-//! and a reader who was slow shows nothing old. Each part is fresh for five minutes, or until time alone
-//! changes it, and a whole is as fresh as the least of its parts; versions are kept for a day. Many who miss
-//! the same value at once ask Postgres once or twice, and never take an answer that was asked for before
-//! they came.
+//! Each part carries its version, so that of two pushes the newer stays, whichever arrives last, and a
+//! slow reader keeps nothing old. Each part is fresh for five minutes, or until time alone changes it; a
+//! whole is as fresh as its least fresh part; versions are kept for a day. Readers who miss the same
+//! value at once share one or two loads from Postgres, and never take a load that began before they
+//! arrived.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,29 +15,16 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::adapters::postgres::Postgres;
-use crate::adapters::postgres::UsageResult;
+use crate::adapters::postgres::{Postgres, UsageResult};
 use crate::adapters::redis::keys::UserKeys;
-use crate::adapters::redis::{Command, Redis, RedisError, Script};
+use crate::adapters::redis::scripts::{PUSH, PUSH_PARTS};
+use crate::adapters::redis::{Command, Redis, RedisError};
 use crate::adapters::single_flight::SingleFlight;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Result, error_chain};
 use crate::domain::{Entitlement, UserId};
-
-static PUSH_PARTS: Script = Script::new(concat!(
-    "#!lua flags=allow-key-locking\n",
-    include_str!("../adapters/redis/scripts/newest.lua"),
-    include_str!("../adapters/redis/scripts/show_entitlement.lua")
-));
-
-static PUSH: Script = Script::new(concat!(
-    "#!lua flags=allow-key-locking\n",
-    include_str!("../adapters/redis/scripts/newest.lua"),
-    include_str!("../adapters/redis/scripts/stats.lua"),
-    include_str!("../adapters/redis/scripts/show.lua")
-));
 
 /// For how long anything is fresh that time alone does not change.
 const FRESH: Duration = Duration::from_mins(5);
@@ -87,29 +74,29 @@ pub enum Pushed {
 pub struct EntitlementCache<'a> {
     pub redis: &'a Redis,
     pub postgres: &'a Postgres,
-    pub loading: &'a SingleFlight<UserId, Option<Entitlement>>,
+    pub entitlement_loads: &'a SingleFlight<UserId, Option<Entitlement>>,
     pub clock: &'a Clock,
 }
 
 impl<'a> EntitlementCache<'a> {
     pub fn of(app: &'a App) -> Self {
-        let App { redis, postgres, loading, clock, .. } = app;
-        Self { redis, postgres, loading, clock }
+        let App { redis, postgres, entitlement_loads, clock, .. } = app;
+        Self { redis, postgres, entitlement_loads, clock }
     }
 
     /// What a user may do now; none while nothing is sold.
     pub async fn read(self, user: &UserId) -> Result<(Option<Entitlement>, Source)> {
-        let arrival = self.loading.arrive();
+        let arrival = self.entitlement_loads.arrive();
         match self.cached(user).await {
             Ok(Some(entitlement)) => Ok((Some(entitlement), Source::Cache)),
             Ok(None) => {
                 let load = async || self.load(user, true).await;
-                Ok((self.loading.load(user, arrival, load).await?, Source::Database))
+                Ok((self.entitlement_loads.load(user, arrival, load).await?, Source::Database))
             }
             Err(error) => {
                 tracing::warn!(problem = error_chain(&error), "entitlements come from Postgres");
                 let load = async || self.load(user, false).await;
-                Ok((self.loading.load(user, arrival, load).await?, Source::DatabaseAlone))
+                Ok((self.entitlement_loads.load(user, arrival, load).await?, Source::DatabaseAlone))
             }
         }
     }
@@ -226,16 +213,16 @@ fn arguments(
     let (version, balances) = (entitlement.version, entitlement.units.len());
     let mut args = vec![version.to_string(), balances.to_string(), latest(now)];
     args.extend_from_slice(extra);
-    for (unit, holding) in &entitlement.units {
-        args.extend([unit.clone(), holding.balance.to_string()]);
+    for (unit, credits) in &entitlement.units {
+        args.extend([unit.clone(), credits.balance.to_string()]);
     }
     let fresh_until = || entitlement.fresh_until.to_string();
     args.extend([TERMS.to_owned(), fresh_until(), json(&entitlement.terms)?]);
     for (feature, count) in &entitlement.used {
         args.extend([used_field(feature), fresh_until(), count.to_string()]);
     }
-    for (unit, holding) in &entitlement.units {
-        args.extend([credits_field(unit), fresh_until(), json(holding)?]);
+    for (unit, credits) in &entitlement.units {
+        args.extend([credits_field(unit), fresh_until(), json(credits)?]);
     }
     Ok(args)
 }

@@ -221,7 +221,9 @@ impl Run<'_> {
         });
         let key = format!("{}-{}", message.id, message.generation);
         let http = &self.app.http;
-        match clerk::set_public_metadata(http, config, user_id, &key, &metadata).await {
+        match clerk::set_public_metadata(http, config, user_id, &key, &metadata, DELIVERY_TIME)
+            .await
+        {
             Ok(()) => Outcome::Delivered,
             Err(ClerkError::UnknownUser) => Outcome::NoRecipient("unknown user"),
             Err(ClerkError::Failed { problem, retry_after }) => {
@@ -253,7 +255,13 @@ impl Run<'_> {
         };
         let OutboxMessage { id, kind, generation, attempts, leased_until, .. } = message;
         if !done {
-            tracing::warn!(message = id, ?kind, attempts, problem, "an outbox message failed");
+            tracing::warn!(
+                outbox_message = id,
+                ?kind,
+                attempts,
+                problem,
+                "an outbox message failed"
+            );
         }
         let retry_at = (!done && attempts < most)
             .then(|| self.app.clock.now() + pause(attempts, retry_after, random()));

@@ -77,15 +77,16 @@ pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, Postg
     }
 }
 
-/// Shows a page of users. What somebody spoiled of one is no reason to leave out the others.
+/// Pushes a page of entitlements. A value that another program spoiled for one user does not stop the
+/// others.
 async fn push_page(app: &App, page: Vec<Entitlement>, pushed: &mut u32) -> Result<(), RedisError> {
-    let showing = stream::iter(page).map(|entitlement| push_one(app, entitlement));
-    let mut showing = showing.buffer_unordered(AT_ONCE);
-    while let Some(done) = showing.next().await {
+    let pushes = stream::iter(page).map(|entitlement| push_one(app, entitlement));
+    let mut pushes = pushes.buffer_unordered(AT_ONCE);
+    while let Some(done) = pushes.next().await {
         match done {
             Ok(()) => *pushed += 1,
             Err(error @ RedisError::Refused(_)) => {
-                tracing::warn!(problem = error_chain(&error), "what a user has is not shown");
+                tracing::warn!(problem = error_chain(&error), "an entitlement is not pushed");
             }
             Err(error) => return Err(error),
         }

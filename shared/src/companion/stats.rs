@@ -10,26 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::adapters::redis::keys::{UserKeys, today_and_yesterday};
+use crate::adapters::redis::scripts::{SAVE_CHAT, SET_MOOD, SIGN_IN};
 use crate::adapters::redis::{Command, Redis, RedisError, Script};
-use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, Result};
-use crate::domain::{MoodScore, UserId};
-
-/// The scripts share a head: what to do once per idempotency key, and how the stats are kept.
-macro_rules! stats_script {
-    ($file:literal) => {
-        Script::new(concat!(
-            "#!lua flags=allow-key-locking\n",
-            include_str!("../adapters/redis/scripts/once.lua"),
-            include_str!("../adapters/redis/scripts/stats.lua"),
-            include_str!($file)
-        ))
-    };
-}
-
-static SIGN_IN: Script = stats_script!("../adapters/redis/scripts/sign_in.lua");
-static SAVE_CHAT: Script = stats_script!("../adapters/redis/scripts/save_chat.lua");
-static SET_MOOD: Script = stats_script!("../adapters/redis/scripts/set_mood.lua");
+use crate::domain::{IdempotencyKey, MoodScore, UserId};
 
 /// A user's live stats in the companion app, under the field names of the Redis hash.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]

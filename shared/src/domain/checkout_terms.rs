@@ -1,3 +1,5 @@
+//! The terms of a checkout session.
+
 use serde::Deserialize;
 
 /// Everything that decides what a checkout session is asked to be, as it was written down.

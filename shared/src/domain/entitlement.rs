@@ -144,7 +144,7 @@ impl Entitlement {
                 (allowed, reason, left, *resets_at, enough(upgrades, needed))
             }
             FeatureTerms::Credits { unit, amount, upgrades, .. } => {
-                let balance = self.units.get(unit).map_or(0, |holding| holding.balance);
+                let balance = self.units.get(unit).map_or(0, |credits| credits.balance);
                 let upgrade = enough(upgrades, quantity.cast_unsigned());
                 // What was bought or given besides is used up: that is a limit of its own.
                 let has_none = *amount == 0 && balance <= 0;

@@ -1,3 +1,5 @@
+//! Idempotency keys.
+
 use super::hash::sha256_hex;
 
 /// An `Idempotency-Key`, made unique to the kind of its caller, endpoint and user, with a fingerprint of the

@@ -1,3 +1,5 @@
+//! What Stripe says, in an event or in an answer, and its place in Stripe's order.
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -175,8 +175,11 @@ fn already_subscribed(status: &str) -> &'static str {
     }
 }
 
+/// For operators: the refusal as SQL wrote it.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Error::from(self.clone()).fmt(f)
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
+
+impl std::error::Error for Refusal {}

@@ -1,3 +1,5 @@
+//! An object of Stripe at a moment.
+
 use jiff::Timestamp;
 
 use super::object::{Object, integer, text};

@@ -106,12 +106,12 @@ async fn change_credits(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     Input(action): Input<ChangeCreditsRequest>,
 ) -> Result<Json<LedgerEntry>> {
     let now = app.clock.now();
-    let moved = match action.action {
-        CreditAction::Spend => spend(&app, &user, action, once.as_ref(), now).await?,
+    let change = match action.action {
+        CreditAction::Spend => spend(&app, &user, action, idempotency_key.as_ref(), now).await?,
         CreditAction::Grant | CreditAction::Adjust => {
             if !caller.is_trusted() {
                 let message = "Only a service key or an admin may give credits.";
@@ -119,33 +119,36 @@ async fn change_credits(
             }
             let grant = action.grant(now)?;
             let actor = caller.audit_name();
-            let given = app.postgres.give_credits(&user, &grant, &actor, once.as_ref(), now).await;
-            given?
+            let granted = app
+                .postgres
+                .give_credits(&user, &grant, &actor, idempotency_key.as_ref(), now)
+                .await;
+            granted?
         }
     };
-    let shown = EntitlementCache::of(&app).push_balance(
+    let pushed = EntitlementCache::of(&app).push_balance(
         &user,
         now,
-        moved.version,
-        &moved.unit,
-        &moved.balance,
+        change.version,
+        &change.unit,
+        &change.balance,
     );
-    fulfilment::queue_repair_on_error(&app, &user, shown.await, now).await;
-    Ok(Json(moved.transaction))
+    fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
+    Ok(Json(change.transaction))
 }
 
 async fn spend(
     app: &App,
     user: &UserId,
     action: ChangeCreditsRequest,
-    once: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
     now: Timestamp,
 ) -> Result<CreditChange> {
     let ChangeCreditsRequest { unit, amount, expires_at, priority, reason, metadata, .. } = action;
     refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
-    let about = LedgerNote { reason, metadata };
-    let spent = app.postgres.spend_credits(user, &unit, amount, &about, once, now).await;
+    let note = LedgerNote { reason, metadata };
+    let spent = app.postgres.spend_credits(user, &unit, amount, &note, idempotency_key, now).await;
     Ok(spent?)
 }
 
@@ -176,7 +179,7 @@ impl ChangeCreditsRequest {
 }
 
 fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
-    match fields.iter().find(|(_, given)| *given) {
+    match fields.iter().find(|(_, is_given)| *is_given) {
         Some((field, _)) => Err(Error::invalid(*field, "is for `grant` alone")),
         None => Ok(()),
     }

@@ -124,7 +124,7 @@ impl From<Entitlement> for Entitlements {
         });
         Self {
             features: features.collect(),
-            credits: units.into_iter().map(|(unit, holding)| (unit, holding.into())).collect(),
+            credits: units.into_iter().map(|(unit, credits)| (unit, credits.into())).collect(),
             plan: terms.plan,
             plan_name: terms.plan_name,
             plan_version: terms.plan_version,
@@ -158,8 +158,8 @@ impl EntitledFeature {
 }
 
 impl From<CreditBalance> for EntitledCredits {
-    fn from(holding: CreditBalance) -> Self {
-        let CreditBalance { balance, expires_at, expiring } = holding;
+    fn from(credits: CreditBalance) -> Self {
+        let CreditBalance { balance, expires_at, expiring } = credits;
         let next_expiry = expires_at.zip(expiring).map(|(at, amount)| CreditExpiry { at, amount });
         Self { balance, next_expiry }
     }

@@ -41,31 +41,32 @@ async fn set_plan(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    Input(gift): Input<PlanComp>,
+    Input(comp): Input<PlanComp>,
 ) -> Result<Json<UserStats>> {
     let now = app.clock.now();
-    if gift.ends_at.is_some_and(|ends_at| ends_at <= now) {
+    if comp.ends_at.is_some_and(|ends_at| ends_at <= now) {
         return Err(Error::invalid("endsAt", "must be in the future"));
     }
-    let (reason, actor) = (gift.reason.as_ref(), caller.audit_name());
+    let (reason, actor) = (comp.reason.as_ref(), caller.audit_name());
     let granted =
-        app.postgres.grant_plan(&user, gift.plan.as_str(), gift.ends_at, reason, &actor, now).await;
-    let given = granted.map_err(|error| match error.refusal() {
+        app.postgres.grant_plan(&user, comp.plan.as_str(), comp.ends_at, reason, &actor, now).await;
+    let entitlement = granted.map_err(|error| match error.refusal() {
         Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
             Error::invalid("plan", "is not a plan of the catalog")
         }
+        Some(Refusal::InvalidInput(reason)) => Error::invalid("plan", reason.field_and_message().1),
         _ => error.into(),
     })?;
-    let shown = EntitlementCache::of(&app).push(&user, now, &given, None).await;
-    if let Err(error) = shown {
+    let pushed = EntitlementCache::of(&app).push(&user, now, &entitlement, None).await;
+    if let Err(error) = pushed {
         // What is shown now is not what to answer.
         app.postgres.repair_cache(&user, now).await?;
-        return Err(given_and_not_shown(error));
+        return Err(comped_but_not_pushed(error));
     }
     stats::read(&app.redis, &user, now).await.map(Json)
 }
 
-fn given_and_not_shown(error: RedisError) -> Error {
+fn comped_but_not_pushed(error: RedisError) -> Error {
     let message =
         "The plan is given, and is shown within minutes: the store that shows it does not answer.";
     Error::new(ErrorCode::RedisUnavailable, message).with_cause(error)

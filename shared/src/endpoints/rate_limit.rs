@@ -54,7 +54,7 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn take_rate_limit(
     State(app): State<App>,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     Input(question): Input<RateLimitRequest>,
 ) -> Result<(HeaderMap, Json<RateLimitResponse>)> {
     let RateLimitRequest { action, identifier, cost } = question;
@@ -66,7 +66,10 @@ async fn take_rate_limit(
         return Err(Error::invalid("cost", message));
     }
     let policy = format!("action:{action}");
-    let verdict = app.limiter.take(&policy, identifier.as_str(), rate, cost, once.as_ref()).await?;
+    let verdict = app
+        .limiter
+        .take(&policy, identifier.as_str(), rate, cost, idempotency_key.as_ref())
+        .await?;
     let mut headers = HeaderMap::new();
     rate_limit_headers::write(&verdict, &action, &mut headers);
     let answer = RateLimitResponse {

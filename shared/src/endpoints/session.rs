@@ -27,9 +27,9 @@ pub fn routes() -> MethodRouter<App> {
 async fn sign_in(
     State(app): State<App>,
     User(user): User,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
 ) -> Result<Json<UserStats>> {
-    Ok(Json(stats::sign_in(&app.redis, &user, app.clock.now(), once.as_ref()).await?))
+    Ok(Json(stats::sign_in(&app.redis, &user, app.clock.now(), idempotency_key.as_ref()).await?))
 }
 
 async fn sign_out(User(_): User) -> (StatusCode, [(HeaderName, &'static str); 1]) {

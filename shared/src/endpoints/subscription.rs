@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::adapters::postgres::ChangeRequest;
 use crate::app::App;
 use crate::billing::change_subscription;
-use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
-use crate::domain::{BillingInterval, CatalogKey, Quantity, Reason, SubscriptionId};
+use crate::domain::{
+    BillingInterval, CatalogKey, IdempotencyKey, Quantity, Reason, SubscriptionId,
+};
 use crate::http::{Input, Query, User};
 
 /// A user's plan and the subscription behind it.
@@ -175,14 +176,20 @@ async fn get_subscription(
 async fn change_subscription(
     State(app): State<App>,
     User(user): User,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     Input(action): Input<ChangeSubscriptionRequest>,
 ) -> Result<Json<SubscriptionResponse>> {
-    let answer = change_subscription::change(&app, &user, &wish(action)?, once.as_ref()).await?;
+    let answer = change_subscription::change(
+        &app,
+        &user,
+        &change_request(action)?,
+        idempotency_key.as_ref(),
+    )
+    .await?;
     serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 
-fn wish(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
+fn change_request(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
     let ChangeSubscriptionRequest { action, tier, interval, quantity, when, reason } = action;
     let to_change = [
         ("tier", tier.is_some()),

@@ -97,14 +97,15 @@ pub struct UsagePage {
 
 /// A row and its indexes for each use that has metadata, and the answer that is remembered for a day.
 pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
-    let told = |entry: &Value| match &entry["metadata"] {
+    let stored_bytes = |entry: &Value| match &entry["metadata"] {
         Value::Null => 0,
         metadata => row_bytes(jsonb_bytes(metadata)),
     };
     let entries = body["entries"].as_array();
-    let told = told(body) + entries.map_or(0, |entries| entries.iter().map(told).sum());
+    let stored_bytes =
+        stored_bytes(body) + entries.map_or(0, |entries| entries.iter().map(stored_bytes).sum());
     let remembered = 500 + 400 * entries.map_or(1, Vec::len);
-    told + if has_key { remembered } else { 0 }
+    stored_bytes + if has_key { remembered } else { 0 }
 }
 
 pub fn routes() -> MethodRouter<App> {
@@ -130,23 +131,25 @@ async fn get_usage(State(app): State<App>, User(user): User, uri: Uri) -> Result
 async fn track_usage(
     State(app): State<App>,
     User(user): User,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     Input(report): Input<TrackUsageRequest>,
 ) -> Result<Json<UsageResponse>> {
     let is_one = report.entries.is_none();
     let mode = report.mode.unwrap_or(UsageMode::All);
-    let uses = report.read()?;
+    let usage_entries = report.read()?;
     let now = app.clock.now();
-    let tracked =
-        app.postgres.track_usages(&user, &uses, mode == UsageMode::All, once.as_ref(), now).await;
+    let tracked = app
+        .postgres
+        .track_usages(&user, &usage_entries, mode == UsageMode::All, idempotency_key.as_ref(), now)
+        .await;
     let mut results = match tracked {
         Ok(tracked) => {
             let RecordedUsage { version, results } = tracked;
-            let shown = EntitlementCache::of(&app).push_usage(&user, now, version, &results);
-            fulfilment::queue_repair_on_error(&app, &user, shown.await, now).await;
+            let pushed = EntitlementCache::of(&app).push_usage(&user, now, version, &results);
+            fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
             results
         }
-        Err(error) => refused(error, &uses, is_one, mode)?,
+        Err(error) => refused(error, &usage_entries, is_one, mode)?,
     };
     match results.pop() {
         Some(used) if is_one => Ok(Json(UsageResponse::One(used))),
@@ -160,7 +163,7 @@ async fn track_usage(
 /// Nothing was counted. Each for itself may hear that it was not; for all that is a refusal.
 fn refused(
     error: PostgresError,
-    uses: &[UsageEntry],
+    usage_entries: &[UsageEntry],
     is_one: bool,
     mode: UsageMode,
 ) -> Result<Vec<UsageResult>> {
@@ -168,17 +171,21 @@ fn refused(
         Some(Refusal::QuotaExceeded { results }) => {
             serde_json::from_value(Value::Array(results.clone())).map_err(Error::internal)?
         }
-        Some(Refusal::InvalidInput(reason)) if !is_one => return Err(of_entry(reason, uses)),
+        Some(Refusal::InvalidInput(reason)) if !is_one => {
+            return Err(of_entry(reason, usage_entries));
+        }
         _ => return Err(error.into()),
     };
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
-        Some((first, place)) if mode == UsageMode::All => Err(over_quota(first, &uses[..place])),
+        Some((first, place)) if mode == UsageMode::All => {
+            Err(over_quota(first, &usage_entries[..place]))
+        }
         _ => Ok(results),
     }
 }
 
 /// An invalid entry, named by its position.
-fn of_entry(reason: &InvalidReason, uses: &[UsageEntry]) -> Error {
+fn of_entry(reason: &InvalidReason, usage_entries: &[UsageEntry]) -> Error {
     let (field, message) = reason.field_and_message();
     let (InvalidReason::CountTooLarge { feature }
     | InvalidReason::NotMetered { feature }
@@ -186,7 +193,7 @@ fn of_entry(reason: &InvalidReason, uses: &[UsageEntry]) -> Error {
     else {
         return Error::invalid(field, message);
     };
-    match uses.iter().position(|one| one.feature.as_str() == feature) {
+    match usage_entries.iter().position(|one| one.feature.as_str() == feature) {
         Some(position) => Error::invalid(format!("entries[{position}].{field}"), message),
         None => Error::invalid(field, message),
     }

@@ -27,7 +27,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
 
 use super::input::{self, Body};
-use super::problem::{self, Refusal};
+use super::problem::{self, PendingProblem};
 use super::user::{self, Subject};
 use super::{Access, ClientIp, Endpoint, cors, rate_limit_headers};
 use crate::adapters::redis::limiter::{DecidedBy, Verdict};
@@ -91,7 +91,8 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
     let id = request_id(request.headers());
     let mut response = next.run(request).await;
 
-    let refusal = response.extensions_mut().remove::<Refusal>().map(|Refusal(error)| error);
+    let refusal =
+        response.extensions_mut().remove::<PendingProblem>().map(|PendingProblem(error)| error);
     if let Some(error) = &refusal {
         let mut problem = problem::response(error, &id);
         problem.headers_mut().extend(response.headers().clone());
@@ -150,8 +151,8 @@ async fn pass(
         return Ok(method_not_allowed(endpoint));
     }
     refuse_announced_length(&parts.headers, endpoint.body_limit)?;
-    let after = parts.extensions.get_or_insert_default::<BackgroundTasks>().clone();
-    let caller = authenticate(endpoint.access, app, &parts.headers, &after).await?;
+    let background = parts.extensions.get_or_insert_default::<BackgroundTasks>().clone();
+    let caller = authenticate(endpoint.access, app, &parts.headers, &background).await?;
     record.caller = caller.kind();
 
     let bytes = read(body, endpoint.body_limit).await?;
@@ -231,20 +232,20 @@ async fn authenticate(
     access: Access,
     app: &App,
     headers: &HeaderMap,
-    after: &BackgroundTasks,
+    background: &BackgroundTasks,
 ) -> Result<Caller> {
     match access {
         Access::Public | Access::Stripe => Ok(Caller::Anonymous),
         Access::Cron => app.auth.cron(headers),
-        Access::User => app.auth.caller(headers, after).await,
-        Access::Service => match app.auth.caller(headers, after).await? {
+        Access::User => app.auth.caller(headers, background).await,
+        Access::Service => match app.auth.caller(headers, background).await? {
             caller if caller.is_trusted() => Ok(caller),
             _ => Err(Error::new(
                 ErrorCode::ServiceOnly,
                 "Only a service key or an admin may call this.",
             )),
         },
-        Access::Admin => match app.auth.caller(headers, after).await? {
+        Access::Admin => match app.auth.caller(headers, background).await? {
             caller if caller.is_admin() => Ok(caller),
             _ => Err(Error::new(ErrorCode::AdminOnly, "Only an admin may call this.")),
         },

@@ -1,3 +1,5 @@
+//! The extractor of an `Idempotency-Key`.
+
 use axum::extract::OptionalFromRequestParts;
 use axum::http::request::Parts;
 

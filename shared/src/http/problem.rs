@@ -41,7 +41,7 @@ pub struct Problem<'a> {
 /// The fields of every [`ProblemExtension`], as the OpenAPI document lists them.
 #[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "camelCase")]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "only its schema is used")]
 struct ProblemFields {
     /// With `payment_failed` and `payment_confirmation_required`: the page where the user can pay or confirm
     /// the payment, if there is one.
@@ -141,12 +141,12 @@ pub fn response(error: &Error, request_id: &str) -> Response {
 
 /// A handler's error on its way to the guard, which gives it its request id.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal(pub(super) Arc<Error>);
+pub(super) struct PendingProblem(pub(super) Arc<Error>);
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = status(self.code).into_response();
-        response.extensions_mut().insert(Refusal(Arc::new(self)));
+        response.extensions_mut().insert(PendingProblem(Arc::new(self)));
         response
     }
 }

@@ -1,3 +1,5 @@
+//! The headers that report a rate limit.
+
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue};
 

@@ -1,3 +1,5 @@
+//! Operations of the tag that this file is named after: credits.
+
 use serde_json::json;
 
 use super::operation::Operation;

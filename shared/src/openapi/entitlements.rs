@@ -1,3 +1,5 @@
+//! Operations of the tag that this file is named after: entitlements.
+
 use serde_json::json;
 
 use super::companion;

@@ -29,7 +29,7 @@ pub(super) struct Content {
     pub(super) schema: Value,
     pub(super) example: Value,
     /// Reads the example as the handler would, for the tests.
-    #[allow(dead_code)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "only a test reads the examples"))]
     pub(super) read: fn(Value) -> Result<(), serde_json::Error>,
 }
 

@@ -1,3 +1,5 @@
+//! Operations of the tag that this file is named after: subscriptions.
+
 use serde_json::{Value, json};
 
 use super::operation::Operation;

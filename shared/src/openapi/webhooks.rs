@@ -1,3 +1,5 @@
+//! Operations of the tag that this file is named after: webhooks.
+
 use serde_json::{Value, json};
 
 use super::operation::Operation;

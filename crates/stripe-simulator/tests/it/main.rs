@@ -1,6 +1,6 @@
 //! The simulator as its users meet it: over HTTP, with webhooks and with Stripe's official client.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
 mod binary;

@@ -1,3 +1,5 @@
+//! Erasing an account.
+
 use jiff::Timestamp;
 use serde::Deserialize;
 

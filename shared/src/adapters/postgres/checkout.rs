@@ -1,3 +1,5 @@
+//! Checkout: claiming a request to Stripe, and storing what came of it.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -5,9 +7,9 @@ use tokio_postgres::types::Type;
 
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
-use crate::domain::IdempotencyKey;
 use crate::domain::{
-    BillingInterval, CatalogKey, CheckoutTerms, Currency, Email, Quantity, ReturnUrl, UserId,
+    BillingInterval, CatalogKey, CheckoutTerms, Currency, Email, IdempotencyKey, Quantity,
+    ReturnUrl, UserId,
 };
 
 /// What a user wants to buy, and where Stripe sends them afterwards.

@@ -1,3 +1,5 @@
+//! The credit ledger: spending, granting, reading and verifying credits.
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,10 +8,9 @@ use tokio_postgres::types::Type;
 
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
-use crate::domain::IdempotencyKey;
 use crate::domain::entitlement::CreditBalance;
 use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
-use crate::domain::{CatalogKey, Metadata, PositiveCount, Reason, UserId};
+use crate::domain::{CatalogKey, IdempotencyKey, Metadata, PositiveCount, Reason, UserId};
 
 /// What a ledger entry says besides its numbers.
 #[derive(Debug, Serialize)]

@@ -1,3 +1,5 @@
+//! Entitlements, as Postgres computes them.
+
 use jiff::Timestamp;
 
 use super::function::sql_functions;

@@ -1,3 +1,5 @@
+//! Why a call of Postgres failed, and what that means for the caller.
+
 use deadpool_postgres::PoolError;
 
 use crate::domain::Refusal;
@@ -107,7 +109,7 @@ impl From<PostgresError> for Error {
                 Self::no_answer(ErrorCode::DatabaseUnavailable, "database", may_have_run)
                     .with_cause(error)
             }
-            PostgresError::Refused(refusal) => refusal.into(),
+            PostgresError::Refused(refusal) => Self::from(refusal.clone()).with_cause(refusal),
             PostgresError::NotApplied { .. } | PostgresError::Unexpected(_) => {
                 Self::internal(error)
             }

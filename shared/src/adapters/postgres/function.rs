@@ -74,7 +74,7 @@ macro_rules! sql_functions {
                     &self,
                     $($argument: $type),*
                 ) -> Result<sql_functions!(@answer $($answer)?), super::PostgresError> {
-                    #[allow(unused_mut)]
+                    #[allow(unused_mut, reason = "a function may have no argument")]
                     let mut call = super::function::Call::of(stringify!($name));
                     $(call.add($argument);)*
                     let rows = self.run(call).await?;

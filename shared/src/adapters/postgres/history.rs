@@ -1,3 +1,5 @@
+//! The history of what users saved.
+
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 

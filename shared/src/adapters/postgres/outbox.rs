@@ -1,3 +1,5 @@
+//! The outbox: claiming due messages, and storing what became of them.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Comparisons with Stripe and with import files, and the cursors of jobs.
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,13 @@
+//! Subscriptions: applying events, claiming changes, and the customer portal.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::function::sql_functions;
-use crate::domain::IdempotencyKey;
-use crate::domain::Observation;
 use crate::domain::{
-    BillingInterval, CatalogKey, Entitlement, Quantity, Reason, SubscriptionId, UserId,
+    BillingInterval, CatalogKey, Entitlement, IdempotencyKey, Observation, Quantity, Reason,
+    SubscriptionId, UserId,
 };
 
 /// How a user wants to change their subscription.

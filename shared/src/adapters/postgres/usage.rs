@@ -1,3 +1,5 @@
+//! Metered usage: tracking and reading it.
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -5,8 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
-use crate::domain::IdempotencyKey;
-use crate::domain::{CatalogKey, Metadata, PositiveCount, UserId};
+use crate::domain::{CatalogKey, IdempotencyKey, Metadata, PositiveCount, UserId};
 
 /// Something that a user uses.
 #[derive(Debug, Serialize)]

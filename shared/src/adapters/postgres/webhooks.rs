@@ -1,3 +1,5 @@
+//! Failed webhooks: storing, claiming, listing and resolving dead letters; alerts.
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,7 @@ pub struct FailedEvent<'a> {
 
 /// What is known of a dead letter that was just kept.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Kept {
+pub struct StoredDeadLetter {
     /// How often it has failed.
     pub attempts: u32,
     /// How many dead letters there are.
@@ -140,7 +142,7 @@ sql_functions! {
         cause: &str,
         payload: &str,
         now: Timestamp,
-    ) -> json Option<Kept>;
+    ) -> json Option<StoredDeadLetter>;
 
     /// Answers whether to alert operators of this level of a problem. Zero says that it is over.
     pub fn raise_alert(name: &str, level: i64, now: Timestamp) -> value bool;

@@ -1,3 +1,5 @@
+//! A Redis command as its REST interface takes it.
+
 use serde::ser::{Serialize, Serializer};
 
 /// A Redis command with its arguments, as Upstash takes it: a JSON array of strings.

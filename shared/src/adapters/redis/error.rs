@@ -1,3 +1,5 @@
+//! Why a Redis command failed, and whether it may have run.
+
 use std::error::Error as StdError;
 use std::sync::Arc;
 

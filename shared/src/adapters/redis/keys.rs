@@ -1,3 +1,5 @@
+//! The names of the keys in Redis.
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};

@@ -9,19 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::adapters::redis::{Redis, RedisError, Script};
+use super::scripts::TAKE;
+use super::{Redis, RedisError};
 use crate::clock::Clock;
 use crate::domain::IdempotencyKey;
 use crate::domain::Rate;
 use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::rate_bucket::{self, Taken};
-
-/// The script, for those who look at what it leaves in Redis.
-pub static TAKE: Script = Script::new(concat!(
-    "#!lua flags=allow-key-locking\n",
-    include_str!("scripts/once.lua"),
-    include_str!("scripts/take.lua")
-));
 
 /// A block is believed for at most this long without asking Redis again.
 const BLOCK_US: i64 = 10_000_000;

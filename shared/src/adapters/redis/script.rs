@@ -1,3 +1,5 @@
+//! A Lua script with the hash that Redis knows it by.
+
 use std::sync::OnceLock;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};

@@ -1,3 +1,6 @@
+//! The client: sends requests within one budget, and retries those that carry an idempotency key or
+//! change nothing twice.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -21,7 +21,7 @@ pub enum StripeError {
     InvalidResponse(#[source] BoxError),
     /// Stripe understood, and refused.
     #[error("{0}")]
-    Refused(Box<Refusal>),
+    Refused(Box<StripeRefusal>),
     /// The object at Stripe is not in the state that the request was built for.
     #[error("the state at Stripe has changed")]
     StateChanged,
@@ -34,7 +34,7 @@ pub enum StripeError {
     "Stripe refused with {} {kind} {code} {param} (request {request_id})",
     status.as_u16()
 )]
-pub struct Refusal {
+pub struct StripeRefusal {
     pub status: StatusCode,
     /// `card_error`, `invalid_request_error`, `idempotency_error`, `api_error`.
     pub kind: String,
@@ -63,7 +63,7 @@ impl StripeError {
     }
 
     /// The error that Stripe answered with, if it did.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&StripeRefusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
             _ => None,
@@ -107,7 +107,7 @@ impl StripeError {
     }
 }
 
-impl Refusal {
+impl StripeRefusal {
     fn is_transient(&self) -> bool {
         // 409: another request with this key, or on this object, is being carried out.
         matches!(self.status.as_u16(), 409 | 429 | 500..=599)
@@ -136,7 +136,7 @@ pub(super) fn refusal(answer: &HttpResponse) -> StripeError {
         _ => None,
     };
     let field = |name: &str| text(error, name).unwrap_or_default().to_owned();
-    StripeError::Refused(Box::new(Refusal {
+    StripeError::Refused(Box::new(StripeRefusal {
         status: answer.status,
         kind: field("type"),
         code: field("code"),

@@ -1,3 +1,5 @@
+//! Compares every subscription with Stripe, and repairs differences.
+
 use std::collections::BTreeMap;
 use std::slice;
 use std::time::Instant;

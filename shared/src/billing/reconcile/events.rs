@@ -1,3 +1,5 @@
+//! Applies events that the webhook missed.
+
 use std::time::Instant;
 
 use jiff::SignedDuration;

@@ -1,3 +1,5 @@
+//! The report of a reconciliation.
+
 use schemars::JsonSchema;
 use serde::Serialize;
 

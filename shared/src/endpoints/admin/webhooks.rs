@@ -79,9 +79,9 @@ async fn get_failed_webhooks(
 ) -> Result<Json<FailedWebhooksResponse>> {
     let query = Query::of(&uri);
     if let Some(id) = query.get("id", EventId::try_from)? {
-        let whole = app.postgres.get_failed_webhook(id.as_str()).await?;
-        let whole = whole.ok_or_else(dead_letters::unknown)?.into();
-        return Ok(Json(FailedWebhooksResponse::One(Box::new(whole))));
+        let found = app.postgres.get_failed_webhook(id.as_str()).await?;
+        let found = found.ok_or_else(dead_letters::unknown)?.into();
+        return Ok(Json(FailedWebhooksResponse::One(Box::new(found))));
     }
     let which = FailedWebhookFilter {
         status: query.get("status", |word| word.parse())?.unwrap_or_default(),
@@ -89,21 +89,21 @@ async fn get_failed_webhooks(
         cursor: query.cursor(|(failed_at, _)| *failed_at >= Timestamp::UNIX_EPOCH)?,
     };
     let limit = query.limit()?;
-    let letters = app.postgres.list_failed_webhooks(&which, limit.more()).await?;
-    let (data, next_cursor) = limit.page(letters, |last| (last.failed_at, last.id.clone()));
+    let webhooks = app.postgres.list_failed_webhooks(&which, limit.more()).await?;
+    let (data, next_cursor) = limit.page(webhooks, |last| (last.failed_at, last.id.clone()));
     Ok(Json(FailedWebhooksResponse::Page(FailedWebhookPage { data, next_cursor })))
 }
 
 async fn handle_failed_webhook(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Extension(after): Extension<BackgroundTasks>,
+    Extension(background): Extension<BackgroundTasks>,
     Input(decision): Input<HandleFailedWebhookRequest>,
 ) -> Result<Json<FailedWebhook>> {
     let (id, actor) = (decision.id.as_str(), caller.audit_name());
     match (decision.action, &decision.note) {
         (FailedWebhookAction::Replay, None) => {
-            dead_letters::replay(&app, &after, id, &actor).await.map(Json)
+            dead_letters::replay(&app, &background, id, &actor).await.map(Json)
         }
         (FailedWebhookAction::Resolve, Some(note)) => {
             dead_letters::resolve(&app, id, note, &actor).await.map(Json)

@@ -14,9 +14,8 @@ use serde_json::Value;
 use crate::adapters::postgres::NewEntry;
 use crate::app::App;
 use crate::companion::stats::{self, UserStats};
-use crate::domain::IdempotencyKey;
 use crate::domain::error::Result;
-use crate::domain::{ChatContent, ChatSummary, row_bytes};
+use crate::domain::{ChatContent, ChatSummary, IdempotencyKey, row_bytes};
 use crate::http::{Input, User};
 
 /// A conversation to count and remember.
@@ -43,17 +42,17 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
 async fn save_chat(
     State(app): State<App>,
     User(user): User,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     Input(chat): Input<SaveChatRequest>,
 ) -> Result<Json<UserStats>> {
     let now = app.clock.now();
     if let Some(content) = &chat.content {
-        if let Some(once) = &once {
-            stats::refuse_reused(&app.redis, once).await?;
+        if let Some(idempotency_key) = &idempotency_key {
+            stats::refuse_reused(&app.redis, idempotency_key).await?;
         }
         let entry = NewEntry { user: &user, kind: "chat", content: content.as_str() };
-        app.postgres.add_history(entry, once.as_ref(), now).await?;
+        app.postgres.add_history(entry, idempotency_key.as_ref(), now).await?;
     }
     let summary = chat.summary.as_str();
-    Ok(Json(stats::save_chat(&app.redis, &user, now, once.as_ref(), summary).await?))
+    Ok(Json(stats::save_chat(&app.redis, &user, now, idempotency_key.as_ref(), summary).await?))
 }

@@ -58,21 +58,21 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn run_daily_job(
     State(app): State<App>,
-    Extension(after): Extension<BackgroundTasks>,
+    Extension(background): Extension<BackgroundTasks>,
 ) -> Result<Json<DailyReport>> {
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
-    let (store, now) = (&app.postgres, app.clock.now());
+    let (postgres, now) = (&app.postgres, app.clock.now());
     alert::forget_daily(&app).await?;
     Ok(Json(DailyReport {
-        forgotten_keys: in_batches(|| store.forget_history_keys(now, BATCH)).await?,
-        forgotten_usage_keys: in_batches(|| store.forget_usage_keys(now, BATCH)).await?,
-        forgotten_requests: in_batches(|| store.forget_stripe_requests(now, BATCH)).await?,
-        forgotten_events: in_batches(|| store.forget_webhook_events(now, BATCH)).await?,
-        forgotten_payloads: in_batches(|| store.forget_payloads(now, BATCH)).await?,
-        forgotten_messages: in_batches(|| store.forget_outbox(now, BATCH)).await?,
+        forgotten_keys: in_batches(|| postgres.forget_history_keys(now, BATCH)).await?,
+        forgotten_usage_keys: in_batches(|| postgres.forget_usage_keys(now, BATCH)).await?,
+        forgotten_requests: in_batches(|| postgres.forget_stripe_requests(now, BATCH)).await?,
+        forgotten_events: in_batches(|| postgres.forget_webhook_events(now, BATCH)).await?,
+        forgotten_payloads: in_batches(|| postgres.forget_payloads(now, BATCH)).await?,
+        forgotten_messages: in_batches(|| postgres.forget_outbox(now, BATCH)).await?,
         warmed: warm_up::run(&app, warming).await?,
-        reconciled: reconcile::run(&app, &after, options).await?,
+        reconciled: reconcile::run(&app, &background, options).await?,
     }))
 }
 

@@ -49,12 +49,13 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn run_minute_job(
     State(app): State<App>,
-    Extension(after): Extension<BackgroundTasks>,
+    Extension(background): Extension<BackgroundTasks>,
 ) -> Result<Json<MinuteReport>> {
     let started = Instant::now();
     let settled = settle(&app, started).await;
-    let messages = outbox::drain(&app, &after, MESSAGES, MESSAGES_TIME).await;
-    let replayed = dead_letters::replay_due(&app, &after, REPLAYS, started + REPLAYS_TIME).await?;
+    let messages = outbox::drain(&app, &background, MESSAGES, MESSAGES_TIME).await;
+    let replayed =
+        dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await?;
     Ok(Json(MinuteReport {
         settled: settled?,
         replayed: replayed.applied,

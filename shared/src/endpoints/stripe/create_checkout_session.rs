@@ -69,13 +69,13 @@ async fn create_checkout_session(
     State(app): State<App>,
     User(user): User,
     Extension(caller): Extension<Caller>,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     headers: HeaderMap,
     Input(order): Input<CheckoutRequest>,
 ) -> Result<Json<CheckoutResponse>> {
     let mut purchase = purchase(order, named_email(&headers)?, &app.config)?;
     purchase.email_is_claimed = purchase.email.is_some() && !caller.is_trusted();
-    let answer = checkout::create_session(&app, &user, &purchase, once.as_ref()).await?;
+    let answer = checkout::create_session(&app, &user, &purchase, idempotency_key.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 

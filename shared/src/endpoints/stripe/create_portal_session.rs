@@ -39,14 +39,15 @@ pub fn routes() -> MethodRouter<App> {
 async fn create_portal_session(
     State(app): State<App>,
     User(user): User,
-    once: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     Input(visit): Input<PortalRequest>,
 ) -> Result<Json<PortalResponse>> {
     let return_url = ReturnUrl::parse(&visit.return_url, &app.config.allowed_origins)
         .map_err(|what| Error::invalid("returnUrl", what))?;
     let configuration = app.config.stripe.portal_configuration.as_deref();
     let wanted = json!({ "return_url": return_url, "configuration": configuration });
-    let claimed = app.postgres.begin_portal(&user, &wanted, once.as_ref(), app.clock.now()).await;
+    let claimed =
+        app.postgres.begin_portal(&user, &wanted, idempotency_key.as_ref(), app.clock.now()).await;
     let claimed = match claimed? {
         Portal::Answer(answer) => {
             return serde_json::from_value(answer).map(Json).map_err(Error::internal);

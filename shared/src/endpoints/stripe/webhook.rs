@@ -39,7 +39,7 @@ pub fn routes() -> MethodRouter<App> {
 
 async fn receive_webhook(
     State(app): State<App>,
-    Extension(after): Extension<BackgroundTasks>,
+    Extension(background): Extension<BackgroundTasks>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<WebhookResponse>> {
@@ -56,11 +56,11 @@ async fn receive_webhook(
         Error::new(ErrorCode::MalformedEvent, "This is not an event of Stripe's.")
     })?;
     let outcome =
-        dead_letters::apply(&app, &after, &event, &String::from_utf8_lossy(&body)).await?;
+        dead_letters::apply(&app, &background, &event, &String::from_utf8_lossy(&body)).await?;
     if matches!(outcome, Outcome::Applied { has_messages: true }) && outbox::has_channels(&app) {
         // Who waits for news need not wait for the job.
-        let (app, alerts) = (app.clone(), after.clone());
-        after.run(async move {
+        let (app, alerts) = (app.clone(), background.clone());
+        background.run(async move {
             outbox::drain(&app, &alerts, MESSAGES, MESSAGES_TIME).await;
         });
     }

@@ -1,0 +1,25 @@
+//! The Lua scripts, each put together from the parts that it shares with others.
+
+use super::Script;
+
+/// A script of these files, in this order. It declares every key that it touches.
+macro_rules! script {
+    ($($file:literal),+) => {
+        Script::new(concat!("#!lua flags=allow-key-locking\n", $(include_str!(concat!("scripts/", $file))),+))
+    };
+}
+
+/// Takes units from a rate limit, once per idempotency key.
+pub static TAKE: Script = script!("once.lua", "take.lua");
+
+/// Pushes a whole entitlement, and marks the session that brought it as processed.
+pub static PUSH: Script = script!("newest.lua", "stats.lua", "push.lua");
+/// Pushes some parts of an entitlement.
+pub static PUSH_PARTS: Script = script!("newest.lua", "push_parts.lua");
+
+/// Counts the day of a sign-in.
+pub static SIGN_IN: Script = script!("once.lua", "stats.lua", "sign_in.lua");
+/// Counts a conversation, and keeps its summary.
+pub static SAVE_CHAT: Script = script!("once.lua", "stats.lua", "save_chat.lua");
+/// Sets a user's mood.
+pub static SET_MOOD: Script = script!("once.lua", "stats.lua", "set_mood.lua");
