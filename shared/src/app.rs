@@ -15,19 +15,19 @@ use crate::domain::error::error_chain;
 use crate::domain::{Entitlement, UserId};
 use crate::log;
 
-/// Cheap to clone. Nothing in it connects anywhere before it is first used.
-#[derive(Clone, Debug)]
+/// Handlers share one, as `State<Arc<App>>`. Nothing in it connects anywhere before it is first used.
+#[derive(Debug)]
 pub struct App {
-    pub config: Arc<Config>,
+    pub config: Config,
     pub clock: Clock,
     pub http: Arc<HttpClient>,
-    pub auth: Arc<Auth>,
+    pub auth: Auth,
     pub redis: Redis,
-    pub limiter: Arc<Limiter>,
-    pub postgres: Arc<Postgres>,
-    pub stripe: Arc<Stripe>,
+    pub limiter: Limiter,
+    pub postgres: Postgres,
+    pub stripe: Stripe,
     /// The entitlements that this process is loading from Postgres.
-    pub entitlement_loads: Arc<SingleFlight<UserId, Option<Entitlement>>>,
+    pub entitlement_loads: SingleFlight<UserId, Option<Entitlement>>,
 }
 
 /// Connections to Postgres where the configuration names no number.
@@ -44,7 +44,7 @@ pub enum PoolSize {
 pub struct StartError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl App {
-    pub fn new(config: Config, clock: Clock, pool_size: PoolSize) -> Result<Self, StartError> {
+    pub fn new(config: Config, clock: Clock, pool_size: PoolSize) -> Result<Arc<Self>, StartError> {
         let http = Arc::new(HttpClient::default());
         let redis = Redis::new(Arc::clone(&http), &config.redis)
             .map_err(|error| StartError(error.into()))?;
@@ -52,17 +52,17 @@ impl App {
             .map_err(|error| StartError(error.into()))?;
         let stripe = Stripe::new(Arc::clone(&http), &config.stripe)
             .map_err(|error| StartError(error.into()))?;
-        Ok(Self {
-            auth: Arc::new(Auth::new(&config.auth, clock.clone(), Arc::clone(&http))),
-            limiter: Arc::new(Limiter::new(redis.clone(), clock.clone())),
-            entitlement_loads: Arc::default(),
+        Ok(Arc::new(Self {
+            auth: Auth::new(&config.auth, clock.clone(), Arc::clone(&http)),
+            limiter: Limiter::new(redis.clone(), clock.clone()),
+            entitlement_loads: SingleFlight::default(),
             http,
             redis,
-            postgres: Arc::new(postgres),
-            stripe: Arc::new(stripe),
-            config: Arc::new(config),
+            postgres,
+            stripe,
+            config,
             clock,
-        })
+        }))
     }
 }
 
@@ -73,7 +73,7 @@ pub fn start(
     vars: impl Fn(&str) -> Option<String>,
     clock: Clock,
     pool_size: PoolSize,
-) -> Option<App> {
+) -> Option<Arc<App>> {
     let config = Config::from_vars(vars);
     log::start(config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level));
     let started = match config {

@@ -2,6 +2,7 @@
 //! environment names no service.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use farebox::dev::control::Control;
@@ -41,7 +42,7 @@ impl Found {
     }
 
     /// The app that a function would have, with the clock of the stack.
-    pub async fn app(&self, data: &Path) -> anyhow::Result<App> {
+    pub async fn app(&self, data: &Path) -> anyhow::Result<Arc<App>> {
         let config = Config::from_vars(|name| self.get(name)).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
             anyhow!("{}\n{}", self.description, lines.join("\n"))

@@ -6,6 +6,7 @@ mod email;
 mod identity;
 mod repair;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -31,7 +32,7 @@ async fn with_clerk() -> (TestApp, Clerk) {
 
 impl TestApp {
     /// Another process beside this one, with the same settings.
-    fn worker(&self) -> App {
+    fn worker(&self) -> Arc<App> {
         let config = Config::from_vars(|name| self.settings.get(name).cloned()).unwrap();
         App::new(config, self.clock.clone(), PoolSize::Function).unwrap()
     }

@@ -17,13 +17,13 @@ use tokio::net::{TcpListener, TcpStream};
 /// Makes a connection's next request.
 pub type Requests = Arc<dyn Fn() -> String + Send + Sync>;
 
-pub fn app(settings: &Settings) -> anyhow::Result<App> {
+pub fn app(settings: &Settings) -> anyhow::Result<Arc<App>> {
     let config = Config::from_vars(|name| settings.get(name).cloned())?;
     Ok(App::new(config, Clock::default(), PoolSize::Server)?)
 }
 
 /// Serves these endpoints until the process ends.
-pub async fn serve(app: &App, endpoints: &[&'static Endpoint]) -> anyhow::Result<SocketAddr> {
+pub async fn serve(app: &Arc<App>, endpoints: &[&'static Endpoint]) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let router = http::mount_all(endpoints, app);

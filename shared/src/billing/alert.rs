@@ -3,6 +3,7 @@
 //!
 //! Whether it is time to tell them at all, and not of every single failure, is `raise_alert`'s to know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Request;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::adapters::http_client::Budget;
+use crate::adapters::http_client::{Budget, HttpClient};
 use crate::adapters::postgres::PostgresError;
 use crate::app::App;
 use crate::background::BackgroundTasks;
@@ -29,14 +30,11 @@ const BUDGET: Budget = Budget {
 /// told changes nothing.
 pub fn raise(app: &App, background: &BackgroundTasks, name: &'static str, message: String) {
     tracing::error!(alert = name, message);
-    if app.config.alert_webhook_url.is_none() {
-        return;
-    }
-    let app = app.clone();
+    let Some(url) = app.config.alert_webhook_url.clone() else { return };
+    let http = Arc::clone(&app.http);
     background.run(async move {
-        let Some(url) = &app.config.alert_webhook_url else { return };
-        if let Err(problem) = post(&app, url, &message).await {
-            tracing::error!(alert = name, problem, "nobody could be told of an alert");
+        if let Err(problem) = post(&http, &url, &message).await {
+            tracing::error!(alert = name, problem, "an alert could not be sent");
         }
     });
 }
@@ -74,12 +72,12 @@ pub async fn forget_daily(app: &App) -> Result<(), PostgresError> {
     Ok(())
 }
 
-async fn post(app: &App, url: &Secret, message: &str) -> Result<(), String> {
+async fn post(http: &HttpClient, url: &Secret, message: &str) -> Result<(), String> {
     let body = json!({ "text": message }).to_string();
     let request = Request::post(url.expose())
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| error_chain(&error))?;
-    let answer = app.http.call(request, BUDGET).await.map_err(|error| error_chain(&error))?;
+    let answer = http.call(request, BUDGET).await.map_err(|error| error_chain(&error))?;
     if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
 }

@@ -87,18 +87,16 @@ impl<'a> EntitlementCache<'a> {
     /// What a user may do now; none while nothing is sold.
     pub async fn read(self, user: &UserId) -> Result<(Option<Entitlement>, Source)> {
         let arrival = self.entitlement_loads.arrive();
-        match self.cached(user).await {
-            Ok(Some(entitlement)) => Ok((Some(entitlement), Source::Cache)),
-            Ok(None) => {
-                let load = async || self.load(user, true).await;
-                Ok((self.entitlement_loads.load(user, arrival, load).await?, Source::Database))
-            }
+        let source = match self.cached(user).await {
+            Ok(Some(entitlement)) => return Ok((Some(entitlement), Source::Cache)),
+            Ok(None) => Source::Database,
             Err(error) => {
                 tracing::warn!(problem = error_chain(&error), "entitlements come from Postgres");
-                let load = async || self.load(user, false).await;
-                Ok((self.entitlement_loads.load(user, arrival, load).await?, Source::DatabaseAlone))
+                Source::DatabaseAlone
             }
-        }
+        };
+        let load = async || self.load(user, source == Source::Database).await;
+        Ok((self.entitlement_loads.load(user, arrival, load).await?, source))
     }
 
     /// Pushes all that a user has, and marks the session that brought it as processed (CP-7).

@@ -1,15 +1,18 @@
 //! Why an SQL function refused a request, as its message says it: JSON with a code of [`ErrorCode`] and
 //! what the message for people needs to know.
 
+mod message;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{Error, ErrorCode, ProblemExtension};
+use message::Message;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
+#[serde(try_from = "Message", tag = "code", rename_all = "snake_case")]
 pub enum Refusal {
     AccountErased,
     AlreadySubscribed {
@@ -42,7 +45,7 @@ pub enum Refusal {
 }
 
 /// Why a field has an invalid value.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum InvalidReason {
     AboveMaxQuantity { max_quantity: u32 },
@@ -175,10 +178,10 @@ fn already_subscribed(status: &str) -> &'static str {
     }
 }
 
-/// For operators: the refusal as SQL wrote it.
+/// For operators: everything that SQL said.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+        write!(f, "{self:?}")
     }
 }
 

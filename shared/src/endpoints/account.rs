@@ -5,6 +5,8 @@
 //! commit on nothing of the user's can be written there again. Should a later step fail, the caller is
 //! told so and calls again; every step may be repeated.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, delete};
@@ -15,11 +17,11 @@ use crate::companion::stats;
 use crate::domain::error::Result;
 use crate::http::User;
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     delete(delete_account)
 }
 
-async fn delete_account(State(app): State<App>, User(user): User) -> Result<StatusCode> {
+async fn delete_account(State(app): State<Arc<App>>, User(user): User) -> Result<StatusCode> {
     let payable = app.postgres.begin_erasure(&user).await?;
     forget_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();

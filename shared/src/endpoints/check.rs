@@ -3,6 +3,8 @@
 //! A question, so the answer is 200 with `allowed`, never an error: no client can take "no" for "broken".
 //! Nothing is counted by it.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::routing::{MethodRouter, post};
 use axum::{Extension, Json};
@@ -54,12 +56,12 @@ pub enum CheckResponse {
     Several { checks: Vec<FeatureCheckResult> },
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(check_features)
 }
 
 async fn check_features(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     Input(question): Input<CheckRequest>,
 ) -> Result<(Extension<Source>, Json<CheckResponse>)> {

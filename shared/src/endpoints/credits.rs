@@ -3,6 +3,8 @@
 //! A user, or a trusted server for them, spends. To grant or adjust is a trusted server's or an admin's
 //! alone: a user who can give themselves credits is a hole.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::{MethodRouter, get};
@@ -80,12 +82,12 @@ pub fn stored_bytes(body: &Value, _: bool) -> usize {
     if body.is_null() { 0 } else { 400 + row_bytes(reason + jsonb_bytes(&body["metadata"])) }
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_credits).post(change_credits)
 }
 
 async fn get_credits(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     uri: Uri,
 ) -> Result<Json<LedgerPage>> {
@@ -103,7 +105,7 @@ async fn get_credits(
 }
 
 async fn change_credits(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     idempotency_key: Option<IdempotencyKey>,

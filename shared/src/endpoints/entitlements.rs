@@ -3,6 +3,7 @@
 //! From Redis, where it is known and fresh; else from Postgres, which answers the same.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::{MethodRouter, get};
@@ -101,12 +102,12 @@ pub struct CreditExpiry {
     amount: i64,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_entitlements)
 }
 
 async fn get_entitlements(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
 ) -> Result<(Extension<Source>, Json<Entitlements>)> {
     let (found, source) = EntitlementCache::of(&app).read(&user).await?;

@@ -3,6 +3,8 @@
 
 pub mod ready;
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
@@ -18,7 +20,7 @@ pub struct HealthResponse {
     status: &'static str,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_health)
 }
 

@@ -1,5 +1,7 @@
 //! `PATCH /api/mood`: sets how a user feels (AI-5).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, patch};
@@ -19,12 +21,12 @@ pub struct SetMoodRequest {
     score: MoodScore,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     patch(set_mood)
 }
 
 async fn set_mood(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     Input(mood): Input<SetMoodRequest>,
 ) -> Result<Json<UserStats>> {

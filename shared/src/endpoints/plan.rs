@@ -3,6 +3,8 @@
 //! Only a trusted server or an admin may: a user who can set their own plan is a hole. The plan outranks
 //! whatever Stripe says until it ends; giving the plan of those who pay nothing ends it.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
@@ -33,12 +35,12 @@ pub struct PlanComp {
     reason: Option<Reason>,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     patch(set_plan)
 }
 
 async fn set_plan(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     Input(comp): Input<PlanComp>,

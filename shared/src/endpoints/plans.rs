@@ -2,6 +2,8 @@
 //!
 //! The same for everybody, so caches between us and the browser may keep it; Redis is not asked.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,11 +17,11 @@ use crate::domain::hash::sha256_hex;
 /// A change of prices shows within a minute, or on the visit after one that is not kept waiting.
 const CACHING: &str = "public, max-age=60, stale-while-revalidate=600";
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(list_plans)
 }
 
-async fn list_plans(State(app): State<App>, asked: HeaderMap) -> Result<Response> {
+async fn list_plans(State(app): State<Arc<App>>, asked: HeaderMap) -> Result<Response> {
     let catalog = app.postgres.get_catalog().await?;
     let body = serde_json::to_string(&catalog).map_err(Error::internal)?;
     let etag = format!("\"{}\"", sha256_hex([&body]));

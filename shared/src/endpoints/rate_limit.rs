@@ -3,6 +3,8 @@
 //! A question, so the answer is 200 with `allowed`, never an error. The limits' names and rates are
 //! configuration (`RATE_LIMITS`).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -48,12 +50,12 @@ fn one() -> u32 {
     1
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(take_rate_limit)
 }
 
 async fn take_rate_limit(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     idempotency_key: Option<IdempotencyKey>,
     Input(question): Input<RateLimitRequest>,
 ) -> Result<(HeaderMap, Json<RateLimitResponse>)> {

@@ -3,6 +3,8 @@
 //! The identity provider owns the session itself. Signing in counts the day; signing out asks the
 //! browser to drop what it cached of this user, and takes nothing back: the day stays counted.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
@@ -20,12 +22,12 @@ pub fn stored_bytes(_: &Value, has_key: bool) -> usize {
     if has_key { stats::REMEMBERED_BYTES } else { 0 }
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(sign_in).delete(sign_out)
 }
 
 async fn sign_in(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     idempotency_key: Option<IdempotencyKey>,
 ) -> Result<Json<UserStats>> {

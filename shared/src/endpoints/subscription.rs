@@ -2,6 +2,8 @@
 //!
 //! A trusted server may name Stripe's id of the subscription in place of the user (PT-6).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -151,12 +153,12 @@ enum CancellationTime {
     Now,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_subscription).patch(change_subscription)
 }
 
 async fn get_subscription(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     user: Result<User>,
     uri: Uri,
 ) -> Result<Json<SubscriptionResponse>> {
@@ -174,7 +176,7 @@ async fn get_subscription(
 }
 
 async fn change_subscription(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     idempotency_key: Option<IdempotencyKey>,
     Input(action): Input<ChangeSubscriptionRequest>,

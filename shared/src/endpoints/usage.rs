@@ -3,6 +3,8 @@
 //! One call of SQL checks and counts, so that no two calls use the same unit. Over a hard limit nothing is
 //! counted and the answer is 402; over a soft one it is counted as overage.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -108,11 +110,15 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
     stored_bytes + if has_key { remembered } else { 0 }
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_usage).post(track_usage)
 }
 
-async fn get_usage(State(app): State<App>, User(user): User, uri: Uri) -> Result<Json<UsagePage>> {
+async fn get_usage(
+    State(app): State<Arc<App>>,
+    User(user): User,
+    uri: Uri,
+) -> Result<Json<UsagePage>> {
     let query = Query::of(&uri);
     let feature = query.get("feature", CatalogKey::try_from)?;
     let cursor = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
@@ -129,7 +135,7 @@ async fn get_usage(State(app): State<App>, User(user): User, uri: Uri) -> Result
 }
 
 async fn track_usage(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     idempotency_key: Option<IdempotencyKey>,
     Input(report): Input<TrackUsageRequest>,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::routing::MethodRouter;
 use serde_json::Value;
 
@@ -6,7 +8,7 @@ use crate::domain::Rate;
 
 /// The handlers of one endpoint. A function pointer, so that a deployed function links its own
 /// handlers and no others.
-pub type Routes = fn() -> MethodRouter<App>;
+pub type Routes = fn() -> MethodRouter<Arc<App>>;
 
 /// How many bytes a call may add to the stores at most, by its body, and by whether it has an idempotency key,
 /// under which its answer is remembered.

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -48,15 +49,15 @@ const STORED: Rate = Rate::per_minute(2_000_000);
 const STORED_POLICY: &str = "stored-bytes";
 
 /// One endpoint behind its guard, as a router of its own.
-pub fn mount(endpoint: &'static Endpoint, app: &App) -> Router {
+pub fn mount(endpoint: &'static Endpoint, app: &Arc<App>) -> Router {
     mount_all(&[endpoint], app)
 }
 
 /// Several endpoints, each behind its own guard. Any other path is a 404.
-pub fn mount_all(endpoints: &[&'static Endpoint], app: &App) -> Router {
+pub fn mount_all(endpoints: &[&'static Endpoint], app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for &endpoint in endpoints {
-        let state = (endpoint, app.clone());
+        let state = (endpoint, Arc::clone(app));
         let guarded = (endpoint.routes)()
             .layer::<_, Infallible>(from_fn_with_state(state, admit))
             .layer::<_, Infallible>(cors::layer(endpoint, &app.config.allowed_origins))
@@ -64,7 +65,7 @@ pub fn mount_all(endpoints: &[&'static Endpoint], app: &App) -> Router {
         router = router.route(endpoint.path, guarded);
     }
     let unknown = Router::new().fallback(not_found).layer(from_fn_with_state("unknown", observe));
-    router.fallback_service(unknown).with_state(app.clone())
+    router.fallback_service(unknown).with_state(Arc::clone(app))
 }
 
 async fn not_found() -> Error {
@@ -123,7 +124,7 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
 
 /// The inside of the pipeline. A panic in it, or in the handler, costs this one request.
 async fn admit(
-    State((endpoint, app)): State<(&'static Endpoint, App)>,
+    State((endpoint, app)): State<(&'static Endpoint, Arc<App>)>,
     request: Request,
     next: Next,
 ) -> Response {

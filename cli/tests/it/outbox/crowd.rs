@@ -1,6 +1,7 @@
 //! Workers at once, and workers that are gone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -44,7 +45,7 @@ async fn eight_workers_at_once_tell_each_thing_once() {
     for number in 0..60 {
         app.enqueue_mail(&number.to_string(), "ann").await;
     }
-    let workers: Vec<App> = (0..8).map(|_| app.worker()).collect();
+    let workers: Vec<Arc<App>> = (0..8).map(|_| app.worker()).collect();
     let all = join_all(workers.iter().map(|worker| drain(worker, 100))).await;
     assert_eq!(all.iter().map(|each| each.delivered).sum::<u64>(), 60);
     let ids = app.message_ids();
@@ -113,6 +114,6 @@ async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once()
 }
 
 /// Until nothing is due.
-async fn drain_all(worker: App) {
+async fn drain_all(worker: Arc<App>) {
     while drain(&worker, usize::MAX).await.delivered > 0 {}
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Router;
 use dev_services::mail::Mail;
@@ -277,7 +278,7 @@ impl TestApp {
     }
 
     /// The app itself, for what has no route.
-    pub fn inside(&self) -> App {
+    pub fn inside(&self) -> Arc<App> {
         let config = Config::from_vars(|name| self.settings.get(name).cloned()).unwrap();
         App::new(config, self.clock.clone(), PoolSize::Server).unwrap()
     }

@@ -7,6 +7,7 @@ use shared::app::{App, PoolSize};
 use shared::config::Config;
 use shared::domain::Observation;
 use shared::domain::facts::Facts;
+use std::sync::Arc;
 
 use crate::support::events::parsed;
 use crate::support::{TestApp, clock};
@@ -29,7 +30,7 @@ impl Story {
 
 /// Without the way over HTTP, which costs more than what is looked at here.
 pub struct Player {
-    app: App,
+    app: Arc<App>,
 }
 
 impl Player {

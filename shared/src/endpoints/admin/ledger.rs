@@ -3,6 +3,8 @@
 //! A page at a time, so that a ledger of any length is looked at in bounded memory; `cursor` goes on where
 //! the time was up.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -30,11 +32,11 @@ pub struct LedgerAuditReport {
     next_cursor: Option<String>,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(verify_ledger)
 }
 
-async fn verify_ledger(State(app): State<App>, uri: Uri) -> Result<Json<LedgerAuditReport>> {
+async fn verify_ledger(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<LedgerAuditReport>> {
     let from = Query::of(&uri).cursor(LedgerAuditPosition::is_valid)?.unwrap_or_default();
     let LedgerAudit { rows, users, problems, next } = ledger_audit::verify(&app, from).await?;
     let next_cursor = next.map(|position| cursor(&position));

@@ -1,6 +1,8 @@
 //! `GET` and `POST /api/admin/webhooks` (DM-8): the dead letters, for review, and what an operator does
 //! about one. Who did it, and why, stands in the audit trail.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::Json;
 use axum::extract::State;
@@ -69,12 +71,12 @@ enum FailedWebhookAction {
     Resolve,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_failed_webhooks).post(handle_failed_webhook)
 }
 
 async fn get_failed_webhooks(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     uri: Uri,
 ) -> Result<Json<FailedWebhooksResponse>> {
     let query = Query::of(&uri);
@@ -95,7 +97,7 @@ async fn get_failed_webhooks(
 }
 
 async fn handle_failed_webhook(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Extension(background): Extension<BackgroundTasks>,
     Input(decision): Input<HandleFailedWebhookRequest>,

@@ -4,6 +4,8 @@
 //! counted: with an idempotency key a retry after a failure in between keeps it once. The key is looked
 //! up in Redis before that, so that a call which is going to be refused keeps nothing.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, post};
@@ -29,7 +31,7 @@ pub struct SaveChatRequest {
     content: Option<ChatContent>,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(save_chat)
 }
 
@@ -40,7 +42,7 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
 }
 
 async fn save_chat(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     idempotency_key: Option<IdempotencyKey>,
     Input(chat): Input<SaveChatRequest>,

@@ -1,6 +1,7 @@
 //! `GET /api/cron/daily`: forgets what was only kept for a time, shows everybody who has a plan what they may
 //! do (DM-9), and looks whether everything is here as it is at Stripe.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -52,12 +53,12 @@ pub struct DailyReport {
     reconciled: ReconciliationReport,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(run_daily_job)
 }
 
 async fn run_daily_job(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Extension(background): Extension<BackgroundTasks>,
 ) -> Result<Json<DailyReport>> {
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };

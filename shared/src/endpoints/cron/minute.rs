@@ -1,5 +1,6 @@
 //! `GET /api/cron/minute`: what is due. Run twice at once, the two share the work.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -43,12 +44,12 @@ pub struct MinuteReport {
     messages: DeliveryReport,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(run_minute_job)
 }
 
 async fn run_minute_job(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Extension(background): Extension<BackgroundTasks>,
 ) -> Result<Json<MinuteReport>> {
     let started = Instant::now();

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -40,11 +41,11 @@ pub enum DependencyStatus {
     Down,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_readiness)
 }
 
-async fn get_readiness(State(app): State<App>) -> (StatusCode, Json<ReadinessResponse>) {
+async fn get_readiness(State(app): State<Arc<App>>) -> (StatusCode, Json<ReadinessResponse>) {
     let ping = Command::ping();
     let (postgres, redis) =
         join(probe("postgres", app.postgres.ping()), probe("redis", app.redis.run::<Value>(&ping)))

@@ -3,6 +3,8 @@
 //! A session that Stripe says is paid is applied on the spot, on the path that the webhook takes: a
 //! late webhook keeps nobody waiting.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -46,12 +48,12 @@ pub struct CheckoutSession {
     subscription_status: Option<String>,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_checkout_session)
 }
 
 async fn get_checkout_session(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     uri: Uri,
 ) -> Result<Json<CheckoutSession>> {

@@ -4,6 +4,8 @@
 //! What it costs is never the caller's to say: the request names a plan or a pack, and the catalog
 //! knows the rest.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, post};
@@ -61,12 +63,12 @@ pub struct CheckoutResponse {
     url: String,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(create_checkout_session)
 }
 
 async fn create_checkout_session(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     Extension(caller): Extension<Caller>,
     idempotency_key: Option<IdempotencyKey>,

@@ -1,6 +1,8 @@
 //! `POST /api/stripe/create-portal-session`: Stripe's page where a customer changes their card, sees
 //! their invoices and cancels (DM-11).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, post};
@@ -32,12 +34,12 @@ pub struct PortalResponse {
     url: String,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(create_portal_session)
 }
 
 async fn create_portal_session(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     User(user): User,
     idempotency_key: Option<IdempotencyKey>,
     Input(visit): Input<PortalRequest>,

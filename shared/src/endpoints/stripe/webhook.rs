@@ -3,6 +3,7 @@
 //! Nothing is asked of anyone before the signature over the raw bytes is found good. An event that we
 //! know nothing to do with is recorded, and answered like any other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -33,12 +34,12 @@ pub struct WebhookResponse {
     received: bool,
 }
 
-pub fn routes() -> MethodRouter<App> {
+pub fn routes() -> MethodRouter<Arc<App>> {
     post(receive_webhook)
 }
 
 async fn receive_webhook(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Extension(background): Extension<BackgroundTasks>,
     headers: HeaderMap,
     body: Bytes,
