@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 
 use self::operation::Operation;
 use self::schemas::Schemas;
+use crate::domain::error::ErrorCode;
 use crate::http::problem::{self, Problem};
 
 /// A group of operations, in the order of the document.
@@ -163,7 +164,7 @@ fn describe_codes(schema: &mut Value) {
     schema["description"] = description.into();
 }
 
-fn codes(schema: &Value) -> Vec<crate::domain::error::ErrorCode> {
+fn codes(schema: &Value) -> Vec<ErrorCode> {
     let words = schema["enum"].as_array().into_iter().flatten();
     words.filter_map(|word| serde_json::from_value(word.clone()).ok()).collect()
 }

@@ -52,7 +52,7 @@ pub use webhooks::{
     StoredDeadLetter, WebhookStatus,
 };
 
-use self::function::Call;
+use self::function::Values;
 use crate::config;
 
 /// No statement takes this long, unless it waits for a lock or for a server that is gone.
@@ -117,10 +117,15 @@ impl Postgres {
     }
 
     /// Calls an SQL function.
-    async fn run(&self, call: Call<'_>) -> Result<Vec<Row>, PostgresError> {
-        let values = call.values.iter().map(|value| -> &(dyn ToSql + Sync) { &**value });
-        let params: Vec<Param<'_>> = values.zip(call.types.iter().cloned()).collect();
-        self.call(&call.statement(self.config.schema.as_str()), &params).await
+    async fn run(
+        &self,
+        function: &Function,
+        Values(values): Values<'_>,
+    ) -> Result<Vec<Row>, PostgresError> {
+        let types = function.arguments.iter().copied().flatten().cloned();
+        let values = values.iter().map(|value| -> &(dyn ToSql + Sync) { &**value });
+        let params: Vec<Param<'_>> = values.zip(types).collect();
+        self.call(&function.statement(self.config.schema.as_str()), &params).await
     }
 
     /// Sends one statement.

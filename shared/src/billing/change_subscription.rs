@@ -261,10 +261,10 @@ async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
     if let Ok(found) = app.stripe.send(&request).await {
         let applied = match observe(&found, app.clock.now()) {
             Ok(observation) => fulfilment::apply(app, observation).await.map(drop),
-            Err(error) => Err(error),
+            Err(unreadable) => Err(unreadable),
         };
-        if let Err(error) = applied {
-            return error;
+        if let Err(apply_error) = applied {
+            return apply_error;
         }
     }
     Error::new(

@@ -99,15 +99,15 @@ pub struct UsagePage {
 
 /// A row and its indexes for each use that has metadata, and the answer that is remembered for a day.
 pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
-    let stored_bytes = |entry: &Value| match &entry["metadata"] {
+    let metadata_bytes = |entry: &Value| match &entry["metadata"] {
         Value::Null => 0,
         metadata => row_bytes(jsonb_bytes(metadata)),
     };
     let entries = body["entries"].as_array();
-    let stored_bytes =
-        stored_bytes(body) + entries.map_or(0, |entries| entries.iter().map(stored_bytes).sum());
+    let bytes = metadata_bytes(body)
+        + entries.map_or(0, |entries| entries.iter().map(metadata_bytes).sum());
     let remembered = 500 + 400 * entries.map_or(1, Vec::len);
-    stored_bytes + if has_key { remembered } else { 0 }
+    bytes + if has_key { remembered } else { 0 }
 }
 
 pub fn routes() -> MethodRouter<Arc<App>> {
@@ -166,7 +166,7 @@ async fn track_usage(
     }
 }
 
-/// Nothing was counted. Each for itself may hear that it was not; for all that is a refusal.
+/// Nothing was counted. With mode `each` the results say so; with mode `all` the request is refused.
 fn refused(
     error: PostgresError,
     usage_entries: &[UsageEntry],

@@ -24,34 +24,20 @@ impl Function {
     }
 
     pub fn statement(&self, schema: &str) -> String {
-        statement(schema, self.name, self.parameters().len())
+        let parameters = 1..=self.arguments.iter().map(|types| types.len()).sum();
+        let parameters: Vec<String> = parameters.map(|number| format!("${number}")).collect();
+        format!("select {schema}.{}({})", self.name, parameters.join(", "))
     }
 }
 
-fn statement(schema: &str, name: &str, parameters: usize) -> String {
-    let parameters: Vec<String> = (1..=parameters).map(|number| format!("${number}")).collect();
-    format!("select {schema}.{name}({})", parameters.join(", "))
-}
+/// The values of one call, in the order of its parameters.
+#[derive(Default)]
+pub(super) struct Values<'a>(pub(super) Vec<SqlValue<'a>>);
 
-/// One call of an SQL function.
-pub(super) struct Call<'a> {
-    name: &'static str,
-    pub(super) types: Vec<Type>,
-    pub(super) values: Vec<SqlValue<'a>>,
-}
-
-impl<'a> Call<'a> {
-    pub(super) fn of(name: &'static str) -> Self {
-        Self { name, types: Vec::new(), values: Vec::new() }
-    }
-
-    pub(super) fn add<A: Argument<'a>>(&mut self, argument: A) {
-        self.types.extend_from_slice(A::TYPES);
-        argument.add_to(&mut self.values);
-    }
-
-    pub(super) fn statement(&self, schema: &str) -> String {
-        statement(schema, self.name, self.types.len())
+impl<'a> Values<'a> {
+    pub(super) fn add(mut self, argument: impl Argument<'a>) -> Self {
+        argument.add_to(&mut self.0);
+        self
     }
 }
 
@@ -74,22 +60,26 @@ macro_rules! sql_functions {
                     &self,
                     $($argument: $type),*
                 ) -> Result<sql_functions!(@answer $($answer)?), super::PostgresError> {
-                    #[allow(unused_mut, reason = "a function may have no argument")]
-                    let mut call = super::function::Call::of(stringify!($name));
-                    $(call.add($argument);)*
-                    let rows = self.run(call).await?;
+                    const FUNCTION: super::Function =
+                        sql_functions!(@function $name [$($type),*] $($form $answer)?);
+                    let values = super::function::Values::default()$(.add($argument))*;
+                    let rows = self.run(&FUNCTION, values).await?;
                     sql_functions!(@read rows $($form)?)
                 }
             )*
         }
 
         pub(super) const FUNCTIONS: &[super::Function] = &[
-            $(super::Function {
-                name: stringify!($name),
-                arguments: &[$(<$type as super::argument::Argument<'_>>::TYPES),*],
-                reads: sql_functions!(@reads $($form $answer)?),
-            }),*
+            $(sql_functions!(@function $name [$($type),*] $($form $answer)?)),*
         ];
+    };
+
+    (@function $name:ident [$($type:ty),*] $($form:ident $answer:ty)?) => {
+        super::Function {
+            name: stringify!($name),
+            arguments: &[$(<$type as super::argument::Argument<'_>>::TYPES),*],
+            reads: sql_functions!(@reads $($form $answer)?),
+        }
     };
 
     (@answer $answer:ty) => { $answer };
