@@ -33,7 +33,7 @@ pub struct Files<'a> {
     pub credits: Option<File<'a>>,
 }
 
-/// What was imported, or would be without `dry_run`.
+/// The result of an import, or with `dry_run` of one that changed nothing.
 #[derive(Debug)]
 pub struct Imported {
     pub customers: Count,

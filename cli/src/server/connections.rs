@@ -33,7 +33,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval between attempts to get a slot.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// What a connection waits for. Bodies have no limit here, because endpoints set it.
+/// The state of a connection: its next event, and the time limit on it. Bodies have no limit here, because endpoints set it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Awaits {
     Request,

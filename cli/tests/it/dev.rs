@@ -261,8 +261,8 @@ async fn a_stack_runs_its_jobs() {
     let dev = Dev::start(&dir, Redis::Found).await;
     let service = stdout_of(&dir, &["token", "--service"]).await;
     let ends_at = clock().now() + jiff::SignedDuration::from_hours(1);
-    let gift = json!({ "plan": "pro", "endsAt": ends_at });
-    let given = dev.call("PATCH", "/api/plan?userId=ann", &service, Some(gift)).await;
+    let comp = json!({ "plan": "pro", "endsAt": ends_at });
+    let given = dev.call("PATCH", "/api/plan?userId=ann", &service, Some(comp)).await;
     given.expect_status(200);
     stdout_of(&dir, &["clock", "advance", "1d"]).await;
 

@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::support::{TestApp, execute, until};
 
 impl TestApp {
-    async fn set_plan(&self, user: &str, gift: serde_json::Value) -> crate::support::ApiResponse {
+    async fn set_plan(&self, user: &str, comp: serde_json::Value) -> crate::support::ApiResponse {
         let call = self.patch("/api/plan").query("userId", user).bearer(&self.service_key);
-        call.json(gift).send().await
+        call.json(comp).send().await
     }
 }
 

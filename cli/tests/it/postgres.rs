@@ -134,7 +134,7 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
 
     let stranger = shared::adapters::postgres::connect(&settings(&url))
         .await
-        .expect_err("nobody vouches for it");
+        .expect_err("no authority signed its certificate");
     let cause = shared::domain::error::error_chain(&stranger);
     assert!(cause.contains("certificate"), "{cause}");
 

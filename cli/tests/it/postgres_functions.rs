@@ -48,7 +48,7 @@ async fn each_declared_function_has_the_types_of_the_schema() {
     assert!(names.len() > 45 && names.len() == functions().count(), "{names:?}");
 }
 
-/// What is called without a declaration is not compared with the schema.
+/// A call without a declaration would not be compared with the schema.
 #[test]
 fn every_call_of_an_sql_function_is_declared() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/adapters/postgres");

@@ -1,4 +1,4 @@
-//! What Stripe's own client for JavaScript signs, Farebox verifies.
+//! Farebox verifies the signatures of Stripe's own client for JavaScript.
 
 use std::path::{Path, PathBuf};
 

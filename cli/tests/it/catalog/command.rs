@@ -72,9 +72,9 @@ async fn a_push_shows_what_it_does_asks_and_is_done_once() {
                 .contains("+ price    farebox_small_plan_pro_yearly   9590 usd yearly")
         );
     }
-    let nobody = run(&shop, &["push", file]).await;
-    assert!(!nobody.status.success());
-    assert!(output_text(&nobody).contains("say --yes"), "{}", output_text(&nobody));
+    let unanswered = run(&shop, &["push", file]).await;
+    assert!(!unanswered.status.success());
+    assert!(output_text(&unanswered).contains("say --yes"), "{}", output_text(&unanswered));
     assert_eq!(count(&shop.url).await, (0, 0));
 
     let pushed = run(&shop, &["push", file, "--yes"]).await;

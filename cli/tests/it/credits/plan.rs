@@ -120,8 +120,8 @@ async fn a_payment_that_is_made_late_gives_back_what_was_taken() {
 async fn a_comp_grants_its_credits_while_it_lasts() {
     let app = TestApp::selling("demo").await;
     let until = app.now() + DAY * 40;
-    let gift = json!({ "plan": "pro", "endsAt": until });
-    let call = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(gift);
+    let comp = json!({ "plan": "pro", "endsAt": until });
+    let call = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key).json(comp);
     call.send().await.expect_status(200);
     app.clock.advance(DAY * 32);
     app.two_jobs().await;

@@ -86,12 +86,13 @@ async fn sixty_four_retries_of_one_key_spend_once() {
     app.books_are_right().await;
 }
 
-/// A gift with one key from 64 at once is one.
+/// Sixty-four concurrent grants with one key are one.
 #[tokio::test]
 async fn sixty_four_retries_of_one_grant_count_once() {
     let app = TestApp::selling("credits").await;
-    let gift = json!({ "action": "grant", "unit": "credit", "amount": 5, "reason": "a" });
-    let grant = |_| app.for_user("ann", gift.clone()).header("idempotency-key", "one").send();
+    let grant_request = json!({ "action": "grant", "unit": "credit", "amount": 5, "reason": "a" });
+    let grant =
+        |_| app.for_user("ann", grant_request.clone()).header("idempotency-key", "one").send();
     let answers = at_once((0..64).map(grant)).await;
     assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body));
     assert_eq!(app.ledger("ann").await, json!([["grant", 5, 5]]));
@@ -131,9 +132,9 @@ async fn a_new_month_brings_its_credits_once() {
     let app = TestApp::selling("dearme").await;
     let users: Vec<String> = (0..20).map(|number| format!("u{number:02}")).collect();
     for user in &users {
-        let gift = json!({ "plan": "pro" });
+        let grant_request = json!({ "plan": "pro" });
         let call = app.patch("/api/plan").query("userId", user).bearer(&app.service_key);
-        call.json(gift).send().await.expect_status(200);
+        call.json(grant_request).send().await.expect_status(200);
     }
     for month in 1..=3 {
         app.clock.advance(SignedDuration::from_hours(24 * 31));

@@ -66,10 +66,10 @@ async fn foreign_subscriptions_are_left_alone() {
     assert_eq!(app.count("select count(*) from subscriptions").await, 0);
 }
 
-/// A plan of ours that nobody has: it is counted, and an operator is told.
+/// A subscription to a plan of the catalog without a user is counted, and an operator is alerted.
 #[tokio::test]
 async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
-    let (url, told) = alert_receiver().await;
+    let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("aira").start().await;
     app.lose_webhooks();
     let plus = app.plan_sold("plus").await.price;
@@ -85,8 +85,8 @@ async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
         assert_eq!((&report["unnamed"], &report["foreign"]), (&json!(1), &json!(0)), "{report}");
     }
     let named: Vec<_> =
-        told.lock().unwrap().iter().filter(|it| it.contains(&nobodys)).cloned().collect();
-    assert!(!named.is_empty(), "{told:?}");
+        alerts.lock().unwrap().iter().filter(|it| it.contains(&nobodys)).cloned().collect();
+    assert!(!named.is_empty(), "{alerts:?}");
 }
 
 /// As with the webhook: it is kept with its cause, and not heard again every day.

@@ -1,4 +1,4 @@
-//! What is taken back for refunds and disputes depends on what was said of them, and not on the order: with
+//! Refunds and disputes take back credits by their amounts, and not by the order of their events: with
 //! amounts that shrink, currencies that are left out, and a session in another currency than its charge.
 
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn a_disputes_currency_may_be_left_out_once() {
     .await;
 }
 
-/// What was charged, with so much refunded, in euros; the session is in dollars.
+/// A charge in euros, with the amount refunded of it; its session is in dollars.
 fn charged(ann: &Customer, at: i64, pack: &Sold, refunded: i64) -> Value {
     let eur = json!({ "currency": "eur", "amount": 460, "amount_captured": 460 });
     with(ann.refunded(at, "pack", pack, refunded), eur)

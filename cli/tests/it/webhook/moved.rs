@@ -56,7 +56,7 @@ async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
     app.books_are_right().await;
 }
 
-/// The move was applied, as of nobody's: once it is known to be of a plan, it is told of once.
+/// The move was applied without a user. Once its plan is known, Farebox alerts once.
 #[tokio::test]
 async fn a_move_applied_before_its_purchase_is_a_dead_letter_with_an_alert() {
     let (url, alerts) = alert_receiver().await;

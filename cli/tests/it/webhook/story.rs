@@ -73,14 +73,20 @@ impl Player {
     /// Applies one event; on a tie what Stripe would answer. Answers whether it was a duplicate.
     pub async fn apply_event(&self, event: &Value, subscription: &Value) -> bool {
         let (now, event) = (self.app.clock.now(), parsed(event));
-        let told = Observation::from_event(&event, event.facts().unwrap());
-        let applied = match self.app.postgres.apply_event(&told, now).await {
+        let observation = Observation::from_event(&event, event.facts().unwrap());
+        let applied = match self.app.postgres.apply_event(&observation, now).await {
             Err(error) if error.is_tie() => {
                 let facts = Facts::of_subscription(subscription).unwrap();
                 let (at, tie_breaker) = (now.as_second(), now.to_string());
-                let told =
-                    Observation { since: at, created: at, rank: 9, tie_breaker, facts, ..told };
-                self.app.postgres.apply_event(&told, now).await
+                let observation = Observation {
+                    since: at,
+                    created: at,
+                    rank: 9,
+                    tie_breaker,
+                    facts,
+                    ..observation
+                };
+                self.app.postgres.apply_event(&observation, now).await
             }
             applied => applied,
         };

@@ -29,7 +29,7 @@ pub struct Player<'a> {
     model: Model,
     now: Timestamp,
     /// Seconds of Stripe's, so that each event is later than the one before.
-    told: i64,
+    last_event: i64,
 }
 
 impl<'a> Player<'a> {
@@ -38,7 +38,7 @@ impl<'a> Player<'a> {
         let now = Timestamp::from_second(SINCE).unwrap();
         let (customer, model) = (Customer::of(&user, SINCE), Model::new(now));
         let known = customer.named(0, &user);
-        let mut player = Self { app, client, shop, user, customer, model, now, told: 0 };
+        let mut player = Self { app, client, shop, user, customer, model, now, last_event: 0 };
         player.apply_event(known).await;
         player
     }
@@ -48,25 +48,25 @@ impl<'a> Player<'a> {
             Step::Buy { place, pack } => {
                 let pack = *self.model.purchases[place].pack.get_or_insert(pack);
                 let (name, sold) = (PACKS[pack].0, &self.shop.packs[pack]);
-                let event = self.customer.paid(self.told, &named(place), name, sold);
+                let event = self.customer.paid(self.last_event, &named(place), name, sold);
                 self.apply_payment_event(place, event).await;
             }
             Step::RefundedInAll { place, hundredths } => {
                 let (sold, in_all) = self.part(place, hundredths);
-                let event = self.customer.refunded(self.told, &named(place), sold, in_all);
+                let event = self.customer.refunded(self.last_event, &named(place), sold, in_all);
                 self.model.purchases[place].hear_in_all(in_all);
                 self.apply_payment_event(place, event).await;
             }
             Step::Refund { place, number, hundredths, status } => {
                 let (_, amount) = self.part(place, hundredths);
                 let name = named(place);
-                let event = self.customer.refund(self.told, &name, number, amount, status);
+                let event = self.customer.refund(self.last_event, &name, number, amount, status);
                 self.model.purchases[place].hear_refund(number, amount, status);
                 self.apply_payment_event(place, event).await;
             }
             Step::Dispute { place, hundredths, status } => {
                 let (_, amount) = self.part(place, hundredths);
-                let event = self.customer.disputed(self.told, &named(place), amount, status);
+                let event = self.customer.disputed(self.last_event, &named(place), amount, status);
                 self.model.purchases[place].hear_dispute(amount, status);
                 self.apply_payment_event(place, event).await;
             }
@@ -115,26 +115,26 @@ impl<'a> Player<'a> {
         let since = Timestamp::from_second(SINCE).unwrap().to_zoned(TimeZone::UTC);
         let paid_until = since.checked_add(months.months()).unwrap().timestamp();
         let sold = &self.shop.plans[plan];
-        let mut told = self.customer.subscription(&number.to_string(), status, sold);
-        told["created"] = (SINCE + i64::try_from(number).unwrap()).into();
+        let mut subscription = self.customer.subscription(&number.to_string(), status, sold);
+        subscription["created"] = (SINCE + i64::try_from(number).unwrap()).into();
         let anchor = SINCE + anchor * 86_400;
-        told["billing_cycle_anchor"] = anchor.into();
-        told["cancel_at_period_end"] = is_ending.into();
-        told["items"]["data"][0]["current_period_end"] = paid_until.as_second().into();
+        subscription["billing_cycle_anchor"] = anchor.into();
+        subscription["cancel_at_period_end"] = is_ending.into();
+        subscription["items"]["data"][0]["current_period_end"] = paid_until.as_second().into();
         let what = if status == "canceled" { "deleted" } else { "updated" };
-        self.apply_event(self.customer.subscribed(what, self.told, &told)).await;
+        self.apply_event(self.customer.subscribed(what, self.last_event, &subscription)).await;
         let anchor = Timestamp::from_second(anchor).unwrap();
         let bought = Subscription { plan, status, paid_until, is_ending, anchor };
         self.model.subscriptions.insert(number, bought);
         self.model.settle(self.now);
     }
 
-    /// Tells of an event; the next one is later.
+    /// Applies an event; the next one is later.
     async fn apply_event(&mut self, event: Value) {
-        self.told += 1;
+        self.last_event += 1;
         let event = parsed(&event);
-        let told = Observation::from_event(&event, event.facts().unwrap());
-        self.app.postgres.apply_event(&told, self.now).await.unwrap();
+        let observation = Observation::from_event(&event, event.facts().unwrap());
+        self.app.postgres.apply_event(&observation, self.now).await.unwrap();
     }
 
     /// Until then, or for good; none takes it away.

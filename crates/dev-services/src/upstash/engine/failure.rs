@@ -7,7 +7,7 @@ use crate::upstash::resp::Reply;
 #[error("{0}")]
 pub struct Failure(pub String);
 
-/// What a command answers.
+/// The result of a command.
 pub type Outcome = Result<Reply, Failure>;
 
 impl Failure {
