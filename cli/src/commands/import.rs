@@ -36,7 +36,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let imported = import::run(&app, Files { customers, credits }, args.dry_run).await?;
     let nameless = imported.nameless;
     println!(
-        "customers          {}, {nameless} of nobody known",
+        "customers          {}, {nameless} without a known user",
         describe_count(imported.customers)
     );
     println!("credits            {}", describe_count(imported.credits));
