@@ -74,7 +74,7 @@ pub(super) async fn compare(
     let mut verdicts = Vec::new();
     for batch in file.lines.chunks(BATCH) {
         let batch = batch.iter().map(CreditLine::to_json).collect();
-        verdicts.extend(app.postgres.compare_credits(&batch).await.map_err(failed)?);
+        verdicts.extend(app.postgres.compare_opening_balances(&batch).await.map_err(failed)?);
     }
     for (line, verdict) in file.lines.into_iter().zip(verdicts) {
         let CreditLine { number, unit, .. } = &line;
@@ -99,7 +99,7 @@ impl Credits {
     pub(super) async fn post(&self, app: &App) -> anyhow::Result<()> {
         for CreditLine { user_id, unit, credits, .. } in &self.new {
             let now = app.clock.now();
-            let posted = app.postgres.post_opening_credits(user_id, unit, *credits, now).await;
+            let posted = app.postgres.post_opening_balance(user_id, unit, *credits, now).await;
             if let Some(entitlement) = posted.map_err(failed)? {
                 fulfilment::push_best_effort(app, &entitlement, now).await;
             }

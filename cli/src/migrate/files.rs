@@ -32,9 +32,14 @@ pub struct Files {
 
 impl Files {
     pub fn embedded() -> Self {
-        let numbered = read(&MIGRATIONS, |name| name.starts_with(|c: char| c.is_ascii_digit()));
-        let functions = MIGRATIONS.get_dir("functions").map(|dir| read(dir, |_| true));
-        Self { migrations: numbered, functions: functions.unwrap_or_default() }
+        let migrations = read(&MIGRATIONS)
+            .filter(|sql| sql.name.starts_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        let rooms = MIGRATIONS.get_dir("functions").into_iter().flat_map(Dir::dirs);
+        let files = rooms.flat_map(read);
+        let mut functions: Vec<Sql> = files.flat_map(|file| functions_of(&file.text)).collect();
+        functions.sort_by(|one, other| one.name.cmp(&other.name));
+        Self { migrations, functions }
     }
 
     /// The tables and views these files create.
@@ -44,17 +49,46 @@ impl Files {
     }
 }
 
-fn read(dir: &Dir<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Sql> {
+/// The SQL files of a folder, in the order of their names.
+fn read<'a>(dir: &'a Dir<'a>) -> impl Iterator<Item = Sql> {
     let mut files: Vec<Sql> = dir
         .files()
         .filter_map(|file| {
             let name = file.path().file_stem()?.to_str()?.to_owned();
             let text = file.contents_utf8()?.to_owned();
-            (file.path().extension()? == "sql" && wanted(&name)).then_some(Sql { name, text })
+            (file.path().extension()? == "sql").then_some(Sql { name, text })
         })
         .collect();
     files.sort_by(|one, other| one.name.cmp(&other.name));
-    files
+    files.into_iter()
+}
+
+/// The functions of a file, each with the comment above it and with the triggers below it. A function is
+/// known by its name, so that it may move to another file.
+fn functions_of(text: &str) -> Vec<Sql> {
+    const CREATE: &str = "create or replace function ";
+    let lines: Vec<&str> = text.lines().collect();
+    let is_comment = |line: &&&str| line.starts_with("--");
+    let starts: Vec<(usize, &str)> = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(number, line)| {
+            let (name, _) = line.strip_prefix(CREATE)?.split_once('(')?;
+            let above = lines[..number].iter().rev().skip_while(|line| line.is_empty());
+            let comment = above.take_while(is_comment).count();
+            let blank = lines[..number].iter().rev().take_while(|line| line.is_empty()).count();
+            Some((number - comment - if comment > 0 { blank } else { 0 }, name))
+        })
+        .collect();
+    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([lines.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(&(start, name), end)| Sql {
+            name: name.to_owned(),
+            text: lines[start..end].join("\n"),
+        })
+        .collect()
 }
 
 impl Sql {
@@ -69,17 +103,6 @@ impl Sql {
     /// Whether only the functions of the same release understand its result.
     pub(super) fn goes_with_functions(&self) -> bool {
         self.text.starts_with("-- with-functions")
-    }
-
-    /// Whether only our functions call this function.
-    pub(super) fn is_internal(&self) -> bool {
-        self.text.starts_with("-- internal")
-    }
-
-    /// Whether our functions call this function with their caller's rights, which the caller then needs.
-    #[cfg(test)]
-    fn is_part(&self) -> bool {
-        self.text.starts_with("-- part")
     }
 
     /// The tables and views that it creates, each on a line `create table NAME (`. A replaced view was
@@ -101,7 +124,8 @@ impl Sql {
 
 #[cfg(test)]
 mod tests {
-    use super::Files;
+    use super::super::grants::{CALLABLE, FOR_USERS, READERS};
+    use super::{Files, MIGRATIONS, Sql, functions_of, read};
 
     #[test]
     fn the_files_are_understood() {
@@ -113,23 +137,62 @@ mod tests {
     }
 
     #[test]
-    fn each_function_is_in_the_file_of_its_name_and_has_a_description() {
-        for function in Files::embedded().functions {
-            let name = &function.name;
+    fn a_file_is_split_into_its_functions() {
+        let text = "-- one: first.\n--\n-- Promises  Much.\n\ncreate or replace function one(a text)\nas $$\n  -- a comment\n$$;\n\n\
+                    create or replace trigger t\n  before update on things;\n\n\
+                    -- two: second.\n\ncreate or replace function two()\nas $$ $$;\n";
+        let functions = functions_of(text);
+        let names: Vec<&str> = functions.iter().map(|sql| &*sql.name).collect();
+        assert_eq!(names, ["one", "two"]);
+        assert!(functions[0].text.starts_with("-- one: first."));
+        assert!(functions[0].text.trim_end().ends_with("on things;"));
+        assert!(functions[1].text.starts_with("-- two: second."));
+    }
+
+    #[test]
+    fn each_function_is_named_once_and_says_what_it_promises() {
+        let functions = Files::embedded().functions;
+        assert!(functions.len() > 150, "{}", functions.len());
+        for pair in functions.windows(2) {
+            assert_ne!(pair[0].name, pair[1].name);
+        }
+        for Sql { name, text } in &functions {
             assert!(
-                function.text.contains(&format!("create or replace function {name}(")),
-                "{name}"
+                text.starts_with(&format!("-- {name}: ")),
+                "{name} has no first line of its own"
             );
-            for word in ["-- Promises ", "-- Locks ", "-- Races "] {
-                assert!(function.text.contains(word), "{name} lacks {word}");
+            assert!(text.contains("-- Promises "), "{name} does not say what it promises");
+        }
+    }
+
+    #[test]
+    fn a_file_begins_with_the_function_of_its_name() {
+        for room in MIGRATIONS.get_dir("functions").unwrap().dirs() {
+            for file in read(room) {
+                assert_eq!(functions_of(&file.text)[0].name, file.name);
             }
-            // A function that only our functions call runs with their rights and their `search_path`; to
-            // set it again costs as much as a statement.
-            let is_inner = function.is_internal() || function.is_part();
-            let has_path = function.text.contains("set search_path from current");
-            assert!(has_path || is_inner, "{name} sets no search_path");
-            let is_definer = function.text.contains("security definer");
-            assert!(!is_definer || !is_inner, "{name} needs no rights of its own");
+        }
+    }
+
+    /// A function that only our functions call runs with their rights and their `search_path`; to set it
+    /// again costs as much as a statement.
+    #[test]
+    fn only_callable_functions_have_rights_and_a_search_path_of_their_own() {
+        for Sql { name, text } in Files::embedded().functions {
+            let is_entry = CALLABLE.contains(&&*name);
+            assert!(
+                !text.contains("security definer") || is_entry,
+                "{name} needs no rights of its own"
+            );
+            assert_eq!(text.contains("set search_path from current"), is_entry, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_declared_rights_name_functions() {
+        let functions = Files::embedded().functions;
+        for name in CALLABLE.iter().chain(&READERS).chain(&FOR_USERS) {
+            assert!(functions.iter().any(|sql| sql.name == *name), "there is no function {name}");
         }
     }
 }

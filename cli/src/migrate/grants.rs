@@ -4,9 +4,86 @@ use shared::config::Schema;
 
 use super::Files;
 
+/// The functions that a member of `farebox_app` may call. All others serve them.
+pub(super) const CALLABLE: [&str; 70] = [
+    "add_history",
+    "apply_event",
+    "begin_checkout",
+    "begin_erasure",
+    "begin_portal",
+    "begin_subscription_change",
+    "catalog_features",
+    "claim_failed_webhook",
+    "claim_failed_webhooks",
+    "claim_outbox",
+    "comp_plan",
+    "compare_customers",
+    "compare_opening_balances",
+    "compare_subscriptions",
+    "compute_plan_features",
+    "entitlement_view",
+    "erase_user",
+    "fail_webhook",
+    "farebox_now",
+    "find_subscription",
+    "finish_checkout",
+    "finish_outbox",
+    "finish_portal",
+    "finish_subscription_change",
+    "forget_customer",
+    "forget_history_keys",
+    "forget_outbox",
+    "forget_payloads",
+    "forget_stripe_requests",
+    "forget_usage_keys",
+    "forget_webhook_events",
+    "get_catalog",
+    "get_checkout_session",
+    "get_credits",
+    "get_entitlements",
+    "get_failed_webhook",
+    "get_subscription",
+    "get_usage",
+    "get_user_subscription",
+    "grant_credits",
+    "is_before_local_clock",
+    "is_identity",
+    "job_cursor",
+    "known_units",
+    "list_failed_webhooks",
+    "list_subscribers",
+    "mark_erased",
+    "missing_events",
+    "plan_features",
+    "post_opening_balance",
+    "raise_alert",
+    "recompute_due_users",
+    "recompute_if_due",
+    "refuse_amount",
+    "release_stripe_request",
+    "repair_cache",
+    "resolve_failed_webhook",
+    "resolve_pack",
+    "resolve_price",
+    "save_job_cursor",
+    "spend_credits",
+    "subscription_view",
+    "sync_user_credits",
+    "track_usage",
+    "track_usages",
+    "unlisted_subscriptions",
+    "user_plan",
+    "validate_credits_consistency",
+    "verify_balances",
+    "verify_ledger",
+];
+
+/// The functions that callable ones with their caller's rights call. The caller needs the right too.
+pub(super) const READERS: [&str; 3] = ["period_at", "transaction_view", "unit_view"];
+
 /// The functions that a member of `farebox_user` may call: those that run with its rights, and those
 /// that views and parameter types call.
-const FOR_USERS: [&str; 6] = [
+pub(super) const FOR_USERS: [&str; 6] = [
     "farebox_now",
     "get_user_subscription",
     "is_before_local_clock",
@@ -21,8 +98,7 @@ const FOR_USERS: [&str; 6] = [
 /// `anon` and `authenticated` are the roles that Supabase opens to browsers; it grants them every
 /// new table, sequence and function by default.
 pub(super) fn statements(schema: &Schema, files: &Files) -> String {
-    let internal: Vec<&str> =
-        files.functions.iter().filter(|sql| sql.is_internal()).map(|sql| &*sql.name).collect();
+    let callable: Vec<&str> = CALLABLE.into_iter().chain(READERS).collect();
     let functions: Vec<&str> = files.functions.iter().map(|sql| &*sql.name).collect();
     format!(
         "grant usage on schema {schema} to farebox_app, farebox_user;
@@ -62,14 +138,14 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
 
            for item in
              select p.oid::regprocedure as name,
-                    p.proname in ({internal}) as is_internal,
+                    p.proname in ({callable}) as is_callable,
                     p.proname in ({for_users}) as is_for_users
              from pg_proc p
              where p.pronamespace = '{schema}'::regnamespace
                and p.proname in ({functions})
            loop
              execute format('revoke all on function %s from %s', item.name, outsiders);
-             if not item.is_internal then
+             if item.is_callable then
                execute format('grant execute on function %s to farebox_app', item.name);
              end if;
              if item.is_for_users then
@@ -79,7 +155,7 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
          end
          $$;",
         relations = list(&files.relations()),
-        internal = list(&internal),
+        callable = list(&callable),
         for_users = list(&FOR_USERS),
         functions = list(&functions),
     )

@@ -24,7 +24,7 @@ async fn erasure_removes_all_of_a_user_and_nothing_of_another() {
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
 
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:stats", "user:ann:last_login"]).await, 0);
-    assert_eq!(app.count("select count(*) from users where id = 'ann'").await, 0);
+    assert_eq!(app.count("select count(*) from accounts where id = 'ann'").await, 0);
     assert_eq!(app.count("select count(*) from history where user_id = 'ann'").await, 0);
     assert_eq!(app.redis_contents("bob").await, bobs);
     assert_eq!(app.count("select count(*) from history where user_id = 'bob'").await, 1);
@@ -49,7 +49,7 @@ async fn an_erased_account_stays_erased() {
         call.send().await.expect_problem(403, "account_erased");
     }
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:stats"]).await, 0);
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
     let mark = format!("erased:{}", hex(digest(&SHA256, b"ann").as_ref()));
     let seconds = app.redis_command(&["TTL", &mark]).await.as_i64().unwrap();
     assert!((86_000..=86_460).contains(&seconds), "as long as a token lives, not {seconds}");
@@ -96,7 +96,7 @@ async fn a_deletion_is_completed_though_its_caller_hangs_up() {
     // Some were not even sent; of those that reached Postgres, Redis forgets everything too.
     for round in 0..30 {
         let user = format!("ann-{round}");
-        let there = format!("select count(*) from users where id = '{user}'");
+        let there = format!("select count(*) from accounts where id = '{user}'");
         let stats = format!("user:{user}:stats");
         let agree =
             async || app.count(&there).await == app.redis_command(&["EXISTS", &stats]).await;
@@ -133,7 +133,7 @@ async fn a_save_that_races_the_deletion_leaves_nothing() {
         deleted.expect_status(204);
         assert_eq!(app.redis_command(&["EXISTS", &format!("user:{user}:stats")]).await, 0);
     }
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
     assert_eq!(app.count("select count(*) from history").await, 0);
 }
 

@@ -85,8 +85,8 @@ async fn outcome(client: &Client, call: &str) -> Option<String> {
 /// An app in which Alice and Bob hold credits that expire, and have used something.
 async fn with_two_users() -> TestApp {
     let app = TestApp::selling("demo").await;
-    let sql = "select grant_plan(id, 'starter', null, null, 'test', farebox_now()),
-                 give_credits(id, 'grant', 'ai_credit', 500, farebox_now() + interval '30 days', 50,
+    let sql = "select comp_plan(id, 'starter', null, null, 'test', farebox_now()),
+                 grant_credits(id, 'grant', 'ai_credit', 500, farebox_now() + interval '30 days', 50,
                    '{\"reason\": \"a start\"}', 'test', null, null, farebox_now()),
                  track_usages(id, '[{\"feature\": \"exports\", \"quantity\": 1}]', true, null, null,
                    farebox_now())
@@ -104,12 +104,12 @@ const FOR_EVERY_USER: [&str; 13] = [
     "is_before_local_clock",
     "is_identity",
     "job_cursor",
-    "pack_sold_as",
+    "resolve_pack",
     "period_at",
     "plan_features",
-    "plan_sold_as",
+    "resolve_price",
     "validate_credits_consistency",
-    "worked_out_features",
+    "compute_plan_features",
 ];
 
 /// CP-6: with an identity set a call about another user is refused, also by a function that runs with its
@@ -207,7 +207,7 @@ async fn a_user_role_without_an_identity_reads_nothing() {
         "select spend_credits('alice', 'ai_credit', 1, '{}', null, null, farebox_now())",
         "select count(*) from webhook_events",
         "select count(*) from payments",
-        "update users set credits_balance = 1",
+        "update accounts set credits_balance = 1",
     ] {
         assert_eq!(outcome(&client, refused).await.as_deref(), Some("42501"), "{refused}");
     }
@@ -238,12 +238,12 @@ async fn no_function_takes_a_time_that_is_far_ahead() {
     assert!(timed.len() > 40, "{} functions take a time", timed.len());
     assert_eq!(app.tables().await, before);
 
-    let within = "select settle_if_due('alice', farebox_now() + interval '4 minutes')";
+    let within = "select recompute_if_due('alice', farebox_now() + interval '4 minutes')";
     execute(&client, within).await;
     // The local stack's clock may be anywhere, and callers follow it.
     app.clock.advance(SignedDuration::from_hours(24 * 365) - app.clock.shift());
     execute(&client, within).await;
-    let further = "select settle_if_due('alice', farebox_now() + interval '6 minutes')";
+    let further = "select recompute_if_due('alice', farebox_now() + interval '6 minutes')";
     assert_eq!(outcome(&client, further).await.as_deref(), Some("FB009"));
     let balance = "select balance from credit_balances where user_id = 'alice'";
     assert_eq!(app.count(balance).await, 10, "a year has passed there, and 500 have expired");
@@ -283,7 +283,7 @@ async fn no_function_takes_an_amount_out_of_range() {
                 ("p_lease_seconds", _) => (&["0", "-1", "3601", "null"], "22023"),
                 ("p_amount", "positive_amount") => (&["0", "-1", "-1000", "null"], "22023"),
                 // A grant; an adjustment may take credits.
-                ("p_amount", _) if callable.name == "give_credits" => {
+                ("p_amount", _) if callable.name == "grant_credits" => {
                     (&["0", "-1", "-9223372036854775808", "null"], "22023")
                 }
                 ("p_credits", _) => (&["null"], "22023"),
@@ -314,7 +314,7 @@ async fn no_function_takes_an_amount_out_of_range() {
         ("'adjust'", "null"),
     ] {
         let call = format!(
-            "select give_credits('alice', {kind}, 'ai_credit', {amount}, null, null, '{{}}', 'test',
+            "select grant_credits('alice', {kind}, 'ai_credit', {amount}, null, null, '{{}}', 'test',
                null, null, farebox_now())"
         );
         assert_eq!(outcome(&client, &call).await.as_deref(), Some("22023"), "{call}");
@@ -333,7 +333,7 @@ async fn a_call_without_a_note_counts_once_per_key() {
     for _ in 0..2 {
         let sql =
             "select spend_credits('alice', 'ai_credit', 10, null, 'a', 'print', farebox_now()),
-                     give_credits('bob', 'adjust', 'ai_credit', -10, null, null, null, 'test', 'b',
+                     grant_credits('bob', 'adjust', 'ai_credit', -10, null, null, null, 'test', 'b',
                        'print', farebox_now())";
         execute(&client, sql).await;
     }

@@ -173,7 +173,7 @@ async fn bad_input_is_named_and_changes_nothing() {
         call.header("idempotency-key", key).send().await.expect_invalid("Idempotency-Key");
     }
     assert_eq!(app.stats("ann").await["conversations"], 0);
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ async fn an_unknown_field_of_an_order_reaches_no_stripe_call() {
     let other = app.order("cid", order).header("x-user-email", "c@d.example");
     other.send().await.expect_invalid("email");
     assert_eq!(app.stripe.flights(), 0);
-    assert_eq!(app.count("select count(*) from users").await, 0, "nothing was begun");
+    assert_eq!(app.count("select count(*) from accounts").await, 0, "nothing was begun");
 }
 
 #[tokio::test]

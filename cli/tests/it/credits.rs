@@ -27,7 +27,7 @@ impl TestApp {
     }
 
     async fn balance(&self, user: &str) -> i64 {
-        self.count(&format!("select credits_balance from users where id = '{user}'")).await
+        self.count(&format!("select credits_balance from accounts where id = '{user}'")).await
     }
 
     /// What the ledger says of a user: kind and amount, in order.
@@ -221,7 +221,7 @@ async fn ledger_entries_cannot_be_changed() {
 async fn credits_in_an_opening_balance_are_not_granted_again() {
     let app = TestApp::selling("credits").await;
     let pack = app.pack_sold("starter").await;
-    execute(&app.owner().await, "select post_opening_credits('ann', 'credit', 100, farebox_now())")
+    execute(&app.owner().await, "select post_opening_balance('ann', 'credit', 100, farebox_now())")
         .await;
     let before = Customer::of("ann", app.now().as_second() - 86_400);
     app.deliver(&before.paid(0, "old", "starter", &pack)).await.expect_status(200);
@@ -242,7 +242,7 @@ async fn a_balance_that_is_off_is_found() {
     app.books_are_right().await;
     let owner = app.owner().await;
     execute(&owner, "update credit_balances set balance = 7 where user_id = 'ann'").await;
-    execute(&owner, "update users set credits_balance = 7 where id = 'bob'").await;
+    execute(&owner, "update accounts set credits_balance = 7 where id = 'bob'").await;
     let sql = "select user_id || ' ' || balance || ' ' || ledger
                from validate_credits_consistency() order by user_id";
     let rows = owner.query_typed(sql, &[]).await.unwrap();

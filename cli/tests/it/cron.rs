@@ -39,7 +39,7 @@ async fn two_concurrent_runs_delete_every_key_once() {
         .await
         .query_typed(
             "with someone as (
-               insert into users values ('ann', farebox_now()) returning id
+               insert into accounts values ('ann', farebox_now()) returning id
              )
              insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
              select id, 'chat', 'talk', farebox_now() - interval '2 days', n::text, 'f'

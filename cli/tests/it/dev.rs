@@ -269,7 +269,7 @@ async fn a_stack_runs_its_jobs() {
     let settings = stdout_of(&dir, &["env"]).await;
     let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
     let client = shared::adapters::postgres::connect(&owner).await.unwrap();
-    let ended = "select count(*) from plan_grants where ended_at is not null";
+    let ended = "select count(*) from plan_comps where ended_at is not null";
     until(async || client.query_typed_one(ended, &[]).await.unwrap().get::<_, i64>(0) == 1).await;
     dev.stop(&dir).await;
 }

@@ -85,7 +85,7 @@ async fn a_stranger_has_the_free_plan() {
     });
     assert_eq!(get_entitlements(&app, "ann").await, expected);
     assert_eq!(get_entitlements(&app, "ann").await, expected, "and from the cache");
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
 /// DM-4: what is paid for: as many letters as one likes, and two mail credits until the period ends.

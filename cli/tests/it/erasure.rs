@@ -7,20 +7,20 @@ use crate::support::{TestApp, execute};
 
 /// As many of everything as it takes for an index to be worth it.
 const CROWD: &str = "
-    insert into users (id, created_at, stripe_customer_id)
+    insert into accounts (id, created_at, stripe_customer_id)
     select 'u' || n, now(), 'cus_' || n from generate_series(1, 5000) n;
     insert into stripe_customers (id, user_id, created_at)
     select 'cus_' || n, 'u' || n, now() from generate_series(1, 5000) n;
     insert into payments (id, customer_id, user_id, created_at, updated_at)
     select 'pi_' || n, 'cus_' || n % 5000, case n % 3 when 0 then 'u' || n % 5000 end, now(), now()
     from generate_series(1, 20000) n;
-    insert into invoices (id, customer_id, status, attempt_count, failed_attempts, updated_at, heard_at,
-      heard_event)
+    insert into invoices (id, customer_id, status, attempt_count, failed_attempts, updated_at, observed_at,
+      tie_breaker)
     select 'in_' || n, 'cus_' || n, 'open', 2, 2, now(), now(), 'evt' from generate_series(1, 5000) n;
     insert into outbox (kind, key, user_id, payload, created_at, due_at)
     select 'email', format('payment_failed:in_%s:%s', n, attempt), 'u' || n, '{}', now(), now()
     from generate_series(1, 5000) n, generate_series(1, 3) attempt;
-    insert into plan_grants (user_id, plan, plan_version, starts_at, ended_at)
+    insert into plan_comps (user_id, plan, plan_version, starts_at, ended_at)
     select 'u' || n, 'starter', 1, now(), now() from generate_series(1, 5000) n;
     insert into audit_log (occurred_at, actor, action, user_id, details)
     select now(), 'test', 'test', 'u' || n, '{}' from generate_series(1, 5000) n;
@@ -69,7 +69,7 @@ async fn a_paid_invoice_looks_for_its_own_messages() {
     let now = app.now().as_second();
     let event = json!({
         "id": "evt_paid", "type": "invoice.paid", "created": now, "since": now, "rank": 1,
-        "heard": "evt_paid", "facts": facts,
+        "tie_breaker": "evt_paid", "facts": facts,
     });
     let paid = format!("select apply_event('{event}', farebox_now())");
     assert_eq!(scans(&owner, &paid).await, json!({}));
@@ -89,7 +89,7 @@ async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
     let about =
         r#"{"reason": "ann asked on the phone", "metadata": {"ticket": "ann@example.com"}}"#;
     let sql = format!(
-        "select give_credits(id, 'grant', 'ai_credit', 5, null, null, '{about}', 'operator', null, null,
+        "select grant_credits(id, 'grant', 'ai_credit', 5, null, null, '{about}', 'operator', null, null,
            farebox_now())
          from unnest(array['ann', 'bob']) id"
     );

@@ -89,7 +89,7 @@ async fn a_user_cannot_act_for_another() {
         }
     }
     assert_eq!(app.redis_contents("bob").await, before);
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
 /// Naming oneself, in any place, changes nothing.

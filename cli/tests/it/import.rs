@@ -95,7 +95,7 @@ async fn a_running_business_is_adopted_once() {
       select $$CUS_NOBODY$$, 'norman', 'norman@example.com')";
     let owners = owners.replace("CUS_ANN", &ann).replace("CUS_NOBODY", &nobody);
     assert_eq!(app.count(&owners).await, 2);
-    let of_bob = format!("select count(*) from users where stripe_customer_id = '{bob}'");
+    let of_bob = format!("select count(*) from accounts where stripe_customer_id = '{bob}'");
     assert_eq!(app.count(&of_bob).await, 1);
     let posted = "select sum(delta)::bigint from credit_transactions where kind = 'opening'";
     assert_eq!(app.count(posted).await, 255);
@@ -181,7 +181,7 @@ async fn erased_users_are_not_imported() {
     let named =
         "select count(*) from credit_transactions where user_id = 'ann' or source like '%ann%'";
     assert_eq!(app.count(named).await, 0);
-    assert_eq!(app.count("select count(*) from users where id = 'ann'").await, 0);
+    assert_eq!(app.count("select count(*) from accounts where id = 'ann'").await, 0);
 }
 
 /// As it is typed; a dry run changes nothing.

@@ -55,7 +55,7 @@ impl TestApp {
     /// A user whom Stripe knows under an address.
     async fn someone(&self, user: &str) {
         self.sql(&format!(
-            "insert into users (id, created_at, stripe_customer_id)
+            "insert into accounts (id, created_at, stripe_customer_id)
              values ('{user}', 'epoch', 'cus_{user}');
              insert into stripe_customers (id, user_id, created_at, email)
              values ('cus_{user}', '{user}', 'epoch', '{user}@mail.example')"
@@ -72,7 +72,7 @@ impl TestApp {
              where plan = '{plan}'
              on conflict (user_id) do update
              set plan = excluded.plan, plan_version = excluded.plan_version;
-             update users set entitlement_version = {version} where id = '{user}'"
+             update accounts set entitlement_version = {version} where id = '{user}'"
         ))
         .await;
     }

@@ -71,7 +71,7 @@ async fn a_pack_takes_promotion_codes_only_if_the_catalog_allows_them() {
 async fn no_pack_makes_a_balance_beyond_what_clients_read() {
     let app = selling_packs().await;
     let sql = format!(
-        "select give_credits('ann', 'grant', 'credit', 999999000000000, null, 50, '{{}}', 'a test', null,
+        "select grant_credits('ann', 'grant', 'credit', 999999000000000, null, 50, '{{}}', 'a test', null,
            null, '{}')",
         app.now()
     );

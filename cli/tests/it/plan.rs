@@ -51,7 +51,7 @@ async fn a_plan_that_is_none_is_refused() {
     app.set_plan("ann", odd).await.expect_invalid("endsAt");
     let nobody = app.patch("/api/plan").bearer(&app.service_key).json(json!({ "plan": "Plus" }));
     nobody.send().await.expect_invalid("userId");
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
     assert_eq!(app.count("select count(*) from audit_log").await, 0);
 }
 
@@ -108,7 +108,7 @@ async fn racing_comps_leave_one() {
     for answer in futures_util::future::join_all(gifts).await {
         answer.expect_status(200);
     }
-    let running = "select count(*) from plan_grants where user_id = 'bob' and ended_at is null";
+    let running = "select count(*) from plan_comps where user_id = 'bob' and ended_at is null";
     assert_eq!(app.count(running).await, 1);
     let shown = app.stats("bob").await["plan"].as_str().unwrap().to_lowercase();
     assert_eq!(app.subscription("bob").await["plan"], shown, "the last one is shown");
@@ -121,7 +121,7 @@ async fn comps_out_of_order_grant_their_credits_once() {
     let app = TestApp::selling("demo").await;
     let at = |plan: &str, second: u8| {
         format!(
-            "select grant_plan('ann', '{plan}', null, null, 'test', '2026-05-01 12:00:0{second}Z')"
+            "select comp_plan('ann', '{plan}', null, null, 'test', '2026-05-01 12:00:0{second}Z')"
         )
     };
     app.clock.let_sql_take_any_time().await;
@@ -137,12 +137,12 @@ async fn comps_out_of_order_grant_their_credits_once() {
     let used = "select used from usage_tracking where period_start = '2026-05-01 12:00:02Z'";
     assert_eq!(app.count(used).await, 1, "counted in the period that runs");
     // The month has turned for somebody else's clock.
-    execute(&owner, "select settle('ann', '2026-06-01 12:00:02Z')").await;
-    let late = "select grant_plan('ann', 'starter', null, null, 'test', '2026-06-01 12:00:01Z')";
+    execute(&owner, "select recompute_entitlement('ann', '2026-06-01 12:00:02Z')").await;
+    let late = "select comp_plan('ann', 'starter', null, null, 'test', '2026-06-01 12:00:01Z')";
     execute(&owner, late).await;
-    execute(&owner, "select settle('ann', '2026-06-01 12:00:03Z')").await;
+    execute(&owner, "select recompute_entitlement('ann', '2026-06-01 12:00:03Z')").await;
     assert_eq!(app.count(held).await, 10);
-    let turned = "select count(*) from plan_grants where ended_at < starts_at";
+    let turned = "select count(*) from plan_comps where ended_at < starts_at";
     assert_eq!(app.count(turned).await, 0);
 
     let gifts = (0..32).map(|n| {

@@ -90,7 +90,10 @@ async fn everything_works_through_a_transaction_mode_pooler() {
 async fn prepared_statements_fail_behind_the_pooler() {
     let (_, database) = pooled(2).await;
     let client = shared::adapters::postgres::connect(&database).await.unwrap();
-    client.query("select 1 from users where id = $1", &[&"ann"]).await.expect_err("it cannot work");
+    client
+        .query("select 1 from accounts where id = $1", &[&"ann"])
+        .await
+        .expect_err("it cannot work");
 }
 
 #[tokio::test]
@@ -186,7 +189,7 @@ async fn a_canceled_statement_blocks_no_connection() {
     save().await.unwrap();
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
     let holder = stack.superuser(name).await;
-    execute(&holder, "begin; select from users where id = 'ann' for update").await;
+    execute(&holder, "begin; select from accounts where id = 'ann' for update").await;
 
     let waits = until_someone_waits(stack.superuser(name).await);
     tokio::select! {

@@ -105,10 +105,10 @@ async fn an_open_schema_gets_nothing_and_one_of_its_own_does() {
     let apart = Database { schema: "farebox".parse().unwrap(), ..database.clone() };
     migrate::run(&apart, &Files::embedded()).await.unwrap();
     // Its parameters check themselves, whatever the caller's search_path.
-    let call = "select farebox.settle_if_due('a', now()), farebox.track_usage('a', 'b', 0)";
+    let call = "select farebox.recompute_if_due('a', now()), farebox.track_usage('a', 'b', 0)";
     let refused = client.query_typed(call, &[]).await.expect_err("0 is no amount");
     assert_eq!(refused.code().unwrap().code(), "22023");
-    let far = "select farebox.settle_if_due('a', now() + interval '1 day')";
+    let far = "select farebox.recompute_if_due('a', now() + interval '1 day')";
     let refused = client.query_typed(far, &[]).await.expect_err("that has not come yet");
     assert_eq!(refused.code().unwrap().code(), "FB009");
 

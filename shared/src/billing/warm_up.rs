@@ -62,7 +62,7 @@ pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, Postg
             return Ok(report);
         }
         if time.is_some() {
-            app.postgres.keep_job_cursor(JOB, last.as_deref(), app.clock.now()).await?;
+            app.postgres.save_job_cursor(JOB, last.as_deref(), app.clock.now()).await?;
         }
         let Some(last) = last else {
             report.is_complete = true;

@@ -82,7 +82,7 @@ impl<'a> Observation<'a> {
             "since": since,
             "created": created,
             "rank": rank,
-            "heard": tie_breaker,
+            "tie_breaker": tie_breaker,
             "facts": facts.as_json(),
             "quiet": quiet,
         });

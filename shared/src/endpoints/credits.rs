@@ -123,7 +123,7 @@ async fn change_credits(
             let actor = caller.audit_name();
             let granted = app
                 .postgres
-                .give_credits(&user, &grant, &actor, idempotency_key.as_ref(), now)
+                .grant_credits(&user, &grant, &actor, idempotency_key.as_ref(), now)
                 .await;
             granted?
         }

@@ -51,7 +51,7 @@ async fn set_plan(
     }
     let (reason, actor) = (comp.reason.as_ref(), caller.audit_name());
     let granted =
-        app.postgres.grant_plan(&user, comp.plan.as_str(), comp.ends_at, reason, &actor, now).await;
+        app.postgres.comp_plan(&user, comp.plan.as_str(), comp.ends_at, reason, &actor, now).await;
     let entitlement = granted.map_err(|error| match error.refusal() {
         Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
             Error::invalid("plan", "is not a plan of the catalog")

@@ -242,7 +242,7 @@ async fn a_dispute_of_before_there_were_buckets_is_won() {
     let pack = app.pack_sold("ai_100").await;
     let ann = Customer::of("ann", app.now().as_second());
     app.deliver(&ann.paid(0, "p", "ai_100", &pack)).await.expect_status(200);
-    let before = "update credit_buckets set kind = 'opening', payment_id = null";
+    let before = "update credit_grants set kind = 'opening', payment_id = null";
     execute(&app.owner().await, before).await;
     let disputed = |at, status| ann.disputed(at, "p", 500, status);
     let refund = |at, status| ann.refund(at, "p", 1, 500, status);

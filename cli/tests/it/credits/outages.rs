@@ -51,7 +51,7 @@ async fn the_ledger_is_read_page_by_page() {
         get(name, value).await.expect_invalid(name);
     }
     assert_eq!(
-        app.count("select count(*) from users where id = 'eve'").await,
+        app.count("select count(*) from accounts where id = 'eve'").await,
         0,
         "who reads is not made known"
     );
@@ -116,9 +116,9 @@ async fn cached_credits_are_rebuilt_from_the_ledger() {
     for damage in [
         "update credit_balances set balance = 7",
         "delete from credit_balances",
-        "update users set ledger_seq = 99, credits_balance = 5",
-        "update credit_buckets set amount = 1000, remaining = 1000",
-        "delete from credit_buckets",
+        "update accounts set ledger_seq = 99, credits_balance = 5",
+        "update credit_grants set amount = 1000, remaining = 1000",
+        "delete from credit_grants",
     ] {
         execute(&owner, damage).await;
         execute(&owner, "select sync_user_credits('ann')").await;
@@ -131,7 +131,7 @@ async fn cached_credits_are_rebuilt_from_the_ledger() {
     }
     assert_eq!(app.ledger("ann").await, ledger, "nothing is written to it");
     execute(&owner, "select sync_user_credits('nobody')").await;
-    assert_eq!(app.count("select count(*) from users where id = 'nobody'").await, 0);
+    assert_eq!(app.count("select count(*) from accounts where id = 'nobody'").await, 0);
     app.spend("ann", "ai_credit", 130).send().await.expect_status(200);
     app.books_are_right().await;
 }
@@ -144,7 +144,7 @@ async fn an_erasure_takes_what_is_held() {
     app.spend("ann", "credit", 4).send().await.expect_status(200);
     let token = app.token("ann");
     app.delete("/api/account").bearer(&token).send().await.expect_status(204);
-    for table in ["credit_buckets", "credit_balances", "usage_keys", "users"] {
+    for table in ["credit_grants", "credit_balances", "usage_keys", "users"] {
         assert_eq!(app.count(&format!("select count(*) from {table}")).await, 0, "{table}");
     }
     let kept = "select count(*) from credit_transactions where user_id like 'erased:%'";
@@ -162,12 +162,12 @@ async fn a_user_who_cannot_be_recomputed_is_retried_later() {
         let fails = format!("\nbegin\n  raise exception using errcode = '{code}';\n");
         let app = without("expire_credits", "\nbegin\n", &fails).await;
         app.clock.let_sql_take_any_time().await;
-        let sql = "insert into users (id, created_at, due_at) values ('ann', 'epoch', 'epoch')";
+        let sql = "insert into accounts (id, created_at, due_at) values ('ann', 'epoch', 'epoch')";
         let owner = app.owner().await;
         execute(&owner, sql).await;
-        execute(&owner, "select settle_due_users('2026-05-01 12:00:00Z', 20)").await;
+        execute(&owner, "select recompute_due_users('2026-05-01 12:00:00Z', 20)").await;
         let waits =
-            "select extract(epoch from due_at - '2026-05-01 12:00:00Z')::bigint / 60 from users";
+            "select extract(epoch from due_at - '2026-05-01 12:00:00Z')::bigint / 60 from accounts";
         assert_eq!(app.count(waits).await, minutes, "{code}");
     }
 }

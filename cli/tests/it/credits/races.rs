@@ -52,7 +52,7 @@ async fn sixty_four_spends_with_credits_for_three() {
 /// The lock on the user's row is needed: without it a retry does not find what the first is about to post.
 #[tokio::test]
 async fn without_the_lock_a_retry_is_not_answered() {
-    let app = without("begin_change", "\n  for update", "").await;
+    let app = without("lock_and_refresh_user", "\n  for update", "").await;
     for round in 0..50 {
         let user = format!("r{round:02}");
         app.grant(&user, "ai_credit", 7, json!({})).await;

@@ -54,7 +54,7 @@ async fn months_without_a_read_grant_their_credits_too() {
     let ledger = app.ledger("ann").await;
     assert_eq!(ledger.as_array().unwrap()[..4], given(4));
     assert_eq!(app.held("ann", "mail_credit").await["balance"], 5);
-    let months = "select count(distinct (period_start, period_end)) from credit_buckets";
+    let months = "select count(distinct (period_start, period_end)) from credit_grants";
     assert_eq!(app.count(months).await, 4);
     app.advance("1mo").await;
     app.two_jobs().await;
@@ -118,9 +118,9 @@ async fn a_change_does_not_take_the_months_before_it() {
 async fn without_a_known_start_only_the_current_month_is_granted() {
     let app = app().await;
     app.buy("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
-    let before = "delete from credit_buckets;
+    let before = "delete from credit_grants;
                   update entitlements set since = null;
-                  update users set due_at = created_at";
+                  update accounts set due_at = created_at";
     execute(&app.owner().await, before).await;
     app.two_jobs().await;
     assert_eq!(app.ledger("ann").await, Value::from(given(2)));

@@ -57,7 +57,7 @@ async fn a_query_without_a_where_shows_a_user_their_own_rows() {
         .unwrap();
     let tables = names(&role, TABLES).await;
     let must = [
-        "credit_buckets",
+        "credit_grants",
         "credit_transactions",
         "credit_balances",
         "current_usage",

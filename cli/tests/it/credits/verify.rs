@@ -93,20 +93,20 @@ const DAMAGES: [(&str, &str, Option<i64>, &str); 14] = [
         "the balance of credit is not the ledger's",
     ),
     (
-        "update credit_buckets set remaining = 7",
+        "update credit_grants set remaining = 7",
         "ann",
         None,
         "the buckets of credit do not hold its balance",
     ),
-    ("delete from credit_buckets", "ann", None, "the buckets of credit do not hold its balance"),
+    ("delete from credit_grants", "ann", None, "the buckets of credit do not hold its balance"),
     (
-        "update users set credits_balance = 7",
+        "update accounts set credits_balance = 7",
         "ann",
         None,
         "credits_balance is not the balance of credit",
     ),
     (
-        "update users set ledger_seq = 7",
+        "update accounts set ledger_seq = 7",
         "ann",
         None,
         "the number of the last row is not what the user's says",
@@ -189,14 +189,14 @@ async fn a_ledger_of_many_pages_is_gone_through() {
     let owner = app.owner().await;
     execute(
         &owner,
-        "insert into users (id, created_at, credits_balance, ledger_seq)
+        "insert into accounts (id, created_at, credits_balance, ledger_seq)
          select 'user ' || n, farebox_now(), 10, 10 from generate_series(1, 1200) n;
          insert into credit_balances (user_id, unit, balance)
-         select id, 'credit', 10 from users;
-         insert into credit_buckets (user_id, unit, kind, amount, remaining, priority, created_at)
-         select id, 'credit', 'grant', 10, 10, 50, farebox_now() from users;
+         select id, 'credit', 10 from accounts;
+         insert into credit_grants (user_id, unit, kind, amount, remaining, priority, created_at)
+         select id, 'credit', 'grant', 10, 10, 50, farebox_now() from accounts;
          insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at)
-         select id, n, 'credit', 1, n, 'grant', farebox_now() from users, generate_series(1, 10) n",
+         select id, n, 'credit', 1, n, 'grant', farebox_now() from accounts, generate_series(1, 10) n",
     )
     .await;
     let right = json!({ "rows": 12_000, "users": 1_200, "problems": [] });

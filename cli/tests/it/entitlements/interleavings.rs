@@ -129,7 +129,7 @@ impl<'a> Life<'a> {
                 self.changed(Push::Credits(moved)).await;
             }
             Step::Plan(number) => {
-                let granted = store.grant_plan(&self.user, PLANS[number], None, None, "test", now);
+                let granted = store.comp_plan(&self.user, PLANS[number], None, None, "test", now);
                 let given = granted.await.unwrap();
                 self.changed(Push::Whole(given)).await;
             }
@@ -243,8 +243,8 @@ async fn lives(guard: Guard) -> Vec<Result<usize, String>> {
     const LIVES: usize = 240;
     let app = TestApp::selling("demo").await;
     let begin = format!(
-        "select grant_plan('l' || n, 'starter', null, null, 'test', farebox_now()),
-                give_credits('l' || n, 'grant', 'ai_credit', 1000, null, null, '{{}}', 'test', null, null,
+        "select comp_plan('l' || n, 'starter', null, null, 'test', farebox_now()),
+                grant_credits('l' || n, 'grant', 'ai_credit', 1000, null, null, '{{}}', 'test', null, null,
                              farebox_now())
          from generate_series(0, {LIVES}) n"
     );

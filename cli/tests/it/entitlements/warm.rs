@@ -10,7 +10,7 @@ use crate::support::{Mode, TestApp, execute};
 async fn subscribers(number: usize) -> TestApp {
     let app = TestApp::selling("demo").await;
     let given = format!(
-        "select grant_plan('u' || lpad(n::text, 4, '0'), 'pro', null, null, 'test', farebox_now())
+        "select comp_plan('u' || lpad(n::text, 4, '0'), 'pro', null, null, 'test', farebox_now())
          from generate_series(1, {number}) n"
     );
     execute(&app.owner().await, &given).await;

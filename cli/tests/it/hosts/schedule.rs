@@ -45,7 +45,7 @@ fn scheduled_event(row: &Endpoint, secret: &str) -> Value {
 /// A history entry of the day before yesterday, saved with a key.
 async fn leave_an_old_key(app: &TestApp) {
     let sql = "with someone as (
-           insert into users values ('old', farebox_now()) returning id
+           insert into accounts values ('old', farebox_now()) returning id
          )
          insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
          select id, 'chat', 'talk', farebox_now() - interval '2 days', 'key', 'f' from someone";

@@ -68,7 +68,7 @@ async fn a_run_delivers_no_more_than_its_limit() {
 async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once() {
     let (app, clerk) = with_clerk().await;
     app.sql(
-        "insert into users (id, created_at, stripe_customer_id)
+        "insert into accounts (id, created_at, stripe_customer_id)
          select 'u' || n, 'epoch', 'cus_' || n from generate_series(1, 5000) n;
          insert into stripe_customers (id, user_id, created_at, email)
          select 'cus_' || n, 'u' || n, 'epoch', 'u' || n || '@mail.example'

@@ -185,7 +185,7 @@ async fn a_user_of_several_customers_is_written_to_once() {
     .await;
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
-    app.sql("update users set stripe_customer_id = null").await;
+    app.sql("update accounts set stripe_customer_id = null").await;
     app.enqueue_mail("2", "ann").await;
     app.drain().await;
     let to: Vec<_> = app.mail.messages().into_iter().flat_map(|message| message.to).collect();

@@ -44,7 +44,7 @@ async fn a_repair_waits_for_the_user_first() {
     app.someone("ann").await;
     let (change, inside) = (app.owner().await, app.inside());
     execute(&change, "begin").await;
-    execute(&change, "select id from users where id = 'ann' for update").await;
+    execute(&change, "select id from accounts where id = 'ann' for update").await;
     let ann = UserId::try_from("ann".to_owned()).unwrap();
     let repair = async { inside.postgres.repair_cache(&ann, app.now()).await.unwrap() };
     let change = async {

@@ -20,7 +20,7 @@ impl TestApp {
     }
 
     /// A price of something that the catalog does not know.
-    async fn foreign_price(&self) -> String {
+    async fn foreign_price_cause(&self) -> String {
         let price = [
             ("currency", "usd"),
             ("unit_amount", "500"),
@@ -52,7 +52,7 @@ async fn subscriptions_missing_at_stripe_are_reported_and_kept() {
 async fn foreign_subscriptions_are_left_alone() {
     let app = TestApp::selling("aira").await;
     app.lose_webhooks();
-    let price = app.foreign_price().await;
+    let price = app.foreign_price_cause().await;
     app.subscribe_at_stripe(None, &price).await;
     let report = app.swept().await;
     assert_eq!((report.foreign, report.drifts, report.failed.len()), (1, 0, 0), "{report:?}");
@@ -94,7 +94,7 @@ async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
 async fn a_missed_event_that_cannot_be_applied_becomes_a_dead_letter() {
     let app = TestApp::selling("aira").await;
     app.lose_webhooks();
-    let price = app.foreign_price().await;
+    let price = app.foreign_price_cause().await;
     app.subscribe_at_stripe(Some("ann"), &price).await;
     let report = app.reconciled().await;
     let event = "select count(*) from failed_webhooks where type = 'customer.subscription.created'
@@ -115,7 +115,7 @@ async fn erased_users_do_not_come_back() {
     app.simulator.delivered().await;
     let report = app.swept().await;
     assert!(report.is_clean() && report.drifts == 0, "{report:?}");
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
 /// What there is no time for is the next run's.

@@ -67,7 +67,7 @@ async fn where_nothing_is_sold_nothing_is_counted() {
     app.report("ann", json!({ "feature": "reports" })).await.expect_invalid("feature");
     let usage = app.usage("ann", "").await;
     assert_eq!(json!([usage["current"], usage["data"]]), json!([[], []]));
-    assert_eq!(app.count("select count(*) from users").await, 0);
+    assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn a_subscription_is_found_with_its_usage() {
 async fn a_month_of_a_user_is_one_row() {
     let app = TestApp::selling("demo").await;
     let owner = app.owner().await;
-    let sql = "insert into users (id, created_at) values ('ann', 'epoch'), ('bob', 'epoch');
+    let sql = "insert into accounts (id, created_at) values ('ann', 'epoch'), ('bob', 'epoch');
                insert into usage_tracking values
                  ('ann', 'calls', '2027-01-30 00:00Z', '2027-01-31 00:00Z', 3, 1, '2027-01-30'),
                  ('ann', 'calls', '2027-01-31 00:00Z', '2027-02-01 00:00Z', 4, 0, '2027-01-31'),

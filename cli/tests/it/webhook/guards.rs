@@ -101,9 +101,9 @@ async fn with_all_guards_all_is_well() {
 
 #[tokio::test]
 async fn without_the_order_of_events_stories_end_differently() {
-    let rule = "(p_old.heard_at, p_old.heard_rank, p_old.heard_event collate \"C\")
+    let rule = "(p_old.observed_at, p_old.event_rank, p_old.tie_breaker collate \"C\")
        >= (v_at, v_rank, v_event collate \"C\")";
-    let app = without("subscription_heard", rule, "false").await;
+    let app = without("next_subscription_row", rule, "false").await;
     six_events_end_alike(&app).await.unwrap_err();
 }
 
@@ -118,7 +118,7 @@ async fn without_the_greatest_of_refunds_credits_come_back() {
 #[tokio::test]
 async fn without_the_mark_of_an_event_it_counts_again() {
     let (mark, none) = ("do nothing", "do update set processed_at = excluded.processed_at");
-    let app = without("begin_event", mark, none).await;
+    let app = without("record_event", mark, none).await;
     deliveries_count_once(&app).await.unwrap_err();
 }
 
@@ -144,7 +144,7 @@ async fn a_mark_apart_from_its_effects_loses_them() {
     let pack = app.pack_sold("ai_100").await;
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
     let mark = json!({ "id": event["id"], "type": event["type"], "created": event["created"] });
-    execute(&app.owner().await, &format!("select begin_event('{mark}', farebox_now())")).await;
+    execute(&app.owner().await, &format!("select record_event('{mark}', farebox_now())")).await;
     Player::new(&app).apply_event(&event, &Value::Null).await;
     assert_eq!(app.count("select count(*) from credit_transactions").await, 0);
 }

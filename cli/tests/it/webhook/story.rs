@@ -104,7 +104,7 @@ const END_STATE: &str = "
       from subscriptions s
       where s.customer_id = c.id),
     'payments', (
-      select jsonb_agg(jsonb_build_array(p.id, payment_standing(p)) order by p.id)
+      select jsonb_agg(jsonb_build_array(p.id, payment_totals(p)) order by p.id)
       from payments p
       where p.customer_id = c.id),
     'ledger', (

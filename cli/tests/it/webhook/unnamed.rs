@@ -112,7 +112,7 @@ async fn a_client_reference_names_a_user_only_if_trusted() {
         let causes = app.causes_like("client_reference_id").await;
         let expected = if trusted { (200, 0, 0) } else { (0, 1, 1) };
         assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await, causes), expected);
-        let of_ann = "select count(*) from users where id = 'ann'";
+        let of_ann = "select count(*) from accounts where id = 'ann'";
         assert_eq!(app.count(of_ann).await, i64::from(trusted));
     }
 }

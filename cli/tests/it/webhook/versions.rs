@@ -118,7 +118,7 @@ async fn of_two_ends_the_later_one_stays() {
 /// Without what older events say of the price, the version follows from their order.
 #[tokio::test]
 async fn without_older_prices_versions_differ() {
-    let app = without("older_price", "p_row.price_seen is null", "true").await;
+    let app = without("merge_older_price", "p_row.price_seen is null", "true").await;
     let since = republish(&app).await;
     let (a, b) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
     let story = [(0, "active", &a, 1), (5, "active", &b, 1), (110, "active", &a, 1)];

@@ -1,7 +1,7 @@
 -- Customers whose month is over: of the credits that their plan gave for it they have a fifth left.
 begin;
 
-insert into users (id, created_at, stripe_customer_id, due_at, ledger_seq, entitlement_version)
+insert into accounts (id, created_at, stripe_customer_id, due_at, ledger_seq, entitlement_version)
 select 'user_' || n, p.began_at, 'cus_' || n, p.ends_at, 2, 2
 from generate_series({from}, {to} - 1) n, bench.period p;
 
@@ -12,8 +12,8 @@ from generate_series({from}, {to} - 1) n, bench.period p;
 insert into subscriptions (
   id, user_id, customer_id, status, plan, plan_version, interval, quantity, currency, amount_minor,
   stripe_item_id, stripe_price_id, stripe_product_id, current_period_start, current_period_end,
-  billing_anchor, cancel_at_period_end, created_at, updated_at, heard_since, heard_at, heard_rank,
-  heard_event)
+  billing_anchor, cancel_at_period_end, created_at, updated_at, observed_after, observed_at, event_rank,
+  tie_breaker)
 select
   'sub_' || n, 'user_' || n, 'cus_' || n, 'active', p.plan, p.version, 'monthly', 1, 'usd', p.amount_minor,
   'si_' || n, p.stripe_price_id, p.stripe_product_id, t.began_at, t.ends_at,
@@ -30,7 +30,7 @@ insert into credit_balances (user_id, unit, balance, topped_up)
 select 'user_' || n, 'ai_credit', 20, 100
 from generate_series({from}, {to} - 1) n;
 
-insert into credit_buckets (
+insert into credit_grants (
   user_id, unit, kind, amount, remaining, priority, expires_at, period_start, period_end, created_at)
 select
   'user_' || n, 'ai_credit', 'plan', 100, 20, 50, t.ends_at, t.began_at, t.ends_at, t.began_at

@@ -37,7 +37,7 @@ select jsonb_build_object(
   'since', '{at}',
   'created', '{at}',
   'rank', 2,
-  'heard', 'evt_sql_{c}_{at}',
+  'tie_breaker', 'evt_sql_{c}_{at}',
   'facts', jsonb_build_object('subscription', jsonb_build_object(
     'id', 'sub_{c}',
     'customer', 'cus_{c}',

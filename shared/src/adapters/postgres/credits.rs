@@ -166,7 +166,7 @@ sql_functions! {
     ) -> json CreditChange;
 
     /// Gives credits, or adjusts a balance, once per idempotency key. The audit trail names `actor`.
-    pub fn give_credits(
+    pub fn grant_credits(
         user: &UserId,
         grant: &CreditGrant,
         actor: &str,

@@ -56,7 +56,7 @@ impl Parameter for Vec<&Facts> {
 
 sql_functions! {
     /// Answers which of these events were never received.
-    pub fn unheard_events(ids: &[&str]) -> value Vec<String>;
+    pub fn missing_events(ids: &[&str]) -> value Vec<String>;
 
     /// Compares Farebox's subscriptions with Stripe's, as Stripe had them at that time.
     pub fn compare_subscriptions(facts: Vec<&Facts>, at: Timestamp) -> json SubscriptionComparison;
@@ -72,16 +72,16 @@ sql_functions! {
     /// Answers where a job that takes several runs continues.
     pub fn job_cursor(job: &str) -> value Option<String>;
 
-    pub fn keep_job_cursor(job: &str, cursor: Option<&str>, now: Timestamp);
+    pub fn save_job_cursor(job: &str, cursor: Option<&str>, now: Timestamp);
 
     /// Answers a word for each customer: `same`, `new`, `taken` or `erased`.
     pub fn compare_customers(customers: &Value) -> json Vec<String>;
 
     /// Answers a word for each line of credits: `same`, `new`, `taken`, `unknown_unit` or `erased`.
-    pub fn compare_credits(lines: &Value) -> json Vec<String>;
+    pub fn compare_opening_balances(lines: &Value) -> json Vec<String>;
 
     /// Posts a user's opening balance. None if it was posted before.
-    pub fn post_opening_credits(
+    pub fn post_opening_balance(
         user: &str,
         unit: &str,
         credits: i64,

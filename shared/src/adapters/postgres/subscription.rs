@@ -166,7 +166,7 @@ sql_functions! {
     pub fn finish_portal(request: i64, answer: &Value, now: Timestamp);
 
     /// Gives a user a plan without Stripe. The audit trail names `actor`.
-    pub fn grant_plan(
+    pub fn comp_plan(
         user: &UserId,
         plan: &str,
         ends_at: Option<Timestamp>,
@@ -176,5 +176,5 @@ sql_functions! {
     ) -> json Entitlement;
 
     /// Recomputes at most `batch` users whose entitlement changes with time, and answers the new ones.
-    pub fn settle_due_users(now: Timestamp, batch: i32) -> rows Vec<Entitlement>;
+    pub fn recompute_due_users(now: Timestamp, batch: i32) -> rows Vec<Entitlement>;
 }

@@ -33,7 +33,7 @@ pub(super) async fn apply_missed(
     {
         let ids: Vec<&str> = page.objects.iter().filter_map(|event| text(event, "id")).collect();
         report.looked_at += ids.len() as u64;
-        let missing = app.postgres.unheard_events(&ids).await?;
+        let missing = app.postgres.missing_events(&ids).await?;
         // The oldest first: then the least of them is stale.
         for event in page.objects.iter().rev() {
             let id = text(event, "id");

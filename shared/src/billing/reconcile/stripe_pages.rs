@@ -86,7 +86,7 @@ impl<'a> StripePages<'a> {
         if self.until.is_some() && before != self.after {
             let cursor = self.after.as_ref().map(ListPosition::to_string);
             let now = self.app.clock.now();
-            self.app.postgres.keep_job_cursor(self.job, cursor.as_deref(), now).await?;
+            self.app.postgres.save_job_cursor(self.job, cursor.as_deref(), now).await?;
         }
         Ok(())
     }

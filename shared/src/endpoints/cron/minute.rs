@@ -70,7 +70,7 @@ async fn settle(app: &App, started: Instant) -> Result<usize, PostgresError> {
     let mut all = 0;
     loop {
         let now = app.clock.now();
-        let settled = app.postgres.settle_due_users(now, BATCH).await?;
+        let settled = app.postgres.recompute_due_users(now, BATCH).await?;
         for entitlement in &settled {
             fulfilment::push_best_effort(app, entitlement, now).await;
         }

@@ -194,11 +194,11 @@ impl Model {
         }
         let due = self.due(now);
         let given = due.plan.filter(|_| due.gives).map_or(0, |plan| PLANS[plan].1);
-        self.give_plan_credits(month(due.anchor, now), given, now);
+        self.post_plan_grant(month(due.anchor, now), given, now);
     }
 
     /// What was given in a period that is not over was given in the one that takes its place.
-    fn give_plan_credits(&mut self, period: Period, given: i64, now: Timestamp) {
+    fn post_plan_grant(&mut self, period: Period, given: i64, now: Timestamp) {
         let in_period = |bucket: &Bucket| matches!(bucket.source, Source::Plan((starts, _)) if starts == period.0);
         let own = self.buckets.iter().position(in_period);
         let runs = |bucket: &Bucket| matches!(bucket.source, Source::Plan((_, end)) if end > now);

@@ -79,7 +79,7 @@ impl<'a> Player<'a> {
             Step::Pass { hours } => self.now += SignedDuration::from_hours(hours),
             Step::RunJob => {
                 for _ in 0..2 {
-                    let job = "select settle_due_users($1, 1000)";
+                    let job = "select recompute_due_users($1, 1000)";
                     let now = [(&self.now as _, Type::TIMESTAMPTZ)];
                     self.client.query_typed(job, &now).await.unwrap();
                 }
@@ -142,7 +142,7 @@ impl<'a> Player<'a> {
         self.compare_with_model().await;
         let plan = if until.is_some() { PLANS[1].0 } else { "free" };
         let ends_at = until.flatten();
-        let sql = "select grant_plan($1, $2, $3, null, 'test', $4)";
+        let sql = "select comp_plan($1, $2, $3, null, 'test', $4)";
         let params: [(&(dyn ToSql + Sync), Type); 4] = [
             (&self.user, Type::TEXT),
             (&plan, Type::TEXT),
@@ -162,7 +162,7 @@ impl<'a> Player<'a> {
         let about = Json(json!({ "reason": "a test" }));
         let sql = match kind {
             "spend" => "select spend_credits($1, 'ai_credit', $3, $6, $7, $8, $9)",
-            _ => "select give_credits($1, $2, 'ai_credit', $3, $4, $5, $6, 'test', $7, $8, $9)",
+            _ => "select grant_credits($1, $2, 'ai_credit', $3, $4, $5, $6, 'test', $7, $8, $9)",
         };
         let params: [(&(dyn ToSql + Sync), Type); 9] = [
             (&self.user, Type::TEXT),

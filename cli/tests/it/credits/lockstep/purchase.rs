@@ -28,9 +28,9 @@ impl Purchase {
 
     /// The greatest amount counts, and the later status, but that a decision stands.
     pub fn hear_dispute(&mut self, amount: i64, status: &'static str) {
-        let is_decided = |status| ["won", "lost"].contains(&status);
+        let dispute_is_closed = |status| ["won", "lost"].contains(&status);
         let known = self.dispute.get_or_insert((amount, status));
-        let stands = is_decided(known.1) && !is_decided(status);
+        let stands = dispute_is_closed(known.1) && !dispute_is_closed(status);
         *known = (known.0.max(amount), if stands { known.1 } else { status });
     }
 

@@ -1,0 +1,111 @@
+-- finish_checkout: records the customer and the session that Stripe made, and the answer.
+--
+-- Promises  Answers whether the request was still the caller's to finish: who took over from a caller
+--           thought gone has closed that caller's session. Repeating it changes nothing.
+-- Locks     The customer's row, then the user's: the order of every function that locks both.
+-- Races     An event about the customer or the session: whichever comes second finds the row and adds
+--           to it.
+
+create or replace function finish_checkout(
+  p_request_id  bigint,
+  p_customer_id text,
+  p_session     jsonb,
+  p_answer      jsonb,
+  p_now         call_time
+)
+returns boolean
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_request stripe_requests;
+  v_terms   jsonb;
+begin
+  perform require_service();
+
+  perform lock_customer(p_customer_id, p_now);
+
+  select *
+  into v_request
+  from stripe_requests
+  where id = p_request_id;
+  if v_request.id is null then
+    return false;
+  end if;
+
+  perform ensure_account(v_request.user_id, p_now);
+
+  -- Read again under the lock.
+  select *
+  into v_request
+  from stripe_requests
+  where id = p_request_id;
+  if v_request.id is null or v_request.answered_at is not null then
+    return v_request.answer is not distinct from p_answer;
+  end if;
+
+  update stripe_customers
+  set user_id = v_request.user_id
+  where id = p_customer_id;
+
+  update accounts
+  set stripe_customer_id = p_customer_id
+  where id = v_request.user_id;
+
+  delete from stripe_requests
+  where user_id = v_request.user_id
+    and kind = 'customer';
+
+  -- At most the one that was closed before this one was made.
+  update checkout_sessions
+  set status = 'expired',
+      updated_at = p_now
+  where user_id = v_request.user_id
+    and mode = 'subscription'
+    and status = 'open'
+    and id <> p_session ->> 'id'
+    and v_request.parameters ->> 'mode' = 'subscription';
+
+  v_terms := v_request.parameters;
+
+  insert into checkout_sessions (
+    id, user_id, customer_id, mode, status, plan, plan_version, interval, pack, pack_version,
+    quantity, currency, amount_minor, url, expires_at, created_at, updated_at)
+  values (
+    p_session ->> 'id',
+    v_request.user_id,
+    p_customer_id,
+    v_terms ->> 'mode',
+    'open',
+    v_terms ->> 'plan',
+    (v_terms ->> 'plan_version')::integer,
+    v_terms ->> 'interval',
+    v_terms ->> 'pack',
+    (v_terms ->> 'pack_version')::integer,
+    (v_terms ->> 'quantity')::bigint,
+    p_session ->> 'currency',
+    (p_session ->> 'amount_total')::bigint,
+    p_session ->> 'url',
+    to_timestamp((p_session ->> 'expires_at')::bigint),
+    to_timestamp((p_session ->> 'created')::bigint),
+    p_now)
+  on conflict (id) do update
+  set user_id = excluded.user_id,
+      plan = excluded.plan,
+      plan_version = excluded.plan_version,
+      interval = excluded.interval,
+      pack = excluded.pack,
+      pack_version = excluded.pack_version,
+      quantity = excluded.quantity,
+      url = excluded.url;
+
+  update stripe_requests
+  set answer = p_answer,
+      answered_at = p_now,
+      leased_until = null
+  where id = p_request_id;
+
+  return true;
+end
+$$;

@@ -1,0 +1,16 @@
+-- refuse_amount: says that an amount, a number of rows or a number of seconds is out of its range.
+--
+-- Promises  Never returns: 22023. The domains of amounts call it.
+
+create or replace function refuse_amount(p_amount bigint)
+returns boolean
+language plpgsql
+stable
+set search_path from current
+as $$
+begin
+  raise exception using
+    errcode = 'invalid_parameter_value',
+    message = format('the amount is out of range: %s', coalesce(p_amount::text, 'null'));
+end
+$$;

@@ -1,0 +1,11 @@
+-- opening_source: under which source a user's first credits stand in the ledger.
+--
+-- Promises  One for each user and unit. It does not name the user, since the ledger outlives them.
+
+create or replace function opening_source(p_user_id text, p_unit text)
+returns text
+language sql
+immutable
+as $$
+  select 'opening:' || p_unit || ':' || encode(sha256(convert_to(p_user_id, 'UTF8')), 'hex')
+$$;

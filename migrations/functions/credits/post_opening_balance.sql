@@ -1,0 +1,60 @@
+-- post_opening_balance: the credits that a user brings along when a running business is adopted.
+--
+-- Promises  One row of the ledger for each user and unit, however often this is called; other credits
+--           for the same, or a unit of nobody's, are refused with FB005. Answers the user's entitlement;
+--           null if nothing was posted.
+-- Locks     The user's row (ensure_account).
+
+create or replace function post_opening_balance(
+  p_user_id permitted_user,
+  p_unit    text,
+  p_credits bigint,
+  p_now     call_time
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_comes_to text;
+  v_grant   credit_grants;
+begin
+  if p_credits is null then
+    perform refuse_amount(p_credits);
+  end if;
+
+  perform ensure_account(p_user_id, p_now);
+
+  -- In a statement of its own, which sees what whoever held the row before has posted.
+  v_comes_to := compare_opening_balance(p_user_id, p_unit, p_credits);
+
+  if v_comes_to = 'same' then
+    return null;
+  end if;
+  if v_comes_to = 'unknown_unit' then
+    perform refuse_input('unknown_unit');
+  elsif v_comes_to <> 'new' then
+    perform refuse_input('opening_balance_taken');
+  end if;
+
+  if p_credits > 0 then
+    v_grant.user_id := p_user_id;
+    v_grant.unit := p_unit;
+    v_grant.kind := 'opening';
+    v_grant.amount := p_credits;
+    v_grant.priority := 50;
+    perform add_to_grant(v_grant, amount_owed(p_user_id, p_unit), p_now);
+  else
+    perform consume_grants(p_user_id, p_unit, -p_credits, null);
+  end if;
+
+  perform post_to_ledger(
+    p_user_id, p_unit, p_credits, 'opening',
+    jsonb_build_object('source', opening_source(p_user_id, p_unit)), p_now);
+
+  perform recompute_entitlement(p_user_id, p_now);
+
+  return entitlement_view(p_user_id, p_now);
+end
+$$;

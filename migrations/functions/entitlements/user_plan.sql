@@ -1,0 +1,41 @@
+-- user_plan: the plan that counts for a user, as it was last worked out.
+--
+-- Promises  The plan of those who pay nothing for someone who is not known; whoever has it has its
+--           present version; what was bought stays as it was sold. No row while nothing is sold. Runs
+--           with its caller's rights. What time alone has changed since is seen after recompute_if_due.
+
+create or replace function user_plan(
+  p_user_id           permitted_user,
+  out plan            text,
+  out version         integer,
+  out source          text,
+  out status          text,
+  out subscription_id text,
+  out anchor          timestamptz,
+  out trial_start     timestamptz,
+  out changed_at      timestamptz
+)
+language plpgsql
+stable
+set search_path from current
+as $$
+#variable_conflict use_column
+begin
+  select e.plan, e.plan_version, e.source, e.status, e.subscription_id, e.anchor, e.trial_start,
+         e.updated_at
+  into plan, version, source, status, subscription_id, anchor, trial_start, changed_at
+  from entitlements e
+  where e.user_id = p_user_id;
+
+  if source is null or source = 'default' then
+    -- Nobody bought it: whoever has it has what it gives now.
+    select c.plan, c.version, 'default', coalesce(status, 'none')
+    into plan, version, source, status
+    from current_plans c
+    join pricing_plan_versions v using (plan, version)
+    where v.is_default
+    order by v.created_at desc
+    limit 1;
+  end if;
+end
+$$;

@@ -1,0 +1,193 @@
+-- apply_invoice: merges what an event says of an invoice, and what follows from that.
+--
+-- Promises  When it is paid, and with each attempt to charge it that fails, a row of billing_events is
+--           written, and the user is written to: a receipt once, a failure once an attempt and not when
+--           the invoice is over. A subscription that nobody told us of is asked for a little later.
+-- Locks     The invoice's row. The caller holds the customer's and the user's.
+
+create or replace function apply_invoice(p_event jsonb, p_user_id text, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+  v_at       timestamptz := to_timestamp((p_event ->> 'created')::bigint);
+  v_is_quiet boolean := coalesce((p_event ->> 'quiet')::boolean, false);
+  v_old      invoices;
+  v_new      invoices;
+begin
+  select *
+  into v_old
+  from invoices
+  where id = p_event -> 'facts' -> 'invoice' ->> 'id'
+  for update;
+
+  perform merge_invoice(p_event, p_now);
+
+  select *
+  into v_new
+  from invoices
+  where id = p_event -> 'facts' -> 'invoice' ->> 'id';
+
+  if v_new.status = 'paid' and v_old.status is distinct from 'paid' then
+    perform record_invoice_change(v_new, 'invoice.paid', p_event, p_user_id, p_now);
+    perform email_receipt(v_new, p_user_id, v_at, v_is_quiet, p_now);
+
+    -- A customer who has paid is not told that the payment failed. Each attempt has a message of its own;
+    -- of those before the last hundred none is still to be sent.
+    if v_new.failed_attempts > 0 then
+      update outbox
+      set done_at = p_now,
+          problem = 'paid meanwhile'
+      where key = any (array(
+          select format('payment_failed:%s:%s', v_new.id, attempt)
+          from generate_series(greatest(v_new.failed_attempts - 99, 1), v_new.failed_attempts) attempt))
+        and done_at is null;
+    end if;
+  elsif v_new.status = 'open' and v_new.failed_attempts > coalesce(v_old.failed_attempts, 0) then
+    perform record_invoice_change(v_new, 'invoice.payment_failed', p_event, p_user_id, p_now);
+    perform enqueue_email(
+      p_user_id,
+      'payment_failed',
+      format('%s:%s', v_new.id, v_new.failed_attempts),
+      invoice_email(v_new),
+      v_at,
+      v_is_quiet,
+      p_now);
+  end if;
+
+  if v_new.subscription_id is not null and v_old.id is null and not exists (
+    select 1
+    from subscriptions
+    where id = v_new.subscription_id
+  ) then
+    perform enqueue(
+      'refetch',
+      format('refetch:subscription:%s', v_new.subscription_id),
+      p_user_id,
+      jsonb_build_object('id', v_new.subscription_id),
+      p_now + interval '5 minutes',
+      p_now);
+  end if;
+end
+$$;
+
+-- merge_invoice: what is known of an invoice.
+--
+-- Promises  What was said of it furthest in its life counts, and of two such the later; sums and
+--           attempts only grow.
+-- Locks     The invoice's row. The caller holds the customer's.
+
+create or replace function merge_invoice(p_event jsonb, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+begin
+  insert into invoices as old (
+    id, customer_id, subscription_id, status, number, currency, amount_due_minor,
+    amount_paid_minor, attempt_count, failed_attempts, next_attempt_at, billing_reason,
+    hosted_url, pdf_url, stripe_price_id, period_start, period_end, paid_at, created_at,
+    updated_at, observed_at, tie_breaker)
+  select
+    fact ->> 'id',
+    fact ->> 'customer',
+    fact ->> 'subscription',
+    fact ->> 'status',
+    fact ->> 'number',
+    fact ->> 'currency',
+    (fact ->> 'amount_due')::bigint,
+    (fact ->> 'amount_paid')::bigint,
+    coalesce((fact ->> 'attempt_count')::integer, 0),
+    case p_event -> 'facts' ->> 'notice'
+      when 'payment_failed' then greatest((fact ->> 'attempt_count')::integer, 1)
+      else 0
+    end,
+    to_timestamp((fact ->> 'next_attempt_at')::bigint),
+    fact ->> 'billing_reason',
+    fact ->> 'hosted_url',
+    fact ->> 'pdf_url',
+    fact ->> 'price',
+    to_timestamp((fact ->> 'period_start')::bigint),
+    to_timestamp((fact ->> 'period_end')::bigint),
+    to_timestamp((fact ->> 'paid_at')::bigint),
+    to_timestamp((fact ->> 'created')::bigint),
+    p_now,
+    to_timestamp((p_event ->> 'created')::bigint),
+    p_event ->> 'tie_breaker'
+  from (select p_event -> 'facts' -> 'invoice' as fact) told
+  on conflict (id) do update
+  set (status, number, amount_due_minor, next_attempt_at, hosted_url, pdf_url, paid_at,
+       observed_at, tie_breaker) = (
+        select later.status, coalesce(later.number, old.number),
+               coalesce(later.amount_due_minor, old.amount_due_minor), later.next_attempt_at,
+               coalesce(later.hosted_url, old.hosted_url), coalesce(later.pdf_url, old.pdf_url),
+               coalesce(later.paid_at, old.paid_at), later.observed_at, later.tie_breaker
+        from (
+          values
+            (old.status, old.number, old.amount_due_minor, old.next_attempt_at,
+             old.hosted_url, old.pdf_url, old.paid_at, old.observed_at, old.tie_breaker),
+            (excluded.status, excluded.number, excluded.amount_due_minor, excluded.next_attempt_at,
+             excluded.hosted_url, excluded.pdf_url, excluded.paid_at, excluded.observed_at,
+             excluded.tie_breaker)
+        ) later (status, number, amount_due_minor, next_attempt_at, hosted_url, pdf_url, paid_at,
+                 observed_at, tie_breaker)
+        order by invoice_rank(later.status) desc, later.observed_at desc,
+                 later.tie_breaker collate "C" desc
+        limit 1),
+      customer_id = coalesce(old.customer_id, excluded.customer_id),
+      subscription_id = coalesce(old.subscription_id, excluded.subscription_id),
+      currency = coalesce(old.currency, excluded.currency),
+      billing_reason = coalesce(old.billing_reason, excluded.billing_reason),
+      stripe_price_id = coalesce(old.stripe_price_id, excluded.stripe_price_id),
+      period_start = coalesce(old.period_start, excluded.period_start),
+      period_end = coalesce(old.period_end, excluded.period_end),
+      created_at = coalesce(old.created_at, excluded.created_at),
+      amount_paid_minor = greatest(old.amount_paid_minor, excluded.amount_paid_minor),
+      attempt_count = greatest(old.attempt_count, excluded.attempt_count),
+      failed_attempts = greatest(old.failed_attempts, excluded.failed_attempts),
+      updated_at = p_now;
+end
+$$;
+
+-- invoice_rank: how far an invoice is in its life.
+--
+-- Promises  Of two things said of an invoice, the one of the greater rank was said later. Null for a
+--           status that is not known.
+
+create or replace function invoice_rank(p_status text)
+returns integer
+language sql
+immutable
+as $$
+  select array_position(array['draft', 'open', 'uncollectible', 'void', 'paid'], p_status)
+$$;
+
+-- record_invoice_change: writes down that an invoice was paid, or could not be charged.
+--
+-- Promises  One row for an event and kind.
+-- Races     The caller holds the invoice's row.
+
+create or replace function record_invoice_change(
+  p_invoice invoices,
+  p_kind    text,
+  p_event   jsonb,
+  p_user_id text,
+  p_now     timestamptz
+)
+returns void
+language plpgsql
+as $$
+begin
+  insert into billing_events (
+    user_id, customer_id, subscription_id, invoice_id, kind, amount_minor, currency, status,
+    stripe_event_id, occurred_at, recorded_at)
+  values (
+    p_user_id, p_invoice.customer_id, p_invoice.subscription_id, p_invoice.id, p_kind,
+    case p_kind
+      when 'invoice.paid' then p_invoice.amount_paid_minor
+      else p_invoice.amount_due_minor
+    end,
+    p_invoice.currency, p_invoice.status, p_event ->> 'id',
+    to_timestamp((p_event ->> 'created')::bigint), p_now)
+  on conflict (stripe_event_id, kind) do nothing;
+end
+$$;

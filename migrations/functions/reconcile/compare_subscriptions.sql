@@ -1,0 +1,114 @@
+-- compare_subscriptions: where what we know of subscriptions is not what Stripe answered.
+--
+-- Takes     A list of subscription facts, which were so at `p_at`.
+-- Promises  Changes nothing. Answers `drifted`, each with the fields that differ, and how many are
+--           `foreign`: of nobody we know, at a price that is none of the catalog's, or of somebody who
+--           was erased. `unnamed` are those that live, at a price of the catalog's, and of which nothing
+--           says whose they are: their ids. What we heard of later than `p_at` is not compared, nor what ended on both sides.
+
+create or replace function compare_subscriptions(p_facts jsonb, p_at call_time)
+returns jsonb
+language sql
+stable
+security definer
+set search_path from current
+-- Compiling it takes a thousand times as long as running it.
+set jit to off
+as $$
+  select require_service();
+
+  with told as (
+    select
+      theirs.id,
+      named.user_id,
+      erased.is_erased or named.user_id is null and sold.plan is null as is_foreign,
+      not erased.is_erased
+        and named.user_id is null
+        and sold.plan is not null
+        and theirs.status in ('active', 'trialing', 'past_due') as is_unnamed,
+      ours.observed_at > p_at
+        or ours.status in ('canceled', 'incomplete_expired')
+          and theirs.status in ('canceled', 'incomplete_expired') as is_settled,
+      compared_fields(ours) || jsonb_build_object(
+        'userId', ours.user_id,
+        'plan', ours.plan) as ours,
+      compared_fields(theirs) || jsonb_build_object(
+        'userId', named.user_id,
+        'plan', case
+          when ours.stripe_price_id = theirs.stripe_price_id then coalesce(ours.plan, sold.plan)
+          else sold.plan
+        end) as theirs
+    from jsonb_array_elements(p_facts) told (fact)
+    cross join lateral subscription_from_fact(plan_item(told.fact)) theirs
+    left join subscriptions ours on ours.id = theirs.id
+    left join stripe_customers c on c.id = theirs.customer_id
+    cross join lateral (
+      select coalesce(
+        ours.user_id,
+        c.user_id,
+        case when length(told.fact ->> 'user_id') between 1 and 255 then told.fact ->> 'user_id' end
+      ) as user_id
+    ) named
+    cross join lateral (
+      select
+        exists (
+          select 1
+          from erased_customers
+          where id_sha256 = sha256(convert_to(theirs.customer_id, 'UTF8')))
+        or exists (
+          select 1
+          from erased_users
+          where id_sha256 = sha256(convert_to(named.user_id, 'UTF8'))) as is_erased
+    ) erased
+    left join lateral resolve_price(
+      theirs.stripe_price_id,
+      theirs.stripe_product_id,
+      case when ours.id is null then told.fact ->> 'plan' end,
+      case when ours.id is null then (told.fact ->> 'plan_version')::integer end,
+      p_at) sold on true
+  ),
+  differences as (
+    select t.id, t.user_id, jsonb_agg(
+      jsonb_build_object('field', o.key, 'ours', o.value, 'stripes', t.theirs -> o.key)
+      order by o.key) as fields
+    from told t
+    cross join lateral jsonb_each(t.ours) o
+    where not t.is_foreign
+      and not coalesce(t.is_settled, false)
+      and o.value is distinct from t.theirs -> o.key
+    group by t.id, t.user_id
+  )
+  select jsonb_build_object(
+    'foreign', (
+      select count(*)
+      from told
+      where is_foreign),
+    'unnamed', (
+      select coalesce(jsonb_agg(id order by id), '[]')
+      from told
+      where is_unnamed),
+    'drifted', (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('id', id, 'userId', user_id, 'fields', fields) order by id),
+        '[]')
+      from differences))
+$$;
+
+-- compared_fields: what of a subscription must be the same here and at Stripe, as people read it.
+--
+-- Promises  Fields that no user would notice are left out. All null for no row.
+
+create or replace function compared_fields(p_row subscriptions)
+returns jsonb
+language sql
+stable
+as $$
+  select jsonb_build_object(
+    'status', p_row.status,
+    'price', p_row.stripe_price_id,
+    'quantity', p_row.quantity,
+    'cancelAtPeriodEnd', p_row.cancel_at_period_end,
+    'cancelAt', to_char(p_row.cancel_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'periodEnd', to_char(p_row.current_period_end at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'trialEnd', to_char(p_row.trial_end at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+$$;

@@ -1,0 +1,38 @@
+-- begins_period: whether the billing period that runs is one of a subscription's own.
+--
+-- Promises  An active subscription that is not set to end has its next period by time alone. One that is set
+--           to end has none that begins after its end, a trial none that begins after the trial, and one
+--           whose payment is late none that begins after it became late: those are Stripe's to begin.
+--           Follows from facts and the time, whatever order they came in.
+
+create or replace function begins_period(
+  p_subscription subscriptions,
+  p_anchor       timestamptz,
+  p_now          timestamptz
+)
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+  v_until timestamptz := least(
+    p_subscription.cancel_at,
+    case when p_subscription.cancel_at_period_end then p_subscription.current_period_end end);
+begin
+  if p_subscription.status = 'past_due' then
+    return (period_at('billing_period', p_anchor, p_now)).starts_at <= grace_start(p_subscription);
+  end if;
+
+  if p_subscription.status = 'trialing' then
+    v_until := least(
+      v_until, coalesce(p_subscription.trial_end, p_subscription.current_period_end));
+  end if;
+
+  return v_until is null or (
+    period_at(
+      'billing_period',
+      p_anchor,
+      p_now,
+      case p_subscription.status when 'trialing' then p_subscription.trial_start end)).starts_at < v_until;
+end
+$$;

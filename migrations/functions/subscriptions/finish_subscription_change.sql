@@ -1,0 +1,76 @@
+-- finish_subscription_change: applies what Stripe answered to a change, and answers the caller.
+--
+-- Promises  The subscription Stripe answered with, if it did, goes the way of an event's; a schedule it
+--           made is kept with what it will bring. Then the answer is taken from the tables and kept
+--           under the caller's idempotency key. Null if the request is no longer the caller's:
+--           somebody took it over, or the user is gone.
+-- Locks     The customer's row, then the user's (as apply_event, which locks both again).
+-- Races     The event about the same change: whichever comes second finds it applied.
+
+create or replace function finish_subscription_change(
+  p_request_id bigint,
+  p_event      jsonb,
+  p_schedule   text,
+  p_now        call_time
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+  v_request stripe_requests;
+  v_steps   jsonb;
+begin
+  perform require_service();
+
+  select *
+  into v_request
+  from stripe_requests
+  where id = p_request_id;
+  if v_request.id is null then
+    return null;
+  end if;
+
+  v_steps := v_request.parameters;
+  perform lock_customer(v_steps ->> 'customer', p_now);
+  perform ensure_account(v_request.user_id, p_now);
+
+  -- Read again under the locks.
+  select *
+  into v_request
+  from stripe_requests
+  where id = p_request_id;
+  if v_request.id is null then
+    return null;
+  end if;
+
+  if p_event is not null then
+    perform apply_event(p_event, p_now);
+  end if;
+
+  if v_request.answered_at is null then
+    if p_schedule is not null then
+      update subscriptions
+      set stripe_schedule_id = p_schedule,
+          scheduled_by = p_schedule,
+          scheduled_quantity = (v_steps ->> 'quantity')::bigint,
+          scheduled_plan = v_steps ->> 'plan',
+          scheduled_interval = v_steps ->> 'interval',
+          scheduled_at = to_timestamp((v_steps ->> 'period_end')::bigint)
+      where id = v_steps ->> 'subscription';
+    end if;
+
+    update stripe_requests
+    set answer = subscription_view(user_id, p_now),
+        answered_at = p_now,
+        leased_until = null
+    where id = p_request_id
+    returning * into v_request;
+  end if;
+
+  return jsonb_build_object(
+    'answer', v_request.answer,
+    'entitlement', known_entitlement(v_request.user_id, p_now));
+end
+$$;

@@ -1,0 +1,44 @@
+-- get_user_subscription: a user's plan and subscription with what they have used, for SQL.
+--
+-- Promises  One row, also for someone without a subscription; none for someone who is not known. `usage` has
+--           every metered feature with what was used in the period that runs, and the limit, null for
+--           none. Runs with its caller's rights.
+
+create or replace function get_user_subscription(p_user_id permitted_user)
+returns table (
+  user_id              text,
+  subscription_id      text,
+  tier                 text,
+  status               text,
+  "interval"           text,
+  trial_end            timestamptz,
+  current_period_start timestamptz,
+  current_period_end   timestamptz,
+  cancel_at_period_end boolean,
+  usage                jsonb
+)
+language sql
+stable
+set search_path from current
+as $$
+  select
+    e.user_id,
+    s.id,
+    e.plan,
+    e.status,
+    s.interval,
+    s.trial_end,
+    s.current_period_start,
+    s.current_period_end,
+    coalesce(s.cancel_at_period_end, false),
+    (
+      select coalesce(
+        jsonb_object_agg(usage_type, jsonb_build_object('used', used, 'limit', quota)),
+        '{}')
+      from current_usage u
+      where u.user_id = e.user_id
+    )
+  from entitlements e
+  left join subscriptions s on s.id = e.subscription_id
+  where e.user_id = p_user_id
+$$;

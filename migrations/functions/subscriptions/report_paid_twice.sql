@@ -1,0 +1,38 @@
+-- report_paid_twice: has operators told that a user pays for two subscriptions at once.
+--
+-- Promises  Once for the same subscriptions. One that is set to end is about to be paid for no more.
+-- Locks     The user's row, which the row of the outbox refers to.
+-- Races     Two calls at once: one row.
+
+create or replace function report_paid_twice(p_user_id text, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+  v_live text;
+begin
+  select string_agg(id, ', ' order by id)
+  into v_live
+  from subscriptions
+  where user_id = p_user_id
+    and status in ('active', 'trialing')
+    and plan is not null
+    and not cancel_at_period_end
+    and cancel_at is null
+  having count(*) > 1;
+
+  if v_live is not null then
+    perform enqueue(
+      'alert',
+      format('alert:paid_twice:%s', v_live),
+      p_user_id,
+      jsonb_build_object(
+        'name', 'paid_twice',
+        'message', format(
+          'One user has several live subscriptions, and pays for each: %s. The plan of the highest rank '
+          'counts. Cancel the others at Stripe.', v_live)),
+      p_now,
+      p_now);
+  end if;
+end
+$$;
