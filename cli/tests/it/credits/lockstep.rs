@@ -90,9 +90,9 @@ async fn the_model_sees_each_rule_broken() {
         ("post_payment", "perform reinstate_expired(v_grant, -v_part.difference, p_now);", ""),
         ("post_payment", "due.credits < coalesce(posted.credits, 0), ", ""),
         ("apply_event", "perform lock_and_refresh_user(", "perform ensure_account("),
-        ("settle", "next_credit_expiry(p_user_id)", "null"),
-        ("settle", "v_next_grant_at, ", ""),
-        ("settle", "case when v_due.grants then v_due.plan end", "v_due.plan"),
+        ("recompute_entitlement", "next_credit_expiry(p_user_id)", "null"),
+        ("recompute_entitlement", "v_next_grant_at, ", ""),
+        ("recompute_entitlement", "case when v_due.grants then v_due.plan end", "v_due.plan"),
         ("begins_period", "v_until is null or", "v_until is null or true or"),
         (
             "begins_period",
