@@ -17,7 +17,7 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// One file.
 #[derive(Clone, Debug)]
 pub struct Sql {
-    /// Its name: `0001_users`, or the function's.
+    /// Its name: `0001_accounts`, or the function's.
     pub name: String,
     pub text: String,
 }
@@ -66,11 +66,6 @@ impl Sql {
         self.text.starts_with("-- no-transaction")
     }
 
-    /// Whether only the functions of the same release understand its result.
-    pub(super) fn goes_with_functions(&self) -> bool {
-        self.text.starts_with("-- with-functions")
-    }
-
     /// Whether only our functions call this function.
     pub(super) fn is_internal(&self) -> bool {
         self.text.starts_with("-- internal")
@@ -101,15 +96,24 @@ impl Sql {
 
 #[cfg(test)]
 mod tests {
-    use super::Files;
+    use super::{Files, Sql};
 
     #[test]
     fn the_files_are_understood() {
         let files = Files::embedded();
-        assert_eq!(files.migrations[0].name, "0001_users");
-        assert!(files.relations().contains(&"erased_users"));
-        let index = files.migrations.iter().find(|sql| sql.is_outside_transactions()).unwrap();
-        assert_eq!(index.index(), Some("history_newest_first"));
+        assert_eq!(files.migrations[0].name, "0001_accounts");
+        assert!(files.relations().contains(&"accounts"));
+        assert!(files.relations().contains(&"users"), "a view");
+        assert!(files.migrations.iter().all(|sql| !sql.is_outside_transactions()));
+    }
+
+    #[test]
+    fn a_concurrent_index_is_built_outside_a_transaction() {
+        let text = "-- no-transaction: the table is in use.\n\n\
+                    create index concurrently if not exists history_kind\n  on history (kind);\n";
+        let sql = Sql { name: "0012_history_kind".to_owned(), text: text.to_owned() };
+        assert!(sql.is_outside_transactions());
+        assert_eq!(sql.index(), Some("history_kind"));
     }
 
     #[test]
