@@ -4,8 +4,7 @@
 //! - A migration whose first line is `-- no-transaction` has a single statement that may be tried again,
 //!   such as an index built `concurrently`.
 //! - The runner rejects an applied file that was edited.
-//! - The SQL functions, one file each, are replaced when their text changes, together with all grants. A
-//!   migration that begins with `-- with-functions` runs in the same transaction.
+//! - The SQL functions, one file each, are replaced when their text changes, together with all grants.
 //!
 //! It needs a direct connection: it holds a lock and a `search_path` for its session, from which every
 //! function takes its own.
@@ -138,9 +137,7 @@ impl Runner<'_> {
     async fn apply(&self, files: &Files) -> anyhow::Result<Applied> {
         self.prepare().await?;
         let mut applied = Applied::default();
-        for migration in
-            files.migrations.iter().filter(|migration| !migration.goes_with_functions())
-        {
+        for migration in &files.migrations {
             if self.is_pending(migration).await? {
                 self.migrate(migration)
                     .await
@@ -153,19 +150,9 @@ impl Runner<'_> {
     }
 
     /// Replaces functions and grants in one transaction, so that no role has a wrong grant and no
-    /// function calls an older one. Migrations that only the new functions understand are part of it.
+    /// function calls an older one.
     async fn replace_functions(&self, files: &Files, applied: &mut Applied) -> anyhow::Result<()> {
         self.execute("begin").await?;
-        for migration in files.migrations.iter().filter(|migration| migration.goes_with_functions())
-        {
-            if self.is_pending(migration).await? {
-                self.execute(&migration.text)
-                    .await
-                    .with_context(|| format!("migration {} failed", migration.name))?;
-                self.record(migration).await?;
-                applied.migrations.push(migration.name.clone());
-            }
-        }
         for function in &files.functions {
             if self.recorded(&function.name).await?.as_deref() != Some(&function.checksum()) {
                 self.execute(&function.text)

@@ -17,7 +17,7 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// One file.
 #[derive(Clone, Debug)]
 pub struct Sql {
-    /// Its name: `0001_users`, or the function's.
+    /// Its name: `0001_accounts`, or the function's.
     pub name: String,
     pub text: String,
 }
@@ -100,11 +100,6 @@ impl Sql {
         self.text.starts_with("-- no-transaction")
     }
 
-    /// Whether only the functions of the same release understand its result.
-    pub(super) fn goes_with_functions(&self) -> bool {
-        self.text.starts_with("-- with-functions")
-    }
-
     /// The tables and views that it creates, each on a line `create table NAME (`. A replaced view was
     /// created by an earlier migration.
     pub(super) fn relations(&self) -> impl Iterator<Item = &str> {
@@ -130,10 +125,19 @@ mod tests {
     #[test]
     fn the_files_are_understood() {
         let files = Files::embedded();
-        assert_eq!(files.migrations[0].name, "0001_users");
-        assert!(files.relations().contains(&"erased_users"));
-        let index = files.migrations.iter().find(|sql| sql.is_outside_transactions()).unwrap();
-        assert_eq!(index.index(), Some("history_newest_first"));
+        assert_eq!(files.migrations[0].name, "0001_accounts");
+        assert!(files.relations().contains(&"accounts"));
+        assert!(files.relations().contains(&"users"), "a view");
+        assert!(files.migrations.iter().all(|sql| !sql.is_outside_transactions()));
+    }
+
+    #[test]
+    fn a_concurrent_index_is_built_outside_a_transaction() {
+        let text = "-- no-transaction: the table is in use.\n\n\
+                    create index concurrently if not exists history_kind\n  on history (kind);\n";
+        let sql = Sql { name: "0012_history_kind".to_owned(), text: text.to_owned() };
+        assert!(sql.is_outside_transactions());
+        assert_eq!(sql.index(), Some("history_kind"));
     }
 
     #[test]

@@ -25,10 +25,7 @@ async fn eight_runners_at_once_apply_each_migration_once() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
     let files = Files::embedded();
     let runs = join_all((0..8).map(|_| migrate::run(&database, &files))).await;
-    let mut applied: Vec<String> =
-        runs.into_iter().flat_map(|run| run.unwrap().migrations).collect();
-    // Those that go with the functions come last.
-    applied.sort_unstable();
+    let applied: Vec<String> = runs.into_iter().flat_map(|run| run.unwrap().migrations).collect();
     let all: Vec<String> = files.migrations.iter().map(|sql| sql.name.clone()).collect();
     assert_eq!(applied, all, "one runner did all of it");
 
@@ -45,74 +42,10 @@ async fn an_applied_file_that_was_edited_is_refused() {
     migrate::run(&database, &files).await.unwrap();
     files.migrations[0].text += "\n-- edited\n";
     let refusal = refusal(&database, &files).await;
-    assert!(refusal.contains("0001_users was edited after it was applied"), "{refusal}");
+    assert!(refusal.contains("0001_accounts was edited after it was applied"), "{refusal}");
     let client = connect(&database).await;
     let pending = migrate::pending(&client, &database.schema, &files).await.unwrap();
-    assert_eq!(pending, ["0001_users is another version"]);
-}
-
-/// What users held before there were buckets they hold after.
-#[tokio::test]
-async fn credits_of_the_release_before_are_kept() {
-    let database = settings(&Stack::start().await.empty_database().await.owner);
-    let mut files = Files::embedded();
-    files.migrations.retain(|migration| *migration.name < *"0009");
-    files.functions.clear();
-    migrate::run(&database, &files).await.unwrap();
-    let client = connect(&database).await;
-    execute(
-        &client,
-        "insert into users (id, created_at, credits_balance)
-         values ('ann', 'epoch', 70), ('bob', 'epoch', -5);
-         insert into credit_balances values ('ann', 'credit', 70), ('bob', 'credit', -5);
-         insert into credit_transactions (
-           user_id, seq, unit, delta, balance_after, kind, source, created_at)
-         values
-           ('ann', 1, 'credit', 100, 100, 'purchase', 'a', 'epoch'),
-           ('ann', 2, 'credit', -30, 70, 'refund', 'b', 'epoch'),
-           ('bob', 1, 'credit', -5, -5, 'refund', 'c', 'epoch')",
-    )
-    .await;
-
-    migrate::run(&database, &Files::embedded()).await.unwrap();
-    let spent = "select spend_credits('ann', 'credit', 70, '{}', null, null, farebox_now()) -> 'transaction'";
-    let spent: serde_json::Value = client.query_typed_one(spent, &[]).await.unwrap().get(0);
-    assert_eq!(spent["balance"], 0);
-    let off = "select count(*) from validate_credits_consistency()";
-    assert_eq!(client.query_typed_one(off, &[]).await.unwrap().get::<_, i64>(0), 0);
-    let seq = "select seq from credit_transactions where kind = 'spend'";
-    assert_eq!(client.query_typed_one(seq, &[]).await.unwrap().get::<_, i64>(0), 3);
-}
-
-/// Functions that took plain text and timestamps give way to those whose parameters check themselves.
-#[tokio::test]
-async fn no_function_of_the_release_before_stays_beside_its_successor() {
-    let database = settings(&Stack::start().await.empty_database().await.owner);
-    let mut before = Files::embedded();
-    before.migrations.retain(|migration| migration.name != "0023_parameter_checks");
-    let checks = ["is_before_local_clock", "is_identity", "refuse_amount"];
-    before.functions.retain(|function| !checks.contains(&function.name.as_str()));
-    for function in &mut before.functions {
-        for (checked, plain) in [
-            (" permitted_user", " text"),
-            (" call_time", " timestamptz"),
-            (" positive_amount", " bigint"),
-            (" page_size", " integer"),
-            (" lease_seconds", " integer"),
-        ] {
-            function.text = function.text.replace(checked, plain);
-        }
-    }
-    migrate::run(&database, &before).await.unwrap();
-    let files = Files::embedded();
-    migrate::run(&database, &files).await.unwrap();
-    let client = connect(&database).await;
-    let twice = "select count(*) - count(distinct proname) from pg_proc
-                 where pronamespace = 'public'::regnamespace";
-    assert_eq!(client.query_typed_one(twice, &[]).await.unwrap().get::<_, i64>(0), 0);
-    assert_eq!(migrate::pending(&client, &database.schema, &files).await.unwrap(), [""; 0]);
-    let far = client.query_typed("select settle_if_due('a', now() + interval '1 day')", &[]).await;
-    assert_eq!(far.expect_err("it checks the time").code().unwrap().code(), "FB009");
+    assert_eq!(pending, ["0001_accounts is another version"]);
 }
 
 #[tokio::test]
@@ -160,7 +93,7 @@ async fn a_migration_that_fails_leaves_nothing() {
     migrate::run(&database, &files).await.unwrap();
 }
 
-/// DM-2: indexes are built without locking writers out. What a build leaves behind that was cut off: an index that is there, and invalid.
+/// DM-2: later migrations build indexes without locking writers out. An interrupted build leaves an invalid index.
 #[tokio::test]
 async fn an_interrupted_index_build_is_repeated() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
@@ -169,7 +102,7 @@ async fn an_interrupted_index_build_is_repeated() {
     let client = connect(&database).await;
     execute(
         &client,
-        "insert into users values ('a', 'epoch'), ('b', 'epoch');
+        "insert into accounts values ('a', 'epoch'), ('b', 'epoch');
          create table twice (id int); insert into twice values (1), (1)",
     )
     .await;
@@ -206,8 +139,8 @@ async fn every_exception_from_the_rules_is_found() {
     let owner = app.owner().await;
     execute(
         &owner,
-        "alter table users disable row level security;
-         grant insert on users to farebox_app;
+        "alter table accounts disable row level security;
+         grant insert on accounts to farebox_app;
          grant select on history to public;
          grant usage on sequence history_id_seq to public;
          grant execute on function erase_user to public;
@@ -228,14 +161,14 @@ async fn every_exception_from_the_rules_is_found() {
     let unset = [
         "function add_history does not set its search_path as it should",
         "function grant_plan does not set its search_path as it should",
-        "table users has no row level security",
+        "table accounts has no row level security",
     ];
     let granted = [
         "PUBLIC may create functions in the schema public, and so take over ours",
         "PUBLIC may execute erase_user",
         "PUBLIC may select history",
         "PUBLIC may use the sequence history_id_seq",
-        "farebox_app may insert users",
+        "farebox_app may insert accounts",
         "farebox_user may execute spend_credits, which does not run with its caller's rights",
     ];
     assert_eq!(found().await, [&granted[..], &unset[..]].concat());
@@ -252,7 +185,7 @@ async fn the_owner_is_not_a_role_for_functions() {
     let owner = settings(&app.owner_url);
     let client = connect(&owner).await;
     let found = migrate::exceptions(&client, &owner.schema, &Files::embedded()).await.unwrap();
-    let owns = "the role farebox_owner, which connects, owns users or acts for its owner";
+    let owns = "the role farebox_owner, which connects, owns accounts or acts for its owner";
     assert!(found.iter().any(|line| line == owns), "{found:?}");
 }
 
@@ -293,7 +226,7 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
     )
     .await;
     let role = connect(&settings(&app.settings["DATABASE_URL"])).await;
-    for table in ["users", "history"] {
+    for table in ["accounts", "history"] {
         let all = format!("select count(*) from {table}");
         let count: i64 = role.query_typed_one(&all, &[]).await.unwrap().get(0);
         assert_eq!(count, 2, "the service itself");

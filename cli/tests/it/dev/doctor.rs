@@ -68,7 +68,7 @@ async fn doctor_sees_a_wrong_role_and_missing_migrations() {
     let output = migrate.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
     let output = output.env("DIRECT_URL", &empty.owner).output().await.unwrap();
     let applied = String::from_utf8(output.stdout).unwrap();
-    assert!(applied.contains("applied   0001_users"), "{applied}");
+    assert!(applied.contains("applied   0001_accounts"), "{applied}");
     let report = doctor(&empty.owner).await;
     assert!(report.contains("ok    migrations: all applied"), "{report}");
     assert!(report.contains("FAIL  rights: the role farebox_owner"), "{report}");

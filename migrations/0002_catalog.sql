@@ -1,9 +1,8 @@
--- Pricing as code: what is sold, and what was sold before.
+-- The catalog: the plans and credit packs that are sold, and those that were sold before.
 --
--- A version of a plan never changes, and says by itself everything it gives, so that whoever
--- subscribed to it keeps what they bought: functions/refuse_change.sql has the triggers that see to
--- it. Which version is sold now stands apart. Only publish_catalog() writes here; everybody may read:
--- prices are public.
+-- A version of a plan never changes and states everything it gives, so that a subscriber keeps what
+-- they bought. functions/catalog has the triggers that enforce it. Which version is sold now is stored apart.
+-- Only publish_catalog() writes here. Every role may read: prices are public.
 
 create table pricing_plan_versions (
   plan                text not null check (plan ~ '^[a-z][a-z0-9_-]{0,49}$'),
@@ -21,13 +20,13 @@ create table pricing_plan_versions (
   primary key (plan, version)
 );
 
-comment on table pricing_plan_versions is 'Every plan as it was ever sold; a row never changes.';
-comment on column pricing_plan_versions.trial_days is 'Zero where there is no trial.';
-comment on column pricing_plan_versions.is_default is 'The plan of those who pay nothing.';
-comment on column pricing_plan_versions.is_listed is 'False where it is only given by hand.';
+comment on table pricing_plan_versions is 'Every plan as it was ever sold. A row never changes.';
+comment on column pricing_plan_versions.trial_days is 'Zero for no trial.';
+comment on column pricing_plan_versions.is_default is 'The plan of users who pay nothing.';
+comment on column pricing_plan_versions.is_listed is 'False for a plan that only operators give.';
 comment on column pricing_plan_versions.features is
   'Every feature of the catalog by its key, with what this plan gives of it. A metered feature with
-   a hard limit of 0 is not in the plan; a limit of null has no end.';
+   a hard limit of 0 is not in the plan. A limit of null is unlimited.';
 comment on column pricing_plan_versions.digest is 'SHA-256 of the version as it was published.';
 
 create table pricing_plan_prices (
@@ -44,9 +43,9 @@ create table pricing_plan_prices (
   foreign key (plan, version) references pricing_plan_versions (plan, version)
 );
 
-comment on table pricing_plan_prices is 'What a version of a plan costs, by interval.';
-comment on column pricing_plan_prices.amount_minor is 'Whole minor units of the currency: cents.';
-comment on column pricing_plan_prices.currency_amounts is 'The same price in others: {"eur": 899}.';
+comment on table pricing_plan_prices is 'The price of a plan version, by interval.';
+comment on column pricing_plan_prices.amount_minor is 'In the currency''s minor units, such as cents.';
+comment on column pricing_plan_prices.currency_amounts is 'The same price in other currencies: {"eur": 899}.';
 comment on column pricing_plan_prices.per_seat is 'The amount is for each seat.';
 
 -- Not unique: versions that differ in something else share their price.
@@ -67,13 +66,18 @@ create table credit_pack_versions (
   currency_amounts   jsonb not null check (jsonb_typeof(currency_amounts) = 'object'),
   stripe_product_id  text not null,
   stripe_price_id    text not null,
+  max_quantity       integer check (max_quantity between 1 and 10000),
+  promotion_codes    boolean not null default false,
   digest             text not null,
   created_at         timestamptz not null,
   primary key (pack, version)
 );
 
-comment on table credit_pack_versions is 'Every credit pack as it was ever sold; a row never changes.';
-comment on column credit_pack_versions.expires_after_days is 'Null where its credits do not expire.';
+comment on table credit_pack_versions is 'Every credit pack as it was ever sold. A row never changes.';
+comment on column credit_pack_versions.expires_after_days is 'Null if its credits do not expire.';
+comment on column credit_pack_versions.max_quantity is
+  'The most that one checkout sells. Null for no limit of its own.';
+comment on column credit_pack_versions.promotion_codes is 'Whether its checkout accepts promotion codes.';
 
 create index credit_pack_versions_stripe_price on credit_pack_versions (stripe_price_id);
 create index credit_pack_versions_stripe_product on credit_pack_versions (stripe_product_id);
@@ -84,7 +88,7 @@ create table current_plans (
   foreign key (plan, version) references pricing_plan_versions (plan, version)
 );
 
-comment on table current_plans is 'Which version of a plan is sold now; a plan that is not is absent.';
+comment on table current_plans is 'The version of each plan that is sold now. A plan that is not sold is absent.';
 
 create table current_packs (
   pack    text primary key,
@@ -92,19 +96,18 @@ create table current_packs (
   foreign key (pack, version) references credit_pack_versions (pack, version)
 );
 
-comment on table current_packs is 'Which version of a pack is sold now; a pack that is not is absent.';
+comment on table current_packs is 'The version of each pack that is sold now. A pack that is not sold is absent.';
 
-alter table pricing_plan_versions enable row level security;
-alter table pricing_plan_prices enable row level security;
-alter table credit_pack_versions enable row level security;
-alter table current_plans enable row level security;
-alter table current_packs enable row level security;
+create table plan_terms (
+  plan     text not null,
+  version  integer not null,
+  features jsonb not null,
+  primary key (plan, version)
+);
 
-create policy all_rows on pricing_plan_versions for select to farebox_app using (true);
-create policy all_rows on pricing_plan_prices for select to farebox_app using (true);
-create policy all_rows on credit_pack_versions for select to farebox_app using (true);
-create policy all_rows on current_plans for select to farebox_app using (true);
-create policy all_rows on current_packs for select to farebox_app using (true);
+comment on table plan_terms is
+  'The features of each plan version under the present catalog.
+   publish_catalog() computes them, and reads need them all day.';
 
 create view pricing_plans
 with (security_invoker = true)
@@ -148,7 +151,9 @@ select
   v.amount_minor,
   v.currency_amounts,
   v.stripe_product_id,
-  v.stripe_price_id
+  v.stripe_price_id,
+  v.max_quantity,
+  v.promotion_codes
 from current_packs c
 join credit_pack_versions v on v.pack = c.pack and v.version = c.version;
 

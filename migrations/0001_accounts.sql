@@ -1,0 +1,88 @@
+-- Accounts, and the roles that read the tables.
+--
+-- Farebox connects as a member of `farebox_app`. That role owns nothing, does not bypass Row Level
+-- Security, reads tables, and writes only through our functions. While `farebox.user_id` names a user
+-- it reads that user's rows; while it names none, it reads every row.
+-- A member of `farebox_user` reads the rows of the user that `farebox.user_id` names, and without one
+-- no row. It also reads what is sold, and calls no function that writes.
+-- 0011_policies.sql has the policies of all tables.
+
+do $$
+begin
+  -- Roles belong to the whole cluster. Another database, or a concurrent run, may have made them.
+  if not exists (select from pg_roles where rolname = 'farebox_app') then
+    create role farebox_app nologin;
+  end if;
+exception
+  when duplicate_object or unique_violation then null;
+end
+$$;
+
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'farebox_user') then
+    create role farebox_user nologin;
+  end if;
+exception
+  when duplicate_object or unique_violation then null;
+end
+$$;
+
+-- A table's check runs at every update of a row; a domain's runs where a value is assigned. Spends and
+-- usage update the same rows all day and assign counts only. So rows that are updated often have
+-- domains instead of checks. This one is checked when an account is made.
+-- An erased user's rows in the ledger have an id that begins with `erased:`; no user may have one.
+create domain user_key as text
+  check (length(value) between 1 and 255 and value not like 'erased:%');
+
+create table accounts (
+  id                  text primary key,
+  created_at          timestamptz not null,
+  stripe_customer_id  text unique,
+  claimed_email       text,
+  credits_balance     bigint not null default 0,
+  ledger_seq          bigint not null default 0,
+  entitlement_version bigint not null default 0,
+  due_at              timestamptz not null default '-infinity'
+)
+-- Every change of an entitlement updates the row. Free space on its page keeps the update cheap.
+with (fillfactor = 85);
+
+comment on table accounts is 'The owners of subscriptions, credits and usage, by the identity provider''s id.';
+comment on column accounts.stripe_customer_id is 'The one Stripe customer that checkouts of this user use.';
+comment on column accounts.claimed_email is
+  'The address that the user gave their Stripe customer. It may be a stranger''s: until one of their checkout
+   sessions is completed, notices of usage and credits do not go there.';
+comment on column accounts.credits_balance is 'The balance of the unit `credit`, as in the ledger.';
+comment on column accounts.ledger_seq is 'The number of the user''s last ledger entry.';
+comment on column accounts.entitlement_version is
+  'Grows with every change of the user''s rights, usage or credits. Of two copies the greater is the newer.';
+comment on column accounts.due_at is
+  'When the passing of time next changes something: credits begin or expire, a comp or a grace period ends.
+   -infinity until the entitlement is first computed.';
+
+-- The minute job finds the accounts that are due.
+create index accounts_due on accounts (due_at);
+
+create view users
+with (security_invoker = true)
+as
+select
+  id,
+  created_at,
+  stripe_customer_id,
+  claimed_email,
+  credits_balance,
+  ledger_seq,
+  entitlement_version,
+  due_at
+from accounts;
+
+comment on view users is 'The accounts, under the name that existing dashboards and scripts use.';
+
+create table erased_users (
+  id_sha256 bytea primary key check (length(id_sha256) = 32),
+  erased_at timestamptz not null
+);
+
+comment on table erased_users is 'The SHA-256 of every erased user''s id. Nothing creates an account for it again.';

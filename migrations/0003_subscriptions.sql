@@ -1,0 +1,223 @@
+-- Requests to Stripe, what Stripe answers and reports, and the entitlement that follows for each user.
+--
+-- Rows have Stripe's own ids. A row whose user is not known yet has no user_id and waits.
+-- Amounts are in minor units of their currency.
+
+create table stripe_customers (
+  id                text primary key,
+  user_id           text references accounts (id) on delete cascade,
+  email             text,
+  email_observed_at timestamptz,
+  created_at        timestamptz not null,
+  deleted_at        timestamptz
+);
+
+comment on table stripe_customers is
+  'The user of each Stripe customer. Locking its row serialises a customer''s events.';
+
+create index stripe_customers_user on stripe_customers (user_id);
+
+create table erased_customers (
+  id_sha256 bytea primary key check (length(id_sha256) = 32),
+  erased_at timestamptz not null
+);
+
+comment on table erased_customers is
+  'The SHA-256 of every erased user''s Stripe customer ids. Events of these customers are ignored.';
+
+create table stripe_requests (
+  id              bigint generated always as identity primary key,
+  user_id         text not null references accounts (id) on delete cascade,
+  kind            text not null
+                  check (kind in ('customer', 'checkout', 'portal', 'subscription')),
+  stripe_key      uuid not null unique default gen_random_uuid(),
+  parameters      jsonb not null,
+  idempotency_key text unique,
+  fingerprint     text,
+  created_at      timestamptz not null,
+  leased_until    timestamptz,
+  answer          jsonb,
+  answered_at     timestamptz,
+  check ((idempotency_key is null) = (fingerprint is null)),
+  check ((answer is null) = (answered_at is null))
+);
+
+comment on table stripe_requests is
+  'Every change that Farebox requests from Stripe, stored before the request, with all that decides what is sent.';
+comment on column stripe_requests.stripe_key is
+  'Sent as Stripe''s Idempotency-Key, with a suffix for each step of a request that takes several.';
+comment on column stripe_requests.leased_until is
+  'Until then one caller works on the request. After that, the next caller continues it.';
+
+create unique index stripe_requests_one_change_at_a_time
+  on stripe_requests (user_id)
+  where kind in ('checkout', 'subscription') and answered_at is null;
+
+create unique index stripe_requests_one_customer
+  on stripe_requests (user_id)
+  where kind = 'customer';
+
+create index stripe_requests_user on stripe_requests (user_id);
+create index stripe_requests_created on stripe_requests (created_at);
+
+create table checkout_sessions (
+  id                text primary key,
+  user_id           text references accounts (id) on delete cascade,
+  customer_id       text,
+  mode              text not null check (mode in ('subscription', 'payment', 'setup')),
+  status            text not null check (status in ('open', 'complete', 'expired')),
+  payment_status    text,
+  plan              text,
+  plan_version      integer,
+  interval          text,
+  pack              text,
+  pack_version      integer,
+  quantity          bigint,
+  currency          text,
+  amount_minor      bigint,
+  subscription_id   text,
+  payment_intent_id text,
+  url               text,
+  expires_at        timestamptz,
+  created_at        timestamptz not null,
+  updated_at        timestamptz not null
+);
+
+create unique index checkout_sessions_one_open
+  on checkout_sessions (user_id)
+  where mode = 'subscription' and status = 'open';
+
+create index checkout_sessions_user on checkout_sessions (user_id, created_at desc);
+
+-- Finds a customer's purchases once the customer's user is known.
+create index checkout_sessions_unclaimed
+  on checkout_sessions (customer_id)
+  where user_id is null;
+
+create table subscriptions (
+  id                    text primary key,
+  user_id               text references accounts (id) on delete cascade,
+  customer_id           text not null,
+  status                text not null check (status in (
+                          'active', 'trialing', 'past_due', 'canceled', 'unpaid', 'paused',
+                          'incomplete', 'incomplete_expired')),
+  plan                  text,
+  plan_version          integer,
+  interval              text,
+  quantity              bigint not null,
+  currency              text,
+  amount_minor          bigint,
+  stripe_item_id        text,
+  stripe_price_id       text,
+  stripe_product_id     text,
+  trial_start           timestamptz,
+  trial_end             timestamptz,
+  billing_anchor        timestamptz,
+  current_period_start  timestamptz,
+  current_period_end    timestamptz,
+  cancel_at             timestamptz,
+  cancel_at_period_end  boolean not null,
+  canceled_at           timestamptz,
+  ended_at              timestamptz,
+  cancellation_reason   text,
+  stripe_schedule_id    text,
+  scheduled_by          text,
+  scheduled_plan        text,
+  scheduled_interval    text,
+  scheduled_quantity    bigint,
+  scheduled_at          timestamptz,
+  pending_price_id      text,
+  pending_quantity      bigint,
+  pending_until         timestamptz,
+  created_at            timestamptz not null,
+  updated_at            timestamptz not null,
+  observed_after        timestamptz not null,
+  observed_at           timestamptz not null,
+  event_rank            integer not null,
+  tie_breaker           text not null,
+  price_seen            timestamptz[],
+  other_price_at        timestamptz,
+  foreign key (plan, plan_version) references pricing_plan_versions (plan, version)
+)
+-- Each event updates a row. Free space on its page keeps the update cheap.
+with (fillfactor = 85);
+
+comment on column subscriptions.amount_minor is 'The price of one period, before discounts and taxes.';
+comment on column subscriptions.billing_anchor is 'The time from which Stripe counts the periods.';
+comment on column subscriptions.scheduled_by is
+  'The Stripe schedule that the scheduled_ columns come from. They count while it equals stripe_schedule_id.';
+comment on column subscriptions.observed_after is
+  'The row was observed at Stripe between this time and observed_at. An event has an instant; an answer to
+   a request has an interval.';
+comment on column subscriptions.event_rank is
+  'Of two observations at one time the one with the higher rank is the newer. At equal ranks it is the one
+   with the greater tie_breaker.';
+comment on column subscriptions.price_seen is
+  'When its present price was observed, since another price was. The earliest decides its plan version.
+   Null if that is not recorded.';
+comment on column subscriptions.other_price_at is
+  'When it was last observed with a price other than its present one.';
+
+create index subscriptions_user on subscriptions (user_id, created_at desc);
+
+create index subscriptions_unclaimed
+  on subscriptions (customer_id)
+  where user_id is null;
+
+create index subscriptions_live
+  on subscriptions (user_id)
+  where status in ('active', 'trialing');
+
+create table plan_comps (
+  id           bigint generated always as identity primary key,
+  user_id      text not null references accounts (id) on delete cascade,
+  plan         text not null,
+  plan_version integer not null,
+  starts_at    timestamptz not null,
+  ends_at      timestamptz,
+  ended_at     timestamptz,
+  foreign key (plan, plan_version) references pricing_plan_versions (plan, version)
+);
+
+comment on table plan_comps is
+  'Plans that operators give without Stripe. A comp that has not ended outranks every subscription.';
+comment on column plan_comps.ended_at is
+  'When it ended, by its date or by an operator. It is set together with the user''s new entitlement.';
+
+create unique index plan_comps_one_runs
+  on plan_comps (user_id)
+  where ended_at is null;
+
+create index plan_comps_due
+  on plan_comps (ends_at)
+  where ended_at is null;
+
+-- Erasing a user finds all of their comps, ended ones too.
+create index plan_comps_user on plan_comps (user_id);
+
+create table entitlements (
+  user_id         text primary key references accounts (id) on delete cascade,
+  plan            text not null,
+  plan_version    integer not null,
+  source          text not null check (source in ('default', 'stripe', 'grant')),
+  status          text not null,
+  subscription_id text,
+  anchor          timestamptz,
+  trial_start     timestamptz,
+  since           timestamptz,
+  updated_at      timestamptz not null,
+  foreign key (plan, plan_version) references pricing_plan_versions (plan, version)
+)
+with (fillfactor = 85);
+
+comment on column entitlements.source is 'Why the user has the plan; `grant` is a comp.';
+comment on column entitlements.anchor is 'The time from which the months of its periods are counted.';
+comment on column entitlements.trial_start is
+  'Set during a trial. From then until the anchor, when the trial ends, there is one period.';
+comment on column entitlements.since is
+  'Since when its plan has counted by these periods without a break. Null if that is not recorded.';
+
+-- The cache warm-up after a deploy reads every subscriber.
+create index entitlements_subscribers
+  on entitlements (user_id)
+  where source <> 'default';

@@ -1,0 +1,132 @@
+-- Usage of metered features, by period.
+
+create domain feature_key as text
+  check (length(value) between 1 and 50);
+
+create table usage_tracking (
+  user_id      text not null references accounts (id) on delete cascade,
+  usage_type   feature_key not null,
+  period_start timestamptz not null,
+  period_end   timestamptz,
+  used         bigint not null,
+  overage      bigint not null check (overage between 0 and used),
+  updated_at   timestamptz not null,
+  primary key (user_id, usage_type, period_start)
+)
+with (fillfactor = 85);
+
+comment on table usage_tracking is 'The usage of each metered feature in each of its periods.';
+comment on column usage_tracking.period_end is 'Null for a feature that never resets.';
+comment on column usage_tracking.overage is 'The part of `used` that was beyond the limit when it was reported.';
+
+create table usage_events (
+  id          bigint generated always as identity primary key,
+  user_id     text not null references accounts (id) on delete cascade,
+  usage_type  text not null,
+  quantity    bigint not null check (quantity > 0),
+  metadata    jsonb not null check (jsonb_typeof(metadata) = 'object'),
+  occurred_at timestamptz not null
+);
+
+comment on table usage_events is 'Usage entries that have metadata. Other entries are only counted.';
+
+create index usage_events_user on usage_events (user_id, occurred_at desc);
+
+create table usage_keys (
+  idempotency_key text primary key,
+  fingerprint     text not null,
+  user_id         text not null references accounts (id) on delete cascade,
+  answer          jsonb not null,
+  created_at      timestamptz not null
+);
+
+comment on table usage_keys is 'The answer to each idempotency key, kept for a day.';
+
+create index usage_keys_user on usage_keys (user_id);
+create index usage_keys_created on usage_keys (created_at);
+
+-- The views below need these functions. Each run replaces them by those of functions/, which describe them.
+create function farebox_now()
+returns timestamptz
+language sql
+stable
+as $$
+  select null::timestamptz
+$$;
+
+create function period_at(
+  p_reset       text,
+  p_anchor      timestamptz,
+  p_now         timestamptz,
+  p_trial_start timestamptz default null,
+  out starts_at timestamptz,
+  out ends_at   timestamptz
+)
+language sql
+immutable
+as $$
+  select null::timestamptz, null::timestamptz
+$$;
+
+revoke all on function farebox_now() from public;
+revoke all on function period_at(text, timestamptz, timestamptz, timestamptz) from public;
+
+create view current_usage
+with (security_invoker = true)
+as
+select
+  e.user_id,
+  feature.key as usage_type,
+  coalesce(t.used, 0) as used,
+  (feature.value ->> 'limit')::bigint as quota,
+  greatest((feature.value ->> 'limit')::bigint - coalesce(t.used, 0), 0) as remaining,
+  coalesce(t.overage, 0) as overage,
+  period.starts_at as period_start,
+  period.ends_at as period_end
+from entitlements e
+-- Users with the default plan always have its current version: they did not buy one.
+left join lateral (
+  select c.plan, c.version
+  from current_plans c
+  join pricing_plan_versions d using (plan, version)
+  where d.is_default
+) free on e.source = 'default'
+join pricing_plan_versions v
+  on v.plan = coalesce(free.plan, e.plan)
+  and v.version = coalesce(free.version, e.plan_version)
+cross join lateral jsonb_each(v.features) feature
+cross join lateral period_at(
+  feature.value ->> 'reset', e.anchor, farebox_now(), e.trial_start) period
+left join usage_tracking t
+  on t.user_id = e.user_id
+  and t.usage_type = feature.key
+  and t.period_start = period.starts_at
+where feature.value ->> 'type' = 'metered';
+
+comment on view current_usage is
+  'Each user''s usage in the current period, and the quota; a quota of null is unlimited.';
+
+create view subscription_usage
+with (security_invoker = true)
+as
+select
+  user_id,
+  period,
+  jsonb_object_agg(usage_type, used) as usage,
+  sum(overage)::bigint as overage,
+  max(updated_at) as updated_at
+from (
+  select
+    user_id,
+    date_trunc('month', period_start at time zone 'UTC')::date as period,
+    usage_type,
+    sum(used)::bigint as used,
+    sum(overage)::bigint as overage,
+    max(updated_at) as updated_at
+  from usage_tracking
+  group by 1, 2, 3
+) by_type
+group by user_id, period;
+
+comment on view subscription_usage is
+  'usage_tracking by user and calendar month. Each period counts in the month in which it began.';

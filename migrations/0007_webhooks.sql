@@ -1,0 +1,41 @@
+-- Stripe's webhook events: those that were applied, and those that could not be.
+
+create table webhook_events (
+  id           text primary key,
+  type         text not null,
+  created_at   timestamptz not null,
+  processed_at timestamptz not null
+);
+
+comment on table webhook_events is 'Every applied Stripe event, by its id. A second delivery changes nothing.';
+
+-- Events are stored in the order of their times, so an index of page ranges is enough for the daily job.
+create index webhook_events_processed on webhook_events using brin (processed_at);
+
+create table failed_webhooks (
+  id           text primary key,
+  type         text not null,
+  created_at   timestamptz not null,
+  failed_at    timestamptz not null,
+  cause        text not null,
+  attempts     integer not null,
+  next_try_at  timestamptz,
+  retried_at   timestamptz,
+  resolved_at  timestamptz,
+  resolved_by  text,
+  note         text,
+  user_id      text,
+  customer_id  text,
+  payment_id   text,
+  payload      text
+);
+
+comment on table failed_webhooks is 'Dead letters: events that could not be applied, with the cause.';
+comment on column failed_webhooks.failed_at is 'When it first failed.';
+comment on column failed_webhooks.next_try_at is 'Null if only an operator can resolve it.';
+comment on column failed_webhooks.payload is
+  'The event as Stripe sent it. Deleted after 30 days, and with its user.';
+
+create index failed_webhooks_open on failed_webhooks (failed_at desc) where resolved_at is null;
+create index failed_webhooks_failed on failed_webhooks (failed_at desc, id desc);
+create index failed_webhooks_due on failed_webhooks (next_try_at) where resolved_at is null;

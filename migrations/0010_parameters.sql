@@ -1,0 +1,64 @@
+-- The types of functions' parameters, and the clock of a local stack.
+--
+-- A parameter's type is its check. A value is checked once, where a caller passes it to a callable
+-- function. Our functions pass it on to one another without another check.
+
+create table local_clock (
+  is_the_only_row boolean primary key default true check (is_the_only_row),
+  ahead           interval not null
+);
+
+comment on table local_clock is
+  'How far the clock of a local stack is ahead. Only the owner of the tables can write it. Empty in production.';
+
+-- The domains below need these functions. Each run replaces them by those of functions/, which describe them.
+create function is_identity(p_user_id text)
+returns boolean
+language sql
+as $$
+  select false
+$$;
+
+create function is_before_local_clock(p_time timestamptz)
+returns boolean
+language sql
+as $$
+  select false
+$$;
+
+create function refuse_amount(p_amount bigint)
+returns boolean
+language sql
+as $$
+  select false
+$$;
+
+revoke all on function is_identity(text) from public;
+revoke all on function is_before_local_clock(timestamptz) from public;
+revoke all on function refuse_amount(bigint) from public;
+
+create domain permitted_user as text
+  check (
+    -- Without an identity, which is null or empty, nothing else is evaluated.
+    (current_setting('farebox.user_id', true) = '') is not false
+    or is_identity(value));
+
+comment on domain permitted_user is
+  'The user that a call is about. While an identity is set (`farebox.user_id`), it must be that user.';
+
+create domain call_time as timestamptz
+  check (
+    value <= clock_timestamp() + interval '5 minutes'
+    or is_before_local_clock(value));
+
+comment on domain call_time is
+  'The caller''s time: at most five minutes ahead of the database''s clock, or of the local stack''s.';
+
+create domain positive_amount as bigint
+  check (value > 0 or refuse_amount(value));
+
+create domain page_size as integer
+  check (value between 1 and 10000 or refuse_amount(value));
+
+create domain lease_seconds as integer
+  check (value between 1 and 3600 or refuse_amount(value));

@@ -1,0 +1,75 @@
+-- Row Level Security of the tables above: which rows each role reads. No role has a policy to write.
+--
+-- A table of one user's rows has a policy for each of the two roles. A table for the service alone
+-- shows no row while an identity is set. erased_users and erased_customers have no policy: only our
+-- functions read them.
+
+create policy all_rows on farebox_migrations
+  for select to farebox_app
+  using (true);
+
+alter table accounts enable row level security;
+alter table erased_customers enable row level security;
+alter table erased_users enable row level security;
+
+create policy own_row on accounts
+  for select to farebox_app
+  using (
+    nullif(current_setting('farebox.user_id', true), '') is null
+    or id = nullif(current_setting('farebox.user_id', true), '')
+  );
+
+create policy rows_of_identity on accounts
+  for select to farebox_user
+  using (id = nullif(current_setting('farebox.user_id', true), ''));
+
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array[
+    'billing_events', 'checkout_sessions', 'credit_balances', 'credit_grants', 'credit_transactions',
+    'entitlements', 'history', 'plan_comps', 'stripe_customers', 'stripe_requests', 'subscriptions',
+    'usage_events', 'usage_keys', 'usage_tracking']
+  loop
+    execute format('alter table %I enable row level security', v_table);
+    execute format(
+      'create policy own_rows on %I
+         for select to farebox_app
+         using (
+           nullif(current_setting(''farebox.user_id'', true), '''') is null
+           or user_id = nullif(current_setting(''farebox.user_id'', true), '''')
+         )',
+      v_table);
+    execute format(
+      'create policy rows_of_identity on %I
+         for select to farebox_user
+         using (user_id = nullif(current_setting(''farebox.user_id'', true), ''''))',
+      v_table);
+  end loop;
+
+  foreach v_table in array array[
+    'alerts', 'audit_log', 'disputes', 'failed_webhooks', 'invoices', 'job_cursors', 'outbox',
+    'payments', 'refunds', 'webhook_events']
+  loop
+    execute format('alter table %I enable row level security', v_table);
+    execute format(
+      'create policy service_only on %I
+         for select to farebox_app
+         using (nullif(current_setting(''farebox.user_id'', true), '''') is null)',
+      v_table);
+  end loop;
+
+  foreach v_table in array array[
+    'credit_pack_versions', 'current_packs', 'current_plans', 'local_clock', 'plan_terms',
+    'pricing_plan_prices', 'pricing_plan_versions']
+  loop
+    execute format('alter table %I enable row level security', v_table);
+    execute format(
+      'create policy all_rows on %I
+         for select to farebox_app, farebox_user
+         using (true)',
+      v_table);
+  end loop;
+end
+$$;
