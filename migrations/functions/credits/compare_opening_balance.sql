@@ -11,11 +11,7 @@ language sql
 stable
 as $$
   select case
-    when exists (
-      select 1
-      from erased_users
-      where id_sha256 = sha256(convert_to(p_user_id, 'UTF8')))
-    then 'erased'
+    when is_erased(p_user_id) then 'erased'
     when coalesce(posted.delta, 0) = p_credits then 'same'
     when posted.delta is not null then 'taken'
     when is_unit(p_unit)

@@ -21,11 +21,7 @@ begin
 
   if v_due_at <= p_now then
     perform lock_and_refresh_user(p_user_id, p_now);
-  elsif v_due_at is null and exists (
-    select 1
-    from erased_users
-    where id_sha256 = sha256(convert_to(p_user_id, 'UTF8')))
-  then
+  elsif v_due_at is null and is_erased(p_user_id) then
     perform refuse('account_erased');
   end if;
 end

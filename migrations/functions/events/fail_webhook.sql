@@ -47,15 +47,7 @@ begin
     return null;
   end if;
 
-  if exists (
-    select 1
-    from erased_users
-    where id_sha256 = sha256(convert_to(p_event ->> 'user_id', 'UTF8'))
-  ) or exists (
-    select 1
-    from erased_customers
-    where id_sha256 = sha256(convert_to(p_event ->> 'customer_id', 'UTF8'))
-  ) then
+  if is_erased(p_event ->> 'user_id') or is_erased_customer(p_event ->> 'customer_id') then
     insert into webhook_events (id, type, created_at, processed_at)
     values (p_event ->> 'id', p_event ->> 'type', p_created_at, p_now)
     on conflict (id) do nothing;

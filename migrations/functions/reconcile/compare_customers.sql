@@ -17,15 +17,7 @@ as $$
 
   select coalesce(jsonb_agg(
     case
-      when exists (
-        select 1
-        from erased_customers
-        where id_sha256 = sha256(convert_to(told.one ->> 'id', 'UTF8')))
-        or exists (
-          select 1
-          from erased_users
-          where id_sha256 = sha256(convert_to(told.one ->> 'user_id', 'UTF8')))
-      then 'erased'
+      when is_erased_customer(told.one ->> 'id') or is_erased(told.one ->> 'user_id') then 'erased'
       when c.user_id <> told.one ->> 'user_id' then 'taken'
       when c.user_id is null or c.email is distinct from coalesce(told.one ->> 'email', c.email)
       then 'new'

@@ -50,15 +50,7 @@ as $$
       ) as user_id
     ) named
     cross join lateral (
-      select
-        exists (
-          select 1
-          from erased_customers
-          where id_sha256 = sha256(convert_to(theirs.customer_id, 'UTF8')))
-        or exists (
-          select 1
-          from erased_users
-          where id_sha256 = sha256(convert_to(named.user_id, 'UTF8'))) as is_erased
+      select is_erased_customer(theirs.customer_id) or is_erased(named.user_id) as is_erased
     ) erased
     left join lateral resolve_price(
       theirs.stripe_price_id,
