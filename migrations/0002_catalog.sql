@@ -135,6 +135,17 @@ join pricing_plan_prices p on p.plan = c.plan and p.version = c.version;
 
 comment on view pricing_plans is 'The paid plans that are sold now, a row for each interval.';
 
+create view default_plan
+with (security_invoker = true)
+as
+select v.plan, v.version, v.created_at
+from current_plans c
+join pricing_plan_versions v using (plan, version)
+where v.is_default;
+
+comment on view default_plan is
+  'The plan of users who pay nothing: one row at most. They always have its current version.';
+
 create view credit_packs
 with (security_invoker = true)
 as

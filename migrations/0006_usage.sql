@@ -85,12 +85,7 @@ select
   period.ends_at as period_end
 from entitlements e
 -- Users with the default plan always have its current version: they did not buy one.
-left join lateral (
-  select c.plan, c.version
-  from current_plans c
-  join pricing_plan_versions d using (plan, version)
-  where d.is_default
-) free on e.source = 'default'
+left join default_plan free on e.source = 'default'
 join pricing_plan_versions v
   on v.plan = coalesce(free.plan, e.plan)
   and v.version = coalesce(free.version, e.plan_version)

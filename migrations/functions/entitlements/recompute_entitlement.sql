@@ -121,7 +121,7 @@ begin
       and s.status = 'past_due'
       and grace_end(s) > p_now
     union all
-    select c.plan, c.version, 'default',
+    select free.plan, free.version, 'default',
            coalesce(
              (
                select s.status
@@ -133,10 +133,8 @@ begin
              ),
              'none'),
            null, (select created_at from accounts where id = p_user_id), null, null, true, 4, 0,
-           v.created_at
-    from current_plans c
-    join pricing_plan_versions v using (plan, version)
-    where v.is_default
+           free.created_at
+    from default_plan free
   ) d
   order by d.place, d.rank desc, d.since desc, d.subscription_id
   limit 1;

@@ -29,13 +29,9 @@ begin
 
   if source is null or source = 'default' then
     -- Nobody bought it: whoever has it has what it gives now.
-    select c.plan, c.version, 'default', coalesce(status, 'none')
+    select d.plan, d.version, 'default', coalesce(status, 'none')
     into plan, version, source, status
-    from current_plans c
-    join pricing_plan_versions v using (plan, version)
-    where v.is_default
-    order by v.created_at desc
-    limit 1;
+    from default_plan d;
   end if;
 end
 $$;
