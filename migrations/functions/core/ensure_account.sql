@@ -1,9 +1,9 @@
--- ensure_account: what every function that writes what is a user's calls first.
+-- ensure_account: Locks a user's account, and creates it on first use.
 --
--- Promises  The user's row is there. A user who was erased is refused with FB001, and never comes
---           back.
--- Locks     The user's row (lock_account), so that two writes take turns and an erasure waits for both.
--- Races     A call beside the erasure of the same user: it waits, and is then refused.
+-- Promises  The account exists. Every function that writes a user's data calls this first. A user who was
+--           erased is refused with FB001, and never gets an account again.
+-- Locks     The account (lock_account). Two writes for one user take turns; an erasure waits for both.
+-- Races     A call during the erasure of the same user waits for it, and is then refused.
 
 create or replace function ensure_account(p_user_id text, p_now timestamptz)
 returns void
@@ -12,6 +12,7 @@ as $$
 begin
   perform lock_account(p_user_id, p_now);
 
+  -- As is_erased, without the cost of a call: every write passes here.
   if exists (
     select 1
     from erased_users

@@ -1,8 +1,8 @@
--- is_before_local_clock: whether a time is at most five minutes ahead of the local stack's clock.
+-- is_before_local_clock: Checks that a time is at most five minutes ahead of the local stack's clock.
 --
--- Promises  True, or FB009: a caller whose clock is ahead would expire credits and end plans too early.
---           The domain `call_time` calls it where a time is ahead of the database's clock. A time that
---           is missing is refused with 22004.
+-- Promises  Returns true, or raises FB009: a caller whose clock is ahead would expire credits and end plans
+--           too early. A null time raises 22004. The domain `call_time` calls it for a time that is ahead of
+--           the database's clock.
 
 create or replace function is_before_local_clock(p_time timestamptz)
 returns boolean

@@ -1,7 +1,7 @@
--- is_identity: whether a call is about the user whose identity is set.
+-- is_identity: Checks that a call is about the user whose identity is set.
 --
--- Promises  True, or 42501 for another user. A user who is not named is nobody else. The domain
---           `permitted_user` calls it where an identity (`farebox.user_id`) is set.
+-- Promises  Returns true, or raises 42501 for another user. Null names no other user, and passes. The domain
+--           `permitted_user` calls it while an identity (`farebox.user_id`) is set.
 
 create or replace function is_identity(p_user_id text)
 returns boolean
@@ -16,6 +16,6 @@ begin
 
   raise exception using
     errcode = 'insufficient_privilege',
-    message = 'farebox.user_id is set, and names another user than this call is about';
+    message = 'this call is about another user than farebox.user_id';
 end
 $$;

@@ -1,6 +1,6 @@
--- job_cursor: where a job that takes several runs goes on.
+-- job_cursor: Returns the position at which the next run of a job continues.
 --
--- Promises  Null where it begins at the beginning. Runs with its caller's rights.
+-- Promises  Null if the job starts from the beginning. Runs with its caller's rights.
 
 create or replace function job_cursor(p_job text)
 returns text

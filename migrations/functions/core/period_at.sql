@@ -1,10 +1,10 @@
--- period_at: the period that runs at `p_now`, for what starts again by the rule `p_reset`.
+-- period_at: Computes the period that contains `p_now`, by the reset rule `p_reset`.
 --
--- Promises  `month` and `day` are UTC's. `billing_period` counts months from the anchor, never from the
---           month before: one anchored on the 31st ends on the last day of each shorter month, and on
---           the 31st again. Without an anchor its months are the calendar's; a trial, which comes before the
---           anchor, is one period, however long. `never` began in 1970 and
---           has no end. A period holds its start and not its end.
+-- Promises  A period includes its start and excludes its end. `day` and `month` are days and months in UTC.
+--           `billing_period` counts months from the anchor, not from the previous period: with an anchor on
+--           the 31st, a period ends on the last day of each shorter month and on the 31st of the others.
+--           Without an anchor, billing periods are calendar months. A trial, which ends at the anchor, is one
+--           period of any length. `never` starts in 1970 and has no end. Any other rule gives nulls.
 
 create or replace function period_at(
   p_reset       text,
@@ -45,7 +45,7 @@ begin
     when 'never' then
       starts_at := to_timestamp(0);
     else
-      -- Nothing that is counted.
+      -- The feature has no periods.
   end case;
 end
 $$;

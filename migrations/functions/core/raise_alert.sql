@@ -1,9 +1,9 @@
--- raise_alert: whether operators have to be told, now that something is that bad.
+-- raise_alert: Records the level of an alert, and decides whether to notify the operators.
 --
--- Takes     What it is, and how bad: how many there are of it. Zero says that it is over.
+-- Takes     The alert's name and its level: the number of affected objects. Zero clears the alert.
 -- Promises  True when the level reaches 1, 10, 100 and so on for the first time since it was last zero.
 -- Locks     The alert's row.
--- Races     Of those who reach a level at once, one is answered true.
+-- Races     Of concurrent calls that reach a level, one returns true.
 
 create or replace function raise_alert(p_name text, p_level bigint, p_now call_time)
 returns boolean
@@ -24,7 +24,7 @@ begin
   end if;
 
   -- The power of ten with as many digits. A logarithm would round.
-  v_step := rpad('1', length(p_level::text), '0');
+  v_step := rpad('1', length(p_level::text), '0')::bigint;
 
   insert into alerts as old (name, level, raised_at)
   values (p_name, v_step, p_now)

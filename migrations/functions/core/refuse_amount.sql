@@ -1,6 +1,6 @@
--- refuse_amount: says that an amount, a number of rows or a number of seconds is out of its range.
+-- refuse_amount: Raises an error for an amount, a page size or a duration that is out of range.
 --
--- Promises  Never returns: 22023. The domains of amounts call it.
+-- Promises  Never returns: raises 22023. The domains of amounts call it.
 
 create or replace function refuse_amount(p_amount bigint)
 returns boolean

@@ -1,7 +1,7 @@
--- refuse_input: refuses (FB005) a request of which a value is invalid.
+-- refuse_input: Refuses (FB005) a request with an invalid value.
 --
--- Takes     The reason, from which Rust tells the field, and as an object what its message has to know.
--- Promises  Never returns: as refuse, with {"code": "invalid_input", "reason", ...}.
+-- Takes     The reason, by which Rust names the field, and an object with the values of the message.
+-- Promises  Never returns. Raises as refuse does, with {"code": "invalid_input", "reason", ...}.
 
 create or replace function refuse_input(p_reason text, p_details jsonb default '{}')
 returns void

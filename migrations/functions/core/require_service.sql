@@ -1,6 +1,6 @@
--- require_service: what a function that concerns more than one user calls first.
+-- require_service: Refuses a call under a user's identity, for functions that concern several users.
 --
--- Promises  Nothing without an identity. With one (`farebox.user_id`) the call is refused with 42501.
+-- Promises  Raises 42501 while an identity (`farebox.user_id`) is set.
 
 create or replace function require_service()
 returns void
@@ -11,7 +11,7 @@ begin
   if current_setting('farebox.user_id', true) <> '' then
     raise exception using
       errcode = 'insufficient_privilege',
-      message = 'farebox.user_id is set, and this call is not about one user';
+      message = 'farebox.user_id is set, but this call concerns more than one user';
   end if;
 end
 $$;

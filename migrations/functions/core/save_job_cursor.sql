@@ -1,8 +1,8 @@
--- save_job_cursor: writes down where a job goes on; null, that it begins again.
+-- save_job_cursor: Stores the position at which the next run of a job continues; null to start over.
 --
--- Promises  One row a job.
+-- Promises  One row per job.
 -- Locks     The job's row.
--- Races     Of two runs at once the last one counts: what lies between is gone over twice.
+-- Races     Of two concurrent runs the last one wins. The next run repeats the work in between.
 
 create or replace function save_job_cursor(p_job text, p_cursor text, p_now call_time)
 returns void

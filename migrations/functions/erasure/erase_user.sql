@@ -1,13 +1,13 @@
--- erase_user: deletes a user with everything that is theirs. mark_erased() comes before it, in a
--- transaction of its own: without that a customer who becomes the user's meanwhile could be missed.
+-- erase_user: Deletes a user with all their data. mark_erased runs before it, in its own transaction.
 --
--- Promises  Repeating it changes nothing. From the mark's commit on nothing can be written for this id, nor
---           for its Stripe customers. What money and credits moved, and what operators did, is kept
---           without the name of whom it was for, and without the reasons and metadata that were written to it.
--- Locks     The user's dead letters, the rows of their payments, of their customers, each in the order
---           of their ids, then the user's (mark_erased), also where there is none yet.
--- Races     A write for the same user that holds the row's lock finishes first, and what it wrote
---           goes too. One that comes later waits, finds the mark and is refused.
+-- Promises  Repeating it changes nothing. After mark_erased nothing can be written for this user or their
+--           Stripe customers. Payments, the ledger, billing events and the audit log stay, under a pseudonym
+--           or no user, and without free text: reasons and metadata.
+-- Locks     The user's dead letters, payments and customers, each by id, then the account (mark_erased), also
+--           if the user has none.
+-- Races     Without the mark, a customer that is assigned to the user during the call could be missed. A
+--           write for the user that holds the account finishes first, and its rows are deleted too. A later
+--           one waits, finds the mark and is refused.
 
 create or replace function erase_user(p_user_id permitted_user, p_now call_time)
 returns void
@@ -16,7 +16,7 @@ security definer
 set search_path from current
 as $$
 declare
-  v_nobody    text := format('erased:%s', gen_random_uuid());
+  v_pseudonym text := format('erased:%s', gen_random_uuid());
   v_customers text[] := array(
     select id
     from stripe_customers
@@ -71,7 +71,7 @@ begin
   delete from invoices
   where customer_id = any (v_customers);
 
-  -- A job that stopped at this user begins again.
+  -- A job whose cursor is this user starts over.
   delete from job_cursors
   where cursor = p_user_id;
 
@@ -83,13 +83,13 @@ begin
   perform set_config('farebox.erasing', p_user_id, true);
 
   update credit_transactions
-  set user_id = v_nobody,
+  set user_id = v_pseudonym,
       reason = null,
       metadata = null
   where user_id = p_user_id;
 
   update billing_events
-  set user_id = v_nobody
+  set user_id = v_pseudonym
   where user_id = p_user_id;
 
   delete from accounts

@@ -1,11 +1,10 @@
--- add_history: keeps an entry of a user's history.
+-- add_history: Adds an entry to a user's history.
 --
--- Promises  With an idempotency key the entry is kept once, however often it is sent within a day;
---           the same key with another fingerprint, or of another user, is refused with FB002. Without
---           one every call adds an entry.
--- Locks     The user's row (ensure_account), before it looks for the key: a retry that races the first
---           call waits for it, and then sees its entry.
--- Races     Of many calls with one key, one inserts; the others find its row.
+-- Promises  An idempotency key adds one entry a day. The same key with another fingerprint, or of another
+--           user, is refused with FB002. Without a key, every call adds an entry.
+-- Locks     The account (ensure_account), before it looks for the key: a retry that races the first call
+--           waits for it and finds its entry.
+-- Races     Of concurrent calls with one key, one inserts; the others return its entry.
 
 create or replace function add_history(
   p_user_id         permitted_user,
@@ -27,7 +26,7 @@ declare
 begin
   perform ensure_account(p_user_id, p_now);
 
-  -- A key is remembered for a day, whether or not the daily job has come by.
+  -- A key counts for a day, even before the daily job clears it.
   update history
   set idempotency_key = null,
       fingerprint = null
@@ -43,6 +42,7 @@ begin
     if (v_user_id, v_fingerprint) is distinct from (p_user_id::text, p_fingerprint) then
       perform refuse('idempotency_key_reused');
     end if;
+
     return v_id;
   end if;
 

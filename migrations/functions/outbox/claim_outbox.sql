@@ -1,14 +1,14 @@
--- claim_outbox: lends out what is due to be told.
+-- claim_outbox: Leases the outbox messages that are due.
 --
--- Promises  At most `p_limit` rows, those that are due longest first. Nobody else gets them for
---           `p_lease_seconds`; whoever finishes one names the end of its lease. Each comes with what it
---           tells as it is now: the address that Stripe has for an e-mail, the entitlement for the
---           identity provider and the cache. A notice of usage or credits, which a user can bring about
---           without paying, goes to no address that they only claimed.
---           `p_now` says what is due. Leases are counted by the server's own clock: they are about how long
---           a worker takes, and the clock of a local stack leaps.
--- Locks     The rows it lends, skipping those that somebody else holds.
--- Races     Two callers at once share the work. A worker that is gone loses its rows with their lease.
+-- Promises  At most `p_limit` messages, the longest due first, e-mails last. No other caller gets them for
+--           `p_lease_seconds`; finish_outbox takes the end of the lease. Each has the current state to
+--           deliver: the e-mail address of the customer at Stripe, or the entitlement for the identity
+--           provider and the cache. A notice that a user can cause without paying, about usage or credits,
+--           does not go to an address that the user only claimed. `p_now` decides what is due. Leases use the
+--           database's clock: they depend on how long a worker takes, and the clock of a local stack jumps.
+-- Locks     The messages it leases. It skips locked ones.
+-- Races     Concurrent callers share the work. The messages of a worker that stopped are due when its lease
+--           ends.
 
 create or replace function claim_outbox(
   p_now           call_time,
@@ -33,7 +33,7 @@ as $$
     limit p_limit
     for update skip locked
   ),
-  lent as (
+  leased as (
     update outbox
     set leased_until = now() + make_interval(secs => p_lease_seconds),
         attempts = attempts + 1
@@ -53,24 +53,23 @@ as $$
       when l.kind = 'email' then (
         select c.email
         from stripe_customers c
-        join accounts u on u.id = c.user_id
+        join accounts a on a.id = c.user_id
         where c.user_id = l.user_id
           and c.email is not null
           and (
             l.payload ->> 'template' not in ('limit_near', 'credits_used')
-            or lower(c.email) is distinct from lower(u.claimed_email)
+            or lower(c.email) is distinct from lower(a.claimed_email)
             or exists (
               select 1
               from checkout_sessions s
-              where s.user_id = u.id
+              where s.user_id = a.id
                 and s.customer_id = c.id
                 and s.status = 'complete'))
-        order by (c.id = u.stripe_customer_id) desc nulls last, c.created_at desc
-        limit 1
-      )
+        order by (c.id = a.stripe_customer_id) desc nulls last, c.created_at desc
+        limit 1)
     end,
     'entitlement', case
       when l.kind in ('identity', 'cache') then known_entitlement(l.user_id, p_now)
     end)
-  from lent l
+  from leased l
 $$;

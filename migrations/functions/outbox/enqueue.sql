@@ -1,11 +1,12 @@
--- enqueue: writes down what others have yet to be told.
+-- enqueue: Queues a message to another service in the outbox.
 --
--- Promises  Once a key: an e-mail or a refetch that was written down before stays as it is. `identity`
---           and `cache` tell what is current, in one row a user, so that news arms the row anew: its
---           generation grows, and while it still waits it is due no later than it was.
--- Locks     The row of that key, unless it stays as it is.
--- Races     A worker that is at the row keeps its lease, so that nobody overtakes it; what it tells is
---           an older generation, and the row is told again after it.
+-- Promises  One message per key. An e-mail, a refetch or an alert that is queued already stays as it is. A
+--           message of kind `identity` or `cache` delivers the current state, and a user has one of each: a
+--           change of the state raises its generation and makes it due again. A pending message is due no
+--           later than before.
+-- Locks     The message, unless it stays as it is.
+-- Races     A worker that is delivering the message keeps its lease, so that deliveries stay in order. It
+--           delivers an older generation, so the message is delivered again afterwards.
 
 create or replace function enqueue(
   p_kind    text,

@@ -1,14 +1,14 @@
--- finish_outbox: writes down what came of telling others.
+-- finish_outbox: Stores the results of delivery attempts.
 --
--- Promises  `p_results` holds an object a row: `id`, `generation` and `leased_until` as they were lent
---           out, and `done`, `problem`, `retry_at`. A row that is neither done nor to be tried again is
---           given up. Answers how many were given up now (`failed`) and, if any, how many there are by
---           then (`open_failed`).
--- Locks     The rows, skipping those that somebody else holds: two transactions that write down news of
---           one user never wait for this one and it for them.
--- Races     A row that was lent to somebody else meanwhile is theirs, and stays as it is. One of which
---           there was news is due still: it is only given back. One that was skipped, since there is
---           news of it just now, is due again when its lease ends.
+-- Takes     An object per message: `id`, `generation` and `leased_until` as claim_outbox returned them, and
+--           `done`, `problem`, `retry_at`.
+-- Promises  A message that is neither done nor to be retried has failed permanently. Returns how many of
+--           these messages did (`failed`) and, if any, how many have in all (`failed_in_all`). A message
+--           whose state has changed since is only released: it is still due.
+-- Locks     The messages. It skips locked ones, so that it never deadlocks with a transaction that queues
+--           messages.
+-- Races     A message that another worker has leased since stays as it is. A message that was skipped is due
+--           again when its lease ends.
 
 create or replace function finish_outbox(p_results jsonb, p_now call_time)
 returns jsonb
@@ -22,7 +22,7 @@ begin
   perform require_service();
 
   with results as (
-    select o.id, o.generation > r.generation as has_news, r.done, r.problem, r.retry_at
+    select o.id, o.generation > r.generation as is_outdated, r.done, r.problem, r.retry_at
     from jsonb_to_recordset(p_results) r (
       id           uuid,
       generation   bigint,
@@ -36,12 +36,12 @@ begin
       and o.leased_until = r.leased_until
     for update of o skip locked
   ),
-  given_back as (
+  released as (
     update outbox o
     set leased_until = null
     from results r
     where o.id = r.id
-      and r.has_news
+      and r.is_outdated
   ),
   finished as (
     update outbox o
@@ -52,7 +52,7 @@ begin
         problem = r.problem
     from results r
     where o.id = r.id
-      and not r.has_news
+      and not r.is_outdated
     returning o.failed_at
   )
   select count(*) filter (where failed_at is not null)
@@ -61,12 +61,11 @@ begin
 
   return jsonb_build_object(
     'failed', v_failed,
-    'open_failed', case
+    'failed_in_all', case
       when v_failed > 0 then (
         select count(*)
         from outbox
-        where failed_at is not null
-      )
+        where failed_at is not null)
     end);
 end
 $$;

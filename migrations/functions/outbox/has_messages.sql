@@ -1,7 +1,7 @@
--- has_messages: whether there is something to tell others about a user now.
+-- has_messages: Returns whether a user has outbox messages that are due.
 --
--- Promises  Looks at what is due alone.
--- Races     Somebody else may be at it already: then there is nothing left to claim.
+-- Promises  Reads due messages only.
+-- Races     Another worker may be delivering them: then claim_outbox finds none.
 
 create or replace function has_messages(p_user_id text, p_now timestamptz)
 returns boolean

@@ -1,8 +1,8 @@
--- repair_cache: has what a user has shown later, since it could not be shown now.
+-- repair_cache: Queues a push of a user's entitlement, after a push failed.
 --
--- Promises  One row of the outbox a user, due at once.
--- Locks     The user's row, which the row of the outbox refers to, and that row: in the order of all others.
--- Races     Two calls at once arm the same row.
+-- Promises  One message per user, due at once. Nothing for an unknown user.
+-- Locks     The account, which the message references, then the message: the order of all writers.
+-- Races     Two concurrent calls queue one message.
 
 create or replace function repair_cache(p_user_id permitted_user, p_now call_time)
 returns void
@@ -16,5 +16,5 @@ as $$
     from accounts
     where id = p_user_id
     for key share
-  ) known
+  ) account
 $$;

@@ -41,7 +41,7 @@ pub use credits::{
 pub use error::PostgresError;
 pub use function::Function;
 pub use history::NewEntry;
-pub use outbox::{DeliveryResult, GivenUp, Kind, OutboxMessage};
+pub use outbox::{DeliveryResult, Kind, OutboxMessage, PermanentFailures};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
 pub use subscription::{
     Applied, Change, ChangeKind, ChangePlan, ChangeRequest, ClaimedChange, FinishedChange, Portal,

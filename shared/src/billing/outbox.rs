@@ -133,13 +133,13 @@ impl Run<'_> {
         if results.is_empty() {
             return Ok(count);
         }
-        let given_up = postgres.finish_outbox(&results, self.app.clock.now()).await?;
-        if let Some(open) = given_up.open {
-            self.alert_of_failures(open).await?;
+        let failures = postgres.finish_outbox(&results, self.app.clock.now()).await?;
+        if let Some(in_all) = failures.failed_in_all {
+            self.alert_of_failures(in_all).await?;
         }
         all.delivered += results.iter().filter(|result| result.done).count() as u64;
         all.retried += results.iter().filter(|result| result.retry_at.is_some()).count() as u64;
-        all.given_up += given_up.now;
+        all.given_up += failures.failed;
         Ok(count)
     }
 

@@ -49,13 +49,11 @@ pub struct DeliveryResult {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct GivenUp {
+pub struct PermanentFailures {
     /// How many of these messages failed permanently.
-    #[serde(rename = "failed")]
-    pub now: u64,
-    /// How many failed messages there are in all, if some of these did.
-    #[serde(rename = "open_failed")]
-    pub open: Option<i64>,
+    pub failed: u64,
+    /// How many messages have failed permanently in all, if some of these did.
+    pub failed_in_all: Option<i64>,
 }
 
 sql_functions! {
@@ -67,7 +65,7 @@ sql_functions! {
     ) -> rows Vec<OutboxMessage>;
 
     /// Stores the results of leased messages.
-    pub fn finish_outbox(results: &[DeliveryResult], now: Timestamp) -> json GivenUp;
+    pub fn finish_outbox(results: &[DeliveryResult], now: Timestamp) -> json PermanentFailures;
 
     /// Deletes at most `batch` messages delivered more than 30 days ago, and answers how many.
     pub fn forget_outbox(now: Timestamp, batch: i32) -> value i64;
