@@ -418,7 +418,7 @@ export interface Entitlements {
  * - `quota_exceeded` (402): The usage would exceed the plan's hard limit. Nothing was counted.
  * - `rate_limited` (429): Too many requests. Try again after the seconds in Retry-After.
  * - `redis_unavailable` (503): Redis did not answer. Try again, with the same Idempotency-Key.
- * - `request_under_way` (409): Another request of this user to Stripe is in progress. Try again.
+ * - `request_in_progress` (409): Another request of this user to Stripe is in progress. Try again.
  * - `service_only` (403): Only a service key or an admin may do this.
  * - `session_not_found` (404): The user has no such Checkout session.
  * - `slow_body` (408): The body took too long to arrive.
@@ -426,12 +426,12 @@ export interface Entitlements {
  * - `stripe_unavailable` (503): Stripe did not answer. Try again, with the same Idempotency-Key.
  * - `subscription_changed` (409): The subscription has changed at Stripe. Get it again.
  * - `subscription_not_found` (404): There is no such subscription, or it belongs to another user.
- * - `trial_is_over` (409): The user has had a trial since the first request with this Idempotency-Key.
+ * - `trial_already_used` (409): The user has had a trial since the first request with this Idempotency-Key.
  * - `unsupported_media_type` (415): Send the body with Content-Type: application/json.
  * - `webhook_not_found` (404): No event with this id has failed.
  * - `webhook_resolved` (409): This event was settled before.
  */
-export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_under_way" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_is_over" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** An event of Stripe's, by its id. */
 export type EventId = string;
@@ -1234,7 +1234,7 @@ export interface Routes {
     headers: { "x-user-email"?: Email; "Idempotency-Key"?: string };
     body: CheckoutRequest;
     response: CheckoutResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "already_subscribed" | "request_under_way" | "trial_is_over" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "already_subscribed" | "request_in_progress" | "trial_already_used" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** createPortalSession: Create a customer portal session. */
   "POST /api/stripe/create-portal-session": {
@@ -1242,7 +1242,7 @@ export interface Routes {
     headers: { "Idempotency-Key"?: string };
     body: PortalRequest;
     response: PortalResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "no_customer" | "request_under_way" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "no_customer" | "request_in_progress" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** receiveStripeWebhook: Receive a Stripe event. */
   "POST /api/stripe/webhook": {
@@ -1270,7 +1270,7 @@ export interface Routes {
     headers: { "Idempotency-Key"?: string };
     body: ChangeSubscriptionRequest;
     response: SubscriptionResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "request_under_way" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** getUsage: Get usage. */
   "GET /api/usage": {

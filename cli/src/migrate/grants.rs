@@ -5,11 +5,10 @@ use shared::config::Schema;
 use super::Files;
 
 /// The functions that a member of `farebox_app` may call. All others serve them.
-pub(super) const CALLABLE: [&str; 70] = [
+pub(super) const CALLABLE: [&str; 67] = [
     "add_history",
     "apply_event",
     "begin_checkout",
-    "begin_erasure",
     "begin_portal",
     "begin_subscription_change",
     "catalog_features",
@@ -20,7 +19,6 @@ pub(super) const CALLABLE: [&str; 70] = [
     "compare_customers",
     "compare_opening_balances",
     "compare_subscriptions",
-    "compute_plan_features",
     "entitlement_view",
     "erase_user",
     "fail_webhook",
@@ -30,7 +28,6 @@ pub(super) const CALLABLE: [&str; 70] = [
     "finish_outbox",
     "finish_portal",
     "finish_subscription_change",
-    "forget_customer",
     "forget_history_keys",
     "forget_outbox",
     "forget_payloads",
@@ -41,6 +38,7 @@ pub(super) const CALLABLE: [&str; 70] = [
     "get_checkout_session",
     "get_credits",
     "get_entitlements",
+    "get_erasure_targets",
     "get_failed_webhook",
     "get_subscription",
     "get_usage",
@@ -63,14 +61,13 @@ pub(super) const CALLABLE: [&str; 70] = [
     "release_stripe_request",
     "repair_cache",
     "resolve_failed_webhook",
-    "resolve_pack",
-    "resolve_price",
     "save_job_cursor",
     "spend_credits",
     "subscription_view",
     "sync_user_credits",
     "track_usage",
     "track_usages",
+    "unlink_customer",
     "unlisted_subscriptions",
     "user_plan",
     "validate_credits_consistency",

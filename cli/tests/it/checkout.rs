@@ -173,7 +173,7 @@ async fn one_idempotency_key_makes_one_session() {
     let mut sessions: Vec<Value> = Vec::new();
     for answer in answers {
         match answer.status {
-            409 => drop(answer.expect_problem(409, "request_under_way")),
+            409 => drop(answer.expect_problem(409, "request_in_progress")),
             429 => {}
             _ => sessions.push(answer.expect_status(200).body),
         }

@@ -78,7 +78,7 @@ async fn killed_and_retried(app: &TestApp, request: &Request, point: Point) -> V
         let call = app.call(method, path).bearer(&app.token("ann")).json(body.clone());
         if retry_has_key { call.header("idempotency-key", "the-key") } else { call }
     };
-    again().send().await.expect_problem(409, "request_under_way");
+    again().send().await.expect_problem(409, "request_in_progress");
     app.clock.advance(LEASE);
     let answer = again().send().await;
     assert_eq!(answer.status, 200, "{point:?}: {answer:?}");

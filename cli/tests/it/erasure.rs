@@ -52,7 +52,7 @@ async fn an_erasure_reads_no_table_from_end_to_end() {
     let app = TestApp::selling("demo").await;
     let owner = app.owner().await;
     execute(&owner, CROWD).await;
-    for call in ["select begin_erasure('u7')", "select erase_user('u7', farebox_now())"] {
+    for call in ["select get_erasure_targets('u7')", "select erase_user('u7', farebox_now())"] {
         assert_eq!(scans(&owner, call).await, json!({}), "{call}");
     }
 }

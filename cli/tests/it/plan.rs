@@ -231,7 +231,10 @@ async fn a_new_version_of_the_free_plan_is_everybodys() {
          from pricing_plan_versions
          where is_default;
          update current_plans set version = version + 1 where plan = 'free';
-         delete from plan_terms",
+         insert into plan_terms
+         select plan, version, compute_plan_features(plan, version)
+         from pricing_plan_versions
+         on conflict do nothing",
     )
     .await;
     let entitled = app.get("/api/usage").bearer(&app.token("ann")).send().await;

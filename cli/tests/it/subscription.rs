@@ -215,7 +215,7 @@ async fn one_key_makes_one_change() {
     for answer in answers {
         match answer.status {
             200 => assert_eq!(answer.body["plan"], "premium"),
-            _ => drop(answer.expect_problem(409, "request_under_way")),
+            _ => drop(answer.expect_problem(409, "request_in_progress")),
         }
     }
     assert_eq!(paid(&app).len(), 2);

@@ -1,7 +1,7 @@
--- catalog_features: every feature of the present catalog, as one of its plans has it.
+-- catalog_features: Returns every feature of the current catalog, with the terms of one of its plans.
 --
--- Promises  Every version of a plan lists every feature that there was when it was published, so the
---           newest has them all. Null before the first catalog. Runs with its caller's rights.
+-- Promises  A plan version lists every feature that existed when it was published, so the newest version
+--           lists them all. Null before the first catalog. Runs with its caller's rights.
 
 create or replace function catalog_features()
 returns jsonb

@@ -1,8 +1,7 @@
--- get_catalog: what is sold now, as a pricing page shows it.
+-- get_catalog: Returns the plans and credit packs that are sold now, as a pricing page shows them.
 --
--- Promises  The listed plans and the packs, each in its order, and nothing of Stripe's. Empty lists
---           before the first catalog is published.
--- Races     One statement: it sees a catalog from before a publication or from after it.
+-- Promises  The listed plans and the packs, each by rank, without Stripe's ids. Empty lists before the first
+--           catalog is published. One statement reads one catalog, even during a publication.
 
 create or replace function get_catalog()
 returns jsonb
@@ -29,26 +28,18 @@ as $$
                     'currency', p.currency,
                     'amountMinor', p.amount_minor,
                     'currencies', p.currency_amounts,
-                    'perSeat', p.per_seat
-                  )
-                  order by array_position('{weekly,monthly,quarterly,yearly}', p.interval)
-                ),
-                '[]'
-              )
+                    'perSeat', p.per_seat)
+                  order by array_position('{weekly,monthly,quarterly,yearly}', p.interval)),
+                '[]')
               from pricing_plan_prices p
               where p.plan = v.plan
-                and p.version = v.version
-            ),
-            'features', v.features
-          )
-          order by v.rank, v.plan
-        ),
-        '[]'
-      )
+                and p.version = v.version),
+            'features', v.features)
+          order by v.rank, v.plan),
+        '[]')
       from current_plans c
-      join pricing_plan_versions v on v.plan = c.plan and v.version = c.version
-      where v.is_listed
-    ),
+      join pricing_plan_versions v using (plan, version)
+      where v.is_listed),
     'packs', (
       select coalesce(
         jsonb_agg(
@@ -63,13 +54,8 @@ as $$
             'maxQuantity', max_quantity,
             'currency', currency,
             'amountMinor', amount_minor,
-            'currencies', currency_amounts
-          )
-          order by rank, pack
-        ),
-        '[]'
-      )
-      from credit_packs
-    )
-  )
+            'currencies', currency_amounts)
+          order by rank, pack),
+        '[]')
+      from credit_packs))
 $$;

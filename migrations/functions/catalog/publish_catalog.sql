@@ -1,74 +1,69 @@
--- publish_catalog: makes a checked catalog, its Stripe ids resolved, the one that is sold.
+-- publish_catalog: Publishes a validated catalog, with its Stripe ids resolved. It replaces the current one.
 --
 -- Takes     {"plans": [...], "packs": [...]}, as publish_plan and publish_pack take them.
--- Promises  All or nothing. Each plan and pack that differs from its latest version gets a new one;
---           what is not in the catalog is no longer sold, and stays for those who have it. Answers
---           {"plans": [{"plan", "version", "change"}], "packs": [{"pack", "version", "change"}]},
---           with what changed alone: "new", "changed" or "removed". Repeating it changes nothing.
--- Locks     current_plans, against every other publisher; readers go on reading.
--- Races     Publishers take turns: of several with one catalog, one makes the versions.
+-- Promises  All or nothing, and repeating it changes nothing. Each plan and pack that differs from its latest
+--           version gets a new version. A plan or pack that the catalog omits is no longer sold; its
+--           subscribers and buyers keep it. Returns {"plans": [{"plan", "version", "change"}], "packs":
+--           [{"pack", "version", "change"}]} with the changes only: "new", "changed" or "removed".
+-- Locks     current_plans, against other publishers. Reads continue.
+-- Races     Publishers take turns: of several with the same catalog, one creates the versions.
 
 create or replace function publish_catalog(p_catalog jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
 as $$
 declare
-  v_plans   jsonb;
-  v_packs   jsonb;
-  v_removed jsonb;
+  v_plans         jsonb;
+  v_packs         jsonb;
+  v_removed_plans jsonb;
+  v_removed_packs jsonb;
 begin
-  if jsonb_array_length(jsonb_path_query_array(p_catalog, '$.plans[*] ? (@.is_default == true)')) > 1
-  then
+  if jsonb_array_length(jsonb_path_query_array(p_catalog, '$.plans[*] ? (@.is_default == true)')) > 1 then
     raise exception using
       errcode = 'invalid_parameter_value',
-      message = 'a catalog has one default plan at most';
+      message = 'a catalog may have at most one default plan';
   end if;
 
   lock table current_plans in share row exclusive mode;
 
   select coalesce(jsonb_agg(change order by position) filter (where change is not null), '[]')
   into v_plans
-  from jsonb_array_elements(p_catalog -> 'plans') with ordinality item (plan, position),
-    lateral publish_plan(item.plan, p_now) change;
+  from jsonb_array_elements(p_catalog -> 'plans') with ordinality item (plan, position)
+  cross join lateral publish_plan(item.plan, p_now) change;
 
   with removed as (
     delete from current_plans
     where plan not in (
       select item ->> 'plan'
-      from jsonb_array_elements(p_catalog -> 'plans') item
-    )
+      from jsonb_array_elements(p_catalog -> 'plans') item)
     returning plan, version
   )
   select coalesce(
     jsonb_agg(jsonb_build_object('plan', plan, 'version', version, 'change', 'removed') order by plan),
-    '[]'
-  )
-  into v_removed
+    '[]')
+  into v_removed_plans
   from removed;
-
-  v_plans := v_plans || v_removed;
 
   select coalesce(jsonb_agg(change order by position) filter (where change is not null), '[]')
   into v_packs
-  from jsonb_array_elements(p_catalog -> 'packs') with ordinality item (pack, position),
-    lateral publish_pack(item.pack, p_now) change;
+  from jsonb_array_elements(p_catalog -> 'packs') with ordinality item (pack, position)
+  cross join lateral publish_pack(item.pack, p_now) change;
 
   with removed as (
     delete from current_packs
     where pack not in (
       select item ->> 'pack'
-      from jsonb_array_elements(p_catalog -> 'packs') item
-    )
+      from jsonb_array_elements(p_catalog -> 'packs') item)
     returning pack, version
   )
   select coalesce(
     jsonb_agg(jsonb_build_object('pack', pack, 'version', version, 'change', 'removed') order by pack),
-    '[]'
-  )
-  into v_removed
+    '[]')
+  into v_removed_packs
   from removed;
 
   delete from plan_terms;
+
   insert into plan_terms (plan, version, features)
   select plan, version, compute_plan_features(plan, version)
   from pricing_plan_versions;
@@ -87,19 +82,20 @@ begin
     and e.source = 'default'
     and accounts.due_at > p_now;
 
-  return jsonb_build_object('plans', v_plans, 'packs', v_packs || v_removed);
+  return jsonb_build_object(
+    'plans', v_plans || v_removed_plans,
+    'packs', v_packs || v_removed_packs);
 end
 $$;
 
--- publish_plan: makes one plan of a catalog the one that is sold.
+-- publish_plan: Makes a plan of the catalog current.
 --
 -- Takes     {"plan", "name", "description", "rank", "trial_days", "is_default", "is_listed",
---           "past_due_grace_days", "features": {...}, "prices": [{"interval", "currency",
---           "amount_minor", "currency_amounts", "per_seat", "stripe_product_id",
---           "stripe_price_id"}]}.
--- Promises  A new version where anything in it, prices and ids too, differs from the plan's latest.
---           Answers {"plan", "version", "change"}, or null where nothing changed.
--- Locks     Nothing: publish_catalog holds the lock.
+--           "past_due_grace_days", "features": {...}, "prices": [{"interval", "currency", "amount_minor",
+--           "currency_amounts", "per_seat", "stripe_product_id", "stripe_price_id"}]}.
+-- Promises  Adds a version if any value, prices and ids included, differs from the plan's latest version.
+--           Returns {"plan", "version", "change"}, or null if nothing changed.
+-- Locks     The caller has locked current_plans.
 
 create or replace function publish_plan(p_plan jsonb, p_now timestamptz)
 returns jsonb
@@ -107,7 +103,7 @@ language plpgsql
 as $$
 declare
   v_plan    text := p_plan ->> 'plan';
-  -- The text of a jsonb does not depend on the order in which its fields were written.
+  -- The text of a jsonb value does not depend on the order in which its keys were written.
   v_digest  text := encode(sha256(convert_to(p_plan::text, 'UTF8')), 'hex');
   v_latest  record;
   v_current integer;
@@ -128,18 +124,16 @@ begin
     v_latest.version := coalesce(v_latest.version, 0) + 1;
 
     insert into pricing_plan_versions (
-      plan, version, name, description, rank, trial_days, is_default, is_listed,
-      past_due_grace_days, features, digest, created_at
-    )
+      plan, version, name, description, rank, trial_days, is_default, is_listed, past_due_grace_days,
+      features, digest, created_at)
     select
       v_plan, v_latest.version, name, description, rank, trial_days, is_default, is_listed,
       past_due_grace_days, features, v_digest, p_now
     from jsonb_populate_record(null::pricing_plan_versions, p_plan);
 
     insert into pricing_plan_prices (
-      plan, version, interval, currency, amount_minor, currency_amounts, per_seat,
-      stripe_product_id, stripe_price_id
-    )
+      plan, version, interval, currency, amount_minor, currency_amounts, per_seat, stripe_product_id,
+      stripe_price_id)
     select
       v_plan, v_latest.version, price.interval, price.currency, price.amount_minor,
       price.currency_amounts, price.per_seat, price.stripe_product_id, price.stripe_price_id
@@ -158,19 +152,18 @@ begin
   return jsonb_build_object(
     'plan', v_plan,
     'version', v_latest.version,
-    'change', case when v_current is null then 'new' else 'changed' end
-  );
+    'change', case when v_current is null then 'new' else 'changed' end);
 end
 $$;
 
--- publish_pack: makes one credit pack of a catalog the one that is sold.
+-- publish_pack: Makes a credit pack of the catalog current.
 --
--- Takes     {"pack", "name", "description", "rank", "unit", "credits", "expires_after_days",
---           "max_quantity", "promotion_codes", "currency", "amount_minor", "currency_amounts", "stripe_product_id",
+-- Takes     {"pack", "name", "description", "rank", "unit", "credits", "expires_after_days", "max_quantity",
+--           "promotion_codes", "currency", "amount_minor", "currency_amounts", "stripe_product_id",
 --           "stripe_price_id"}.
--- Promises  A new version where anything in it differs from the pack's latest. Answers {"pack",
---           "version", "change"}, or null where nothing changed.
--- Locks     Nothing: publish_catalog holds the lock.
+-- Promises  Adds a version if any value differs from the pack's latest version. Returns {"pack", "version",
+--           "change"}, or null if nothing changed.
+-- Locks     The caller has locked current_plans.
 
 create or replace function publish_pack(p_pack jsonb, p_now timestamptz)
 returns jsonb
@@ -198,14 +191,13 @@ begin
     v_latest.version := coalesce(v_latest.version, 0) + 1;
 
     insert into credit_pack_versions (
-      pack, version, name, description, rank, unit, credits, expires_after_days,
-      max_quantity, promotion_codes, currency,
-      amount_minor, currency_amounts, stripe_product_id, stripe_price_id, digest, created_at
-    )
+      pack, version, name, description, rank, unit, credits, expires_after_days, max_quantity,
+      promotion_codes, currency, amount_minor, currency_amounts, stripe_product_id, stripe_price_id,
+      digest, created_at)
     select
-      v_pack, v_latest.version, name, description, rank, unit, credits, expires_after_days,
-      max_quantity, promotion_codes, currency,
-      amount_minor, currency_amounts, stripe_product_id, stripe_price_id, v_digest, p_now
+      v_pack, v_latest.version, name, description, rank, unit, credits, expires_after_days, max_quantity,
+      promotion_codes, currency, amount_minor, currency_amounts, stripe_product_id, stripe_price_id,
+      v_digest, p_now
     from jsonb_populate_record(null::credit_pack_versions, p_pack);
   end if;
 
@@ -221,7 +213,73 @@ begin
   return jsonb_build_object(
     'pack', v_pack,
     'version', v_latest.version,
-    'change', case when v_current is null then 'new' else 'changed' end
-  );
+    'change', case when v_current is null then 'new' else 'changed' end);
+end
+$$;
+
+-- compute_plan_features: Computes what a plan version gives of each feature, and which plans give more.
+--
+-- Promises  Lists every feature of the version and of the current catalog. The version gives nothing of a
+--           feature that was added after it. `upgrades` are the plans on sale that give more of the feature,
+--           lowest rank first: {"plan", "gives"}. `gives` is an amount of credits or a hard limit; null if
+--           the feature is boolean or has no hard limit.
+
+create or replace function compute_plan_features(p_plan text, p_version integer)
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+  return (
+    with own as (
+      select rank, features
+      from pricing_plan_versions
+      where plan = p_plan
+        and version = p_version
+    ),
+    terms as (
+      select
+        feature.key,
+        coalesce(
+          own.features -> feature.key,
+          feature.value || case feature.value ->> 'type'
+            when 'boolean' then '{"enabled": false}'
+            when 'metered' then '{"limit": 0, "overage": "hard"}'
+            else '{"amount": 0}'
+          end::jsonb) as terms
+      from own
+      cross join lateral jsonb_each(catalog_features() || own.features) feature
+    ),
+    upgrades as (
+      select
+        offered.key,
+        jsonb_agg(
+          jsonb_build_object('plan', v.plan, 'gives', offer.gives)
+          order by v.rank, v.plan) as upgrades
+      from own
+      join current_plans c on c.plan <> p_plan
+      join pricing_plan_versions v
+        on v.plan = c.plan
+        and v.version = c.version
+        and v.rank > own.rank
+        and v.is_listed
+      cross join lateral jsonb_each(v.features) offered
+      cross join lateral (
+        select case
+          when offered.value ->> 'overage' is distinct from 'soft'
+          then coalesce(offered.value ->> 'amount', offered.value ->> 'limit')::bigint
+        end as gives
+      ) offer
+      join terms t on t.key = offered.key
+      where (offered.value ->> 'enabled')::boolean and not (t.terms ->> 'enabled')::boolean
+        or (offered.value ->> 'amount')::bigint > (t.terms ->> 'amount')::bigint
+        or offered.value ->> 'type' = 'metered' and t.terms ->> 'type' = 'metered'
+           -- Null is unlimited.
+           and coalesce(offer.gives, 9223372036854775807) > (t.terms ->> 'limit')::bigint
+      group by offered.key
+    )
+    select jsonb_object_agg(t.key, t.terms || jsonb_build_object('upgrades', coalesce(u.upgrades, '[]')))
+    from terms t
+    left join upgrades u using (key));
 end
 $$;

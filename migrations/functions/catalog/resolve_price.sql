@@ -1,8 +1,10 @@
--- resolve_price: which version of which plan a Stripe price stands for.
+-- resolve_price: Finds the plan version that a Stripe price stands for.
 --
--- Promises  The version that the sale names, if the price is one of its: a plan bought with another
---           name says nothing. Else the newest one with this price that was there at the time; else, by the product alone, likewise. No row for a price
---           that is none of ours.
+-- Takes     The plan version that the subscription's metadata names, if any, and the time of the sale.
+-- Promises  In this order of preference: a version with this price, then one with this product; the named
+--           version; the newest version that existed at the time of the sale; the oldest version after it. No
+--           row if neither the price nor the product is in a catalog. `interval` is null for a match by
+--           product.
 
 create or replace function resolve_price(
   p_price_id   text,
@@ -14,7 +16,6 @@ create or replace function resolve_price(
 returns table (plan text, version integer, "interval" text)
 language plpgsql
 stable
-set search_path from current
 as $$
 #variable_conflict use_column
 begin

@@ -1,26 +1,26 @@
--- apply_session: merges what an event says of a checkout session, and what follows from that.
+-- apply_session: Applies what an event reports about a checkout session.
 --
--- Promises  What a session sold that Farebox did not make is recognised once it is paid. Its user is
---           written to when a payment that takes days has failed.
--- Locks     The session's row. The caller holds the payment's, the customer's and the user's.
+-- Promises  Once a session is paid, the credit pack it sold is recorded, also if Farebox did not create the
+--           session. When a delayed payment fails, the user gets an e-mail.
+-- Locks     The session. The caller holds the payment, the customer and the account.
 
 create or replace function apply_session(p_event jsonb, p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 declare
-  v_fact jsonb := p_event -> 'facts' -> 'session';
-  v_at   timestamptz := to_timestamp((p_event ->> 'created')::bigint);
+  v_session jsonb := p_event -> 'facts' -> 'session';
+  v_at      timestamptz := to_timestamp((p_event ->> 'created')::bigint);
 begin
-  perform merge_session(v_fact, p_user_id, p_now);
-  perform record_sold_pack(v_fact, p_user_id, v_at);
+  perform merge_session(v_session, p_user_id, p_now);
+  perform record_sold_pack(v_session, p_user_id, v_at);
 
   if p_event -> 'facts' ->> 'notice' = 'payment_failed' then
     perform enqueue_email(
       p_user_id,
       'payment_failed',
-      v_fact ->> 'id',
-      jsonb_build_object('amount_minor', v_fact -> 'amount_total', 'currency', v_fact -> 'currency'),
+      v_session ->> 'id',
+      jsonb_build_object('amount_minor', v_session -> 'amount_total', 'currency', v_session -> 'currency'),
       v_at,
       coalesce((p_event ->> 'quiet')::boolean, false),
       p_now);
@@ -28,19 +28,20 @@ begin
 end
 $$;
 
--- merge_session: what is known of a checkout session.
+-- merge_session: Stores a checkout session, or merges it into the stored one.
 --
--- Promises  What is complete stays so, and what is over is not open again. What the session was for stays as its maker recorded it.
--- Locks     The session's row. The caller holds the customer's.
+-- Promises  A session that is complete or expired never reopens, and a complete one never expires. A payment
+--           status that is settled stays. The plan or pack that Farebox recorded for the session stays.
+-- Locks     The session. The caller holds the customer.
 
 create or replace function merge_session(p_session jsonb, p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 begin
-  insert into checkout_sessions (
-    id, user_id, customer_id, mode, status, payment_status, currency, amount_minor,
-    subscription_id, payment_intent_id, expires_at, created_at, updated_at)
+  insert into checkout_sessions as old (
+    id, user_id, customer_id, mode, status, payment_status, currency, amount_minor, subscription_id,
+    payment_intent_id, expires_at, created_at, updated_at)
   values (
     p_session ->> 'id',
     p_user_id,
@@ -57,34 +58,30 @@ begin
     p_now)
   on conflict (id) do update
   set status = case
-        when checkout_sessions.status = 'complete' then 'complete'
-        when p_session ->> 'status' = 'open' then checkout_sessions.status
-        else p_session ->> 'status'
+        when old.status = 'complete' or excluded.status = 'open' then old.status
+        else excluded.status
       end,
       payment_status = case
-        when checkout_sessions.payment_status in ('paid', 'no_payment_required')
-        then checkout_sessions.payment_status
+        when old.payment_status in ('paid', 'no_payment_required') then old.payment_status
         else excluded.payment_status
       end,
-      user_id = coalesce(checkout_sessions.user_id, excluded.user_id),
-      customer_id = coalesce(checkout_sessions.customer_id, excluded.customer_id),
-      currency = coalesce(excluded.currency, checkout_sessions.currency),
-      amount_minor = coalesce(excluded.amount_minor, checkout_sessions.amount_minor),
-      subscription_id = coalesce(checkout_sessions.subscription_id, excluded.subscription_id),
-      payment_intent_id = coalesce(checkout_sessions.payment_intent_id, excluded.payment_intent_id),
+      user_id = coalesce(old.user_id, excluded.user_id),
+      customer_id = coalesce(old.customer_id, excluded.customer_id),
+      currency = coalesce(excluded.currency, old.currency),
+      amount_minor = coalesce(excluded.amount_minor, old.amount_minor),
+      subscription_id = coalesce(old.subscription_id, excluded.subscription_id),
+      payment_intent_id = coalesce(old.payment_intent_id, excluded.payment_intent_id),
       updated_at = p_now;
 end
 $$;
 
--- record_sold_pack: what was sold in a paid session that Farebox did not make.
+-- record_sold_pack: Records the credit pack that a paid session sold, if Farebox did not create the session.
 --
--- Promises  A session that names a pack, and took a whole number of times its price, sold that pack; so
---           did one whose only line is the pack's price, and that came to so much. To know its lines
---           Stripe has to be asked: FB006. One that sold nothing of ours is refused with FB007 if it is
---           known whose it is; without a user it is other business of the account's. One that has a
---           price of ours and came to another amount, or sold more than 10^15 credits, is refused
---           (FB007) in any case.
--- Locks     The session's row. The caller holds the payment's and the customer's.
+-- Promises  Raises FB006 if the session's line items are needed and missing: the caller retrieves them from
+--           Stripe. Raises FB007 if the session sold nothing of the catalog to a known user; if it has a
+--           pack's price but not its amount; or if it sold more than 10^15 credits. A session of an unknown
+--           user that sold nothing of the catalog is other business of the Stripe account, and is ignored.
+-- Locks     The session. The caller holds the payment and the customer.
 
 create or replace function record_sold_pack(p_session jsonb, p_user_id text, p_at timestamptz)
 returns void
@@ -93,7 +90,6 @@ as $$
 declare
   v_session checkout_sessions;
   v_sold    record;
-  v_credits bigint;
   v_prices  text[];
 begin
   select *
@@ -104,8 +100,7 @@ begin
   if v_session.pack is not null
      or v_session.mode <> 'payment'
      or v_session.status <> 'complete'
-     or v_session.payment_status is distinct from 'paid'
-        and v_session.payment_status is distinct from 'no_payment_required'
+     or coalesce(v_session.payment_status, '') not in ('paid', 'no_payment_required')
   then
     return;
   end if;
@@ -114,54 +109,100 @@ begin
   into v_sold
   from resolve_pack(p_session, p_at);
 
+  if v_sold.credits::numeric * v_sold.quantity > 1000000000000000 then
+    raise exception using
+      errcode = 'FB007',
+      message = format(
+        'the session sold %s of the pack %s: more than 10^15 credits', v_sold.quantity, v_sold.pack);
+  end if;
+
   if v_sold.pack is not null then
-    select credits
-    into v_credits
-    from credit_pack_versions
-    where pack = v_sold.pack
-      and version = v_sold.version;
-
-    if v_credits::numeric * v_sold.quantity > 1000000000000000 then
-      raise exception using
-        errcode = 'FB007',
-        message = format(
-          'a session that sold more than 10^15 credits: %s of the pack %s', v_sold.quantity, v_sold.pack);
-    end if;
-
     update checkout_sessions
     set pack = v_sold.pack,
         pack_version = v_sold.version,
         quantity = v_sold.quantity
     where id = v_session.id;
-  elsif jsonb_typeof(p_session -> 'items') is distinct from 'array' then
+
+    return;
+  end if;
+
+  if jsonb_typeof(p_session -> 'items') is distinct from 'array' then
     raise exception using
       errcode = 'FB006',
-      message = 'the lines of a session have to be asked for';
-  else
-    select array_agg(item ->> 'price')
-    into v_prices
-    from jsonb_array_elements(p_session -> 'items') item;
+      message = 'the line items of the session are missing: retrieve them from Stripe';
+  end if;
 
-    if exists (
-      select 1
-      from credit_pack_versions
-      where stripe_price_id = any (v_prices)
-    ) then
-      raise exception using
-        errcode = 'FB007',
-        message = format(
-          'a session that sold a pack for what it does not cost in the catalog, or beside something '
-          'else: it came to %s %s before discounts, for the prices %s',
-          coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total'),
-          p_session ->> 'currency',
-          array_to_string(v_prices, ', '));
-    elsif p_user_id is not null then
-      raise exception using
-        errcode = 'FB007',
-        message = format(
-          'a session that sold nothing of the catalog: its prices are %s',
-          array_to_string(v_prices, ', '));
-    end if;
+  select array_agg(item ->> 'price')
+  into v_prices
+  from jsonb_array_elements(p_session -> 'items') item;
+
+  if exists (
+    select 1
+    from credit_pack_versions
+    where stripe_price_id = any (v_prices)
+  ) then
+    raise exception using
+      errcode = 'FB007',
+      message = format(
+        'the session sold a pack beside something else, or for another amount than the catalog''s: %s %s '
+        'before discounts, at the prices %s',
+        coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total'),
+        p_session ->> 'currency',
+        array_to_string(v_prices, ', '));
+  elsif p_user_id is not null then
+    raise exception using
+      errcode = 'FB007',
+      message = format(
+        'the session sold nothing of the catalog: its prices are %s',
+        array_to_string(v_prices, ', '));
+  end if;
+end
+$$;
+
+-- resolve_pack: Finds the version and the quantity of the credit pack that a session sold.
+--
+-- Promises  The pack that the session's metadata names, if the amount before discounts and taxes is a whole
+--           multiple of its price. Otherwise the pack of the session's only line item, if the amount is the
+--           quantity times its price: the newest version that existed at the time of the sale, or the oldest
+--           version after it. No row if neither matches.
+
+create or replace function resolve_pack(p_session jsonb, p_at timestamptz)
+returns table (pack text, version integer, quantity bigint, credits bigint)
+language plpgsql
+stable
+as $$
+#variable_conflict use_column
+declare
+  v_amount   bigint := coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total')::bigint;
+  v_currency text := p_session ->> 'currency';
+  v_item     jsonb := case when p_session -> 'items' -> 1 is null then p_session -> 'items' -> 0 end;
+  v_quantity bigint := coalesce((v_item ->> 'quantity')::bigint, 1);
+begin
+  return query
+  select v.pack, v.version, v_amount / price.amount, v.credits
+  from credit_pack_versions v
+  join current_packs c using (pack)
+  cross join lateral (
+    select ((v.currency_amounts || jsonb_build_object(v.currency, v.amount_minor))
+            ->> v_currency)::bigint as amount
+  ) price
+  where v.pack = p_session ->> 'pack'
+    and v.version = coalesce((p_session ->> 'pack_version')::integer, c.version)
+    and v_amount > 0
+    and v_amount % price.amount = 0;
+
+  if not found then
+    return query
+    select v.pack, v.version, v_quantity, v.credits
+    from credit_pack_versions v
+    where v.stripe_price_id = v_item ->> 'price'
+      and v_quantity > 0
+      and v_amount = v_quantity::numeric
+        * ((v.currency_amounts || jsonb_build_object(v.currency, v.amount_minor)) ->> v_currency)::bigint
+    order by
+      v.created_at <= p_at desc,
+      case when v.created_at <= p_at then v.version else -v.version end desc
+    limit 1;
   end if;
 end
 $$;

@@ -1,18 +1,17 @@
--- begin_checkout: decides whether a user may buy something, and writes down what Stripe will be asked.
+-- begin_checkout: Decides whether a user may buy a plan or a pack, and claims the requests to Stripe.
 --
--- Promises  `p_request` says what is wanted: `mode`, `plan` and `interval` or `pack`, `quantity`,
---           `currency`, `email`, the URLs; `email_is_claimed` says that the user named the address, and
---           no trusted server. The answer is one of
---             {answer}    this idempotency key's first answer;
---             {begun}     what to ask of Stripe, claimed for this caller: `terms` with everything
---                         that goes into the session, the customer or how to make one, and the
---                         sessions to close first.
---           What may not be bought is refused with FB005, and nothing was changed. A retry gets the
---           terms of the first call, whatever has changed since. Another request of the user's that
---           is under way: FB003.
--- Locks     The user's row (ensure_account).
--- Races     Of many calls of one user one is answered a request; the others wait for this
---           transaction, and are then refused with FB003 until finish_checkout.
+-- Takes     The purchase: `mode`, `plan` and `interval` or `pack`, `quantity`, `currency`, `email` and the
+--           URLs. `email_is_claimed` says that the user, not a trusted server, entered the address.
+-- Promises  Returns one of
+--             {answer}   the first answer to this idempotency key;
+--             {claimed}  the requests to send to Stripe, leased to the caller: the session's `terms`, the
+--                        customer or how to create it, and the sessions to close first.
+--           A retry gets the terms of the first call, whatever has changed since. A purchase that is not
+--           possible is refused with FB005 and changes nothing. Another request of the user that is in
+--           progress raises FB003.
+-- Locks     The account (ensure_account).
+-- Races     Of concurrent calls of one user, one claims the request. The others wait for this transaction,
+--           and are then refused with FB003 until finish_checkout, or until the lease ends.
 
 create or replace function begin_checkout(
   p_user_id         permitted_user,
@@ -27,67 +26,64 @@ security definer
 set search_path from current
 as $$
 declare
-  v_request    stripe_requests;
-  v_unfinished stripe_requests;
-  v_terms      jsonb;
-  v_customer   jsonb;
-  v_email      text;
+  v_request   stripe_requests;
+  v_abandoned stripe_requests;
+  v_terms     jsonb;
+  v_customer  jsonb;
+  v_email     text;
 begin
   perform ensure_account(p_user_id, p_now);
 
-  v_request := claim_stripe_request(
-    p_user_id, 'checkout', p_idempotency_key, p_fingerprint, p_now);
+  v_request := claim_stripe_request(p_user_id, 'checkout', p_idempotency_key, p_fingerprint, p_now);
 
   if v_request.answer is not null then
     return jsonb_build_object('answer', v_request.answer);
   end if;
 
-  -- A retry of what was not finished gets its first terms, unless what it would buy has been bought
-  -- meanwhile.
+  -- A retry gets its first terms, unless the user has bought a plan or had a trial since.
   if v_request.parameters ->> 'mode' = 'subscription' then
     perform refuse_second_subscription(p_user_id);
+
     if (v_request.parameters ->> 'trial_days')::integer > 0 and has_had_trial(p_user_id) then
-      perform refuse('trial_is_over');
+      perform refuse('trial_already_used');
     end if;
   end if;
 
   if v_request.id is null then
-    v_terms := checkout_terms(p_user_id, p_request, p_now);
-    -- Somebody gave up in the middle of it.
+    v_terms := checkout_terms(p_user_id, p_request);
+
     select *
-    into v_unfinished
+    into v_abandoned
     from stripe_requests
     where user_id = p_user_id
       and kind in ('checkout', 'subscription')
       and answered_at is null;
 
-    if v_unfinished.parameters - 'unfinished' = v_terms and v_unfinished.idempotency_key is null
-    then
-      -- Asked for the same again: this goes on with it.
+    if v_abandoned.parameters - 'unconfirmed_session' = v_terms and v_abandoned.idempotency_key is null then
+      -- The same purchase: this call continues it.
       update stripe_requests
       set idempotency_key = p_idempotency_key,
           fingerprint = p_fingerprint,
           leased_until = p_now + stripe_lease()
-      where id = v_unfinished.id
+      where id = v_abandoned.id
       returning * into v_request;
     else
-      -- Its session may exist, and must not stay payable. One that was given up before it was shown
-      -- to nobody either, and expires by itself.
       delete from stripe_requests
-      where id = v_unfinished.id;
+      where id = v_abandoned.id;
 
-      if v_unfinished.kind = 'checkout' then
+      -- Its session may exist at Stripe and must not stay payable. An earlier one that it was to replace was
+      -- never shown to the user, and expires by itself.
+      if v_abandoned.kind = 'checkout' then
         v_terms := v_terms || jsonb_build_object(
-          'unfinished', jsonb_build_object(
-            'stripe_key', v_unfinished.stripe_key,
-            'terms', v_unfinished.parameters - 'unfinished'));
+          'unconfirmed_session', jsonb_build_object(
+            'stripe_key', v_abandoned.stripe_key,
+            'terms', v_abandoned.parameters - 'unconfirmed_session'));
       end if;
 
       insert into stripe_requests (
         user_id, kind, parameters, idempotency_key, fingerprint, created_at, leased_until)
       values (
-        p_user_id, 'checkout', v_terms, p_idempotency_key, p_fingerprint, p_now,
-        p_now + stripe_lease())
+        p_user_id, 'checkout', v_terms, p_idempotency_key, p_fingerprint, p_now, p_now + stripe_lease())
       returning * into v_request;
     end if;
   end if;
@@ -103,17 +99,17 @@ begin
         and lower(claimed_email) = lower(v_email);
     end if;
   elsif v_customer -> 'new' ->> 'email' = v_email then
-    -- Before Stripe has it, which tells it back as the customer's.
+    -- Before Stripe reports it back as the customer's address.
     update accounts
     set claimed_email = v_email
     where id = p_user_id;
   end if;
 
-  return jsonb_build_object('begun', jsonb_build_object(
+  return jsonb_build_object('claimed', jsonb_build_object(
     'request', v_request.id,
     'stripe_key', v_request.stripe_key,
-    'terms', v_request.parameters - 'unfinished',
-    'unfinished', v_request.parameters -> 'unfinished',
+    'terms', v_request.parameters - 'unconfirmed_session',
+    'unconfirmed_session', v_request.parameters -> 'unconfirmed_session',
     'customer', v_customer,
     'open_session', (
       select c.id
@@ -123,7 +119,7 @@ begin
         and v_request.parameters ->> 'mode' = 'subscription'
         and (
           c.status = 'open'
-          -- Paid, and its subscription has not been heard of yet.
+          -- It was paid, and no event about its subscription has arrived yet.
           or c.status = 'complete'
           and c.subscription_id is not null
           and not exists (
@@ -135,11 +131,10 @@ begin
 end
 $$;
 
--- refuse_second_subscription: refuses (FB005) whoever has a subscription that lives.
+-- refuse_second_subscription: Refuses (FB005) a user who has a live subscription to a plan of the catalog.
 --
--- Promises  Says in which state it is, since that decides what can be done instead.
--- Locks     None of its own: the caller holds the user's row, without which two calls could both find
---           that there is none.
+-- Promises  The problem names the subscription's status, which decides what the user can do instead.
+-- Locks     The caller holds the account: without that lock two calls could both find no subscription.
 
 create or replace function refuse_second_subscription(p_user_id text)
 returns void
@@ -164,10 +159,10 @@ begin
 end
 $$;
 
--- has_had_trial: whether a user has ever had a trial, of any plan.
+-- has_had_trial: Returns whether a user has ever had a trial of any plan.
 --
--- Promises  True from the moment a subscription with a trial is known.
--- Races     A trial can only come from a session, and a user has one open at a time.
+-- Promises  True once a subscription with a trial is stored.
+-- Races     A trial comes from a checkout session only, and a user has at most one open subscription session.
 
 create or replace function has_had_trial(p_user_id text)
 returns boolean
@@ -182,15 +177,13 @@ as $$
   )
 $$;
 
--- checkout_terms: what a user would buy, as it is sold now, or why they may not.
+-- checkout_terms: Returns the terms of a checkout session under the current catalog.
 --
--- Promises  Answers the terms of the session, or refuses (FB005). A subscription is sold to who has
---           none that lives, with a trial once per user.
--- Locks     None of its own: the caller holds the user's row, without which two calls could both find
---           that there is no subscription.
--- Races     A catalog published meanwhile: the terms are those of one version, whole.
+-- Promises  Refuses (FB005) a purchase that is not possible. A user has at most one live subscription, and
+--           one trial. The terms come from one catalog, even during a publication.
+-- Locks     The caller holds the account.
 
-create or replace function checkout_terms(p_user_id text, p_request jsonb, p_now timestamptz)
+create or replace function checkout_terms(p_user_id text, p_request jsonb)
 returns jsonb
 language plpgsql
 stable
@@ -202,24 +195,21 @@ declare
   v_pack     record;
 begin
   if p_request ->> 'mode' = 'payment' then
-    select p.pack, p.version, p.stripe_price_id, p.credits, p.max_quantity, p.promotion_codes, p.unit,
-           p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts,
-           p.currency
+    select version, stripe_price_id, credits, max_quantity, promotion_codes, unit, currency,
+           currency_amounts || jsonb_build_object(currency, amount_minor) as amounts
     into v_pack
-    from current_packs c
-    join credit_pack_versions p using (pack, version)
-    where c.pack = p_request ->> 'pack';
+    from credit_packs
+    where pack = p_request ->> 'pack';
 
-    if v_pack.stripe_price_id is null then
+    if v_pack.version is null then
       perform refuse_input('unknown_pack');
     end if;
     if not v_pack.amounts ? v_currency then
       perform refuse_input('unknown_currency');
     end if;
-    perform refuse_too_many(v_pack.amounts, coalesce(v_currency, v_pack.currency), v_quantity);
+    perform check_charge_limit(v_pack.amounts, coalesce(v_currency, v_pack.currency), v_quantity);
     if v_quantity > v_pack.max_quantity then
-      perform refuse_input(
-        'above_max_quantity', jsonb_build_object('max_quantity', v_pack.max_quantity));
+      perform refuse_input('above_max_quantity', jsonb_build_object('max_quantity', v_pack.max_quantity));
     end if;
     if v_pack.credits::numeric * v_quantity + coalesce(
       (
@@ -243,8 +233,7 @@ begin
 
   select *
   into v_plan
-  from plan_on_sale(
-    p_request ->> 'plan', p_request ->> 'interval', v_currency, v_quantity);
+  from plan_on_sale(p_request ->> 'plan', p_request ->> 'interval', v_currency, v_quantity);
 
   return p_request || jsonb_build_object(
     'price', v_plan.price_id,
@@ -254,11 +243,11 @@ begin
 end
 $$;
 
--- customer_for_request: the Stripe customer of a user, or how to make the one they will have.
+-- customer_for_request: Returns a user's Stripe customer, or how to create it.
 --
--- Promises  Answers {known: id}, or {new: {stripe_key, email}}: the same for everybody
---           who asks until the customer is known, so that Stripe makes one however often it is asked.
--- Locks     The caller holds the account's row.
+-- Promises  Returns {known: id}, or {new: {stripe_key, email}}. Until the customer is known, every call
+--           returns the same idempotency key, so that Stripe creates one customer.
+-- Locks     The caller holds the account.
 
 create or replace function customer_for_request(p_user_id text, p_email text, p_now timestamptz)
 returns jsonb

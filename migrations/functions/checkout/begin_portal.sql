@@ -1,9 +1,9 @@
--- begin_portal: writes down that a user asked for the customer portal.
+-- begin_portal: Claims a request to Stripe for a customer portal session.
 --
--- Promises  Answers {answer} of this idempotency key, or {begun} with the customer. Someone who never
---           bought anything is refused with FB005.
--- Locks     The user's row (ensure_account).
--- Races     A second call with the same key while the first is under way: FB003.
+-- Promises  Returns {answer}, the first answer to this idempotency key, or {claimed} with the customer. A
+--           user without a Stripe customer is refused with FB005.
+-- Locks     The account (ensure_account).
+-- Races     A second call with the same key raises FB003 while the first is in progress.
 
 create or replace function begin_portal(
   p_user_id         permitted_user,
@@ -27,12 +27,12 @@ begin
   into v_customer_id
   from accounts
   where id = p_user_id;
+
   if v_customer_id is null then
     perform refuse('no_customer');
   end if;
 
-  v_request := claim_stripe_request(
-    p_user_id, 'portal', p_idempotency_key, p_fingerprint, p_now);
+  v_request := claim_stripe_request(p_user_id, 'portal', p_idempotency_key, p_fingerprint, p_now);
 
   if v_request.answer is not null then
     return jsonb_build_object('answer', v_request.answer);
@@ -48,7 +48,7 @@ begin
   end if;
 
   return jsonb_build_object(
-    'begun',
+    'claimed',
     v_request.parameters || jsonb_build_object(
       'request', v_request.id,
       'stripe_key', v_request.stripe_key));

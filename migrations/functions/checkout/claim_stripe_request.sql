@@ -1,11 +1,10 @@
--- claim_stripe_request: finds the request that an idempotency key belongs to, and keeps two changes of
--- one user from being asked of Stripe at once.
+-- claim_stripe_request: Finds the request of an idempotency key, and leases it to the caller.
 --
--- Promises  Answers the row of the key: with its answer, or claimed for this caller to go on with.
---           Without such a row it answers null, and nothing of the user's is under way. A key that
---           came with another request, another user's among them, is refused with FB002; while somebody else is at it, FB003. What
---           was given up, without a key to come back to it, is left to the caller as it is.
--- Locks     The caller holds the account's row.
+-- Promises  Returns the request with its answer, or leased to this caller to continue. Null if the key is new
+--           and no other request of the user is in progress. A key of another request or user is refused with
+--           FB002. A request that another caller holds raises FB003: a user changes one thing at Stripe at a
+--           time. An abandoned request without a key stays for the caller to handle.
+-- Locks     The caller holds the account.
 
 create or replace function claim_stripe_request(
   p_user_id         text,
@@ -49,7 +48,7 @@ begin
       and leased_until > p_now
       and (id = v_request.id or kind <> 'portal' and p_kind <> 'portal')
   ) then
-    perform refuse('request_under_way');
+    perform refuse('request_in_progress');
   end if;
 
   if v_request.id is not null then

@@ -1,10 +1,10 @@
--- finish_checkout: records the customer and the session that Stripe made, and the answer.
+-- finish_checkout: Stores the customer and the session that Stripe created, and the answer.
 --
--- Promises  Answers whether the request was still the caller's to finish: who took over from a caller
---           thought gone has closed that caller's session. Repeating it changes nothing.
--- Locks     The customer's row, then the user's: the order of every function that locks both.
--- Races     An event about the customer or the session: whichever comes second finds the row and adds
---           to it.
+-- Promises  Returns whether the caller still held the request. If not, another caller took it over after the
+--           lease ended, and closes this session. Repeating it changes nothing.
+-- Locks     The customer, then the account, as every function that locks both.
+-- Races     An event about the customer or the session: the second of the two merges into the row of the
+--           first.
 
 create or replace function finish_checkout(
   p_request_id  bigint,
@@ -30,6 +30,7 @@ begin
   into v_request
   from stripe_requests
   where id = p_request_id;
+
   if v_request.id is null then
     return false;
   end if;
@@ -41,9 +42,12 @@ begin
   into v_request
   from stripe_requests
   where id = p_request_id;
+
   if v_request.id is null or v_request.answered_at is not null then
     return v_request.answer is not distinct from p_answer;
   end if;
+
+  v_terms := v_request.parameters;
 
   update stripe_customers
   set user_id = v_request.user_id
@@ -57,7 +61,7 @@ begin
   where user_id = v_request.user_id
     and kind = 'customer';
 
-  -- At most the one that was closed before this one was made.
+  -- The session that the caller closed before it created this one.
   update checkout_sessions
   set status = 'expired',
       updated_at = p_now
@@ -65,13 +69,11 @@ begin
     and mode = 'subscription'
     and status = 'open'
     and id <> p_session ->> 'id'
-    and v_request.parameters ->> 'mode' = 'subscription';
-
-  v_terms := v_request.parameters;
+    and v_terms ->> 'mode' = 'subscription';
 
   insert into checkout_sessions (
-    id, user_id, customer_id, mode, status, plan, plan_version, interval, pack, pack_version,
-    quantity, currency, amount_minor, url, expires_at, created_at, updated_at)
+    id, user_id, customer_id, mode, status, plan, plan_version, interval, pack, pack_version, quantity,
+    currency, amount_minor, url, expires_at, created_at, updated_at)
   values (
     p_session ->> 'id',
     v_request.user_id,

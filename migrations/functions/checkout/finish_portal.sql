@@ -1,7 +1,7 @@
--- finish_portal: keeps the answer to a request for the portal under its idempotency key.
+-- finish_portal: Stores the answer to a portal request, for retries with its idempotency key.
 --
 -- Promises  Repeating it changes nothing.
--- Locks     The request's row.
+-- Locks     The request.
 
 create or replace function finish_portal(p_request_id bigint, p_answer jsonb, p_now call_time)
 returns void

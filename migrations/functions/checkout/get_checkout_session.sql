@@ -1,7 +1,7 @@
--- get_checkout_session: a session as the success page sees it.
+-- get_checkout_session: Returns a user's checkout session, as the success page shows it.
 --
--- Promises  Runs with its caller's rights under the identity of that user, in one flight: somebody
---           else's session is null, as one that does not exist.
+-- Promises  Null for a session of another user, as for one that does not exist. Runs with its caller's
+--           rights, under the user's identity, and restores the identity that was set before.
 
 create or replace function get_checkout_session(p_user_id permitted_user, p_session_id text)
 returns jsonb

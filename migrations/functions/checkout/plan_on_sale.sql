@@ -1,9 +1,8 @@
--- plan_on_sale: what a plan costs now, for whoever wants to buy it or to change to it.
+-- plan_on_sale: Returns the current version of a plan and its price, for a purchase or a change of plan.
 --
--- Promises  Answers the price of its current version, or refuses (FB005): a plan that is not listed or
---           costs nothing, an interval or a currency it is not sold in, seats where it has
---           none, more than Stripe takes at once.
--- Races     A catalog published meanwhile: the answer is of one version, whole.
+-- Promises  Refuses (FB005) a plan that is not listed or has no price, an interval or a currency in which it
+--           is not sold, several seats of a plan without seats, and a total above Stripe's limit. The answer
+--           comes from one catalog, even during a publication.
 
 create or replace function plan_on_sale(
   p_plan     text,
@@ -41,8 +40,8 @@ begin
     perform refuse_input('unknown_plan');
   end if;
 
-  select p.interval, p.stripe_price_id, p.per_seat,
-         p.currency, p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor)
+  select p.interval, p.stripe_price_id, p.per_seat, p.currency,
+         p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor)
   into "interval", price_id, per_seat, v_currency, v_currencies
   from pricing_plan_prices p
   where p.plan = plan_on_sale.plan
@@ -58,6 +57,6 @@ begin
   if p_quantity <> 1 and not per_seat then
     perform refuse_input('no_seats');
   end if;
-  perform refuse_too_many(v_currencies, coalesce(p_currency, v_currency), p_quantity);
+  perform check_charge_limit(v_currencies, coalesce(p_currency, v_currency), p_quantity);
 end
 $$;

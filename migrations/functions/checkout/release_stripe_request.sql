@@ -1,17 +1,18 @@
--- release_stripe_request: gives up a request to Stripe that was not answered as hoped.
+-- release_stripe_request: Releases the lease on a request to Stripe that did not succeed.
 --
--- Promises  With `p_forget` it never was: Stripe said no for good, and a retry begins anew, under new
---           keys; with `p_forget_customer` the customer it needed never was either. Without, whoever
---           retries goes on with it at once, under the same ones: Stripe may have carried it out. A request that was finished stays.
--- Locks     The user's row.
--- Races     Somebody who took the request over: it is released from under them, which at worst makes
---           two ask the same of Stripe under the same key.
+-- Promises  A retry continues the request at once, with the same Stripe key: Stripe may have processed it.
+--           With `p_is_final` Stripe refused it for good, and it is deleted: a retry starts again, with a new
+--           key. With `p_customer_is_final` the request for the user's customer is deleted too. A finished
+--           request stays.
+-- Locks     The account.
+-- Races     If another caller has taken the request over, its lease is released too. At worst both send the
+--           same request, under the same Stripe key.
 
 create or replace function release_stripe_request(
-  p_request_id      bigint,
-  p_forget          boolean,
-  p_forget_customer boolean,
-  p_now             call_time
+  p_request_id        bigint,
+  p_is_final          boolean,
+  p_customer_is_final boolean,
+  p_now               call_time
 )
 returns void
 language plpgsql
@@ -28,6 +29,7 @@ begin
   from stripe_requests
   where id = p_request_id
     and answered_at is null;
+
   if v_user_id is null then
     return;
   end if;
@@ -42,6 +44,6 @@ begin
   delete from stripe_requests
   where user_id = v_user_id
     and answered_at is null
-    and (id = p_request_id and p_forget or kind = 'customer' and p_forget_customer);
+    and (id = p_request_id and p_is_final or kind = 'customer' and p_customer_is_final);
 end
 $$;

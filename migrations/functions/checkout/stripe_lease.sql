@@ -1,6 +1,6 @@
--- stripe_lease: for how long a request to Stripe belongs to whoever began it.
+-- stripe_lease: Returns how long a caller may work on a request to Stripe.
 --
--- Promises  Longer than a route spends on Stripe, so that only one who is gone loses it.
+-- Promises  Longer than a route spends on Stripe: a caller loses its lease only after it has stopped.
 
 create or replace function stripe_lease()
 returns interval

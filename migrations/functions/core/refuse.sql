@@ -1,11 +1,11 @@
--- refuse: refuses a request, and undoes whatever this call has done so far.
+-- refuse: Refuses a request with a problem code, and rolls back the call.
 --
--- Takes     The code of the problem that the API answers, and as an object what its message has to know.
---           Neither may say anything personal: messages reach logs. Codes and names are literals, which
---           a test compares with those that Rust knows.
--- Promises  Never returns. The message is JSON: {"code", ...}. The SQLSTATE is FB001 if the user was
---           erased, FB002 if the idempotency key came with another request, FB003 while another request
---           of the user is under way, FB008 if there is not enough left, FB005 for everything else.
+-- Takes     A problem code of the API, and an object with the values of its message. Messages reach logs:
+--           neither may contain personal data. Both are literals in the callers; a test compares them with
+--           the codes and fields that Rust reads.
+-- Promises  Never returns. The message is JSON: {"code", ...}. The SQLSTATE is FB001 for an erased user,
+--           FB002 for an idempotency key of another request, FB003 while another request of the user is in
+--           progress, FB008 for too few credits or too small a quota, and FB005 for everything else.
 
 create or replace function refuse(p_code text, p_details jsonb default '{}')
 returns void
@@ -16,7 +16,7 @@ begin
     errcode = case p_code
       when 'account_erased' then 'FB001'
       when 'idempotency_key_reused' then 'FB002'
-      when 'request_under_way' then 'FB003'
+      when 'request_in_progress' then 'FB003'
       when 'insufficient_credits' then 'FB008'
       when 'quota_exceeded' then 'FB008'
       else 'FB005'

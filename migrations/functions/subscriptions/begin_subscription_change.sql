@@ -3,7 +3,7 @@
 --
 -- Promises  `p_wish` holds an `action`: change (to `plan`, `interval`, `quantity`), cancel (`now` or
 --           not, `reason`) or resume. What cannot be is refused with FB005; else the answer is {answer}
---           of this idempotency key, {unchanged} where there is nothing to do, or {begun} with
+--           of this idempotency key, {unchanged} where there is nothing to do, or {claimed} with
 --           everything that decides what is sent. A retry gets the steps of the first call.
 -- Locks     The user's row (ensure_account).
 -- Races     Another change or checkout of the user's that is under way: FB003.
@@ -54,7 +54,7 @@ begin
     returning * into v_request;
   end if;
 
-  return jsonb_build_object('begun', jsonb_build_object(
+  return jsonb_build_object('claimed', jsonb_build_object(
     'request', v_request.id,
     'stripe_key', v_request.stripe_key,
     'steps', v_request.parameters));
@@ -164,7 +164,7 @@ begin
     if (p_wish ->> 'quantity')::bigint <> 1 and not v_to.per_seat then
       perform refuse_input('no_seats');
     end if;
-    perform refuse_too_many(
+    perform check_charge_limit(
       v_to.amounts, v_live.currency, (p_wish ->> 'quantity')::bigint);
   end if;
 

@@ -69,7 +69,7 @@ pub async fn create_session(
                 let is_gone = error.refusal().is_some_and(|refusal| refusal.is_missing("customer"));
                 match &claimed.customer {
                     Customer::Known(id) if is_gone => {
-                        app.postgres.forget_customer(user, id, app.clock.now()).await?;
+                        app.postgres.unlink_customer(user, id, app.clock.now()).await?;
                     }
                     _ => return Err(error.into()),
                 }

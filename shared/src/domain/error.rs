@@ -71,7 +71,7 @@ pub enum ErrorCode {
     QuotaExceeded,
     RateLimited,
     RedisUnavailable,
-    RequestUnderWay,
+    RequestInProgress,
     ServiceOnly,
     SessionNotFound,
     SlowBody,
@@ -79,7 +79,7 @@ pub enum ErrorCode {
     StripeUnavailable,
     SubscriptionChanged,
     SubscriptionNotFound,
-    TrialIsOver,
+    TrialAlreadyUsed,
     UnsupportedMediaType,
     WebhookNotFound,
     WebhookResolved,
@@ -131,7 +131,7 @@ impl ErrorCode {
             Self::AuthKeysUnavailable
                 | Self::DatabaseUnavailable
                 | Self::RedisUnavailable
-                | Self::RequestUnderWay
+                | Self::RequestInProgress
                 | Self::StripeUnavailable
         )
     }
@@ -189,7 +189,7 @@ impl Error {
     /// Farebox does not ask Stripe for two changes of one user at once.
     pub fn request_in_progress() -> Self {
         Self::new(
-            ErrorCode::RequestUnderWay,
+            ErrorCode::RequestInProgress,
             "Another request of this user is being carried out. Try again in a moment.",
         )
     }

@@ -38,8 +38,8 @@ pub enum Refusal {
         /// The result of each usage entry, as `track_usages` answers it.
         results: Vec<Value>,
     },
-    RequestUnderWay,
-    TrialIsOver,
+    RequestInProgress,
+    TrialAlreadyUsed,
     WebhookNotFound,
     WebhookResolved,
 }
@@ -106,7 +106,7 @@ impl From<Refusal> for Error {
             Refusal::AccountErased => return Self::account_erased(),
             Refusal::IdempotencyKeyReused => return Self::idempotency_key_reused(),
             Refusal::InvalidInput(reason) => return reason.into(),
-            Refusal::RequestUnderWay => return Self::request_in_progress(),
+            Refusal::RequestInProgress => return Self::request_in_progress(),
             Refusal::InsufficientCredits { unit, balance, needed } => {
                 let message = format!("There are {balance} of {unit}, and {needed} are needed.");
                 let extension = ProblemExtension::Credits { unit, balance, needed };
@@ -150,8 +150,8 @@ impl From<Refusal> for Error {
             Refusal::QuotaExceeded { .. } => {
                 (ErrorCode::QuotaExceeded, "The plan does not allow this usage.")
             }
-            Refusal::TrialIsOver => (
-                ErrorCode::TrialIsOver,
+            Refusal::TrialAlreadyUsed => (
+                ErrorCode::TrialAlreadyUsed,
                 "There has been a trial since this was first asked for. Ask again with a new \
                  Idempotency-Key.",
             ),

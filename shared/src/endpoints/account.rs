@@ -22,7 +22,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 }
 
 async fn delete_account(State(app): State<Arc<App>>, User(user): User) -> Result<StatusCode> {
-    let payable = app.postgres.begin_erasure(&user).await?;
+    let payable = app.postgres.get_erasure_targets(&user).await?;
     forget_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();
     app.postgres.erase_account(&user, now).await?;

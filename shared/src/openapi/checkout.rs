@@ -6,8 +6,8 @@ use super::operation::Operation;
 use super::schemas::Schemas;
 use crate::domain::Email;
 use crate::domain::error::ErrorCode::{
-    AccountErased, AlreadySubscribed, DatabaseUnavailable, NoCustomer, RequestUnderWay,
-    SessionNotFound, StripeUnavailable, TrialIsOver,
+    AccountErased, AlreadySubscribed, DatabaseUnavailable, NoCustomer, RequestInProgress,
+    SessionNotFound, StripeUnavailable, TrialAlreadyUsed,
 };
 use crate::endpoints::{
     STRIPE_CHECKOUT_SESSION, STRIPE_CREATE_CHECKOUT_SESSION, STRIPE_CREATE_PORTAL_SESSION, stripe,
@@ -80,8 +80,8 @@ fn create(schemas: &mut Schemas) -> Operation {
     .idempotent("for a day")
     .codes(&[
         AlreadySubscribed,
-        TrialIsOver,
-        RequestUnderWay,
+        TrialAlreadyUsed,
+        RequestInProgress,
         AccountErased,
         DatabaseUnavailable,
         StripeUnavailable,
@@ -110,7 +110,7 @@ fn portal(schemas: &mut Schemas) -> Operation {
     .idempotent("for a day")
     .codes(&[
         NoCustomer,
-        RequestUnderWay,
+        RequestInProgress,
         AccountErased,
         DatabaseUnavailable,
         StripeUnavailable,

@@ -110,7 +110,7 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         QuotaExceeded => "The usage would exceed the plan's hard limit. Nothing was counted.",
         RateLimited => "Too many requests. Try again after the seconds in Retry-After.",
         RedisUnavailable => "Redis did not answer. Try again, with the same Idempotency-Key.",
-        RequestUnderWay => "Another request of this user to Stripe is in progress. Try again.",
+        RequestInProgress => "Another request of this user to Stripe is in progress. Try again.",
         ServiceOnly => "Only a service key or an admin may do this.",
         SessionNotFound => "The user has no such Checkout session.",
         SlowBody => "The body took too long to arrive.",
@@ -120,7 +120,7 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         StripeUnavailable => "Stripe did not answer. Try again, with the same Idempotency-Key.",
         SubscriptionChanged => "The subscription has changed at Stripe. Get it again.",
         SubscriptionNotFound => "There is no such subscription, or it belongs to another user.",
-        TrialIsOver => {
+        TrialAlreadyUsed => {
             "The user has had a trial since the first request with this Idempotency-Key."
         }
         UnsupportedMediaType => "Send the body with Content-Type: application/json.",

@@ -8,7 +8,7 @@ use crate::domain::SubscriptionId;
 use crate::domain::error::ErrorCode::{
     AccountErased, CancellationPending, ChangePlanned, DatabaseUnavailable, NoSubscription,
     NotInGoodStanding, NothingToResume, PaymentConfirmationRequired, PaymentFailed,
-    RequestUnderWay, StripeUnavailable, SubscriptionChanged, SubscriptionNotFound,
+    RequestInProgress, StripeUnavailable, SubscriptionChanged, SubscriptionNotFound,
 };
 use crate::endpoints::{SUBSCRIPTION, subscription};
 use crate::http::Method::{Get, Patch};
@@ -46,7 +46,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
              scheduled change, or ends a pause. If the payment of an upgrade fails, the plan \
              stays as it is, and the problem has the page where the customer can pay. A change \
              that is already in effect returns the subscription unchanged. One change of a user \
-             runs at a time; a second one is refused with `request_under_way`.",
+             runs at a time; a second one is refused with `request_in_progress`.",
         )
         .request::<subscription::ChangeSubscriptionRequest>(
             schemas,
@@ -65,7 +65,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             CancellationPending,
             ChangePlanned,
             SubscriptionChanged,
-            RequestUnderWay,
+            RequestInProgress,
             PaymentFailed,
             PaymentConfirmationRequired,
             AccountErased,

@@ -163,5 +163,5 @@ async fn a_catalog_with_two_defaults_is_refused_by_the_database() {
                                {\"plan\": \"b\", \"is_default\": true}], \"packs\": []}', farebox_now())";
     let refused = owner.query_typed(two, &[]).await.unwrap_err();
     let message = refused.as_db_error().unwrap().message();
-    assert_eq!(message, "a catalog has one default plan at most");
+    assert_eq!(message, "a catalog may have at most one default plan");
 }

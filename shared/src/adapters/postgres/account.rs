@@ -24,7 +24,8 @@ impl Postgres {
 }
 
 sql_functions! {
-    pub fn begin_erasure(user: &UserId) -> json StripeResources;
+    /// Answers the user's customers and open sessions.
+    pub fn get_erasure_targets(user: &UserId) -> json StripeResources;
 
     fn mark_erased(user: &UserId, now: Timestamp);
 

@@ -40,7 +40,6 @@ pub enum Wanted {
 pub enum Checkout {
     /// The first answer to this idempotency key.
     Answer(Value),
-    #[serde(rename = "begun")]
     Claimed(Box<ClaimedCheckout>),
 }
 
@@ -52,7 +51,6 @@ pub struct ClaimedCheckout {
     pub stripe_key: String,
     pub terms: CheckoutTerms,
     pub customer: Customer,
-    #[serde(rename = "unfinished")]
     pub unconfirmed_session: Option<UnconfirmedSession>,
     /// The session that this one replaces.
     pub open_session: Option<String>,
@@ -72,8 +70,8 @@ pub enum Customer {
     New { stripe_key: String, email: Option<String> },
 }
 
-/// What to forget of a request to Stripe when its lease is released. Stripe answers a key the same
-/// forever, so what Stripe refused for good needs a new key.
+/// The stored requests to delete when the lease on a request is released. Stripe answers a key the same
+/// forever, so a request that it refused for good needs a new key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReleaseScope {
     /// A retry continues with it.
@@ -82,7 +80,7 @@ pub enum ReleaseScope {
     RequestAndCustomer,
 }
 
-/// Whether to forget the request, and whether to forget how its customer is created.
+/// Whether Stripe refused the request for good, and whether it refused to create the customer for good.
 impl<'a> Argument<'a> for ReleaseScope {
     const TYPES: &'static [Type] = &[Type::BOOL, Type::BOOL];
 
@@ -116,7 +114,8 @@ sql_functions! {
     /// Deletes at most `batch` requests older than a day, and answers how many.
     pub fn forget_stripe_requests(now: Timestamp, batch: i32) -> value i64;
 
-    pub fn forget_customer(user: &UserId, customer: &str, now: Timestamp);
+    /// Clears the user's Stripe customer, which was deleted at Stripe.
+    pub fn unlink_customer(user: &UserId, customer: &str, now: Timestamp);
 
     /// Answers the user's own session; none for a session of another user.
     pub fn get_checkout_session<T>(user: &UserId, session: &str) -> json Option<T>;

@@ -34,7 +34,6 @@ pub enum Change {
     Answer(Value),
     /// The subscription is so already.
     Unchanged(Value),
-    #[serde(rename = "begun")]
     Claimed(ClaimedChange),
 }
 
@@ -112,7 +111,6 @@ pub struct FinishedChange {
 pub enum Portal {
     /// The first answer to this idempotency key.
     Answer(Value),
-    #[serde(rename = "begun")]
     Claimed(ClaimedPortal),
 }
 

@@ -35,8 +35,8 @@ enum Code {
     NothingToResume,
     PayloadForgotten,
     QuotaExceeded,
-    RequestUnderWay,
-    TrialIsOver,
+    RequestInProgress,
+    TrialAlreadyUsed,
     WebhookNotFound,
     WebhookResolved,
 }
@@ -88,8 +88,8 @@ impl TryFrom<Message> for Refusal {
             Code::NothingToResume => Self::NothingToResume,
             Code::PayloadForgotten => Self::PayloadForgotten,
             Code::QuotaExceeded => Self::QuotaExceeded { results: results.ok_or(MISSING)? },
-            Code::RequestUnderWay => Self::RequestUnderWay,
-            Code::TrialIsOver => Self::TrialIsOver,
+            Code::RequestInProgress => Self::RequestInProgress,
+            Code::TrialAlreadyUsed => Self::TrialAlreadyUsed,
             Code::WebhookNotFound => Self::WebhookNotFound,
             Code::WebhookResolved => Self::WebhookResolved,
         })

@@ -55,9 +55,9 @@ const STATUSES: [(u16, &[&str]); 13] = [
             "not_in_good_standing",
             "nothing_to_resume",
             "payload_forgotten",
-            "request_under_way",
+            "request_in_progress",
             "subscription_changed",
-            "trial_is_over",
+            "trial_already_used",
             "webhook_resolved",
         ],
     ),
@@ -89,7 +89,7 @@ fn every_code_has_the_status_that_clients_rely_on() {
 
 #[test]
 fn what_may_succeed_in_a_moment_says_when_to_retry() {
-    for code in UNAVAILABLE.into_iter().chain(["request_under_way"]) {
+    for code in UNAVAILABLE.into_iter().chain(["request_in_progress"]) {
         let code: ErrorCode = serde_json::from_value(Value::from(code)).unwrap();
         assert_eq!(Error::new(code, "").retry_after_seconds, Some(1), "{code}");
     }

@@ -1,10 +1,11 @@
--- begin_erasure: what has to end at Stripe before a user is forgotten.
+-- get_erasure_targets: Returns what must end at Stripe before a user is erased.
 --
--- Promises  Answers {customers, sessions}: whoever deletes those customers and closes those sessions
---           leaves nothing that goes on being paid. Runs under the identity of that user.
--- Races     A checkout that is under way: it finds the user erased, and cleans up behind itself.
+-- Promises  {customers, sessions}: after these customers are deleted and these sessions expired, nothing of
+--           the user's is charged any more. Runs with its caller's rights, under the user's identity, and
+--           restores the identity that was set before.
+-- Races     A checkout in progress finds the user erased, and deletes what it created at Stripe.
 
-create or replace function begin_erasure(p_user_id permitted_user)
+create or replace function get_erasure_targets(p_user_id permitted_user)
 returns jsonb
 language plpgsql
 set search_path from current
@@ -27,7 +28,7 @@ begin
         from accounts
         where id = p_user_id
           and stripe_customer_id is not null
-      ) known),
+      ) customers),
     'sessions', (
       select coalesce(jsonb_agg(id), '[]')
       from checkout_sessions

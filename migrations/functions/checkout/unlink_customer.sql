@@ -1,10 +1,10 @@
--- forget_customer: a user's Stripe customer is gone, and their next checkout makes a new one.
+-- unlink_customer: Clears a user's Stripe customer, which was deleted at Stripe.
 --
--- Promises  Only if it is still that one. Its subscriptions and payments keep their user.
--- Locks     The user's row.
--- Races     A checkout that just recorded a new customer: that one stays.
+-- Promises  The user's next checkout creates a customer. Subscriptions and payments keep their user. Changes
+--           nothing if the account has another customer by now.
+-- Locks     The account (ensure_account).
 
-create or replace function forget_customer(
+create or replace function unlink_customer(
   p_user_id     permitted_user,
   p_customer_id text,
   p_now         call_time
