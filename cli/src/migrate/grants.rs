@@ -76,7 +76,8 @@ pub(super) const CALLABLE: [&str; 67] = [
 ];
 
 /// The functions that callable ones with their caller's rights call. The caller needs the right too.
-pub(super) const READERS: [&str; 3] = ["period_at", "transaction_view", "unit_view"];
+pub(super) const READERS: [&str; 4] =
+    ["period_at", "resolve_price", "transaction_view", "unit_view"];
 
 /// The functions that a member of `farebox_user` may call: those that run with its rights, and those
 /// that views and parameter types call.

@@ -96,7 +96,7 @@ async fn with_two_users() -> TestApp {
 }
 
 /// Functions of the catalog and the clock, and those that read what Row Level Security shows.
-const FOR_EVERY_USER: [&str; 10] = [
+const FOR_EVERY_USER: [&str; 11] = [
     "catalog_features",
     "farebox_now",
     "find_subscription",
@@ -106,6 +106,7 @@ const FOR_EVERY_USER: [&str; 10] = [
     "job_cursor",
     "period_at",
     "plan_features",
+    "resolve_price",
     "validate_credits_consistency",
 ];
 
