@@ -147,7 +147,7 @@ async fn every_exception_from_the_rules_is_found() {
          grant execute on function spend_credits to farebox_user;
          grant create on schema public to public;
          alter function add_history reset all;
-         alter function grant_plan set search_path to public;",
+         alter function comp_plan set search_path to public;",
     )
     .await;
     let login = settings(&app.settings["DATABASE_URL"]);
@@ -160,7 +160,7 @@ async fn every_exception_from_the_rules_is_found() {
     };
     let unset = [
         "function add_history does not set its search_path as it should",
-        "function grant_plan does not set its search_path as it should",
+        "function comp_plan does not set its search_path as it should",
         "table accounts has no row level security",
     ];
     let granted = [
@@ -247,7 +247,7 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
             assert_eq!(refused.code().unwrap().code(), "42501", "{write}: {refused}");
         }
     }
-    let internal = role.query_typed("select ensure_user('eve', farebox_now())", &[]).await;
+    let internal = role.query_typed("select ensure_account('eve', farebox_now())", &[]).await;
     assert_eq!(internal.expect_err("it is internal").code().unwrap().code(), "42501");
 }
 

@@ -66,7 +66,7 @@ impl TestApp {
     /// From now on the user has that plan.
     async fn entitle(&self, user: &str, plan: &str, version: i64) {
         self.sql(&format!(
-            "insert into entitlements
+            "insert into entitlements (user_id, plan, plan_version, source, status, updated_at)
              select '{user}', plan, version, 'grant', 'active', 'epoch'
              from pricing_plan_versions
              where plan = '{plan}'

@@ -73,7 +73,7 @@ async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once()
          insert into stripe_customers (id, user_id, created_at, email)
          select 'cus_' || n, 'u' || n, 'epoch', 'u' || n || '@mail.example'
          from generate_series(1, 5000) n;
-         insert into entitlements
+         insert into entitlements (user_id, plan, plan_version, source, status, updated_at)
          select 'u' || n, plan, version, 'grant', 'active', 'epoch'
          from generate_series(1, 5000) n, pricing_plan_versions
          where plan = 'pro';

@@ -147,7 +147,7 @@ async fn the_job_ends_the_grace_of_each_plan() {
         let app = TestApp::selling("demo").await;
         app.late_payer("ann", tier).await;
         let grace = "select extract(day from due_at - invoices.created_at)::bigint
-                     from accounts, invoices where users.id = 'ann' and invoices.status = 'open'";
+                     from accounts, invoices where accounts.id = 'ann' and invoices.status = 'open'";
         assert_eq!(app.count(grace).await, days, "{tier}");
         app.clock.advance(SignedDuration::from_hours(24 * days));
         let ended = "select count(*) from entitlements where plan = 'free' and status = 'past_due'";
