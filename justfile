@@ -14,7 +14,7 @@ check: && check-api
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Check docs/openapi.json and docs/farebox.d.ts
+# Check docs/openapi.json, docs/farebox.d.ts and migrations/
 check-api:
     npm --prefix web/checks ci --ignore-scripts --no-audit --no-fund
     npm --prefix web/checks run check

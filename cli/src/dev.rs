@@ -78,6 +78,17 @@ impl Local {
         clock: &Clock,
         progress: Progress<'_>,
     ) -> anyhow::Result<Self> {
+        Self::start_with(dir, base, clock, postgres::Options::default(), progress).await
+    }
+
+    /// The same, with a Postgres of these options where it is a dev service.
+    pub async fn start_with(
+        dir: &Path,
+        base: &str,
+        clock: &Clock,
+        options: postgres::Options,
+        progress: Progress<'_>,
+    ) -> anyhow::Result<Self> {
         create_private(dir)?;
         let claim = Claim::take(dir).await?;
         // The file has the settings of a running stack, or does not exist.
@@ -106,7 +117,7 @@ impl Local {
             local.settings.insert(setting.name.to_owned(), value);
         }
         let (postgres, redis) =
-            tokio::try_join!(local.start_postgres(progress), local.start_redis(progress))?;
+            tokio::try_join!(local.start_postgres(options, progress), local.start_redis(progress))?;
         local.adopt_postgres(postgres).await?;
         local.adopt_redis(redis, base)?;
         local.adopt_stripe(base, clock).await?;
@@ -116,12 +127,16 @@ impl Local {
         Ok(local)
     }
 
-    async fn start_postgres(&self, progress: Progress<'_>) -> anyhow::Result<Option<Postgres>> {
+    async fn start_postgres(
+        &self,
+        options: postgres::Options,
+        progress: Progress<'_>,
+    ) -> anyhow::Result<Option<Postgres>> {
         if self.settings.contains_key("DATABASE_URL") {
             return Ok(None);
         }
         let dir = self.dir.join("postgres");
-        Ok(Some(Postgres::start(&dir, postgres::Options::default(), progress).await?))
+        Ok(Some(Postgres::start(&dir, options, progress).await?))
     }
 
     async fn start_redis(&self, progress: Progress<'_>) -> anyhow::Result<Option<RedisServer>> {
@@ -246,6 +261,11 @@ impl Local {
     /// The configuration that a function would read from its environment.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::from_vars(|name| self.settings.get(name).cloned())?)
+    }
+
+    /// The private cluster, unless the environment names another Postgres.
+    pub fn postgres(&self) -> Option<&Postgres> {
+        self.postgres.as_ref()
     }
 
     /// The routes of the dev services that this process serves beside Farebox's.

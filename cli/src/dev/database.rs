@@ -56,11 +56,16 @@ pub async fn create(
     Ok(Urls { app: url(LOGIN, passwords.app), owner: url(OWNER, passwords.owner) })
 }
 
-/// Creates the functions' login. The first migration creates the role that it belongs to.
+/// Creates the functions' login, as docs/SETUP.md does. The first migration creates the role that it
+/// belongs to.
 pub async fn allow_login(postgres: &Postgres, name: &str, password: &str) -> anyhow::Result<()> {
     let client = superuser(postgres, name).await?;
     role(&client, LOGIN, &format!("login password '{password}'")).await?;
-    execute(&client, &format!("grant farebox_app to {LOGIN}")).await
+    let settings = format!(
+        "grant farebox_app to {LOGIN};
+         alter role {LOGIN} set statement_timeout to '5s'"
+    );
+    execute(&client, &settings).await
 }
 
 /// Takes the right to create roles from the owner, which needs it for migrations alone.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use farebox::dev::Settings;
-use shared::config;
 use tokio::process::Command;
 use tokio_postgres::Client;
+
+use crate::sql;
 
 pub struct Database {
     dir: PathBuf,
@@ -18,13 +19,13 @@ pub struct Database {
 impl Database {
     pub async fn open(settings: &Settings, dir: &Path) -> anyhow::Result<Self> {
         let url = settings.get("DIRECT_URL").context("the stack has no database of its own")?;
-        let vars = |name: &str| match name {
-            "DATABASE_URL" => Some(url.clone()),
-            name => settings.get(name).cloned(),
-        };
-        let owner =
-            shared::adapters::postgres::connect(&config::Database::from_vars(vars)?).await?;
+        let owner = sql::connect(settings).await?;
         Ok(Self { dir: dir.to_owned(), url: url.clone(), owner })
+    }
+
+    /// Of the database as its owner.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     #[expect(clippy::disallowed_methods, reason = "a direct connection, and many statements")]

@@ -14,8 +14,8 @@ use shared::http::{self, Endpoint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Makes a connection's next request.
-pub type Requests = Arc<dyn Fn() -> String + Send + Sync>;
+/// Makes a connection's next request. None once there is nothing more to send.
+pub type Requests = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 pub fn app(settings: &Settings) -> anyhow::Result<Arc<App>> {
     let config = Config::from_vars(|name| settings.get(name).cloned())?;
@@ -45,7 +45,8 @@ pub async fn send(
             let mut connection = Connection::open(address).await?;
             let mut times = Vec::new();
             while Instant::now() < until {
-                times.push(connection.send(&requests()).await?);
+                let Some(request) = requests() else { break };
+                times.push(connection.send(&request).await?);
             }
             anyhow::Ok(times)
         })

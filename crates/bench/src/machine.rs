@@ -32,6 +32,22 @@ pub fn kib(path: &str, name: &str) -> anyhow::Result<u64> {
     number.parse().with_context(|| format!("{name} in {path} is no size"))
 }
 
+/// The processor time of this thread so far.
+pub fn thread_nanoseconds() -> anyhow::Result<u64> {
+    nanoseconds("/proc/thread-self/schedstat")
+}
+
+/// The processor time so far of the first thread of a process.
+pub fn process_nanoseconds(process: u32) -> anyhow::Result<u64> {
+    nanoseconds(&format!("/proc/{process}/schedstat"))
+}
+
+fn nanoseconds(path: &str) -> anyhow::Result<u64> {
+    let text = read(path)?;
+    let first = text.split_whitespace().next().and_then(|number| number.parse().ok());
+    first.with_context(|| format!("{path} has no number"))
+}
+
 /// The value of the first `name: value` or `name=value`.
 fn field(path: &str, name: &str) -> anyhow::Result<String> {
     let text = read(path)?;

@@ -5,12 +5,17 @@
 
 #![expect(clippy::print_stdout, reason = "figures go to standard output")]
 
+mod cost;
 mod database;
+mod instructions;
 mod ledger;
 mod load;
 mod machine;
+mod peers;
 mod release;
+mod report;
 mod samples;
+mod sql;
 mod stack;
 mod start;
 mod table;
@@ -29,6 +34,10 @@ enum Command {
     Ledger(ledger::Args),
     /// Measure Stripe events applied per second, beside bare inserts
     Webhooks(webhooks::Args),
+    /// Count the instructions of a cached entitlement read; needs Valgrind
+    Instructions(instructions::Args),
+    /// Measure comparable projects beside Farebox, in turns; needs Node
+    Peers(peers::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +49,8 @@ fn main() -> ExitCode {
                 Command::Start(args) => start::run(args).await,
                 Command::Ledger(args) => ledger::run(args).await,
                 Command::Webhooks(args) => webhooks::run(args).await,
+                Command::Instructions(args) => instructions::run(args).await,
+                Command::Peers(args) => peers::run(args).await,
             }
         })
     });

@@ -16,6 +16,14 @@ impl Samples {
         self.percentile(0)
     }
 
+    pub fn max(&self) -> f64 {
+        self.percentile(100)
+    }
+
+    pub fn p10(&self) -> f64 {
+        self.percentile(10)
+    }
+
     pub fn median(&self) -> f64 {
         self.percentile(50)
     }
@@ -33,6 +41,11 @@ impl Samples {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0[rank.saturating_sub(1)]
     }
+}
+
+/// None without a single one.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    Samples::new(values).map(|samples| samples.median())
 }
 
 #[cfg(test)]

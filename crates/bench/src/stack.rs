@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use dev_services::postgres;
 use farebox::dev::{Local, Settings, catalog, token};
 use farebox::server;
 use jiff::Timestamp;
@@ -19,13 +20,39 @@ pub struct Stack {
     serving: JoinHandle<anyhow::Result<()>>,
 }
 
+/// Loads the counters of statements, which are off until a session asks for them.
+const COUNTERS: [(&str, &str); 3] = [
+    ("shared_preload_libraries", "pg_stat_statements"),
+    ("pg_stat_statements.track", "none"),
+    ("compute_query_id", "off"),
+];
+
 impl Stack {
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(postgres::Options::default()).await
+    }
+
+    /// Starts a stack whose Postgres can count statements, where its library is installed.
+    pub async fn start_counting() -> anyhow::Result<Self> {
+        let extra_settings = COUNTERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let options =
+            postgres::Options { extra_settings: extra_settings.into(), ..Default::default() };
+        match Self::start_with(options).await {
+            Ok(stack) => Ok(stack),
+            Err(error) => {
+                eprintln!("starting again, without pg_stat_statements: {error:#}");
+                Self::start().await
+            }
+        }
+    }
+
+    async fn start_with(options: postgres::Options) -> anyhow::Result<Self> {
         let dir = std::env::temp_dir().join(format!("farebox-bench-{}", std::process::id()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let local =
-            Local::start(&dir, &base, &Clock::default(), &|line| eprintln!("{line}")).await?;
+            Local::start_with(&dir, &base, &Clock::default(), options, &|line| eprintln!("{line}"))
+                .await?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::serve(listener, local.router(), async {
             let _ = stopped.await;
@@ -45,6 +72,12 @@ impl Stack {
             *url = url.replace("sslmode=disable", "sslmode=require");
         }
         settings
+    }
+
+    /// The database as the cluster's superuser, unless the environment names another Postgres.
+    pub fn superuser_url(&self) -> Option<String> {
+        let postgres = self.local.postgres()?;
+        Some(postgres.superuser_url("farebox") + "?sslmode=disable")
     }
 
     /// The key of a trusted server.

@@ -1,12 +1,9 @@
 //! Measures reads of an entitlement, and pushes of new usage to the cache.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
 use farebox::dev::Settings;
 use jiff::{SignedDuration, Timestamp};
 use shared::adapters::postgres::UsageResult;
@@ -14,12 +11,14 @@ use shared::app::App;
 use shared::billing::entitlement_cache::{EntitlementCache, Source};
 use shared::domain::UserId;
 use shared::http;
-use tower::ServiceExt as _;
 
-use super::{ENTITLEMENTS, SPREAD, post};
+use super::calls::post;
+use super::{ENTITLEMENTS, SPREAD};
+use crate::instructions;
 use crate::load::{self, Connection};
+use crate::machine::thread_nanoseconds;
+use crate::report::Report;
 use crate::samples::Samples;
-use crate::table::Table;
 
 /// Reads until every connection is open and warm, and measured reads.
 const WARM: u32 = 500;
@@ -70,8 +69,8 @@ impl Reads {
         })
     }
 
-    pub fn table(&self) -> Table {
-        let mut table = Table::new(["one at a time, ms", "median", "p95"]);
+    pub fn add_to(&self, report: &mut Report) {
+        report.table(["one at a time, ms", "median", "p95"]);
         for (what, times) in [
             ("entitlements from the cache", &self.cache),
             ("entitlements from the database, and kept", &self.database),
@@ -79,15 +78,14 @@ impl Reads {
             ("the push of a use to Redis alone", &self.push),
         ] {
             let figures = [times.median(), times.p95()].map(|figure| format!("{figure:.2}"));
-            table.row([what.to_owned()].into_iter().chain(figures));
+            report.row([what.to_owned()].into_iter().chain(figures));
         }
         for (what, time) in [
             ("CPU of a cached read, route and Redis client, us", self.route),
             ("CPU of a cached read, without guard and limiter, us", self.read),
         ] {
-            table.row([what.to_owned(), format!("{time:.0}"), "-".to_owned()]);
+            report.row([what.to_owned(), format!("{time:.0}"), "-".to_owned()]);
         }
-        table
     }
 }
 
@@ -110,10 +108,10 @@ async fn push(app: &App) -> anyhow::Result<Vec<f64>> {
             limit: None,
             overage: 0,
             resets_at: Some(now + SignedDuration::from_hours(1)),
+            version: now.as_millisecond() + 1,
         }];
         let began = Instant::now();
-        let version = now.as_millisecond() + 1;
-        EntitlementCache::of(app).push_usage(&user, now, version, &used).await?;
+        EntitlementCache::of(app).push_usage(&user, now, &used).await?;
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     Ok(times)
@@ -131,11 +129,7 @@ fn processor_time(settings: &Settings, key: &str) -> anyhow::Result<(f64, f64)> 
             if round == WARM {
                 took = thread_nanoseconds()?;
             }
-            let request = Request::get("/api/entitlements?userId=several_1")
-                .header("authorization", format!("Bearer {key}"))
-                .body(Body::empty())?;
-            let answer = router.clone().oneshot(request).await?;
-            ensure!(answer.status() == StatusCode::OK, "a read was refused: {}", answer.status());
+            instructions::read(&router, key).await?;
         }
         let route = (thread_nanoseconds()? - took) as f64 / f64::from(MEASURED) / 1_000.0;
 
@@ -153,11 +147,4 @@ fn processor_time(settings: &Settings, key: &str) -> anyhow::Result<(f64, f64)> 
 
 fn user() -> anyhow::Result<UserId> {
     UserId::try_from("several_1".to_owned()).map_err(|what| anyhow::anyhow!("{what}"))
-}
-
-/// The processor time of this thread so far.
-fn thread_nanoseconds() -> anyhow::Result<u64> {
-    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let first = schedstat.split(' ').next().context("the kernel keeps no time of threads")?;
-    Ok(first.parse()?)
 }

@@ -1,13 +1,12 @@
 //! One process of a function, from exec to its first answer.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
-use crate::machine::kib;
+use crate::machine::{kib, process_nanoseconds};
 use crate::stack::Stack;
 
 /// A function that takes longer never answers.
@@ -56,7 +55,8 @@ impl Running {
     pub async fn finish(mut self, ready: Instant, answered: Instant) -> anyhow::Result<Start> {
         let id = self.child.id().context("the function has ended")?;
         let status = format!("/proc/{id}/status");
-        let cpu = cpu_time(id)?;
+        // The first thread does all of a function's work.
+        let cpu = Duration::from_nanos(process_nanoseconds(id)?);
         let (resident_kib, private_kib) = (kib(&status, "VmRSS")?, kib(&status, "RssAnon")?);
         self.child.kill().await.context("cannot end the function")?;
         Ok(Start {
@@ -67,12 +67,4 @@ impl Running {
             private_kib,
         })
     }
-}
-
-/// Of the first thread, which does all of a function's work.
-fn cpu_time(process: u32) -> anyhow::Result<Duration> {
-    let path = format!("/proc/{process}/schedstat");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let nanoseconds = text.split_whitespace().next().and_then(|number| number.parse().ok());
-    nanoseconds.map(Duration::from_nanos).with_context(|| format!("{path} has no number"))
 }

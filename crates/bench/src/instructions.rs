@@ -1,0 +1,124 @@
+//! `bench instructions`: counts the instructions of an entitlement read that the cache answers, which no
+//! busy machine changes.
+//!
+//! This program runs itself under Valgrind with few reads and with more; the difference is what the reads
+//! take: the router with guard, caller and limiter, the client of Redis and the JSON of the answer. The
+//! host, Redis and its front run outside. Where they go, `callgrind_annotate` says of a build with
+//! symbols: `CARGO_PROFILE_RELEASE_STRIP=false CARGO_PROFILE_RELEASE_DEBUG=1`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use farebox::dev::Settings;
+use shared::endpoints;
+use shared::http::{self, Endpoint};
+use tokio::process::Command;
+use tower::ServiceExt as _;
+
+use crate::database::Database;
+use crate::ledger::{ACCOUNTS, UNMET};
+use crate::load;
+use crate::report::Report;
+use crate::stack::Stack;
+use crate::table::grouped;
+
+static ENTITLEMENTS: Endpoint = endpoints::ENTITLEMENTS.limited(UNMET);
+/// Reads of the shorter and of the longer run.
+const FEW: u32 = 200;
+const MANY: u32 = 1_200;
+/// The variables that the run under Valgrind is told by.
+const SETTINGS: &str = "BENCH_SETTINGS";
+const KEY: &str = "BENCH_KEY";
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// File for what callgrind counted of the longer run
+    #[arg(long)]
+    callgrind_out: Option<String>,
+    /// Reads of the run under Valgrind
+    #[arg(long, hide = true)]
+    reads: Option<u32>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(number) = args.reads {
+        tokio::task::spawn_blocking(move || read_here(number)).await??;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut stack = Stack::start().await?;
+    let mut report = Report::default();
+    let measured = tokio::select! {
+        measured = measure(&mut stack, &args, &mut report) => measured,
+        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+    };
+    report.print(&stack.stop().await?)?;
+    measured.map(|()| ExitCode::SUCCESS)
+}
+
+async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    stack.sell().await?;
+    let mut settings = stack.settings(false);
+    // Under Valgrind everything takes fifty times as long.
+    settings.insert("REDIS_TIMEOUT_MS".to_owned(), "2000".to_owned());
+    let database = Database::open(&settings, &stack.dir).await?;
+    database.execute(ACCOUNTS).await?;
+    // Fills the cache, which stays fresh for five minutes.
+    read(&http::mount(&ENTITLEMENTS, &load::app(&settings)?), stack.service_key()).await?;
+    let null = || "/dev/null".to_owned();
+    let few = instructions(stack, &settings, FEW, &null()).await?;
+    let out = args.callgrind_out.clone().unwrap_or_else(null);
+    let many = instructions(stack, &settings, MANY, &out).await?;
+    report.table(["a cached read", "instructions"]);
+    let each = (many - few) / u64::from(MANY - FEW);
+    report.row(["route, guard, limiter and Redis client".to_owned(), grouped(each)]);
+    Ok(())
+}
+
+/// The instructions of a process that makes so many reads.
+async fn instructions(
+    stack: &Stack,
+    settings: &Settings,
+    reads: u32,
+    out: &str,
+) -> anyhow::Result<u64> {
+    eprintln!("reading {reads} times");
+    let program = std::env::current_exe()?;
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", &format!("--callgrind-out-file={out}")]);
+    valgrind.arg(Path::new(&program)).args(["instructions", "--reads", &reads.to_string()]);
+    valgrind.env(SETTINGS, serde_json::to_string(settings)?).env(KEY, stack.service_key());
+    let output = valgrind.kill_on_drop(true).output().await;
+    let output = output.context("cannot run valgrind: install it to count instructions")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the run under valgrind failed: {text}");
+    let collected = text.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, number) = collected.context("valgrind printed no number")?;
+    Ok(number.trim().parse()?)
+}
+
+fn read_here(number: u32) -> anyhow::Result<()> {
+    let settings: Settings = serde_json::from_str(&std::env::var(SETTINGS)?)?;
+    let key = std::env::var(KEY)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let router = http::mount(&ENTITLEMENTS, &load::app(&settings)?);
+        for _ in 0..number {
+            read(&router, &key).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Reads an entitlement as a trusted server does.
+pub async fn read(router: &Router, key: &str) -> anyhow::Result<()> {
+    let request = Request::get("/api/entitlements?userId=several_1")
+        .header("authorization", format!("Bearer {key}"))
+        .body(Body::empty())?;
+    let answer = router.clone().oneshot(request).await?;
+    ensure!(answer.status() == StatusCode::OK, "a read was refused: {}", answer.status());
+    Ok(())
+}

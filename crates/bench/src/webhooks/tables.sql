@@ -1,0 +1,69 @@
+create schema bench;
+
+-- The floor: one row a transaction, as wide and as much indexed as an event's.
+create table bench.bare (
+  id           uuid primary key,
+  kind         text not null,
+  created_at   timestamptz not null,
+  processed_at bigint not null
+);
+
+create table bench.price as
+select plan, version, amount_minor, stripe_price_id, stripe_product_id
+from pricing_plans
+where plan = 'pro'
+  and interval = 'monthly';
+
+-- The month that everybody has paid for, which ended a moment ago.
+create table bench.period as
+select ends_at - interval '1 month' as began_at, ends_at
+from (select date_trunc('second', now()) - interval '1 second') as ended (ends_at);
+
+-- The same, and when the next one ends, as Stripe writes times.
+create table bench.times as
+select
+  extract(epoch from began_at)::bigint as began,
+  extract(epoch from ends_at)::bigint as ended,
+  extract(epoch from began_at + interval '2 months')::bigint as next_ends
+from bench.period;
+
+-- What Farebox makes of all that Stripe says of a customer's subscription.
+create table bench.digests (
+  n      integer primary key,
+  digest bigint not null
+);
+
+-- What five bare statements update.
+create table bench.rows (
+  id      integer primary key,
+  balance bigint not null
+);
+
+insert into bench.rows
+select n, 0
+from generate_series(1, 100000) n;
+
+-- The same five statements, as one that Postgres sends itself.
+create function bench.five(p_n bigint)
+returns void
+language plpgsql
+as $$
+begin
+  insert into bench.bare (id, kind, created_at, processed_at)
+  values (gen_random_uuid(), 'an.event', now(), p_n);
+
+  update bench.rows
+  set balance = balance - 1
+  where id = p_n;
+
+  update bench.rows
+  set balance = balance - 1
+  where id = 100001 - p_n;
+
+  insert into bench.bare (id, kind, created_at, processed_at)
+  values (gen_random_uuid(), 'expiry', now(), p_n);
+
+  insert into bench.bare (id, kind, created_at, processed_at)
+  values (gen_random_uuid(), 'plan', now(), p_n);
+end
+$$;
