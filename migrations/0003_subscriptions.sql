@@ -43,7 +43,7 @@ create table stripe_requests (
 );
 
 comment on table stripe_requests is
-  'Every change that Farebox requests from Stripe, stored before the request, with all that decides what is sent.';
+  'Every change that Farebox requests from Stripe, stored before the request, with all that is sent.';
 comment on column stripe_requests.stripe_key is
   'Sent as Stripe''s Idempotency-Key, with a suffix for each step of a request that takes several.';
 comment on column stripe_requests.leased_until is
@@ -94,13 +94,16 @@ create index checkout_sessions_unclaimed
   on checkout_sessions (customer_id)
   where user_id is null;
 
+-- A domain and not the table's check, which every event would run: see 0001_accounts.sql.
+create domain subscription_status as text
+  check (value in (
+    'active', 'trialing', 'past_due', 'canceled', 'unpaid', 'paused', 'incomplete', 'incomplete_expired'));
+
 create table subscriptions (
   id                    text primary key,
   user_id               text references accounts (id) on delete cascade,
   customer_id           text not null,
-  status                text not null check (status in (
-                          'active', 'trialing', 'past_due', 'canceled', 'unpaid', 'paused',
-                          'incomplete', 'incomplete_expired')),
+  status                subscription_status not null,
   plan                  text,
   plan_version          integer,
   interval              text,
@@ -135,8 +138,13 @@ create table subscriptions (
   observed_at           timestamptz not null,
   event_rank            integer not null,
   tie_breaker           text not null,
-  price_seen            timestamptz[],
+  period_observed_at    timestamptz not null,
+  price_seen            timestamptz[] not null,
   other_price_at        timestamptz,
+  digest                bigint,
+  grants_credits        boolean not null,
+  renewal_unit          text,
+  renewal_amount        bigint,
   foreign key (plan, plan_version) references pricing_plan_versions (plan, version)
 )
 -- Each event updates a row. Free space on its page keeps the update cheap.
@@ -152,17 +160,29 @@ comment on column subscriptions.observed_after is
 comment on column subscriptions.event_rank is
   'Of two observations at one time the one with the higher rank is the newer. At equal ranks it is the one
    with the greater tie_breaker.';
+comment on column subscriptions.period_observed_at is 'When its present period was first observed.';
 comment on column subscriptions.price_seen is
-  'When its present price was observed, since another price was. The earliest decides its plan version.
-   Null if that is not recorded.';
+  'When its present price was observed, since another price was. The earliest decides its plan version.';
 comment on column subscriptions.other_price_at is
   'When it was last observed with a price other than its present one.';
+comment on column subscriptions.digest is
+  'Of all that Stripe last said of it but the period. A later event with the same digest changes the period
+   alone. Null where that would not be all.';
+comment on column subscriptions.grants_credits is 'Whether its plan version grants credits each period.';
+comment on column subscriptions.renewal_amount is
+  'The credits of `renewal_unit` that its plan version grants each period. Null if there are none, several
+   units, or a rollover.';
 
 create index subscriptions_user on subscriptions (user_id, created_at desc);
 
 create index subscriptions_unclaimed
   on subscriptions (customer_id)
   where user_id is null;
+
+-- The reconciliation compares them with Stripe's list, page by page.
+create index subscriptions_not_ended
+  on subscriptions (created_at desc, id)
+  where status not in ('canceled', 'incomplete_expired');
 
 create index subscriptions_live
   on subscriptions (user_id)

@@ -17,6 +17,7 @@ mod source;
 mod story;
 mod unnamed;
 mod unnamed_payment;
+mod updates;
 mod versions;
 
 use jiff::SignedDuration;

@@ -214,7 +214,7 @@ begin
     if v_pack.credits::numeric * v_quantity + coalesce(
       (
         select balance
-        from credit_balances
+        from wallets
         where user_id = p_user_id
           and unit = v_pack.unit
       ), 0) > 1000000000000000

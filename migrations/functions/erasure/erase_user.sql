@@ -3,8 +3,8 @@
 -- Promises  Repeating it changes nothing. After mark_erased nothing can be written for this user or their
 --           Stripe customers. Payments, the ledger, billing events and the audit log stay, under a pseudonym
 --           or no user, and without free text: reasons and metadata.
--- Locks     The user's dead letters, payments and customers, each by id, then the account (mark_erased), also
---           if the user has none.
+-- Locks     The user's dead letters, payments, customers and subscriptions, each by id, then the account
+--           (mark_erased), also if the user has none.
 -- Races     Without the mark, a customer that is assigned to the user during the call could be missed. A
 --           write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused.
@@ -53,6 +53,12 @@ begin
     order by id
     for update
   ) own;
+
+  perform 1
+  from subscriptions
+  where user_id = p_user_id
+  order by id
+  for update;
 
   perform mark_erased(p_user_id, p_now);
 

@@ -22,5 +22,15 @@ begin
   update accounts
   set due_at = '-infinity'
   where id = p_user_id;
+
+  -- A spend that holds its wallet has finished now, and no other takes the fast path.
+  update wallets
+  set due_at = '-infinity'
+  where user_id = p_user_id;
+
+  -- And so does every use.
+  update usage_counters
+  set due_at = '-infinity'
+  where user_id = p_user_id;
 end
 $$;

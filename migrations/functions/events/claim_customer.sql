@@ -1,68 +1,54 @@
--- claim_customer: whose a Stripe customer is.
+-- claim_customer: Makes a Stripe customer the user's whom an object's metadata names.
 --
--- Promises  Once known it stays so. Until then the id that an object's metadata names decides: whoever
---           wrote it there is the app's own server. Null if it names nobody. What was heard of the
---           customer before is theirs from then on, what they paid for included: it is settled, and
---           receipts that are still news are sent, and dead letters that waited for the name are dealt
---           with. A user who had no customer has this one. Somebody who
---           was erased is refused with FB001.
--- Locks     The user's row (ensure_account), if the customer becomes theirs now. The caller holds the
---           customer's, which an erasure takes first: while it is held a known user stays.
--- Races     The customer's row puts callers in line. A payment that somebody else holds is read as it
---           was: who holds it waits for the customer's row, and posts the rest.
+-- Only the app's own server writes that metadata.
+--
+-- Promises  All that was observed of the customer before is the user's from now on: their payments give
+--           credits, the entitlement is recomputed, receipts that are still news are sent, and dead letters
+--           that waited for the name are resolved. A user without a customer gets this one. An erased user
+--           is refused with FB001.
+-- Locks     The rows of the customer's subscriptions, then the account's. The caller holds the customer's,
+--           and has seen that it has no user.
+-- Races     A payment that another transaction holds is read as it was. That transaction waits for the
+--           customer's row, and then posts the rest.
 
 create or replace function claim_customer(
-  p_customer_id   text,
-  p_named_user_id text,
-  p_now           timestamptz
+  p_customer_id text,
+  p_user_id     text,
+  p_now         timestamptz
 )
-returns text
+returns void
 language plpgsql
 as $$
-declare
-  v_known_id  text;
-  v_is_erased boolean;
 begin
-  select c.user_id, e.id_sha256 is not null
-  into v_known_id, v_is_erased
-  from stripe_customers c
-  left join erased_customers e on e.id_sha256 = sha256(convert_to(c.id, 'UTF8'))
-  where c.id = p_customer_id;
+  perform 1
+  from subscriptions
+  where customer_id = p_customer_id
+    and user_id is null
+  order by id
+  for update;
 
-  if v_is_erased then
-    perform refuse('account_erased');
-  end if;
-
-  if v_known_id is not null then
-    return v_known_id;
-  end if;
-
-  if p_named_user_id is null or length(p_named_user_id) not between 1 and 255 then
-    return null;
-  end if;
-
-  perform ensure_account(p_named_user_id, p_now);
+  perform ensure_account(p_user_id, p_now);
 
   update stripe_customers
-  set user_id = p_named_user_id
+  set user_id = p_user_id
   where id = p_customer_id;
 
-  -- One to nothing of the catalog is none of ours, whoever it belongs to.
+  -- A subscription to nothing of the catalog is not Farebox's.
   update subscriptions
-  set user_id = p_named_user_id
+  set user_id = p_user_id
   where customer_id = p_customer_id
     and user_id is null
     and plan is not null;
 
   update checkout_sessions
-  set user_id = p_named_user_id
+  set user_id = p_user_id
   where customer_id = p_customer_id
     and user_id is null
     and status <> 'open';
 
   update accounts
   set stripe_customer_id = p_customer_id
-  where id = p_named_user_id
+  where id = p_user_id
     and stripe_customer_id is null
     and exists (
       select 1
@@ -70,7 +56,7 @@ begin
       where id = p_customer_id
         and deleted_at is null);
 
-  -- What waited for nothing but this name.
+  -- These waited for this name alone.
   update failed_webhooks
   set resolved_at = p_now,
       resolved_by = 'applied',
@@ -80,19 +66,17 @@ begin
     and resolved_at is null
     and cause like 'unnamed buyer: %';
 
-  perform post_payment(id, p_named_user_id, p_now)
+  perform post_payment(id, p_user_id, p_now)
   from payments
   where customer_id = p_customer_id
   order by id;
 
-  perform email_receipt(i, p_named_user_id, i.observed_at, false, p_now)
+  perform email_receipt(i, p_user_id, i.observed_at, false, p_now)
   from invoices i
   where i.customer_id = p_customer_id
   order by i.id;
 
-  perform report_paid_twice(p_named_user_id, p_now);
-  perform recompute_entitlement(p_named_user_id, p_now);
-
-  return p_named_user_id;
+  perform report_paid_twice(p_user_id, p_now);
+  perform recompute_entitlement(p_user_id, p_now);
 end
 $$;

@@ -1,18 +1,28 @@
--- lock_customer: locks a Stripe customer's row, which it makes if it is not there.
+-- lock_customer: Locks a Stripe customer's row, and creates it if it is missing.
 --
--- Promises  The row is there, and nobody else's until the end of the transaction.
--- Locks     The customer's row. It comes before the user's in every function that locks both.
--- Races     Two first calls: one inserts, the other waits and finds the row.
+-- Promises  It answers the customer's user, null until the customer is claimed, and whether that user was
+--           erased. Both stay so until the end of the transaction.
+-- Locks     The customer's row. It comes before the account's in every function that locks both.
+-- Races     Of two first calls one inserts the row, and the other waits for it. A call that waited for an
+--           erasure finds no row, makes one, and looks again.
 
-create or replace function lock_customer(p_customer_id text, p_now timestamptz)
-returns void
+create or replace function lock_customer(
+  p_customer_id text,
+  p_now         timestamptz,
+  out user_id   text,
+  out is_erased boolean
+)
 language plpgsql
 as $$
 begin
   loop
-    perform 1
-    from stripe_customers
-    where id = p_customer_id
+    select c.user_id, exists (
+      select 1
+      from erased_customers e
+      where e.id_sha256 = sha256(convert_to(p_customer_id, 'UTF8')))
+    into user_id, is_erased
+    from stripe_customers c
+    where c.id = p_customer_id
     for update;
 
     exit when found;
@@ -20,8 +30,6 @@ begin
     insert into stripe_customers (id, created_at)
     values (p_customer_id, p_now)
     on conflict (id) do nothing;
-
-    exit when found;
   end loop;
 end
 $$;

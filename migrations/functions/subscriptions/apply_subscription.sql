@@ -1,74 +1,73 @@
--- apply_subscription: merges what an event says of a subscription, and what follows from that.
+-- apply_subscription: Merges what an event says of a subscription, and applies what follows from it.
 --
--- Promises  A change is written to billing_events with what was before and what is after. Its user is
---           written to when it was canceled, and when its trial is about to end. One whose price is none
---           of the catalog's, or that has several plans of it, is refused with FB007, if it has not ended,
---           and it is known whose it is or it was to a plan before. If it was heard of before that plan, it
---           is taken back (set_aside_foreign_price): every order ends with the plan, and a dead letter. Operators are told of a user who has two that live. What
---           its user has is settled, if anything has changed that it could depend on: a renewal changes
---           nothing of it, unless the plan grants credits. Answers whether it did.
--- Locks     The user's row, if anything has changed. The caller holds the customer's.
--- Races     The customer's row puts callers in line: a subscription is one customer's for its life.
+-- Takes     In `p_old` the subscription's row, all null if it is new.
+-- Promises  A change is recorded in billing_events, with the state before and after it. The user gets an
+--           e-mail when the subscription was canceled and when its trial is about to end. Operators get an
+--           alert about a user with two live subscriptions. The entitlement is recomputed if it depends on
+--           what changed; a renewal changes it only if the plan grants credits. Returns whether it was.
+--           A subscription that has not ended, to no price or to several plans of the catalog, is refused
+--           with FB007 if its user is known or it had a plan before. If such an event was applied before an
+--           older one that has a plan, it is set aside: every order ends with the plan and a dead letter.
+-- Locks     The account, if anything changed. The caller holds the customer and the subscription.
 
-create or replace function apply_subscription(p_event jsonb, p_user_id text, p_now timestamptz)
+create or replace function apply_subscription(
+  p_old     subscriptions,
+  p_event   jsonb,
+  p_user_id text,
+  p_now     timestamptz
+)
 returns boolean
 language plpgsql
 as $$
 declare
   v_at       timestamptz := to_timestamp((p_event ->> 'created')::bigint);
   v_is_quiet boolean := coalesce((p_event ->> 'quiet')::boolean, false);
-  v_old      subscriptions;
   v_new      subscriptions;
   v_is_alike boolean;
   v_before   jsonb;
   v_after    jsonb;
 begin
-  select *
-  into v_old
-  from subscriptions
-  where id = p_event -> 'facts' -> 'subscription' ->> 'id';
-
-  if v_old.id is not null
-     and v_old.plan is null
-     and (v_old.observed_at, v_old.event_rank) >= (v_at, (p_event ->> 'rank')::integer)
-     and set_aside_foreign_price(v_old, p_event, p_now)
+  if p_old.id is not null
+     and p_old.plan is null
+     and (p_old.observed_at, p_old.event_rank) >= (v_at, (p_event ->> 'rank')::integer)
+     and set_aside_foreign_price(p_old, p_event, p_now)
   then
     v_new := next_subscription_row(null, p_user_id, p_event, p_now);
   else
-    v_new := next_subscription_row(v_old, p_user_id, p_event, p_now);
+    v_new := next_subscription_row(p_old, p_user_id, p_event, p_now);
   end if;
 
-  v_is_alike := v_new.id is null or v_old.id is not null and same_entitlement_inputs(v_old, v_new);
-  if not v_is_alike and v_old.user_id is not null then
+  v_is_alike := v_new.id is null or p_old.id is not null and same_entitlement_inputs(p_old, v_new);
+  if not v_is_alike and p_old.user_id is not null then
     -- What time was to bring comes from the subscription as it was.
-    perform lock_and_refresh_user(v_old.user_id, p_now);
+    perform lock_and_refresh_user(p_old.user_id, p_now);
   end if;
 
   if v_new.id is not null then
-    perform save_subscription(v_new, v_old.id is not null);
+    perform save_subscription(v_new, p_old.id is not null);
   end if;
 
   -- Most events renew: for them nothing has to be worked out.
   if v_is_alike
-     and (v_new.id is null or not renewal_grants_credits(v_old, v_new))
+     and (v_new.id is null or not renewal_grants_credits(p_old, v_new))
      and not p_event -> 'facts' ? 'notice'
   then
     return false;
   end if;
 
   if not v_is_alike then
-    v_before := subscription_audit(v_old);
+    v_before := subscription_audit(p_old);
     v_after := subscription_audit(v_new);
   end if;
 
   if v_new.id is null then
-    v_new := v_old;
+    v_new := p_old;
   end if;
   if v_new.user_id is not null then
     perform ensure_account(v_new.user_id, p_now);
   end if;
   if v_new.plan is null
-     and (v_new.user_id is not null or v_old.plan is not null)
+     and (v_new.user_id is not null or p_old.plan is not null)
      and v_new.status not in ('canceled', 'incomplete_expired')
   then
     raise exception using
@@ -110,13 +109,12 @@ begin
 end
 $$;
 
--- set_aside_foreign_price: takes back what was heard of a subscription at no price of the catalog, if an event that
--- happened before it says that it was to a plan.
+-- set_aside_foreign_price: Takes back an event without a price of the catalog, if an older one has a plan.
 --
--- Promises  True if so: the event counts as if it came first. The one that was applied before it becomes a
---           dead letter without its payload, as it would be had it come last, and operators are told.
---           Nothing is taken back of a subscription that has ended or has a plan.
--- Locks     The dead letter's row, and that of the event that was applied. The caller holds the customer's.
+-- Promises  Returns true if it did: the older event then counts as if it came first. The event that was
+--           applied becomes a dead letter without a payload, as if it had come last, and operators get an
+--           alert. A subscription that has ended, or has a plan, stays as it is.
+-- Locks     The dead letter and the event that was applied. The caller holds the customer.
 
 create or replace function set_aside_foreign_price(p_old subscriptions, p_event jsonb, p_now timestamptz)
 returns boolean
@@ -171,7 +169,7 @@ begin
 end
 $$;
 
--- foreign_price_cause: why a subscription is to no plan of the catalog, for operators.
+-- foreign_price_cause: Returns why a subscription has no plan of the catalog, for operators.
 --
 -- Promises  Names the plans if there are several (plan_item), else the price.
 
@@ -189,10 +187,9 @@ begin
 end
 $$;
 
--- same_entitlement_inputs: whether two rows of a subscription stand alike (subscription_audit).
+-- same_entitlement_inputs: Returns whether two states of a subscription give the same entitlement.
 --
--- Promises  True only if all that the audit trail says of them, and all that an entitlement shows but for
---           the period, is the same.
+-- Promises  True only if they also have the same subscription_audit. The period is not compared.
 
 create or replace function same_entitlement_inputs(p_one subscriptions, p_other subscriptions)
 returns boolean
@@ -210,11 +207,10 @@ begin
 end
 $$;
 
--- save_subscription: writes a subscription's row, whether or not it was there.
+-- save_subscription: Writes a subscription's row.
 --
--- Promises  All of it is as given.
--- Locks     The subscription's row. The caller holds the customer's.
--- Races     The customer's row puts callers in line: whether it is there is still so.
+-- Promises  Every column is that of `p_row`.
+-- Locks     The caller holds the subscription, or the customer if it is new.
 
 create or replace function save_subscription(p_row subscriptions, p_is_there boolean)
 returns void
@@ -260,8 +256,13 @@ begin
         observed_at = p_row.observed_at,
         event_rank = p_row.event_rank,
         tie_breaker = p_row.tie_breaker,
+        period_observed_at = p_row.period_observed_at,
         price_seen = p_row.price_seen,
-        other_price_at = p_row.other_price_at
+        other_price_at = p_row.other_price_at,
+        digest = p_row.digest,
+        grants_credits = p_row.grants_credits,
+        renewal_unit = p_row.renewal_unit,
+        renewal_amount = p_row.renewal_amount
     where id = p_row.id;
   else
     insert into subscriptions
@@ -270,29 +271,24 @@ begin
 end
 $$;
 
--- renewal_grants_credits: whether a renewal brings credits.
+-- renewal_grants_credits: Returns whether a change is a renewal that grants credits.
 --
 -- Promises  True if the period is another one and the plan grants credits.
 
 create or replace function renewal_grants_credits(p_before subscriptions, p_after subscriptions)
 returns boolean
 language plpgsql
-stable
+immutable
 as $$
 begin
-  return p_before.current_period_end is distinct from p_after.current_period_end
-    and exists (
-      select 1
-      from pricing_plan_versions
-      where plan = p_after.plan
-        and version = p_after.plan_version
-        and features @? '$.* ? (@.type == "credits" && @.amount > 0)');
+  return p_after.grants_credits
+    and p_before.current_period_end is distinct from p_after.current_period_end;
 end
 $$;
 
--- subscription_audit: what the audit trail says of a subscription.
+-- subscription_audit: Returns what billing_events records of a subscription.
 --
--- Promises  Null for none. Equal before and after whatever changes nothing that analytics look at.
+-- Promises  Null for none. Equal if nothing changed that the analytics read.
 
 create or replace function subscription_audit(p_row subscriptions)
 returns jsonb
@@ -311,10 +307,10 @@ begin
 end
 $$;
 
--- monthly_revenue: what a subscription brings in a month, in minor units of its currency.
+-- monthly_revenue: Returns what a subscription brings in a month, in minor units of its currency.
 --
--- Promises  What one period costs, before discounts and taxes, spread over its months. Nothing for one
---           that pays nothing yet or any more, or that is none of the catalog's.
+-- Promises  The price of one period, before discounts and taxes, divided by its months. Zero if nothing is
+--           paid, or if it has no plan of the catalog.
 
 create or replace function monthly_revenue(p_subscription subscriptions)
 returns bigint
@@ -337,10 +333,10 @@ begin
 end
 $$;
 
--- record_subscription_change: writes down what an event changed of a subscription.
+-- record_subscription_change: Records in billing_events what an event changed of a subscription.
 --
 -- Promises  One row for an event.
--- Races     The caller holds the subscription's row.
+-- Locks     The caller holds the subscription.
 
 create or replace function record_subscription_change(
   p_row    subscriptions,
@@ -370,7 +366,7 @@ begin
 end
 $$;
 
--- subscription_email: what an e-mail says of a subscription.
+-- subscription_email: Returns what an e-mail says of a subscription.
 --
 -- Promises  Nothing about the person: only what was bought.
 

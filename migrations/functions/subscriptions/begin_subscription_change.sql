@@ -63,9 +63,10 @@ $$;
 
 -- subscription_steps: what has to be asked of Stripe for a user's wish to come true.
 --
--- Promises  It is about the subscription that counts. Refuses (FB005), or answers {unchanged} or {do, subscription, ...}: `upgrade` (now, for
---           its price), `downgrade` (when the period ends), `replace` (now, for nothing: a trial), `cancel_now`,
---           `cancel_later`, `keep` (take a cancellation or a scheduled change back), `unpause`.
+-- Promises  It is about the subscription that counts. Refuses (FB005), or answers {unchanged} or {do,
+--           subscription, ...}: `upgrade` (now, for its price), `downgrade` (when the period ends), `replace`
+--           (now, for nothing: a trial), `cancel_now`, `cancel_later`, `keep` (take a cancellation or a
+--           scheduled change back), `unpause`.
 -- Locks     The caller holds the account's row.
 -- Races     An event that is applied meanwhile waits for the user's row.
 
@@ -76,6 +77,7 @@ stable
 as $$
 declare
   v_live   subscriptions;
+  v_kept   record;
   v_to     record;
   v_common jsonb;
   v_rank   integer;
@@ -141,9 +143,15 @@ begin
   end if;
 
   -- Who keeps plan and interval keeps what was bought, whatever is sold now.
-  select p.plan, p.version, v.rank, p.interval, p.stripe_price_id as price_id, p.per_seat,
-         p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts
-  into v_to
+  select
+    p.plan,
+    p.version,
+    v.rank,
+    p.interval,
+    p.stripe_price_id as price_id,
+    p.per_seat,
+    p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts
+  into v_kept
   from pricing_plan_prices p
   join pricing_plan_versions v using (plan, version)
   where p.plan = v_live.plan
@@ -152,7 +160,7 @@ begin
     and p.plan = coalesce(p_wish ->> 'plan', p.plan)
     and p.interval = coalesce(p_wish ->> 'interval', p.interval);
 
-  if v_to.plan is null then
+  if v_kept.plan is null then
     select *
     into v_to
     from plan_on_sale(
@@ -161,11 +169,12 @@ begin
       v_live.currency,
       coalesce((p_wish ->> 'quantity')::bigint, 1));
   else
-    if (p_wish ->> 'quantity')::bigint <> 1 and not v_to.per_seat then
+    if (p_wish ->> 'quantity')::bigint <> 1 and not v_kept.per_seat then
       perform refuse_input('no_seats');
     end if;
     perform check_charge_limit(
-      v_to.amounts, v_live.currency, (p_wish ->> 'quantity')::bigint);
+      v_kept.amounts, v_live.currency, (p_wish ->> 'quantity')::bigint);
+    v_to := v_kept;
   end if;
 
   select rank

@@ -1,7 +1,7 @@
 -- find_subscription: what the user has whose subscription Stripe knows by this id.
 --
--- Promises  As get_subscription, for the user of `p_subscription_id`. Null if it is nobody's that is known, or
---           somebody else's than `p_user_id`, if that is given: a user learns nothing of others.
+-- Promises  As get_subscription, for the user of `p_subscription_id`. Null if it is nobody's that is known,
+--           or somebody else's than `p_user_id`, if that is given: a user learns nothing of others.
 -- Locks     As get_subscription.
 -- Races     A subscription stays its user's, once it is.
 

@@ -4,7 +4,7 @@
 --           made is kept with what it will bring. Then the answer is taken from the tables and kept
 --           under the caller's idempotency key. Null if the request is no longer the caller's:
 --           somebody took it over, or the user is gone.
--- Locks     The customer's row, then the user's (as apply_event, which locks both again).
+-- Locks     The customer, the subscription and the account, as apply_event does.
 -- Races     The event about the same change: whichever comes second finds it applied.
 
 create or replace function finish_subscription_change(
@@ -34,6 +34,10 @@ begin
 
   v_steps := v_request.parameters;
   perform lock_customer(v_steps ->> 'customer', p_now);
+  perform 1
+  from subscriptions
+  where id = v_steps ->> 'subscription'
+  for update;
   perform ensure_account(v_request.user_id, p_now);
 
   -- Read again under the locks.
@@ -57,7 +61,9 @@ begin
           scheduled_quantity = (v_steps ->> 'quantity')::bigint,
           scheduled_plan = v_steps ->> 'plan',
           scheduled_interval = v_steps ->> 'interval',
-          scheduled_at = to_timestamp((v_steps ->> 'period_end')::bigint)
+          scheduled_at = to_timestamp((v_steps ->> 'period_end')::bigint),
+          -- Stripe did not name the schedule when it last described the subscription.
+          digest = null
       where id = v_steps ->> 'subscription';
     end if;
 

@@ -1,13 +1,14 @@
--- next_subscription_row: a subscription's row as it is after an event, or null if the event is old news.
+-- next_subscription_row: Returns a subscription's row as it is after an event.
 --
--- Promises  A status that ends it stays. Otherwise, and between two that end it, the state with the greatest
---           (time, rank, event id) wins, whatever came first; an older one says no more than which price
---           there was at its time (merge_older_price). Two different states of the same second and rank are not ours to order: FB004, and the caller asks Stripe which it is. What
---           Stripe answers has rank 9 and outranks every event of its second; it was so at some moment
---           between `since` and `created`, so an event from in between is a tie as well. A subscriber
---           keeps the version of the plan that was bought for as long as the price stays the same: the
---           one that was sold when this price was first observed after any other.
--- Locks     None of its own: the caller holds the subscription's row and the customer's.
+-- Promises  Null if the event changes nothing. A status that ends the subscription stays. Else, and of two
+--           events that end it, the newest counts, by (time, rank, event id) and whatever came first. An
+--           older event tells only which price the subscription had at its time (merge_older_price).
+--           Two different states of one second and rank are refused with FB004, and the caller asks Stripe.
+--           An answer of Stripe's has rank 9, above all events of its second. It was true at some moment
+--           between `since` and `created`, so an event between those two is a tie as well.
+--           A subscriber keeps the plan version that was bought for as long as the price stays: the version
+--           that was sold when this price was first observed after any other.
+-- Locks     The caller holds the customer and the subscription.
 
 create or replace function next_subscription_row(
   p_old     subscriptions,
@@ -58,6 +59,10 @@ begin
   v_new.observed_at := v_at;
   v_new.event_rank := v_rank;
   v_new.tie_breaker := v_event;
+  v_new.period_observed_at := case
+    when p_old.current_period_end = v_new.current_period_end then p_old.period_observed_at
+    else v_at
+  end;
   v_new.updated_at := p_now;
 
   if v_same then
@@ -76,6 +81,9 @@ begin
     v_new.plan := p_old.plan;
     v_new.plan_version := p_old.plan_version;
     v_new.interval := p_old.interval;
+    v_new.grants_credits := p_old.grants_credits;
+    v_new.renewal_unit := p_old.renewal_unit;
+    v_new.renewal_amount := p_old.renewal_amount;
   else
     v_new := set_sold_version(v_new, v_fact);
   end if;
@@ -84,6 +92,9 @@ begin
     -- It ends as what it was, whatever its price had become.
     v_new.plan := p_old.plan;
     v_new.plan_version := p_old.plan_version;
+    v_new.grants_credits := p_old.grants_credits;
+    v_new.renewal_unit := p_old.renewal_unit;
+    v_new.renewal_amount := p_old.renewal_amount;
   end if;
 
   if (p_old.stripe_price_id, p_old.plan, p_old.quantity, p_old.currency)
@@ -105,15 +116,26 @@ begin
   v_new.scheduled_quantity := p_old.scheduled_quantity;
   v_new.scheduled_at := p_old.scheduled_at;
 
+  -- Only while all of this is so does a later event that differs in the period alone change nothing else.
+  v_new.digest := case
+    when v_new.user_id = p_user_id
+      and v_new.user_id = coalesce(v_fact ->> 'user_id', v_new.user_id)
+      and v_new.price_seen[1] is not null
+      and v_new.billing_anchor is not null
+      and not v_new.cancel_at_period_end
+      and (v_new.status = 'active' or v_new.status = 'trialing' and v_new.trial_end is not null)
+    then (v_fact ->> 'digest')::bigint
+  end;
+
   return v_new;
 end
 $$;
 
--- merge_older_price: a subscription's row after an event that is older than it, or null if that says nothing of it.
+-- merge_older_price: Returns a subscription's row after an event that is older than it.
 --
--- Promises  Which version of a plan it has is as if its events had come in their order: the one that was sold
---           when its price was first observed after any other. Nothing else changes.
--- Locks     None of its own: the caller holds the subscription's row and the customer's.
+-- Promises  Null if the event changes nothing. The plan version is as if the events had come in order: the
+--           one that was sold when the price was first observed after any other. Nothing else changes.
+-- Locks     The caller holds the customer and the subscription.
 
 create or replace function merge_older_price(
   p_row  subscriptions,
@@ -128,10 +150,6 @@ as $$
 declare
   v_row subscriptions := p_row;
 begin
-  if p_row.price_seen is null then
-    return null;
-  end if;
-
   if p_row.stripe_price_id is distinct from p_fact ->> 'price' then
     v_row.other_price_at := greatest(p_row.other_price_at, p_at);
     v_row.price_seen := array(
@@ -154,6 +172,13 @@ begin
     -- It ended as what it was.
     v_row.plan := p_row.plan;
     v_row.plan_version := p_row.plan_version;
+    v_row.grants_credits := p_row.grants_credits;
+    v_row.renewal_unit := p_row.renewal_unit;
+    v_row.renewal_amount := p_row.renewal_amount;
+  end if;
+  if v_row.price_seen[1] is null then
+    -- The next event decides its plan's version.
+    v_row.digest := null;
   end if;
   v_row.updated_at := p_now;
 
@@ -161,9 +186,9 @@ begin
 end
 $$;
 
--- add_price_seen: when a price was observed, with one moment more.
+-- add_price_seen: Adds a moment at which a price was observed.
 --
--- Promises  In order, each moment once, and at most sixteen: the first fifteen and the last. Null stays null.
+-- Promises  In order, each moment once, and at most sixteen: the first fifteen and the last.
 
 create or replace function add_price_seen(p_seen timestamptz[], p_at timestamptz)
 returns timestamptz[]
@@ -173,12 +198,15 @@ as $$
 declare
   v_count integer := cardinality(p_seen);
 begin
-  if v_count is null or p_seen[v_count] = p_at then
+  if p_seen[v_count] = p_at then
     return p_seen;
   end if;
 
   if p_seen[v_count] > p_at then
-    p_seen := array(select distinct at from unnest(p_seen || p_at) at order by at);
+    p_seen := array(
+      select distinct at
+      from unnest(p_seen || p_at) at
+      order by at);
   else
     p_seen := p_seen || p_at;
   end if;
@@ -189,10 +217,10 @@ begin
 end
 $$;
 
--- set_sold_version: a subscription's row with the version of the plan that its price stands for.
+-- set_sold_version: Returns a subscription's row with the plan version that its price stands for.
 --
--- Promises  The one that was sold when the price was first observed after any other; until the price is
---           changed, the one that the sale named. No plan for a price that is none of the catalog's.
+-- Promises  The version that was sold when the price was first observed after any other. Until the price is
+--           changed, the version that the sale named. No plan for a price that is not in the catalog.
 
 create or replace function set_sold_version(p_row subscriptions, p_fact jsonb)
 returns subscriptions
@@ -213,12 +241,18 @@ begin
   p_row.plan := v_sold.plan;
   p_row.plan_version := v_sold.version;
   p_row.interval := coalesce(v_sold.interval, p_fact ->> 'interval');
+  select
+    count(*) > 0,
+    case when count(*) = 1 and not bool_or(rolls_over) then min(unit) end,
+    case when count(*) = 1 and not bool_or(rolls_over) then min(amount) end
+  into p_row.grants_credits, p_row.renewal_unit, p_row.renewal_amount
+  from plan_credits(v_sold.plan, v_sold.version, false);
 
   return p_row;
 end
 $$;
 
--- stripe_owned_columns: what of a subscription's row Stripe decides.
+-- stripe_owned_columns: Returns the columns of a subscription that Stripe decides.
 --
 -- Promises  Equal for two rows that Stripe would describe alike.
 
@@ -232,13 +266,15 @@ begin
     'user_id', 'plan', 'plan_version', 'interval',
     'scheduled_by', 'scheduled_plan', 'scheduled_interval', 'scheduled_quantity', 'scheduled_at',
     'observed_after', 'observed_at', 'event_rank', 'tie_breaker', 'updated_at',
-    'price_seen', 'other_price_at'];
+    'period_observed_at',
+    'price_seen', 'other_price_at', 'digest', 'grants_credits', 'renewal_unit',
+    'renewal_amount'];
 end
 $$;
 
--- price_in_currency: what a price of the catalog costs in a currency.
+-- price_in_currency: Returns the amount of a catalog price in a currency.
 --
--- Promises  Null if it is none of ours, or not sold in that currency.
+-- Promises  Null if the price is not in the catalog, or not sold in that currency.
 
 create or replace function price_in_currency(
   p_plan     text,

@@ -1,7 +1,7 @@
 -- plan_item: a subscription's fact with the item that is a plan's in the place of its first.
 --
--- Promises  The item at a price of the catalog counts, wherever it stands; if none is, the one of a product of
---           the catalog. Where several are, none counts: the fact then names no price, and in `plans` the
+-- Promises  The item at a price of the catalog counts, wherever it stands; if none is, the one of a product
+--           of the catalog. Where several are, none counts: the fact then names no price, and in `plans` the
 --           plans that they are of. A fact of one item stays as it is.
 
 create or replace function plan_item(p_fact jsonb)

@@ -1,7 +1,8 @@
 -- subscription_from_fact: a row of `subscriptions` with what Stripe says of one.
 --
--- Promises  Changes nothing. One of no seat costs nothing, so that nothing is to be served: it is paused while
---           Stripe says that it lives. What is ours to say (user, plan, what was last heard) is left null.
+-- Promises  Changes nothing. One of no seat costs nothing, so that nothing is to be served: it is paused
+--           while Stripe says that it lives. What is ours to say (user, plan, what was last heard) is left
+--           null.
 
 create or replace function subscription_from_fact(p_fact jsonb)
 returns subscriptions

@@ -1,8 +1,8 @@
 -- subscription_view: a user's subscription as the billing page shows it.
 --
--- Promises  Runs with its caller's rights, and so sees what they may see. The one that lives; else the last one; else that there is
---           none. What the user may do can come from elsewhere: `plan` is what counts, `granted` a plan
---           given by hand.
+-- Promises  Runs with its caller's rights, and so sees what they may see. The one that lives; else the last
+--           one; else that there is none. What the user may do can come from elsewhere: `plan` is what
+--           counts, `granted` a plan given by hand.
 
 create or replace function subscription_view(p_user_id permitted_user, p_now call_time)
 returns jsonb

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use crate::adapters::postgres::{Applied, PostgresError};
+use crate::adapters::postgres::{Applied, PostgresError, RenewedCredits};
 use crate::adapters::redis::RedisError;
 use crate::adapters::stripe::requests;
 use crate::app::App;
@@ -34,6 +34,8 @@ pub async fn apply(app: &App, observation: Observation<'_>) -> Result<Fulfilment
     let applied = store(app, observation, now).await?;
     if let Some(entitlement) = &applied.entitlement {
         push_and_log(app, entitlement, session.as_deref(), applied.duplicate, now).await?;
+    } else if let Some(credits) = &applied.credits {
+        push_credits(app, credits, now).await;
     } else if applied.duplicate {
         tracing::info!("this event was processed before");
     }
@@ -90,23 +92,23 @@ async fn store(app: &App, observation: Observation<'_>, now: Timestamp) -> Resul
         Some(id) => with_session(app, observation, &id, now).await?,
         None => trusting_reference(app, observation),
     };
-    match app.postgres.apply_event(&observation, now).await {
+    match app.postgres.apply(&observation, now).await {
         Err(error) if error.is_tie() => {
             let id = observation.facts.subscription_id().ok_or_else(|| surprise(&error))?;
             let found = app.stripe.send(&requests::retrieve_subscription(id)).await?;
             let facts = Facts::of_subscription(&found.object).map_err(Error::internal)?;
             let observation = observation.with_response(facts, &found, now);
-            Ok(app.postgres.apply_event(&observation, now).await?)
+            Ok(app.postgres.apply(&observation, now).await?)
         }
         Err(error) if error.needs_line_items() => {
             let id = observation.facts.finished_session().ok_or_else(|| surprise(&error))?;
             let id = id.to_owned();
             let observation = with_session(app, observation, &id, now).await?;
-            Ok(app.postgres.apply_event(&observation, now).await?)
+            Ok(app.postgres.apply(&observation, now).await?)
         }
         // The user was erased: the event is recorded, and that is all.
         Err(error) if error.is_erased() && observation.event.is_some() => {
-            Ok(app.postgres.apply_event(&observation.without_facts(), now).await?)
+            Ok(app.postgres.apply(&observation.without_facts(), now).await?)
         }
         applied => Ok(applied?),
     }
@@ -134,6 +136,14 @@ fn trusting_reference<'a>(app: &App, observation: Observation<'a>) -> Observatio
         return observation;
     }
     Observation { facts: observation.facts.trusting_reference(), ..observation }
+}
+
+/// Pushes the one balance that a renewal changed.
+async fn push_credits(app: &App, credits: &RenewedCredits, now: Timestamp) {
+    let RenewedCredits { user_id, unit, balance } = credits;
+    let Ok(user) = UserId::try_from(user_id.clone()) else { return };
+    let pushed = EntitlementCache::of(app).push_balance(&user, now, unit, balance).await;
+    queue_repair_on_error(app, &user, pushed, now).await;
 }
 
 fn surprise(error: &PostgresError) -> Error {

@@ -114,6 +114,11 @@ impl Facts {
         text(self.0.get("subscription")?, "id")
     }
 
+    /// The subscription's fact, if there is no other, and nothing that the user should be told.
+    pub fn only_subscription(&self) -> Option<&Value> {
+        self.0.get("subscription").filter(|_| self.0.len() == 1)
+    }
+
     pub fn payment_id(&self) -> Option<&str> {
         text(self.0.get("payment")?, "id")
     }

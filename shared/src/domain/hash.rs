@@ -1,4 +1,4 @@
-//! Hashes as text.
+//! Hashes as text or as a number.
 
 use std::fmt::Write;
 
@@ -11,6 +11,13 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// The first 64 bits of a text's SHA-256.
+pub fn sha256_i64(text: &str) -> i64 {
+    let digest = ring::digest::digest(&SHA256, text.as_bytes());
+    let first = digest.as_ref().iter().take(8);
+    first.fold(0, |number, byte| (number << 8) | i64::from(*byte))
 }
 
 /// SHA-256 over the parts, each ended by a zero byte, which none of them may hold.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Snapshot;
 use super::event::Event;
 use super::facts::Facts;
+use super::object::{integer, text};
 
 /// What an event, or an answer of Stripe's, says about Stripe's objects, with what puts it in order.
 #[derive(Debug)]
@@ -27,6 +28,21 @@ pub struct Observation<'a> {
 pub struct EventName<'a> {
     pub id: &'a str,
     pub kind: &'a str,
+}
+
+/// An event that describes one subscription and nothing else. Most of them change its period at most.
+#[derive(Debug)]
+pub struct SubscriptionUpdate<'a> {
+    pub event: EventName<'a>,
+    pub created: i64,
+    pub rank: i32,
+    pub subscription_id: &'a str,
+    /// Of everything in the fact but the period.
+    pub digest: i64,
+    pub period_start: i64,
+    pub period_end: i64,
+    /// The whole observation, as JSON text.
+    pub observation: String,
 }
 
 impl<'a> Observation<'a> {
@@ -73,6 +89,23 @@ impl<'a> Observation<'a> {
     /// The same observation, without e-mails: it may have been so for years.
     pub fn without_emails(self) -> Self {
         Self { quiet: true, ..self }
+    }
+
+    /// The observation in the form in which `apply_subscription_update` takes it, if it is one for that. What
+    /// Stripe answered is not: it was so at some moment between two.
+    pub fn subscription_update(&self) -> Option<SubscriptionUpdate<'_>> {
+        let event = self.event.filter(|_| self.rank != Self::RESPONSE_RANK)?;
+        let fact = self.facts.only_subscription()?;
+        Some(SubscriptionUpdate {
+            event,
+            created: self.created,
+            rank: self.rank,
+            subscription_id: text(fact, "id")?,
+            digest: integer(fact, "digest")?,
+            period_start: integer(fact, "period_start")?,
+            period_end: integer(fact, "period_end")?,
+            observation: self.to_json().to_string(),
+        })
     }
 
     /// The form in which `apply_event` takes it.

@@ -16,7 +16,7 @@ const CONTENTS: [&str; 12] = [
     "invoices",
     "billing_events",
     "credit_transactions",
-    "credit_balances",
+    "wallets",
     "outbox",
 ];
 
@@ -77,7 +77,7 @@ async fn an_erasure_wins_over_events_that_race_it() {
         paid.expect_status(200);
         named.expect_status(200);
     }
-    let left = "select (select count(*) from accounts) + (select count(*) from credit_balances)
+    let left = "select (select count(*) from accounts) + (select count(*) from wallets)
                   + (select count(*) from stripe_customers where user_id is not null)";
     assert_eq!(app.count(left).await, 0);
     let names = "select count(*) from credit_transactions where user_id not like 'erased:%'";

@@ -21,7 +21,7 @@ impl TestApp {
     }
 }
 
-pub(super) const CREDITS: &str = "select coalesce(sum(balance), 0)::bigint from credit_balances";
+pub(super) const CREDITS: &str = "select coalesce(sum(balance), 0)::bigint from wallets";
 pub(super) const LETTERS: &str = "select count(*) from failed_webhooks where resolved_at is null";
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn two_hundred_rounds_of_sixty_four_deliveries_count_once_each() {
         ("select count(*) from webhook_events where id ~ '^evt_r[0-9]{3}_'", 200),
         ("select count(*) from credit_transactions", 200),
         ("select count(*) from billing_events where kind = 'payment.succeeded'", 200),
-        ("select count(*) from credit_balances where balance = 100", 200),
+        ("select count(*) from wallets where balance = 100", 200),
     ] {
         assert_eq!(app.count(what).await, times, "{what}");
     }

@@ -74,7 +74,7 @@ impl Player {
     pub async fn apply_event(&self, event: &Value, subscription: &Value) -> bool {
         let (now, event) = (self.app.clock.now(), parsed(event));
         let observation = Observation::from_event(&event, event.facts().unwrap());
-        let applied = match self.app.postgres.apply_event(&observation, now).await {
+        let applied = match self.app.postgres.apply(&observation, now).await {
             Err(error) if error.is_tie() => {
                 let facts = Facts::of_subscription(subscription).unwrap();
                 let (at, tie_breaker) = (now.as_second(), now.to_string());
@@ -86,7 +86,7 @@ impl Player {
                     facts,
                     ..observation
                 };
-                self.app.postgres.apply_event(&observation, now).await
+                self.app.postgres.apply(&observation, now).await
             }
             applied => applied,
         };
@@ -118,7 +118,7 @@ const END_STATE: &str = "
       ) t),
     'balances', (
       select jsonb_object_agg(unit, balance)
-      from credit_balances
+      from wallets
       where user_id = c.user_id
         and balance <> 0),
     'entitlement', (

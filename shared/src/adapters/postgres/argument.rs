@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::types::{Json, ToSql, Type};
 
-use super::{ChangeRequest, DeliveryResult, FailedEvent, LedgerNote, Purchase, UsageEntry};
+use super::{
+    ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote, Purchase, UsageEntry,
+};
 use crate::domain::{
     CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
-    SubscriptionId, UserId,
+    SubscriptionId, SubscriptionUpdate, UserId,
 };
 
 pub(super) type SqlValue<'a> = Box<dyn ToSql + Send + Sync + 'a>;
@@ -96,7 +98,7 @@ as_they_are! {
 texts! { CatalogKey, EventId, EventType, Reason, SubscriptionId, UserId }
 
 json_values! {
-    ChangeRequest, FailedEvent<'a>, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
+    ChangeRequest, FailedEvent<'a>, LedgerCursor, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
 }
 
 impl Parameter for PositiveCount {
@@ -114,6 +116,33 @@ impl Parameter for &Observation<'_> {
 
     fn into_sql(self) -> Value {
         self.to_json()
+    }
+}
+
+/// Its whole text comes last: it is parsed only if the other values do not say enough.
+impl<'a> Argument<'a> for &'a SubscriptionUpdate<'a> {
+    const TYPES: &'static [Type] = &[
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+        Type::INT4,
+        Type::TEXT,
+        Type::INT8,
+        Type::INT8,
+        Type::INT8,
+        Type::TEXT,
+    ];
+
+    fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
+        self.event.id.add_to(values);
+        self.event.kind.add_to(values);
+        self.created.add_to(values);
+        self.rank.add_to(values);
+        self.subscription_id.add_to(values);
+        self.digest.add_to(values);
+        self.period_start.add_to(values);
+        self.period_end.add_to(values);
+        self.observation.as_str().add_to(values);
     }
 }
 

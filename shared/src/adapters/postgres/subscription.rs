@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::function::sql_functions;
+use crate::domain::entitlement::{CreditBalance, Versioned};
 use crate::domain::{
     BillingInterval, CatalogKey, Entitlement, IdempotencyKey, Observation, Quantity, Reason,
-    SubscriptionId, UserId,
+    SubscriptionId, SubscriptionUpdate, UserId,
 };
 
 /// How a user wants to change their subscription.
@@ -88,7 +89,10 @@ pub enum ChangeKind {
 #[derive(Debug, Deserialize)]
 pub struct Applied {
     pub duplicate: bool,
+    /// The user's new entitlement, if more changed than `credits`.
     pub entitlement: Option<Entitlement>,
+    /// The one balance that a renewal changed.
+    pub credits: Option<RenewedCredits>,
     /// The outbox has new messages about the user.
     #[serde(default)]
     pub has_messages: bool,
@@ -97,6 +101,14 @@ pub struct Applied {
     pub names_another: bool,
     /// Why it is not known which user bought something of the catalog.
     pub unnamed_buyer: Option<String>,
+}
+
+/// The credits that a plan granted for a new period.
+#[derive(Debug, Deserialize)]
+pub struct RenewedCredits {
+    pub user_id: String,
+    pub unit: String,
+    pub balance: Versioned<CreditBalance>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,9 +135,31 @@ pub struct ClaimedPortal {
     pub configuration: Option<String>,
 }
 
-sql_functions! {
+impl super::Postgres {
     /// Applies an observation, once per event.
-    pub fn apply_event(observation: &Observation<'_>, now: Timestamp) -> json Applied;
+    pub async fn apply(
+        &self,
+        observation: &Observation<'_>,
+        now: Timestamp,
+    ) -> Result<Applied, super::PostgresError> {
+        if let Some(update) = observation.subscription_update() {
+            let applied = self.apply_subscription_update(&update, now).await;
+            if !applied.as_ref().is_err_and(super::PostgresError::is_lost_race) {
+                return applied;
+            }
+        }
+        self.apply_event(observation, now).await
+    }
+}
+
+sql_functions! {
+    fn apply_event(observation: &Observation<'_>, now: Timestamp) -> json Applied;
+
+    /// As `apply_event`, and cheaper for an event that changes nothing but a subscription's period.
+    fn apply_subscription_update(
+        update: &SubscriptionUpdate<'_>,
+        now: Timestamp,
+    ) -> json Applied;
 
     /// Queues a push of the user's entitlement.
     pub fn repair_cache(user: &UserId, now: Timestamp);

@@ -1,8 +1,11 @@
 //! What a subscription says: what was bought, for how long, and how it ends.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::{Unreadable, named_user};
+use crate::domain::hash::sha256_i64;
 use crate::domain::object::{
     Object, amount, flag, integer, is_new_word, link, list, seconds, text,
 };
@@ -58,8 +61,21 @@ pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable>
     if items.len() > 1 {
         let items = items.iter().take(MAX_ITEMS).map(|one| item(object, one));
         fact["items"] = items.collect::<Result<Value, _>>()?;
+    } else if let Some(fields) = fact.as_object() {
+        fact["digest"] = digest(fields).into();
     }
     Ok(Some(fact))
+}
+
+/// The period's fields. An event in which nothing else is new changes only them.
+const PERIOD: [&str; 2] = ["period_start", "period_end"];
+
+/// Equal for two facts of one subscription that differ in the period at most. Where there are several
+/// items the catalog decides which of them counts, so there is no digest.
+fn digest(fact: &Map<String, Value>) -> i64 {
+    let fields = fact.iter().filter(|(name, _)| !PERIOD.contains(&name.as_str()));
+    let fields: BTreeMap<_, _> = fields.collect();
+    sha256_i64(&json!(fields).to_string())
 }
 
 /// Where collection is paused and invoices are void, no period is paid, and nothing is to be served: that is

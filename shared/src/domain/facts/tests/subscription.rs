@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{facts_of, is_unreadable, of};
@@ -166,4 +168,88 @@ fn less_than_nothing_is_unreadable() {
     for (first, second) in [(-1, 1), (1, -1), (i64::MIN, 1)] {
         assert!(is_unreadable("customer.subscription.updated", object(first, second)), "{first}");
     }
+}
+
+/// The fields of two facts that differ, without the digest.
+fn differences(one: &Value, other: &Value) -> BTreeSet<String> {
+    let fields = one.as_object().unwrap().iter();
+    let fields = fields.filter(|(name, value)| *name != "digest" && other[*name] != **value);
+    fields.map(|(name, _)| name.clone()).collect()
+}
+
+/// Whatever an event may say of a subscription but its period changes the digest.
+#[test]
+fn the_digest_is_of_all_but_the_period() {
+    let object = |changes: Value, item_changes: Value, price_changes: Value| {
+        let price = json!({
+            "id": "price_1", "product": "prod_1", "currency": "usd", "unit_amount": 500,
+            "recurring": { "interval": "month", "interval_count": 1 },
+        });
+        let item = json!({
+            "id": "si_1", "quantity": 2, "current_period_start": 100, "current_period_end": 200,
+            "price": of(&price, price_changes),
+        });
+        let base = json!({
+            "id": "sub_1", "customer": "cus_1", "status": "active", "created": 100, "currency": "usd",
+            "items": { "data": [of(&item, item_changes)] },
+        });
+        subscription(of(&base, changes))
+    };
+    let none = || json!({});
+    let base = object(none(), none(), none());
+    let metadata = |field: &str, value: &str| json!({ "metadata": { field: value } });
+    let pending = |field: &str, value: Value| json!({ "pending_update": { "subscription_items": [{ "id": "si_1", field: value }] } });
+    let changed = [
+        object(json!({ "id": "sub_2" }), none(), none()),
+        object(json!({ "customer": "cus_2" }), none(), none()),
+        object(json!({ "status": "trialing" }), none(), none()),
+        object(json!({ "created": 101 }), none(), none()),
+        object(json!({ "currency": "eur" }), none(), json!({ "currency": "eur" })),
+        object(metadata("userId", "ann"), none(), none()),
+        object(metadata("plan", "pro"), none(), none()),
+        object(metadata("planVersion", "2"), none(), none()),
+        object(json!({ "billing_cycle_anchor": 100 }), none(), none()),
+        object(json!({ "trial_start": 100 }), none(), none()),
+        object(json!({ "trial_end": 200 }), none(), none()),
+        object(json!({ "cancel_at": 200 }), none(), none()),
+        object(json!({ "cancel_at_period_end": true }), none(), none()),
+        object(json!({ "canceled_at": 150 }), none(), none()),
+        object(json!({ "ended_at": 150 }), none(), none()),
+        object(json!({ "cancellation_details": { "comment": "too dear" } }), none(), none()),
+        object(json!({ "schedule": "sub_sched_1" }), none(), none()),
+        object(json!({ "pending_update": { "expires_at": 300 } }), none(), none()),
+        object(pending("price", json!("price_2")), none(), none()),
+        object(pending("quantity", json!(3)), none(), none()),
+        object(none(), json!({ "id": "si_2" }), none()),
+        object(none(), json!({ "quantity": 3 }), none()),
+        object(none(), none(), json!({ "id": "price_2" })),
+        object(none(), none(), json!({ "product": "prod_2" })),
+        object(none(), none(), json!({ "unit_amount": 600 })),
+        object(none(), none(), json!({ "recurring": { "interval": "year" } })),
+    ];
+    let mut fields = BTreeSet::new();
+    for fact in &changed {
+        let differences = differences(fact, &base);
+        assert!(!differences.is_empty());
+        assert_ne!(fact["digest"], base["digest"], "{differences:?}");
+        fields.extend(differences);
+    }
+    for period in [json!({ "current_period_start": 101 }), json!({ "current_period_end": 201 })] {
+        let fact = object(none(), period, none());
+        assert_eq!(fact["digest"], base["digest"]);
+        fields.extend(differences(&fact, &base));
+    }
+    let all = base.as_object().unwrap().keys().filter(|name| *name != "digest").cloned();
+    assert_eq!(fields, all.collect());
+}
+
+/// The catalog decides which of several items counts: their fact has no digest.
+#[test]
+fn several_items_have_no_digest() {
+    let item = json!({ "id": "si_1", "price": { "id": "price_1" } });
+    let object = json!({
+        "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1,
+        "items": { "data": [item, item] },
+    });
+    assert_eq!(subscription(object).get("digest"), None);
 }
