@@ -10,7 +10,7 @@
 do $$
 begin
   -- Roles belong to the whole cluster. Another database, or a concurrent run, may have made them.
-  if not exists (select from pg_roles where rolname = 'farebox_app') then
+  if to_regrole('farebox_app') is null then
     create role farebox_app nologin;
   end if;
 exception
@@ -20,7 +20,7 @@ $$;
 
 do $$
 begin
-  if not exists (select from pg_roles where rolname = 'farebox_user') then
+  if to_regrole('farebox_user') is null then
     create role farebox_user nologin;
   end if;
 exception
@@ -40,49 +40,36 @@ create table accounts (
   created_at          timestamptz not null,
   stripe_customer_id  text unique,
   claimed_email       text,
-  credits_balance     bigint not null default 0,
-  ledger_seq          bigint not null default 0,
   entitlement_version bigint not null default 0,
-  due_at              timestamptz not null default '-infinity'
+  due_at              timestamptz not null default '-infinity',
+  retry_at            timestamptz,
+  catalog_epoch       bigint not null default 0
 )
 -- Every change of an entitlement updates the row. Free space on its page keeps the update cheap.
 with (fillfactor = 85);
 
-comment on table accounts is 'The owners of subscriptions, credits and usage, by the identity provider''s id.';
+comment on table accounts is
+  'The owners of subscriptions, credits and usage, by the identity provider''s id.';
 comment on column accounts.stripe_customer_id is 'The one Stripe customer that checkouts of this user use.';
 comment on column accounts.claimed_email is
   'The address that the user gave their Stripe customer. It may be a stranger''s: until one of their checkout
    sessions is completed, notices of usage and credits do not go there.';
-comment on column accounts.credits_balance is 'The balance of the unit `credit`, as in the ledger.';
-comment on column accounts.ledger_seq is 'The number of the user''s last ledger entry.';
 comment on column accounts.entitlement_version is
-  'Grows with every change of the user''s rights, usage or credits. Of two copies the greater is the newer.';
+  'Grows with every change of the user''s rights. Of two copies the greater is the newer.';
 comment on column accounts.due_at is
   'When the passing of time next changes something: credits begin or expire, a comp or a grace period ends.
    -infinity until the entitlement is first computed.';
+comment on column accounts.retry_at is
+  'Set while recomputing the entitlement fails: when the minute job tries it again. The account stays due.';
+comment on column accounts.catalog_epoch is 'The epoch of the catalog by which the entitlement was computed.';
 
 -- The minute job finds the accounts that are due.
 create index accounts_due on accounts (due_at);
-
-create view users
-with (security_invoker = true)
-as
-select
-  id,
-  created_at,
-  stripe_customer_id,
-  claimed_email,
-  credits_balance,
-  ledger_seq,
-  entitlement_version,
-  due_at
-from accounts;
-
-comment on view users is 'The accounts, under the name that existing dashboards and scripts use.';
 
 create table erased_users (
   id_sha256 bytea primary key check (length(id_sha256) = 32),
   erased_at timestamptz not null
 );
 
-comment on table erased_users is 'The SHA-256 of every erased user''s id. Nothing creates an account for it again.';
+comment on table erased_users is
+  'The SHA-256 of every erased user''s id. Nothing creates an account for it again.';

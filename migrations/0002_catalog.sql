@@ -88,7 +88,8 @@ create table current_plans (
   foreign key (plan, version) references pricing_plan_versions (plan, version)
 );
 
-comment on table current_plans is 'The version of each plan that is sold now. A plan that is not sold is absent.';
+comment on table current_plans is
+  'The version of each plan that is sold now. A plan that is not sold is absent.';
 
 create table current_packs (
   pack    text primary key,
@@ -96,7 +97,8 @@ create table current_packs (
   foreign key (pack, version) references credit_pack_versions (pack, version)
 );
 
-comment on table current_packs is 'The version of each pack that is sold now. A pack that is not sold is absent.';
+comment on table current_packs is
+  'The version of each pack that is sold now. A pack that is not sold is absent.';
 
 create table plan_terms (
   plan     text not null,
@@ -108,6 +110,22 @@ create table plan_terms (
 comment on table plan_terms is
   'The features of each plan version under the present catalog.
    publish_catalog() computes them, and reads need them all day.';
+
+-- A new default plan changes what every user without a subscription has. They are not updated at once: each
+-- is recomputed by the next call for the account, or in its turn by the minute job.
+create table catalog_state (
+  is_the_only_row boolean primary key default true check (is_the_only_row),
+  epoch           bigint not null,
+  marked_until    text
+);
+
+insert into catalog_state (epoch)
+values (0);
+
+comment on table catalog_state is 'How far the default plan of the catalog has reached the accounts.';
+comment on column catalog_state.epoch is 'Grows with every change of the default plan.';
+comment on column catalog_state.marked_until is
+  'The minute job has marked the accounts up to this one as due. Null if none needs to be marked.';
 
 create view pricing_plans
 with (security_invoker = true)

@@ -3,7 +3,43 @@
 create domain feature_key as text
   check (length(value) between 1 and 50);
 
-create table usage_tracking (
+-- A use updates one row of this table and takes no other lock. So the row has all that decides whether the
+-- use may be counted by that statement alone. Every other use is counted under the account's lock.
+create table usage_counters (
+  user_id       text not null references accounts (id) on delete cascade,
+  usage_type    feature_key not null,
+  period_start  timestamptz not null,
+  period_end    timestamptz,
+  due_at        timestamptz not null,
+  used          bigint not null,
+  overage       bigint not null,
+  usage_limit   bigint,
+  slow_at       bigint not null,
+  catalog_epoch bigint not null,
+  version       bigint not null,
+  updated_at    timestamptz not null,
+  primary key (user_id, usage_type)
+)
+-- Free space on its page keeps the update of a row cheap.
+with (fillfactor = 70);
+
+comment on table usage_counters is
+  'The usage of each metered feature in the latest period in which it was used.';
+comment on column usage_counters.period_start is
+  '-infinity while the counter is closed. Its usage is in usage_periods then.';
+comment on column usage_counters.period_end is 'Null for a feature that never resets.';
+comment on column usage_counters.due_at is
+  'Until when a use needs no look at the plan: the end of the period, or when the account is due.';
+comment on column usage_counters.overage is
+  'The part of `used` that was beyond the limit when it was reported.';
+comment on column usage_counters.usage_limit is 'The plan''s limit for a period; null if it sets none.';
+comment on column usage_counters.slow_at is
+  'From this count on a use has more to do than to be counted: a notice is due, or a hard limit is reached.';
+comment on column usage_counters.catalog_epoch is 'The epoch of the catalog whose limit this is.';
+comment on column usage_counters.version is
+  'Grows with every change of the count. Of two copies the greater is the newer.';
+
+create table usage_periods (
   user_id      text not null references accounts (id) on delete cascade,
   usage_type   feature_key not null,
   period_start timestamptz not null,
@@ -12,23 +48,36 @@ create table usage_tracking (
   overage      bigint not null check (overage between 0 and used),
   updated_at   timestamptz not null,
   primary key (user_id, usage_type, period_start)
-)
-with (fillfactor = 85);
+);
 
-comment on table usage_tracking is 'The usage of each metered feature in each of its periods.';
-comment on column usage_tracking.period_end is 'Null for a feature that never resets.';
-comment on column usage_tracking.overage is 'The part of `used` that was beyond the limit when it was reported.';
+comment on table usage_periods is 'The usage of periods whose counter counts another period now.';
+comment on column usage_periods.period_end is 'Null for a feature that never resets.';
 
+create view usage_tracking
+with (security_invoker = true)
+as
+select user_id, usage_type, period_start, period_end, used, overage, updated_at
+from usage_counters
+where used > 0
+union all
+select user_id, usage_type, period_start, period_end, used, overage, updated_at
+from usage_periods;
+
+comment on view usage_tracking is 'The usage of each metered feature in each of its periods.';
+
+-- A partition for each month, which the daily job makes ahead and drops. No code needs an id.
 create table usage_events (
-  id          bigint generated always as identity primary key,
   user_id     text not null references accounts (id) on delete cascade,
   usage_type  text not null,
   quantity    bigint not null check (quantity > 0),
   metadata    jsonb not null check (jsonb_typeof(metadata) = 'object'),
   occurred_at timestamptz not null
-);
+)
+partition by range (occurred_at);
 
 comment on table usage_events is 'Usage entries that have metadata. Other entries are only counted.';
+
+create table usage_events_default partition of usage_events default;
 
 create index usage_events_user on usage_events (user_id, occurred_at desc);
 
@@ -43,7 +92,6 @@ create table usage_keys (
 comment on table usage_keys is 'The answer to each idempotency key, kept for a day.';
 
 create index usage_keys_user on usage_keys (user_id);
-create index usage_keys_created on usage_keys (created_at);
 
 -- The views below need these functions. Each run replaces them by those of functions/, which describe them.
 create function farebox_now()

@@ -5,6 +5,7 @@ mod flights;
 mod interleavings;
 mod mix;
 mod outage;
+mod parts;
 mod poison;
 mod same;
 mod stale;

@@ -1,6 +1,8 @@
 //! What is used, counted and limited: `GET` and `POST /api/usage`, and the same for SQL.
 
 mod batch;
+mod counters;
+mod fast;
 mod periods;
 mod plans;
 mod races;
@@ -129,7 +131,7 @@ async fn a_report_that_is_repeated_counts_once() {
     app.report_once("ann", "k", json!({ "feature": "letters" })).await.expect_status(200);
     for forgotten in [2, 0] {
         let done = app.get("/api/cron/daily").cron().send().await.expect_status(200).body;
-        assert_eq!(done["forgottenUsageKeys"], forgotten);
+        assert_eq!(done["deleted"]["usage_keys"], forgotten);
     }
     app.report_once("bob", "k", two).await.expect_status(200);
     assert_eq!(app.count("select used from usage_tracking where user_id = 'bob'").await, 8);

@@ -4,7 +4,9 @@
 -- Promises  All or nothing, and repeating it changes nothing. Each plan and pack that differs from its latest
 --           version gets a new version. A plan or pack that the catalog omits is no longer sold; its
 --           subscribers and buyers keep it. Returns {"plans": [{"plan", "version", "change"}], "packs":
---           [{"pack", "version", "change"}]} with the changes only: "new", "changed" or "removed".
+--           [{"pack", "version", "change"}]} with the changes only: "new", "changed" or "removed". Users of
+--           the default plan have the new one from now on; their credits follow with the next call for the
+--           account, or with the minute job.
 -- Locks     current_plans, against other publishers. Reads continue.
 -- Races     Publishers take turns: of several with the same catalog, one creates the versions.
 
@@ -13,6 +15,8 @@ returns jsonb
 language plpgsql
 as $$
 declare
+  v_before        jsonb;
+  v_after         jsonb;
   v_plans         jsonb;
   v_packs         jsonb;
   v_removed_plans jsonb;
@@ -25,6 +29,7 @@ begin
   end if;
 
   lock table current_plans in share row exclusive mode;
+  v_before := default_plan_terms();
 
   select coalesce(jsonb_agg(change order by position) filter (where change is not null), '[]')
   into v_plans
@@ -68,23 +73,39 @@ begin
   select plan, version, compute_plan_features(plan, version)
   from pricing_plan_versions;
 
-  -- Nobody bought the plan of those who pay nothing: what it gives from now on they are given.
-  update accounts
-  set due_at = p_now
-  from entitlements e
-  join current_plans c on true
-  join pricing_plan_versions v
-    on v.plan = c.plan
-    and v.version = c.version
-    and v.is_default
-    and v.features @? '$.* ? (@.type == "credits" && @.amount > 0)'
-  where e.user_id = accounts.id
-    and e.source = 'default'
-    and accounts.due_at > p_now;
+  -- A default plan is not bought: its users have what it gives from now on.
+  v_after := default_plan_terms();
+  if v_after is distinct from v_before then
+    update catalog_state
+    set epoch = epoch + 1,
+        marked_until = case
+          when jsonb_build_array(v_before, v_after)
+            @? '$[*].features.* ? (@.type == "credits" && @.amount > 0)'
+          then ''
+          else marked_until
+        end;
+  end if;
 
   return jsonb_build_object(
     'plans', v_plans || v_removed_plans,
     'packs', v_packs || v_removed_packs);
+end
+$$;
+
+-- default_plan_terms: Returns what the default plan gives.
+--
+-- Promises  Its key, version and features; null if there is no default plan.
+
+create or replace function default_plan_terms()
+returns jsonb
+language plpgsql
+stable
+as $$
+begin
+  return (
+    select jsonb_build_object('plan', plan, 'version', version, 'features', features)
+    from default_plan
+    join pricing_plan_versions using (plan, version));
 end
 $$;
 

@@ -1,9 +1,10 @@
--- recompute_due_users: changes what time alone changes: credits that begin or end, plans and graces that end.
+-- recompute_due_users: brings entitlements up to date that time changes: credits begin or expire, plans and
+-- graces end. Those that a new catalog changes are marked as due first.
 --
 -- Promises  At most `p_batch` users a call, those that are due longest first; answers the entitlement of
---           each, to be pushed. One whom this fails for is left alone for an hour, or for a minute where the
---           cause passes. Someone of whom nothing was worked out yet is left to whoever asks.
--- Locks     The rows of all of these users, skipping those that somebody else holds.
+--           each, to be pushed. A user for whom it fails stays due, and is tried again after an hour, or
+--           after a minute if the cause passes. An account that was never computed is left alone.
+-- Locks     The accounts of all of these users, skipping those that are locked.
 -- Races     Two runs at once share the work: a user whose row is taken waits for the next run.
 
 create or replace function recompute_due_users(p_now call_time, p_batch page_size)
@@ -16,6 +17,7 @@ declare
   v_user_id text;
 begin
   perform require_service();
+  perform mark_next_users(p_now, p_batch);
 
   for v_user_id in
     with due as (
@@ -23,6 +25,7 @@ begin
       from accounts
       where due_at > '-infinity'
         and due_at <= p_now
+        and (retry_at is null or retry_at <= p_now)
       order by due_at
       limit p_batch
       for update skip locked
@@ -35,17 +38,69 @@ begin
       perform recompute_entitlement(v_user_id, p_now);
       return next entitlement_view(v_user_id, p_now);
     exception
-      -- One who cannot be settled keeps nobody else waiting.
+      -- One failure must not stop the others.
       when others then
-        raise warning 'a user is settled later: %', sqlerrm;
+        raise warning 'a user is recomputed later: %', sqlerrm;
         update accounts
-        set due_at = p_now + case
-              -- Deadlocks, and what there was too little of, pass.
+        set retry_at = p_now + case
+              -- Deadlocks and lacking resources pass.
               when left(sqlstate, 2) in ('40', '53', '55') then interval '1 minute'
               else interval '1 hour'
             end
         where id = v_user_id;
     end;
   end loop;
+end
+$$;
+
+-- mark_next_users: marks the next users of the default plan as due, after a catalog that changed their
+-- credits.
+--
+-- Promises  Looks at ten times `p_batch` users a call, in the order of their ids, until there are no more.
+--           Those whom another call has recomputed since are left alone.
+-- Locks     The row of catalog_state, unless another run has it; then the accounts, in the order of their
+--           ids.
+
+create or replace function mark_next_users(p_now timestamptz, p_batch integer)
+returns void
+language plpgsql
+as $$
+declare
+  v_state catalog_state;
+  v_page  text[];
+begin
+  select *
+  into v_state
+  from catalog_state
+  where marked_until is not null
+  for update skip locked;
+
+  if not found then
+    return;
+  end if;
+
+  v_page := array(
+    select user_id
+    from entitlements
+    where source = 'default'
+      and user_id > v_state.marked_until
+    order by user_id
+    limit 10 * p_batch);
+
+  update accounts
+  set due_at = p_now
+  from (
+    select id
+    from accounts
+    where id = any (v_page)
+      and due_at > p_now
+      and catalog_epoch <> v_state.epoch
+    order by id
+    for update
+  ) outdated
+  where accounts.id = outdated.id;
+
+  update catalog_state
+  set marked_until = v_page[10 * p_batch];
 end
 $$;

@@ -1,15 +1,19 @@
--- recompute_entitlement: what a user may do, after anything it depends on has changed, time included.
+-- recompute_entitlement: brings a user's entitlement up to date, after anything it depends on has changed.
 --
--- Promises  The entitlement is what is due, credits that have expired are gone, and those that the plan
---           gives for the running period are there, or gone if that is not a period of its own. The version grows if anything changed; the identity
---           provider is told of another plan. Written down is when time alone changes something next.
--- Locks     The caller holds the account's row.
+-- Promises  The plan is the one that resolve_plan answers, expired credits are gone, and the credits that the
+--           plan grants for the current period are there, or gone if that is not a period of its own. The
+--           version grows if anything changed; the identity provider gets another plan. `due_at` says
+--           when time next changes something.
+-- Locks     The counters, if the plan changed or time changes something sooner. The caller holds the
+--           account's row.
 
 create or replace function recompute_entitlement(p_user_id text, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 declare
+  -- Read before the plans: an account that saw an older catalog is recomputed again.
+  v_epoch         bigint := (select epoch from catalog_state);
   v_due           record;
   v_next_grant_at timestamptz;
   v_due_at        timestamptz;
@@ -37,6 +41,7 @@ begin
     perform enqueue('identity', format('identity:%s', p_user_id), p_user_id, '{}', p_now, p_now);
   end if;
 
+  perform open_wallets(p_user_id);
   perform expire_credits(p_user_id, p_now);
   v_next_grant_at := grant_plan_credits(
     p_user_id, case when v_due.grants then v_due.plan end, v_due.version, v_due.anchor, v_due.trial_start,
@@ -45,6 +50,8 @@ begin
   v_due_at := least(v_due.ends_at, v_next_grant_at, next_credit_expiry(p_user_id), 'infinity');
   update accounts
   set due_at = v_due_at,
+      retry_at = null,
+      catalog_epoch = v_epoch,
       -- Copies may count on more time than there is.
       entitlement_version = case
         when v_due_at < due_at
@@ -52,19 +59,27 @@ begin
         else entitlement_version
       end
   where id = p_user_id
-    and due_at <> v_due_at;
+    and (due_at, retry_at, catalog_epoch) is distinct from (v_due_at, null, v_epoch);
+
+  if found then
+    update usage_counters
+    set due_at = v_due_at
+    where user_id = p_user_id
+      and due_at > v_due_at;
+  end if;
+  perform close_wallets(p_user_id);
 end
 $$;
 
 -- resolve_plan: which plan counts for a user, why, and until when if nothing more is heard.
 --
 -- Promises  Follows from the facts and the time: a plan given by hand outranks a subscription, and that
---           outranks the plan of those who pay nothing. Of several subscriptions that are paid for, the
---           one to the plan of the highest rank counts, and of those the newest. A subscription whose payment is late counts for
---           as long as its plan's grace lasts, from the first of its invoices that is still unpaid;
---           after that, and while it is unpaid, its status stands beside the plan of those who pay
---           nothing. `grants` says whether the plan's credits of the running period are due
---           (begins_period). No row while nothing is sold.
+--           outranks the plan of those who pay nothing. Of several subscriptions that are paid for, the one
+--           to the plan of the highest rank counts, and of those the newest. A subscription whose payment is
+--           late counts for as long as its plan's grace lasts, from the first of its invoices that is still
+--           unpaid; after that, and while it is unpaid, its status stands beside the plan of those who pay
+--           nothing. `grants` says whether the plan's credits of the running period are due (begins_period).
+--           No row while nothing is sold.
 
 create or replace function resolve_plan(
   p_user_id           text,
@@ -132,7 +147,13 @@ begin
                limit 1
              ),
              'none'),
-           null, (select created_at from accounts where id = p_user_id), null, null, true, 4, 0,
+           null,
+           (
+             select created_at
+             from accounts
+             where id = p_user_id
+           ),
+           null, null, true, 4, 0,
            free.created_at
     from default_plan free
   ) d
@@ -143,8 +164,8 @@ $$;
 
 -- save_plan: writes down which plan counts for a user, and why.
 --
--- Promises  Answers whether that is news; nothing is written where it is not. `since` stays for as long as the
---           same plan counts by the same periods, whatever its status.
+-- Promises  Answers whether that is news; nothing is written where it is not. `since` stays for as long as
+--           the same plan counts by the same periods, whatever its status.
 -- Locks     The entitlement's row, if it is news. The caller holds the user's.
 
 create or replace function save_plan(

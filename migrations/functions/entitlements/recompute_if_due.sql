@@ -1,9 +1,10 @@
--- recompute_if_due: has changed what time alone was to change for a user, before it is read.
+-- recompute_if_due: brings a user's entitlement up to date before it is read, if time or a new catalog has
+-- changed it.
 --
--- Promises  Changes nothing for someone of whom nothing is due, and makes nobody known. A user who was
---           erased is refused with FB001.
--- Locks     The user's row (lock_and_refresh_user), if something is due.
--- Races     The user's row puts callers in line; the second finds nothing due.
+-- Promises  Changes nothing if nothing is due, and makes no account. While recomputing fails, a read gets
+--           what is stored. A user who was erased is refused with FB001.
+-- Locks     The account's row (lock_and_refresh_user), if something is due.
+-- Races     The row puts callers in line; the second finds nothing due.
 
 create or replace function recompute_if_due(p_user_id permitted_user, p_now call_time)
 returns void
@@ -12,16 +13,18 @@ security definer
 set search_path from current
 as $$
 declare
-  v_due_at timestamptz;
+  v_is_due boolean;
 begin
-  select due_at
-  into v_due_at
-  from accounts
-  where id = p_user_id;
+  select (a.due_at <= p_now or a.catalog_epoch <> c.epoch)
+           and (a.retry_at is null or a.retry_at <= p_now)
+  into v_is_due
+  from accounts a
+  cross join catalog_state c
+  where a.id = p_user_id;
 
-  if v_due_at <= p_now then
+  if v_is_due then
     perform lock_and_refresh_user(p_user_id, p_now);
-  elsif v_due_at is null and is_erased(p_user_id) then
+  elsif v_is_due is null and is_erased(p_user_id) then
     perform refuse('account_erased');
   end if;
 end

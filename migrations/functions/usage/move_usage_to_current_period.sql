@@ -1,8 +1,10 @@
--- move_usage_to_current_period: lets counts of billing periods go on where the plan's periods have moved.
+-- move_usage_to_current_period: has usage go on where the plan, or its periods, changed.
 --
--- Promises  What was counted in a period that is not over counts in the one that runs in its place: nobody
---           begins from nothing by changing how, or for what, they pay.
--- Locks     The rows of these periods. The caller holds the user's.
+-- Promises  Every counter of the user is closed, so that the next use reads the new plan. What was counted in
+--           a period that is not over counts in the one that runs in its place: nothing is given twice by
+--           changing how, or for what, a user pays.
+-- Locks     The user's counters. The caller holds the account's row.
+-- Races     A use that waits for its counter's row finds it closed, and waits for the account.
 
 create or replace function move_usage_to_current_period(p_user_id text, p_now timestamptz)
 returns void
@@ -12,17 +14,39 @@ declare
   v_plan   record := user_plan(p_user_id);
   v_period record;
 begin
+  update usage_counters
+  set due_at = '-infinity',
+      version = greatest(version + 1, (extract(epoch from p_now) * 1000)::bigint)
+  where user_id = p_user_id;
+
+  if not found then
+    return;
+  end if;
+
+  -- In a statement after the one that locked the rows.
+  insert into usage_periods (user_id, usage_type, period_start, period_end, used, overage, updated_at)
+  select user_id, usage_type, period_start, period_end, used, overage, updated_at
+  from usage_counters
+  where user_id = p_user_id
+    and used > 0;
+
+  update usage_counters
+  set period_start = '-infinity',
+      used = 0,
+      overage = 0
+  where user_id = p_user_id;
+
   v_period := period_at('billing_period', v_plan.anchor, p_now, v_plan.trial_start);
 
   with moved as (
-    delete from usage_tracking
+    delete from usage_periods
     where user_id = p_user_id
       and period_end > p_now
       and period_start <> v_period.starts_at
       and plan_features(v_plan.plan, v_plan.version) -> usage_type ->> 'reset' = 'billing_period'
     returning *
   )
-  insert into usage_tracking as t (
+  insert into usage_periods as t (
     user_id, usage_type, period_start, period_end, used, overage, updated_at)
   select user_id, usage_type, v_period.starts_at, v_period.ends_at, sum(used), sum(overage), p_now
   from moved

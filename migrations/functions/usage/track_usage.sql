@@ -1,10 +1,9 @@
 -- track_usage: counts what a user uses, for SQL.
 --
--- Promises  As track_usages, of which it is one entry, now. Answers what has been used; over a hard limit
---           it is refused with FB008, and a quantity that is not above zero with 22023. The copy in
---           Redis follows by the outbox.
--- Locks     The user's row.
--- Races     As track_usages.
+-- Promises  As track_usages_locked, of which it is one entry, now. Answers the count after it; over a hard
+--           limit it is refused with FB008, and a quantity that is not above zero with 22023. The minute job
+--           pushes it to Redis.
+-- Locks     As track_usages_locked.
 
 create or replace function track_usage(
   p_user_id    permitted_user,
@@ -20,7 +19,7 @@ declare
   v_now    call_time := farebox_now();
   v_answer jsonb;
 begin
-  v_answer := track_usages(
+  v_answer := track_usages_locked(
     p_user_id,
     jsonb_build_array(jsonb_build_object('feature', p_usage_type, 'quantity', p_amount)),
     true,

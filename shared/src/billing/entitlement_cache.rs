@@ -1,7 +1,7 @@
 //! The entitlement cache: what users may do, have used and have left, in Redis in front of Postgres. A
 //! read asks Redis first; every change is pushed.
 //!
-//! Each part carries its version, so that of two pushes the newer stays, whichever arrives last, and a
+//! Each part has its own version, so that of two pushes of it the newer stays, whichever arrives last, and a
 //! slow reader keeps nothing old. Each part is fresh for five minutes, or until time alone changes it; a
 //! whole is as fresh as its least fresh part; versions are kept for a day. Readers who miss the same
 //! value at once share one or two loads from Postgres, and never take a load that began before they
@@ -22,7 +22,7 @@ use crate::adapters::redis::{Command, Redis, RedisError};
 use crate::adapters::single_flight::SingleFlight;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::domain::entitlement::{CreditBalance, FeatureTerms};
+use crate::domain::entitlement::{CreditBalance, FeatureTerms, PlanTerms, Versioned};
 use crate::domain::error::{Result, error_chain};
 use crate::domain::{Entitlement, UserId};
 
@@ -59,7 +59,7 @@ impl Source {
 /// What became of a push.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 pub enum Pushed {
-    #[serde(rename = "shown")]
+    #[serde(rename = "pushed")]
     Pushed,
     /// The same, and the session that it was pushed for had been processed before.
     #[serde(rename = "processed_before")]
@@ -112,48 +112,40 @@ impl<'a> EntitlementCache<'a> {
         let mut keys =
             vec![own.stats.as_str(), &own.last_login, &own.erased, &own.credits, &own.entitlement];
         keys.extend(processed.as_deref());
-        let extra = [entitlement.terms.plan_name.clone(), PROCESSED_SECONDS.to_string()];
-        let args = arguments(entitlement, now, &extra)?;
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.redis.eval(&PUSH, &keys, &args).await
+        let Versioned { version, value: terms } = &entitlement.terms;
+        let extra = [version.to_string(), terms.plan_name.clone(), PROCESSED_SECONDS.to_string()];
+        let args = Arguments::of(entitlement, now, extra)?;
+        self.redis.eval(&PUSH, &keys, &args.as_strs()).await
     }
 
-    /// Pushes the usage of some features, as of a version.
+    /// Pushes the usage that was counted.
     pub async fn push_usage(
         self,
         user: &UserId,
         now: Timestamp,
-        version: i64,
         results: &[UsageResult],
     ) -> Result<Pushed, RedisError> {
-        let mut args = vec![version.to_string(), "0".to_owned(), latest(now)];
+        let mut args = Arguments::new(now, 0);
         for used in results.iter().filter(|used| used.allowed) {
-            let fresh_until = fresh_until(now, used.resets_at);
-            args.extend([used_field(&used.feature), fresh_until, used.used.to_string()]);
+            let count = Versioned { version: used.version, value: used.used };
+            args.add_part(used_field(&used.feature), fresh_until(now, used.resets_at), &count)?;
         }
-        self.push_part(user, now, &args).await
+        self.push_parts(user, now, args).await
     }
 
-    /// Pushes the balance of one unit, as of a version.
+    /// Pushes the balance of one unit.
     pub async fn push_balance(
         self,
         user: &UserId,
         now: Timestamp,
-        version: i64,
         unit: &str,
-        balance: &CreditBalance,
+        balance: &Versioned<CreditBalance>,
     ) -> Result<Pushed, RedisError> {
-        let args = [
-            version.to_string(),
-            "1".to_owned(),
-            latest(now),
-            unit.to_owned(),
-            balance.balance.to_string(),
-            credits_field(unit),
-            fresh_until(now, balance.expires_at),
-            json(balance)?,
-        ];
-        self.push_part(user, now, &args).await
+        let mut args = Arguments::new(now, 1);
+        args.add_balance(unit, balance);
+        let fresh_until = fresh_until(now, balance.value.expires_at);
+        args.add_part(credits_field(unit), fresh_until, balance)?;
+        self.push_parts(user, now, args).await
     }
 
     /// Keeps an entitlement that a reader, who may have been slow, found in Postgres.
@@ -163,18 +155,18 @@ impl<'a> EntitlementCache<'a> {
         now: Timestamp,
         entitlement: &Entitlement,
     ) -> Result<Pushed, RedisError> {
-        self.push_part(user, now, &arguments(entitlement, now, &[])?).await
+        self.push_parts(user, now, Arguments::of(entitlement, now, [])?).await
     }
 
-    async fn push_part(
+    async fn push_parts(
         self,
         user: &UserId,
         now: Timestamp,
-        args: &[String],
+        args: Arguments,
     ) -> Result<Pushed, RedisError> {
         let own = UserKeys::of(user, now);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.redis.eval(&PUSH_PARTS, &[&own.erased, &own.credits, &own.entitlement], &args).await
+        let keys = [own.erased.as_str(), &own.credits, &own.entitlement];
+        self.redis.eval(&PUSH_PARTS, &keys, &args.as_strs()).await
     }
 
     /// Asks Postgres, and keeps the answer. An answer that is not kept costs the next reader the same
@@ -193,7 +185,7 @@ impl<'a> EntitlementCache<'a> {
     /// The entitlement in Redis, if it is whole and fresh. Nothing is fresh for longer than five minutes:
     /// a later end comes from a clock far ahead, or from another program that writes to this Redis.
     async fn cached(self, user: &UserId) -> Result<Option<Entitlement>, RedisError> {
-        let key = UserKeys::of(user, self.clock.now()).entitlement;
+        let key = UserKeys::entitlement_of(user);
         let fields: Vec<String> = self.redis.run(&Command::hgetall(&key)).await?;
         // By the time of the answer: another call may have pushed since this one asked.
         let now = self.clock.now();
@@ -202,33 +194,62 @@ impl<'a> EntitlementCache<'a> {
     }
 }
 
-/// What the scripts are given of a whole entitlement.
-fn arguments(
-    entitlement: &Entitlement,
-    now: Timestamp,
-    extra: &[String],
-) -> Result<Vec<String>, RedisError> {
-    let (version, balances) = (entitlement.version, entitlement.units.len());
-    let mut args = vec![version.to_string(), balances.to_string(), latest(now)];
-    args.extend_from_slice(extra);
-    for (unit, credits) in &entitlement.units {
-        args.extend([unit.clone(), credits.balance.to_string()]);
+/// The arguments of the scripts that push.
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    /// For so many balances, which come first.
+    fn new(now: Timestamp, balances: usize) -> Self {
+        Self(vec![latest(now), balances.to_string()])
     }
-    let fresh_until = || entitlement.fresh_until.to_string();
-    args.extend([TERMS.to_owned(), fresh_until(), json(&entitlement.terms)?]);
-    for (feature, count) in &entitlement.used {
-        args.extend([used_field(feature), fresh_until(), count.to_string()]);
+
+    /// All parts of an entitlement, after the `extra` arguments of the script.
+    fn of(
+        entitlement: &Entitlement,
+        now: Timestamp,
+        extra: impl IntoIterator<Item = String>,
+    ) -> Result<Self, RedisError> {
+        let Entitlement { fresh_until, terms, used, units, .. } = entitlement;
+        let mut args = Self::new(now, units.len());
+        args.0.extend(extra);
+        for (unit, balance) in units {
+            args.add_balance(unit, balance);
+        }
+        args.add_part(TERMS.to_owned(), *fresh_until, terms)?;
+        for (feature, count) in used {
+            args.add_part(used_field(feature), *fresh_until, count)?;
+        }
+        for (unit, balance) in units {
+            args.add_part(credits_field(unit), *fresh_until, balance)?;
+        }
+        Ok(args)
     }
-    for (unit, credits) in &entitlement.units {
-        args.extend([credits_field(unit), fresh_until(), json(credits)?]);
+
+    fn add_balance(&mut self, unit: &str, balance: &Versioned<CreditBalance>) {
+        let Versioned { version, value } = balance;
+        self.0.extend([unit.to_owned(), version.to_string(), value.balance.to_string()]);
     }
-    Ok(args)
+
+    fn add_part(
+        &mut self,
+        field: String,
+        fresh_until: i64,
+        part: &Versioned<impl Serialize>,
+    ) -> Result<(), RedisError> {
+        let value = serde_json::to_string(&part.value).map_err(RedisError::not_sent)?;
+        self.0.extend([field, part.version.to_string(), fresh_until.to_string(), value]);
+        Ok(())
+    }
+
+    fn as_strs(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
+    }
 }
 
 /// Until when a part is fresh that time alone changes at that moment, if ever.
-fn fresh_until(now: Timestamp, changes_at: Option<Timestamp>) -> String {
+fn fresh_until(now: Timestamp, changes_at: Option<Timestamp>) -> i64 {
     let latest = now + FRESH;
-    changes_at.map_or(latest, |at| at.min(latest)).as_millisecond().to_string()
+    changes_at.map_or(latest, |at| at.min(latest)).as_millisecond()
 }
 
 /// Beyond this moment nothing that is shown can be true: a part is fresh for five minutes, and the process
@@ -246,49 +267,44 @@ fn credits_field(unit: &str) -> String {
     format!("{CREDITS}{unit}")
 }
 
-fn json(value: &impl Serialize) -> Result<String, RedisError> {
-    serde_json::to_string(value).map_err(RedisError::not_sent)
-}
-
-/// A part of an entitlement, with the version it is of.
+/// A part of an entitlement, as a field of the hash has it.
 struct Part<'a> {
     version: i64,
     fresh_until: i64,
     value: &'a str,
 }
 
-/// Reads `field, value, field, value ...`. Where a part is missing, odd, or fresh for longer than until
-/// `latest`, nothing is there: Postgres knows.
-/// What belongs to no feature of the plan is left from another one, and is not looked at.
+/// Reads `field, value, field, value ...`. None where a part is missing, malformed, or fresh for longer than
+/// until `latest`: Postgres knows it. A field of no feature of the plan is left from another plan, and is
+/// ignored.
 fn parse<'a>(user: &UserId, fields: &'a [String], latest: i64) -> Option<Entitlement> {
     let read = |text: &&'a str| Part::read(text).filter(|part| part.fresh_until <= latest);
     let parts = fields.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
     let parts: HashMap<&str, &str> = parts.collect();
     let terms = read(parts.get(TERMS)?)?;
-    let mut found = Entitlement {
-        user_id: user.as_str().to_owned(),
-        version: terms.version,
-        fresh_until: terms.fresh_until,
-        terms: terms.parsed()?,
-        used: BTreeMap::new(),
-        units: BTreeMap::new(),
-    };
-    let is_metered = |grant: &FeatureTerms| matches!(grant, FeatureTerms::Metered { .. });
-    let features = found.terms.features.iter().filter(|(_, grant)| is_metered(grant));
-    for feature in features.map(|(feature, _)| feature.clone()).collect::<Vec<_>>() {
-        let part = read(parts.get(used_field(&feature).as_str())?)?;
-        found.used.insert(feature, part.parsed()?);
-        part.merge_into(&mut found);
+    // The whole is as fresh as its least fresh part.
+    let mut fresh_until = terms.fresh_until;
+    let terms: Versioned<PlanTerms> = terms.parsed()?;
+    let (mut used, mut units) = (BTreeMap::new(), BTreeMap::new());
+    for (feature, grant) in &terms.value.features {
+        if matches!(grant, FeatureTerms::Metered { .. }) {
+            let part = read(parts.get(used_field(feature).as_str())?)?;
+            fresh_until = fresh_until.min(part.fresh_until);
+            used.insert(feature.clone(), part.parsed()?);
+        }
     }
     for (name, text) in &parts {
         if let Some(unit) = name.strip_prefix(CREDITS) {
             let part = read(text)?;
-            found.units.insert(unit.to_owned(), part.parsed()?);
-            part.merge_into(&mut found);
+            fresh_until = fresh_until.min(part.fresh_until);
+            units.insert(unit.to_owned(), part.parsed()?);
         }
     }
-    // Somebody who was not known when the terms were shown has had others since they are.
-    (terms.version > 0 || found.version == 0).then_some(found)
+    let user_id = user.as_str().to_owned();
+    let found = Entitlement { user_id, fresh_until, terms, used, units };
+    // Terms of version 0 were pushed while the user was unknown. A newer part says that the user is known
+    // now, and so has other terms.
+    (found.terms.version > 0 || found.version() == 0).then_some(found)
 }
 
 impl<'a> Part<'a> {
@@ -301,13 +317,8 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// The whole is of the version of its newest part, and as fresh as its least fresh one.
-    fn merge_into(&self, whole: &mut Entitlement) {
-        whole.version = whole.version.max(self.version);
-        whole.fresh_until = whole.fresh_until.min(self.fresh_until);
-    }
-
-    fn parsed<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(self.value).ok()
+    fn parsed<T: DeserializeOwned>(&self) -> Option<Versioned<T>> {
+        let value = serde_json::from_str(self.value).ok()?;
+        Some(Versioned { version: self.version, value })
     }
 }

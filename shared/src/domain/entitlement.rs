@@ -1,7 +1,7 @@
-//! What a user may do, has used and holds, and what follows from it for one question.
+//! What a user may do, has used and has left, and what follows from it for one question.
 //!
-//! SQL works it out, and the cache keeps it in the same form, so that both answer alike. What the plan
-//! gives changes seldom, what was used and is held with every use: they are kept apart.
+//! SQL computes it, and the cache keeps it in the same form, so that both answer alike. The plan's terms
+//! change seldom, usage and balances with every call: each is a part with its own version.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,25 @@ use serde::{Deserialize, Serialize};
 use super::PositiveCount;
 use super::catalog::OveragePolicy;
 
-/// Of two copies the one with the greater version is the newer; of two with the same version, the one
-/// that is fresh for longer.
+/// A user's plan, usage and balances.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Entitlement {
     pub user_id: String,
-    pub version: i64,
     /// In milliseconds since 1970: time alone changes something then.
     pub fresh_until: i64,
-    pub terms: PlanTerms,
-    /// How much of each metered feature, in the period that runs.
-    pub used: BTreeMap<String, u64>,
-    /// What is held of each unit of credits.
-    pub units: BTreeMap<String, CreditBalance>,
+    pub terms: Versioned<PlanTerms>,
+    /// Usage of each metered feature in the current period.
+    pub used: BTreeMap<String, Versioned<u64>>,
+    /// The balance of each unit of credits.
+    pub units: BTreeMap<String, Versioned<CreditBalance>>,
+}
+
+/// A part of an entitlement. Of two copies the one with the greater version is newer; of two with the same
+/// version, the one that is fresh for longer. A part that never changed has version 0.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Versioned<T> {
+    pub version: i64,
+    pub value: T,
 }
 
 /// What follows from the plan and the subscription.
@@ -122,11 +128,8 @@ impl Entitlement {
     /// Whether a feature may be used so many times now; none for one that there is not.
     pub fn check(&self, feature: &str, quantity: PositiveCount) -> Option<FeatureCheckResult> {
         let quantity = quantity.get();
-        let (allowed, reason, balance, resets_at, upgrade) = match self
-            .terms
-            .features
-            .get(feature)?
-        {
+        let terms = self.terms.value.features.get(feature)?;
+        let (allowed, reason, balance, resets_at, upgrade) = match terms {
             FeatureTerms::Boolean { enabled, upgrades, .. } => {
                 (*enabled, RefusalReason::NotInPlan, None, None, upgrades.first())
             }
@@ -144,7 +147,7 @@ impl Entitlement {
                 (allowed, reason, left, *resets_at, enough(upgrades, needed))
             }
             FeatureTerms::Credits { unit, amount, upgrades, .. } => {
-                let balance = self.units.get(unit).map_or(0, |credits| credits.balance);
+                let balance = self.units.get(unit).map_or(0, |credits| credits.value.balance);
                 let upgrade = enough(upgrades, quantity.cast_unsigned());
                 // What was bought or given besides is used up: that is a limit of its own.
                 let has_none = *amount == 0 && balance <= 0;
@@ -164,13 +167,21 @@ impl Entitlement {
         })
     }
 
+    /// The version of the whole: that of its newest part.
+    pub fn version(&self) -> i64 {
+        let used = self.used.values().map(|count| count.version);
+        let units = self.units.values().map(|credits| credits.version);
+        used.chain(units).fold(self.terms.version, i64::max)
+    }
+
     pub fn used_of(&self, feature: &str) -> u64 {
-        self.used.get(feature).copied().unwrap_or_default()
+        self.used.get(feature).map_or(0, |count| count.value)
     }
 
     /// What was bought is not paid for, and counts no longer.
     fn is_past_due(&self) -> bool {
-        self.terms.source == "default" && self.terms.status != "none"
+        let PlanTerms { source, status, .. } = &self.terms.value;
+        source == "default" && status != "none"
     }
 }
 

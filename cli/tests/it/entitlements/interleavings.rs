@@ -2,16 +2,20 @@
 //! acknowledged sees it.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use futures_util::stream::{self, StreamExt};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use shared::adapters::postgres::{CreditChange, LedgerNote, RecordedUsage, UsageEntry};
+use shared::adapters::postgres::{
+    CreditChange, LedgerNote, RecordedUsage, UsageEntry, UsageResult,
+};
 use shared::adapters::redis::Command;
 use shared::app::App;
 use shared::billing::entitlement_cache::{EntitlementCache, Source};
+use shared::domain::entitlement::Versioned;
 use shared::domain::{CatalogKey, Entitlement, PositiveCount, UserId};
 
 use crate::support::{TestApp, execute};
@@ -117,14 +121,13 @@ impl<'a> Life<'a> {
         match step {
             Step::TrackUsage => {
                 let one = uses(&json!([{ "feature": "reports", "quantity": 1 }]));
-                let tracked = store.track_usages(&self.user, &one, true, None, now).await.unwrap();
+                let tracked = store.record_usages(&self.user, &one, true, None, now).await.unwrap();
                 self.changed(Push::Usage(tracked)).await;
             }
             Step::Spend => {
                 let unit = CatalogKey::try_from("ai_credit".to_owned()).unwrap();
                 let note = LedgerNote { reason: None, metadata: None };
-                let spent =
-                    store.spend_credits(&self.user, &unit, PositiveCount::ONE, &note, None, now);
+                let spent = store.spend(&self.user, &unit, PositiveCount::ONE, &note, None, now);
                 let moved = spent.await.unwrap();
                 self.changed(Push::Credits(moved)).await;
             }
@@ -180,11 +183,10 @@ impl<'a> Life<'a> {
         }
         let pushed = match push {
             Push::Whole(whole) => cache.fill(user, now, whole).await,
-            Push::Usage(RecordedUsage { version, results, .. }) => {
-                cache.push_usage(user, now, *version, results).await
-            }
-            Push::Credits(CreditChange { version, unit, balance, .. }) => {
-                cache.push_balance(user, now, *version, unit, balance).await
+            Push::Usage(RecordedUsage { results }) => cache.push_usage(user, now, results).await,
+            Push::Credits(CreditChange { version, balance, transaction }) => {
+                let balance = Versioned { version: *version, value: balance.clone() };
+                cache.push_balance(user, now, &transaction.unit, &balance).await
             }
         };
         pushed.unwrap();
@@ -193,26 +195,33 @@ impl<'a> Life<'a> {
     /// The same fields without a look at what is there.
     async fn overwrite(&self, push: &Push) {
         let fresh_until = self.app.clock.now().as_millisecond() + 60_000;
-        let (version, fields) = match push {
+        let field = |name: String, version: i64, value: Value| (name, version, value);
+        let fields = match push {
             Push::Whole(whole) => {
-                let mut fields = vec![("terms".to_owned(), json!(whole.terms))];
-                let used =
-                    whole.used.iter().map(|(name, used)| (format!("used:{name}"), json!(used)));
-                let units = whole.units.iter();
-                let units = units.map(|(unit, held)| (format!("credits:{unit}"), json!(held)));
-                fields.extend(used.chain(units));
-                (whole.version, fields)
+                let Entitlement { terms, used, units, .. } = whole;
+                let terms = field("terms".to_owned(), terms.version, json!(terms.value));
+                let used = used.iter().map(|(name, used)| {
+                    field(format!("used:{name}"), used.version, json!(used.value))
+                });
+                let units = units.iter().map(|(unit, held)| {
+                    field(format!("credits:{unit}"), held.version, json!(held.value))
+                });
+                iter::once(terms).chain(used).chain(units).collect()
             }
             Push::Usage(tracked) => {
-                (tracked.version, vec![("used:reports".to_owned(), json!(tracked.results[0].used))])
+                let UsageResult { version, used, .. } = &tracked.results[0];
+                vec![field("used:reports".to_owned(), *version, json!(used))]
             }
             Push::Credits(moved) => {
-                let field = format!("credits:{}", moved.unit);
-                (moved.version, vec![(field, json!(moved.balance))])
+                vec![field(
+                    format!("credits:{}", moved.transaction.unit),
+                    moved.version,
+                    json!(moved.balance),
+                )]
             }
         };
         let hash = Command::new("HSET").arg(format!("user:{}:entitlement", self.user));
-        let hash = fields.into_iter().fold(hash, |hash, (field, value)| {
+        let hash = fields.into_iter().fold(hash, |hash, (field, version, value)| {
             hash.arg(field).arg(format!("{version} {fresh_until} {value}"))
         });
         self.app.redis.run::<i64>(&hash).await.unwrap();
@@ -225,17 +234,21 @@ impl<'a> Life<'a> {
         self.hits += usize::from(source == Source::Cache);
         let is_new =
             |since: usize, is: &dyn Fn(&Entitlement) -> bool| self.past[since..].iter().any(is);
-        if !is_new(self.terms, &|past| past.terms == found.terms) {
-            return Err(format!("an old plan: {}", found.terms.plan));
+        if !is_new(self.terms, &|past| past.terms.value == found.terms.value) {
+            return Err(format!("an old plan: {}", found.terms.value.plan));
         }
-        if !is_new(self.used, &|past| past.used == found.used) {
+        if !is_new(self.used, &|past| values(&past.used) == values(&found.used)) {
             return Err(format!("an old count: {:?}", found.used));
         }
-        if !is_new(self.units, &|past| past.units == found.units) {
+        if !is_new(self.units, &|past| values(&past.units) == values(&found.units)) {
             return Err(format!("an old balance: {:?}", found.units));
         }
         Ok(())
     }
+}
+
+fn values<T>(parts: &BTreeMap<String, Versioned<T>>) -> Vec<(&String, &T)> {
+    parts.iter().map(|(name, part)| (name, &part.value)).collect()
 }
 
 /// So many lives, each told as the steps of its number say; how each ended.

@@ -125,10 +125,9 @@ async fn a_late_push_of_yesterday_does_not_count_today() {
     let call = json!([{ "feature": "api_calls", "quantity": 1 }]);
     let uses: Vec<shared::adapters::postgres::UsageEntry> = super::interleavings::uses(&call);
     // Whose clock is a little behind.
-    let tracked = inside.postgres.track_usages(&ann, &uses, true, None, yesterday).await.unwrap();
-    let (version, results) = (tracked.version, &tracked.results);
-    let shown = EntitlementCache::of(&inside).push_usage(&ann, yesterday, version, results);
-    shown.await.unwrap();
+    let tracked = inside.postgres.record_usages(&ann, &uses, true, None, yesterday).await.unwrap();
+    let pushed = EntitlementCache::of(&inside).push_usage(&ann, yesterday, &tracked.results);
+    pushed.await.unwrap();
     assert_eq!(get_entitlements(&app, "ann").await["features"]["api_calls"]["used"], 0);
     is_the_same(&app, "a late push").await;
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
-fn entries(uses: &[(&str, i64)], mode: Option<&str>) -> Value {
+pub fn entries(uses: &[(&str, i64)], mode: Option<&str>) -> Value {
     let one =
         |(feature, quantity): &(&str, i64)| json!({ "feature": feature, "quantity": quantity });
     let mut report = json!({ "entries": uses.iter().map(one).collect::<Vec<_>>() });

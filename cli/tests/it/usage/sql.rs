@@ -7,7 +7,7 @@ use crate::support::{TestApp, execute, settings};
 
 impl TestApp {
     /// A connection as the role that functions use.
-    async fn as_functions(&self) -> Client {
+    pub async fn as_functions(&self) -> Client {
         shared::adapters::postgres::connect(&settings(&self.settings["DATABASE_URL"]))
             .await
             .unwrap()
@@ -121,7 +121,7 @@ async fn a_month_of_a_user_is_one_row() {
     let app = TestApp::selling("demo").await;
     let owner = app.owner().await;
     let sql = "insert into accounts (id, created_at) values ('ann', 'epoch'), ('bob', 'epoch');
-               insert into usage_tracking values
+               insert into usage_periods values
                  ('ann', 'calls', '2027-01-30 00:00Z', '2027-01-31 00:00Z', 3, 1, '2027-01-30'),
                  ('ann', 'calls', '2027-01-31 00:00Z', '2027-02-01 00:00Z', 4, 0, '2027-01-31'),
                  ('ann', 'exports', '2027-01-31 23:59Z', '2027-02-28 23:59Z', 5, 2, '2027-02-05'),
@@ -165,8 +165,10 @@ async fn a_query_without_where_returns_only_the_users_own_usage() {
                 found.as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
             assert_eq!(found, users, "{table} as {identity:?}");
         }
-        let write = "update usage_tracking set used = 0";
-        assert_eq!(refusal(&client, write).await, "42501", "nobody writes past the functions");
+        for table in ["usage_counters", "usage_periods"] {
+            let write = format!("update {table} set used = 0");
+            assert_eq!(refusal(&client, &write).await, "42501", "nobody writes past the functions");
+        }
     }
 }
 

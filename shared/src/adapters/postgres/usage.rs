@@ -18,10 +18,9 @@ pub struct UsageEntry {
     pub metadata: Option<Metadata>,
 }
 
-/// What came of several uses.
+/// The results of several usage entries, in their order.
 #[derive(Debug, Deserialize)]
 pub struct RecordedUsage {
-    pub version: i64,
     pub results: Vec<UsageResult>,
 }
 
@@ -41,6 +40,10 @@ pub struct UsageResult {
     pub overage: u64,
     /// When the count returns to zero; null if it never does.
     pub resets_at: Option<Timestamp>,
+    /// Of the count, for the cache. A refused entry changed nothing and has none.
+    #[serde(default, skip_serializing)]
+    #[schemars(skip)]
+    pub version: i64,
 }
 
 /// What a user uses and has used.
@@ -91,10 +94,37 @@ impl<'a> Argument<'a> for Option<&'a (Timestamp, CatalogKey)> {
     }
 }
 
-sql_functions! {
+impl super::Postgres {
     /// Counts usage entries: all of them or none, or each by itself. If none is counted the call is
     /// refused, with the result of each.
-    pub fn track_usages(
+    pub async fn record_usages(
+        &self,
+        user: &UserId,
+        entries: &[UsageEntry],
+        all: bool,
+        idempotency_key: Option<&IdempotencyKey>,
+        now: Timestamp,
+    ) -> Result<RecordedUsage, super::PostgresError> {
+        match self.track_usages(user, entries, all, idempotency_key, now).await? {
+            Some(recorded) => Ok(recorded),
+            None => self.track_usages_locked(user, entries, all, idempotency_key, now).await,
+        }
+    }
+}
+
+sql_functions! {
+    /// Counts usage entries without locking the account, where the counter allows that. None if only
+    /// another transaction can count them.
+    fn track_usages(
+        user: &UserId,
+        entries: &[UsageEntry],
+        all: bool,
+        idempotency_key: Option<&IdempotencyKey>,
+        now: Timestamp,
+    ) -> json Option<RecordedUsage>;
+
+    /// Counts usage entries under the account's lock.
+    fn track_usages_locked(
         user: &UserId,
         entries: &[UsageEntry],
         all: bool,
@@ -110,7 +140,4 @@ sql_functions! {
         limit: i32,
         now: Timestamp,
     ) -> json Usage;
-
-    /// Deletes at most `batch` idempotency keys older than a day, and answers how many.
-    pub fn forget_usage_keys(now: Timestamp, batch: i32) -> value i64;
 }

@@ -32,10 +32,15 @@ impl UserKeys {
             last_login: format!("user:{user}:last_login"),
             erased: format!("erased:{}", hex(hash.as_ref())),
             credits: format!("user:{user}:credits"),
-            entitlement: format!("user:{user}:entitlement"),
+            entitlement: Self::entitlement_of(user),
             index: format!("user:{user}:once:{today}"),
             index_before: format!("user:{user}:once:{yesterday}"),
         }
+    }
+
+    /// The key that every read asks for, without making the others.
+    pub(crate) fn entitlement_of(user: &UserId) -> String {
+        format!("user:{user}:entitlement")
     }
 }
 

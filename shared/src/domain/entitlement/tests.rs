@@ -15,13 +15,12 @@ fn somebody(grant: Value, used: u64, balance: i64) -> Entitlement {
     });
     Entitlement {
         user_id: "ann".to_owned(),
-        version: 1,
         fresh_until: 0,
-        terms: serde_json::from_value(terms).unwrap(),
-        used: BTreeMap::from([("thing".to_owned(), used)]),
+        terms: Versioned { version: 1, value: serde_json::from_value(terms).unwrap() },
+        used: BTreeMap::from([("thing".to_owned(), Versioned { version: 2, value: used })]),
         units: BTreeMap::from([(
             "coin".to_owned(),
-            CreditBalance { balance, ..CreditBalance::default() },
+            Versioned { version: 1, value: CreditBalance { balance, ..CreditBalance::default() } },
         )]),
     }
 }
@@ -38,6 +37,11 @@ fn metered(limit: Option<u64>, overage: &str, upgrades: &[Option<u64>]) -> Value
 
 fn check(entitlement: &Entitlement, quantity: u64) -> FeatureCheckResult {
     entitlement.check("thing", PositiveCount::try_from(quantity).unwrap()).unwrap()
+}
+
+#[test]
+fn the_whole_has_the_version_of_its_newest_part() {
+    assert_eq!(somebody(metered(Some(1), "hard", &[]), 0, 0).version(), 2);
 }
 
 #[test]
@@ -125,7 +129,7 @@ proptest! {
     fn who_has_not_paid_hears_of_it(limit in 0..9_u64, used in 0..9_u64, quantity in 1..9_u64) {
         let paid = somebody(metered(Some(limit), "hard", &[]), used, 0);
         let mut unpaid = paid.clone();
-        unpaid.terms.status = "past_due".to_owned();
+        unpaid.terms.value.status = "past_due".to_owned();
         let (paid, unpaid) = (check(&paid, quantity), check(&unpaid, quantity));
         prop_assert_eq!(paid.allowed, unpaid.allowed);
         prop_assert_eq!(unpaid.reason, (!unpaid.allowed).then_some(RefusalReason::PastDue));

@@ -1,19 +1,19 @@
--- Shows what a user has: their plan among their stats, and all that they may do.
+-- Pushes a user's whole entitlement, and the name of the plan into their stats.
 --
--- KEYS: .., credits hash, entitlement hash, [mark of a session that was processed]
--- ARGV: version, number of balances, latest moment, name of the plan, seconds for which the mark stays,
---       unit, balance ..., field, fresh until, value ...
+-- KEYS: .., credits hash, entitlement hash, [mark of a processed session]
+-- ARGV: latest moment, number of balances, version of the terms, name of the plan, seconds to keep the mark,
+--       unit, version, balance ..., field, version, fresh until, value ...
 local processed = KEYS[6]
 
 if redis.call('EXISTS', erased) == 1 then
   return 'erased'
 end
 create()
-if is_newer(ARGV[1], redis.call('HGET', stats, 'plan_version') or '0', tonumber(ARGV[3])) then
-  redis.call('HSET', stats, 'plan', ARGV[4], 'plan_version', ARGV[1])
+if is_newer(ARGV[3], redis.call('HGET', stats, 'plan_version') or '0', tonumber(ARGV[1])) then
+  redis.call('HSET', stats, 'plan', ARGV[4], 'plan_version', ARGV[3])
 end
-show(KEYS[4], KEYS[5], ARGV[1], ARGV[2], ARGV[3], 6)
+push(KEYS[4], KEYS[5], ARGV[1], ARGV[2], 6)
 if processed and not redis.call('SET', processed, '1', 'EX', ARGV[5], 'NX') then
   return 'processed_before'
 end
-return 'shown'
+return 'pushed'
