@@ -1,4 +1,5 @@
--- The outbox, the alerts that were sent, the cursors of jobs, and the log of operators' changes.
+-- The outbox, the alerts that were sent, the cursors of jobs, the log of operators' changes, and how long
+-- each table keeps its rows.
 
 create table outbox (
   id           uuid primary key default gen_random_uuid(),
@@ -29,7 +30,6 @@ create index outbox_due
   where done_at is null and failed_at is null;
 
 create index outbox_user on outbox (user_id);
-create index outbox_done on outbox (done_at) where done_at is not null;
 
 create table alerts (
   name      text primary key,
@@ -48,15 +48,43 @@ create table job_cursors (
 
 comment on table job_cursors is 'The place at which the next run of a job continues.';
 
+-- A partition for each month, which the daily job makes ahead and drops. No code needs an id.
 create table audit_log (
-  id          bigint generated always as identity primary key,
   occurred_at timestamptz not null,
   actor       text not null,
   action      text not null,
   user_id     text,
   details     jsonb not null
-);
+)
+partition by range (occurred_at);
 
 comment on table audit_log is 'The changes that operators and trusted servers made.';
 
+create table audit_log_default partition of audit_log default;
+
 create index audit_log_user on audit_log (user_id, occurred_at desc);
+
+create table retention (
+  table_name  text primary key,
+  time_column text not null,
+  keep        interval check (keep >= interval '1 day'),
+  next_page   bigint not null default 0,
+  -- Stripe lists events for 30 days. The daily comparison would apply an event without a mark again.
+  check (table_name <> 'webhook_events' or keep >= interval '30 days')
+);
+
+comment on table retention is
+  'How long rows are kept. The daily job deletes older ones. An operator may change `keep`.';
+comment on column retention.time_column is 'The column from which `keep` counts. A row without a time stays.';
+comment on column retention.keep is 'Null keeps the rows for as long as there is their user.';
+comment on column retention.next_page is 'The page of the table at which the next run continues.';
+
+insert into retention (table_name, time_column, keep)
+values
+  ('audit_log', 'occurred_at', '24 months'),
+  ('failed_webhooks', 'failed_at', '30 days'),
+  ('outbox', 'done_at', '30 days'),
+  ('usage_events', 'occurred_at', '13 months'),
+  ('usage_keys', 'created_at', '1 day'),
+  ('usage_periods', 'period_end', null),
+  ('webhook_events', 'processed_at', '30 days');

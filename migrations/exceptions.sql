@@ -9,7 +9,15 @@ ours as (
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   where n.nspname = $1
-    and c.relname = any ($2)
+    and (
+      c.relname = any ($2)
+      -- The daily job makes partitions, which no file names.
+      or c.oid in (
+        select i.inhrelid
+        from pg_inherits i
+        join pg_class whole on whole.oid = i.inhparent
+        where whole.relname = any ($2)
+          and whole.relnamespace = n.oid))
 ),
 routines as (
   select p.oid, p.proname, p.proacl, p.proconfig, p.proowner, p.prosecdef

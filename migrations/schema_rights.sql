@@ -1,10 +1,10 @@
 -- Every role that could take over our functions through the schema they live in, one row each.
 --
--- $1 schema. A function's body finds other functions by its search_path, and of several the one that fits
--- its arguments best, also before one of pg_catalog's. So a role that may create a function or an operator
--- in our schema, or owns one there, can have its own code run with the rights of our functions' owner.
--- Superusers, the database's owner and those who act for our owner are trusted: they have these rights anyway.
--- `farebox migrate` refuses such a schema before it begins; the walk over rights looks for it afterwards.
+-- $1 schema. A function's body finds other functions by its search_path, and of several the one that fits its
+-- arguments best, also before one of pg_catalog's. So a role that may create a function or an operator in our
+-- schema, or owns one there, can have its own code run with the rights of our functions' owner. Superusers,
+-- the database's owner and those who act for our owner are trusted: they have these rights anyway. `farebox
+-- migrate` refuses such a schema before it begins; the walk over rights looks for it afterwards.
 
 with
 schema as (
@@ -21,7 +21,7 @@ owner as (
       join schema s on s.oid = c.relnamespace
       where c.relname = 'farebox_migrations'
     ),
-    (select oid from pg_roles where rolname = current_user)) as oid
+    to_regrole(quote_ident(current_user))) as oid
 ),
 trusted as (
   select r.oid

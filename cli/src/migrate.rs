@@ -13,6 +13,8 @@
 
 mod files;
 mod grants;
+#[cfg(test)]
+mod layout;
 
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,9 @@ const LOCK: i64 = 0x0fa2_eb0c;
 /// The longest wait for another runner, which may be building a large index.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 const LOCK_POLL: Duration = Duration::from_millis(100);
+/// Begins a transaction. While it waits for a table's lock, every later statement on the table waits behind
+/// it: it gives up soon, and the operator tries again. Once it has its locks it takes the time it needs.
+const BEGIN: &str = "begin; set local lock_timeout to '5s'; set local statement_timeout to 0";
 
 /// The result of a run.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -152,7 +157,7 @@ impl Runner<'_> {
     /// Replaces functions and grants in one transaction, so that no role has a wrong grant and no
     /// function calls an older one.
     async fn replace_functions(&self, files: &Files, applied: &mut Applied) -> anyhow::Result<()> {
-        self.execute("begin").await?;
+        self.execute(BEGIN).await?;
         for function in &files.functions {
             if self.recorded(&function.name).await?.as_deref() != Some(&function.checksum()) {
                 self.execute(&function.text)
@@ -230,6 +235,7 @@ impl Runner<'_> {
             }
         }
         if migration.is_outside_transactions() {
+            self.execute("set statement_timeout to 0").await?;
             self.drop_invalid_index(migration).await?;
             self.execute(&migration.text).await?;
             return self.record(migration).await;
@@ -239,7 +245,7 @@ impl Runner<'_> {
             migration.name,
             migration.checksum()
         );
-        self.execute(&format!("begin;\n{}\n;\n{recording};\ncommit;", migration.text)).await
+        self.execute(&format!("{BEGIN};\n{}\n;\n{recording};\ncommit;", migration.text)).await
     }
 
     /// An interrupted concurrent build leaves an invalid index under the same name.

@@ -154,6 +154,29 @@ async fn check_postgres(app: &App, report: &mut DoctorReport) {
         }
         Err(error) => report.failed("rights", format!("{error:#}"), fix),
     }
+    check_time_limit(&client, report).await;
+}
+
+/// A function that ends, or gives up after five seconds, leaves its statement running and holding its locks.
+/// Only a setting of the role reaches every connection, also through a pooler.
+async fn check_time_limit(client: &Client, report: &mut DoctorReport) {
+    let sql = "select current_setting('statement_timeout'), quote_ident(current_user)";
+    match client.query_typed_one(sql, &[]).await {
+        Ok(row) => {
+            let (limit, role): (String, String) = (row.get(0), row.get(1));
+            if limit == "0" {
+                let found = format!("the role {role} has no statement_timeout");
+                let fix = format!("Run: alter role {role} set statement_timeout = '5s'");
+                report.failed("time limit", found, &fix);
+            } else {
+                report.passed("time limit", format!("Postgres ends a statement after {limit}"));
+            }
+        }
+        Err(error) => {
+            let fix = "Check that this role may run queries.";
+            report.failed("time limit", format!("{:#}", with_causes(error)), fix);
+        }
+    }
 }
 
 /// Describes the version, the role and the pooling.

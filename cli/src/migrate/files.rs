@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 use shared::domain::hash::sha256_hex;
 use tokio_postgres::types::{ToSql, Type};
 
-static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");
+pub(super) static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");
 
 /// The query of `doctor` and of a test: exceptions from the rules on roles and grants.
 pub(super) const EXCEPTIONS: &str = include_str!("../../../migrations/exceptions.sql");

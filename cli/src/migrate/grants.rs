@@ -5,9 +5,10 @@ use shared::config::Schema;
 use super::Files;
 
 /// The functions that a member of `farebox_app` may call. All others serve them.
-pub(super) const CALLABLE: [&str; 67] = [
+pub(super) const CALLABLE: &[&str] = &[
     "add_history",
     "apply_event",
+    "apply_subscription_update",
     "begin_checkout",
     "begin_portal",
     "begin_subscription_change",
@@ -19,6 +20,7 @@ pub(super) const CALLABLE: [&str; 67] = [
     "compare_customers",
     "compare_opening_balances",
     "compare_subscriptions",
+    "delete_expired",
     "entitlement_view",
     "erase_user",
     "fail_webhook",
@@ -28,12 +30,6 @@ pub(super) const CALLABLE: [&str; 67] = [
     "finish_outbox",
     "finish_portal",
     "finish_subscription_change",
-    "forget_history_keys",
-    "forget_outbox",
-    "forget_payloads",
-    "forget_stripe_requests",
-    "forget_usage_keys",
-    "forget_webhook_events",
     "get_catalog",
     "get_checkout_session",
     "get_credits",
@@ -61,12 +57,14 @@ pub(super) const CALLABLE: [&str; 67] = [
     "release_stripe_request",
     "repair_cache",
     "resolve_failed_webhook",
+    "rotate_partitions",
     "save_job_cursor",
     "spend_credits",
     "subscription_view",
     "sync_user_credits",
     "track_usage",
     "track_usages",
+    "track_usages_locked",
     "unlink_customer",
     "unlisted_subscriptions",
     "user_plan",
@@ -76,8 +74,8 @@ pub(super) const CALLABLE: [&str; 67] = [
 ];
 
 /// The functions that callable ones with their caller's rights call. The caller needs the right too.
-pub(super) const READERS: [&str; 4] =
-    ["period_at", "resolve_price", "transaction_view", "unit_view"];
+pub(super) const READERS: [&str; 5] =
+    ["entry_view", "open_grants", "period_at", "resolve_price", "unit_view"];
 
 /// The functions that a member of `farebox_user` may call: those that run with its rights, and those
 /// that views and parameter types call.
@@ -91,12 +89,12 @@ pub(super) const FOR_USERS: [&str; 6] = [
 ];
 
 /// `farebox_app` may read tables and call functions. `farebox_user` may read the rows that Row Level
-/// Security allows for one user. No other role has a grant.
+/// Security allows for one user. No other role has a grant. A partition is read through its table only.
 ///
 /// `anon` and `authenticated` are the roles that Supabase opens to browsers; it grants them every
 /// new table, sequence and function by default.
 pub(super) fn statements(schema: &Schema, files: &Files) -> String {
-    let callable: Vec<&str> = CALLABLE.into_iter().chain(READERS).collect();
+    let callable: Vec<&str> = CALLABLE.iter().copied().chain(READERS).collect();
     let functions: Vec<&str> = files.functions.iter().map(|sql| &*sql.name).collect();
     format!(
         "grant usage on schema {schema} to farebox_app, farebox_user;
@@ -114,22 +112,24 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
            for item in
              select c.oid::regclass as name,
                     case c.relkind when 'S' then 'sequence' else 'table' end as kind,
+                    c.relkind <> 'S' and not c.relispartition as is_readable,
                     c.relkind = 'v' or exists (
                       select from pg_policy
                       where polrelid = c.oid and 'farebox_user'::regrole = any (polroles)
                     ) as is_for_users
              from pg_class c
              left join pg_depend d on d.objid = c.oid and d.deptype = 'i' and c.relkind = 'S'
-             left join pg_class parent on parent.oid = d.refobjid
+             left join pg_inherits i on i.inhrelid = c.oid
+             left join pg_class parent on parent.oid = coalesce(d.refobjid, i.inhparent)
              where c.relnamespace = '{schema}'::regnamespace
                and coalesce(parent.relname, c.relname) in ({relations})
                and c.relkind in ('r', 'p', 'v', 'S')
            loop
              execute format('revoke all on %s %s from %s', item.kind, item.name, outsiders);
-             if item.kind = 'table' then
+             if item.is_readable then
                execute format('grant select on table %s to farebox_app', item.name);
              end if;
-             if item.kind = 'table' and item.is_for_users then
+             if item.is_readable and item.is_for_users then
                execute format('grant select on table %s to farebox_user', item.name);
              end if;
            end loop;

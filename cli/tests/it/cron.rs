@@ -21,7 +21,7 @@ async fn the_daily_job_deletes_old_idempotency_keys() {
     for forgotten in [1, 0] {
         let done = app.get("/api/cron/daily").cron().send().await.expect_status(200).body;
         assert_eq!(
-            (&done["forgottenKeys"], &done["forgottenRequests"]),
+            (&done["deleted"]["history"], &done["deleted"]["stripe_requests"]),
             (&json!(forgotten), &json!(0))
         );
         assert_eq!(done["reconciled"]["isComplete"], true);
@@ -51,7 +51,7 @@ async fn two_concurrent_runs_delete_every_key_once() {
     let run = || app.get("/api/cron/daily").cron().send();
     let (one, other) = tokio::join!(run(), run());
     let forgotten = |answer: crate::support::ApiResponse| {
-        answer.expect_status(200).body["forgottenKeys"].as_i64().unwrap()
+        answer.expect_status(200).body["deleted"]["history"].as_i64().unwrap()
     };
     assert_eq!(forgotten(one) + forgotten(other), 2_500);
 }

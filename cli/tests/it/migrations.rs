@@ -93,6 +93,25 @@ async fn a_migration_that_fails_leaves_nothing() {
     migrate::run(&database, &files).await.unwrap();
 }
 
+/// Whatever comes after a statement that waits for a table's lock waits behind it.
+#[tokio::test]
+async fn a_migration_does_not_wait_long_for_a_table_in_use() {
+    let database = settings(&Stack::start().await.empty_database().await.owner);
+    let mut files = Files::embedded();
+    migrate::run(&database, &files).await.unwrap();
+    let dump = connect(&database).await;
+    execute(&dump, "begin; lock table history in access share mode").await;
+    let text = "-- a column.
+
+alter table history add column color text;
+";
+    files.migrations.push(migration("0999_color", text));
+    let refusal = refusal(&database, &files).await;
+    assert!(refusal.contains("0999_color failed: canceling statement due to lock"), "{refusal}");
+    execute(&dump, "rollback").await;
+    migrate::run(&database, &files).await.unwrap();
+}
+
 /// DM-2: later migrations build indexes without locking writers out. An interrupted build leaves an invalid index.
 #[tokio::test]
 async fn an_interrupted_index_build_is_repeated() {

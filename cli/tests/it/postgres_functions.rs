@@ -7,7 +7,7 @@ use std::path::Path;
 use shared::adapters::postgres::{connect, functions};
 use tokio_postgres::types::{Kind, Type};
 
-use crate::support::{Stack, settings};
+use crate::support::{Stack, execute, settings};
 
 /// The type below a domain.
 fn base(of: &Type) -> Type {
@@ -66,4 +66,44 @@ fn every_call_of_an_sql_function_is_declared() {
         declared += block.matches("fn ").count();
     }
     assert_eq!(declared, functions().count());
+}
+
+/// plpgsql_check, Debian's postgresql-15-plpgsql-check, reads every statement of every function against the
+/// tables: a name that does not exist, a variable that is never used, a type that does not fit.
+#[tokio::test]
+async fn plpgsql_check_finds_nothing() {
+    let stack = Stack::start().await;
+    let urls = stack.database().await;
+    let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
+    let superuser = stack.superuser(name).await;
+    let known = "select exists (select from pg_available_extensions where name = 'plpgsql_check')";
+    if !superuser.query_typed_one(known, &[]).await.unwrap().get::<_, bool>(0) {
+        println!("skipped: this Postgres has no plpgsql_check");
+        return;
+    }
+    execute(&superuser, "create schema lint; create extension plpgsql_check schema lint").await;
+    let problems = "
+        select format('%s, line %s: %s: %s %s', p.oid::regprocedure, c.lineno, c.level, c.message, c.hint)
+        from pg_proc p
+        join pg_language l on l.oid = p.prolang
+        left join lateral (
+          select tgrelid
+          from pg_trigger
+          where tgfoid = p.oid
+          limit 1
+        ) t on true
+        cross join lateral lint.plpgsql_check_function_tb(
+          p.oid,
+          coalesce(t.tgrelid, 0)::regclass,
+          extra_warnings => true,
+          other_warnings => false,
+          performance_warnings => false) c
+        where l.lanname = 'plpgsql'
+          and p.pronamespace = 'public'::regnamespace
+        order by 1";
+    let problems: Vec<String> = {
+        let rows = superuser.query_typed(problems, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

@@ -1,10 +1,10 @@
 -- compare_subscriptions: where what we know of subscriptions is not what Stripe answered.
 --
 -- Takes     A list of subscription facts, which were so at `p_at`.
--- Promises  Changes nothing. Answers `drifted`, each with the fields that differ, and how many are
---           `foreign`: of nobody we know, at a price that is none of the catalog's, or of somebody who
---           was erased. `unnamed` are those that live, at a price of the catalog's, and of which nothing
---           says whose they are: their ids. What we heard of later than `p_at` is not compared, nor what ended on both sides.
+-- Promises  Changes nothing. Answers `drifted`, each with the fields that differ, and how many are `foreign`:
+--           of nobody we know, at a price that is none of the catalog's, or of somebody who was erased.
+--           `unnamed` are those that live, at a price of the catalog's, and of which nothing says whose they
+--           are: their ids. What we heard of later than `p_at` is not compared, nor what ended on both sides.
 
 create or replace function compare_subscriptions(p_facts jsonb, p_at call_time)
 returns jsonb

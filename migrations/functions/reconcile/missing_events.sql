@@ -14,6 +14,14 @@ as $$
 
   select coalesce(array_agg(told.id), '{}')
   from unnest(p_ids) told (id)
-  where not exists (select 1 from webhook_events e where e.id = told.id)
-    and not exists (select 1 from failed_webhooks f where f.id = told.id)
+  where not exists (
+    select 1
+    from webhook_events e
+    where e.id = told.id
+  )
+    and not exists (
+      select 1
+      from failed_webhooks f
+      where f.id = told.id
+    )
 $$;

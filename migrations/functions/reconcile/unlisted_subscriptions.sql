@@ -1,8 +1,8 @@
--- unlisted_subscriptions: which subscriptions that live here are not on a page of Stripe's list.
+-- unlisted_subscriptions: Returns which subscriptions are not on a page of Stripe's list.
 --
--- Takes     The ids on the page, and between which times those on it were created; null has no end.
--- Promises  At most `p_limit`, the newest first. Changes nothing. That one is not on the page does not
---           prove that Stripe does not have it: of two of one second, one may be on the next page.
+-- Takes     The ids on the page, and between which times those were created; null has no end.
+-- Promises  At most `p_limit`, the newest first, of those that have not ended. Changes nothing. One that is
+--           not on the page may still be at Stripe: of two of one second, one may be on the next page.
 
 create or replace function unlisted_subscriptions(
   p_ids   text[],
@@ -24,9 +24,9 @@ as $$
   from (
     select id
     from subscriptions
-    where status in ('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')
-      and (p_from is null or created_at >= p_from)
-      and (p_to is null or created_at <= p_to)
+    where status not in ('canceled', 'incomplete_expired')
+      and created_at >= coalesce(p_from, '-infinity')
+      and created_at <= coalesce(p_to, 'infinity')
       and id <> all (p_ids)
     order by created_at desc, id
     limit p_limit

@@ -15,6 +15,7 @@ async fn doctor_finds_a_healthy_stack_well() {
         "request 7: blocked, remaining 0",
         "ok    migrations: all applied",
         "ok    rights: as they should be",
+        "ok    time limit: Postgres ends a statement after 5s",
         "as farebox, directly",
         "Everything is well.",
     ] {
@@ -72,4 +73,6 @@ async fn doctor_sees_a_wrong_role_and_missing_migrations() {
     let report = doctor(&empty.owner).await;
     assert!(report.contains("ok    migrations: all applied"), "{report}");
     assert!(report.contains("FAIL  rights: the role farebox_owner"), "{report}");
+    assert!(report.contains("FAIL  time limit: the role farebox_owner has no"), "{report}");
+    assert!(report.contains("alter role farebox_owner set statement_timeout"), "{report}");
 }

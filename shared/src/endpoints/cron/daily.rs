@@ -1,6 +1,7 @@
-//! `GET /api/cron/daily`: forgets what was only kept for a time, shows everybody who has a plan what they may
-//! do (DM-9), and looks whether everything is here as it is at Stripe.
+//! `GET /api/cron/daily`: makes and drops monthly partitions, deletes expired rows, warms the entitlement
+//! cache (DM-9), and compares events and subscriptions with Stripe.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,11 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, get};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::postgres::PostgresError;
+use crate::adapters::postgres::{PartitionReport, Postgres, PostgresError};
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
@@ -19,10 +21,9 @@ use crate::billing::reconcile::{self, Options, ReconciliationReport};
 use crate::billing::warm_up;
 use crate::domain::error::Result;
 
-/// Rows of one statement. Statements of each kind go on for so long, and at least once; what is left is the
-/// next run's.
+/// Rows, or pages of a table, of one statement. The next run continues where this one stops.
 const BATCH: i32 = 1_000;
-const FORGET_TIME: Duration = Duration::from_secs(2);
+const DELETE_TIME: Duration = Duration::from_secs(8);
 
 /// For the cache. The next run goes on where this one stops.
 const WARM_TIME: Duration = Duration::from_secs(3);
@@ -35,18 +36,11 @@ const RECONCILE_TIME: Duration = Duration::from_secs(12);
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DailyReport {
-    /// The number of idempotency keys of history entries deleted, older than a day.
-    forgotten_keys: i64,
-    /// The number of idempotency keys of usage entries deleted, older than a day.
-    forgotten_usage_keys: i64,
-    /// The number of records of requests to Stripe deleted, older than a day.
-    forgotten_requests: i64,
-    /// The number of records of applied events deleted, older than 30 days.
-    forgotten_events: i64,
-    /// The number of payloads of failed webhooks deleted, older than 30 days.
-    forgotten_payloads: i64,
-    /// The number of delivered outbox messages deleted, older than 30 days.
-    forgotten_messages: i64,
+    /// The number of rows deleted from each table, or cleared of what expired. The table `retention` says
+    /// how long each keeps its rows.
+    deleted: BTreeMap<String, i64>,
+    /// The monthly partitions made and dropped.
+    partitions: PartitionReport,
     /// The result of warming the entitlement cache.
     warmed: warm_up::CacheWarmUpReport,
     /// The result of the comparison with Stripe.
@@ -66,29 +60,34 @@ async fn run_daily_job(
     let (postgres, now) = (&app.postgres, app.clock.now());
     alert::forget_daily(&app).await?;
     Ok(Json(DailyReport {
-        forgotten_keys: in_batches(|| postgres.forget_history_keys(now, BATCH)).await?,
-        forgotten_usage_keys: in_batches(|| postgres.forget_usage_keys(now, BATCH)).await?,
-        forgotten_requests: in_batches(|| postgres.forget_stripe_requests(now, BATCH)).await?,
-        forgotten_events: in_batches(|| postgres.forget_webhook_events(now, BATCH)).await?,
-        forgotten_payloads: in_batches(|| postgres.forget_payloads(now, BATCH)).await?,
-        forgotten_messages: in_batches(|| postgres.forget_outbox(now, BATCH)).await?,
+        partitions: postgres.rotate_partitions(now).await?,
+        deleted: delete_expired(postgres, now).await?,
         warmed: warm_up::run(&app, warming).await?,
         reconciled: reconcile::run(&app, &background, options).await?,
     }))
 }
 
-/// Repeats what answers how many rows it did, while there are more.
-async fn in_batches<F>(batch: impl Fn() -> F) -> Result<i64, PostgresError>
-where
-    F: Future<Output = Result<i64, PostgresError>>,
-{
-    let mut all = 0;
+/// Deletes batches of expired rows until no table has more, or the time is over. Answers the rows deleted
+/// from each table.
+async fn delete_expired(
+    postgres: &Postgres,
+    now: Timestamp,
+) -> Result<BTreeMap<String, i64>, PostgresError> {
     let started = Instant::now();
+    let mut deleted = BTreeMap::new();
+    let mut unfinished = Vec::new();
     loop {
-        let done = batch().await?;
-        all += done;
-        if done < i64::from(BATCH) || started.elapsed() > FORGET_TIME {
-            return Ok(all);
+        let tables: Vec<&str> = unfinished.iter().map(String::as_str).collect();
+        let batches = postgres.delete_expired(&tables, now, BATCH).await?;
+        unfinished.clear();
+        for (table, batch) in batches {
+            *deleted.entry(table.clone()).or_default() += batch.rows;
+            if batch.has_more {
+                unfinished.push(table);
+            }
+        }
+        if unfinished.is_empty() || started.elapsed() > DELETE_TIME {
+            return Ok(deleted);
         }
     }
 }

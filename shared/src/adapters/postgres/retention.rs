@@ -1,0 +1,42 @@
+//! Deleting rows that Farebox no longer keeps.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::function::sql_functions;
+
+/// One batch of a table's expired rows.
+#[derive(Debug, Deserialize)]
+pub struct DeletedBatch {
+    /// The number of rows deleted, or cleared of what expired.
+    pub rows: i64,
+    pub has_more: bool,
+}
+
+/// The partitions, of one month each, that a run of the daily job made and dropped.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+pub struct PartitionReport {
+    /// The partitions made for this month and the next two.
+    pub made: Vec<String>,
+    /// The partitions dropped with all their rows.
+    pub dropped: Vec<String>,
+    /// The partitions that could not be made or dropped, because of a lock or of rows that are already
+    /// in the default partition.
+    pub postponed: Vec<String>,
+}
+
+sql_functions! {
+    /// Deletes a batch of expired rows from each of these tables; from all, if there is none. Answers the
+    /// batch of each table.
+    pub fn delete_expired(
+        tables: &[&str],
+        now: Timestamp,
+        batch: i32,
+    ) -> json BTreeMap<String, DeletedBatch>;
+
+    /// Makes the next months' partitions, and drops those that expired.
+    pub fn rotate_partitions(now: Timestamp) -> json PartitionReport;
+}
