@@ -260,12 +260,14 @@ export type CreditPriority = number;
 export interface CreditUnitBalance {
   /** Negative if a clawback took more credits than the user had left; nothing can be spent then. */
   balance: number;
-  /** The user's open credit grants, in the order in which they are spent. */
-  buckets: Array<CreditGrantBalance>;
   /** When the next credits expire; null if none do. */
   expiresAt: string | null;
   /** The number of credits that expire at `expiresAt`. */
   expiring: number | null;
+  /** The number of open credit grants; 1000 stands for 1000 and more. */
+  grantCount: number;
+  /** The user's first 100 open credit grants, in the order in which they are spent. */
+  grants: Array<CreditGrantBalance>;
   unit: string;
 }
 
@@ -308,18 +310,10 @@ export interface CurrentUsage {
 
 /** What one run of the daily job did. */
 export interface DailyReport {
-  /** The number of records of applied events deleted, older than 30 days. */
-  forgottenEvents: number;
-  /** The number of idempotency keys of history entries deleted, older than a day. */
-  forgottenKeys: number;
-  /** The number of delivered outbox messages deleted, older than 30 days. */
-  forgottenMessages: number;
-  /** The number of payloads of failed webhooks deleted, older than 30 days. */
-  forgottenPayloads: number;
-  /** The number of records of requests to Stripe deleted, older than a day. */
-  forgottenRequests: number;
-  /** The number of idempotency keys of usage entries deleted, older than a day. */
-  forgottenUsageKeys: number;
+  /** The number of rows deleted from each table, or cleared of what expired. The table `retention` says how long each keeps its rows. */
+  deleted: Record<string, number>;
+  /** The monthly partitions made and dropped. */
+  partitions: PartitionReport;
   /** The result of the comparison with Stripe. */
   reconciled: ReconciliationReport;
   /** The result of warming the entitlement cache. */
@@ -375,7 +369,7 @@ export interface Entitlements {
   source: PlanSource;
   status: SubscriptionStatus;
   trialEnd: string | null;
-  /** Rises with every change of this entitlement. */
+  /** Rises with changes of the plan, usage and credits. Of two responses the one with the greater version is newer. */
   version: number;
 }
 
@@ -600,7 +594,8 @@ export interface LedgerEntry {
   /** The balance after this entry. */
   balance: number;
   createdAt: string;
-  id: number;
+  /** The unit and the entry's number among the user's entries of that unit: `mail_credit:7`. */
+  id: string;
   kind: LedgerEntryKind;
   /** The metadata that the app sent with the request. */
   metadata: Metadata | null;
@@ -628,8 +623,10 @@ export interface LedgerPage {
 export interface LedgerProblem {
   /** The problem, in words. */
   problem: string;
-  /** The number of the user's ledger entry; null if the problem is in the balance. */
+  /** The number of the ledger entry; null if the problem is in the balance. */
   seq: number | null;
+  /** The unit of the ledger entry; null if the problem is in the balance. */
+  unit: string | null;
   userId: string;
 }
 
@@ -683,6 +680,16 @@ export type MoodScore = number;
  * - `soft`: Usage beyond the limit is allowed, and counted as overage.
  */
 export type OveragePolicy = "hard" | "soft";
+
+/** The partitions, of one month each, that a run of the daily job made and dropped. */
+export interface PartitionReport {
+  /** The partitions dropped with all their rows. */
+  dropped: Array<string>;
+  /** The partitions made for this month and the next two. */
+  made: Array<string>;
+  /** The partitions that could not be made or dropped, because of a lock or of rows that are already in the default partition. */
+  postponed: Array<string>;
+}
 
 /** Whether a Checkout session is paid: `unpaid` waits for a delayed payment method, `no_payment_required` is a trial. Stripe may add words. */
 export type PaymentStatus = "paid" | "unpaid" | "no_payment_required" | (string & {});

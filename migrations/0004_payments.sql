@@ -24,7 +24,7 @@ create table payments (
 );
 
 comment on table payments is
-  'Every payment by its payment intent. Events of a payment, its refunds and its disputes lock its row first.';
+  'Every payment by its payment intent. Events of a payment, its refunds and its disputes lock its row.';
 comment on column payments.user_id is
   'The user that its own metadata names. A payment with a customer belongs to the customer''s user instead.';
 comment on column payments.charge_id is 'The charge that was observed first.';
@@ -111,7 +111,8 @@ create table billing_events (
   unique (stripe_event_id, kind)
 );
 
-comment on table billing_events is 'Every change of a subscription, an invoice or a payment. A row never changes.';
+comment on table billing_events is
+  'Every change of a subscription, an invoice or a payment. A row never changes.';
 comment on column billing_events.stripe_event_id is
   'Null if Farebox observed the change in Stripe''s answer to a request, before any event.';
 comment on column billing_events.before is

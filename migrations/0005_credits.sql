@@ -1,6 +1,7 @@
 -- Credits: balances, the ledger of every movement, and the grants that balances consist of.
 --
--- The ledger is append-only, which a trigger of functions/ enforces. No foreign key leads from it to `accounts`.
+-- The ledger is append-only, which a trigger of functions/ enforces. No foreign key leads from it to
+-- `accounts`.
 
 create domain ledger_unit as text
   constraint ledger_unit_check check (length(value) between 1 and 50);
@@ -21,24 +22,49 @@ create domain grant_priority as integer
 create domain grant_loan as bigint
   check (value >= 0);
 
-create table credit_balances (
-  user_id   text not null references accounts (id) on delete cascade,
-  unit      text not null,
-  balance   bigint not null,
-  topped_up bigint not null default 0,
+create table wallets (
+  user_id     text not null references accounts (id) on delete cascade,
+  unit        text not null,
+  seq         bigint not null,
+  version     bigint not null,
+  due_at      timestamptz not null,
+  balance     bigint not null,
+  topped_up   bigint not null,
+  notice_at   bigint not null default 0,
+  head_id     bigint,
+  head_left   bigint,
+  head_ends   timestamptz,
+  ends_beside bigint,
   primary key (user_id, unit)
 )
-with (fillfactor = 85);
+-- Every spend updates the row. Free space on its page keeps the update cheap.
+with (fillfactor = 70);
 
-comment on table credit_balances is 'The sum of a user''s ledger entries, by unit.';
-comment on column credit_balances.topped_up is
+comment on table wallets is
+  'An owner''s credits of one unit: the balance, and the grant that is being spent, the head of the
+   spending order. A spend from the head changes this row and nothing else. The head''s own row in
+   credit_grants has what was left when it became the head, until open_wallets writes `head_left` back.
+   A held amount would stand here beside the balance, set aside and given back under this row''s lock: the
+   balance and `head_left` would exclude it, so that no spend reads another row.';
+comment on column wallets.seq is 'The number of the last ledger entry.';
+comment on column wallets.version is
+  'Grows with every change of the balance. Of two copies the greater is the newer.';
+comment on column wallets.due_at is
+  'When the passing of time next changes something. From then on a spend refreshes the account first. It is no
+   later than the head''s expiry, and than the account''s due_at when that was last computed.';
+comment on column wallets.topped_up is
   'The balance after the latest credit grant. Low-balance notices compare the balance with it.';
+comment on column wallets.notice_at is
+  'A spend that leaves no more than this decides whether a notice is due.';
+comment on column wallets.head_id is
+  'The grant that is being spent. Null while a function works on the grants'' own rows, and without credits.';
+comment on column wallets.head_ends is 'When the head expires; ''infinity'' if it does not.';
+comment on column wallets.ends_beside is 'The credits of other grants that expire together with the head.';
 
 create table credit_transactions (
-  id                bigint generated always as identity primary key,
   user_id           text not null,
-  seq               bigint not null,
   unit              ledger_unit not null,
+  seq               bigint not null,
   delta             ledger_delta not null,
   balance_after     bigint not null,
   kind              ledger_kind not null,
@@ -49,14 +75,15 @@ create table credit_transactions (
   reason            text,
   metadata          jsonb,
   created_at        timestamptz not null,
-  unique (user_id, seq)
+  primary key (user_id, unit, seq)
 );
 
 comment on table credit_transactions is 'The ledger. A row never changes, and has the balance after it.';
-comment on column credit_transactions.seq is 'Counts a user''s entries from 1, without gaps.';
+comment on column credit_transactions.seq is 'Counts a user''s entries of one unit from 1, without gaps.';
 comment on column credit_transactions.source is
-  'What the entry was posted for. A source is posted once. Null for a spend without an idempotency key.';
-comment on column credit_transactions.fingerprint is 'Of the request, where the source is an idempotency key.';
+  'An idempotency key, a payment or an opening balance. A source is posted once. Null for all other entries.';
+comment on column credit_transactions.fingerprint is
+  'Of the request, where the source is an idempotency key.';
 
 -- Most entries have no source.
 create unique index credit_transactions_source
@@ -85,7 +112,7 @@ create table credit_grants (
   lent         grant_loan not null default 0,
   borrowed     grant_loan not null default 0,
   priority     grant_priority not null,
-  expires_at   timestamptz,
+  expires_at   timestamptz not null default 'infinity',
   payment_id   text,
   period_start timestamptz,
   period_end   timestamptz,
@@ -93,8 +120,7 @@ create table credit_grants (
   check (
     remaining between 0 and amount
     and (kind = 'plan') = (period_start is not null)
-    and (period_start is null) = (period_end is null)),
-  unique (user_id, unit, period_start)
+    and (period_start is null) = (period_end is null))
 )
 with (fillfactor = 85);
 
@@ -104,12 +130,36 @@ comment on table credit_grants is
 comment on column credit_grants.amount is 'The credits that were put in.';
 comment on column credit_grants.is_open is
   'An index on this column leaves updates of `remaining` cheap; one on `remaining > 0` would not.';
+comment on column credit_grants.expires_at is '''infinity'' for credits that do not expire.';
 comment on column credit_grants.lent is
   'The credits that clawbacks of other payments took from it. A reversed clawback gives them back.';
 comment on column credit_grants.borrowed is
-  'The credits that a clawback of its own payment took from elsewhere. The part that no grant has lent is owed.';
+  'The credits that a clawback of its payment took from elsewhere. The part that no grant has lent is owed.';
 comment on column credit_grants.period_start is
   'Of a plan''s credits: the period they are for. The current one moves with it if the plan''s periods move.';
 
-create index credit_grants_open on credit_grants (user_id, unit) where is_open;
+-- The spending order.
+create index credit_grants_open on credit_grants (user_id, unit, expires_at, priority, id) where is_open;
 create unique index credit_grants_payment on credit_grants (payment_id) where payment_id is not null;
+
+create unique index credit_grants_period
+  on credit_grants (user_id, period_start, unit)
+  where period_start is not null;
+
+create index credit_grants_clawbacks on credit_grants (user_id, unit) where lent > 0 or borrowed > 0;
+
+create view users
+with (security_invoker = true)
+as
+select
+  a.id,
+  a.created_at,
+  a.stripe_customer_id,
+  a.claimed_email,
+  coalesce(w.balance, 0) as credits_balance,
+  a.entitlement_version,
+  a.due_at
+from accounts a
+left join wallets w on w.user_id = a.id and w.unit = 'credit';
+
+comment on view users is 'The accounts, under the name that existing dashboards and scripts use.';

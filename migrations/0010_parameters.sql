@@ -9,7 +9,7 @@ create table local_clock (
 );
 
 comment on table local_clock is
-  'How far the clock of a local stack is ahead. Only the owner of the tables can write it. Empty in production.';
+  'How far the clock of a local stack is ahead. Only the tables'' owner can write it. Empty in production.';
 
 -- The domains below need these functions. Each run replaces them by those of functions/, which describe them.
 create function is_identity(p_user_id text)

@@ -2,7 +2,7 @@
 --
 -- A table of one user's rows has a policy for each of the two roles. A table for the service alone
 -- shows no row while an identity is set. erased_users and erased_customers have no policy: only our
--- functions read them.
+-- functions read them. Nor has a partition: rows are read through its table, whose policy counts.
 
 create policy all_rows on farebox_migrations
   for select to farebox_app
@@ -11,6 +11,8 @@ create policy all_rows on farebox_migrations
 alter table accounts enable row level security;
 alter table erased_customers enable row level security;
 alter table erased_users enable row level security;
+alter table audit_log_default enable row level security;
+alter table usage_events_default enable row level security;
 
 create policy own_row on accounts
   for select to farebox_app
@@ -28,9 +30,9 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'billing_events', 'checkout_sessions', 'credit_balances', 'credit_grants', 'credit_transactions',
+    'billing_events', 'checkout_sessions', 'credit_grants', 'credit_transactions',
     'entitlements', 'history', 'plan_comps', 'stripe_customers', 'stripe_requests', 'subscriptions',
-    'usage_events', 'usage_keys', 'usage_tracking']
+    'usage_counters', 'usage_events', 'usage_keys', 'usage_periods', 'wallets']
   loop
     execute format('alter table %I enable row level security', v_table);
     execute format(
@@ -50,7 +52,7 @@ begin
 
   foreach v_table in array array[
     'alerts', 'audit_log', 'disputes', 'failed_webhooks', 'invoices', 'job_cursors', 'outbox',
-    'payments', 'refunds', 'webhook_events']
+    'payments', 'refunds', 'retention', 'webhook_events']
   loop
     execute format('alter table %I enable row level security', v_table);
     execute format(
@@ -61,7 +63,7 @@ begin
   end loop;
 
   foreach v_table in array array[
-    'credit_pack_versions', 'current_packs', 'current_plans', 'local_clock', 'plan_terms',
+    'catalog_state', 'credit_pack_versions', 'current_packs', 'current_plans', 'local_clock', 'plan_terms',
     'pricing_plan_prices', 'pricing_plan_versions']
   loop
     execute format('alter table %I enable row level security', v_table);

@@ -40,7 +40,7 @@ pub use idempotency_key::IdempotencyKey;
 pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
-pub use observation::{EventName, Observation};
+pub use observation::{EventName, Observation, SubscriptionUpdate};
 pub use priority::CreditPriority;
 pub use quantity::Quantity;
 pub use rate::Rate;

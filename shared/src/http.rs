@@ -9,6 +9,7 @@ mod endpoint;
 pub mod guard;
 mod idempotency_key;
 mod input;
+mod json;
 pub mod problem;
 mod query;
 pub mod rate_limit_headers;
@@ -17,6 +18,7 @@ mod user;
 pub use endpoint::{Access, Endpoint, Method, Routes, StoredBytes};
 pub use guard::{mount, mount_all};
 pub use input::Input;
+pub use json::Json;
 pub use query::{PageSize, Query, cursor};
 pub use user::User;
 

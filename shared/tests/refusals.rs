@@ -41,9 +41,11 @@ fn example(detail: &str) -> Value {
 }
 
 fn functions() -> impl Iterator<Item = (String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/functions");
-    fs::read_dir(folder).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/functions");
+    let folders = fs::read_dir(functions).unwrap();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+    files.map(|file| {
+        let path = file.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         let code = text.lines().map(|line| line.split("--").next().unwrap_or_default());
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();

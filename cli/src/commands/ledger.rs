@@ -48,9 +48,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say(LedgerProblem { user_id, seq, problem }: &LedgerProblem) {
-    match seq {
-        Some(seq) => println!("{user_id}, row {seq}: {problem}"),
-        None => println!("{user_id}: {problem}"),
+fn say(LedgerProblem { user_id, unit, seq, problem }: &LedgerProblem) {
+    match (unit, seq) {
+        (Some(unit), Some(seq)) => println!("{user_id}, entry {unit}:{seq}: {problem}"),
+        _ => println!("{user_id}: {problem}"),
     }
 }

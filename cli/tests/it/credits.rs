@@ -1,8 +1,8 @@
 //! Credits that are paid for: granted once, taken back with the money, and written down for good.
 
-mod buckets;
 mod by_time;
 mod gifts;
+mod grants;
 mod lockstep;
 mod nothing_more;
 mod outages;
@@ -11,6 +11,7 @@ mod races;
 mod rollover;
 mod rows;
 mod verify;
+mod wallets;
 
 use serde_json::{Value, json};
 
@@ -27,13 +28,13 @@ impl TestApp {
     }
 
     async fn balance(&self, user: &str) -> i64 {
-        self.count(&format!("select credits_balance from accounts where id = '{user}'")).await
+        self.count(&format!("select credits_balance from users where id = '{user}'")).await
     }
 
     /// What the ledger says of a user: kind and amount, in order.
     async fn ledger(&self, user: &str) -> Value {
         let sql = format!(
-            "select coalesce(jsonb_agg(jsonb_build_array(kind, delta, balance_after) order by seq), '[]')
+            "select coalesce(jsonb_agg(jsonb_build_array(kind, delta, balance_after) order by unit, seq), '[]')
              from credit_transactions where user_id = '{user}'"
         );
         self.owner().await.query_typed_one(&sql, &[]).await.unwrap().get(0)
@@ -57,10 +58,10 @@ impl TestApp {
     }
 
     /// What is left of each gift, in the order in which it is spent.
-    async fn buckets(&self, user: &str, unit: &str) -> Value {
+    async fn grants(&self, user: &str, unit: &str) -> Value {
         let held = self.held(user, unit).await;
-        let buckets = held["buckets"].as_array().unwrap().iter();
-        buckets.map(|bucket| json!([bucket["kind"], bucket["remaining"]])).collect()
+        let grants = held["grants"].as_array().unwrap().iter();
+        grants.map(|grant| json!([grant["kind"], grant["remaining"]])).collect()
     }
 
     /// The user spends.
@@ -205,7 +206,7 @@ async fn ledger_entries_cannot_be_changed() {
         ("credit_transactions where user_id = 'ann'", 0),
         ("billing_events where user_id = 'ann'", 0),
         ("credit_transactions where user_id like 'erased:%' and delta = 100", 1),
-        ("credit_balances", 0),
+        ("wallets", 0),
         ("invoices", 0),
         ("stripe_customers where user_id is not null", 0),
         ("payments where customer_id is not null or user_id is not null", 0),
@@ -241,8 +242,8 @@ async fn a_balance_that_is_off_is_found() {
     app.buy_pack("bob", "starter").await;
     app.books_are_right().await;
     let owner = app.owner().await;
-    execute(&owner, "update credit_balances set balance = 7 where user_id = 'ann'").await;
-    execute(&owner, "update accounts set credits_balance = 7 where id = 'bob'").await;
+    execute(&owner, "update wallets set balance = 7 where user_id = 'ann'").await;
+    execute(&owner, "update wallets set head_left = 7 where user_id = 'bob'").await;
     let sql = "select user_id || ' ' || balance || ' ' || ledger
                from validate_credits_consistency() order by user_id";
     let rows = owner.query_typed(sql, &[]).await.unwrap();

@@ -95,7 +95,8 @@ async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
     );
     execute(&owner, &sql).await;
     let stays = "select jsonb_agg(
-                   to_jsonb(t) - 'user_id' - 'reason' - 'metadata' order by id) from credit_transactions t";
+                   to_jsonb(t) - 'user_id' - 'reason' - 'metadata' order by created_at, seq)
+                 from credit_transactions t";
     let before: Value = owner.query_typed_one(stays, &[]).await.unwrap().get(0);
 
     // Nothing but an erasure of hers may, and it may do nothing else.

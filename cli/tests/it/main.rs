@@ -39,6 +39,7 @@ mod postgres_functions;
 mod rate_limit;
 mod reconcile;
 mod redis;
+mod retention;
 mod schema_rights;
 mod server;
 mod session;

@@ -126,7 +126,7 @@ async fn comps_out_of_order_grant_their_credits_once() {
     };
     app.clock.let_sql_take_any_time().await;
     let owner = app.owner().await;
-    let held = "select sum(balance)::bigint from credit_balances where user_id = 'ann'";
+    let held = "select sum(balance)::bigint from wallets where user_id = 'ann'";
     for (plan, second, credits) in [("pro", 2, 100), ("starter", 1, 10), ("pro", 0, 100)] {
         execute(&owner, &at(plan, second)).await;
         assert_eq!(app.count(held).await, credits, "{plan}");
@@ -234,7 +234,8 @@ async fn a_new_version_of_the_free_plan_is_everybodys() {
          insert into plan_terms
          select plan, version, compute_plan_features(plan, version)
          from pricing_plan_versions
-         on conflict do nothing",
+         on conflict do nothing;
+         update catalog_state set epoch = epoch + 1",
     )
     .await;
     let entitled = app.get("/api/usage").bearer(&app.token("ann")).send().await;

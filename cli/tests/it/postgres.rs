@@ -28,6 +28,7 @@ async fn write_rule(stack: &Stack) {
             "do $$
              begin
                create role {POOLED} login in role farebox_app;
+               alter role {POOLED} set statement_timeout to '5s';
              exception
                when duplicate_object or unique_violation then null;
              end

@@ -144,8 +144,7 @@ async fn a_missed_purchase_counts_once_when_its_webhooks_come_later() {
     app.press(&session, Button::Pay).await;
     app.webhooks_come_again();
     app.reconciled().await;
-    let balance =
-        "select coalesce(sum(balance), 0)::bigint from credit_balances where user_id = 'ann'";
+    let balance = "select coalesce(sum(balance), 0)::bigint from wallets where user_id = 'ann'";
     assert_eq!(app.count(balance).await, 100);
     for event in app.at_stripe("event") {
         app.simulator.resend(event["id"].as_str().unwrap()).unwrap();

@@ -1,33 +1,58 @@
--- add_to_grant: puts credits that come in where they are spent from.
+-- add_to_grant: Adds credits to the grant that they are spent from.
 --
--- Promises  Into the bucket that their payment or their period has already, else into one of its own. What
---           is owed (amount_owed) is not put in: it has been spent, or is lent to the payment that it was
---           owed for. Call it before they are posted. What comes back to a payment's bucket was in its
---           amount before. Whoever has credits that expire is looked at when they do. Answers the bucket.
--- Locks     The caller holds the account's row.
+-- Promises  Credits of a payment or of a plan's period go into its grant. Other credits go into the latest
+--           open grant with the same expiry and priority, if it has the same kind. Else a new grant is made.
+--           The part that pays a debt (`p_owed`, see amount_owed) is not added: it was spent before, or is
+--           lent to the payment that owes it. The account is due no later than the credits expire. Returns
+--           the grant. Call it before the credits are posted.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function add_to_grant(p_credits credit_grants, p_owed bigint, p_now timestamptz)
 returns credit_grants
 language plpgsql
 as $$
 declare
-  v_paid   bigint := least(p_credits.amount, p_owed);
-  v_kept   bigint := p_credits.amount - v_paid;
-  v_grant credit_grants;
+  v_paid    bigint := least(p_credits.amount, p_owed);
+  v_kept    bigint := p_credits.amount - v_paid;
+  v_same_id bigint;
+  v_grant   credit_grants;
 begin
-  update credit_grants
-  set amount = case
-        when kind = 'plan' then amount + p_credits.amount
-        -- Of what was bought before there were buckets, part may be in another.
-        else greatest(amount, remaining + v_kept)
-      end,
-      remaining = remaining + v_kept
-  where user_id = p_credits.user_id
-    and unit = p_credits.unit
-    and (payment_id = p_credits.payment_id or kind = 'plan' and period_start = p_credits.period_start)
-  returning * into v_grant;
+  if p_credits.payment_id is not null then
+    select id
+    into v_same_id
+    from credit_grants
+    where payment_id = p_credits.payment_id;
+  elsif p_credits.period_start is not null then
+    select id
+    into v_same_id
+    from credit_grants
+    where user_id = p_credits.user_id
+      and unit = p_credits.unit
+      and period_start = p_credits.period_start;
+  else
+    select case when kind = p_credits.kind and payment_id is null then id end
+    into v_same_id
+    from credit_grants
+    where user_id = p_credits.user_id
+      and unit = p_credits.unit
+      and is_open
+      and expires_at = p_credits.expires_at
+      and priority = p_credits.priority
+    order by id desc
+    limit 1;
+  end if;
 
-  if not found then
+  if v_same_id is not null then
+    update credit_grants
+    set amount = case
+          -- A payment's credits may stand in another grant, from before their payment was known.
+          when payment_id is not null then greatest(amount, remaining + v_kept)
+          else amount + p_credits.amount
+        end,
+        remaining = remaining + v_kept
+    where id = v_same_id
+    returning * into v_grant;
+  else
     insert into credit_grants (
       user_id, unit, kind, amount, remaining, priority, expires_at, payment_id, period_start,
       period_end, created_at)
@@ -44,10 +69,12 @@ begin
     where id = v_grant.id;
   end if;
 
-  update accounts
-  set due_at = v_grant.expires_at
-  where id = p_credits.user_id
-    and due_at > v_grant.expires_at;
+  if v_grant.expires_at < 'infinity' then
+    update accounts
+    set due_at = v_grant.expires_at
+    where id = p_credits.user_id
+      and due_at > v_grant.expires_at;
+  end if;
 
   return v_grant;
 end

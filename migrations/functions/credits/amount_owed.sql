@@ -1,7 +1,7 @@
--- amount_owed: what a user's balance lacks to zero.
+-- amount_owed: Returns how far a user's balance is below zero.
 --
--- Promises  What comes in pays it first.
--- Locks     The caller holds the account's row.
+-- Promises  Credits that come in pay it first.
+-- Locks     The caller holds the account.
 
 create or replace function amount_owed(p_user_id text, p_unit text)
 returns bigint
@@ -12,7 +12,7 @@ begin
   return coalesce(
     (
       select greatest(-balance, 0)
-      from credit_balances
+      from wallets
       where user_id = p_user_id
         and unit = p_unit
     ),

@@ -1,9 +1,7 @@
--- compare_opening_balance: what posting these credits as a user's first would come to, in a word.
+-- compare_opening_balance: Returns the result that posting an opening balance would have.
 --
--- Promises  `new`; `same`, if they were posted before, or are none; `taken`, if others were;
---           `unknown_unit`, if nothing in the present catalog gives credits of that unit; `erased`.
---           Changes nothing.
--- Races     The user's row, where the caller holds it, puts callers in line.
+-- Promises  `new`; `same` if it was posted before, or is zero; `taken` if another one was posted;
+--           `unknown_unit` if the current catalog has no credits of that unit; `erased`. Changes nothing.
 
 create or replace function compare_opening_balance(p_user_id text, p_unit text, p_credits bigint)
 returns text

@@ -1,7 +1,7 @@
--- compare_opening_balances: what posting these credits as their users' first would come to.
+-- compare_opening_balances: Returns the result of compare_opening_balance for each line of a list.
 --
 -- Takes     A list of {"user_id", "unit", "credits"}.
--- Promises  Changes nothing. Answers the word of compare_opening_balance() for each, in their order.
+-- Promises  Changes nothing. The results have the order of the lines.
 
 create or replace function compare_opening_balances(p_lines jsonb)
 returns jsonb

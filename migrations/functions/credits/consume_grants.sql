@@ -1,10 +1,10 @@
--- consume_grants: takes credits out of a user's buckets.
+-- consume_grants: Takes credits out of a user's grants.
 --
--- Promises  Out of the bucket of the payment they came with, if one is named; then out of the soonest to
---           expire, the lowest priority, the oldest. What is not there is not taken: the balance goes
---           below zero, and the next credits that come in pay for it. What a payment takes that is not
---           its own is borrowed (reverse_clawback).
--- Locks     The caller holds the account's row.
+-- Promises  The grant of `p_payment_id` comes first, if that is given; then the soonest to expire, the lowest
+--           priority, the oldest. It takes no more than there is: the caller's ledger entry takes the balance
+--           below zero, and the next credits that come in pay that. A payment borrows what it takes from
+--           other grants (reverse_clawback). Reads no more grants than it takes from.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function consume_grants(
   p_user_id    text,
@@ -16,43 +16,61 @@ returns void
 language plpgsql
 as $$
 declare
-  v_left     bigint := p_amount;
-  v_borrowed bigint := 0;
-  v_grant   record;
-  v_taken    bigint;
+  v_is_clawback boolean := p_payment_id is not null;
+  v_left        bigint := p_amount;
+  v_borrowed    bigint := 0;
+  v_grant       record;
+  v_ids         bigint[] := array[]::bigint[];
+  v_last_id     bigint;
+  v_taken       bigint;
 begin
-  while v_left > 0 loop
-    -- A statement of its own: joined with the update it takes longer than both.
-    select id, remaining, payment_id
+  if v_is_clawback then
+    select id, least(remaining, v_left) as taken
     into v_grant
     from credit_grants
-    where user_id = p_user_id
-      and unit = p_unit
-      and is_open
-    order by payment_id is distinct from p_payment_id or payment_id is null, expires_at, priority, id
-    limit 1;
+    where payment_id = p_payment_id;
 
-    exit when not found;
-
-    v_taken := least(v_grant.remaining, v_left);
-    v_left := v_left - v_taken;
-
-    update credit_grants
-    set remaining = remaining - v_taken
-    where id = v_grant.id;
-
-    if p_payment_id <> coalesce(v_grant.payment_id, '') then
-      v_borrowed := v_borrowed + v_taken;
+    if v_grant.taken > 0 then
+      v_left := v_left - v_grant.taken;
       update credit_grants
-      set lent = lent + v_taken
+      set remaining = remaining - v_grant.taken
       where id = v_grant.id;
     end if;
-  end loop;
+  end if;
 
-  -- What is owed was borrowed as well.
-  update credit_grants
-  set borrowed = borrowed + v_borrowed + v_left
-  where payment_id = p_payment_id
-    and v_borrowed + v_left > 0;
+  if v_left > 0 then
+    for v_grant in
+      select id, remaining
+      from credit_grants
+      where user_id = p_user_id
+        and unit = p_unit
+        and is_open
+      order by expires_at, priority, id
+    loop
+      v_ids := v_ids || v_grant.id;
+      v_last_id := v_grant.id;
+      v_taken := least(v_grant.remaining, v_left);
+      v_left := v_left - v_taken;
+      v_borrowed := v_borrowed + v_taken;
+      exit when v_left = 0;
+    end loop;
+
+    -- Of the last of them as much as was lacking; all of the others.
+    update credit_grants
+    set remaining = remaining - case when id = v_last_id then v_taken else remaining end,
+        lent = lent + case
+          when not v_is_clawback then 0
+          when id = v_last_id then v_taken
+          else remaining
+        end
+    where id = any (v_ids);
+  end if;
+
+  if v_is_clawback and v_borrowed + v_left > 0 then
+    -- What is owed was borrowed as well.
+    update credit_grants
+    set borrowed = borrowed + v_borrowed + v_left
+    where payment_id = p_payment_id;
+  end if;
 end
 $$;

@@ -1,8 +1,7 @@
--- ensure_unit: refuses a unit that is nobody's.
+-- ensure_unit: Refuses an unknown unit of credits.
 --
--- Promises  FB005, `unknown_unit`, for a unit of which the user has never had a credit and which nothing
---           in the present catalog gives.
--- Races     A catalog published meanwhile: it counts or it does not.
+-- Promises  FB005, `unknown_unit`, for a unit that the user has never had and that the current catalog does
+--           not have.
 
 create or replace function ensure_unit(p_user_id text, p_unit text)
 returns void
@@ -11,7 +10,7 @@ as $$
 begin
   if not exists (
        select 1
-       from credit_balances
+       from wallets
        where user_id = p_user_id
          and unit = p_unit)
      and not is_unit(p_unit)

@@ -1,13 +1,14 @@
--- grant_credits: credits that a trusted server or an operator gives, or puts right by hand.
+-- grant_credits: Grants credits, or adjusts a balance, for a trusted server or an operator.
 --
--- Promises  Once per idempotency key, for good. A grant (`p_kind` `grant`) is a bucket of its own, with its
---           expiry and priority; an adjustment (`adjust`) adds credits that do not expire, or takes some,
---           below zero if need be. Written into the audit trail. A unit of nobody's, or a balance that
---           becomes too large, is refused with FB005; another kind, or an amount that is not above zero
---           (an adjustment: zero), with 22023.
--- Locks     The user's row (lock_and_refresh_user).
--- Races     Calls for one user take turns. Of two with one key the second waits, and finds what the
---           first posted.
+-- Promises  An idempotency key counts once, for good. A grant (`p_kind` `grant`) has its own expiry and
+--           priority. An adjustment (`adjust`) adds credits that do not expire, or takes credits, below zero
+--           if need be. Both are written to the audit log. An unknown unit, or a balance that becomes too
+--           large, is refused with FB005; another kind, or an amount that is not above zero (for an
+--           adjustment: zero), with 22023.
+-- Locks     The account, then the user's wallets.
+-- Races     Calls for one user take turns. Of two with one key the second finds the entry of the first. If a
+--           spend posts the key at the same moment, the call fails with 23505 on credit_transactions_source
+--           and changes nothing: its caller repeats it.
 
 create or replace function grant_credits(
   p_user_id     permitted_user,
@@ -29,7 +30,7 @@ set search_path from current
 as $$
 declare
   v_grant credit_grants;
-  v_row    credit_transactions;
+  v_entry credit_transactions;
 begin
   if (p_kind = 'grant' and p_amount > 0 or p_kind = 'adjust' and p_amount <> 0) is not true then
     perform refuse_amount(p_amount);
@@ -38,13 +39,14 @@ begin
   perform lock_and_refresh_user(p_user_id, p_now);
 
   if p_key is not null then
-    v_row := replayed_transaction(p_key, p_fingerprint);
-    if v_row.id is not null then
-      return credit_change(v_row);
+    v_entry := replayed_entry(p_key, p_fingerprint);
+    if v_entry.seq is not null then
+      return credit_change(v_entry);
     end if;
   end if;
 
   perform ensure_unit(p_user_id, p_unit);
+  perform open_wallets(p_user_id);
 
   if p_amount > 0 then
     v_grant.user_id := p_user_id;
@@ -52,15 +54,16 @@ begin
     v_grant.kind := p_kind;
     v_grant.amount := p_amount;
     v_grant.priority := coalesce(p_priority, 50);
-    v_grant.expires_at := p_expires_at;
+    v_grant.expires_at := coalesce(p_expires_at, 'infinity');
     perform add_to_grant(v_grant, amount_owed(p_user_id, p_unit), p_now);
   else
     perform consume_grants(p_user_id, p_unit, -p_amount, null);
   end if;
 
-  v_row := post_to_ledger(
+  v_entry := post_to_ledger(
     p_user_id, p_unit, p_amount, p_kind,
     coalesce(p_about, '{}') || jsonb_build_object('source', p_key, 'fingerprint', p_fingerprint), p_now);
+  perform close_wallets(p_user_id);
 
   insert into audit_log (occurred_at, actor, action, user_id, details)
   values (
@@ -69,9 +72,9 @@ begin
       'unit', p_unit,
       'amount', p_amount,
       'expires_at', p_expires_at,
-      'transaction', v_row.id,
+      'transaction', p_unit || ':' || v_entry.seq,
       'reason', p_about ->> 'reason'));
 
-  return credit_change(v_row);
+  return credit_change(v_entry);
 end
 $$;

@@ -1,14 +1,14 @@
--- grant_plan_credits: makes the credits that a user's plan gives for the running period those they have.
+-- grant_plan_credits: Makes a user's plan credits those that the plan gives for the current period.
 --
--- Promises  Given once a period, however late or often this is called. Another plan in the same period adds
---           what it gives more, or takes back what it gives less, as far as nobody spent it; so does
---           the end of a plan. Where the plan's periods move, those of a period that is not over are those
---           of the one that runs in its place: nobody is given more by changing how, or for what, they
---           pay. Where a period that was thought to be over runs still, they are of both. No plan (null)
---           gives none, and takes back those of the running period. On trial only a plan that has a trial gives any. They expire with the period, unless
---           the plan lets them roll over: then those of periods that are over stay, also of one during
---           which nobody looked. Answers when the next period begins; null if the plan gives none.
--- Locks     The caller holds the account's row.
+-- Promises  A period is granted once, however late or often this is called. Another plan in the same period
+--           adds the difference, or takes back the unspent part of it; so does the end of a plan. If the
+--           plan's periods move, a period that is not over becomes the one that takes its place: a change of
+--           the way or the thing that is paid for grants nothing twice. If a period turns out not to be over,
+--           its credits count in both. Without a plan (null) it takes back the unspent credits of the current
+--           period. A trial grants credits only on a plan that has a trial. Credits expire with their period,
+--           unless the plan lets them roll over: then every period since the plan counts has its credits,
+--           even one without any call. Returns the start of the next period; null if the plan has no credits.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function grant_plan_credits(
   p_user_id     text,
@@ -44,18 +44,20 @@ begin
 
     if v_given.amount > 0
        and (v_grant.period_start, v_grant.period_end, v_grant.expires_at) is distinct from (
-         v_period.starts_at, v_period.ends_at, case when not v_given.rolls_over then v_period.ends_at end)
+         v_period.starts_at,
+         v_period.ends_at,
+         case when v_given.rolls_over then 'infinity' else v_period.ends_at end)
     then
       continue when not move_plan_grant(
         v_grant, v_period.starts_at, v_period.ends_at, v_given.rolls_over, p_now);
     end if;
 
-    perform take_from_grant(v_grant, v_grant.amount - v_given.amount, 'plan', p_now);
+    perform take_from_grant(v_grant, v_grant.amount - v_given.amount, p_now);
   end loop;
 
   for v_given in
     select given.unit, given.rolls_over, given.amount, given.amount - coalesce(b.amount, 0) as lacking,
-           b.id as bucket, b.period_end as grant_ends
+           b.id as grant_id, b.period_end as grant_ends
     from plan_credits(p_plan, p_version, p_trial_start is not null) given
     left join credit_grants b
       on b.user_id = p_user_id
@@ -72,8 +74,8 @@ begin
       -- It was thought to be over, by another anchor.
       update credit_grants
       set period_end = v_period.ends_at,
-          expires_at = case when not v_given.rolls_over then v_period.ends_at end
-      where id = v_given.bucket;
+          expires_at = case when v_given.rolls_over then 'infinity' else v_period.ends_at end
+      where id = v_given.grant_id;
     end if;
 
     if v_given.rolls_over and p_trial_start is null then
@@ -82,7 +84,7 @@ begin
     end if;
 
     v_grant.amount := v_given.lacking;
-    v_grant.expires_at := case when not v_given.rolls_over then v_period.ends_at end;
+    v_grant.expires_at := case when v_given.rolls_over then 'infinity' else v_period.ends_at end;
     v_grant.period_start := v_period.starts_at;
     v_grant.period_end := v_period.ends_at;
     perform post_plan_grant(v_grant, p_plan, p_now);
@@ -92,10 +94,9 @@ begin
 end
 $$;
 
--- plan_credits: the credits that a version of a plan gives each billing period, a row a unit.
+-- plan_credits: Returns the credits that a plan version gives each billing period, one row per unit.
 --
--- Promises  None for a plan that gives none; on trial none for one that has no trial, which was changed to
---           for nothing.
+-- Promises  No row for a plan without credits, and none during a trial on a plan that has no trial.
 
 create or replace function plan_credits(p_plan text, p_version integer, p_is_trial boolean)
 returns table (unit text, amount bigint, rolls_over boolean)
@@ -118,12 +119,12 @@ begin
 end
 $$;
 
--- move_plan_grant: makes the credits that a plan gave for a period those of the one that runs in its place.
+-- move_plan_grant: Makes the credits of one period those of the period that takes its place.
 --
--- Promises  True if they moved. False if that period had its own, and was thought to be over: what was spent
---           of these was then spent of those, and what is left of these is taken back, so that the plan's
---           difference (grant_plan_credits) is what both together lack.
--- Locks     The caller holds the account's row.
+-- Promises  Returns true if they moved. Returns false if that period has a grant already, because the period
+--           before it seemed to be over: credits spent from this grant then count as spent from that one, and
+--           the unspent rest is taken back, so that grant_plan_credits adds what both lack together.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function move_plan_grant(
   p_grant     credit_grants,
@@ -145,7 +146,7 @@ begin
     and id <> p_grant.id;
 
   if found then
-    perform take_from_grant(p_grant, p_grant.remaining, 'plan', p_now);
+    perform take_from_grant(p_grant, p_grant.remaining, p_now);
     -- It never was a period.
     update credit_grants
     set amount = 0,
@@ -158,21 +159,20 @@ begin
   update credit_grants
   set period_start = p_starts_at,
       period_end = p_ends_at,
-      expires_at = case when not p_rolls_over then p_ends_at end
+      expires_at = case when p_rolls_over then 'infinity' else p_ends_at end
   where id = p_grant.id;
 
   return true;
 end
 $$;
 
--- grant_missed_periods: gives a user the credits that roll over of periods during which nobody looked.
+-- grant_missed_periods: Grants the credits that roll over of periods without any call.
 --
--- Promises  Of each period since the plan counts, after the last one that credits were given for, that is
---           over: whoever comes late finds what they would have found. Of the last year at most, whatever
---           a clock says; nothing of a plan that ended while nobody looked. Credits that do not roll over
---           would be gone by now, and are not to be given.
--- Takes     In `p_credits`: whose, of which unit, and how much for each period.
--- Locks     The caller holds the account's row.
+-- Takes     In `p_credits`: the user, the unit, and the amount for each period.
+-- Promises  Covers each past period since the plan counts that is later than the last granted one, for a year
+--           at most. A plan that ended before the call grants nothing. Credits that do not roll over would
+--           have expired and are not granted.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function grant_missed_periods(
   p_credits credit_grants,
@@ -205,7 +205,7 @@ begin
 
   while v_from < p_until loop
     v_period := period_at('billing_period', p_anchor, v_from);
-    p_credits.expires_at := null;
+    p_credits.expires_at := 'infinity';
     p_credits.period_start := v_period.starts_at;
     p_credits.period_end := v_period.ends_at;
     perform post_plan_grant(p_credits, p_plan, p_now);
@@ -214,11 +214,12 @@ begin
 end
 $$;
 
--- post_plan_grant: gives a user what a plan gives for one period.
+-- post_plan_grant: Grants a plan's credits of one period.
 --
--- Promises  Into the bucket of that period, in one row of the ledger; nothing of an amount that is none.
--- Takes     In `p_credits`: whose, of which unit, how much, for which period, and when they expire.
--- Locks     The caller holds the account's row.
+-- Takes     In `p_credits`: the user, unit, amount, period and expiry.
+-- Promises  Adds them to the grant of that period, with one ledger entry. An amount of zero or less changes
+--           nothing.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function post_plan_grant(p_credits credit_grants, p_plan text, p_now timestamptz)
 returns void
@@ -234,13 +235,39 @@ begin
   v_grant.kind := 'plan';
   v_grant.priority := 50;
   v_grant.payment_id := null;
-  v_grant := add_to_grant(v_grant, amount_owed(v_grant.user_id, v_grant.unit), p_now);
+  perform add_to_grant(v_grant, amount_owed(v_grant.user_id, v_grant.unit), p_now);
   perform post_to_ledger(
     p_credits.user_id,
     p_credits.unit,
     p_credits.amount,
     'plan',
-    jsonb_build_object('source', grant_source(v_grant, 'plan'), 'reason', p_plan),
+    jsonb_build_object('reason', p_plan),
     p_now);
+end
+$$;
+
+-- take_from_grant: Takes back unspent credits of a plan.
+--
+-- Promises  Takes at most `p_amount`, with one ledger entry. The plan may grant them again: the grant's
+--           amount becomes what was spent of it.
+-- Locks     The caller holds the account and has opened the wallets.
+
+create or replace function take_from_grant(p_grant credit_grants, p_amount bigint, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+  v_taken bigint := least(p_amount, p_grant.remaining);
+begin
+  if v_taken <= 0 then
+    return;
+  end if;
+
+  update credit_grants
+  set remaining = remaining - v_taken,
+      amount = amount - v_taken
+  where id = p_grant.id;
+
+  perform post_to_ledger(p_grant.user_id, p_grant.unit, -v_taken, 'plan', '{}', p_now);
 end
 $$;

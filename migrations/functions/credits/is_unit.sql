@@ -1,6 +1,6 @@
--- is_unit: whether anything in the present catalog gives credits of a unit.
+-- is_unit: Returns whether the current catalog has credits of a unit.
 --
--- Promises  Looks at packs and at the features of plans.
+-- Promises  Looks at packs and at plans' features.
 
 create or replace function is_unit(p_unit text)
 returns boolean

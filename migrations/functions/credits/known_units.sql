@@ -1,6 +1,6 @@
--- known_units: the units of credits that mean something to a user.
+-- known_units: Returns the units of credits that a user sees.
 --
--- Promises  Those of the present catalog, and those the user has had. Runs with its caller's rights.
+-- Promises  Those of the current catalog, and those that the user has had. Runs with its caller's rights.
 
 create or replace function known_units(p_user_id permitted_user)
 returns setof text
@@ -11,7 +11,7 @@ as $$
 begin
   return query
   select unit
-  from credit_balances
+  from wallets
   where user_id = p_user_id
   union
   select unit

@@ -1,6 +1,6 @@
--- opening_source: under which source a user's first credits stand in the ledger.
+-- opening_source: Returns the ledger source of a user's opening balance.
 --
--- Promises  One for each user and unit. It does not name the user, since the ledger outlives them.
+-- Promises  One for each user and unit. It does not name the user, because the ledger outlives the name.
 
 create or replace function opening_source(p_user_id text, p_unit text)
 returns text

@@ -1,7 +1,7 @@
--- owed_for_clawbacks: how much of what a user owes was taken back for payments.
+-- owed_for_clawbacks: Returns how much of a user's debt comes from clawbacks.
 --
--- Promises  What refunds and disputes have borrowed, and no bucket has lent.
--- Locks     The caller holds the account's row.
+-- Promises  The credits that refunds and disputes have borrowed and no grant has lent.
+-- Locks     The caller holds the account.
 
 create or replace function owed_for_clawbacks(p_user_id text, p_unit text)
 returns bigint
@@ -13,6 +13,7 @@ begin
     select coalesce(greatest(sum(borrowed) - sum(lent), 0), 0)::bigint
     from credit_grants
     where user_id = p_user_id
-      and unit = p_unit);
+      and unit = p_unit
+      and (lent > 0 or borrowed > 0));
 end
 $$;

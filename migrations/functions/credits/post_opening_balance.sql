@@ -1,9 +1,9 @@
--- post_opening_balance: the credits that a user brings along when a running business is adopted.
+-- post_opening_balance: Posts the credits that a user brings from another system.
 --
--- Promises  One row of the ledger for each user and unit, however often this is called; other credits
---           for the same, or a unit of nobody's, are refused with FB005. Answers the user's entitlement;
---           null if nothing was posted.
--- Locks     The user's row (ensure_account).
+-- Promises  One ledger entry for each user and unit, however often this is called. Other credits for the same
+--           user and unit, or an unknown unit, are refused with FB005. Returns the user's entitlement; null
+--           if nothing was posted.
+-- Locks     The account (ensure_account), then the user's wallets.
 
 create or replace function post_opening_balance(
   p_user_id permitted_user,
@@ -38,12 +38,15 @@ begin
     perform refuse_input('opening_balance_taken');
   end if;
 
+  perform open_wallets(p_user_id);
+
   if p_credits > 0 then
     v_grant.user_id := p_user_id;
     v_grant.unit := p_unit;
     v_grant.kind := 'opening';
     v_grant.amount := p_credits;
     v_grant.priority := 50;
+    v_grant.expires_at := 'infinity';
     perform add_to_grant(v_grant, amount_owed(p_user_id, p_unit), p_now);
   else
     perform consume_grants(p_user_id, p_unit, -p_credits, null);

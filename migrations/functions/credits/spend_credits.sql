@@ -1,12 +1,17 @@
--- spend_credits: takes credits from a user who has them.
+-- spend_credits: Takes credits from a user's balance.
 --
--- Promises  Once per idempotency key, for good: a retry is answered the first row again. The soonest to
---           expire go first. More than the balance is refused with FB008 and changes nothing; a unit of
---           nobody's with FB005, an amount that is not above zero with 22023. The user is told when four fifths of what came in last are gone, and
---           when all of it is.
--- Locks     The user's row (lock_and_refresh_user).
--- Races     Calls for one user take turns, so that no two spend the same credit. Of two with one key the
---           second waits, and finds what the first posted.
+-- Promises  An idempotency key counts once, for good: a retry is answered the first entry. The soonest to
+--           expire are spent first. More than the balance is refused with FB008, an unknown unit with FB005,
+--           an amount that is not above zero with 22023; a refused call changes nothing. The user is
+--           notified when four fifths of the credits after the latest grant are spent, and when all are. A
+--           spend from the head of the wallet takes two statements. spend_from_grants does every other.
+--           Returns the wallet as credit_change does; of the entry only its number and its metadata, the
+--           rest being as requested.
+-- Locks     The wallet. spend_from_grants locks the account before it.
+-- Races     Spends from one wallet take turns at its row. Of two with one key the second finds the entry of
+--           the first, or fails with 23505 on credit_transactions_source. One that waited for a wallet that
+--           then has too little in its head fails with 40001: it holds the wallet, and the account comes
+--           before it. Both change nothing, and the caller repeats them.
 
 create or replace function spend_credits(
   p_user_id     permitted_user,
@@ -23,83 +28,221 @@ security definer
 set search_path from current
 as $$
 declare
-  v_held record;
-  v_row  credit_transactions;
+  -- Fields of a record would cost a spend a tenth more.
+  v_seq     bigint;
+  v_version bigint;
+  v_balance bigint;
+  v_left    bigint;
+  v_ends    timestamptz;
+  v_beside  bigint;
+begin
+  if p_key is not null then
+    perform 1
+    from credit_transactions
+    where source = p_key;
+
+    if found then
+      return spend_from_grants(p_user_id, p_unit, p_amount, p_about, p_key, p_fingerprint, p_now);
+    end if;
+  end if;
+
+  update wallets
+  set seq = seq + 1,
+      version = greatest(version + 1, (extract(epoch from p_now) * 1000)::bigint),
+      balance = balance - p_amount,
+      head_left = head_left - p_amount
+  where user_id = p_user_id
+    and unit = p_unit
+    and due_at > p_now
+    and head_left > p_amount
+    and balance - p_amount > notice_at
+  returning seq, version, balance, head_left, head_ends, ends_beside
+  into v_seq, v_version, v_balance, v_left, v_ends, v_beside;
+
+  if not found then
+    -- An update that waited for the row, and then found nothing to change, keeps the row's lock.
+    perform 1
+    from wallets
+    where user_id = p_user_id
+      and unit = p_unit
+      and xmax = pg_current_xact_id_if_assigned()::xid;
+
+    if found then
+      raise exception using
+        errcode = 'serialization_failure',
+        message = 'the wallet changed while the spend waited for it';
+    end if;
+
+    return spend_from_grants(p_user_id, p_unit, p_amount, p_about, p_key, p_fingerprint, p_now);
+  end if;
+
+  insert into credit_transactions (
+    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, reason, metadata, created_at)
+  values (
+    p_user_id, p_unit, v_seq, -p_amount, v_balance, 'spend', p_key, p_fingerprint,
+    p_about ->> 'reason', p_about -> 'metadata', p_now);
+
+  return jsonb_build_object(
+    'version', v_version,
+    'balance', v_balance,
+    'expires_at', nullif(v_ends, 'infinity'),
+    'expiring', case when v_ends < 'infinity' then v_left + v_beside end,
+    'seq', v_seq,
+    'metadata', p_about -> 'metadata');
+end
+$$;
+
+-- spend_from_grants: Spends credits where the head of the wallet does not decide.
+--
+-- Promises  As spend_credits, for several grants, a known key, an account that is due or unknown, an empty
+--           wallet, or a notice. Reads no more grants than it takes from, and one that becomes the head.
+-- Locks     The account, then the wallet.
+
+create or replace function spend_from_grants(
+  p_user_id     text,
+  p_unit        text,
+  p_amount      bigint,
+  p_about       jsonb,
+  p_key         text,
+  p_fingerprint text,
+  p_now         timestamptz
+)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_entry  credit_transactions;
+  v_wallet wallets;
+  v_grant  record;
+  v_spent  bigint[];
+  v_lacks  bigint;
 begin
   perform lock_and_refresh_user(p_user_id, p_now);
 
   if p_key is not null then
-    v_row := replayed_transaction(p_key, p_fingerprint);
-    if v_row.id is not null then
-      return credit_change(v_row);
+    v_entry := replayed_entry(p_key, p_fingerprint);
+    if v_entry.seq is not null then
+      return credit_change(v_entry);
     end if;
   end if;
 
-  update credit_balances
-  set balance = balance - p_amount
+  select *
+  into v_wallet
+  from wallets
   where user_id = p_user_id
     and unit = p_unit
-    and balance >= p_amount
-  returning balance, topped_up
-  into v_held;
+  for update;
 
-  if not found then
-    perform refuse_spend(p_user_id, p_unit, p_amount);
+  if coalesce(v_wallet.balance, 0) < p_amount then
+    perform ensure_unit(p_user_id, p_unit);
+    perform refuse(
+      'insufficient_credits',
+      jsonb_build_object('unit', p_unit, 'balance', coalesce(v_wallet.balance, 0), 'needed', p_amount));
   end if;
 
-  perform consume_grants(p_user_id, p_unit, p_amount, null);
-  v_row := write_to_ledger(
-    p_user_id, p_unit, -p_amount, v_held.balance, 'spend',
-    coalesce(p_about, '{}') || jsonb_build_object('source', p_key, 'fingerprint', p_fingerprint), p_now);
-
-  perform notice_credits(v_row, v_held.topped_up, p_now);
-
-  return credit_change(v_row);
-end
-$$;
-
--- refuse_spend: says that a user has not as many credits as they want to spend.
---
--- Promises  Never returns: FB008 with the balance and what was needed; FB005 for a unit of nobody's (ensure_unit).
-
-create or replace function refuse_spend(p_user_id text, p_unit text, p_amount bigint)
-returns void
-language plpgsql
-as $$
-declare
-  v_balance bigint := (
-    select balance
-    from credit_balances
+  if v_wallet.head_id is null then
+    -- A function left the wallet open.
+    perform close_wallets(p_user_id);
+    select *
+    into v_wallet
+    from wallets
     where user_id = p_user_id
-      and unit = p_unit);
-begin
-  perform ensure_unit(p_user_id, p_unit);
+      and unit = p_unit;
+  end if;
 
-  perform refuse(
-    'insufficient_credits',
-    jsonb_build_object('unit', p_unit, 'balance', coalesce(v_balance, 0), 'needed', p_amount));
+  v_wallet.seq := v_wallet.seq + 1;
+  v_wallet.version := greatest(v_wallet.version + 1, (extract(epoch from p_now) * 1000)::bigint);
+  v_wallet.balance := v_wallet.balance - p_amount;
+  v_lacks := p_amount - v_wallet.head_left;
+  v_wallet.head_left := -v_lacks;
+
+  if v_lacks >= 0 then
+    v_spent := array[v_wallet.head_id];
+    v_wallet.head_id := null;
+    v_wallet.head_left := null;
+    v_wallet.head_ends := null;
+
+    for v_grant in
+      select id, remaining, expires_at
+      from credit_grants
+      where user_id = p_user_id
+        and unit = p_unit
+        and is_open
+        and id <> v_spent[1]
+      order by expires_at, priority, id
+    loop
+      if v_grant.remaining > v_lacks then
+        v_wallet.head_id := v_grant.id;
+        v_wallet.head_left := v_grant.remaining - v_lacks;
+        v_wallet.head_ends := v_grant.expires_at;
+        exit;
+      end if;
+      v_spent := v_spent || v_grant.id;
+      v_lacks := v_lacks - v_grant.remaining;
+    end loop;
+
+    update credit_grants
+    set remaining = 0
+    where id = any (v_spent);
+
+    v_wallet.ends_beside := 0;
+    if v_wallet.head_ends < 'infinity' then
+      select coalesce(sum(remaining), 0)
+      into v_wallet.ends_beside
+      from credit_grants
+      where user_id = p_user_id
+        and unit = p_unit
+        and is_open
+        and expires_at = v_wallet.head_ends
+        and id <> v_wallet.head_id;
+    end if;
+  end if;
+
+  update wallets
+  set seq = v_wallet.seq,
+      version = v_wallet.version,
+      balance = v_wallet.balance,
+      notice_at = case when v_wallet.balance * 5 > topped_up then topped_up / 5 else 0 end,
+      head_id = v_wallet.head_id,
+      head_left = v_wallet.head_left,
+      head_ends = v_wallet.head_ends,
+      ends_beside = v_wallet.ends_beside
+  where user_id = p_user_id
+    and unit = p_unit;
+
+  insert into credit_transactions (
+    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, reason, metadata, created_at)
+  values (
+    p_user_id, p_unit, v_wallet.seq, -p_amount, v_wallet.balance, 'spend', p_key, p_fingerprint,
+    p_about ->> 'reason', p_about -> 'metadata', p_now);
+
+  if v_wallet.balance * 5 <= v_wallet.topped_up then
+    perform notice_credits(v_wallet, p_amount, p_now);
+  end if;
+
+  return unit_view(v_wallet) || jsonb_build_object(
+    'version', v_wallet.version,
+    'seq', v_wallet.seq,
+    'metadata', p_about -> 'metadata');
 end
 $$;
 
--- notice_credits: has a user told that their credits come to an end.
+-- notice_credits: Notifies a user that their credits come to an end.
 --
--- Promises  When a spend leaves a fifth or less of what there was after credits last came in, and when it
---           leaves none, once each.
--- Locks     The caller holds the account's row.
+-- Promises  Once when a spend leaves a fifth or less of the credits after the latest grant, and once when it
+--           leaves none.
+-- Takes     In `p_wallet`: the wallet after the spend. In `p_amount`: the credits that were spent.
+-- Locks     The caller holds the account.
 
-create or replace function notice_credits(
-  p_spend     credit_transactions,
-  p_topped_up bigint,
-  p_now       timestamptz
-)
+create or replace function notice_credits(p_wallet wallets, p_amount bigint, p_now timestamptz)
 returns void
 language plpgsql
 as $$
 declare
-  v_before  bigint := p_spend.balance_after - p_spend.delta;
+  v_before  bigint := p_wallet.balance + p_amount;
   v_percent integer := case
-    when p_spend.balance_after = 0 then 100
-    when p_spend.balance_after * 5 <= p_topped_up and v_before * 5 > p_topped_up then 80
+    when p_wallet.balance = 0 then 100
+    when p_wallet.balance * 5 <= p_wallet.topped_up and v_before * 5 > p_wallet.topped_up then 80
   end;
 begin
   if v_percent is null then
@@ -107,22 +250,22 @@ begin
   end if;
 
   perform enqueue_email(
-    p_spend.user_id,
+    p_wallet.user_id,
     'credits_used',
-    -- One a percent and row of the ledger, whose number outlives nobody's name.
-    format('%s:%s', p_spend.id, v_percent),
+    -- One for each percentage and entry.
+    format('%s:%s:%s:%s', p_wallet.user_id, p_wallet.unit, p_wallet.seq, v_percent),
     jsonb_build_object(
-      'unit', p_spend.unit,
+      'unit', p_wallet.unit,
       'feature_name', coalesce(
         (
           select feature.value ->> 'name'
           from jsonb_each(catalog_features()) feature
           where feature.value ->> 'type' = 'credits'
-            and feature.value ->> 'unit' = p_spend.unit
+            and feature.value ->> 'unit' = p_wallet.unit
         ),
-        p_spend.unit),
+        p_wallet.unit),
       'percent', v_percent,
-      'balance', p_spend.balance_after),
+      'balance', p_wallet.balance),
     p_now,
     false,
     p_now);

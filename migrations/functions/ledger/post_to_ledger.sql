@@ -1,10 +1,13 @@
--- post_to_ledger: moves a balance, which may go below zero, and writes the row of the ledger.
+-- post_to_ledger: Changes a balance, also below zero, and writes the ledger entry.
 --
--- Promises  As write_to_ledger, which see for `p_about`. What leaves a balance beyond 10^15 by hand, or
---           by a pack, is refused with FB005: what plans and refunds move, which nobody could refuse, then
---           stays far from what not every client reads exactly (2^53). What is in which bucket is the caller's to
---           change.
--- Locks     None of its own: the caller holds the user's row, which puts the rows in line.
+-- Takes     In `p_about`: `source`, `session_id`, `payment_id`, `reason`, `metadata`, `fingerprint`; each may
+--           be absent.
+-- Promises  The entry has the wallet's next number and the balance after it. The wallet's version grows, so
+--           that every copy of it is known to be old. A source that was posted before fails with 23505. A
+--           balance beyond 10^15 is refused with FB005 where a request can be refused: plans and refunds then
+--           stay far below 2^53, up to which every client reads numbers exactly. The caller changes the
+--           grants, before. Returns the entry.
+-- Locks     The wallet. The caller holds the account and has opened the wallets.
 
 create or replace function post_to_ledger(
   p_user_id text,
@@ -18,22 +21,41 @@ returns credit_transactions
 language plpgsql
 as $$
 declare
-  v_balance bigint;
+  v_wallet record;
+  v_entry  credit_transactions;
 begin
-  insert into credit_balances as b (user_id, unit, balance, topped_up)
-  values (p_user_id, p_unit, p_delta, greatest(p_delta, 0))
-  on conflict (user_id, unit) do update
-  set balance = b.balance + excluded.balance,
-      topped_up = case
-        when p_delta > 0 then greatest(b.balance + excluded.balance, 0)
-        else b.topped_up
-      end
-  returning balance into v_balance;
+  update wallets
+  set seq = seq + 1,
+      version = greatest(version + 1, (extract(epoch from p_now) * 1000)::bigint),
+      balance = balance + p_delta,
+      topped_up = case when p_delta > 0 then greatest(balance + p_delta, 0) else topped_up end
+  where user_id = p_user_id
+    and unit = p_unit
+  returning seq, balance
+  into v_wallet;
 
-  if p_kind in ('grant', 'adjust', 'opening', 'purchase') and abs(v_balance) > 1000000000000000 then
+  if not found then
+    insert into wallets (user_id, unit, seq, version, due_at, balance, topped_up)
+    values (
+      p_user_id, p_unit, 1, (extract(epoch from p_now) * 1000)::bigint, '-infinity', p_delta,
+      greatest(p_delta, 0))
+    returning seq, balance
+    into v_wallet;
+  end if;
+
+  if p_kind in ('grant', 'adjust', 'opening', 'purchase') and abs(v_wallet.balance) > 1000000000000000 then
     perform refuse_input('balance_too_large');
   end if;
 
-  return write_to_ledger(p_user_id, p_unit, p_delta, v_balance, p_kind, p_about, p_now);
+  insert into credit_transactions (
+    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, stripe_session_id, payment_id,
+    reason, metadata, created_at)
+  values (
+    p_user_id, p_unit, v_wallet.seq, p_delta, v_wallet.balance, p_kind, p_about ->> 'source',
+    p_about ->> 'fingerprint', p_about ->> 'session_id', p_about ->> 'payment_id', p_about ->> 'reason',
+    p_about -> 'metadata', p_now)
+  returning * into v_entry;
+
+  return v_entry;
 end
 $$;

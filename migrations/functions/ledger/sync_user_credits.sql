@@ -1,10 +1,10 @@
--- sync_user_credits: makes what is cached of a user's credits what the ledger comes to.
+-- sync_user_credits: Rebuilds a user's wallets from the ledger.
 --
--- Promises  Every balance is the sum of its rows, and the buckets hold as much: what they hold too much goes
---           as a spend would take it, what they lack is put into one that does not expire. The copy in
---           Redis follows. Writes nothing to the ledger. Answers the balance of the unit `credit`; 0 for
---           someone who is not known, and makes nobody known.
--- Locks     The user's row.
+-- Promises  Each balance is the sum of its entries, and the open grants sum to it: surplus credits are taken
+--           as a spend would take them, missing ones are added in a grant that does not expire. The copy in
+--           Redis follows. Writes nothing to the ledger. Returns the balance of the unit `credit`; 0 for an
+--           unknown user, for whom it makes no account.
+-- Locks     The account, then the user's wallets.
 
 create or replace function sync_user_credits(p_user_id permitted_user)
 returns bigint
@@ -13,9 +13,8 @@ security definer
 set search_path from current
 as $$
 declare
-  v_now    call_time := farebox_now();
-  v_unit   record;
-  v_result bigint;
+  v_now  call_time := farebox_now();
+  v_unit record;
 begin
   perform 1
   from accounts
@@ -26,8 +25,16 @@ begin
     return 0;
   end if;
 
+  -- More than a grant ever had cannot be written back to it.
+  update wallets w
+  set head_left = least(greatest(w.head_left, 0), g.amount)
+  from credit_grants g
+  where w.user_id = p_user_id
+    and g.id = w.head_id;
+  perform open_wallets(p_user_id);
+
   for v_unit in
-    select unit, coalesce(ledger.total, 0) as total, coalesce(held.total, 0) as held
+    select unit, coalesce(ledger.total, 0) as total, coalesce(granted.total, 0) as granted
     from (
       select unit, sum(delta)::bigint as total
       from credit_transactions
@@ -39,49 +46,50 @@ begin
       from credit_grants
       where user_id = p_user_id
       group by unit
-    ) held using (unit)
+    ) granted using (unit)
   loop
-    if v_unit.held > greatest(v_unit.total, 0) then
-      perform consume_grants(p_user_id, v_unit.unit, v_unit.held - greatest(v_unit.total, 0), null);
-    elsif v_unit.held < v_unit.total then
+    if v_unit.granted > greatest(v_unit.total, 0) then
+      perform consume_grants(p_user_id, v_unit.unit, v_unit.granted - greatest(v_unit.total, 0), null);
+    elsif v_unit.granted < v_unit.total then
       insert into credit_grants (user_id, unit, kind, amount, remaining, priority, created_at)
       values (
-        p_user_id, v_unit.unit, 'adjust', v_unit.total - v_unit.held, v_unit.total - v_unit.held, 50,
+        p_user_id, v_unit.unit, 'adjust', v_unit.total - v_unit.granted, v_unit.total - v_unit.granted, 50,
         v_now);
     end if;
   end loop;
 
-  delete from credit_balances
-  where user_id = p_user_id;
+  delete from wallets w
+  where w.user_id = p_user_id
+    and not exists (
+      select 1
+      from credit_transactions t
+      where t.user_id = p_user_id
+        and t.unit = w.unit);
 
-  insert into credit_balances (user_id, unit, balance, topped_up)
-  select user_id, unit, sum(delta), greatest(sum(delta), 0)
+  insert into wallets as w (user_id, unit, seq, version, due_at, balance, topped_up)
+  select
+    user_id, unit, max(seq), (extract(epoch from v_now) * 1000)::bigint, '-infinity', sum(delta),
+    greatest(sum(delta), 0)
   from credit_transactions
   where user_id = p_user_id
-  group by user_id, unit;
+  group by user_id, unit
+  on conflict (user_id, unit) do update
+  set seq = excluded.seq,
+      version = greatest(w.version + 1, excluded.version),
+      balance = excluded.balance,
+      topped_up = excluded.topped_up;
 
-  update accounts
-  set ledger_seq = coalesce(
-        (
-          select max(seq)
-          from credit_transactions
-          where user_id = p_user_id
-        ),
-        0),
-      credits_balance = coalesce(
-        (
-          select balance
-          from credit_balances
-          where user_id = p_user_id
-            and unit = 'credit'
-        ),
-        0)
-  where id = p_user_id
-  returning credits_balance into v_result;
-
+  perform close_wallets(p_user_id);
   perform bump_version(p_user_id, v_now);
   perform repair_cache(p_user_id, v_now);
 
-  return v_result;
+  return coalesce(
+    (
+      select balance
+      from wallets
+      where user_id = p_user_id
+        and unit = 'credit'
+    ),
+    0);
 end
 $$;

@@ -1,7 +1,8 @@
--- validate_credits_consistency: whose balances are not what their ledger comes to.
+-- validate_credits_consistency: Returns the wallets that differ from the ledger.
 --
--- Promises  No row while all is well; else one for each balance that differs from the sum of its rows, or
---           from what the last of them says, or from what its buckets hold. Runs with its caller's rights.
+-- Promises  No row while all is well. Else one row for each wallet whose balance is not the sum of its
+--           entries, the balance of the last entry, or the sum of its open grants, or whose number is not
+--           that of the last entry. Runs with its caller's rights.
 
 create or replace function validate_credits_consistency()
 returns table (user_id text, unit text, balance bigint, ledger bigint)
@@ -9,34 +10,26 @@ language sql
 stable
 set search_path from current
 as $$
-  select coalesce(b.user_id, t.user_id, u.id), coalesce(b.unit, t.unit, 'credit'),
-         coalesce(b.balance, u.credits_balance), t.total
-  from credit_balances b
+  select coalesce(w.user_id, t.user_id), coalesce(w.unit, t.unit), w.balance, t.total
+  from wallets w
   full join (
-    select c.user_id, c.unit, sum(c.delta)::bigint as total,
+    select c.user_id, c.unit, sum(c.delta)::bigint as total, max(c.seq) as seq,
            (array_agg(c.balance_after order by c.seq desc))[1] as last
     from credit_transactions c
     where c.user_id not like 'erased:%'
     group by c.user_id, c.unit
   ) t
-    on t.user_id = b.user_id
-    and t.unit = b.unit
+    on t.user_id = w.user_id
+    and t.unit = w.unit
   left join lateral (
-    select coalesce(sum(remaining), 0) as total
-    from credit_grants
-    where user_id = b.user_id
-      and unit = b.unit
-  ) held on true
-  full join (
-    select id, credits_balance
-    from accounts
-    where credits_balance <> 0
-  ) u
-    on u.id = b.user_id
-    and b.unit = 'credit'
-  where b.balance is distinct from t.total
+    select coalesce(sum(case g.id when w.head_id then w.head_left else g.remaining end), 0) as total
+    from credit_grants g
+    where g.user_id = w.user_id
+      and g.unit = w.unit
+      and g.is_open
+  ) granted on true
+  where w.balance is distinct from t.total
     or t.total is distinct from t.last
-    or held.total <> greatest(b.balance, 0)
-    or b.unit = 'credit' and coalesce(u.credits_balance, 0) <> b.balance
-    or b.unit is null
+    or t.seq is distinct from w.seq
+    or granted.total <> greatest(w.balance, 0)
 $$;

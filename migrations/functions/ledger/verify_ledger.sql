@@ -1,11 +1,15 @@
--- verify_ledger: what is wrong with a page of the ledger.
+-- verify_ledger: Checks a page of the ledger.
 --
--- Promises  Looks at `p_limit` rows behind the one that is named by its user and number, and answers what is
---           wrong with them, how many they were, and the last of them; null at the end. Of each row: its
---           number follows the one before; the balance after it is the one before and what was moved;
---           its user is known, or was erased; its balance is kept; a purchase was paid for.
+-- Promises  Checks `p_limit` entries after the given user, unit and number. Returns the problems, the number
+--           of entries, and the last of them; null at the end. Each entry's number and balance follow from
+--           the entry before it, its user is known or erased, its wallet exists, and a purchase is paid.
 
-create or replace function verify_ledger(p_after_user text, p_after_seq bigint, p_limit page_size)
+create or replace function verify_ledger(
+  p_after_user text,
+  p_after_unit text,
+  p_after_seq  bigint,
+  p_limit      page_size
+)
 returns jsonb
 language plpgsql
 stable
@@ -19,42 +23,43 @@ begin
     with page as (
       select *
       from credit_transactions
-      where (user_id, seq) > (p_after_user, p_after_seq)
-      order by user_id, seq
+      where (user_id, unit, seq) > (p_after_user, p_after_unit, p_after_seq)
+      order by user_id, unit, seq
       limit p_limit
     ),
     chained as (
       select
         *,
-        coalesce(lag(seq) over (partition by user_id order by seq), seq_before(user_id, seq)) as last_seq,
+        coalesce(lag(seq) over in_order, (entry_before(user_id, unit, seq)).seq, 0) as last_seq,
         coalesce(
-          lag(balance_after) over (partition by user_id, unit order by seq),
-          balance_before(user_id, unit, seq),
+          lag(balance_after) over in_order,
+          (entry_before(user_id, unit, seq)).balance_after,
           0) as last_balance
       from page
+      window in_order as (partition by user_id, unit order by seq)
     ),
     problems as (
-      select user_id, seq, 'its number does not follow the one before' as problem
+      select user_id, unit, seq, 'its number does not follow the one before' as problem
       from chained
       where seq <> last_seq + 1
       union all
-      select user_id, seq, 'its balance does not follow from the one before'
+      select user_id, unit, seq, 'its balance does not follow from the one before'
       from chained
       where balance_after <> last_balance + delta
       union all
-      select c.user_id, c.seq, 'nobody knows its user'
+      select c.user_id, c.unit, c.seq, 'nobody knows its user'
       from chained c
-      left join accounts u on u.id = c.user_id
-      where u.id is null
+      left join accounts a on a.id = c.user_id
+      where a.id is null
         and c.user_id not like 'erased:%'
       union all
-      select c.user_id, c.seq, 'its balance is kept nowhere'
+      select c.user_id, c.unit, c.seq, 'its balance is kept nowhere'
       from chained c
-      join accounts u on u.id = c.user_id
-      left join credit_balances b using (user_id, unit)
-      where b.user_id is null
+      join accounts a on a.id = c.user_id
+      left join wallets w using (user_id, unit)
+      where w.user_id is null
       union all
-      select c.user_id, c.seq, 'nothing was paid for it'
+      select c.user_id, c.unit, c.seq, 'nothing was paid for it'
       from chained c
       left join payments p on p.id = c.payment_id
       where c.kind = 'purchase'
@@ -63,12 +68,37 @@ begin
     select jsonb_build_object(
       'checked', (select count(*) from page),
       'last', (
-        select jsonb_build_object('user_id', user_id, 'seq', seq)
+        select jsonb_build_object('user_id', user_id, 'unit', unit, 'seq', seq)
         from page
-        order by user_id desc, seq desc
+        order by user_id desc, unit desc, seq desc
         limit 1),
       'problems', (
-        select coalesce(jsonb_agg(to_jsonb(p) order by p.user_id, p.seq, p.problem), '[]')
+        select coalesce(jsonb_agg(to_jsonb(p) order by p.user_id, p.unit, p.seq, p.problem), '[]')
         from problems p)));
+end
+$$;
+
+-- entry_before: Returns the entry of a user and unit before a given number.
+--
+-- Promises  No row if there is none.
+
+create or replace function entry_before(p_user_id text, p_unit text, p_seq bigint)
+returns credit_transactions
+language plpgsql
+stable
+as $$
+declare
+  v_entry credit_transactions;
+begin
+  select *
+  into v_entry
+  from credit_transactions
+  where user_id = p_user_id
+    and unit = p_unit
+    and seq < p_seq
+  order by seq desc
+  limit 1;
+
+  return v_entry;
 end
 $$;

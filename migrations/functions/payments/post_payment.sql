@@ -1,13 +1,13 @@
--- post_payment: brings the ledger to what a payment's facts imply.
+-- post_payment: Posts the ledger entries that follow from a payment's facts.
 --
--- Promises  A paid pack gives its credits, to one user and for one payment; what is refunded or disputed
---           takes them back in proportion, rounded in the user's favour, and all of them with the whole.
---           Only the difference to what was posted before is posted, so that the facts and not their
---           order decide what a user has. What has expired meanwhile is taken back first: nobody owes
---           credits that went unspent. What is given back goes first to those who lent it.
--- Locks     The caller holds the account's row.
--- Races     The user's row puts callers in line; facts that a caller cannot see yet are posted by
---           whoever is writing them.
+-- Promises  A paid pack gives its credits to one user, for one payment. Refunds and disputes take them back
+--           in proportion, rounded in the user's favour, and all of them with the whole amount. Only the
+--           difference to earlier entries is posted, so the facts decide and not their order. Expired credits
+--           of the payment are reinstated before they are taken back: a user does not owe credits that were
+--           never spent. A reversed clawback first gives back what it borrowed.
+-- Locks     The account, held by the caller, then the user's wallets.
+-- Races     The account puts callers in line. Facts that a caller cannot see yet are posted by the call that
+--           writes them.
 
 create or replace function post_payment(p_payment_id text, p_user_id text, p_now timestamptz)
 returns void
@@ -22,7 +22,8 @@ declare
 begin
   select p.amount_minor, credited_user(p.id) as credited_id, payment_totals(p) as standing,
          s.id as session_id, s.created_at, v.unit, v.credits * s.quantity as credits,
-         s.created_at + make_interval(hours => 24 * v.expires_after_days) as expires_at
+         coalesce(
+           s.created_at + make_interval(hours => 24 * v.expires_after_days), 'infinity') as expires_at
   into v_sold
   from payments p
   join checkout_sessions s on s.id = p.session_id
@@ -40,6 +41,7 @@ begin
     return;
   end if;
 
+  perform open_wallets(p_user_id);
   v_taken := clawback_amount(
     v_sold.credits, v_sold.amount_minor, (v_sold.standing ->> 'refunded_minor')::bigint);
 
@@ -79,7 +81,7 @@ begin
         perform add_to_grant(v_grant, v_back.owed, p_now);
       end if;
     else
-      -- Of what was bought before there were buckets there is none yet.
+      -- A purchase may have no grant of its own yet.
       v_grant.amount := 0;
       perform add_to_grant(v_grant, 0, p_now);
       perform reinstate_expired(v_grant, -v_part.difference, p_now);
@@ -100,11 +102,11 @@ begin
 end
 $$;
 
--- is_credited: whether what a session sold was given before, though not for this payment.
+-- is_credited: Returns whether the credits of a session were granted before, not for this payment.
 --
--- Promises  True if the session was paid with another payment, and if it is older than the balance with
---           which the user came from another system: that balance holds its credits.
--- Locks     The caller holds the account's row.
+-- Promises  True if the session was paid with another payment, or is older than the user's opening balance,
+--           which holds its credits.
+-- Locks     The caller holds the account.
 
 create or replace function is_credited(
   p_session_id text,
@@ -124,19 +126,17 @@ begin
   ) or exists (
     select 1
     from credit_transactions
-    where user_id = p_user_id
-      and unit = p_unit
-      and kind = 'opening'
+    where source = opening_source(p_user_id, p_unit)
       -- Stripe's times are whole seconds.
       and date_trunc('second', created_at) > p_created_at
   );
 end
 $$;
 
--- clawback_amount: how many credits go when part of what was paid for them goes.
+-- clawback_amount: Returns how many credits are taken back with part of their price.
 --
--- Promises  In proportion, rounded in the user's favour; all of them for the whole price or more, none
---           where nothing was paid.
+-- Promises  In proportion, rounded in the user's favour. All of them for the whole price or more; none where
+--           nothing was paid.
 
 create or replace function clawback_amount(
   p_credits      bigint,
@@ -152,15 +152,15 @@ as $$
     0)::bigint
 $$;
 
--- reverse_clawback: gives back what a refund or a dispute took that was not its own payment's.
+-- reverse_clawback: Gives back the credits that a refund or a dispute took from elsewhere.
 --
--- Promises  What is still owed for payments is owed no more; then to the buckets that have lent, the last to
---           expire first, whoever borrowed of them: what stays borrowed is what would be spent first. A
---           bucket that has expired expires anew. Answers what is left for the payment's own bucket, and
---           what is still owed.
--- Takes     In `p_credits`: the payment, and how much of it comes back. In `p_owed`: what the user owes in
---           all (amount_owed), which is paid first.
--- Locks     The caller holds the account's row.
+-- Takes     In `p_credits`: the payment, and the credits that come back. In `p_owed`: the user's whole debt
+--           (amount_owed), which is paid first.
+-- Promises  First they pay what clawbacks still owe. Then they go to the grants that have lent, the last to
+--           expire first, whichever payment borrowed from them: the credits that stay borrowed are those that
+--           would be spent first. An expired grant expires again. Returns what is left for the payment's own
+--           grant, and what is still owed.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function reverse_clawback(
   p_credits  credit_grants,
@@ -193,17 +193,15 @@ begin
   v_owed := v_owed - v_paid;
   v_left := v_left - v_paid;
 
-  while v_left > 0 loop
+  for v_lender in
     select id, lent
-    into v_lender
     from credit_grants
     where user_id = p_credits.user_id
       and unit = p_credits.unit
       and lent > 0
     order by expires_at desc, priority desc, id desc
-    limit 1;
-
-    exit when not found;
+  loop
+    exit when v_left = 0;
 
     v_back := least(v_lender.lent, v_left);
     v_left := v_left - v_back;
@@ -221,11 +219,11 @@ begin
 end
 $$;
 
--- reinstate_expired: brings back what expired of a payment's credits, before they are taken with its money.
+-- reinstate_expired: Reinstates expired credits of a payment before they are taken back with its money.
 --
--- Promises  At most so many, in a row of the ledger of its own. So a refund comes to the same before they
---           expire and after it.
--- Locks     The caller holds the account's row.
+-- Promises  At most `p_amount`, with a ledger entry of its own. So a refund has the same result before and
+--           after the credits expire.
+-- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function reinstate_expired(
   p_grant credit_grants,
@@ -251,7 +249,7 @@ begin
       v_grant.unit,
       v_amount,
       'expiry',
-      jsonb_build_object('source', grant_source(v_grant, 'expiry'), 'payment_id', v_grant.payment_id),
+      jsonb_build_object('payment_id', v_grant.payment_id),
       p_now);
   end if;
 end

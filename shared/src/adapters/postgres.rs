@@ -20,6 +20,7 @@ mod function;
 mod history;
 mod outbox;
 mod reconcile;
+mod retention;
 mod subscription;
 mod usage;
 mod webhooks;
@@ -35,16 +36,18 @@ use tokio_postgres::types::{ToSql, Type};
 pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};
 pub use credits::{
-    CreditChange, CreditGrant, CreditSummary, CreditUnitBalance, LedgerAuditPage, LedgerEntry,
-    LedgerNote, LedgerProblem, LedgerRow,
+    CreditChange, CreditGrant, CreditSummary, CreditUnitBalance, LedgerAuditPage, LedgerCursor,
+    LedgerEntry, LedgerNote, LedgerProblem, LedgerRow,
 };
 pub use error::PostgresError;
 pub use function::Function;
 pub use history::NewEntry;
 pub use outbox::{DeliveryResult, Kind, OutboxMessage, PermanentFailures};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
+pub use retention::{DeletedBatch, PartitionReport};
 pub use subscription::{
     Applied, Change, ChangeKind, ChangePlan, ChangeRequest, ClaimedChange, FinishedChange, Portal,
+    RenewedCredits,
 };
 pub use usage::{CurrentUsage, RecordedUsage, Usage, UsageEntry, UsagePeriod, UsageResult};
 pub use webhooks::{
@@ -69,6 +72,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         history::FUNCTIONS,
         outbox::FUNCTIONS,
         reconcile::FUNCTIONS,
+        retention::FUNCTIONS,
         subscription::FUNCTIONS,
         usage::FUNCTIONS,
         webhooks::FUNCTIONS,

@@ -25,7 +25,6 @@ use http_body_util::Full;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
@@ -75,13 +74,13 @@ struct Inner {
 #[derive(Debug, Deserialize)]
 struct Reply {
     #[serde(default, deserialize_with = "present")]
-    result: Option<Box<RawValue>>,
+    result: Option<Value>,
     error: Option<String>,
 }
 
 /// Null too is something that is there.
-fn present<'de, D: Deserializer<'de>>(reply: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::deserialize(reply).map(Some)
+fn present<'de, D: Deserializer<'de>>(reply: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(reply).map(Some)
 }
 
 impl Redis {
@@ -224,7 +223,7 @@ fn typed<T: DeserializeOwned>(reply: Reply) -> Result<T, RedisError> {
     match reply {
         Reply { error: Some(error), .. } => Err(RedisError::Refused(error)),
         Reply { result: Some(result), .. } => {
-            serde_json::from_str(result.get()).map_err(|error| unexpected(&error))
+            serde_json::from_value(result).map_err(|error| unexpected(&error))
         }
         Reply { .. } => Err(unexpected(&"neither a result nor an error")),
     }

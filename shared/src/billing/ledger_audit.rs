@@ -41,14 +41,18 @@ pub struct LedgerAudit {
 impl LedgerAuditPosition {
     /// Whether Postgres can be asked what comes after it.
     pub fn is_valid(&self) -> bool {
-        let (Self::Row(LedgerRow { user_id, .. }) | Self::User(user_id)) = self;
-        !user_id.contains('\0')
+        match self {
+            Self::Row(LedgerRow { user_id, unit, .. }) => {
+                !user_id.contains('\0') && !unit.contains('\0')
+            }
+            Self::User(user_id) => !user_id.contains('\0'),
+        }
     }
 }
 
 impl Default for LedgerAuditPosition {
     fn default() -> Self {
-        Self::Row(LedgerRow { user_id: String::new(), seq: 0 })
+        Self::Row(LedgerRow { user_id: String::new(), unit: String::new(), seq: 0 })
     }
 }
 

@@ -214,11 +214,9 @@ impl Run<'_> {
         let (Some(user_id), Some(entitlement)) = (&message.user_id, &message.entitlement) else {
             return Outcome::NoRecipient("no entitlement");
         };
-        let metadata = json!({
-            "plan": entitlement.terms.plan,
-            "planName": entitlement.terms.plan_name,
-            "status": entitlement.terms.status,
-        });
+        let terms = &entitlement.terms.value;
+        let metadata =
+            json!({ "plan": terms.plan, "planName": terms.plan_name, "status": terms.status });
         let key = format!("{}-{}", message.id, message.generation);
         let http = &self.app.http;
         match clerk::set_public_metadata(http, config, user_id, &key, &metadata, DELIVERY_TIME)

@@ -15,18 +15,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::adapters::postgres::{
-    CreditChange, CreditGrant, CreditUnitBalance, LedgerEntry, LedgerNote,
+    CreditChange, CreditGrant, CreditUnitBalance, LedgerCursor, LedgerEntry, LedgerNote,
 };
 use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
+use crate::domain::entitlement::Versioned;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{
     CatalogKey, CreditPriority, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Reason,
     SignedCount, UserId, jsonb_bytes, row_bytes,
 };
-use crate::http::{Input, Query, User};
+use crate::http::{Input, Query, User, cursor};
 
 /// A change of a user's credits.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -93,14 +94,16 @@ async fn get_credits(
 ) -> Result<Json<LedgerPage>> {
     let query = Query::of(&uri);
     let unit = query.get("unit", CatalogKey::try_from)?;
-    let cursor = query.cursor(|_| true)?;
+    let before = query.cursor(LedgerCursor::is_valid)?;
     let limit = query.limit()?;
     let now = app.clock.now();
-    let held = app.postgres.get_credits(&user, unit.as_ref(), cursor, limit.more(), now).await?;
+    let held =
+        app.postgres.get_credits(&user, unit.as_ref(), before.as_ref(), limit.more(), now).await?;
     if unit.is_some() && held.units.is_empty() {
         return Err(InvalidReason::UnknownUnit.into());
     }
-    let (data, next_cursor) = limit.page(held.transactions, |last| last.id);
+    let (data, next) = limit.page(held.transactions, |_| ());
+    let next_cursor = next.map(|_| cursor(&before.unwrap_or_default().behind(&data)));
     Ok(Json(LedgerPage { credits: held.units, data, next_cursor }))
 }
 
@@ -121,20 +124,13 @@ async fn change_credits(
             }
             let grant = action.grant(now)?;
             let actor = caller.audit_name();
-            let granted = app
-                .postgres
-                .grant_credits(&user, &grant, &actor, idempotency_key.as_ref(), now)
-                .await;
-            granted?
+            let key = idempotency_key.as_ref();
+            app.postgres.grant(&user, &grant, &actor, key, now).await?
         }
     };
-    let pushed = EntitlementCache::of(&app).push_balance(
-        &user,
-        now,
-        change.version,
-        &change.unit,
-        &change.balance,
-    );
+    let balance = Versioned { version: change.version, value: change.balance };
+    let pushed =
+        EntitlementCache::of(&app).push_balance(&user, now, &change.transaction.unit, &balance);
     fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
     Ok(Json(change.transaction))
 }
@@ -150,8 +146,7 @@ async fn spend(
     refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let note = LedgerNote { reason, metadata };
-    let spent = app.postgres.spend_credits(user, &unit, amount, &note, idempotency_key, now).await;
-    Ok(spent?)
+    Ok(app.postgres.spend(user, &unit, amount, &note, idempotency_key, now).await?)
 }
 
 impl ChangeCreditsRequest {

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::routing::{MethodRouter, get};
-use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
 use crate::domain::{BillingInterval, Entitlement};
-use crate::http::User;
+use crate::http::{Json, User};
 
 /// A user's plan, what they may use, and their credit balances.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -48,7 +48,8 @@ pub struct Entitlements {
     features: BTreeMap<String, EntitledFeature>,
     /// The balance of each unit of credits, by the unit.
     credits: BTreeMap<String, EntitledCredits>,
-    /// Rises with every change of this entitlement.
+    /// Rises with changes of the plan, usage and credits. Of two responses the one with the greater
+    /// version is newer.
     version: i64,
 }
 
@@ -118,14 +119,17 @@ async fn get_entitlements(
 
 impl From<Entitlement> for Entitlements {
     fn from(found: Entitlement) -> Self {
-        let Entitlement { version, terms, used, units, .. } = found;
+        let version = found.version();
+        let Entitlement { terms, used, units, .. } = found;
+        let terms = terms.value;
         let features = terms.features.into_iter().map(|(key, grant)| {
-            let used = used.get(&key).copied().unwrap_or_default();
+            let used = used.get(&key).map_or(0, |count| count.value);
             (key, EntitledFeature::of(grant, used))
         });
+        let credits = units.into_iter().map(|(unit, credits)| (unit, credits.value.into()));
         Self {
             features: features.collect(),
-            credits: units.into_iter().map(|(unit, credits)| (unit, credits.into())).collect(),
+            credits: credits.collect(),
             plan: terms.plan,
             plan_name: terms.plan_name,
             plan_version: terms.plan_version,

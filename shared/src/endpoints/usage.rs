@@ -146,12 +146,11 @@ async fn track_usage(
     let now = app.clock.now();
     let tracked = app
         .postgres
-        .track_usages(&user, &usage_entries, mode == UsageMode::All, idempotency_key.as_ref(), now)
+        .record_usages(&user, &usage_entries, mode == UsageMode::All, idempotency_key.as_ref(), now)
         .await;
     let mut results = match tracked {
-        Ok(tracked) => {
-            let RecordedUsage { version, results } = tracked;
-            let pushed = EntitlementCache::of(&app).push_usage(&user, now, version, &results);
+        Ok(RecordedUsage { results }) => {
+            let pushed = EntitlementCache::of(&app).push_usage(&user, now, &results);
             fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
             results
         }

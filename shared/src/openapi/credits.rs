@@ -22,8 +22,8 @@ fn get_credits(schemas: &mut Schemas) -> Operation {
         Get,
         "getCredits",
         "Get credit balances and ledger",
-        "Returns the user's balance of each unit of credits, with the open credit grants it \
-         consists of, and a page of the ledger, the latest entry first. A user may read their \
+        "Returns the user's balance of each unit of credits, with the first 100 open credit \
+         grants it consists of, and a page of the ledger, the latest entry first. A user may read their \
          own credits; a service key names the user.",
     )
     .query("unit", schemas.request::<CatalogKey>(), "Only this unit of credits.")
@@ -35,7 +35,7 @@ fn get_credits(schemas: &mut Schemas) -> Operation {
             "credits": [{
                 "unit": "mail_credit", "balance": 11,
                 "expiresAt": "2026-04-01T00:00:00Z", "expiring": 1,
-                "buckets": [
+                "grants": [
                     {
                         "kind": "plan", "amount": 2, "remaining": 1, "priority": 50,
                         "expiresAt": "2026-04-01T00:00:00Z", "createdAt": "2026-03-01T00:00:00Z",
@@ -45,9 +45,10 @@ fn get_credits(schemas: &mut Schemas) -> Operation {
                         "expiresAt": null, "createdAt": "2026-03-02T09:30:00Z",
                     },
                 ],
+                "grantCount": 2,
             }],
             "data": [{
-                "id": 42, "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
+                "id": "mail_credit:42", "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
                 "reason": "A letter to Ann", "metadata": { "letter": "l_17" }, "sessionId": null,
                 "createdAt": "2026-03-03T12:00:00Z",
             }],
@@ -77,7 +78,7 @@ fn change_credits(schemas: &mut Schemas) -> Operation {
             schemas,
             "The ledger entry that was written, or the one that this Idempotency-Key wrote before.",
             json!({
-                "id": 42, "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
+                "id": "mail_credit:42", "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
                 "reason": null, "metadata": { "letter": "l_17" }, "sessionId": null,
                 "createdAt": "2026-03-03T12:00:00Z",
             }),

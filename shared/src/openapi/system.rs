@@ -93,8 +93,15 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             schemas,
             "What the run did.",
             json!({
-                "forgottenKeys": 3, "forgottenUsageKeys": 120, "forgottenRequests": 7, "forgottenEvents": 45,
-                "forgottenPayloads": 0, "forgottenMessages": 12,
+                "deleted": {
+                    "audit_log": 0, "failed_webhooks": 0, "history": 3, "outbox": 12,
+                    "stripe_requests": 7, "usage_events": 0, "usage_keys": 120, "webhook_events": 45,
+                },
+                "partitions": {
+                    "made": ["audit_log_2027_01", "usage_events_2027_01"],
+                    "dropped": ["audit_log_2024_10", "usage_events_2025_09"],
+                    "postponed": [],
+                },
                 "warmed": { "shown": 311, "isComplete": true, "problem": null },
                 "reconciled": {
                     "lookedAt": 402, "missedEvents": 0, "applied": 0, "foreign": 0, "unnamed": 0,

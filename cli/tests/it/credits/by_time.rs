@@ -290,7 +290,7 @@ async fn a_period_that_was_thought_to_be_over_runs_on() {
 #[tokio::test]
 async fn each_rule_for_a_period_that_runs_on_is_needed() {
     for (function, rule, instead) in [
-        ("take_from_grant", "'plan' in (p_kind, p_grant.kind)", "p_kind = 'plan'"),
+        ("expire_credits", "case e.kind when 'plan' then e.remaining else 0 end", "0"),
         ("move_plan_grant", "amount + p_grant.amount - p_grant.remaining", "amount"),
         ("move_plan_grant", "set amount = 0,", "set"),
         ("grant_plan_credits", "v_given.grant_ends <> v_period.ends_at", "false"),

@@ -30,7 +30,7 @@ async fn a_server_or_an_admin_gives_and_a_user_cannot() {
     }
     let ledger = json!([["grant", 50, 50], ["adjust", -60, -10], ["adjust", 25, 15]]);
     assert_eq!(app.ledger("ann").await, ledger);
-    let trail = "select jsonb_agg(jsonb_build_array(action, details -> 'amount', details ->> 'reason') order by id)
+    let trail = "select jsonb_agg(jsonb_build_array(action, details -> 'amount', details ->> 'reason') order by ctid)
                  from audit_log where user_id = 'ann' and actor <> ''";
     let trail: Value = app.owner().await.query_typed_one(trail, &[]).await.unwrap().get(0);
     let expected = json!([

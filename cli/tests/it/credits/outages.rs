@@ -114,9 +114,11 @@ async fn cached_credits_are_rebuilt_from_the_ledger() {
     let ledger = app.ledger("ann").await;
     let owner = app.owner().await;
     for damage in [
-        "update credit_balances set balance = 7",
-        "delete from credit_balances",
-        "update accounts set ledger_seq = 99, credits_balance = 5",
+        "update wallets set balance = 7",
+        "delete from wallets",
+        "update wallets set seq = 99, head_left = 5",
+        "update wallets set head_left = 5000",
+        "update wallets set head_id = null, head_left = null",
         "update credit_grants set amount = 1000, remaining = 1000",
         "delete from credit_grants",
     ] {
@@ -144,7 +146,7 @@ async fn an_erasure_takes_what_is_held() {
     app.spend("ann", "credit", 4).send().await.expect_status(200);
     let token = app.token("ann");
     app.delete("/api/account").bearer(&token).send().await.expect_status(204);
-    for table in ["credit_grants", "credit_balances", "usage_keys", "users"] {
+    for table in ["credit_grants", "wallets", "usage_keys", "users"] {
         assert_eq!(app.count(&format!("select count(*) from {table}")).await, 0, "{table}");
     }
     let kept = "select count(*) from credit_transactions where user_id like 'erased:%'";
@@ -166,8 +168,9 @@ async fn a_user_who_cannot_be_recomputed_is_retried_later() {
         let owner = app.owner().await;
         execute(&owner, sql).await;
         execute(&owner, "select recompute_due_users('2026-05-01 12:00:00Z', 20)").await;
-        let waits =
-            "select extract(epoch from due_at - '2026-05-01 12:00:00Z')::bigint / 60 from accounts";
+        let waits = "select extract(epoch from retry_at - '2026-05-01 12:00:00Z')::bigint / 60 from accounts";
         assert_eq!(app.count(waits).await, minutes, "{code}");
+        let due = "select count(*) from accounts where due_at = 'epoch'";
+        assert_eq!(app.count(due).await, 1, "{code}: nothing that has expired can be spent");
     }
 }

@@ -90,7 +90,7 @@ async fn another_plan_adds_or_takes_back_the_difference() {
         ["plan", -5, 7],
     ]);
     assert_eq!(app.ledger("ann").await, ledger);
-    assert_eq!(app.buckets("ann", "ai_credit").await, json!([["grant", 7]]));
+    assert_eq!(app.grants("ann", "ai_credit").await, json!([["grant", 7]]));
     app.books_are_right().await;
 }
 
@@ -148,7 +148,7 @@ async fn a_plan_pays_what_is_owed() {
     app.for_user("ann", adjust).send().await.expect_status(200);
     let ann = Customer::of("ann", app.now().as_second());
     app.subscribed(&ann, 1, "pro", "active").await;
-    assert_eq!(app.buckets("ann", "ai_credit").await, json!([["plan", 70]]));
+    assert_eq!(app.grants("ann", "ai_credit").await, json!([["plan", 70]]));
     app.subscribed(&ann, 2, "pro", "canceled").await;
     let ledger = json!([["adjust", -30, -30], ["plan", 100, 70], ["plan", -70, 0]]);
     assert_eq!(app.ledger("ann").await, ledger);

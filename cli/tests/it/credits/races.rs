@@ -1,10 +1,12 @@
 //! Credits moved by many at once.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{ApiResponse, TestApp};
+use crate::support::{ApiResponse, TestApp, execute};
 use crate::webhook::guards::without;
 
 /// What those calls were answered that came through: where Redis is late in a crowd, the limit of this process
@@ -40,8 +42,9 @@ async fn sixty_four_spends_with_credits_for_three() {
         assert_eq!(done(&spends), 3, "{user}");
     }
     for (what, count) in [
-        ("credit_balances where balance = 1", 100),
-        ("users where credits_balance = 1 and ledger_seq = 6", 100),
+        ("wallets where balance = 1", 100),
+        ("users where credits_balance = 1", 100),
+        ("wallets where seq = 6", 100),
         ("credit_transactions where kind = 'spend'", 300),
     ] {
         assert_eq!(app.count(&format!("select count(*) from {what}")).await, count, "{what}");
@@ -49,20 +52,52 @@ async fn sixty_four_spends_with_credits_for_three() {
     app.books_are_right().await;
 }
 
-/// The lock on the user's row is needed: without it a retry does not find what the first is about to post.
+/// The unique index on sources is needed: without it a retry that does not find the first spend is another.
 #[tokio::test]
-async fn without_the_lock_a_retry_is_not_answered() {
-    let app = without("lock_and_refresh_user", "\n  for update", "").await;
+async fn without_unique_sources_a_retry_spends_again() {
+    let app = TestApp::selling("demo").await;
+    execute(&app.owner().await, "drop index credit_transactions_source").await;
     for round in 0..50 {
         let user = format!("r{round:02}");
-        app.grant(&user, "ai_credit", 7, json!({})).await;
+        app.grant(&user, "ai_credit", 1_000, json!({})).await;
         let retry = |_| app.spend(&user, "ai_credit", 2).header("idempotency-key", "one").send();
-        let answers = at_once((0..64).map(retry)).await;
-        if answers.iter().any(|answer| answer.status != 200) {
+        at_once((0..64).map(retry)).await;
+        if app.held(&user, "ai_credit").await["balance"] != 998 {
             return;
         }
     }
     panic!("nothing went wrong");
+}
+
+/// Of two grants, of which the second begins before the first ends and goes first, the priority of the one that
+/// the wallet spends.
+async fn head_of_two_grants_at_once(app: &TestApp) -> i64 {
+    let grant = |priority: i32| {
+        format!(
+            "select grant_credits('ann', 'grant', 'ai_credit', 5, null, {priority}, '{{}}', 'test', null,
+               null, farebox_now())"
+        )
+    };
+    app.grant("ann", "ai_credit", 1, json!({})).await;
+    app.spend("ann", "ai_credit", 1).send().await.expect_status(200);
+    let (first, second) = (app.owner().await, app.owner().await);
+    execute(&first, &format!("begin; {}", grant(9))).await;
+    let commit = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        execute(&first, "commit").await;
+    };
+    let last = grant(1);
+    tokio::join!(execute(&second, &last), commit);
+    app.count("select priority::bigint from credit_grants join wallets on head_id = id").await
+}
+
+/// The lock on the account is needed: without it two grants at once do not know of one another, and the wallet
+/// spends from the wrong one.
+#[tokio::test]
+async fn without_the_lock_of_the_account_the_head_is_wrong() {
+    assert_eq!(head_of_two_grants_at_once(&TestApp::selling("demo").await).await, 1);
+    let app = without("lock_and_refresh_user", "\n  for update", "").await;
+    assert_eq!(head_of_two_grants_at_once(&app).await, 9);
 }
 
 /// CP-3: 64 retries of one key, ten rounds: one debit, and the same answer for all.
@@ -97,6 +132,26 @@ async fn sixty_four_retries_of_one_grant_count_once() {
     assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body));
     assert_eq!(app.ledger("ann").await, json!([["grant", 5, 5]]));
     app.books_are_right().await;
+}
+
+/// CP-3: of spends beside an erasure each is done before it, and its entry keeps no name, or is refused.
+#[tokio::test]
+async fn spends_beside_an_erasure_leave_no_name() {
+    let app = TestApp::selling("credits").await;
+    for round in 0..10 {
+        let user = format!("r{round}");
+        app.grant(&user, "credit", 1_000, json!({})).await;
+        let spends = (0..32).map(|_| app.spend(&user, "credit", 1).send());
+        let erasure = app.delete("/api/account").bearer(&app.token(&user)).send();
+        let (spends, erased) = tokio::join!(at_once(spends), erasure);
+        erased.expect_status(204);
+        for spend in spends {
+            assert!([200, 401, 403].contains(&spend.status), "{spend:?}");
+        }
+        let named = format!("select count(*) from credit_transactions where user_id = '{user}'");
+        assert_eq!(app.count(&named).await, 0, "{user}");
+    }
+    assert_eq!(app.count("select count(*) from wallets").await, 0);
 }
 
 /// Credits that expire meanwhile are spent or gone, never both.

@@ -35,8 +35,8 @@ async fn unused_credits_of_a_month_stay_and_the_oldest_go_first() {
     let mut ledger = given(2);
     ledger.push(json!(["spend", -3, 1]));
     assert_eq!(app.ledger("ann").await, Value::from(ledger));
-    assert_eq!(app.buckets("ann", "mail_credit").await, json!([["plan", 1]]));
-    assert_eq!(app.held("ann", "mail_credit").await["buckets"][0]["expiresAt"], Value::Null);
+    assert_eq!(app.grants("ann", "mail_credit").await, json!([["plan", 1]]));
+    assert_eq!(app.held("ann", "mail_credit").await["grants"][0]["expiresAt"], Value::Null);
     app.books_are_right().await;
 }
 

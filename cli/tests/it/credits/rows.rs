@@ -59,7 +59,7 @@ async fn a_query_without_a_where_shows_a_user_their_own_rows() {
     let must = [
         "credit_grants",
         "credit_transactions",
-        "credit_balances",
+        "wallets",
         "current_usage",
         "subscription_usage",
         "usage_tracking",

@@ -85,33 +85,35 @@ async fn a_ledger_in_use_has_no_problems() {
 }
 
 /// What may go wrong, of whom and in which row it is found, and what is said of it.
-const DAMAGES: [(&str, &str, Option<i64>, &str); 14] = [
+const DAMAGES: [(&str, &str, Option<i64>, &str); 15] = [
+    ("update wallets set balance = 7", "ann", None, "the balance of credit is not the ledger's"),
     (
-        "update credit_balances set balance = 7",
+        "update wallets set head_left = 7",
         "ann",
         None,
-        "the balance of credit is not the ledger's",
+        "the grants of credit do not sum to its balance",
     ),
     (
-        "update credit_grants set remaining = 7",
+        "update wallets set head_id = null",
         "ann",
         None,
-        "the buckets of credit do not hold its balance",
-    ),
-    ("delete from credit_grants", "ann", None, "the buckets of credit do not hold its balance"),
-    (
-        "update accounts set credits_balance = 7",
-        "ann",
-        None,
-        "credits_balance is not the balance of credit",
+        "the grants of credit do not sum to its balance",
     ),
     (
-        "update accounts set ledger_seq = 7",
+        "insert into credit_grants (user_id, unit, kind, amount, remaining, priority, created_at)
+         values ('ann', 'credit', 'grant', 1, 1, 0, farebox_now())",
         "ann",
         None,
-        "the number of the last row is not what the user's says",
+        "the head of credit is not the grant to spend first",
     ),
-    ("delete from credit_balances", "ann", Some(1), "its balance is kept nowhere"),
+    ("delete from credit_grants", "ann", None, "the grants of credit do not sum to its balance"),
+    (
+        "update wallets set seq = 7",
+        "ann",
+        None,
+        "the number of the last entry of credit is not the wallet's",
+    ),
+    ("delete from wallets", "ann", Some(1), "its balance is kept nowhere"),
     (
         "delete from credit_transactions where seq = 2",
         "ann",
@@ -122,7 +124,7 @@ const DAMAGES: [(&str, &str, Option<i64>, &str); 14] = [
         "delete from credit_transactions where seq = 3",
         "ann",
         None,
-        "the number of the last row is not what the user's says",
+        "the number of the last entry of credit is not the wallet's",
     ),
     (
         "delete from credit_transactions where seq = 1",
@@ -173,7 +175,7 @@ async fn each_thing_that_is_wrong_is_named() {
         assert!(problems.contains(&json!([whose, seq, problem])), "{damage}: {report}");
         let (done, output) = app.verify().await;
         let line = match seq {
-            Some(seq) => format!("{whose}, row {seq}: {problem}\n"),
+            Some(seq) => format!("{whose}, entry credit:{seq}: {problem}\n"),
             None => format!("{whose}: {problem}\n"),
         };
         assert!(!done && output.contains(&line), "{damage}: {output}");
@@ -189,10 +191,10 @@ async fn a_ledger_of_many_pages_is_gone_through() {
     let owner = app.owner().await;
     execute(
         &owner,
-        "insert into accounts (id, created_at, credits_balance, ledger_seq)
-         select 'user ' || n, farebox_now(), 10, 10 from generate_series(1, 1200) n;
-         insert into credit_balances (user_id, unit, balance)
-         select id, 'credit', 10 from accounts;
+        "insert into accounts (id, created_at)
+         select 'user ' || n, farebox_now() from generate_series(1, 1200) n;
+         insert into wallets (user_id, unit, seq, version, due_at, balance, topped_up)
+         select id, 'credit', 10, 1, '-infinity', 10, 10 from accounts;
          insert into credit_grants (user_id, unit, kind, amount, remaining, priority, created_at)
          select id, 'credit', 'grant', 10, 10, 50, farebox_now() from accounts;
          insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at)
@@ -205,7 +207,7 @@ async fn a_ledger_of_many_pages_is_gone_through() {
         &owner,
         "alter table credit_transactions disable trigger user;
          update credit_transactions set delta = 2 where seq = 4;
-         update credit_balances set balance = 11",
+         update wallets set balance = 11, seq = 11",
     )
     .await;
     let report = app.ledger_report().await;

@@ -8,8 +8,8 @@ use crate::support::TestApp;
 impl TestApp {
     async fn forget(&self) -> (i64, i64) {
         let done = self.get("/api/cron/daily").cron().send().await.expect_status(200).body;
-        let number = |name: &str| done[name].as_i64().unwrap();
-        (number("forgottenEvents"), number("forgottenPayloads"))
+        let number = |table: &str| done["deleted"][table].as_i64().unwrap();
+        (number("webhook_events"), number("failed_webhooks"))
     }
 }
 

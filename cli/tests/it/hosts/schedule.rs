@@ -19,7 +19,7 @@ async fn a_schedule_of_the_template_runs_its_job() {
         let expected = match row.name {
             "cron-daily" => {
                 leave_an_old_key(&app).await;
-                "{\"forgottenKeys\":1,\"forgottenUsageKeys\":0,"
+                "{\"deleted\":{\"audit_log\":0,\"failed_webhooks\":0,\"history\":1,"
             }
             _ => {
                 "{\"settled\":0,\"replayed\":0,\"stillFailing\":0,\

@@ -238,11 +238,11 @@ async fn delivered_messages_are_deleted_after_a_month() {
     app.someone("ann").await;
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
-    let forgotten = async || {
+    let deleted = async || {
         let done = app.get("/api/cron/daily").cron().send().await.expect_status(200).body;
-        done["forgottenMessages"].clone()
+        done["deleted"]["outbox"].clone()
     };
-    assert_eq!(forgotten().await, 0);
+    assert_eq!(deleted().await, 0);
     app.clock.advance(jiff::SignedDuration::from_hours(24 * 31));
-    assert_eq!(forgotten().await, 1);
+    assert_eq!(deleted().await, 1);
 }

@@ -78,6 +78,7 @@ impl Customer {
             "id": self.subscription_id(name), "object": "subscription",
             "customer": self.customer_id(), "status": status, "created": self.since,
             "currency": "usd", "metadata": self.metadata(), "cancel_at_period_end": false,
+            "billing_cycle_anchor": self.since,
             "items": { "object": "list", "data": [{
                 "id": self.id("si", name), "quantity": 1,
                 "current_period_start": self.since, "current_period_end": self.since + 2_592_000,

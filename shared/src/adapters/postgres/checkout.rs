@@ -111,9 +111,6 @@ sql_functions! {
     /// Releases the lease on a request, and forgets what `scope` says.
     pub fn release_stripe_request(request: i64, scope: ReleaseScope, now: Timestamp);
 
-    /// Deletes at most `batch` requests older than a day, and answers how many.
-    pub fn forget_stripe_requests(now: Timestamp, batch: i32) -> value i64;
-
     /// Clears the user's Stripe customer, which was deleted at Stripe.
     pub fn unlink_customer(user: &UserId, customer: &str, now: Timestamp);
 

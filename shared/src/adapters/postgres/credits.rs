@@ -1,5 +1,7 @@
 //! The credit ledger: spending, granting, reading and verifying credits.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use tokio_postgres::types::Type;
 
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
+use super::{Postgres, PostgresError};
 use crate::domain::entitlement::CreditBalance;
 use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
 use crate::domain::{CatalogKey, IdempotencyKey, Metadata, PositiveCount, Reason, UserId};
@@ -34,20 +37,32 @@ pub struct CreditGrant {
 }
 
 /// A ledger entry that was posted, and the balance after it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct CreditChange {
     pub version: i64,
-    pub unit: String,
-    #[serde(rename = "unit_view")]
     pub balance: CreditBalance,
     pub transaction: LedgerEntry,
+}
+
+/// A change of credits as SQL returns it.
+#[derive(Debug, Deserialize)]
+struct ChangeRow {
+    version: i64,
+    balance: i64,
+    expires_at: Option<Timestamp>,
+    expiring: Option<i64>,
+    /// None for most spends: the entry is then as requested, with this number and these metadata.
+    transaction: Option<LedgerEntry>,
+    seq: Option<i64>,
+    metadata: Option<Value>,
 }
 
 /// One movement of credits. Entries are never changed or deleted.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct LedgerEntry {
-    pub id: i64,
+    /// The unit and the entry's number among the user's entries of that unit: `mail_credit:7`.
+    pub id: String,
     #[schemars(with = "LedgerEntryKind")]
     pub kind: String,
     /// The unit of credits, such as `mail_credit`.
@@ -63,6 +78,34 @@ pub struct LedgerEntry {
     /// The Checkout session in which the credits were bought.
     pub session_id: Option<String>,
     pub created_at: Timestamp,
+}
+
+impl LedgerEntry {
+    /// The entry's number among the user's entries of its unit.
+    pub fn seq(&self) -> Option<i64> {
+        self.id.rsplit_once(':')?.1.parse().ok()
+    }
+}
+
+/// The number of the last ledger entry that was read, by unit.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct LedgerCursor(BTreeMap<String, i64>);
+
+impl LedgerCursor {
+    /// Whether Postgres can be asked for the entries before it.
+    pub fn is_valid(&self) -> bool {
+        !self.0.keys().any(|unit| unit.contains('\0'))
+    }
+
+    /// The cursor behind these entries, which are the latest of each unit before this one.
+    pub fn behind(mut self, entries: &[LedgerEntry]) -> Self {
+        for entry in entries {
+            if let Some(seq) = entry.seq() {
+                self.0.insert(entry.unit.clone(), seq);
+            }
+        }
+        self
+    }
 }
 
 /// What a user holds, and what moved it.
@@ -83,8 +126,10 @@ pub struct CreditUnitBalance {
     pub expires_at: Option<Timestamp>,
     /// The number of credits that expire at `expiresAt`.
     pub expiring: Option<i64>,
-    /// The user's open credit grants, in the order in which they are spent.
-    pub buckets: Vec<CreditGrantBalance>,
+    /// The user's first 100 open credit grants, in the order in which they are spent.
+    pub grants: Vec<CreditGrantBalance>,
+    /// The number of open credit grants; 1000 stands for 1000 and more.
+    pub grant_count: u64,
 }
 
 /// What is left of one credit grant.
@@ -117,6 +162,7 @@ pub struct LedgerAuditPage<T> {
 #[derive(Debug, Deserialize, Serialize)]
 pub struct LedgerRow {
     pub user_id: String,
+    pub unit: String,
     pub seq: i64,
 }
 
@@ -125,7 +171,9 @@ pub struct LedgerRow {
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct LedgerProblem {
     pub user_id: String,
-    /// The number of the user's ledger entry; null if the problem is in the balance.
+    /// The unit of the ledger entry; null if the problem is in the balance.
+    pub unit: Option<String>,
+    /// The number of the ledger entry; null if the problem is in the balance.
     pub seq: Option<i64>,
     /// The problem, in words.
     pub problem: String,
@@ -146,39 +194,120 @@ impl<'a> Argument<'a> for &'a CreditGrant {
 }
 
 impl<'a> Argument<'a> for &'a LedgerRow {
-    const TYPES: &'static [Type] = &[Type::TEXT, Type::INT8];
+    const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::INT8];
 
     fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
         self.user_id.as_str().add_to(values);
+        self.unit.as_str().add_to(values);
         self.seq.add_to(values);
     }
 }
 
-sql_functions! {
+impl Postgres {
     /// Takes credits, once per idempotency key. More than the balance is refused.
-    pub fn spend_credits(
+    pub async fn spend(
+        &self,
         user: &UserId,
         unit: &CatalogKey,
         amount: PositiveCount,
         note: &LedgerNote,
         idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> json CreditChange;
+    ) -> Result<CreditChange, PostgresError> {
+        let spend = || self.spend_credits(user, unit, amount, note, idempotency_key, now);
+        let row = repeat_if_changed(spend).await?;
+        Ok(row.into_change(unit, -amount.get(), note, now))
+    }
 
-    /// Gives credits, or adjusts a balance, once per idempotency key. The audit trail names `actor`.
-    pub fn grant_credits(
+    /// Grants credits, or adjusts a balance, once per idempotency key. The audit log names `actor`.
+    pub async fn grant(
+        &self,
         user: &UserId,
         grant: &CreditGrant,
         actor: &str,
         idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
-    ) -> json CreditChange;
+    ) -> Result<CreditChange, PostgresError> {
+        let call = || self.grant_credits(user, grant, actor, idempotency_key, now);
+        let row = repeat_if_changed(call).await?;
+        Ok(row.into_change(&grant.unit, grant.amount, &grant.note, now))
+    }
+}
 
-    /// Answers the credits of one unit, or of all, with a page of the ledger entries after `cursor`.
+impl ChangeRow {
+    /// The change; without an entry, that of a spend.
+    fn into_change(
+        self,
+        unit: &CatalogKey,
+        amount: i64,
+        note: &LedgerNote,
+        now: Timestamp,
+    ) -> CreditChange {
+        let Self { version, balance, expires_at, expiring, transaction, seq, metadata } = self;
+        let transaction = transaction.unwrap_or_else(|| LedgerEntry {
+            id: format!("{}:{}", unit.as_str(), seq.unwrap_or_default()),
+            kind: "spend".to_owned(),
+            unit: unit.as_str().to_owned(),
+            amount,
+            balance,
+            reason: note.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+            metadata,
+            session_id: None,
+            created_at: stored(now),
+        });
+        let balance = CreditBalance { balance, expires_at, expiring };
+        CreditChange { version, balance, transaction }
+    }
+}
+
+/// A time as Postgres stores it, in microseconds.
+fn stored(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// The number of times that a call is made before its caller is told to try again later.
+const ATTEMPTS: u32 = 5;
+
+/// Makes a call again if another call changed the same rows first. A call whose idempotency key was posted
+/// by the other one is answered that entry then.
+async fn repeat_if_changed<T, F>(call: impl Fn() -> F) -> Result<T, PostgresError>
+where
+    F: Future<Output = Result<T, PostgresError>>,
+{
+    for _ in 1..ATTEMPTS {
+        match call().await {
+            Err(PostgresError::ChangedConcurrently) => {}
+            answered => return answered,
+        }
+    }
+    call().await
+}
+
+sql_functions! {
+    /// Takes credits, once per idempotency key. More than the balance is refused.
+    fn spend_credits(
+        user: &UserId,
+        unit: &CatalogKey,
+        amount: PositiveCount,
+        note: &LedgerNote,
+        idempotency_key: Option<&IdempotencyKey>,
+        now: Timestamp,
+    ) -> json ChangeRow;
+
+    /// Grants credits, or adjusts a balance, once per idempotency key. The audit log names `actor`.
+    fn grant_credits(
+        user: &UserId,
+        grant: &CreditGrant,
+        actor: &str,
+        idempotency_key: Option<&IdempotencyKey>,
+        now: Timestamp,
+    ) -> json ChangeRow;
+
+    /// Answers the credits of one unit, or of all, with a page of the ledger entries before those of `cursor`.
     pub fn get_credits(
         user: &UserId,
         unit: Option<&CatalogKey>,
-        cursor: Option<i64>,
+        cursor: Option<&LedgerCursor>,
         limit: i32,
         now: Timestamp,
     ) -> json CreditSummary;

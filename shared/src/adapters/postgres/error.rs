@@ -21,6 +21,9 @@ pub enum PostgresError {
     /// is Farebox's own (`FB...`).
     #[error("{message} ({sqlstate})")]
     NotApplied { sqlstate: String, message: String },
+    /// Another call changed the same rows first: a repetition sees them. Nothing was changed.
+    #[error("another request changed the same rows first")]
+    ChangedConcurrently,
     /// A mistake in Farebox or its schema.
     #[error("Postgres returned an unexpected response")]
     Unexpected(#[source] BoxError),
@@ -31,8 +34,13 @@ impl PostgresError {
     const TIE: &str = "FB004";
     /// A session that Farebox did not create, of which it is not known what it sold.
     const NEEDS_LINE_ITEMS: &str = "FB006";
+    /// Another transaction changed the subscription at the same time.
+    const LOST_RACE: &str = "FB010";
     /// This process's clock is ahead of the database's. Another process's clock may be right.
     const CLOCK_AHEAD: &str = "FB009";
+
+    /// The unique index on the sources of ledger entries.
+    const SOURCES: &str = "credit_transactions_source";
 
     /// Whether only Stripe can tell which of two states is the later one.
     pub fn is_tie(&self) -> bool {
@@ -42,6 +50,11 @@ impl PostgresError {
     /// Whether only Stripe can tell what a session sold.
     pub fn needs_line_items(&self) -> bool {
         matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::NEEDS_LINE_ITEMS)
+    }
+
+    /// Whether another event of the same subscription was applied at the same time.
+    pub(super) fn is_lost_race(&self) -> bool {
+        matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::LOST_RACE)
     }
 
     /// Whether it is about a user who was erased.
@@ -79,6 +92,8 @@ impl From<tokio_postgres::Error> for PostgresError {
         let is_transient = ["08", "40", "53", "57"].iter().any(|class| sqlstate.starts_with(class));
         match sqlstate {
             Self::CLOCK_AHEAD | "55P03" | "25006" => Self::unavailable(cause),
+            "40001" => Self::ChangedConcurrently,
+            "23505" if database.constraint() == Some(Self::SOURCES) => Self::ChangedConcurrently,
             _ if is_transient => Self::unavailable(cause),
             _ if sqlstate.starts_with("FB") => {
                 serde_json::from_str(message).map(Self::Refused).unwrap_or_else(|_| {
@@ -104,7 +119,9 @@ impl From<PoolError> for PostgresError {
 impl From<PostgresError> for Error {
     fn from(error: PostgresError) -> Self {
         match error {
-            PostgresError::Unavailable(_) | PostgresError::MayHaveRun(_) => {
+            PostgresError::Unavailable(_)
+            | PostgresError::MayHaveRun(_)
+            | PostgresError::ChangedConcurrently => {
                 let may_have_run = matches!(error, PostgresError::MayHaveRun(_));
                 Self::no_answer(ErrorCode::DatabaseUnavailable, "database", may_have_run)
                     .with_cause(error)

@@ -33,7 +33,4 @@ sql_functions! {
         idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
     ) -> value i64;
-
-    /// Deletes at most `batch` idempotency keys older than a day, and answers how many.
-    pub fn forget_history_keys(now: Timestamp, batch: i32) -> value i64;
 }

@@ -66,7 +66,4 @@ sql_functions! {
 
     /// Stores the results of leased messages.
     pub fn finish_outbox(results: &[DeliveryResult], now: Timestamp) -> json PermanentFailures;
-
-    /// Deletes at most `batch` messages delivered more than 30 days ago, and answers how many.
-    pub fn forget_outbox(now: Timestamp, batch: i32) -> value i64;
 }

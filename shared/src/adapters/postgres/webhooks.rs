@@ -163,10 +163,4 @@ sql_functions! {
     ) -> rows Vec<FailedWebhook>;
 
     pub fn get_failed_webhook(id: &str) -> json Option<FailedWebhookDetail>;
-
-    /// Deletes the payloads of at most `batch` old dead letters, and answers how many.
-    pub fn forget_payloads(now: Timestamp, batch: i32) -> value i64;
-
-    /// Deletes at most `batch` records of events applied long ago, and answers how many.
-    pub fn forget_webhook_events(now: Timestamp, batch: i32) -> value i64;
 }

@@ -306,8 +306,11 @@ impl Model {
         if amount == 0 {
             return;
         }
-        let own = self.buckets.iter().position(|own| own.source == source);
-        let place = own.filter(|_| source != Source::Grant).unwrap_or_else(|| {
+        let own = match source {
+            Source::Grant => self.latest_with_terms(priority, expires_at),
+            _ => self.buckets.iter().position(|own| own.source == source),
+        };
+        let place = own.unwrap_or_else(|| {
             let (amount, remaining, lent, borrowed) = (0, 0, 0, 0);
             let bucket = Bucket { source, amount, remaining, priority, expires_at, lent, borrowed };
             self.buckets.push(bucket);
@@ -320,6 +323,15 @@ impl Model {
         bucket.remaining += amount - paid;
         bucket.lent += lent;
         self.balance += amount;
+    }
+
+    /// Of the open ones of the same terms the latest, if it is a grant: the two are one.
+    fn latest_with_terms(&self, priority: i32, expires_at: Option<Timestamp>) -> Option<usize> {
+        let is_like = |bucket: &Bucket| {
+            bucket.remaining > 0 && (bucket.priority, bucket.expires_at) == (priority, expires_at)
+        };
+        let latest = self.buckets.iter().rposition(is_like)?;
+        (self.buckets[latest].source == Source::Grant).then_some(latest)
     }
 
     fn burn(&mut self, amount: i64, own: Option<usize>) {

@@ -134,7 +134,7 @@ impl<'a> Player<'a> {
         self.last_event += 1;
         let event = parsed(&event);
         let observation = Observation::from_event(&event, event.facts().unwrap());
-        self.app.postgres.apply_event(&observation, self.now).await.unwrap();
+        self.app.postgres.apply(&observation, self.now).await.unwrap();
     }
 
     /// Until then, or for good; none takes it away.
@@ -176,7 +176,12 @@ impl<'a> Player<'a> {
             (&self.now, Type::TIMESTAMPTZ),
         ];
         let answer = match self.client.query_typed_one(sql, &params).await {
-            Ok(row) => Ok(row.get::<_, Value>(0)["transaction"]["balance"].as_i64().unwrap()),
+            Ok(row) => {
+                let change: Value = row.get(0);
+                // Most spends are answered without their entry.
+                let entry = change.get("transaction").unwrap_or(&change);
+                Ok(entry["balance"].as_i64().unwrap())
+            }
             Err(error) => Err(error.code().unwrap().code().to_owned()),
         };
         let terms = (priority.unwrap_or(50), expires_at);
@@ -190,9 +195,9 @@ impl<'a> Player<'a> {
         let params = [(&self.user as _, Type::TEXT), (&self.now as _, Type::TIMESTAMPTZ)];
         let held: Value = self.client.query_typed_one(sql, &params).await.unwrap().get(0);
         self.model.settle(self.now);
-        let buckets: Vec<_> = held["buckets"].as_array().unwrap().iter().map(bucket).collect();
+        let grants: Vec<_> = held["grants"].as_array().unwrap().iter().map(grant).collect();
         assert_eq!(held["balance"], self.model.balance);
-        assert_eq!(buckets, self.model.held());
+        assert_eq!(grants, self.model.held());
     }
 
     /// Half past an hour, when no period ends.
@@ -224,7 +229,7 @@ fn named(place: usize) -> String {
     format!("p{place}")
 }
 
-fn bucket(shown: &Value) -> (i64, i32, Option<Timestamp>) {
+fn grant(shown: &Value) -> (i64, i32, Option<Timestamp>) {
     let priority = i32::try_from(shown["priority"].as_i64().unwrap()).unwrap();
     let expires_at = shown["expires_at"].as_str().map(|at| at.parse().unwrap());
     (shown["remaining"].as_i64().unwrap(), priority, expires_at)
