@@ -28,11 +28,11 @@ async fn write_rule(stack: &Stack) {
             "do $$
              begin
                create role {POOLED} login in role farebox_app;
-               alter role {POOLED} set statement_timeout to '5s';
              exception
                when duplicate_object or unique_violation then null;
              end
              $$;
+             alter role {POOLED} set statement_timeout to '5s';
              copy (select 1) to program
                'grep -q {POOLED} pg_hba.conf || sed -i \"1i {line}\" pg_hba.conf';
              select pg_reload_conf()"
