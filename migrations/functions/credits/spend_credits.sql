@@ -60,12 +60,16 @@ begin
   into v_seq, v_version, v_balance, v_left, v_ends, v_beside;
 
   if not found then
-    -- An update that waited for the row, and then found nothing to change, keeps the row's lock.
+    -- An update that waited for the row, and then found nothing to change, keeps the row's lock. That is no
+    -- harm where this transaction has locked the account before.
     perform 1
-    from wallets
-    where user_id = p_user_id
-      and unit = p_unit
-      and xmax = pg_current_xact_id_if_assigned()::xid;
+    from wallets w
+    join accounts a on a.id = w.user_id
+    where w.user_id = p_user_id
+      and w.unit = p_unit
+      and w.xmax = pg_current_xact_id_if_assigned()::xid
+      and a.xmax <> w.xmax
+      and a.xmin <> w.xmax;
 
     if found then
       raise exception using

@@ -94,6 +94,18 @@ async fn the_ledger_of_several_units_is_read_page_by_page() {
     assert_eq!(ids[..4], ["mail_credit:3", "ai_credit:6", "ai_credit:5", "mail_credit:2"]);
 }
 
+/// In one transaction, a spend may follow a grant.
+#[tokio::test]
+async fn a_grant_is_spent_in_its_own_transaction() {
+    let app = TestApp::selling("demo").await;
+    let both = "select grant_credits(
+                  'ann', 'grant', 'ai_credit', 10, null, null, '{}', 'me', null, null, farebox_now());
+                select spend_credits('ann', 'ai_credit', 10, '{}', null, null, farebox_now())";
+    execute(&app.owner().await, both).await;
+    assert_eq!(app.held("ann", "ai_credit").await["balance"], 0);
+    app.books_are_right().await;
+}
+
 /// A wallet that a function left open is right: it shows its credits, and its next spend gives it a head.
 #[tokio::test]
 async fn a_wallet_left_open_is_right() {
