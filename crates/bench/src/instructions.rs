@@ -30,7 +30,7 @@ static ENTITLEMENTS: Endpoint = endpoints::ENTITLEMENTS.limited(UNMET);
 /// Reads of the shorter and of the longer run.
 const FEW: u32 = 200;
 const MANY: u32 = 1_200;
-/// The variables that the run under Valgrind is told by.
+/// The environment variables that carry the settings and the key to the run under Valgrind.
 const SETTINGS: &str = "BENCH_SETTINGS";
 const KEY: &str = "BENCH_KEY";
 

@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     measured.map(|()| ExitCode::SUCCESS)
 }
 
-/// What both sides are measured on.
+/// The stores that both sides are measured on.
 struct Bench<'a> {
     stack: &'a Stack,
     settings: Settings,

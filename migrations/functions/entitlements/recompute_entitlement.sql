@@ -71,7 +71,7 @@ begin
 end
 $$;
 
--- resolve_plan: which plan counts for a user, why, and until when if nothing more is heard.
+-- resolve_plan: Returns the plan that counts for a user, why it counts, and when it ends.
 --
 -- Promises  Follows from the facts and the time: a plan given by hand outranks a subscription, and that
 --           outranks the plan of those who pay nothing. Of several subscriptions that are paid for, the one

@@ -2,7 +2,7 @@
 --
 -- Promises  When it is paid, and with each attempt to charge it that fails, a row of billing_events is
 --           written, and the user is written to: a receipt once, a failure once an attempt and not when
---           the invoice is over. A subscription that nobody told us of is asked for a little later.
+--           the invoice is over. An unknown subscription is fetched from Stripe later.
 -- Locks     The invoice's row. The caller holds the customer's and the user's.
 
 create or replace function apply_invoice(p_event jsonb, p_user_id text, p_now timestamptz)
@@ -32,7 +32,7 @@ begin
     perform record_invoice_change(v_new, 'invoice.paid', p_event, p_user_id, p_now);
     perform email_receipt(v_new, p_user_id, v_at, v_is_quiet, p_now);
 
-    -- A customer who has paid is not told that the payment failed. Each attempt has a message of its own;
+    -- A customer who has paid gets no message that the payment failed. Each attempt has a message of its own;
     -- of those before the last hundred none is still to be sent.
     if v_new.failed_attempts > 0 then
       update outbox
@@ -113,7 +113,7 @@ begin
     p_now,
     to_timestamp((p_event ->> 'created')::bigint),
     p_event ->> 'tie_breaker'
-  from (select p_event -> 'facts' -> 'invoice' as fact) told
+  from (select p_event -> 'facts' -> 'invoice' as fact) observed
   on conflict (id) do update
   set (status, number, amount_due_minor, next_attempt_at, hosted_url, pdf_url, paid_at,
        observed_at, tie_breaker) = (

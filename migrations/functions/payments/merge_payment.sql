@@ -25,7 +25,7 @@ declare
   v_before   jsonb;
   v_new      payments;
 begin
-  -- What was heard of a payment of which nobody knew whose it is, is written down once that is known.
+  -- Earlier facts of a payment are recorded once its user or customer is known.
   if coalesce(p_old.customer_id, p_old.user_id) is not null then
     v_before := payment_totals(p_old);
   end if;
@@ -125,7 +125,7 @@ begin
     to_timestamp((p_event ->> 'created')::bigint),
     p_event ->> 'tie_breaker',
     p_now
-  from (select p_event -> 'facts' -> 'dispute' as fact) told
+  from (select p_event -> 'facts' -> 'dispute' as fact) observed
   on conflict (id) do update
   set amount_minor = greatest(old.amount_minor, excluded.amount_minor),
       -- Of one that is null `greatest` answers the other.

@@ -18,9 +18,9 @@ declare
   v_part   record;
   v_taken  bigint;
   v_back   record;
-  v_grant credit_grants;
+  v_grant  credit_grants;
 begin
-  select p.amount_minor, credited_user(p.id) as credited_id, payment_totals(p) as standing,
+  select p.amount_minor, credited_user(p.id) as credited_id, payment_totals(p) as totals,
          s.id as session_id, s.created_at, v.unit, v.credits * s.quantity as credits,
          coalesce(
            s.created_at + make_interval(hours => 24 * v.expires_after_days), 'infinity') as expires_at
@@ -43,7 +43,7 @@ begin
 
   perform open_wallets(p_user_id);
   v_taken := clawback_amount(
-    v_sold.credits, v_sold.amount_minor, (v_sold.standing ->> 'refunded_minor')::bigint);
+    v_sold.credits, v_sold.amount_minor, (v_sold.totals ->> 'refunded_minor')::bigint);
 
   for v_part in
     select due.kind, due.credits - coalesce(posted.credits, 0) as difference, posted.times
@@ -54,8 +54,8 @@ begin
         (3, 'dispute', v_taken - clawback_amount(
           v_sold.credits,
           v_sold.amount_minor,
-          (v_sold.standing ->> 'refunded_minor')::bigint
-            + (v_sold.standing ->> 'disputed_minor')::bigint))
+          (v_sold.totals ->> 'refunded_minor')::bigint
+            + (v_sold.totals ->> 'disputed_minor')::bigint))
     ) due (place, kind, credits)
     cross join lateral (
       select sum(delta)::bigint as credits, count(*) as times

@@ -1,4 +1,4 @@
-//! What a wallet shows of many grants and of several units, and that its head is what is spent first.
+//! Wallets with many grants and with several units. The head is spent first.
 
 use jiff::SignedDuration;
 use serde_json::json;

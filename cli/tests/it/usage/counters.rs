@@ -112,7 +112,7 @@ async fn a_refused_entry_of_a_new_period_changes_nothing() {
     assert_eq!(app.count(counted).await, 97);
 }
 
-/// However many uses cross a soft limit at once, each is told its own overage, and each notice is sent once.
+/// Uses that cross a soft limit at once each return their own overage, and each notice is sent once.
 #[tokio::test]
 async fn uses_at_once_cross_a_soft_limit_with_one_notice_each() {
     let app = TestApp::selling("demo").await;

@@ -167,7 +167,7 @@ async fn a_query_without_where_returns_only_the_users_own_usage() {
         }
         for table in ["usage_counters", "usage_periods"] {
             let write = format!("update {table} set used = 0");
-            assert_eq!(refusal(&client, &write).await, "42501", "nobody writes past the functions");
+            assert_eq!(refusal(&client, &write).await, "42501", "only functions write");
         }
     }
 }

@@ -173,7 +173,7 @@ fn renewals(name: &str, since: i64, sold: &Sold) -> Vec<Value> {
     ]
 }
 
-/// What is there of that customer, without how it is kept.
+/// The stored state of that customer, without its credits.
 async fn end_of(teller: &Teller<'_>, name: &str) -> Value {
     let mut end = teller.state(name, SINCE).await;
     for part in ["grants", "wallets"] {
@@ -232,7 +232,7 @@ async fn racing_renewals_end_alike() {
     races_end_alike(&Teller::of(&app).await).await.unwrap();
 }
 
-/// Whether they end otherwise, or with an error that Stripe would be told.
+/// Whether they end differently, or with an error that Stripe would receive.
 async fn races_go_wrong(app: TestApp) -> bool {
     let ended = tokio::spawn(async move { races_end_alike(&Teller::of(&app).await).await });
     !matches!(ended.await, Ok(Ok(())))

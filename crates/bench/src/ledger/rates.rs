@@ -11,7 +11,7 @@ use crate::load;
 use crate::report::{Report, figure, percent};
 use crate::samples::{Samples, median};
 
-/// What the rates are measured on.
+/// The database, server and settings of a measurement.
 pub struct Bench<'a> {
     pub database: &'a Database,
     pub address: SocketAddr,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// What a script measured.
+/// The measurements of a script.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Measured {
     pub rate: f64,

@@ -121,7 +121,7 @@ impl Stripe {
     }
 }
 
-/// What Farebox's own code makes of an event's body: the parameters of `apply_subscription_update`.
+/// The parameters of `apply_subscription_update` that Farebox's own code derives from an event's body.
 pub fn update(body: &str) -> anyhow::Result<Vec<String>> {
     let event = StripeEvent::parse(body.as_bytes()).context("this is no event")?;
     let facts = event.facts().map_err(|error| anyhow::anyhow!("{error:?}"))?;

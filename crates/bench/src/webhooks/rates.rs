@@ -32,7 +32,7 @@ const FIVE: &str = "select bench.five($1::bigint)";
 /// The rows that are updated.
 const ROWS: u32 = 100_000;
 
-/// What the rates are measured on.
+/// The connections, the server and the settings of a measurement.
 pub struct Bench<'a> {
     pub connections: Connections,
     pub address: SocketAddr,

@@ -27,7 +27,7 @@ select
   extract(epoch from began_at + interval '2 months')::bigint as next_ends
 from bench.period;
 
--- What Farebox makes of all that Stripe says of a customer's subscription.
+-- The parameters that Farebox derives from Stripe's events about a customer's subscription.
 create table bench.digests (
   n      integer primary key,
   digest bigint not null

@@ -70,7 +70,7 @@ pub async fn with_nothing_left(teller: &Teller<'_>, name: &str) -> Value {
     renewed(teller, name, json!({}), spend, 32).await
 }
 
-/// A period that is heard of after the next one has begun too.
+/// An event for a period that arrives after the next period has begun.
 pub async fn of_a_period_that_is_over(teller: &Teller<'_>, name: &str) -> Value {
     renewed(teller, name, json!({}), "", 65).await
 }

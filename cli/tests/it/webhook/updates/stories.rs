@@ -1,4 +1,4 @@
-//! Stories of a subscription's events, and what is there in their end.
+//! Stories of a subscription's events, and the state that each leaves.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// What is there of a customer, with times in seconds after `since`.
+    /// The stored state of a customer, with times in seconds after `since`.
     pub async fn state(&self, name: &str, since: i64) -> Value {
         let sql = format!(
             "select jsonb_build_object(
@@ -297,7 +297,7 @@ pub async fn a_late_payment(teller: &Teller<'_>, name: &str) -> Value {
     a_second_period(teller, name, "past_due", json!({})).await
 }
 
-/// An event that came before the schedule, and is heard of after it.
+/// An event that Stripe created before the schedule, and that arrives after it.
 pub async fn a_schedule(teller: &Teller<'_>, name: &str) -> Value {
     let since = teller.now();
     let ann = Customer::of(name, since);
