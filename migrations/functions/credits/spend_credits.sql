@@ -123,19 +123,20 @@ declare
 begin
   perform lock_and_refresh_user(p_user_id, p_now);
 
-  if p_key is not null then
-    v_entry := replayed_entry(p_key, p_fingerprint);
-    if v_entry.seq is not null then
-      return credit_change(v_entry);
-    end if;
-  end if;
-
   select *
   into v_wallet
   from wallets
   where user_id = p_user_id
     and unit = p_unit
   for update;
+
+  -- Under the wallet's lock: a spend from the head holds nothing else.
+  if p_key is not null then
+    v_entry := replayed_entry(p_key, p_fingerprint);
+    if v_entry.seq is not null then
+      return credit_change(v_entry);
+    end if;
+  end if;
 
   if coalesce(v_wallet.balance, 0) < p_amount then
     perform ensure_unit(p_user_id, p_unit);

@@ -1,6 +1,6 @@
 //! Credits moved by many at once.
 
-use std::time::Duration;
+use std::pin::pin;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -82,12 +82,16 @@ async fn head_of_two_grants_at_once(app: &TestApp) -> i64 {
     app.spend("ann", "ai_credit", 1).send().await.expect_status(200);
     let (first, second) = (app.owner().await, app.owner().await);
     execute(&first, &format!("begin; {}", grant(9))).await;
-    let commit = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        execute(&first, "commit").await;
-    };
     let last = grant(1);
-    tokio::join!(execute(&second, &last), commit);
+    let mut other = pin!(execute(&second, &last));
+    let is_done = tokio::select! {
+        () = &mut other => true,
+        () = app.until_waiting(1) => false,
+    };
+    execute(&first, "commit").await;
+    if !is_done {
+        other.await;
+    }
     app.count("select priority::bigint from credit_grants join wallets on head_id = id").await
 }
 
@@ -98,6 +102,34 @@ async fn without_the_lock_of_the_account_the_head_is_wrong() {
     assert_eq!(head_of_two_grants_at_once(&TestApp::selling("demo").await).await, 1);
     let app = without("lock_and_refresh_user", "\n  for update", "").await;
     assert_eq!(head_of_two_grants_at_once(&app).await, 9);
+}
+
+/// A retry that takes the slow path while the first spend is not committed gets its answer, though less than
+/// its amount is left then.
+#[tokio::test]
+async fn a_retry_that_waits_for_the_wallet_is_answered_the_first_spend() {
+    let app = TestApp::selling("demo").await;
+    app.grant("ann", "ai_credit", 10, json!({})).await;
+    let (first, second) = (app.owner().await, app.owner().await);
+    let due = "update wallets set due_at = farebox_now() + interval '10 seconds'";
+    execute(&first, due).await;
+    let spend = |seconds: i32| {
+        format!(
+            "select spend_credits('ann', 'ai_credit', 7, '{{}}', 'key', 'print',
+               farebox_now() + interval '{seconds} seconds')"
+        )
+    };
+    execute(&first, &format!("begin; {}", spend(0))).await;
+    let commits = async {
+        app.until_waiting(1).await;
+        execute(&first, "commit").await;
+    };
+    let retry = spend(20);
+    tokio::join!(execute(&second, &retry), commits);
+    assert_eq!(app.held("ann", "ai_credit").await["balance"], 3);
+    let spends = "select count(*) from credit_transactions where kind = 'spend'";
+    assert_eq!(app.count(spends).await, 1);
+    app.books_are_right().await;
 }
 
 /// CP-3: 64 retries of one key, ten rounds: one debit, and the same answer for all.
