@@ -1,11 +1,11 @@
-# Shortcuts. Each recipe is a plain command or two, which CONTRIBUTING.md lists: `just` is optional.
+# Shortcuts for the commands that CONTRIBUTING.md lists. `just` is optional.
 # `npm install -g rust-just` or `pip install rust-just` installs it.
 
 # List the recipes
 default:
     @just --list
 
-# Run the whole product on this machine
+# Run Farebox on this machine, with dev services for Postgres, Redis, Stripe and mail
 dev *ARGS:
     cargo run -- {{ ARGS }}
 
@@ -27,23 +27,23 @@ test:
 test-one FILTER *ARGS:
     cargo test --workspace --test it -- {{ FILTER }} {{ ARGS }}
 
-# The same, as on a machine without Postgres and Redis
+# Run them with Postgres from npm and the in-process Redis engine
 test-bundled FILTER *ARGS:
     FAREBOX_DEV_POSTGRES=npm FAREBOX_DEV_REDIS=engine cargo test --workspace --test it -- {{ FILTER }} {{ ARGS }}
 
-# Write the files that follow from the endpoint table
+# Write the files that are generated from the endpoint table
 render:
     cargo run -q -- render
 
-# Measure: start, webhooks or ledger
+# Run a benchmark, such as start, webhooks or ledger
 bench MEASURE *ARGS:
     cargo run --release -p bench -- {{ MEASURE }} {{ ARGS }}
 
-# Fuzz a target, event or signature_header; needs a nightly Rust and cargo-fuzz
+# Fuzz a target, which is event or signature_header; needs a nightly Rust and cargo-fuzz
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{ TARGET }}
     cargo +nightly fuzz run {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
 
-# Run all that a change must pass
+# Run every check that a change must pass
 ci:
     .ci/run

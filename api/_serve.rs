@@ -1,6 +1,6 @@
-//! The Vercel host: carries requests between Vercel's runtime and the router.
+//! The Vercel host: passes requests from Vercel's runtime to the router.
 //!
-//! Every file beside this one is one function: its main names its endpoint, and nothing else.
+//! Every other file in this folder is the main of one function, which names its endpoint.
 
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tower::ServiceExt;
 use vercel_runtime::{AppState, Error, Request, Response, ResponseBody, run, service_fn};
 
-/// How long the last answers have to leave the socket once everything else is done.
+/// The time for the last responses to be written to the socket before the process ends.
 const LAST_BYTES: Duration = Duration::from_millis(50);
 
 /// Serves one endpoint.
@@ -54,7 +54,7 @@ async fn answer(
     mut request: Request,
     state: AppState,
 ) -> Result<Response<ResponseBody>, Error> {
-    // At SIGTERM the runtime waits for background work, but not for requests: each request counts
+    // At SIGTERM the runtime waits for background work but not for requests, so each request counts
     // as background work until it is answered.
     let (answered, waiting) = oneshot::channel::<()>();
     state.wait_until(async move {
@@ -73,7 +73,7 @@ async fn answer(
     Ok(Response::from_parts(head, ResponseBody::from(body)))
 }
 
-/// Vercel's proxy sets this header, whatever the caller sent.
+/// The client's address. Vercel's proxy overwrites this header, so callers cannot forge it.
 fn client_ip(request: &Request) -> Option<IpAddr> {
     request.headers().get("x-real-ip")?.to_str().ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The SQL files are part of the binary: a change of one is a change of it.
+//! Rebuilds the binary when a migration changes, because it embeds the SQL files.
 
 fn main() {
     println!("cargo::rerun-if-changed=../migrations");

@@ -1,6 +1,6 @@
-// What Farebox's routes take and answer. Rendered from the endpoint table by `farebox render`.
+// The request and response types of Farebox's routes. Rendered from the endpoint table by `farebox render`.
 
-/** A plan given by an operator that is in effect. */
+/** A plan given by an operator and currently in effect. */
 export interface ActivePlanComp {
   /** Null if it lasts until it is replaced. */
   endsAt: string | null;
@@ -27,7 +27,7 @@ export interface BooleanPlanFeature {
 
 /** The result of warming the entitlement cache. */
 export interface CacheWarmUpReport {
-  /** Whether the run reached the last user. If not, the next run continues. */
+  /** True if the run reached the last user. If not, the next run continues. */
   isComplete: boolean;
   /** Why the run stopped early. */
   problem: string | null;
@@ -37,8 +37,8 @@ export interface CacheWarmUpReport {
 
 /**
  * When a canceled subscription ends.
- * - `period_end`: When the paid period ends.
- * - `now`: At once.
+ * - `period_end`: When the current period ends.
+ * - `now`: Immediately.
  */
 export type CancellationTime = "period_end" | "now";
 
@@ -67,21 +67,21 @@ export interface CatalogPack {
   expiresAfterDays: number | null;
   /** The pack's key, which a checkout takes as `pack`. */
   key: string;
-  /** The most packs in one checkout; null if the pack sets no limit. */
+  /** The maximum number of packs in one checkout; null if the pack sets no limit. */
   maxQuantity: number | null;
   name: string;
   /** The unit of the credits, such as `mail_credit`. */
   unit: string;
-  /** Rises with every change of the pack. */
+  /** Increases with every change of the pack. */
   version: number;
 }
 
 /** A plan on sale. */
 export interface CatalogPlan {
-  /** Whether this is the plan of users who pay nothing. */
+  /** True for the plan of users who pay nothing. */
   default: boolean;
   description: string;
-  /** What the plan includes of every feature of the catalog, by the feature's key. */
+  /** Every feature of the catalog and what the plan includes of it, by the feature's key. */
   features: Record<string, PlanFeature>;
   /** The plan's key, which a checkout takes as `tier`. */
   key: string;
@@ -90,7 +90,7 @@ export interface CatalogPlan {
   prices: Array<CatalogPrice>;
   /** The length of the free trial in days; 0 for none. */
   trialDays: number;
-  /** Rises with every change of the plan. Subscribers keep the version they bought. */
+  /** Increases with every change of the plan. Subscribers keep the version they bought. */
   version: number;
 }
 
@@ -103,11 +103,11 @@ export interface CatalogPrice {
   /** The currency of `amountMinor`. */
   currency: string;
   interval: BillingInterval;
-  /** Whether the price is for each seat. */
+  /** True if the price is for each seat. */
   perSeat: boolean;
 }
 
-/** A change of a user's credits. */
+/** A change to a user's credits. */
 export interface ChangeCreditsRequest {
   action: CreditAction;
   /** The number of credits. Positive; `adjust` also accepts negative numbers. */
@@ -122,11 +122,11 @@ export interface ChangeCreditsRequest {
   reason?: Reason | null;
   /** The unit of credits, as the catalog names it. */
   unit: CatalogKey;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
-/** A change of a subscription. `action` decides which other fields are accepted. */
+/** A change to a subscription. `action` decides which other fields are accepted. */
 export interface ChangeSubscriptionRequest {
   action: SubscriptionAction;
   /** For `change`: the new billing interval. */
@@ -137,7 +137,7 @@ export interface ChangeSubscriptionRequest {
   reason?: Reason | null;
   /** For `change`: the key of the new plan. */
   tier?: CatalogKey | null;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
   /** For `cancel`: when the subscription ends; `period_end` if absent. */
   when?: CancellationTime | null;
@@ -151,13 +151,13 @@ export type ChatSummary = string;
 
 /** One feature to check, in `feature` and `quantity`, or up to 50 in `checks`. */
 export interface CheckRequest {
-  /** Several checks, answered in the same order. */
+  /** Several checks. The results have the same order. */
   checks?: Array<FeatureCheck> | null;
   /** The feature's key in the catalog. Not together with `checks`. */
   feature?: CatalogKey | null;
   /** The intended usage, or the credits needed; 1 if absent. Not together with `checks`. */
   quantity?: PositiveCount;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
@@ -166,35 +166,35 @@ export type CheckResponse = FeatureCheckResult | {
   checks: Array<FeatureCheckResult>;
 };
 
-/** What a Checkout session sells: `subscription` a plan, `payment` a credit pack. Stripe may add words. */
+/** The mode of a Checkout session: `subscription` sells a plan, `payment` a credit pack. Stripe may add values. */
 export type CheckoutMode = "subscription" | "payment" | (string & {});
 
 /** The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`. */
 export interface CheckoutRequest {
-  /** Where Stripe sends a customer who goes back, on one of the app's origins. */
+  /** The URL to which Stripe redirects a customer who goes back, on one of the app's origins. */
   cancelUrl: string;
-  /** A currency that the plan or pack is sold in; its main currency if absent. */
+  /** One of the currencies in which the plan or pack is sold; its main currency if absent. */
   currency?: Currency | null;
-  /** The customer's e-mail address, for receipts. A service key may send it in `x-user-email` instead. Before the first completed checkout, notices of usage and credits go only to an address that a service key or an admin sent. */
+  /** The customer's e-mail address, for receipts. It may be sent in the header `x-user-email` instead. Until the first checkout is completed, Farebox sends notices of usage and credits only to an address that a service key or an admin sent. */
   email?: Email | null;
   /** How often the plan is billed. Required with `tier`. */
   interval?: BillingInterval | null;
   /** The credit pack's key in the catalog. */
   pack?: CatalogKey | null;
-  /** The number of seats of a plan that has seats, or of packs; 1 if absent. */
+  /** The number of packs, or of seats if the plan is sold per seat; 1 if absent. */
   quantity?: Quantity | null;
-  /** Where Stripe sends the customer after the payment, on one of the app's origins. Stripe replaces `{CHECKOUT_SESSION_ID}` in it with the session's id. */
+  /** The URL to which Stripe redirects the customer after the payment, on one of the app's origins. Stripe replaces `{CHECKOUT_SESSION_ID}` in it with the session's id. */
   successUrl: string;
   /** The plan's key in the catalog. Not together with `pack`. */
   tier?: CatalogKey | null;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
 /** The Checkout session that was created. */
 export interface CheckoutResponse {
   sessionId: string;
-  /** The page where the customer pays. */
+  /** The URL of the page where the customer pays. */
   url: string;
 }
 
@@ -205,10 +205,10 @@ export interface CheckoutSession {
   currency: string | null;
   interval: BillingInterval | null;
   mode: CheckoutMode;
-  /** The key of the credit pack that is bought. */
+  /** The key of the credit pack in this purchase. */
   pack: string | null;
   paymentStatus: PaymentStatus | null;
-  /** The key of the plan that is bought. */
+  /** The key of the plan in this purchase. */
   plan: string | null;
   /** The number of seats, or of packs. */
   quantity: number | null;
@@ -218,14 +218,14 @@ export interface CheckoutSession {
   subscriptionStatus: SubscriptionStatus | null;
 }
 
-/** The status of a Checkout session, in Stripe's words. Stripe may add words. */
+/** The status of a Checkout session. Stripe may add values. */
 export type CheckoutStatus = "open" | "complete" | "expired" | (string & {});
 
 /**
  * How a user's credits change.
- * - `spend`: Takes credits, if the balance has as many.
- * - `grant`: Gives credits. Only a service key or an admin may.
- * - `adjust`: Corrects a balance up or down, below zero too. Only a service key or an admin may.
+ * - `spend`: Takes credits. Refused if the balance is smaller than the amount.
+ * - `grant`: Gives credits. Requires a service key or an admin.
+ * - `adjust`: Corrects a balance up or down, also below zero. Requires a service key or an admin.
  */
 export type CreditAction = "spend" | "grant" | "adjust";
 
@@ -236,7 +236,7 @@ export interface CreditExpiry {
   at: string;
 }
 
-/** What is left of one credit grant. */
+/** A credit grant and its remaining credits. */
 export interface CreditGrantBalance {
   /** The number of credits granted. */
   amount: number;
@@ -250,7 +250,7 @@ export interface CreditGrantBalance {
   remaining: number;
 }
 
-/** Where granted credits come from. */
+/** The source of a credit grant. */
 export type CreditGrantSource = "purchase" | "plan" | "grant" | "adjust" | "opening";
 
 /** The order in which credit grants that expire at the same time are spent: the lowest first, 0 to 100. */
@@ -264,7 +264,7 @@ export interface CreditUnitBalance {
   expiresAt: string | null;
   /** The number of credits that expire at `expiresAt`. */
   expiring: number | null;
-  /** The number of open credit grants; 1000 stands for 1000 and more. */
+  /** The number of open credit grants, counted up to 1000. */
   grantCount: number;
   /** The user's first 100 open credit grants, in the order in which they are spent. */
   grants: Array<CreditGrantBalance>;
@@ -285,7 +285,7 @@ export interface CreditsPlanFeature {
   amount: number;
   every: GrantInterval;
   name: string;
-  /** Whether unspent credits stay for the next period. Absent means false. */
+  /** True if unspent credits roll over to the next period. Absent means false. */
   rollover?: boolean;
   type: "credits";
   unit: string;
@@ -308,11 +308,11 @@ export interface CurrentUsage {
   used: number;
 }
 
-/** What one run of the daily job did. */
+/** The result of one run of the daily job. */
 export interface DailyReport {
-  /** The number of rows deleted from each table, or cleared of what expired. The table `retention` says how long each keeps its rows. */
+  /** The number of rows deleted, or cleared of expired data, by table. The SQL table `retention` sets how long each table keeps its rows. */
   deleted: Record<string, number>;
-  /** The monthly partitions made and dropped. */
+  /** The monthly partitions created and dropped. */
   partitions: PartitionReport;
   /** The result of the comparison with Stripe. */
   reconciled: ReconciliationReport;
@@ -326,11 +326,11 @@ export interface DeliveryReport {
   delivered: number;
   /** Messages that failed permanently. */
   givenUp: number;
-  /** Messages that will be tried again. */
+  /** Messages that will be retried. */
   retried: number;
 }
 
-/** Whether a store answers. */
+/** The state of one store. */
 export type DependencyStatus = "up" | "down";
 
 /** An e-mail address. Its form is checked; whether mail arrives is not. */
@@ -338,18 +338,18 @@ export type Email = string;
 
 /** A user's balance of one unit of credits. */
 export interface EntitledCredits {
-  /** Negative if a clawback took more credits than the user had left; nothing can be spent then. */
+  /** Negative if a clawback or an adjustment took more credits than the user had. A negative balance cannot be spent. */
   balance: number;
   /** The credits that expire next; null if none do. */
   nextExpiry: CreditExpiry | null;
 }
 
-/** What a user may use of one feature. */
+/** A user's entitlement to one feature. */
 export type EntitledFeature = BooleanEntitlement | MeteredEntitlement | CreditsEntitlement;
 
 /** A user's plan, what they may use, and their credit balances. */
 export interface Entitlements {
-  /** When the subscription is going to end, if it was canceled. */
+  /** When a canceled subscription is going to end. */
   cancelAt: string | null;
   cancelAtPeriodEnd: boolean;
   /** The balance of each unit of credits, by the unit. */
@@ -358,7 +358,7 @@ export interface Entitlements {
   currentPeriodStart: string | null;
   /** Every feature of the catalog, by its key. */
   features: Record<string, EntitledFeature>;
-  /** Null for a plan that is not paid for. */
+  /** Null for a plan without a subscription. */
   interval: BillingInterval | null;
   /** The plan's key in the catalog. */
   plan: string;
@@ -369,68 +369,68 @@ export interface Entitlements {
   source: PlanSource;
   status: SubscriptionStatus;
   trialEnd: string | null;
-  /** Rises with changes of the plan, usage and credits. Of two responses the one with the greater version is newer. */
+  /** Grows with every change of the plan, usage and credits. Of two responses, the one with the greater version is newer. */
   version: number;
 }
 
 /**
- * What kind of problem it is. Stable, for programs to match on.
+ * The kind of problem. Codes are stable, so programs can match on them.
  * - `account_erased` (403): The user's account has been deleted.
  * - `admin_only` (403): Only an admin may call this.
- * - `already_subscribed` (409): The user has a subscription. Change it instead of buying another.
+ * - `already_subscribed` (409): The user already has a subscription. Change it instead.
  * - `auth_keys_unavailable` (503): The identity provider's keys could not be fetched. Try again.
- * - `body_too_large` (413): The body is longer than this route accepts.
- * - `broken_body` (400): The body ended before it was complete.
- * - `cancellation_pending` (409): The subscription is going to end. Resume it first.
- * - `change_planned` (409): A change is scheduled for the end of the period. Resume first to undo it.
+ * - `body_too_large` (413): The body is larger than this route accepts.
+ * - `broken_body` (400): The body ended before it was complete. Send the request again.
+ * - `cancellation_pending` (409): The subscription is going to end. Undo that with `resume` first.
+ * - `change_planned` (409): A change is scheduled for the period's end. Undo it with `resume` first.
  * - `database_unavailable` (503): Postgres did not answer. Try again, with the same Idempotency-Key.
  * - `expired_token` (401): The token has expired. Send a new one.
- * - `foreign_host` (403): The request was made for another host.
- * - `idempotency_key_reused` (422): The Idempotency-Key came with another request. Use a new one.
+ * - `foreign_host` (403): The Host header names a host that this server does not serve.
+ * - `idempotency_key_reused` (422): The Idempotency-Key belongs to another request. Use a new one.
  * - `insufficient_credits` (402): The balance is smaller than the amount to spend.
- * - `internal` (500): Something went wrong in Farebox. `requestId` finds it in the log.
+ * - `internal` (500): An unexpected error in Farebox. Find its cause in the log by `requestId`.
  * - `invalid_host` (400): The Host header is missing or malformed.
- * - `invalid_input` (400): A field, query parameter or header has a value that is not accepted.
- * - `invalid_signature` (400): The Stripe-Signature header does not match the body, or is too old.
- * - `invalid_token` (401): The bearer token is not one that Farebox trusts.
- * - `invalid_transfer_encoding` (400): The Transfer-Encoding header is not one that is understood.
+ * - `invalid_input` (400): A field, parameter or header is missing or invalid; see `errors`.
+ * - `invalid_signature` (400): The Stripe-Signature header is missing or too old, or does not match the body.
+ * - `invalid_token` (401): Farebox does not accept the bearer token.
+ * - `invalid_transfer_encoding` (400): The Transfer-Encoding header is not supported.
  * - `malformed_event` (400): The body is not a Stripe event.
  * - `malformed_json` (400): The body is not a JSON object.
- * - `method_not_allowed` (405): The path does not answer this method.
- * - `missing_body` (400): This route takes a JSON body.
- * - `missing_token` (401): Send one Authorization header with a bearer token.
- * - `no_customer` (409): The user has not bought anything yet, so there is no customer at Stripe.
+ * - `method_not_allowed` (405): This path does not support the method. See the Allow header.
+ * - `missing_body` (400): This route requires a JSON body.
+ * - `missing_token` (401): The request needs exactly one Authorization header, with a bearer token.
+ * - `no_customer` (409): The user has never started a checkout, so Stripe has no customer for them.
  * - `no_subscription` (409): The user has no subscription to change.
  * - `not_found` (404): There is nothing at this path.
- * - `not_in_good_standing` (409): The subscription has an unpaid invoice. It must be paid first.
+ * - `not_in_good_standing` (409): The subscription has an unpaid invoice, which must be paid first.
  * - `nothing_is_sold` (404): No catalog is published yet.
- * - `nothing_to_resume` (409): The subscription is neither paused, nor canceled, nor about to change.
- * - `other_user` (403): A user's token may only act for that user.
- * - `payload_forgotten` (409): The event's payload was deleted after 30 days. Resolve it instead.
- * - `payment_confirmation_required` (402): The bank wants the customer to confirm the payment at `paymentUrl`. Nothing changes until then.
- * - `payment_failed` (402): The payment failed. The customer can pay at `paymentUrl`, if it is there.
+ * - `nothing_to_resume` (409): The subscription is not paused, canceled or about to change.
+ * - `other_user` (403): A user's token may act only for its own user.
+ * - `payload_forgotten` (409): The payload was deleted after 30 days. Resolve the event instead.
+ * - `payment_confirmation_required` (402): The customer's bank requires them to confirm the payment, at `paymentUrl`. The change takes effect after that.
+ * - `payment_failed` (402): The payment failed. The customer can pay at `paymentUrl`, if present.
  * - `quota_exceeded` (402): The usage would exceed the plan's hard limit. Nothing was counted.
- * - `rate_limited` (429): Too many requests. Try again after the seconds in Retry-After.
+ * - `rate_limited` (429): Too many requests. Try again after the time in the Retry-After header.
  * - `redis_unavailable` (503): Redis did not answer. Try again, with the same Idempotency-Key.
- * - `request_in_progress` (409): Another request of this user to Stripe is in progress. Try again.
+ * - `request_in_progress` (409): Another request for this user is in progress at Stripe. Try again.
  * - `service_only` (403): Only a service key or an admin may do this.
  * - `session_not_found` (404): The user has no such Checkout session.
  * - `slow_body` (408): The body took too long to arrive.
- * - `storage_rate_limited` (429): The caller's requests store too much data a minute. Try again later.
+ * - `storage_rate_limited` (429): The caller's requests stored too much data. Try again after the time in Retry-After.
  * - `stripe_unavailable` (503): Stripe did not answer. Try again, with the same Idempotency-Key.
- * - `subscription_changed` (409): The subscription has changed at Stripe. Get it again.
+ * - `subscription_changed` (409): The subscription has changed at Stripe. Get it again and retry.
  * - `subscription_not_found` (404): There is no such subscription, or it belongs to another user.
- * - `trial_already_used` (409): The user has had a trial since the first request with this Idempotency-Key.
- * - `unsupported_media_type` (415): Send the body with Content-Type: application/json.
- * - `webhook_not_found` (404): No event with this id has failed.
- * - `webhook_resolved` (409): This event was settled before.
+ * - `trial_already_used` (409): The user had a trial since this Idempotency-Key was first used. Use a new key.
+ * - `unsupported_media_type` (415): The body must have the header Content-Type: application/json.
+ * - `webhook_not_found` (404): No failed webhook has this id.
+ * - `webhook_resolved` (409): The failed webhook was already applied or resolved.
  */
 export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
-/** An event of Stripe's, by its id. */
+/** The id of a Stripe event. */
 export type EventId = string;
 
-/** What an event of Stripe's is about: `invoice.paid`. */
+/** The type of a Stripe event: `invoice.paid`. */
 export type EventType = string;
 
 /** A Stripe event that Farebox could not apply, and its state. */
@@ -447,13 +447,13 @@ export interface FailedWebhook {
   failedAt: string;
   /** The id of the Stripe event. */
   id: string;
-  /** When the minute job retries it; null if it is settled or needs an operator. */
+  /** When the minute job retries it; null if it is resolved or needs an operator. */
   nextTryAt: string | null;
-  /** The operator's reason for setting it aside. */
+  /** The operator's reason for resolving it without applying it. */
   note: string | null;
   /** The Stripe payment intent or charge that the event is about. */
   paymentId: string | null;
-  /** When it was settled; null while it is open. */
+  /** When it was resolved; null while it is open. */
   resolvedAt: string | null;
   resolvedBy: WebhookResolution | null;
   /** When it was last retried. */
@@ -465,7 +465,7 @@ export interface FailedWebhook {
 }
 
 /**
- * What to do with a failed webhook.
+ * The action to take on a failed webhook.
  * - `replay`: Apply the event again now.
  * - `resolve`: Set the event aside without applying it.
  */
@@ -473,7 +473,7 @@ export type FailedWebhookAction = "replay" | "resolve";
 
 /** A page of failed webhooks. */
 export interface FailedWebhookPage {
-  /** The webhooks, the latest failure first. */
+  /** The webhooks, newest failure first. */
   data: Array<FailedWebhook>;
   /** The cursor of the next page; null on the last page. */
   nextCursor: string | null;
@@ -493,15 +493,15 @@ export interface FailedWebhookWithPayload {
   failedAt: string;
   /** The id of the Stripe event. */
   id: string;
-  /** When the minute job retries it; null if it is settled or needs an operator. */
+  /** When the minute job retries it; null if it is resolved or needs an operator. */
   nextTryAt: string | null;
-  /** The operator's reason for setting it aside. */
+  /** The operator's reason for resolving it without applying it. */
   note: string | null;
-  /** The event as Stripe sent it; null after 30 days, when Farebox deletes the payload. */
+  /** The event as Stripe sent it. Farebox deletes it after 30 days; it is null from then on. */
   payload: unknown;
   /** The Stripe payment intent or charge that the event is about. */
   paymentId: string | null;
-  /** When it was settled; null while it is open. */
+  /** When it was resolved; null while it is open. */
   resolvedAt: string | null;
   resolvedBy: WebhookResolution | null;
   /** When it was last retried. */
@@ -512,7 +512,7 @@ export interface FailedWebhookWithPayload {
   userId: string | null;
 }
 
-/** A page of failed webhooks or, if the query names an `id`, one of them with its payload. A page has `data`; a single webhook has `payload`. */
+/** A page of failed webhooks or, if the query has an `id`, one of them with its payload. A page has `data`; a single webhook has `payload`. */
 export type FailedWebhooksResponse = FailedWebhookWithPayload | FailedWebhookPage;
 
 /** One of several checks. */
@@ -523,18 +523,18 @@ export interface FeatureCheck {
   quantity?: PositiveCount;
 }
 
-/** Whether a user may use a feature now. */
+/** The result of checking that a user may use a feature now. */
 export interface FeatureCheckResult {
   allowed: boolean;
   /** The usage or the credits left; null if the feature is unlimited or not counted. */
   balance: number | null;
   /** The feature's key in the catalog. */
   feature: string;
-  /** Why the feature may not be used; null if it may. */
+  /** The reason why the feature may not be used; null if it may. */
   reason: RefusalReason | null;
   /** When the count returns to zero; null if it never does, or if nothing is counted. */
   resetsAt: string | null;
-  /** The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would. */
+  /** The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would allow it. */
   upgradeTo: string | null;
 }
 
@@ -547,17 +547,17 @@ export interface FieldDifference {
   stripes: unknown;
 }
 
-/** One thing wrong with the input. */
+/** One invalid field of the input. */
 export interface FieldError {
   /** The field, as a path from the top of the input: `score`, `items[2].quantity`. */
   field: string;
-  /** What is wrong with it, in words. */
+  /** The problem with the field, in words. */
   message: string;
 }
 
 /**
  * When a plan grants its credits.
- * - `billing_period`: At the start of each billing period, monthly with yearly plans too.
+ * - `billing_period`: At the start of each billing period; monthly, also with yearly plans.
  */
 export type GrantInterval = "billing_period";
 
@@ -569,9 +569,9 @@ export interface HandleFailedWebhookRequest {
   note?: Reason | null;
 }
 
-/** The sign that a process answers. */
+/** The response of a running process. */
 export interface HealthResponse {
-  /** Always `ok`. A process that is not well does not answer. */
+  /** Always `ok`. */
   status: "ok";
 }
 
@@ -587,7 +587,7 @@ export interface LedgerAuditReport {
   users: number;
 }
 
-/** One movement of credits. Entries are never changed or deleted. */
+/** An entry of the credit ledger. Entries are never changed or deleted. */
 export interface LedgerEntry {
   /** Positive for credits received, negative for credits taken. */
   amount: number;
@@ -606,14 +606,14 @@ export interface LedgerEntry {
   unit: string;
 }
 
-/** What a ledger entry records: `purchase` a credit pack, `plan` the credits of a billing period, `grant` credits given by an operator, `spend` a spending, `refund` and `dispute` a clawback or its reversal, `expiry` credits that expired, `adjust` a correction, `opening` a balance brought from another system. */
+/** The kind of a ledger entry: `purchase` is a credit pack, `plan` the credits of a billing period, `grant` credits given by an operator, `spend` credits that were spent, `refund` and `dispute` a clawback or its reversal, `expiry` credits that expired, `adjust` a correction, and `opening` a balance from another system. */
 export type LedgerEntryKind = "purchase" | "plan" | "grant" | "spend" | "refund" | "dispute" | "expiry" | "adjust" | "opening";
 
 /** A user's credit balances and a page of their ledger. */
 export interface LedgerPage {
   /** The balance of each unit of credits. */
   credits: Array<CreditUnitBalance>;
-  /** Ledger entries, the latest first. */
+  /** Ledger entries, newest first. */
   data: Array<LedgerEntry>;
   /** The cursor of the next page; null on the last page. */
   nextCursor: string | null;
@@ -621,7 +621,7 @@ export interface LedgerPage {
 
 /** One inconsistency in the credit ledger or in a balance. */
 export interface LedgerProblem {
-  /** The problem, in words. */
+  /** A description of the problem. */
   problem: string;
   /** The number of the ledger entry; null if the problem is in the balance. */
   seq: number | null;
@@ -639,9 +639,9 @@ export interface MeteredEntitlement {
   limit: number | null;
   name: string;
   overage: OveragePolicy;
-  /** The usage left; null if usage is unlimited. */
+  /** The usage left in the current period; null if usage is unlimited. */
   remaining: number | null;
-  /** When the count returns to zero; null if it never does. */
+  /** When the usage resets to zero; null if it never does. */
   resetsAt: string | null;
   type: "metered";
   unit: string;
@@ -649,7 +649,7 @@ export interface MeteredEntitlement {
   used: number;
 }
 
-/** A feature whose usage is counted. A hard limit of 0 means that the plan does not include it; a limit of null, that usage is unlimited. */
+/** A feature whose usage is counted. A hard limit of 0 means that the plan does not include the feature. A limit of null means that usage is unlimited. */
 export interface MeteredPlanFeature {
   limit: number | null;
   name: string;
@@ -659,11 +659,11 @@ export interface MeteredPlanFeature {
   unit: string;
 }
 
-/** What one run of the minute job did. */
+/** The result of one run of the minute job. */
 export interface MinuteReport {
-  /** The outbox messages that were due. */
+  /** The outbox messages whose delivery was due. */
   messages: DeliveryReport;
-  /** The number of failed webhooks that were applied. */
+  /** The number of failed webhooks that were retried and applied. */
   replayed: number;
   /** The number of users whose entitlement was recomputed because time changed it: a plan, a comp or credits began or ended. */
   settled: number;
@@ -675,13 +675,13 @@ export interface MinuteReport {
 export type MoodScore = number;
 
 /**
- * What happens at the limit of a metered feature.
+ * The handling of usage beyond the limit of a metered feature.
  * - `hard`: Usage beyond the limit is refused.
  * - `soft`: Usage beyond the limit is allowed, and counted as overage.
  */
 export type OveragePolicy = "hard" | "soft";
 
-/** The partitions, of one month each, that a run of the daily job made and dropped. */
+/** The monthly partitions that a run of the daily job created and dropped. */
 export interface PartitionReport {
   /** The partitions dropped with all their rows. */
   dropped: Array<string>;
@@ -691,12 +691,12 @@ export interface PartitionReport {
   postponed: Array<string>;
 }
 
-/** Whether a Checkout session is paid: `unpaid` waits for a delayed payment method, `no_payment_required` is a trial. Stripe may add words. */
+/** The payment status of a Checkout session: `unpaid` waits for a delayed payment method, `no_payment_required` is a trial. Stripe may add values. */
 export type PaymentStatus = "paid" | "unpaid" | "no_payment_required" | (string & {});
 
-/** A change that waits for its payment. */
+/** A change that takes effect once it is paid. */
 export interface PendingSubscriptionChange {
-  /** When Stripe drops the change if it is still unpaid. */
+  /** When Stripe discards the change if it is still unpaid. */
   expiresAt: string;
   interval: BillingInterval | null;
   plan: string | null;
@@ -710,46 +710,46 @@ export interface PlanComp {
   plan: PlanName;
   /** Why the plan is given, for the audit trail. */
   reason?: Reason | null;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
-/** What a plan includes of one feature. */
+/** A plan's terms for one feature. */
 export type PlanFeature = BooleanPlanFeature | MeteredPlanFeature | CreditsPlanFeature;
 
 /** A plan's name or its key in the catalog. */
 export type PlanName = string;
 
-/** Where a plan comes from: `stripe` is a subscription, `grant` a comp given by an operator, `default` the plan of users who pay nothing. */
+/** The source of a plan: `stripe` is a subscription, `grant` a comp given by an operator, `default` the plan of users who pay nothing. */
 export type PlanSource = "stripe" | "grant" | "default";
 
-/** A visit to the customer portal. */
+/** The customer portal session to create. */
 export interface PortalRequest {
-  /** Where the portal's back link leads, on one of the app's origins. */
+  /** The URL of the portal's back link, on one of the app's origins. */
   returnUrl: string;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
 /** The portal session that was created. */
 export interface PortalResponse {
-  /** The portal's page for this customer. It is short-lived; give it to no other user. */
+  /** The URL of the portal page for this customer. It is short-lived. Do not give it to another user. */
   url: string;
 }
 
 /** A count of usage or credits: a positive integer that JavaScript represents exactly. */
 export type PositiveCount = number;
 
-/** The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` says what kind of problem it is, and which of the optional fields it has. */
+/** The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` names the kind of problem, which decides the optional fields. */
 export interface Problem {
   /** With `insufficient_credits`: the balance. */
   balance?: number;
   code: ErrorCode;
   /** With `quota_exceeded`: the usage in the current period. */
   current?: number;
-  /** What is wrong and what to do, for people. The wording may change. */
+  /** A message for people: the problem, and how to solve it. The wording may change. */
   detail: string;
-  /** With `invalid_input` and `malformed_json`: what is wrong, field by field. */
+  /** With `invalid_input` and `malformed_json`: the invalid fields. */
   errors?: Array<FieldError>;
   /** With `quota_exceeded`: the plan's limit for a period. */
   limit?: number | null;
@@ -775,7 +775,7 @@ export interface Problem {
 /** A number of seats, or of credit packs: 1 to 10,000. */
 export type Quantity = number;
 
-/** The subject that a rate limit counts by: a user id, an IP address, or any other key of the app's. */
+/** The subject that a rate limit counts by: a user id, an IP address, or another key of an app. */
 export type RateLimitIdentifier = string;
 
 /** Units to take from a rate limit. */
@@ -787,19 +787,19 @@ export interface RateLimitRequest {
   identifier: RateLimitIdentifier;
 }
 
-/** Whether a rate limit allows an action. */
+/** The result of taking from a rate limit. */
 export interface RateLimitResponse {
-  /** Whether the units were taken. If not, nothing was. */
+  /** True if the units were taken. If false, none were taken. */
   allowed: boolean;
-  /** The number of units in the whole limit. */
+  /** The limit: the number of units available when nothing has been taken. */
   limit: number;
   /** The number of units left. */
   remaining: number;
-  /** When the whole limit is available again. */
+  /** When all units are available again. */
   resetsAt: string;
 }
 
-/** Which of the stores that requests need answer. */
+/** The state of the stores that requests need. */
 export interface ReadinessResponse {
   postgres: DependencyStatus;
   redis: DependencyStatus;
@@ -807,7 +807,7 @@ export interface ReadinessResponse {
   status: "ready" | "degraded";
 }
 
-/** Why something was done, in somebody's own words. */
+/** The reason for an action, as free text. */
 export type Reason = string;
 
 /** An event or a subscription that could not be applied. */
@@ -821,15 +821,15 @@ export interface ReconciliationFailure {
 export interface ReconciliationReport {
   /** The number of missed events that this run applied. */
   applied: number;
-  /** The first hundred of them, with the fields that differ. */
+  /** The first hundred drifted subscriptions, with the fields that differ. */
   drifted: Array<SubscriptionDrift>;
   /** The number of subscriptions that Farebox stored differently from Stripe. */
   drifts: number;
   /** The first hundred events and subscriptions that could not be applied. */
   failed: Array<ReconciliationFailure>;
-  /** The number of subscriptions to prices outside the catalog. */
+  /** The number of subscriptions of erased users, or of unknown users to prices outside the catalog. */
   foreign: number;
-  /** Whether the run reached the end. If not, the next run continues. */
+  /** True if the run reached the end. If not, the next run continues. */
   isComplete: boolean;
   /** The number of events and subscriptions that Stripe listed. */
   lookedAt: number;
@@ -848,8 +848,8 @@ export interface ReconciliationReport {
 }
 
 /**
- * Why a feature may not be used.
- * - `limit_reached`: Less is left than was asked for.
+ * The reason why a feature may not be used.
+ * - `limit_reached`: Less is left than the requested quantity.
  * - `not_in_plan`: The plan does not include the feature.
  * - `past_due`: The subscription is not paid, and its grace period is over.
  * - `no_customer`: No catalog is published, so no plan could allow anything.
@@ -862,7 +862,7 @@ export interface SaveChatRequest {
   content?: ChatContent | null;
   /** A short summary, shown on the dashboard. */
   summary: ChatSummary;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
@@ -875,24 +875,24 @@ export interface ScheduledSubscriptionChange {
   quantity: number;
 }
 
-/** A user's mood. */
+/** The mood score to set. */
 export interface SetMoodRequest {
   score: MoodScore;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
 /** A change of a count: an integer other than 0 that JavaScript represents exactly. */
 export type SignedCount = number;
 
-/** A subscription, as Stripe has it. */
+/** A Stripe subscription. */
 export interface Subscription {
   /** The price of one period in minor units, before discounts and taxes. */
   amountMinor: number | null;
   cancelAt: string | null;
   cancelAtPeriodEnd: boolean;
   canceledAt: string | null;
-  /** Why the subscription was or is going to be canceled: the app's reason, or Stripe's word. */
+  /** Why the subscription was or is going to be canceled: the reason that the app sent, or the one that Stripe reports. */
   cancellationReason: string | null;
   createdAt: string;
   currency: string | null;
@@ -906,7 +906,7 @@ export interface Subscription {
   pendingChange: PendingSubscriptionChange | null;
   plan: string | null;
   planName: string | null;
-  /** The version of the plan that was bought. */
+  /** The version of the plan that the customer bought. */
   planVersion: number | null;
   /** The number of seats. */
   quantity: number;
@@ -916,7 +916,7 @@ export interface Subscription {
 }
 
 /**
- * What to do with a subscription.
+ * The change to make to a subscription.
  * - `change`: Change the plan, the interval or the number of seats. An upgrade is charged and takes effect now; a downgrade takes effect when the period ends.
  * - `cancel`: Cancel the subscription.
  * - `resume`: Undo a cancellation or a scheduled change, or end a pause.
@@ -933,14 +933,14 @@ export interface SubscriptionDrift {
   userId: string | null;
 }
 
-/** A subscription, by its id at Stripe. */
+/** The id of a Stripe subscription. */
 export type SubscriptionId = string;
 
 /** A user's plan and the subscription behind it. */
 export interface SubscriptionResponse {
   /** The plan given by an operator, which takes precedence over the subscription; null if there is none. */
   granted: ActivePlanComp | null;
-  /** The key of the plan in effect, from whatever source; null before a catalog is published. */
+  /** The key of the plan in effect; null before a catalog is published. */
   plan: string | null;
   planName: string | null;
   source: PlanSource | null;
@@ -951,7 +951,7 @@ export interface SubscriptionResponse {
   userId: string | null;
 }
 
-/** The status of a subscription, in Stripe's words; `none` for a user without a subscription. Stripe may add words. */
+/** The status of a subscription, as at Stripe; `none` for a user without a subscription. Stripe may add values. */
 export type SubscriptionStatus = "active" | "trialing" | "past_due" | "canceled" | "unpaid" | "paused" | "incomplete" | "incomplete_expired" | "none" | (string & {});
 
 /** One of several usage entries. */
@@ -966,7 +966,7 @@ export interface TrackUsageEntry {
 
 /** One usage entry, in `feature`, `quantity` and `metadata`, or up to 100 in `entries`. */
 export interface TrackUsageRequest {
-  /** Several entries, answered in the same order. */
+  /** Several entries. The results have the same order. */
   entries?: Array<TrackUsageEntry> | null;
   /** The key of a metered feature. Not together with `entries`. */
   feature?: CatalogKey | null;
@@ -976,12 +976,12 @@ export interface TrackUsageRequest {
   mode?: UsageMode | null;
   /** The usage to add; 1 if absent. Not together with `entries`. */
   quantity?: PositiveCount;
-  /** The user whom the request is about, as in the query. */
+  /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
 
 /**
- * What happens if one of several usage entries exceeds its limit.
+ * How to handle several usage entries if one of them exceeds its limit.
  * - `all`: No entry is counted, and the request is refused.
  * - `each`: The other entries are counted.
  */
@@ -991,7 +991,7 @@ export type UsageMode = "all" | "each";
 export interface UsagePage {
   /** Usage of every metered feature in the current period. */
   current: Array<CurrentUsage>;
-  /** Usage by period, the latest first. */
+  /** Usage by period, newest first. */
   data: Array<UsagePeriod>;
   /** The cursor of the next page; null on the last page. */
   nextCursor: string | null;
@@ -1011,7 +1011,7 @@ export interface UsagePeriod {
 /**
  * When the count of a metered feature returns to zero.
  * - `month`: On the first day of each calendar month, UTC.
- * - `billing_period`: Monthly, counted from the day the subscription began; with yearly plans too.
+ * - `billing_period`: Monthly, counted from the day the subscription began, also with yearly plans.
  * - `day`: At midnight UTC.
  * - `never`: The count never returns to zero.
  */
@@ -1024,7 +1024,7 @@ export type UsageResponse = UsageResult | {
 
 /** The outcome of one usage entry. */
 export interface UsageResult {
-  /** Whether the usage was counted. False if it would exceed a hard limit. */
+  /** True if the usage was counted; false if it would exceed a hard limit. */
   allowed: boolean;
   /** The feature's key in the catalog. */
   feature: string;
@@ -1056,16 +1056,16 @@ export interface UserStats {
   recent_conversations: Array<unknown>;
 }
 
-/** How a failed webhook was settled: `applied` by a retry or by a later event, `operator` set aside by hand, `erased` together with its user. */
+/** How a failed webhook was resolved: `applied` by a retry or a later event, `operator` by hand, `erased` together with its user. */
 export type WebhookResolution = "applied" | "operator" | "erased";
 
-/** The confirmation that Stripe expects. */
+/** Confirms to Stripe that the event was received. */
 export interface WebhookResponse {
   /** Always true. */
   received: boolean;
 }
 
-/** Every route, by its method and path: what a request has, what a successful response is, and the codes of the problems it may answer instead. */
+/** Every route, by method and path: the request's parameters and body, the body of a successful response, and the possible error codes. */
 export interface Routes {
   /** deleteAccount: Delete an account. */
   "DELETE /api/account": {

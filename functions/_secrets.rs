@@ -1,9 +1,10 @@
-//! Settings out of AWS Secrets Manager, for those who keep secrets out of a function's environment.
+//! Reads settings from AWS Secrets Manager, for deployments that keep secrets out of a function's
+//! environment.
 //!
-//! `FAREBOX_SECRET_ARN` names a secret that holds a JSON object of settings; what the environment sets
-//! as well, wins. Credentials and region come from Lambda's environment, through aws-config. The one
-//! call there is goes over our own client, signed: the generated SDK for it would be as large as a
-//! function is.
+//! `FAREBOX_SECRET_ARN` names a secret that holds a JSON object of settings. A setting in the
+//! environment overrides the secret. Credentials and region come from Lambda's environment, through
+//! aws-config. The single request is signed here and sent with Farebox's HTTP client, because the
+//! generated SDK would double the size of a function.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,10 +33,10 @@ const BUDGET: Budget = Budget {
     max_bytes: 256 * 1024,
 };
 
-/// At most so much of what Secrets Manager says is repeated.
+/// The longest part of Secrets Manager's error that is repeated in ours.
 const REPEATED_CHARS: usize = 300;
 
-/// A secret that could not be read; the source says why.
+/// The error of a secret that could not be read. The source is the cause.
 #[derive(Debug)]
 pub(crate) struct SecretError {
     arn: String,
@@ -56,7 +57,8 @@ impl std::error::Error for SecretError {
     }
 }
 
-/// Looks a setting up: in the environment, then in the secret, if one is named.
+/// Returns a function that looks a setting up in the environment and then in the secret, if one is
+/// named.
 pub(crate) async fn settings() -> Result<impl Fn(&str) -> Option<String>, SecretError> {
     let secret = match environment("FAREBOX_SECRET_ARN").filter(|arn| !arn.is_empty()) {
         Some(arn) => {
@@ -120,7 +122,8 @@ async fn signature(
     headers.iter().map(|signed| header(signed.name(), signed.value())).collect()
 }
 
-/// The kind of an error and its message, which names the role that may not and what it may not do.
+/// The kind and the message of an error. For a missing permission, the message names the role and
+/// the action.
 fn reason(answer: &[u8]) -> String {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -142,7 +145,7 @@ fn parse(answer: &[u8]) -> Result<BTreeMap<String, String>, Error> {
         #[serde(rename = "SecretString")]
         text: String,
     }
-    // What is wrong with a secret is said without a word of what is in it.
+    // A parse error could quote the secret, so it is replaced by a fixed message.
     const FORM: &str = "the secret must be a JSON object of settings";
     let secret: Secret = serde_json::from_slice(answer).map_err(|_| FORM)?;
     let settings: BTreeMap<String, Value> = serde_json::from_str(&secret.text).map_err(|_| FORM)?;

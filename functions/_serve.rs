@@ -1,7 +1,8 @@
-//! The AWS Lambda host: carries requests between Lambda's runtime and the router.
+//! The AWS Lambda host: passes requests from Lambda's runtime to the router.
 //!
-//! Events come from an HTTP API, a function URL or a schedule, all in the payload format 2.0. Every
-//! file beside this one is one function: its main names its endpoint, and nothing else.
+//! Events come from an HTTP API, a function URL or a schedule, all in payload format 2.0. Every
+//! other file in this folder, except `_secrets.rs`, is the main of one function, which names its
+//! endpoint.
 
 #[path = "_secrets.rs"]
 mod secrets;
@@ -32,7 +33,7 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
         runtime.block_on(async {
             let settings = secrets::settings().await?;
             let app = app::start(settings, Clock::default(), PoolSize::Function)
-                .ok_or("there is no app to run")?;
+                .ok_or("the app could not start; the error is logged above")?;
             let router = mount(endpoint, &app);
             run(service_fn(move |request| answer(router.clone(), request))).await
         })
@@ -40,7 +41,7 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // It may have failed before the settings said how much to log.
+            // Logging may not have started: the settings contain its level.
             log::start(tracing::Level::INFO);
             tracing::error!(cause = error_chain(error.as_ref()), "the function ended");
             ExitCode::FAILURE
@@ -52,8 +53,7 @@ async fn answer(router: Router, mut request: Request) -> Result<Response, Infall
     if let Some(ip) = client_ip(&request) {
         request.extensions_mut().insert(ClientIp(ip));
     }
-    // Once a function has answered, Lambda freezes it: what others do after the answer has to be
-    // done before it.
+    // Lambda freezes a function after its response, so background work runs before the response.
     let work = Arc::new(Mutex::new(Vec::new()));
     let later = Arc::clone(&work);
     let background = BackgroundTasks::new(move |item| {
@@ -67,7 +67,7 @@ async fn answer(router: Router, mut request: Request) -> Result<Response, Infall
     Ok(response)
 }
 
-/// What API Gateway and function URLs saw, not what a header claims.
+/// The client's address as API Gateway or the function URL saw it. Headers are not trusted.
 fn client_ip(request: &Request) -> Option<IpAddr> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),

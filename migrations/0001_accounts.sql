@@ -3,13 +3,13 @@
 -- Farebox connects as a member of `farebox_app`. That role owns nothing, does not bypass Row Level
 -- Security, reads tables, and writes only through our functions. While `farebox.user_id` names a user
 -- it reads that user's rows; while it names none, it reads every row.
--- A member of `farebox_user` reads the rows of the user that `farebox.user_id` names, and without one
--- no row. It also reads what is sold, and calls no function that writes.
+-- A member of `farebox_user` reads the rows of the user that `farebox.user_id` names, and no
+-- row while it names none. It also reads the catalog, and may not call a function that writes.
 -- 0011_policies.sql has the policies of all tables.
 
 do $$
 begin
-  -- Roles belong to the whole cluster. Another database, or a concurrent run, may have made them.
+  -- Roles belong to the whole cluster. Another database, or a concurrent run, may have created them.
   if to_regrole('farebox_app') is null then
     create role farebox_app nologin;
   end if;
@@ -30,7 +30,7 @@ $$;
 
 -- A table's check runs at every update of a row; a domain's runs where a value is assigned. Spends and
 -- usage update the same rows all day and assign counts only. So rows that are updated often have
--- domains instead of checks. This one is checked when an account is made.
+-- domains instead of checks. This one is checked when an account is created.
 -- An erased user's rows in the ledger have an id that begins with `erased:`; no user may have one.
 create domain user_key as text
   check (length(value) between 1 and 255 and value not like 'erased:%');
@@ -55,13 +55,14 @@ comment on column accounts.claimed_email is
   'The address that the user gave their Stripe customer. It may be a stranger''s: until one of their checkout
    sessions is completed, notices of usage and credits do not go there.';
 comment on column accounts.entitlement_version is
-  'Grows with every change of the user''s rights. Of two copies the greater is the newer.';
+  'Grows with every change of the user''s rights. The copy with the greater version is the newer.';
 comment on column accounts.due_at is
-  'When the passing of time next changes something: credits begin or expire, a comp or a grace period ends.
-   -infinity until the entitlement is first computed.';
+  'The next time at which time alone changes something: credits begin or expire, a comp or a grace period
+   ends. -infinity until the entitlement is first computed.';
 comment on column accounts.retry_at is
-  'Set while recomputing the entitlement fails: when the minute job tries it again. The account stays due.';
-comment on column accounts.catalog_epoch is 'The epoch of the catalog by which the entitlement was computed.';
+  'When the minute job retries a recompute that failed. The account stays due. Null if none failed.';
+comment on column accounts.catalog_epoch is
+  'The epoch of the catalog with which the entitlement was computed.';
 
 -- The minute job finds the accounts that are due.
 create index accounts_due on accounts (due_at);
@@ -72,4 +73,4 @@ create table erased_users (
 );
 
 comment on table erased_users is
-  'The SHA-256 of every erased user''s id. Nothing creates an account for it again.';
+  'The SHA-256 of every erased user''s id. These ids never get an account again.';

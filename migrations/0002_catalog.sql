@@ -1,7 +1,8 @@
 -- The catalog: the plans and credit packs that are sold, and those that were sold before.
 --
 -- A version of a plan never changes and states everything it gives, so that a subscriber keeps what
--- they bought. functions/catalog has the triggers that enforce it. Which version is sold now is stored apart.
+-- they bought. The triggers of functions/core/refuse_change.sql enforce it. current_plans and current_packs
+-- have the versions that are sold now.
 -- Only publish_catalog() writes here. Every role may read: prices are public.
 
 create table pricing_plan_versions (
@@ -76,8 +77,8 @@ create table credit_pack_versions (
 comment on table credit_pack_versions is 'Every credit pack as it was ever sold. A row never changes.';
 comment on column credit_pack_versions.expires_after_days is 'Null if its credits do not expire.';
 comment on column credit_pack_versions.max_quantity is
-  'The most that one checkout sells. Null for no limit of its own.';
-comment on column credit_pack_versions.promotion_codes is 'Whether its checkout accepts promotion codes.';
+  'The most that one checkout sells. Null for no maximum.';
+comment on column credit_pack_versions.promotion_codes is 'True if its checkout accepts promotion codes.';
 
 create index credit_pack_versions_stripe_price on credit_pack_versions (stripe_price_id);
 create index credit_pack_versions_stripe_product on credit_pack_versions (stripe_product_id);
@@ -108,11 +109,11 @@ create table plan_terms (
 );
 
 comment on table plan_terms is
-  'The features of each plan version under the present catalog.
-   publish_catalog() computes them, and reads need them all day.';
+  'The features of each plan version under the current catalog.
+   publish_catalog() computes them once, because every read needs them.';
 
--- A new default plan changes what every user without a subscription has. They are not updated at once: each
--- is recomputed by the next call for the account, or in its turn by the minute job.
+-- A new default plan changes the entitlement of every user without a subscription. The next call for an
+-- account recomputes it, or the minute job does, batch by batch.
 create table catalog_state (
   is_the_only_row boolean primary key default true check (is_the_only_row),
   epoch           bigint not null,
@@ -122,7 +123,7 @@ create table catalog_state (
 insert into catalog_state (epoch)
 values (0);
 
-comment on table catalog_state is 'How far the default plan of the catalog has reached the accounts.';
+comment on table catalog_state is 'The progress of applying a new default plan to the accounts.';
 comment on column catalog_state.epoch is 'Grows with every change of the default plan.';
 comment on column catalog_state.marked_until is
   'The minute job has marked the accounts up to this one as due. Null if none needs to be marked.';
@@ -162,7 +163,7 @@ join pricing_plan_versions v using (plan, version)
 where v.is_default;
 
 comment on view default_plan is
-  'The plan of users who pay nothing: one row at most. They always have its current version.';
+  'The plan of users who pay nothing: at most one row. They always have its current version.';
 
 create view credit_packs
 with (security_invoker = true)

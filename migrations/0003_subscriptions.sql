@@ -1,6 +1,6 @@
--- Requests to Stripe, what Stripe answers and reports, and the entitlement that follows for each user.
+-- Requests to Stripe, the Stripe objects that events and responses describe, and each user's entitlement.
 --
--- Rows have Stripe's own ids. A row whose user is not known yet has no user_id and waits.
+-- Rows have Stripe's own ids. A row has no user_id until its user is known.
 -- Amounts are in minor units of their currency.
 
 create table stripe_customers (
@@ -43,11 +43,11 @@ create table stripe_requests (
 );
 
 comment on table stripe_requests is
-  'Every change that Farebox requests from Stripe, stored before the request, with all that is sent.';
+  'Every change that Farebox requests from Stripe, stored with all its parameters before the request.';
 comment on column stripe_requests.stripe_key is
   'Sent as Stripe''s Idempotency-Key, with a suffix for each step of a request that takes several.';
 comment on column stripe_requests.leased_until is
-  'Until then one caller works on the request. After that, the next caller continues it.';
+  'Until then, one caller works on the request. After that, the next caller continues it.';
 
 create unique index stripe_requests_one_change_at_a_time
   on stripe_requests (user_id)
@@ -94,7 +94,7 @@ create index checkout_sessions_unclaimed
   on checkout_sessions (customer_id)
   where user_id is null;
 
--- A domain and not the table's check, which every event would run: see 0001_accounts.sql.
+-- A domain, because every event would evaluate a check of the table: see 0001_accounts.sql.
 create domain subscription_status as text
   check (value in (
     'active', 'trialing', 'past_due', 'canceled', 'unpaid', 'paused', 'incomplete', 'incomplete_expired'));
@@ -155,20 +155,21 @@ comment on column subscriptions.billing_anchor is 'The time from which Stripe co
 comment on column subscriptions.scheduled_by is
   'The Stripe schedule that the scheduled_ columns come from. They count while it equals stripe_schedule_id.';
 comment on column subscriptions.observed_after is
-  'The row was observed at Stripe between this time and observed_at. An event has an instant; an answer to
-   a request has an interval.';
+  'The row was true at Stripe at some moment between this time and observed_at. For an event the two are
+   equal; for a response they are the interval of the request.';
 comment on column subscriptions.event_rank is
-  'Of two observations at one time the one with the higher rank is the newer. At equal ranks it is the one
-   with the greater tie_breaker.';
-comment on column subscriptions.period_observed_at is 'When its present period was first observed.';
+  'Orders observations of the same time: the higher rank is the newer. At equal ranks, the greater
+   tie_breaker is the newer.';
+comment on column subscriptions.period_observed_at is 'When its current period was first observed.';
 comment on column subscriptions.price_seen is
-  'When its present price was observed, since another price was. The earliest decides its plan version.';
+  'The times at which its current price was observed, since another price was last observed. The earliest
+   decides its plan version.';
 comment on column subscriptions.other_price_at is
-  'When it was last observed with a price other than its present one.';
+  'When it was last observed with a price other than its current one.';
 comment on column subscriptions.digest is
-  'Of all that Stripe last said of it but the period. A later event with the same digest changes the period
-   alone. Null where that would not be all.';
-comment on column subscriptions.grants_credits is 'Whether its plan version grants credits each period.';
+  'The digest of Stripe''s latest description of it, without the period. A later event with the same digest
+   changes only the period. Null if such an event could change more.';
+comment on column subscriptions.grants_credits is 'True if its plan version grants credits each period.';
 comment on column subscriptions.renewal_amount is
   'The credits of `renewal_unit` that its plan version grants each period. Null if there are none, several
    units, or a rollover.';
@@ -179,7 +180,7 @@ create index subscriptions_unclaimed
   on subscriptions (customer_id)
   where user_id is null;
 
--- The reconciliation compares them with Stripe's list, page by page.
+-- Reconciliation compares them with Stripe's list, page by page.
 create index subscriptions_not_ended
   on subscriptions (created_at desc, id)
   where status not in ('canceled', 'incomplete_expired');
@@ -200,9 +201,9 @@ create table plan_comps (
 );
 
 comment on table plan_comps is
-  'Plans that operators give without Stripe. A comp that has not ended outranks every subscription.';
+  'Comps: plans that operators give without Stripe. A comp that has not ended outranks every subscription.';
 comment on column plan_comps.ended_at is
-  'When it ended, by its date or by an operator. It is set together with the user''s new entitlement.';
+  'When it ended, by its date or by an operator. Set together with the user''s new entitlement.';
 
 create unique index plan_comps_one_runs
   on plan_comps (user_id)
@@ -233,9 +234,9 @@ with (fillfactor = 85);
 comment on column entitlements.source is 'Why the user has the plan; `grant` is a comp.';
 comment on column entitlements.anchor is 'The time from which the months of its periods are counted.';
 comment on column entitlements.trial_start is
-  'Set during a trial. From then until the anchor, when the trial ends, there is one period.';
+  'Set during a trial, which is one period: from trial_start until the anchor.';
 comment on column entitlements.since is
-  'Since when its plan has counted by these periods without a break. Null if that is not recorded.';
+  'Since when the plan has been in effect with these periods, without a break. Null if that is not recorded.';
 
 -- The cache warm-up after a deploy reads every subscriber.
 create index entitlements_subscribers

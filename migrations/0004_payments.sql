@@ -1,9 +1,8 @@
 -- Payments, refunds, disputes and invoices, and the audit trail of billing.
 --
--- Rows have Stripe's ids. A merge only ever adds what is newly known, so the order in which events
--- arrive does not matter.
--- billing_events is append-only, which a trigger of functions/ enforces. No foreign key leads from it to
--- `accounts`.
+-- Rows have Stripe's ids. A merge only adds information, so the order in which events arrive does not
+-- matter. billing_events is append-only, which a trigger of functions/ enforces. It has no foreign key to
+-- `accounts`, so that it outlives the user.
 
 create table payments (
   id               text primary key,
@@ -114,9 +113,10 @@ create table billing_events (
 comment on table billing_events is
   'Every change of a subscription, an invoice or a payment. A row never changes.';
 comment on column billing_events.stripe_event_id is
-  'Null if Farebox observed the change in Stripe''s answer to a request, before any event.';
+  'Null if Farebox observed the change in Stripe''s response to a request, before any event.';
 comment on column billing_events.before is
-  'Of a subscription: its plan, interval, quantity, status and monthly revenue. `after` has the same fields.';
+  'The state before the change, such as a subscription''s plan, interval, quantity, status and monthly
+   revenue. `after` has the same fields.';
 
 create index billing_events_user on billing_events (user_id, occurred_at desc);
 create index billing_events_customer on billing_events (customer_id, occurred_at desc);

@@ -1,7 +1,7 @@
 -- Credits: balances, the ledger of every movement, and the grants that balances consist of.
 --
--- The ledger is append-only, which a trigger of functions/ enforces. No foreign key leads from it to
--- `accounts`.
+-- The ledger is append-only, which a trigger of functions/ enforces. It has no foreign key to `accounts`, so
+-- that it outlives the user.
 
 create domain ledger_unit as text
   constraint ledger_unit_check check (length(value) between 1 and 50);
@@ -34,7 +34,7 @@ create table wallets (
   head_id     bigint,
   head_left   bigint,
   head_ends   timestamptz,
-  ends_beside bigint,
+  also_expiring bigint,
   primary key (user_id, unit)
 )
 -- Every spend updates the row. Free space on its page keeps the update cheap.
@@ -44,22 +44,23 @@ comment on table wallets is
   'An owner''s credits of one unit: the balance, and the grant that is being spent, the head of the
    spending order. A spend from the head changes this row and nothing else. The head''s own row in
    credit_grants has what was left when it became the head, until open_wallets writes `head_left` back.
-   A held amount would stand here beside the balance, set aside and given back under this row''s lock: the
-   balance and `head_left` would exclude it, so that no spend reads another row.';
+   There are no holds yet. A held amount would be a column here, changed under this row''s lock: the balance
+   and `head_left` would exclude it, so that a spend reads no other row.';
 comment on column wallets.seq is 'The number of the last ledger entry.';
 comment on column wallets.version is
-  'Grows with every change of the balance. Of two copies the greater is the newer.';
+  'Grows with every change of the balance. The copy with the greater version is the newer.';
 comment on column wallets.due_at is
-  'When the passing of time next changes something. From then on a spend refreshes the account first. It is no
-   later than the head''s expiry, and than the account''s due_at when that was last computed.';
+  'The next time at which time alone changes something. From then on, a spend refreshes the account first. It
+   is no later than the head''s expiry, and no later than the account''s due_at when that was last computed.';
 comment on column wallets.topped_up is
   'The balance after the latest credit grant. Low-balance notices compare the balance with it.';
 comment on column wallets.notice_at is
-  'A spend that leaves no more than this decides whether a notice is due.';
+  'A spend that leaves this balance or less checks whether a notice is due.';
 comment on column wallets.head_id is
-  'The grant that is being spent. Null while a function works on the grants'' own rows, and without credits.';
+  'The grant that is being spent. Null while a function works on the grants'' own rows, and for a
+   wallet without credits.';
 comment on column wallets.head_ends is 'When the head expires; ''infinity'' if it does not.';
-comment on column wallets.ends_beside is 'The credits of other grants that expire together with the head.';
+comment on column wallets.also_expiring is 'The credits of other grants that expire together with the head.';
 
 create table credit_transactions (
   user_id           text not null,
@@ -78,12 +79,13 @@ create table credit_transactions (
   primary key (user_id, unit, seq)
 );
 
-comment on table credit_transactions is 'The ledger. A row never changes, and has the balance after it.';
+comment on table credit_transactions is
+  'The ledger. A row never changes, and has the balance after the entry.';
 comment on column credit_transactions.seq is 'Counts a user''s entries of one unit from 1, without gaps.';
 comment on column credit_transactions.source is
   'An idempotency key, a payment or an opening balance. A source is posted once. Null for all other entries.';
 comment on column credit_transactions.fingerprint is
-  'Of the request, where the source is an idempotency key.';
+  'The fingerprint of the request, if the source is an idempotency key.';
 
 -- Most entries have no source.
 create unique index credit_transactions_source
@@ -127,16 +129,18 @@ with (fillfactor = 85);
 comment on table credit_grants is
   'Credit grants and what remains of each.
    A spend takes from the soonest to expire, then the lowest priority, then the oldest.';
-comment on column credit_grants.amount is 'The credits that were put in.';
+comment on column credit_grants.amount is 'The credits that were granted.';
 comment on column credit_grants.is_open is
-  'An index on this column leaves updates of `remaining` cheap; one on `remaining > 0` would not.';
+  'Indexes use it instead of `remaining > 0`, so that updates of `remaining` stay cheap.';
 comment on column credit_grants.expires_at is '''infinity'' for credits that do not expire.';
 comment on column credit_grants.lent is
   'The credits that clawbacks of other payments took from it. A reversed clawback gives them back.';
 comment on column credit_grants.borrowed is
-  'The credits that a clawback of its payment took from elsewhere. The part that no grant has lent is owed.';
+  'The credits that clawbacks of its payment took from other grants, or left as a debt. The part that no
+   grant has lent is the debt.';
 comment on column credit_grants.period_start is
-  'Of a plan''s credits: the period they are for. The current one moves with it if the plan''s periods move.';
+  'For plan credits: the period that they are for. If the plan''s periods move, the grant of the current
+   period moves with them.';
 
 -- The spending order.
 create index credit_grants_open on credit_grants (user_id, unit, expires_at, priority, id) where is_open;

@@ -3,8 +3,8 @@
 create domain feature_key as text
   check (length(value) between 1 and 50);
 
--- A use updates one row of this table and takes no other lock. So the row has all that decides whether the
--- use may be counted by that statement alone. Every other use is counted under the account's lock.
+-- Counting a usage entry updates one row and takes no other lock, if that row alone shows that the entry is
+-- allowed. Every other entry is counted under the account's lock.
 create table usage_counters (
   user_id       text not null references accounts (id) on delete cascade,
   usage_type    feature_key not null,
@@ -26,18 +26,20 @@ with (fillfactor = 70);
 comment on table usage_counters is
   'The usage of each metered feature in the latest period in which it was used.';
 comment on column usage_counters.period_start is
-  '-infinity while the counter is closed. Its usage is in usage_periods then.';
+  '-infinity while the counter is closed. Its usage is then in usage_periods.';
 comment on column usage_counters.period_end is 'Null for a feature that never resets.';
 comment on column usage_counters.due_at is
-  'Until when a use needs no look at the plan: the end of the period, or when the account is due.';
+  'Until this time an entry is counted without reading the plan. It is the end of the period, or the
+   account''s due_at if that is earlier.';
 comment on column usage_counters.overage is
-  'The part of `used` that was beyond the limit when it was reported.';
+  'The part of `used` that was beyond the limit when it was counted.';
 comment on column usage_counters.usage_limit is 'The plan''s limit for a period; null if it sets none.';
 comment on column usage_counters.slow_at is
-  'From this count on a use has more to do than to be counted: a notice is due, or a hard limit is reached.';
-comment on column usage_counters.catalog_epoch is 'The epoch of the catalog whose limit this is.';
+  'An entry that reaches this count is counted under the account''s lock: a notice is due, or a limit would be
+   exceeded.';
+comment on column usage_counters.catalog_epoch is 'The epoch of the catalog that the limit comes from.';
 comment on column usage_counters.version is
-  'Grows with every change of the count. Of two copies the greater is the newer.';
+  'Grows with every change of the count. The copy with the greater version is the newer.';
 
 create table usage_periods (
   user_id      text not null references accounts (id) on delete cascade,
@@ -50,7 +52,7 @@ create table usage_periods (
   primary key (user_id, usage_type, period_start)
 );
 
-comment on table usage_periods is 'The usage of periods whose counter counts another period now.';
+comment on table usage_periods is 'The usage of periods that usage_counters does not count now.';
 comment on column usage_periods.period_end is 'Null for a feature that never resets.';
 
 create view usage_tracking
@@ -65,7 +67,8 @@ from usage_periods;
 
 comment on view usage_tracking is 'The usage of each metered feature in each of its periods.';
 
--- A partition for each month, which the daily job makes ahead and drops. No code needs an id.
+-- The daily job creates the partition of each month ahead of time, and drops expired ones. No code needs an
+-- id.
 create table usage_events (
   user_id     text not null references accounts (id) on delete cascade,
   usage_type  text not null,
@@ -93,7 +96,7 @@ comment on table usage_keys is 'The answer to each idempotency key, kept for a d
 
 create index usage_keys_user on usage_keys (user_id);
 
--- The views below need these functions. Each run replaces them by those of functions/, which describe them.
+-- Placeholders, which the views below need. `farebox migrate` replaces them with those of functions/.
 create function farebox_now()
 returns timestamptz
 language sql

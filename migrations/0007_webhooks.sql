@@ -8,10 +8,10 @@ create table webhook_events (
 );
 
 comment on table webhook_events is
-  'Every applied Stripe event, by its id. A second delivery changes nothing.';
+  'Every applied Stripe event, by its id. Another delivery of the event changes nothing.';
 
--- It has no index on `processed_at`: that would make each insert slower by a tenth. delete_expired() reads
--- the table page by page.
+-- It has no index on `processed_at`, which would make each insert a tenth slower. delete_expired() reads the
+-- table page by page.
 
 create table failed_webhooks (
   id           text primary key,
@@ -32,7 +32,7 @@ create table failed_webhooks (
 );
 
 comment on table failed_webhooks is 'Dead letters: events that could not be applied, with the cause.';
-comment on column failed_webhooks.failed_at is 'When it first failed.';
+comment on column failed_webhooks.failed_at is 'When the event first failed.';
 comment on column failed_webhooks.next_try_at is 'Null if only an operator can resolve it.';
 comment on column failed_webhooks.payload is
   'The event as Stripe sent it. Deleted after 30 days, and with its user.';

@@ -38,7 +38,7 @@ create table alerts (
 );
 
 comment on table alerts is
-  'The level of each alert that was last sent. Farebox sends it again only at a higher level.';
+  'The level at which each alert was last sent. Farebox sends it again only at a higher level.';
 
 create table job_cursors (
   job        text primary key,
@@ -46,9 +46,10 @@ create table job_cursors (
   updated_at timestamptz not null
 );
 
-comment on table job_cursors is 'The place at which the next run of a job continues.';
+comment on table job_cursors is 'The position at which the next run of a job continues.';
 
--- A partition for each month, which the daily job makes ahead and drops. No code needs an id.
+-- The daily job creates the partition of each month ahead of time, and drops expired ones. No code needs an
+-- id.
 create table audit_log (
   occurred_at timestamptz not null,
   actor       text not null,
@@ -69,14 +70,15 @@ create table retention (
   time_column text not null,
   keep        interval check (keep >= interval '1 day'),
   next_page   bigint not null default 0,
-  -- Stripe lists events for 30 days. The daily comparison would apply an event without a mark again.
+  -- Stripe lists events for 30 days. Reconciliation would apply an event again after its row is deleted.
   check (table_name <> 'webhook_events' or keep >= interval '30 days')
 );
 
 comment on table retention is
   'How long rows are kept. The daily job deletes older ones. An operator may change `keep`.';
-comment on column retention.time_column is 'The column from which `keep` counts. A row without a time stays.';
-comment on column retention.keep is 'Null keeps the rows for as long as there is their user.';
+comment on column retention.time_column is
+  'The column from which `keep` counts. A row where it is null stays.';
+comment on column retention.keep is 'Null keeps the rows until their user is erased.';
 comment on column retention.next_page is 'The page of the table at which the next run continues.';
 
 insert into retention (table_name, time_column, keep)

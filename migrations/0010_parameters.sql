@@ -1,7 +1,7 @@
 -- The types of functions' parameters, and the clock of a local stack.
 --
 -- A parameter's type is its check. A value is checked once, where a caller passes it to a callable
--- function. Our functions pass it on to one another without another check.
+-- function. Calls between functions do not check it again.
 
 create table local_clock (
   is_the_only_row boolean primary key default true check (is_the_only_row),
@@ -11,7 +11,7 @@ create table local_clock (
 comment on table local_clock is
   'How far the clock of a local stack is ahead. Only the tables'' owner can write it. Empty in production.';
 
--- The domains below need these functions. Each run replaces them by those of functions/, which describe them.
+-- Placeholders, which the domains below need. `farebox migrate` replaces them with those of functions/.
 create function is_identity(p_user_id text)
 returns boolean
 language sql
@@ -39,7 +39,7 @@ revoke all on function refuse_amount(bigint) from public;
 
 create domain permitted_user as text
   check (
-    -- Without an identity, which is null or empty, nothing else is evaluated.
+    -- While no identity is set (null or empty), the rest is not evaluated.
     (current_setting('farebox.user_id', true) = '') is not false
     or is_identity(value));
 

@@ -1,8 +1,8 @@
 -- Row Level Security of the tables above: which rows each role reads. No role has a policy to write.
 --
 -- A table of one user's rows has a policy for each of the two roles. A table for the service alone
--- shows no row while an identity is set. erased_users and erased_customers have no policy: only our
--- functions read them. Nor has a partition: rows are read through its table, whose policy counts.
+-- returns no row while an identity is set. erased_users and erased_customers have no policy: only our
+-- functions read them. Partitions have none either: rows are read through the partitioned table.
 
 create policy all_rows on farebox_migrations
   for select to farebox_app

@@ -1,7 +1,7 @@
--- When autovacuum visits the tables that change all the time.
+-- Autovacuum settings of the tables that change most.
 --
--- By default it comes when a fifth of a table's rows are dead: of 30 million events, after six days of
--- deletions. Space that is reused sooner keeps a table small, and each visit short.
+-- By default autovacuum runs when a fifth of a table's rows are dead: with 30 million events, after six days
+-- of deletions. Earlier runs free space sooner, which keeps the table small and each run short.
 
 alter table webhook_events set (
   autovacuum_vacuum_scale_factor = 0.02,
@@ -23,7 +23,8 @@ alter table stripe_requests set (
   autovacuum_vacuum_scale_factor = 0.02
 );
 
--- Rows of these are updated in place, and pruned by the next read. What is left needs a visit all the same.
+-- HOT updates change rows of these tables, and the next read prunes the old versions. Vacuum removes the
+-- rest.
 alter table accounts set (
   autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.05
@@ -39,13 +40,13 @@ alter table credit_grants set (
   autovacuum_analyze_scale_factor = 0.05
 );
 
--- The ledger only grows. Without visits of its own its index-only scans would read the table.
+-- The ledger only grows. Without frequent vacuums, its index-only scans would read the table.
 alter table credit_transactions set (
   autovacuum_vacuum_insert_scale_factor = 0.05,
   autovacuum_analyze_scale_factor = 0.02
 );
 
--- A spend or a use updates one row of these.
+-- Each spend or usage entry updates one row of these.
 alter table wallets set (
   autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.05

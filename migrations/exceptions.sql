@@ -1,7 +1,7 @@
--- Every exception from the rules on roles and grants, one row each; none is as it should be.
+-- Returns one row for each violation of the rules on roles and grants, and no row if there is none.
 --
--- $1 schema, $2 our tables and views, $3 our functions. Asked as the role that functions use, by the
--- tests and by `farebox doctor`.
+-- $1 is the schema, $2 our tables and views, $3 our functions. The tests and `farebox doctor` run it as the
+-- role that functions connect as.
 
 with
 ours as (
@@ -11,7 +11,7 @@ ours as (
   where n.nspname = $1
     and (
       c.relname = any ($2)
-      -- The daily job makes partitions, which no file names.
+      -- Partitions, which the daily job creates.
       or c.oid in (
         select i.inhrelid
         from pg_inherits i
@@ -26,7 +26,7 @@ routines as (
   where n.nspname = $1
     and p.proname = any ($3)
 ),
--- Whom nothing of ours is open to: everyone, and the two roles that Supabase opens to browsers.
+-- Roles that must have no rights here: everyone, and the two roles that Supabase opens to browsers.
 outsiders as (
   select 0::oid as oid, 'PUBLIC' as rolname
   union all
@@ -79,9 +79,9 @@ where p.prosecdef
   and app.rolname = 'farebox_user'
 
 union all
-select format('function %I does not set its search_path as it should', proname)
+select format('function %I does not set the required search_path', proname)
 from routines
--- One with its caller's rights can do no more than they can, whatever their path.
+-- A function with its caller's rights can do no more than the caller, whatever the path.
 where prosecdef
   and not coalesce(proconfig @> array[format('search_path=%s, pg_temp', $1)], false)
 
@@ -104,17 +104,17 @@ from app
 where rolbypassrls or rolsuper
 
 union all
-select format('the role %I, which connects, owns %I or acts for its owner', current_user, relname)
+select format('the connecting role %I owns %I or is a member of its owner', current_user, relname)
 from ours
 where pg_has_role(current_user, relowner, 'usage')
 
 union all
-select format('the role %I, which connects, owns %I or acts for its owner', current_user, proname)
+select format('the connecting role %I owns %I or is a member of its owner', current_user, proname)
 from routines
 where pg_has_role(current_user, proowner, 'usage')
 
 union all
-select format('the role %I, which connects, is not in farebox_app', current_user)
+select format('the connecting role %I is not a member of farebox_app', current_user)
 from app
 where rolname = 'farebox_app'
   and not pg_has_role(current_user, app.oid, 'usage')
@@ -125,7 +125,7 @@ from unnest(array['farebox_app', 'farebox_user']) name
 where name not in (select rolname from app)
 
 union all
-select format('the role %I, which connects, bypasses row level security', rolname)
+select format('the connecting role %I bypasses row level security', rolname)
 from pg_roles
 where rolname = current_user
   and (rolbypassrls or rolsuper)

@@ -1,10 +1,10 @@
--- Every role that could take over our functions through the schema they live in, one row each.
+-- Returns one row for each right through which another role could replace our functions.
 --
--- $1 schema. A function's body finds other functions by its search_path, and of several the one that fits its
--- arguments best, also before one of pg_catalog's. So a role that may create a function or an operator in our
--- schema, or owns one there, can have its own code run with the rights of our functions' owner. Superusers,
--- the database's owner and those who act for our owner are trusted: they have these rights anyway. `farebox
--- migrate` refuses such a schema before it begins; the walk over rights looks for it afterwards.
+-- $1 is the schema. Postgres resolves a call by the search_path, and picks the function whose arguments fit
+-- best, even before one of pg_catalog. So a role that may create a function or an operator in our schema, or
+-- owns one there, can run its own code with the rights of our functions' owner. Superusers, the database's
+-- owner and members of our owner are trusted: they have these rights anyway. `farebox migrate` refuses such a
+-- schema before it begins, and `farebox doctor` reports it.
 
 with
 schema as (
@@ -12,7 +12,7 @@ schema as (
   from pg_namespace
   where nspname = $1
 ),
--- Before the first run it is the role that migrates.
+-- Before the first migration, the owner is the role that migrates.
 owner as (
   select coalesce(
     (
@@ -37,7 +37,7 @@ trusted as (
 )
 
 select format(
-  '%s may create functions in the schema %I, and so take over ours',
+  '%s may create functions in the schema %I, which could replace Farebox functions',
   coalesce(quote_ident(r.rolname), 'PUBLIC'), s.nspname)
 from schema s
 cross join aclexplode(s.acl) a

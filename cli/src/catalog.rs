@@ -1,7 +1,8 @@
-//! Pricing as code: one TOML file describes plans and credit packs, is reviewed like code, and pushed.
+//! Pricing as code: one TOML file describes plans and credit packs, is reviewed like code, and
+//! pushed.
 //!
-//! [`Catalog::read`] parses a file into a valid catalog, or reports every problem by line and field.
-//! [`publish`] applies the catalog to Stripe and the database.
+//! [`Catalog::read`] parses a file into a valid catalog, or reports every problem by line and
+//! field. [`publish`] applies the catalog to Stripe and the database.
 //!
 //! Deliberately absent: functions do not read the file. They read the catalog from Postgres.
 
@@ -36,7 +37,7 @@ pub struct Catalog {
     /// A prefix of the ids that are created in Stripe.
     pub product: String,
     pub name: String,
-    /// In the order of their ranks.
+    /// In order of rank.
     pub plans: Vec<Plan>,
     pub packs: Vec<Pack>,
 }
@@ -54,7 +55,7 @@ pub struct Plan {
     /// Every feature of the catalog, with this plan's terms.
     pub features: BTreeMap<String, PlanFeature>,
     pub per_seat: bool,
-    /// The id of the Stripe product, where the file or the environment gives one.
+    /// The id of the Stripe product, if the file or a setting gives one.
     pub product_id: Option<String>,
     pub prices: BTreeMap<BillingInterval, Price>,
 }
@@ -71,7 +72,7 @@ pub struct Pack {
     pub expires_after_days: Option<u32>,
     /// The largest quantity in one checkout.
     pub max_quantity: Option<u32>,
-    /// Whether its checkout accepts promotion codes.
+    /// True if its checkout accepts promotion codes.
     pub promotion_codes: bool,
     pub product_id: Option<String>,
     pub price: Price,
@@ -82,11 +83,11 @@ pub struct Price {
     pub amount_minor: u64,
     pub currency: String,
     pub currency_amounts: BTreeMap<String, u64>,
-    /// The id of the Stripe price, where the file or the environment gives one.
+    /// The id of the Stripe price, if the file or a setting gives one.
     pub price_id: Option<String>,
 }
 
-/// Every problem of a file, a line each: `catalogs/x.toml:14: plans.basic.name ...`.
+/// Every problem of a file, one per line: `catalogs/x.toml:14: plans.basic.name ...`.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(Vec<String>);
@@ -98,7 +99,7 @@ impl Catalog {
     }
 }
 
-/// The name, and the number of plans and packs.
+/// Formats the name, and the number of plans and packs.
 impl fmt::Display for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (plans: {}, packs: {})", self.name, self.plans.len(), self.packs.len())

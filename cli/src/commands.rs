@@ -1,6 +1,6 @@
 //! One file per command. The code that they share with the tests is in the library.
 
-#![expect(clippy::print_stdout, reason = "a command's answer goes to standard output")]
+#![expect(clippy::print_stdout, reason = "a command prints its result to standard output")]
 
 pub mod cache;
 pub mod catalog;

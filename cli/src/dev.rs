@@ -1,7 +1,8 @@
-//! The local stack: the services that Farebox needs, found or started, and the settings to reach them.
+//! The local stack: finds or starts the services that Farebox needs, and provides their settings.
 //!
-//! A service that the environment names is used as it is: `DATABASE_URL`, `UPSTASH_REDIS_REST_URL`. The
-//! others are dev services: their data is in one directory, and they end with this process.
+//! If the environment names a service, as `DATABASE_URL` or `UPSTASH_REDIS_REST_URL`, that service
+//! is used. The others are dev services: they keep their data in one directory and end with this
+//! process.
 
 pub mod catalog;
 pub mod control;
@@ -38,7 +39,7 @@ pub use secrets::Secrets;
 /// The path of the Redis front.
 pub const UPSTASH_PATH: &str = "/upstash";
 
-/// The path that receives Stripe's events.
+/// The path of the Stripe webhook.
 const WEBHOOK_PATH: &str = "/api/stripe/webhook";
 
 /// The number of messages that `/mail` keeps.
@@ -70,8 +71,9 @@ impl std::fmt::Debug for Local {
 }
 
 impl Local {
-    /// Starts the missing services. `base` is this process's address, `http://127.0.0.1:3000`. All
-    /// services share `clock`, which is moved to the last time of the Stripe simulator.
+    /// Starts the missing services. `base` is this process's address, such as
+    /// `http://127.0.0.1:3000`. All services share `clock`, which is moved to the last time of the
+    /// Stripe simulator.
     pub async fn start(
         dir: &Path,
         base: &str,
@@ -81,7 +83,7 @@ impl Local {
         Self::start_with(dir, base, clock, postgres::Options::default(), progress).await
     }
 
-    /// The same, with a Postgres of these options where it is a dev service.
+    /// Like [`Local::start`], with options for a Postgres that is a dev service.
     pub async fn start_with(
         dir: &Path,
         base: &str,
@@ -91,7 +93,7 @@ impl Local {
     ) -> anyhow::Result<Self> {
         create_private(dir)?;
         let claim = Claim::take(dir).await?;
-        // The file has the settings of a running stack, or does not exist.
+        // The settings file must exist only while a stack is running.
         remove_settings(dir)?;
         let secrets = Secrets::keep_in(dir)?;
         let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -112,7 +114,7 @@ impl Local {
             let Some(value) = value else { continue };
             let is_list = ["SERVICE_KEYS", "ALLOWED_ORIGINS"].contains(&setting.name);
             let own = local.settings.get(setting.name).filter(|_| is_list);
-            // The stack's own keys and pages keep working beside those of the environment.
+            // The stack's own keys and pages keep working in addition to those of the environment.
             let value = own.map_or(value.clone(), |own| format!("{value},{own}"));
             local.settings.insert(setting.name.to_owned(), value);
         }
@@ -150,7 +152,7 @@ impl Local {
     /// Creates the database, its roles and its tables, and adds them to the settings.
     async fn adopt_postgres(&mut self, postgres: Option<Postgres>) -> anyhow::Result<()> {
         let Some(postgres) = postgres else {
-            self.described.push("Postgres  as DATABASE_URL says".to_owned());
+            self.described.push("Postgres  from DATABASE_URL".to_owned());
             let direct =
                 ["DIRECT_URL", "DATABASE_URL_UNPOOLED"].map(|name| std::env::var(name).ok());
             if let Some(direct) = direct.into_iter().flatten().find(|url| !url.is_empty()) {
@@ -189,7 +191,7 @@ impl Local {
 
     fn adopt_redis(&mut self, redis: Option<RedisServer>, base: &str) -> anyhow::Result<()> {
         if self.settings.contains_key("UPSTASH_REDIS_REST_URL") {
-            self.described.push("Redis     as UPSTASH_REDIS_REST_URL says".to_owned());
+            self.described.push("Redis     from UPSTASH_REDIS_REST_URL".to_owned());
             return Ok(());
         }
         let url = format!("{base}{UPSTASH_PATH}");
@@ -216,7 +218,7 @@ impl Local {
     /// Uses Stripe if the environment has its key, and starts the simulator otherwise.
     async fn adopt_stripe(&mut self, base: &str, clock: &Clock) -> anyhow::Result<()> {
         if self.settings.contains_key("STRIPE_SECRET_KEY") {
-            self.described.push("Stripe    as STRIPE_SECRET_KEY says".to_owned());
+            self.described.push("Stripe    from STRIPE_SECRET_KEY".to_owned());
             return Ok(());
         }
         let (key, secret) =
@@ -246,7 +248,7 @@ impl Local {
     /// Uses the mail server of the environment, or starts one that captures every message.
     async fn adopt_mail(&mut self, base: &str) -> anyhow::Result<()> {
         if self.settings.contains_key("SMTP_URL") {
-            self.described.push("Mail      as SMTP_URL says".to_owned());
+            self.described.push("Mail      from SMTP_URL".to_owned());
             return Ok(());
         }
         let mail = Mail::start(KEPT_MAIL).await?;
@@ -268,7 +270,7 @@ impl Local {
         self.postgres.as_ref()
     }
 
-    /// The routes of the dev services that this process serves beside Farebox's.
+    /// The routes of the dev services, which this process serves in addition to Farebox's.
     pub fn router(&self) -> Router {
         let stripe = self.stripe.as_ref().map(Simulator::router).unwrap_or_default();
         let mail = self.mail.as_ref().map(Mail::router).unwrap_or_default();
@@ -283,7 +285,7 @@ impl Local {
     }
 
     /// Writes the settings for other commands that use this stack.
-    pub fn announce(&self) -> anyhow::Result<()> {
+    pub fn write_settings(&self) -> anyhow::Result<()> {
         write_private(&settings_path(&self.dir), &serde_json::to_string_pretty(&self.settings)?)
     }
 
@@ -338,9 +340,10 @@ fn remove_settings(dir: &Path) -> anyhow::Result<()> {
 
 fn create_private(dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    // The children may run as another user, who must be able to pass through.
+    // Child processes may run as another user, who must be able to enter the directory.
     let mode = fs::Permissions::from_mode(0o711);
-    fs::set_permissions(dir, mode).with_context(|| format!("{} is not ours", dir.display()))
+    fs::set_permissions(dir, mode)
+        .with_context(|| format!("cannot set the permissions of {}", dir.display()))
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -1,8 +1,9 @@
-//! Imports a business that already uses Stripe: the users of its customers, their subscriptions, and
-//! their opening balances of credits.
+//! Imports a business that already uses Stripe: the users of its customers, their subscriptions,
+//! and their opening balances of credits.
 //!
-//! An import reports every problem of the files at once, before it changes anything. It skips what was
-//! imported before, so it can run again and continue after a failure. It sends no e-mail.
+//! An import reports every problem of the files at once, before it changes anything. It skips
+//! records that are already imported, so a second run continues after a failure. It sends no
+//! e-mail.
 
 mod credits;
 mod csv;
@@ -33,12 +34,12 @@ pub struct Files<'a> {
     pub credits: Option<File<'a>>,
 }
 
-/// The result of an import, or with `dry_run` of one that changed nothing.
+/// The result of an import. With `dry_run`, the import changed nothing.
 #[derive(Debug)]
 pub struct Imported {
     pub customers: Count,
-    /// Customers whose user neither a file nor their metadata names.
-    pub nameless: usize,
+    /// Customers without a user in the file or in their metadata.
+    pub without_user: usize,
     pub subscriptions: ReconciliationReport,
     pub credits: Count,
 }
@@ -52,7 +53,7 @@ pub struct Count {
     pub erased: usize,
 }
 
-/// Every problem of the files, a line each: `credits.csv:3: ...`.
+/// Every problem of the files, one per line: `credits.csv:3: ...`.
 #[derive(Debug, Default, thiserror::Error)]
 #[error("nothing was changed:\n{}", lines(.0))]
 pub struct Problems(BTreeSet<(String, usize, String)>);
@@ -75,7 +76,7 @@ pub async fn run(app: &App, files: Files<'_>, dry_run: bool) -> anyhow::Result<I
     }
     Ok(Imported {
         customers: customers.count,
-        nameless: customers.nameless,
+        without_user: customers.without_user,
         subscriptions,
         credits: credits.count,
     })

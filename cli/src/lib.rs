@@ -1,4 +1,5 @@
-//! Farebox on one machine: the local stack and the operator's tools. The integration tests use it too.
+//! The library of the `farebox` command: the local stack and the operator's tools. The integration
+//! tests use it too.
 
 pub mod catalog;
 pub mod dev;

@@ -1,15 +1,15 @@
 //! The migration runner: applies the files of `migrations/`. Several deploys may run it at once.
 //!
 //! - A migration runs once, in a transaction with the row that records it.
-//! - A migration whose first line is `-- no-transaction` has a single statement that may be tried again,
-//!   such as an index built `concurrently`.
+//! - A migration whose first line is `-- no-transaction` has a single statement that is safe to
+//!   repeat, such as an index built `concurrently`.
 //! - The runner rejects an applied file that was edited.
-//! - The SQL functions, one file each, are replaced when their text changes, together with all grants.
+//! - A SQL function is replaced when its text changes. Every run sets all grants again.
 //!
-//! It needs a direct connection: it holds a lock and a `search_path` for its session, from which every
-//! function takes its own.
+//! The runner needs a direct connection, because its lock and its `search_path` belong to the
+//! session. Functions that set `search_path from current` take it from there.
 //!
-//! Deliberately absent: down migrations. The next migration undoes a release.
+//! Deliberately absent: down migrations. To undo a migration, write a new one.
 
 mod files;
 mod grants;
@@ -27,13 +27,14 @@ use files::{EXCEPTIONS, SCHEMA_RIGHTS};
 
 pub use files::{Files, Sql};
 
-/// `farebox` in hexadecimal digits that resemble it: the lock that runners of one database take.
+/// The advisory lock of a database's runners: `farebox` in similar hexadecimal digits.
 const LOCK: i64 = 0x0fa2_eb0c;
 /// The longest wait for another runner, which may be building a large index.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 const LOCK_POLL: Duration = Duration::from_millis(100);
-/// Begins a transaction. While it waits for a table's lock, every later statement on the table waits behind
-/// it: it gives up soon, and the operator tries again. Once it has its locks it takes the time it needs.
+/// Begins a transaction. While it waits for a table's lock, every later statement on the table
+/// waits behind it, so it fails after five seconds and the operator tries again. Its own statements
+/// have no time limit.
 const BEGIN: &str = "begin; set local lock_timeout to '5s'; set local statement_timeout to 0";
 
 /// The result of a run.
@@ -50,8 +51,8 @@ pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> 
     let other = connect().await.context("cannot connect to Postgres")?;
     if is_pooled(&client, &other).await? {
         bail!(
-            "this connection goes through a transaction-mode pooler, which keeps no session; set \
-             DIRECT_URL to the database's own address"
+            "this connection goes through a transaction-mode pooler, but migrations need one session; \
+             set DIRECT_URL to the database's own address"
         );
     }
     let runner = Runner { client, schema: &database.schema };
@@ -60,8 +61,8 @@ pub async fn run(database: &Database, files: &Files) -> anyhow::Result<Applied> 
     runner.apply(files).await
 }
 
-/// Whether a pooler lends backends by the transaction: two connections share a backend, or one of them
-/// changes its own.
+/// Returns true if a transaction-mode pooler assigns the backends: the two connections share a
+/// backend, or one of them changes its backend.
 pub async fn is_pooled(one: &Client, other: &Client) -> anyhow::Result<bool> {
     let mut backends = Vec::new();
     for client in [one, other, other, one] {
@@ -71,7 +72,7 @@ pub async fn is_pooled(one: &Client, other: &Client) -> anyhow::Result<bool> {
     Ok(backends[0] == backends[1] || backends[1] != backends[2] || backends[3] != backends[0])
 }
 
-/// The missing and the different files, a line each. The functions' role has enough rights for this.
+/// Lists the files that are not applied or differ, one per line. The functions' role may run this.
 pub async fn pending(
     client: &Client,
     schema: &Schema,
@@ -86,14 +87,15 @@ pub async fn pending(
     {
         None => Some(format!("{} is not applied", sql.name)),
         Some((_, checksum)) if *checksum != sql.checksum() => {
-            Some(format!("{} is another version", sql.name))
+            Some(format!("{} differs from this version of Farebox", sql.name))
         }
         Some(_) => None,
     });
     Ok(missing.collect())
 }
 
-/// Every exception from the rules on roles and grants, a line each, as the connected role sees it.
+/// Lists every exception from the rules on roles and grants, one per line, as the connected role
+/// sees it.
 pub async fn exceptions(
     client: &Client,
     schema: &Schema,
@@ -110,7 +112,7 @@ pub async fn exceptions(
     Ok(exceptions)
 }
 
-/// Every role that can run its own code as the owner of our functions, a line each.
+/// Lists every role that can run its own code as the owner of our functions, one per line.
 async fn intruders(client: &Client, schema: &str) -> anyhow::Result<Vec<String>> {
     let params: &[files::Param<'_>] = &[(&schema, Type::TEXT)];
     let rows = client.query_typed(SCHEMA_RIGHTS, params).await.map_err(explain)?;
@@ -173,12 +175,12 @@ impl Runner<'_> {
 
     async fn prepare(&self) -> anyhow::Result<()> {
         let schema = self.schema;
-        const MEANS: &str = "cannot prepare the schema; does this role own the database?";
+        const FAILED: &str = "cannot prepare the schema; does this role own the database?";
         let create = format!(
             "set client_min_messages to warning;
              create schema if not exists {schema};"
         );
-        self.execute(&create).await.context(MEANS)?;
+        self.execute(&create).await.context(FAILED)?;
         self.refuse_intruders().await?;
         // Functions call one another in any order, so their bodies are checked when they run.
         self.execute(&format!(
@@ -192,19 +194,20 @@ impl Runner<'_> {
              alter table farebox_migrations enable row level security;"
         ))
         .await
-        .context(MEANS)
+        .context(FAILED)
     }
 
-    /// Runs before the first object is created in the schema, in which other roles might create too.
+    /// Fails if other roles may create objects in the schema. It runs before the first object is
+    /// created there.
     async fn refuse_intruders(&self) -> anyhow::Result<()> {
         let schema = self.schema;
         let found = intruders(&self.client, schema.as_str()).await?;
         if !found.is_empty() {
             bail!(
                 "{}.\nRun `revoke create on schema {schema} from public` (or from the role that is \
-                 named) as the schema's owner, and drop what others have made there. Or set \
+                 named) as the schema's owner, and drop the objects of other roles there. Or set \
                  FAREBOX_SCHEMA to a schema that does not exist yet, such as farebox: `farebox \
-                 migrate` makes it, and owns it.",
+                 migrate` creates it and owns it.",
                 found.join(",\n")
             );
         }
@@ -216,8 +219,8 @@ impl Runner<'_> {
             None => Ok(true),
             Some(checksum) if checksum == migration.checksum() => Ok(false),
             Some(_) => bail!(
-                "{} was edited after it was applied to this database. Put the old text back, and \
-                 make the change in a new migration.",
+                "{} was edited after it was applied to this database. Restore the old text, and make \
+                 the change in a new migration.",
                 migration.name
             ),
         }
@@ -248,7 +251,7 @@ impl Runner<'_> {
         self.execute(&format!("{BEGIN};\n{}\n;\n{recording};\ncommit;", migration.text)).await
     }
 
-    /// An interrupted concurrent build leaves an invalid index under the same name.
+    /// Drops the invalid index that an interrupted concurrent build left under the same name.
     async fn drop_invalid_index(&self, migration: &Sql) -> anyhow::Result<()> {
         let Some(index) = migration.index() else { return Ok(()) };
         let name = format!("{}.{index}", self.schema);
@@ -287,14 +290,15 @@ impl Runner<'_> {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "a direct connection, and texts of many statements"
+        reason = "a direct connection, and files with several statements"
     )]
     async fn execute(&self, sql: &str) -> anyhow::Result<()> {
         self.client.batch_execute(sql).await.map_err(explain)
     }
 }
 
-/// Postgres's own message, which names the table or the line; the driver's says only `db error`.
+/// Returns Postgres's own message, which names the table or the line. The driver's is only
+/// `db error`.
 fn explain(error: tokio_postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
         Some(database) => anyhow::anyhow!("{} ({})", database.message(), database.code().code()),

@@ -1,7 +1,7 @@
-//! `farebox render`: the files that are generated from the endpoint table.
+//! `farebox render`: generates files from the endpoint table.
 //!
-//! They are committed, so that people can read and review them. A test compares them with the output of
-//! this module.
+//! The files are committed, so that people can read and review them. A test compares them with the
+//! output of this module.
 
 mod lambda;
 mod mains;
@@ -15,14 +15,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use shared::endpoints;
 
-/// A file with its path below the project's root.
+/// A file, with its path relative to the repository's root.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rendered {
     pub path: PathBuf,
     pub text: String,
 }
 
-/// Every rendered file. `root` has the files of which only a part is rendered.
+/// Renders every file. In some files only a part is rendered; the rest is read from `root`.
 pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     let table = endpoints::ALL;
     let document = shared::openapi::document();
@@ -72,9 +72,9 @@ mod tests {
         }
     }
 
-    /// A main without a row would be deployed without a policy.
+    /// A main without a row in the endpoint table would be deployed without an access policy.
     #[test]
-    fn there_is_no_main_without_a_row() {
+    fn every_main_has_a_row() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let rendered: Vec<_> =
             all(&root).unwrap().into_iter().map(|file| root.join(file.path)).collect();

@@ -1,8 +1,8 @@
 //! The HTTP server of `farebox serve`, `farebox dev` and the tests.
 //!
-//! It closes a connection whose client sends or reads nothing for a while, and closes it earlier if a
-//! new connection needs the slot. A client that hangs up does not stop its request: the request
-//! finishes, and is logged, in its own task.
+//! The server closes a connection whose client sends or reads nothing for a while, and closes it
+//! earlier if a new connection needs the slot. If a client disconnects, its request still finishes,
+//! and is logged, in its own task.
 
 mod connections;
 mod head;
@@ -34,16 +34,16 @@ use tower::ServiceExt as _;
 use connections::{Connection, Connections};
 use stream::{Arriving, Stream};
 
-/// The time that requests in flight and background tasks have after the stop.
+/// The time that requests in flight and background tasks have to finish after the stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The largest number of connections, and the trusted proxies.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// It is below a process's usual limit of open files.
+    /// Below the usual limit of open files of a process.
     pub connections: usize,
-    /// The limit for one address that is not a proxy's. It applies only if proxies are configured:
-    /// otherwise all connections may come from one proxy.
+    /// The limit for one address, except for trusted proxies. It applies only if proxies are
+    /// configured: otherwise all connections may come from one proxy.
     pub connections_per_address: usize,
     pub proxies: TrustedProxies,
 }
@@ -86,7 +86,7 @@ pub async fn serve_within(
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                // A broken connection needs no report here.
+                // A broken connection is not an error here.
                 _ = serving => {}
                 () = connection.is_cut() => {}
             }
@@ -100,7 +100,7 @@ pub async fn serve_within(
         tasks.wait().await;
     };
     if tokio::time::timeout(GRACE, finished).await.is_err() {
-        tracing::warn!("requests were still in flight at the end");
+        tracing::warn!("requests were still in flight when the server stopped");
     }
     cutting.abort();
     Ok(())
@@ -112,7 +112,7 @@ async fn admit(
     connections: &Arc<Connections>,
 ) -> Option<(TcpStream, SocketAddr, connections::Slot)> {
     let Ok((stream, peer)) = listener.accept().await else {
-        // The process is probably out of file descriptors; connections that end free some.
+        // The process is probably out of file descriptors. Connections that end free some.
         tokio::time::sleep(Duration::from_millis(50)).await;
         return None;
     };
@@ -120,7 +120,7 @@ async fn admit(
     Some((stream, peer, slot))
 }
 
-/// The parts that every request of every connection needs.
+/// The state that all connections share.
 #[derive(Clone)]
 struct Carrier {
     router: Router,
@@ -135,7 +135,7 @@ impl Carrier {
         peer: SocketAddr,
         connection: &Arc<Connection>,
     ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + 'static {
-        // Sends answers at once. Without the option they leave a little later.
+        // Without this option, responses are sent slightly later.
         let _ = stream.set_nodelay(true);
         let (carrier, watched) = (self.clone(), Arc::clone(connection));
         let service = service_fn(move |request| {
@@ -144,7 +144,8 @@ impl Carrier {
                 connection.head_arrived();
                 let connections = Arc::clone(&carrier.connections);
                 let mut response = carrier.answer(request, peer, &connection).await;
-                // An answer without a length ends when its client hangs up, so it has no deadline.
+                // A response without a length may last as long as its client is connected, so it
+                // has no deadline.
                 let has_length = response.body().size_hint().exact().is_some();
                 if has_length {
                     connection.answered();
@@ -181,15 +182,15 @@ impl Carrier {
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(connection))));
         match tasks.spawn(router.oneshot(request)).await {
             Ok(Ok(response)) => response,
-            // The guard turns a panic into an answer; this one came from outside the guard.
+            // The guard turns a panic into a response. This panic happened outside the guard.
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
 }
 
-/// Resolves when the terminal or the system signals this process to end. It listens from the call on,
+/// Resolves when the terminal or the system signals this process to end. It listens from the call,
 /// not from the first poll, so that no signal is lost after the process reports that it is ready.
-pub fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
+pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     // A signal without a listener ends the process by default.
     let signals = kinds.into_iter().filter_map(|kind| signal(kind).ok());

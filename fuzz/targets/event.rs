@@ -1,4 +1,4 @@
-//! The body of a webhook: whatever it is, it is refused or understood, and what is understood has the
+//! Parses any bytes as the body of a webhook. The parser must refuse them or return facts in the
 //! form that the database expects.
 
 #![no_main]
@@ -19,7 +19,7 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// An object with an id, of scalars, whose sums of money are not below zero.
+/// Asserts that a fact is an object of scalars with an id, and that its amounts are not negative.
 fn expect_fact(fact: &Value) {
     assert!(fact["id"].is_string(), "{fact}");
     for (field, value) in fact.as_object().expect("an object") {

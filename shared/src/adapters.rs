@@ -1,4 +1,4 @@
-//! One handle to each service outside. Each says in its errors whether a call may have run.
+//! Clients for external services. Every error states whether the call may have run.
 
 pub mod clerk;
 pub mod http_client;

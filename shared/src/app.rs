@@ -1,4 +1,4 @@
-//! What every handler is given: the configuration and one handle to each thing outside.
+//! The state that handlers share: the configuration, and a handle to each outside service.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::domain::error::error_chain;
 use crate::domain::{Entitlement, UserId};
 use crate::log;
 
-/// Handlers share one, as `State<Arc<App>>`. Nothing in it connects anywhere before it is first used.
+/// The state of all handlers, as `State<Arc<App>>`. It opens connections only on first use.
 #[derive(Debug)]
 pub struct App {
     pub config: Config,
@@ -30,15 +30,15 @@ pub struct App {
     pub entitlement_loads: SingleFlight<UserId, Option<Entitlement>>,
 }
 
-/// Connections to Postgres where the configuration names no number.
+/// The maximum number of Postgres connections if `DATABASE_POOL_SIZE` is not set.
 #[derive(Clone, Copy, Debug)]
 pub enum PoolSize {
-    /// A function serves few requests at a time, and there may be many of it.
+    /// A function serves few requests at a time, and many instances of it may run.
     Function = 2,
     Server = 20,
 }
 
-/// The configuration is well-formed and asks for something that cannot be.
+/// An error for a configuration that is well-formed but cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration cannot be used")]
 pub struct StartError(#[source] Box<dyn std::error::Error + Send + Sync>);
@@ -66,9 +66,9 @@ impl App {
     }
 }
 
-/// What every function's main does first: settings, logging, and the app.
+/// Reads the settings, starts logging and creates the app. Every function calls it first.
 ///
-/// Logs every problem of the settings, and returns no app if there is one.
+/// Logs every problem of the settings, and returns `None` if there is one.
 pub fn start(
     vars: impl Fn(&str) -> Option<String>,
     clock: Clock,
@@ -88,7 +88,7 @@ pub fn start(
     started.map_err(|error| tracing::error!(problem = error_chain(&error), "cannot start")).ok()
 }
 
-/// The settings of the environment, as [`start`] takes them.
+/// Reads a setting from the environment, for the `vars` of [`start`].
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -1,10 +1,11 @@
-//! From the `Authorization` header to a [`Caller`].
+//! Authentication: turns the `Authorization` header into a [`Caller`].
 //!
-//! A bearer token is a JWT of the app's identity provider, a service key, or the cron secret.
-//! Whatever is wrong with one, the answer is 401: it never depends on a database, and a provider
-//! that is down only means that no new key can be learned. Only while no key was ever learned is the
-//! answer 503, since no token can be judged. What a caller may do with a route stands
-//! in the endpoint table; that a user acts for themselves alone is [`Caller::act_for`].
+//! A bearer token is a JWT of the app's identity provider, a service key, or the cron secret. An
+//! invalid token is answered with 401. No check needs a database. While the identity provider is
+//! down, the known keys stay in use; the answer is 503 only if no key was ever fetched.
+//!
+//! The endpoint table lists which callers may use a route. [`Caller::act_for`] checks that a user
+//! acts only for themselves.
 
 mod jwt;
 mod keys;
@@ -26,16 +27,16 @@ use crate::domain::hash::hex;
 use crate::domain::jwk::Algorithm;
 use keys::KeyRing;
 
-/// Who is calling.
+/// The caller of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Caller {
-    /// Nobody who said so: a public route.
+    /// An unauthenticated caller: of a public route, or of the Stripe webhook.
     Anonymous,
     User {
         id: UserId,
         admin: bool,
     },
-    /// A trusted server, by the first digits of its key's hash.
+    /// A trusted server. `key` is the first digits of the service key's hash.
     Service {
         key: String,
         admin: bool,
@@ -51,7 +52,7 @@ pub struct Auth {
 }
 
 impl Caller {
-    /// The kind, for the log: it names nobody.
+    /// Returns the kind of caller for the log, without an id.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Anonymous => "anyone",
@@ -63,7 +64,7 @@ impl Caller {
         }
     }
 
-    /// Who it was, for the audit trail.
+    /// Returns the name of the caller for the audit trail.
     pub fn audit_name(&self) -> String {
         match self {
             Self::User { id, .. } => format!("user {id}"),
@@ -76,13 +77,14 @@ impl Caller {
         matches!(self, Self::User { admin: true, .. } | Self::Service { admin: true, .. })
     }
 
-    /// A trusted server or an admin, whose word about others counts.
+    /// Returns whether the caller may name other users: a trusted server or an admin.
     pub fn is_trusted(&self) -> bool {
         self.is_admin() || matches!(self, Self::Service { .. })
     }
 
-    /// The user this request is about, given every id it names. A user acts for themselves alone;
-    /// a trusted caller for whom it names, but for one user at a time.
+    /// Returns the user that the request is about, given every user id that it names.
+    ///
+    /// A user may name only themselves. A trusted caller may name any one user.
     pub fn act_for(&self, named: &[String]) -> Result<Option<UserId>> {
         let (own, may_name_others) = match self {
             Self::Anonymous | Self::Cron => return Ok(None),
@@ -111,18 +113,19 @@ impl Auth {
         Self { config: config.clone(), clock, keys }
     }
 
-    /// How long an erased user's id is remembered.
+    /// Returns how long to remember an erased user's id: as long as a token of it may be accepted.
     pub fn token_lifetime_seconds(&self) -> u32 {
-        // Its exp may be as much further away as clocks may differ, and it is believed for as much longer.
+        // The clock skew counts twice: `exp` may exceed the lifetime by it, and a token is accepted
+        // until that long after `exp`.
         self.config.token_lifetime_hours * 3_600 + 2 * self.config.clock_skew_seconds
     }
 
-    /// Asks the identity provider for its keys, for the operator's check. Answers how many there are.
+    /// Fetches the identity provider's keys and returns their number, for the operator's check.
     pub async fn check_keys(&self) -> Result<usize, String> {
         self.keys.check().await
     }
 
-    /// A user or a trusted server, by what the request carries.
+    /// Authenticates a user or a trusted server.
     pub async fn caller(
         &self,
         headers: &HeaderMap,
@@ -144,12 +147,12 @@ impl Auth {
             }
         };
         if !verified {
-            return Err(jwt::refused("Its signature is not one we trust."));
+            return Err(jwt::refused("Its signature does not match a trusted key."));
         }
         token.claims(&self.config, self.clock.now())
     }
 
-    /// The platform's scheduler.
+    /// Authenticates the platform's scheduler.
     pub fn cron(&self, headers: &HeaderMap) -> Result<Caller> {
         let token = bearer(headers)?;
         let same = self.config.cron_secret.as_ref().is_some_and(|secret| {
@@ -166,22 +169,22 @@ impl Auth {
         }
         let hash = service_key::sha256(token);
         let known = self.config.service_keys.iter().find(|key| key.sha256 == hash);
-        let known = known.ok_or_else(|| jwt::refused("The service key is not known here."))?;
+        let known = known.ok_or_else(|| jwt::refused("The service key is not in SERVICE_KEYS."))?;
         Ok(Caller::Service { key: hex(&hash[..4]), admin: known.scope == Scope::Admin })
     }
 }
 
-/// The one bearer token. Two `Authorization` headers are refused: whoever reads the other one might
-/// see another caller.
+/// Returns the bearer token. Two `Authorization` headers are refused, because a proxy might use the
+/// other one and see another caller.
 fn bearer(headers: &HeaderMap) -> Result<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        let message = "Send one Authorization header: Bearer and a token.";
+        let message = "Send one Authorization header, in the form: Bearer <token>.";
         return Err(Error::new(ErrorCode::MissingToken, message));
     };
     let (scheme, token) = value.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-        let message = "The Authorization header must be Bearer and a token.";
+        let message = "The Authorization header must have the form: Bearer <token>.";
         return Err(Error::new(ErrorCode::MissingToken, message));
     }
     Ok(token.trim())

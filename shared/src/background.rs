@@ -1,4 +1,4 @@
-//! Work that begins once the answer is on its way.
+//! Work that runs after the response.
 
 use std::fmt;
 use std::future::Future;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs work after the answer, as the host allows it.
+/// Runs work after the response, in the way that the host allows.
 ///
-/// A host puts its own into each request's extensions; without one each piece of work is a task of its
-/// own. Nothing that must happen may depend on it: a process can end at any time.
+/// A host inserts its own instance into each request's extensions. The default spawns a Tokio task
+/// for each piece of work. The process can end at any time, so no required work may depend on it.
 #[derive(Clone)]
 pub struct BackgroundTasks(Arc<dyn Fn(Work) + Send + Sync>);
 

@@ -1,4 +1,5 @@
-//! The use cases: selling, applying what Stripe says, entitlements, and what follows from them.
+//! The billing use cases: checkout, plan changes, applying Stripe's events, entitlements, the
+//! outbox and reconciliation.
 
 pub mod alert;
 pub mod change_subscription;

@@ -1,7 +1,7 @@
-//! The one place that reads the time. Everything else is handed an instant.
+//! The only module that reads the time of day. All other code takes it as an argument.
 //!
-//! A shift can be set, so that the local stack and the tests walk through months in seconds. In a
-//! deployed function nothing ever sets it.
+//! The local stack and the tests shift the clock, so that months pass in seconds. A deployed
+//! function never shifts it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,7 +15,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows `moment` now, and goes on from there.
+    /// Creates a clock that starts at `moment`.
     pub fn starting_at(moment: Timestamp) -> Self {
         let clock = Self::default();
         clock.advance(moment.duration_since(clock.now()));
@@ -23,22 +23,22 @@ impl Clock {
     }
 
     pub fn now(&self) -> Timestamp {
-        // Timestamps end in the year 9999; a shift beyond it leaves the time as it is.
+        // Timestamps end in the year 9999. A shift beyond it is ignored.
         Timestamp::now().checked_add(self.shift()).unwrap_or_else(|_| Timestamp::now())
     }
 
-    /// The wall clock itself, which nothing moves: for how long something takes. Unlike a monotonic clock
-    /// it goes on while a function is frozen.
+    /// Returns the time without the shift, to measure how long something takes. Unlike a monotonic
+    /// clock, it advances while a function is frozen.
     pub fn wall() -> Timestamp {
         Timestamp::now()
     }
 
-    /// How far this clock is ahead of the wall's.
+    /// Returns how far this clock is ahead of the wall clock.
     pub fn shift(&self) -> SignedDuration {
         SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed))
     }
 
-    /// The shift itself, in milliseconds, for a clock of another library that moves with this one.
+    /// Returns the shared shift in milliseconds, for another library's clock to follow this one.
     pub fn shared_shift(&self) -> Arc<AtomicI64> {
         Arc::clone(&self.shift_ms)
     }

@@ -1,3 +1,3 @@
-//! The companion app: the live stats that it shows.
+//! The companion app's live stats.
 
 pub mod stats;

@@ -1,8 +1,8 @@
-//! The environment, parsed once into types. Every problem is reported at once, each with the name
-//! of its setting; a value of a secret is never part of a message.
+//! The settings from the environment, parsed once into types. All problems are reported at once,
+//! each with the name of its setting. A message never contains the value of a secret.
 //!
-//! [`SETTINGS`] is the list of all of them: the README's table, the Lambda template's parameters
-//! and the tests are made from it. Deliberately absent: files, flags and profiles.
+//! [`SETTINGS`] lists all settings. The README's table, the Lambda template's parameters and the
+//! tests are derived from it. Deliberately absent: files, flags and profiles.
 
 mod email;
 mod parse;
@@ -26,24 +26,24 @@ pub use settings::{SETTINGS, Setting};
 use crate::domain::Rate;
 use parse::Reader;
 
-/// Everything a function is told from outside.
+/// The configuration of a function or a server.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub database: Database,
     pub redis: Redis,
     pub stripe: Stripe,
     pub auth: Auth,
-    /// Browser origins that may call, exactly as browsers send them; checkout returns to no others.
+    /// Browser origins that may call, as browsers send them. Checkout returns only to these.
     pub allowed_origins: Vec<String>,
-    /// The proxies in front of a server of its own; a platform's function knows its callers.
+    /// The proxies in front of `farebox serve`. Functions get client addresses from the platform.
     pub trusted_proxies: TrustedProxies,
     /// The named limits of `POST /api/rate-limit`.
     pub rate_limits: BTreeMap<String, Rate>,
-    /// Without it users are not written to.
+    /// If absent, Farebox sends no e-mail to users.
     pub email: Option<Email>,
-    /// Without it no identity provider is told of plans.
+    /// If absent, plans are not pushed to an identity provider.
     pub clerk: Option<Clerk>,
-    /// Where operators are told that something is wrong. Whoever knows it may write there.
+    /// The webhook for alerts to operators. It is secret: anyone who knows the URL can post to it.
     pub alert_webhook_url: Option<Secret>,
     pub log_level: tracing::Level,
 }
@@ -51,9 +51,9 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Database {
     pub url: Secret,
-    /// PEM of the authority that signed the server's certificate, where it is not a public one.
+    /// PEM of the authority that signed the server's certificate, if it is not a public one.
     pub ca_certificate: Option<String>,
-    /// At most this many connections; each host has its own default.
+    /// The maximum number of connections. Each host has its own default.
     pub pool_size: Option<usize>,
     pub schema: Schema,
 }
@@ -62,32 +62,32 @@ pub struct Database {
 pub struct Redis {
     pub url: Url,
     pub token: Secret,
-    /// How long it has to answer, once connected.
+    /// How long Redis may take to answer, once connected.
     pub timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
 pub struct Stripe {
     pub secret_key: Secret,
-    /// Any of them may have signed a webhook.
+    /// A webhook may be signed with any of these.
     pub webhook_secrets: Vec<Secret>,
-    /// The account whose events count where they name one, as those of Connect do.
+    /// An event that names an account, as Connect's events do, is ignored unless it names this one.
     pub account: Option<String>,
-    /// Whether `client_reference_id` names a buyer of whom nothing else says who that is.
+    /// Take `client_reference_id` as the buyer's user id if nothing else names the buyer.
     pub trusts_client_reference_id: bool,
     pub api_url: Url,
     pub automatic_tax: bool,
     pub portal_configuration: Option<String>,
 }
 
-/// The identity provider that shows a user's plan in its metadata.
+/// Clerk, the identity provider to whose user metadata Farebox pushes each user's plan.
 #[derive(Clone, Debug)]
 pub struct Clerk {
     pub secret_key: Secret,
     pub api_url: Url,
 }
 
-/// Who may call, and how they prove it.
+/// The settings of authentication.
 #[derive(Clone, Debug)]
 pub struct Auth {
     pub jwks: Jwks,
@@ -97,42 +97,43 @@ pub struct Auth {
     pub authorized_parties: Vec<String>,
     pub admin_claim: Option<AdminClaim>,
     pub clock_skew_seconds: u32,
-    /// The longest life of a token: an erased user's id is remembered for as long.
+    /// The longest lifetime of a token. An erased user's id is remembered for as long.
     pub token_lifetime_hours: u32,
     pub service_keys: Vec<ServiceKeyHash>,
     pub cron_secret: Option<Secret>,
 }
 
-/// Where the identity provider's public keys come from. With both, the URL is asked for what the
-/// inline keys do not answer.
+/// The sources of the identity provider's public keys. With both, the URL is fetched only for keys
+/// that are not inline.
 #[derive(Clone, Debug)]
 pub struct Jwks {
     pub inline: Option<String>,
     pub url: Option<Url>,
 }
 
-/// `metadata.role=admin`: where in a token's claims to look, and for what.
+/// The claim that makes a user an admin, such as `metadata.role=admin`: its path in the token's
+/// claims, and its value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AdminClaim {
     pub path: String,
     pub value: String,
 }
 
-/// What a service key may do.
+/// The rights of a service key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
     Service,
     Admin,
 }
 
-/// A service key as configuration knows it: never the key, only its SHA-256.
+/// A service key in the configuration: only its SHA-256, never the key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServiceKeyHash {
     pub scope: Scope,
     pub sha256: [u8; 32],
 }
 
-/// The Postgres schema Farebox lives in: a plain lower-case name, safe to write into SQL.
+/// The Postgres schema of Farebox's tables: a plain lower-case name, safe to write into SQL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Schema(String);
 
@@ -151,7 +152,8 @@ impl Config {
         let alert_webhook_url = reader.parsed("ALERT_WEBHOOK_URL", parse::secret_url);
         let log_level = reader
             .parsed("LOG_LEVEL", |text| {
-                tracing::Level::from_str(text).map_err(|_| "is error, warn, info, debug or trace")
+                tracing::Level::from_str(text)
+                    .map_err(|_| "must be error, warn, info, debug or trace")
             })
             .unwrap_or(tracing::Level::INFO);
         let problems = reader.finish();
@@ -254,14 +256,14 @@ impl Clerk {
 }
 
 impl Redis {
-    /// A cache that takes longer is slower than the truth.
+    /// With a longer timeout, Redis would be slower than Postgres.
     const TIMEOUT: Duration = Duration::from_millis(200);
 }
 
 impl Stripe {
     const API_URL: &str = "https://api.stripe.com";
 
-    /// The settings of Stripe alone, for what needs nothing else.
+    /// Reads only Stripe's settings, for callers that need no others.
     pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let mut reader = Reader::new(&vars);
         let stripe = read_stripe(&mut reader);
@@ -269,14 +271,14 @@ impl Stripe {
         stripe.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
-    /// Whether this is real money. An event of the other kind is none of ours.
+    /// Returns whether the secret key is a live-mode key. Events of the other mode are ignored.
     pub fn is_live(&self) -> bool {
         ["sk_live_", "rk_live_"].iter().any(|live| self.secret_key.expose().starts_with(live))
     }
 }
 
 impl Database {
-    /// The settings of Postgres alone, for what needs nothing else.
+    /// Reads only Postgres's settings, for callers that need no others.
     pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let mut reader = Reader::new(&vars);
         let database = read_database(&mut reader);
@@ -310,7 +312,7 @@ impl FromStr for Schema {
         let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
         if !plain || !starts_well || name.len() > 63 || name.starts_with("pg_") {
-            return Err("is a schema's name in lower-case letters, digits and _");
+            return Err("must be a schema name of lower-case letters, digits and _");
         }
         Ok(Self(name.to_owned()))
     }

@@ -1,4 +1,6 @@
-//! The rules, as types and pure functions: no I/O, no clock. A value that exists here is valid.
+//! The business rules, as types and pure functions without I/O or a clock.
+//!
+//! A value of a type in this module is always valid.
 
 mod amount;
 pub mod catalog;

@@ -1,7 +1,7 @@
-//! THE TABLE: every route with its path, its methods, who may call it and how often.
+//! The endpoint table: every route with its path, methods, access and rate limit.
 //!
-//! A new capability is one row here, one small file beside it, and its SQL or script. `farebox
-//! render` then writes the two mains, `vercel.json`, `template.yaml` and `docs/openapi.json`.
+//! A new route needs one row here, one file in `endpoints/`, and its SQL or script. `farebox
+//! render` then writes its two mains, `vercel.json`, `template.yaml` and `docs/openapi.json`.
 
 pub mod account;
 pub mod admin;
@@ -148,7 +148,7 @@ pub static USAGE: Endpoint =
         .stores(usage::stored_bytes)
         .body_limit(128 * 1024);
 
-/// The same webhook, under the address that other apps gave Stripe.
+/// The webhook's alternative path, which some apps have already registered at Stripe.
 pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(
     "webhooks-stripe",
     "/api/webhooks/stripe",
@@ -158,7 +158,7 @@ pub static WEBHOOKS_STRIPE: Endpoint = Endpoint::new(
 )
 .body_limit(1024 * 1024);
 
-/// Every row, by name.
+/// Every row, sorted by name.
 pub const ALL: &[&Endpoint] = &[
     &ACCOUNT,
     &ADMIN_LEDGER,

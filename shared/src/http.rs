@@ -1,8 +1,9 @@
-//! The shape of an endpoint, and the pipeline in front of each: [`Endpoint`], [`mount`], [`guard`].
+//! The type of an endpoint, and the pipeline in front of it: [`Endpoint`], [`mount`], [`guard`].
 //!
-//! A handler is an ordinary axum handler. What it needs to know of the request beyond axum's own
-//! extractors is here: who it is about ([`User`]), its checked body ([`Input`]), its idempotency key
-//! ([`IdempotencyKey`]), and a way to do work after the answer ([`BackgroundTasks`]).
+//! A handler is an ordinary axum handler. This module adds extractors for the user that the request
+//! is about ([`User`]), the checked body ([`Input`]) and the idempotency key
+//! ([`IdempotencyKey`](crate::domain::IdempotencyKey)). Work after the response goes to
+//! [`BackgroundTasks`](crate::background::BackgroundTasks).
 
 mod cors;
 mod endpoint;
@@ -24,7 +25,7 @@ pub use user::User;
 
 use std::net::IpAddr;
 
-/// The address a request came from, as the host that carried it knows it. Never taken from a header
-/// that a caller could have written.
+/// The client's address, as the host knows it. It is never taken from a header that the client
+/// could have set.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientIp(pub IpAddr);

@@ -1,8 +1,8 @@
-//! Farebox: everything a function needs, from the bytes of a request to the bytes of its answer.
+//! Farebox's library: everything between an HTTP request and its response.
 //!
-//! A host (`api/` for Vercel, `functions/` for AWS Lambda, `cli/` for one machine) carries requests
-//! to [`http::mount`]; nothing here knows which host it runs on. Postgres, Redis and the identity
-//! provider are each one URL in [`config::Config`].
+//! A host (`api/` for Vercel, `functions/` for AWS Lambda, `cli/` for one machine) passes requests
+//! to [`http::mount`]. This crate does not depend on the host. [`config::Config`] holds the URLs of
+//! Postgres, Redis and the identity provider.
 //!
 //! Start with [`endpoints`], the table of every route and its policy, then read one handler in
 //! `endpoints/` and [`http::guard`], the pipeline in front of all of them.

@@ -33,17 +33,17 @@ struct Tag {
 const TAGS: [Tag; 9] = [
     Tag {
         name: "Entitlements",
-        description: "What a user may use, and why.",
+        description: "The features and limits of a user's plan, and checks against them.",
         operations: entitlements::operations,
     },
     Tag {
         name: "Usage",
-        description: "Counting what users use of metered features, within their plan's limits.",
+        description: "Usage of metered features, counted against the limits of the user's plan.",
         operations: usage::operations,
     },
     Tag {
         name: "Credits",
-        description: "Balances of credits, and the ledger of everything that moved them.",
+        description: "Credit balances, and the ledger of every change to them.",
         operations: credits::operations,
     },
     Tag {
@@ -53,22 +53,22 @@ const TAGS: [Tag; 9] = [
     },
     Tag {
         name: "Checkout",
-        description: "Buying through Stripe Checkout, and Stripe's customer portal.",
+        description: "Purchases through Stripe Checkout, and Stripe's customer portal.",
         operations: checkout::operations,
     },
     Tag {
         name: "Subscriptions",
-        description: "A user's subscription, and changes of it.",
+        description: "A user's subscription, and changes to it.",
         operations: subscriptions::operations,
     },
     Tag {
         name: "Webhooks",
-        description: "Events from Stripe, and those that could not be applied.",
+        description: "Events from Stripe, and the failed webhooks: events that could not be applied.",
         operations: webhooks::operations,
     },
     Tag {
         name: "Companion app",
-        description: "Live stats of a companion app's users, their sign-ins, and their accounts.",
+        description: "For a companion chat app: users' live stats, sign-ins, and account deletion.",
         operations: companion::operations,
     },
     Tag {
@@ -81,21 +81,24 @@ const TAGS: [Tag; 9] = [
 const DESCRIPTION: &str = "Farebox is the billing back end of a SaaS product. It keeps plans, entitlements, usage and \
 credits in step with Stripe.
 
-**Authentication.** Requests carry `Authorization: Bearer` with a token of the app's identity provider, which acts \
-for its user alone, or with a service key of a trusted server, which names the user of each request.
+**Authentication.** Requests have the header `Authorization: Bearer` with one of two credentials. A token from the \
+app's identity provider acts only for its own user. A service key belongs to a trusted server, which names the user \
+in each request.
 
-**Errors.** Every response that is not a success is a problem (RFC 9457) with a stable `code`.
+**Errors.** Every error response is a problem document (RFC 9457) with a stable `code`.
 
-**Retries.** A request that changes something accepts an `Idempotency-Key`. The same key with the same request \
-returns the first response again; with another request it is refused with `idempotency_key_reused`.
+**Retries.** Operations that list an `Idempotency-Key` header can be retried safely with it. The same key with the \
+same request returns the first response again; the same key with a different request is refused with \
+`idempotency_key_reused`.
 
-**Rate limits.** `RateLimit` and `RateLimit-Policy` tell what is left, and a 429 has `Retry-After`.
+**Rate limits.** The headers `RateLimit` and `RateLimit-Policy` report the remaining quota. A response with status \
+429 has the header `Retry-After`.
 
 **Amounts and times.** Amounts of money are integers in minor units, such as cents. Times are RFC 3339 in UTC.
 
-**Pages.** Lists return `nextCursor`; send it as `cursor` for the next page.";
+**Pagination.** Lists return `nextCursor`. Send it as `cursor` to get the next page. It is null on the last page.";
 
-/// The whole document.
+/// Builds the OpenAPI document.
 pub fn document() -> Value {
     let mut schemas = Schemas::new();
     let problem = schemas.response::<Problem<'_>>();
@@ -124,39 +127,40 @@ pub fn document() -> Value {
             "description": DESCRIPTION,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
-        "servers": [{ "url": "http://127.0.0.1:3000", "description": "The local stack" }],
+        "servers": [{ "url": "http://127.0.0.1:3000", "description": "The local server that `farebox dev` starts" }],
         "tags": TAGS.each_ref().map(|tag| json!({ "name": tag.name, "description": tag.description })),
         "paths": paths,
         "components": {
             "schemas": components,
             "securitySchemes": {
                 "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                    "description": "A token of the app's identity provider. It acts for its user alone, \
-                        unless it is an admin's." },
+                    "description": "A token from the app's identity provider. It acts only for its own \
+                        user, unless the user is an admin." },
                 "service": { "type": "http", "scheme": "bearer",
-                    "description": "A service key, `fbx_...`, of a trusted server or an admin." },
+                    "description": "A service key (`fbx_...`) of a trusted server or an admin." },
                 "cron": { "type": "http", "scheme": "bearer",
-                    "description": "The cron secret of the platform's scheduler." },
+                    "description": "The cron secret, which the platform's scheduler sends." },
             },
         },
     })
 }
 
-/// The guard takes a body's `userId` before the handler's type sees it.
+/// Adds `userId` to a request's schema. The guard removes the field from the body before the
+/// handler parses it, so the handler's type does not list it.
 fn add_user_id(components: &mut Map<String, Value>, body: &Value) {
     let name = body["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
     if let Some(schema) = name.and_then(|name| components.get_mut(name)) {
         schema["properties"]["userId"] = json!({
             "type": "string", "minLength": 1, "maxLength": 255,
-            "description": "The user whom the request is about, as in the query.",
+            "description": "The user that the request is about, in place of the query parameter `userId`.",
         });
     }
 }
 
-/// Lists every error code with its status and its meaning.
+/// Describes the schema of error codes by a list of every code, its status and its meaning.
 fn describe_codes(schema: &mut Value) {
     let mut description =
-        "What kind of problem it is. Stable, for programs to match on.\n".to_owned();
+        "The kind of problem. Codes are stable, so programs can match on them.\n".to_owned();
     for code in codes(schema) {
         let status = problem::status(code).as_u16();
         description += &format!("\n- `{code}` ({status}): {}", errors::meaning(code));

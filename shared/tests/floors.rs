@@ -1,12 +1,12 @@
-//! The floors of `src/`: a module imports from the floors below its own, and from no other.
+//! Checks the floors of `src/`: a module imports only from floors below its own.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the top down. Modules on one floor do not know each other.
+/// The floors, from the top down. Modules on the same floor do not import each other.
 const FLOORS: [&[&str]; 11] = [
     &["openapi"],
     &["endpoints"],
@@ -21,8 +21,8 @@ const FLOORS: [&[&str]; 11] = [
     &["clock", "log"],
 ];
 
-/// Words that a floor may not use, besides what is above it. Adapters know the statuses of the services
-/// that they call.
+/// Words that a module may not use, besides imports from above. Adapters may use statuses: those of
+/// the services that they call.
 const BANNED: [(&str, &[&str]); 8] = [
     ("app", &["StatusCode"]),
     ("auth", &["StatusCode"]),
@@ -83,7 +83,7 @@ fn only_http_knows_statuses_and_domain_does_no_io() {
 }
 
 #[test]
-fn an_upward_import_is_found() {
+fn an_upward_import_is_detected() {
     let found = |module: &str, text: &str| upward(module, text).collect::<Vec<_>>();
     assert_eq!(found("domain", "use crate::adapters::redis::Redis;"), ["adapters"]);
     assert_eq!(found("companion", "use crate::billing::checkout;"), ["billing"]);
@@ -94,7 +94,8 @@ fn an_upward_import_is_found() {
     assert!(found("endpoints", "use crate::http::User;\n// crate::openapi").is_empty());
 }
 
-/// What a module imports from its own floor, from above, or from no floor.
+/// The imports of a module from its own floor, from a floor above, or from a module without a
+/// floor.
 fn upward<'a>(module: &'a str, text: &str) -> impl Iterator<Item = String> + use<'a> {
     let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
     let own = floor(module);
@@ -102,7 +103,7 @@ fn upward<'a>(module: &'a str, text: &str) -> impl Iterator<Item = String> + use
     imports.filter(move |name| name != module && own.is_some() && floor(name) <= own)
 }
 
-/// The modules that are named after `crate::`, in groups too.
+/// The modules named after `crate::`, including those in groups.
 fn imports(code: &str) -> Vec<String> {
     code.split("crate::").skip(1).flat_map(firsts).collect()
 }

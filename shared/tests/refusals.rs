@@ -1,6 +1,6 @@
-//! Refusals, on both sides: what SQL functions raise is what Rust reads, and the other way round.
+//! Checks that the refusals that SQL functions raise are exactly those that Rust parses.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ struct Call {
 }
 
 impl Call {
-    /// The message that Rust gets, with a value for each detail.
+    /// The message that Rust receives, with an example value for each detail.
     fn message(&self) -> Value {
         let (code, reason) = match self.function {
             "refuse" => (self.word.as_str(), None),
@@ -67,7 +67,7 @@ fn calls() -> Vec<Call> {
     calls
 }
 
-/// The text up to the parenthesis that closes the call.
+/// The text before the closing parenthesis of the call.
 fn balanced(text: &str) -> &str {
     let mut depth = 1;
     let end = text.find(|letter| {
@@ -83,7 +83,7 @@ fn read(file: &str, function: &'static str, arguments: &str) -> Call {
         "" => Vec::new(),
         object => {
             let object = object.strip_prefix("jsonb_build_object(").unwrap_or_else(|| {
-                panic!("{file}: {object} is no literal object");
+                panic!("{file}: {object} is not a literal object");
             });
             names(balanced(object)).iter().map(|name| literal(file, name)).collect()
         }
@@ -91,7 +91,7 @@ fn read(file: &str, function: &'static str, arguments: &str) -> Call {
     Call { file: file.to_owned(), function, word: literal(file, word), details }
 }
 
-/// Every second argument.
+/// Every second argument, starting with the first.
 fn names(arguments: &str) -> Vec<&str> {
     let mut depth = 0;
     let parts = arguments.split(move |letter| {
@@ -103,10 +103,10 @@ fn names(arguments: &str) -> Vec<&str> {
 
 fn literal(file: &str, text: &str) -> String {
     let literal = text.trim().strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-    literal.unwrap_or_else(|| panic!("{file}: {text} is no literal")).to_owned()
+    literal.unwrap_or_else(|| panic!("{file}: {text} is not a literal")).to_owned()
 }
 
-/// The words that Rust reads in this field of a refusal.
+/// The values that Rust accepts in this field of a refusal, taken from serde's error message.
 fn known(refusal: Value, field: &str) -> BTreeSet<String> {
     let Err(error) = serde_json::from_value::<Refusal>(refusal) else { panic!("{field}") };
     let message = error.to_string();
@@ -114,7 +114,7 @@ fn known(refusal: Value, field: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn rust_reads_every_refusal_that_sql_raises() {
+fn rust_parses_every_refusal_that_sql_raises() {
     let calls = calls();
     assert!(calls.len() > 30, "{} refusals", calls.len());
     for call in calls {
@@ -130,7 +130,7 @@ fn rust_reads_every_refusal_that_sql_raises() {
 }
 
 #[test]
-fn sql_raises_every_refusal_that_rust_reads() {
+fn sql_raises_every_refusal_that_rust_parses() {
     let raised = |function: &str| -> BTreeSet<String> {
         calls().into_iter().filter(|call| call.function == function).map(|call| call.word).collect()
     };
@@ -143,7 +143,7 @@ fn sql_raises_every_refusal_that_rust_reads() {
     );
 }
 
-/// An SQLSTATE of a refusal says less than its message, and goes with it.
+/// Rust parses the message of a refusal, so no other function may raise its SQLSTATE.
 #[test]
 fn only_refuse_raises_a_refusal() {
     for (file, text) in functions().filter(|(file, _)| file != "refuse") {

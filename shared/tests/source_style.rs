@@ -1,13 +1,13 @@
 //! Rules for the source code of the whole workspace.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MAX_LINES: usize = 400;
 
-/// Folders whose code is not the workspace's own, or not source.
+/// Folders without source code of the workspace.
 const SKIPPED: [&str; 3] = ["node_modules", "target", "vendor"];
 
 fn root() -> PathBuf {
@@ -41,7 +41,7 @@ fn no_file_is_longer_than_400_lines() {
     }
 }
 
-/// What documents call files of this repository by.
+/// The folders with which the paths in documents begin.
 const TOP_FOLDERS: [&str; 11] = [
     "api/",
     "cli/",
@@ -66,7 +66,7 @@ const DOCUMENTS: [&str; 7] = [
     "docs/SETUP.md",
 ];
 
-/// A path with a wildcard or a placeholder names no one file.
+/// Returns true if the code is the path of one file: it has no wildcard and no placeholder.
 fn is_path(code: &str) -> bool {
     TOP_FOLDERS.iter().any(|folder| code.starts_with(folder))
         && !code.contains(['*', '<', '{', ' ', '…'])

@@ -1,4 +1,4 @@
-// How an app may use docs/farebox.d.ts. It is compiled and never run.
+// An example of an app's use of docs/farebox.d.ts. The check compiles it and does not run it.
 import type { EntitledFeature, Routes, SubscriptionResponse } from "../../docs/farebox";
 
 type Sent<Route extends keyof Routes> = Pick<Routes[Route], "query" | "headers" | "body">;
@@ -14,8 +14,8 @@ export async function track(key: string): Promise<number> {
   return "entries" in response ? response.entries.length : response.used;
 }
 
-/** The `type` of a feature tells which fields it has. */
-export function left(feature: EntitledFeature): number | null {
+/** The `type` of a feature determines its fields. */
+export function remaining(feature: EntitledFeature): number | null {
   switch (feature.type) {
     case "boolean":
       return feature.enabled ? null : 0;
@@ -26,9 +26,9 @@ export function left(feature: EntitledFeature): number | null {
   }
 }
 
-/** Known statuses are suggested, and unknown ones are accepted. */
+/** An editor suggests the known statuses. The type accepts unknown ones. */
 export function isPastDue({ status }: SubscriptionResponse): boolean {
-  return status === "past_due" || status === "a_status_of_tomorrow";
+  return status === "past_due" || status === "a_future_status";
 }
 
 export function isOverQuota(code: Routes["POST /api/usage"]["errorCode"]): boolean {

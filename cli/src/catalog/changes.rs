@@ -1,16 +1,16 @@
-//! Compares the published catalog with the wanted one, and describes each change in a line.
+//! Compares the published catalog with the new one, and describes each change in one line.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// One change, as an operator reads it.
+/// One change, as printed for an operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
     /// `stripe` or `database`.
     pub(super) target: &'static str,
-    /// `+` creates, `~` changes, `-` ends.
+    /// `+` creates, `~` changes, `-` stops selling.
     pub(super) sign: char,
     /// `product`, `price`, `plan` or `pack`.
     pub(super) kind: &'static str,
@@ -32,7 +32,7 @@ impl fmt::Display for Aligned<'_> {
     }
 }
 
-/// Compares two catalogs, both in the form that is published.
+/// Compares two catalogs, both in the form in which they are published.
 pub(super) fn compare(current: &Value, wanted: &Value) -> Vec<Change> {
     let mut lines = Vec::new();
     for (list, kind) in [("plans", "plan"), ("packs", "pack")] {
@@ -46,7 +46,7 @@ pub(super) fn compare(current: &Value, wanted: &Value) -> Vec<Change> {
             lines.push(Change { target: "database", sign, kind, name: key.clone(), description });
         }
         for key in current.keys().filter(|key| !wanted.contains_key(*key)) {
-            let description = format!("no longer sold; whoever has the {kind} keeps it");
+            let description = format!("no longer sold; customers who have the {kind} keep it");
             lines.push(Change {
                 target: "database",
                 sign: '-',
@@ -72,7 +72,7 @@ fn by_key(list: &Value, kind: &str) -> BTreeMap<String, Value> {
     items.map(keyed).collect()
 }
 
-/// `trial_days 14 → 30, prices.monthly.amount_minor 999 → 1099`.
+/// Describes the changed fields: `trial_days 14 → 30, prices.monthly.amount_minor 999 → 1099`.
 fn differences(current: &Value, wanted: &Value) -> String {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     leaves("", current, &mut before);
@@ -83,7 +83,7 @@ fn differences(current: &Value, wanted: &Value) -> String {
         .map(|path| match (before.get(path), after.get(path)) {
             (Some(before), Some(after)) => format!("{path} {before} → {after}"),
             (None, Some(after)) => format!("{path} {after}"),
-            _ => format!("without {path}"),
+            _ => format!("{path} removed"),
         })
         .collect();
     described.join(", ")
@@ -103,7 +103,7 @@ fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
 
 fn leaf(path: &str, value: &Value) -> String {
     match value {
-        Value::Null if path.ends_with("stripe_price_id") => "a new one".to_owned(),
+        Value::Null if path.ends_with("stripe_price_id") => "a new price".to_owned(),
         Value::Null if path.ends_with("limit") => "unlimited".to_owned(),
         Value::Null => "none".to_owned(),
         value => value.to_string(),

@@ -56,7 +56,8 @@ pub(super) async fn publish(
     client.query_typed_one(&sql, params).await.map(drop).map_err(explain)
 }
 
-/// A catalog as `publish_catalog()` takes it. The id of a price that does not exist yet is null.
+/// The catalog as the argument of `publish_catalog()`. The id of a price that does not exist yet is
+/// null.
 pub(super) fn published(catalog: &Catalog, states: &BTreeMap<String, StripeState>) -> Value {
     json!({
         "plans": catalog.plans.iter().map(|it| plan(catalog, it, states)).collect::<Vec<_>>(),

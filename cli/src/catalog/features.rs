@@ -59,14 +59,15 @@ pub(super) fn definitions(root: &Table<'_>) -> Vec<Definition> {
         let same = definitions.iter().find(|other| unit.is_some() && other.credits_unit() == unit);
         if let Some(other) = same {
             // A spend names the unit, which must identify one feature.
-            table.report(format!("counts its credits in the unit of features.{}", other.key));
+            let message = format!("needs its own unit: features.{} has the same unit", other.key);
+            table.report(message);
         }
         definitions.push(definition);
     }
     definitions
 }
 
-/// `mail_credits` is `Mail credits`.
+/// Converts a key into a name: `mail_credits` into `Mail credits`.
 fn in_words(key: &str) -> String {
     let words = key.replace(['_', '-'], " ");
     let mut letters = words.chars();
@@ -103,7 +104,7 @@ pub(super) fn unit(field: &Field<'_>) -> Option<String> {
     Some(unit.to_owned())
 }
 
-/// A plan's terms for every feature. A feature that the plan does not mention is not in it.
+/// A plan's terms for every feature. The plan does not include a feature that it does not list.
 pub(super) fn of_plan(
     plan: &Table<'_>,
     definitions: &[Definition],
@@ -111,7 +112,7 @@ pub(super) fn of_plan(
     let given = plan.get("features").and_then(|field| field.table());
     for (key, field) in given.iter().flat_map(Table::fields) {
         if !definitions.iter().any(|definition| definition.key == key) {
-            field.report("is not one of the catalog's features");
+            field.report("is not a feature of this catalog");
         }
     }
     let mut features = BTreeMap::new();
@@ -146,12 +147,14 @@ fn grant(name: &str, kind: &Kind, field: Option<&Field<'_>>) -> PlanFeature {
 fn enabled(field: &Field<'_>) -> Option<bool> {
     let enabled = field.as_boolean();
     if enabled.is_none() {
-        field.report(format!("is a boolean feature: true or false, not {}", field.describe()));
+        let found = field.describe();
+        field.report(format!("must be true or false, for a boolean feature, not {found}"));
     }
     enabled
 }
 
-/// `100`, `"unlimited"`, `{ limit = 100, overage = "soft" }`, or `false`: not in the plan.
+/// Parses `100`, `"unlimited"`, `{ limit = 100, overage = "soft" }`, or `false` for a feature that
+/// is not in the plan.
 fn allowance(field: &Field<'_>) -> Option<(Option<u64>, OveragePolicy)> {
     if field.as_boolean() == Some(false) {
         return None;
@@ -173,9 +176,8 @@ fn limit(field: &Field<'_>) -> Option<Option<u64>> {
     }
     if field.whole_number().is_none() {
         field.report(format!(
-            "is a metered feature: a whole number, \"unlimited\", {{ limit = 100, overage = \
-             \"soft\" \
-             }}, or false, not {}",
+            "must be a whole number, \"unlimited\", {{ limit = 100, overage = \"soft\" }} or false, \
+             for a metered feature, not {}",
             field.describe()
         ));
         return None;
@@ -183,7 +185,8 @@ fn limit(field: &Field<'_>) -> Option<Option<u64>> {
     field.number(0..=LARGEST, "").map(|limit| Some(limit.unsigned_abs()))
 }
 
-/// `2`, `{ amount = 2, every = "billing_period", rollover = true }`, or `false`: none.
+/// Parses `2`, `{ amount = 2, every = "billing_period", rollover = true }`, or `false` for no
+/// credits.
 fn granted(field: &Field<'_>) -> Option<(u64, GrantInterval, bool)> {
     if field.as_boolean() == Some(false) {
         return None;

@@ -1,7 +1,7 @@
-//! A TOML file as tables and fields that know their path and line, so that a reader can report a
-//! problem and continue.
+//! The tables and fields of a TOML file, with their paths and lines, so that the parser can report
+//! a problem and continue.
 //!
-//! Deliberately absent: serde, which stops at the first problem and does not know the line.
+//! Deliberately absent: serde, which stops at the first problem and does not report its line.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -84,12 +84,12 @@ impl<'a> Field<'a> {
     pub(super) fn text(&self) -> Option<&'a str> {
         let text = self.value.as_str();
         if text.is_none() {
-            self.report(format!("must be a text in quotes, not {}", self.describe()));
+            self.report(format!("must be a string in quotes, not {}", self.describe()));
         }
         text
     }
 
-    /// A text of one line, for people.
+    /// A display text of one line.
     pub(super) fn line(&self, longest: usize) -> Option<String> {
         let text = self.text()?.trim();
         let length = text.chars().count();
@@ -190,7 +190,7 @@ impl<'a> Table<'a> {
         Field { location, value: value.get_ref(), diagnostics: self.diagnostics }
     }
 
-    /// Its fields in the order of the file.
+    /// The fields, in the order of the file.
     pub(super) fn fields(&self) -> Vec<(&'a str, Field<'a>)> {
         let mut entries: Vec<_> = self.table.iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
@@ -201,7 +201,7 @@ impl<'a> Table<'a> {
         entries.into_iter().map(named).collect()
     }
 
-    /// A field that must be there.
+    /// A required field. Reports it if it is missing.
     pub(super) fn require(&self, name: &str) -> Option<Field<'a>> {
         let field = self.get(name);
         if field.is_none() {
@@ -210,11 +210,11 @@ impl<'a> Table<'a> {
         field
     }
 
-    /// Reports every field that has another name.
+    /// Reports every field that is not in `names`.
     pub(super) fn reject_unknown(&self, names: &[&str]) {
         for (name, field) in self.fields() {
             if !names.contains(&name) {
-                field.report(format!("is not known; what can stand here is {}", names.join(", ")));
+                field.report(format!("is unknown; expected one of {}", names.join(", ")));
             }
         }
     }

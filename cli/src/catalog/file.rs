@@ -1,4 +1,4 @@
-//! Parses a whole file: its product, plans and packs, and the rules between them.
+//! Parses a catalog file: its product, plans and packs, and the rules between them.
 
 use toml::de::DeTable;
 
@@ -11,12 +11,12 @@ use super::{Catalog, Pack, Plan, Problems, prices};
 /// Stripe's longest trial.
 const LONGEST_TRIAL: i64 = 730;
 const LONGEST_GRACE: i64 = 365;
-/// Stripe retries a card for about as long.
+/// About as long as Stripe retries a card.
 const USUAL_GRACE: u32 = 7;
 const LONGEST_EXPIRY: i64 = 3_650;
-/// The largest balance that a pack may cause.
+/// The largest possible balance, so no pack can have more.
 const MOST_CREDITS: u64 = 1_000_000_000_000_000;
-/// The number of choices that a checkout offers.
+/// The largest `max_quantity` of a pack.
 const MOST_PACKS: i64 = 10_000;
 
 /// The parts of the file that plans and packs refer to.
@@ -59,7 +59,7 @@ fn read_product(table: &Table<'_>) -> (String, String, String) {
     (key, item::name(table), currency.unwrap_or_default())
 }
 
-/// It has no `_`, which ends it in the ids that contain it.
+/// Parses the product's key. It has no `_`, because a `_` follows it in the ids that contain it.
 fn product_key(field: &Field<'_>) -> Option<String> {
     let key = field.text()?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -82,12 +82,12 @@ fn plans(root: &Table<'_>, context: &Context<'_>) -> Vec<Plan> {
         if plan.is_default
             && let Some(earlier) = default.replace(key.to_owned())
         {
-            table.report(format!("is default, and so is plans.{earlier}: there is one"));
+            table.report(format!("is a second default plan, after plans.{earlier}: keep one"));
         }
         plans.push(plan);
     }
     if let (Some(table), None) = (table, default) {
-        table.report("have no default: say default = true in that of those who pay nothing");
+        table.report("have no default plan: set default = true in the free plan");
     }
     plans.sort_by_key(|plan| plan.rank);
     plans
@@ -134,13 +134,13 @@ fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
 fn check(plan: &Plan, table: &Table<'_>) {
     let is_free = plan.prices.is_empty();
     if plan.is_default && !is_free {
-        table.report("is the default of those who pay nothing, and has prices");
+        table.report("is the default plan, which must be free, but has prices");
     }
     if plan.is_default && !plan.is_listed {
-        table.report("is the default, which is always listed");
+        table.report("is the default plan, which is always listed: remove listed = false");
     }
     if !plan.is_default && plan.is_listed && is_free {
-        table.report("has no prices: give it some, or say listed = false if it is given by hand");
+        table.report("has no prices: add some, or set listed = false if only operators give it");
     }
     for (set, name) in [
         (plan.trial_days > 0, "trial_days"),
@@ -148,7 +148,7 @@ fn check(plan: &Plan, table: &Table<'_>) {
         (table.get("product").or(table.get("product_env")).is_some(), "a Stripe product"),
     ] {
         if is_free && set {
-            table.report(format!("has {name}, and no prices"));
+            table.report(format!("has {name} but no prices"));
         }
     }
 }
@@ -183,7 +183,7 @@ fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
     let unit = table.require("unit").and_then(|field| pack_unit(&field, &context.features));
     let credits = table.require("credits").and_then(|field| features::credits(&field));
     if let Some(field) = table.get("credits").filter(|_| credits > Some(MOST_CREDITS)) {
-        field.report(format!("must be at most {MOST_CREDITS}: no balance may be larger"));
+        field.report(format!("must be at most {MOST_CREDITS}, the largest balance"));
     }
     let most = table.get("max_quantity").and_then(|field| field.number(1..=MOST_PACKS, ""));
     let promotion_codes = table.get("promotion_codes").and_then(|field| field.boolean());
@@ -202,11 +202,12 @@ fn pack(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
     }
 }
 
-/// Rejects a unit that no feature has: its credits could not be spent.
+/// Parses a pack's unit. A credits feature must have it too: otherwise the credits could not be
+/// spent.
 fn pack_unit(field: &Field<'_>, features: &[Definition]) -> Option<String> {
     let unit = features::unit(field)?;
     if !features.iter().any(|feature| feature.credits_unit() == Some(&unit)) {
-        field.report(format!("is {unit:?}, which is the unit of no credits feature"));
+        field.report(format!("is {unit:?}, but no credits feature has this unit"));
     }
     Some(unit)
 }

@@ -1,4 +1,4 @@
-//! Stripe ids in a file: inline (`price`) or by the name of a setting (`price_env`).
+//! Stripe ids in a file: inline (`price`), or in a setting that the file names (`price_env`).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,12 +26,12 @@ impl<'a> IdReader<'a> {
         Self { ids, seen: RefCell::default() }
     }
 
-    /// The id in `name`, or in the setting that `name_env` names.
+    /// The id in the field `name`, or in the setting that the field `{name}_env` names.
     pub(super) fn read(&self, table: &Table<'_>, name: &str) -> Option<String> {
         let by_setting = format!("{name}_env");
         match (table.get(name), table.get(&by_setting)) {
             (Some(_), Some(field)) => {
-                field.report(format!("stands beside {name}: give one of them"));
+                field.report(format!("cannot be combined with {name}: keep one of them"));
                 None
             }
             (Some(field), None) => self.inline(&field),
@@ -43,7 +43,7 @@ impl<'a> IdReader<'a> {
     fn inline(&self, field: &Field<'_>) -> Option<String> {
         let id = field.text()?;
         if !is_id(id) {
-            field.report(format!("must be an id of Stripe's, not {id:?}"));
+            field.report(format!("must be a Stripe id, not {id:?}"));
             return None;
         }
         let is_first = self.is_first(id, field);
@@ -67,31 +67,30 @@ impl<'a> IdReader<'a> {
         if id.is_empty() {
             field.report(format!(
                 "names {setting}, which is not set: set it to the id of a {name} in Stripe, or \
-                 leave \
-                 {name}_env out, and a push makes the {name}"
+                 remove {name}_env to create the {name} with the push"
             ));
             return None;
         }
         if !is_id(&id) {
-            field.report(format!("names {setting}, whose value is not an id of Stripe's"));
+            field.report(format!("names {setting}, whose value is not a Stripe id"));
             return None;
         }
         self.is_first(&id, field).then_some(id)
     }
 
-    /// Two prices with one id would be indistinguishable in Stripe's events.
+    /// Reports an id that is used twice: Stripe's events could not tell the two apart.
     fn is_first(&self, id: &str, field: &Field<'_>) -> bool {
         let path = field.location.path.clone();
         let earlier = self.seen.borrow_mut().insert(id.to_owned(), path);
         if let Some(earlier) = &earlier {
             let id = id.trim_start_matches('$');
-            field.report(format!("gives {id}, which {earlier} gives already"));
+            field.report(format!("has {id}, which {earlier} already has"));
         }
         earlier.is_none()
     }
 }
 
-/// Only characters that need no escape in a URL's path.
+/// Returns true if the text has only characters that need no escape in a URL's path.
 fn is_id(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     (1..=255).contains(&text.len()) && text.chars().all(plain)

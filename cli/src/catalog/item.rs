@@ -9,16 +9,17 @@ pub(super) const LONGEST_NAME: usize = 100;
 const MOST: usize = 100;
 const LONGEST_DESCRIPTION: usize = 1_000;
 
-/// The path of the owner of each key and name, in lower case. A request may use either.
+/// The keys and names in lower case, each with the path of its owner. A request may use either, so
+/// they must be unique.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<String, String>);
 
 impl Names {
     pub(super) fn claim(&mut self, key: &str, name: &str, table: &Table<'_>) {
-        for called in [key.to_lowercase(), name.to_lowercase()] {
-            let owner = self.0.entry(called.clone()).or_insert_with(|| table.location.path.clone());
+        for name in [key.to_lowercase(), name.to_lowercase()] {
+            let owner = self.0.entry(name.clone()).or_insert_with(|| table.location.path.clone());
             if *owner != table.location.path {
-                table.report(format!("is called {called:?}, and so is {owner}"));
+                table.report(format!("has the key or name {name:?}, which {owner} already has"));
                 return;
             }
         }
@@ -30,9 +31,8 @@ fn check_key(key: &str, field: &Field<'_>) {
     let starts = key.starts_with(|c: char| c.is_ascii_lowercase());
     if !starts || key.len() > 50 || !key.chars().all(plain) {
         field.report(
-            "is not a key: up to 50 lower-case letters, digits, _ and -, a letter first; what \
-             people \
-             read is the name",
+            "is not a valid key: use up to 50 lower-case letters, digits, _ and -, a letter first; \
+             put the display name in name",
         );
     }
 }
@@ -41,7 +41,7 @@ fn check_key(key: &str, field: &Field<'_>) {
 pub(super) fn entries<'a>(table: &Table<'a>) -> Vec<(&'a str, Field<'a>)> {
     let fields = table.fields();
     if fields.len() > MOST {
-        table.report(format!("are {}, and can be {MOST}", fields.len()));
+        table.report(format!("has {} entries; the maximum is {MOST}", fields.len()));
     }
     for (key, field) in &fields {
         check_key(key, field);
@@ -59,7 +59,7 @@ pub(super) fn description(table: &Table<'_>) -> String {
     description.unwrap_or_default()
 }
 
-/// The rank: the given one, or the position in the file.
+/// The rank in the file or, if it has none, the position.
 pub(super) fn rank(table: &Table<'_>, position: usize) -> i32 {
     let given = table.get("rank").and_then(|field| field.number(0..=1_000_000, ""));
     let rank = given.and_then(|rank| i32::try_from(rank).ok());

@@ -1,5 +1,5 @@
-//! The prices and products that a catalog requires in Stripe. Each has an id or a lookup key that
-//! follows from the catalog alone, so that a push finds the objects of an earlier one.
+//! The prices and products that a catalog requires in Stripe. The catalog alone determines their
+//! ids and lookup keys, so that a push finds the objects of an earlier push.
 
 use shared::domain::catalog::BillingInterval;
 
@@ -19,7 +19,7 @@ pub(super) struct PriceSpec<'a> {
 
 #[derive(Clone, Debug)]
 pub(super) struct ProductSpec<'a> {
-    /// The id that the catalog gives, or our own.
+    /// The id in the catalog or, if it has none, the one that Farebox chooses.
     pub(super) id: String,
     pub(super) is_given: bool,
     pub(super) name: &'a str,
@@ -37,8 +37,8 @@ impl Catalog {
         self.product_id("pack", pack)
     }
 
-    /// Our own id for a product in Stripe. The product's key has no `_` and an interval's name is
-    /// always last, so that no two are the same.
+    /// The id that Farebox chooses for a product in Stripe. The product's key has no `_` and an
+    /// interval's name is always last, so ids and lookup keys are unique.
     fn product_id(&self, kind: &str, key: &str) -> String {
         format!("farebox_{}_{kind}_{key}", self.product)
     }

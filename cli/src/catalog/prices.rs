@@ -1,4 +1,4 @@
-//! Prices: an amount in minor units, amounts in other currencies, and an id of a Stripe price.
+//! Prices: an amount in minor units, amounts in other currencies, and the id of a Stripe price.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) const INTERVALS: [(&str, BillingInterval); 4] = [
 /// The fields of a price.
 pub(super) const FIELDS: [&str; 5] = ["amount", "currency", "currencies", "price", "price_env"];
 
-/// A plan's `prices`: by interval, each an amount or a table.
+/// Parses a plan's `prices`, by interval. Each is an amount or a table.
 pub(super) fn by_interval(
     field: &Field<'_>,
     currency: &str,
@@ -50,7 +50,7 @@ pub(super) fn by_interval(
     prices
 }
 
-/// Parses the price in a table. An invalid field is reported and has a default value.
+/// Parses the price in a table. An invalid field is reported and gets a default value.
 pub(super) fn read(table: &Table<'_>, currency: &str, ids: &IdReader<'_>) -> Price {
     let own = table.get("currency").and_then(|field| self::currency(&field));
     let currency = own.unwrap_or_else(|| currency.to_owned());
@@ -72,7 +72,7 @@ fn amounts(field: &Field<'_>, own: &str) -> BTreeMap<String, u64> {
     let mut amounts = BTreeMap::new();
     for (name, field) in table.fields() {
         if name == own {
-            field.report("gives the price a second time: that is its own currency");
+            field.report("is the price's own currency, whose amount is in amount");
         } else if !is_currency(name) {
             field.report(NOT_A_CURRENCY);
         } else if let Some(amount) = amount(&field) {

@@ -1,7 +1,8 @@
-//! Applies a catalog to Stripe and the database: reads both, then makes the changes, first in Stripe.
+//! Applies a catalog: compares it with Stripe and the database, then changes first Stripe and then
+//! the database.
 //!
-//! The next run finishes an interrupted one. It finds products and prices in Stripe by their ids and
-//! lookup keys, and the database accepts the whole catalog or none of it.
+//! After an interrupted run, the next one continues: it finds existing products and prices in
+//! Stripe by their ids and lookup keys. The database accepts the whole catalog or none of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -95,8 +96,8 @@ async fn create_price(
         price: spec.price.clone(),
         interval: spec.interval,
     };
-    // Concurrent pushes, or one after a crash, make one price. The replaced price is part of the key:
-    // without it, a return to yesterday's amount would answer yesterday's price.
+    // Concurrent pushes, or a push after a crash, create one price. The replaced price is part of
+    // the key: otherwise a change back to an earlier amount would return the earlier price.
     let replaces = state.replaces.as_deref().unwrap_or_default();
     let wanted = sha256_hex([&new.lookup_key, &new.product_id, &cost(spec), replaces]);
     let key = format!("farebox-catalog-{wanted}");
@@ -125,7 +126,7 @@ fn stripe_changes(
             (Some(_), _) => {}
             (None, None) => lines.push(line('+', "price", &spec.lookup_key, cost)),
             (None, Some(old)) => {
-                let description = format!("{cost}; {old} stays for its subscribers");
+                let description = format!("{cost}; replaces {old} for new customers");
                 lines.push(line('~', "price", &spec.lookup_key, description));
             }
         }
@@ -133,11 +134,11 @@ fn stripe_changes(
     lines
 }
 
-/// `2900 usd monthly, 2799 eur`.
+/// Describes a price: `2900 usd monthly, 2799 eur`.
 fn cost(spec: &PriceSpec<'_>) -> String {
     let Price { amount_minor, currency, currency_amounts, .. } = spec.price;
-    let rhythm = spec.interval.map_or("once", price_spec::interval_name);
-    let mut text = format!("{amount_minor} {currency} {rhythm}");
+    let interval = spec.interval.map_or("once", price_spec::interval_name);
+    let mut text = format!("{amount_minor} {currency} {interval}");
     for (currency, amount) in currency_amounts {
         text += &format!(", {amount} {currency}");
     }

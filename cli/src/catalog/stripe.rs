@@ -1,7 +1,7 @@
-//! The calls to Stripe that a push makes: find a product or a price, or create one.
+//! The requests to Stripe of a push: they find or create products and prices.
 //!
-//! Requests are async-stripe's; of an answer only the compared fields are read. Deliberately absent:
-//! edits. A second push continues where the last one stopped.
+//! Requests are built with async-stripe; from a response only the compared fields are read.
+//! Deliberately absent: edits of existing objects.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use stripe_product::product::{CreateProduct, RetrieveProduct};
 
 use super::Price;
 
-/// Stripe's limit of lookup keys in one request.
+/// The number of lookup keys that Stripe accepts in one request.
 const LOOKUP_KEYS: usize = 10;
 
-/// The account to push to.
+/// The Stripe account to push to.
 #[derive(Debug)]
 pub struct Stripe {
     client: shared::adapters::stripe::Stripe,
@@ -49,7 +49,7 @@ pub(super) struct StripePrice {
     currency: String,
     unit_amount: Option<u64>,
     recurring: Option<Recurring>,
-    /// Present if the amount is for several units.
+    /// Present if one amount pays for several units.
     transform_quantity: Option<Value>,
     #[serde(default)]
     currency_options: BTreeMap<String, CurrencyOption>,
@@ -78,7 +78,7 @@ pub(super) struct NewPrice {
 }
 
 impl Stripe {
-    /// The account of these settings.
+    /// Creates the client of the account that the settings name.
     pub fn from_settings(vars: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let config = config::Stripe::from_vars(vars)?;
         let client =
@@ -86,7 +86,7 @@ impl Stripe {
         Ok(Self { client: client.map_err(describe_error)?, is_live: config.is_live() })
     }
 
-    /// Whether the key is of live mode.
+    /// Returns true if the key is a live-mode key.
     pub fn is_live(&self) -> bool {
         self.is_live
     }
@@ -116,7 +116,7 @@ impl Stripe {
         Ok(prices)
     }
 
-    /// Creates a product under a chosen id, so that repeated calls create one.
+    /// Creates a product with a chosen id, so that repeated calls create one product.
     pub(super) async fn create_product(
         &self,
         id: &str,
@@ -133,7 +133,8 @@ impl Stripe {
         }
     }
 
-    /// Creates a price and returns its id. The lookup key moves from the price that had it.
+    /// Creates a price and returns its id. Its lookup key is transferred from the price that has
+    /// it.
     pub(super) async fn create_price(
         &self,
         new: &NewPrice,
@@ -144,7 +145,7 @@ impl Stripe {
             .send_idempotent(&new.request(), idempotency_key)
             .await
             .map_err(describe_error)?;
-        let id = made.text("id").context("Stripe answered a price without an id")?;
+        let id = made.text("id").context("Stripe returned a price without an id")?;
         Ok(id.to_owned())
     }
 
@@ -204,9 +205,9 @@ fn recurring(interval: BillingInterval) -> CreatePriceRecurring {
 }
 
 impl StripePrice {
-    /// Whether the amount, the currencies and the interval match the catalog.
+    /// Returns true if the amount, the currencies and the interval match the catalog.
     pub(super) fn matches(&self, price: &Price, interval: Option<BillingInterval>) -> bool {
-        let same_rhythm = match (&self.recurring, interval) {
+        let same_interval = match (&self.recurring, interval) {
             (None, None) => true,
             (Some(own), Some(interval)) => {
                 let wanted = recurring(interval);
@@ -216,17 +217,17 @@ impl StripePrice {
             }
             _ => false,
         };
-        let same_elsewhere = price.currency_amounts.iter().all(|(currency, amount)| {
+        let same_currencies = price.currency_amounts.iter().all(|(currency, amount)| {
             self.currency_options.get(currency).is_some_and(|own| own.unit_amount == Some(*amount))
         });
-        same_rhythm
-            && same_elsewhere
+        same_interval
+            && same_currencies
             && self.currency == price.currency
             && self.unit_amount == Some(price.amount_minor)
             && self.transform_quantity.is_none()
     }
 
-    /// Whether it has an amount in a currency that the catalog lacks.
+    /// Returns true if the price has an amount in a currency that the catalog does not list.
     pub(super) fn has_other_currencies(&self, price: &Price) -> bool {
         let known =
             |code: &String| *code == price.currency || price.currency_amounts.contains_key(code);
@@ -255,5 +256,5 @@ impl StripePrice {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(answer: Value) -> anyhow::Result<T> {
-    serde_json::from_value(answer).context("Stripe answered something that is not understood")
+    serde_json::from_value(answer).context("Stripe returned an unexpected response")
 }

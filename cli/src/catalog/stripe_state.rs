@@ -1,5 +1,5 @@
-//! Compares a catalog with Stripe: which products and prices exist, which are missing, and which of
-//! the catalog's ids are wrong.
+//! Compares a catalog with Stripe: finds existing and missing products and prices, and wrong ids in
+//! the catalog.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use anyhow::bail;
 use super::price_spec::PriceSpec;
 use super::stripe::{Stripe, StripePrice, StripeProduct};
 
-/// The product and the price in Stripe of one [`PriceSpec`].
+/// The Stripe product and price of one [`PriceSpec`].
 #[derive(Clone, Debug)]
 pub(super) struct StripeState {
     pub(super) product_id: String,
     pub(super) product_is_new: bool,
     /// None if the price does not exist yet.
     pub(super) price_id: Option<String>,
-    /// The price that has the lookup key and differs from the catalog.
+    /// The price that has the lookup key but differs from the catalog.
     pub(super) replaces: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn read_states(
     Ok(states)
 }
 
-/// A price whose id the catalog gives. It must match the catalog.
+/// Checks a price whose id is in the catalog. Its terms must match the catalog.
 fn check_given_price(
     spec: &PriceSpec<'_>,
     id: &str,
@@ -82,7 +82,8 @@ fn check_given_price(
     Ok(StripeState { product_id, product_is_new: false, price_id: Some(price.id), replaces: None })
 }
 
-/// A price that a push creates, of a product that a push may create too.
+/// Finds a price that an earlier push created. If there is none, the push creates it and, if
+/// needed, its product.
 fn find_own_price(
     spec: &PriceSpec<'_>,
     product: Option<&StripeProduct>,
@@ -109,9 +110,11 @@ fn find_own_price(
 fn check_product(spec: &PriceSpec<'_>, product: Option<&StripeProduct>) -> Result<(), String> {
     let id = &spec.product.id;
     match product {
-        None => Err(format!("is of the product {id}, which this Stripe account does not have")),
+        None => {
+            Err(format!("belongs to the product {id}, which this Stripe account does not have"))
+        }
         Some(product) if !product.active => {
-            Err(format!("is of the product {}, which is archived in Stripe", product.id))
+            Err(format!("belongs to the product {}, which is archived in Stripe", product.id))
         }
         Some(_) => Ok(()),
     }

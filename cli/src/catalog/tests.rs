@@ -60,7 +60,7 @@ fn plan<'a>(catalog: &'a Catalog, key: &str) -> &'a Plan {
 }
 
 #[test]
-fn a_catalog_is_read_as_it_is_written() {
+fn a_catalog_is_parsed_field_by_field() {
     let catalog = read(SMALL).unwrap();
     assert_eq!((&*catalog.product, &*catalog.name), ("small", "Small"));
     let pro = plan(&catalog, "pro");
@@ -93,7 +93,7 @@ fn a_catalog_is_read_as_it_is_written() {
     assert_eq!((&*pack.unit, pack.credits, pack.expires_after_days), ("mail_credit", 10, None));
 }
 
-/// A catalog without the newer fields is published as before.
+/// A plan without `rollover` is published without the field, as before it existed.
 #[test]
 fn credits_roll_over_if_the_plan_allows_it() {
     let given = |rollover: &str| {
@@ -107,7 +107,7 @@ fn credits_roll_over_if_the_plan_allows_it() {
 }
 
 #[test]
-fn a_feature_that_a_plan_does_not_mention_is_not_in_it() {
+fn a_plan_does_not_include_features_that_it_does_not_list() {
     let catalog = read(SMALL).unwrap();
     let free = &plan(&catalog, "free").features;
     assert!(matches!(&free["scheduling"], PlanFeature::Boolean { enabled: false, .. }));
@@ -138,7 +138,7 @@ fn the_documented_example_is_a_catalog() {
 }
 
 #[test]
-fn the_demo_shows_every_kind_of_everything() {
+fn the_demo_has_every_kind_of_feature_and_price() {
     let demo = read(DEMO).unwrap();
     let features: Vec<&PlanFeature> =
         demo.plans.iter().flat_map(|plan| plan.features.values()).collect();
@@ -175,7 +175,7 @@ fn the_demo_shows_every_kind_of_everything() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_what_is_sold(
+    fn amounts_limits_trials_and_credits_are_parsed_exactly(
         amount in 1_u64..=99_999_999, limit in 0_u64..=9_007_199_254_740_991,
         trial in 0_u32..=730, credits in 1_u64..=1_000_000_000_000_000,
     ) {
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn no_amount_outside_what_stripe_takes_is_sold(
+    fn amounts_that_stripe_does_not_accept_are_rejected(
         amount in prop_oneof![..1_i64, 100_000_000_i64..],
     ) {
         let text = SMALL.replace("amount = 999", &format!("amount = {amount}"));
@@ -203,7 +203,7 @@ proptest! {
 
     /// A damaged file is accepted or rejected, and each problem names one of its lines.
     #[test]
-    fn a_damaged_file_is_read_or_refused_by_its_lines(
+    fn a_damaged_file_is_accepted_or_rejected_by_line(
         at in 0..SMALL.len(), length in 0_usize..40, put in "[\\PC\n]{0,6}",
     ) {
         let end = (at + length).min(SMALL.len());

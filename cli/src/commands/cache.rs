@@ -1,4 +1,4 @@
-//! `farebox cache`: fills the cache of entitlements in Redis (DM-9).
+//! `farebox cache`: fills the entitlement cache in Redis (DM-9).
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,9 +34,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Action::Warm { per_second } = args.action;
     let warmed = warm_up::run(&app, Options { per_second, time: None }).await;
     let report = warmed.map_err(|error| anyhow!(error_chain(&error)))?;
-    println!("{} users are shown.", report.shown);
+    println!("Pushed the entitlements of {} users.", report.shown);
     if let Some(problem) = &report.problem {
-        println!("It stopped there: {problem}");
+        println!("Stopped early: {problem}");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

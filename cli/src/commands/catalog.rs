@@ -1,5 +1,5 @@
-//! `farebox catalog`: pricing as code. `check` validates files, `diff` shows what a push would change,
-//! and `push` applies a file to Stripe and the database.
+//! `farebox catalog`: pricing as code. `check` validates files, `diff` shows what a push would
+//! change, and `push` applies a file to Stripe and the database.
 
 use std::fs;
 use std::io::{IsTerminal as _, Write as _};
@@ -77,8 +77,8 @@ async fn push(data: &Path, file: &Path, yes: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let account = if target.stripe.is_live() { "LIVE" } else { "test" };
-    if !yes && !agreed(&format!("Apply this, in Stripe's {account} mode? [y/N] "))? {
-        bail!("nothing was changed");
+    if !yes && !confirm(&format!("Apply these changes in Stripe's {account} mode? [y/N] "))? {
+        bail!("canceled: nothing was changed");
     }
     let now = start_clock::from_environment()?.now();
     changes.apply(&target.database, &target.stripe, now).await?;
@@ -92,15 +92,16 @@ fn text(file: &Path) -> anyhow::Result<String> {
 
 fn describe(changes: &Changes<'_>) {
     match changes.is_empty() {
-        true => println!("Nothing to do: this is what is sold."),
+        true => println!("Nothing to do: Stripe and the database match this catalog."),
         false => print!("{changes}"),
     }
 }
 
-fn agreed(question: &str) -> anyhow::Result<bool> {
+fn confirm(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!(
-            "standard input is not a terminal: say --yes to apply this, or --dry-run to only show it"
+            "standard input is not a terminal: pass --yes to apply the changes, or --dry-run to only \
+             print them"
         );
     }
     print!("{question}");
@@ -114,12 +115,13 @@ fn agreed(question: &str) -> anyhow::Result<bool> {
 struct Target {
     database: Database,
     stripe: Stripe,
-    /// Whether it is the local stack, whose simulator lacks the ids of a real account.
+    /// True for the local stack, whose simulator does not have the ids of a real account.
     is_local: bool,
 }
 
 impl Target {
-    /// The services of the environment; if it names no database, those of the running local stack.
+    /// Finds the services of the environment or, if it names no database, of the running local
+    /// stack.
     async fn find(data: &Path) -> anyhow::Result<Self> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let names = ["DATABASE_URL", "DIRECT_URL", "DATABASE_URL_UNPOOLED"];
@@ -130,7 +132,7 @@ impl Target {
         };
         let given =
             |name: &str| if is_local { local.get(name).cloned() } else { environment(name) };
-        // Only the owner may publish. A pooler would do, but the owner's URL is the direct one.
+        // Only the owner may publish, and the direct URL is the owner's.
         let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
         let mut database = Database::from_vars(|name| match name {
             "DATABASE_URL" => given(name).or_else(|| direct.clone()),

@@ -1,5 +1,5 @@
-//! `farebox clock`: prints or advances the local stack's clock. On the way trials end, subscriptions
-//! renew and retries fail, one after the other, as in Stripe.
+//! `farebox clock`: prints or advances the local stack's clock. While it advances, trials end,
+//! subscriptions renew and payments are retried, in the order of their times, as in Stripe.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -14,9 +14,9 @@ use shared::{endpoints, http, log};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// The port that documentation and examples name.
+/// The port in the documentation and examples.
 const DEFAULT_PORT: u16 = 3000;
-/// If it is taken and `--port` is absent, the next free one of these is used.
+/// The number of ports to try, starting with the default, if `--port` is absent.
 const TRIED_PORTS: u16 = 100;
 
 #[derive(Debug, clap::Args)]
@@ -39,16 +39,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let base = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
     std::fs::create_dir_all(&args.data)
         .with_context(|| format!("cannot create {}", args.data.display()))?;
-    // Children may start in another directory, so paths must not depend on this one.
+    // Child processes may run in another directory, so the path must be absolute.
     let dir = args.data.canonicalize()?;
 
-    let mut asked_to_stop = Box::pin(server::asked_to_stop());
+    let mut stop_signal = Box::pin(server::stop_signal());
     let clock = start_clock::from_environment()?;
     let starting = Local::start(&dir, &base, &clock, &|line| println!("{line}"));
     let mut local = tokio::select! {
         started = starting => started?,
-        // Children end with this process.
-        () = &mut asked_to_stop => return Ok(ExitCode::SUCCESS),
+        // Child processes end with this process.
+        () = &mut stop_signal => return Ok(ExitCode::SUCCESS),
     };
     let config = local.config()?;
     log::start(config.log_level);
@@ -62,18 +62,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         let _ = stopped.await;
     }));
     local.sell(&catalog, file.is_some(), app.clock.now()).await?;
-    local.announce()?;
+    local.write_settings()?;
     let cron_secret = local.settings.get("CRON_SECRET").cloned().unwrap_or_default();
     let jobs = tokio::spawn(schedule::run(base.clone(), cron_secret, clock.clone()));
     describe(&local, &args.data, &base, &clock)?;
     println!("ready {base}");
 
-    asked_to_stop.await;
+    stop_signal.await;
     println!("stopping");
     jobs.abort();
     drop(stop);
     serving.await??;
-    // Postgres would break the open connections otherwise, and the pool would log that.
+    // Otherwise Postgres would break the open connections, and the pool would log errors.
     app.postgres.close();
     local.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -84,14 +84,15 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     if let Some(port) = port {
         return listen(port).await.with_context(|| {
             format!(
-                "cannot listen on port {port}; stop what uses it, or choose another with --port"
+                "cannot listen on port {port}; stop the program that uses it, or choose another port \
+                 with --port"
             )
         });
     }
     for port in DEFAULT_PORT..DEFAULT_PORT + TRIED_PORTS {
         if let Ok(listener) = listen(port).await {
             if port != DEFAULT_PORT {
-                println!("Port {DEFAULT_PORT} is taken, so this stack is on {port}.");
+                println!("Port {DEFAULT_PORT} is in use; using port {port} instead.");
             }
             return Ok(listener);
         }
@@ -108,7 +109,7 @@ fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Re
     }
     let ahead = clock.shift().as_hours() / 24;
     if ahead != 0 {
-        println!("Clock     {:.0}, {ahead} days ahead of yours", clock.now());
+        println!("Clock     {:.0}, {ahead} days ahead of this machine's", clock.now());
     }
     println!("\nTry it:");
     println!("  TOKEN={token}");
@@ -118,7 +119,7 @@ fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Re
          -H 'Content-Type: application/json' -d '{{\"score\": 8.5}}'"
     );
     println!("  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\"");
-    println!("Buy something, and open the url in the answer:");
+    println!("Buy a plan, then open the url in the response:");
     println!(
         "  curl -X POST {base}/api/stripe/create-checkout-session -H \"Authorization: Bearer $TOKEN\" \
          -H 'Content-Type: application/json' -d '{{\"tier\": \"pro\", \"interval\": \"monthly\", \

@@ -1,6 +1,7 @@
-//! `farebox doctor`: checks every connection as a function would use it, and suggests fixes (CR-2).
+//! `farebox doctor`: checks every connection in the way a function uses it, and suggests fixes
+//! (CR-2).
 //!
-//! It reads the settings of the environment, or of the running local stack if they name no service.
+//! It uses the settings of the environment or, if they name no service, of the running local stack.
 
 mod stripe;
 
@@ -36,12 +37,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.iter() {
-                report.failed("settings", problem, "set it, then run this again");
+                report.failed("settings", problem, "Correct the setting and run this again.");
             }
             return Ok(report.finish());
         }
     };
-    report.passed("settings", "every one can be read");
+    report.passed("settings", "all are valid");
     let app = App::new(config, start_clock::from_environment()?, PoolSize::Function)?;
     check_redis(&app, &mut report).await;
     check_postgres(&app, &mut report).await;
@@ -67,9 +68,9 @@ impl DoctorReport {
 
     fn finish(&self) -> ExitCode {
         match self.failures {
-            0 => println!("Everything is well."),
-            1 => println!("1 thing to fix."),
-            some => println!("{some} things to fix."),
+            0 => println!("All checks passed."),
+            1 => println!("1 check failed."),
+            some => println!("{some} checks failed."),
         }
         if self.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
@@ -78,9 +79,9 @@ impl DoctorReport {
 async fn check_redis(app: &App, report: &mut DoctorReport) {
     let run = format!("doctor-{}", Timestamp::now().as_nanosecond());
     match round_trip(app, &run).await {
-        Ok(()) => report.passed("redis", "what is set can be read back, and deleted"),
+        Ok(()) => report.passed("redis", "keys can be written, read and deleted"),
         Err(error) => {
-            let fix = "Check UPSTASH_REDIS_REST_URL, and that the token may write.";
+            let fix = "Check UPSTASH_REDIS_REST_URL, and that UPSTASH_REDIS_REST_TOKEN may write.";
             return report.failed("redis", format!("{error:#}"), fix);
         }
     }
@@ -98,11 +99,11 @@ async fn check_redis(app: &App, report: &mut DoctorReport) {
 async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
     app.redis.run::<String>(&Command::set(run, "there", 60)).await.map_err(with_causes)?;
     let read: Option<String> = app.redis.run(&Command::get(run)).await.map_err(with_causes)?;
-    ensure!(read.as_deref() == Some("there"), "what was set reads back as {read:?}");
+    ensure!(read.as_deref() == Some("there"), "a key set to \"there\" reads back as {read:?}");
     app.redis.run::<u32>(&Command::del(run)).await.map(drop).map_err(with_causes)
 }
 
-/// Sends more requests than a limit of its own allows.
+/// Makes 7 requests against a rate limit of 5, and expects the last two to be blocked.
 async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
     use shared::adapters::redis::limiter::DecidedBy;
     let mut seen = Vec::new();
@@ -110,14 +111,14 @@ async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
         let verdict = app.limiter.take("doctor", run, Rate::per_hour(5), 1, None).await?;
         ensure!(
             verdict.source != DecidedBy::Local,
-            "Redis did not answer, so this process counted"
+            "Redis did not answer, so the limit was counted in this process"
         );
         let outcome = if verdict.allowed { "allowed" } else { "blocked" };
         println!("      request {request}: {outcome}, remaining {}", verdict.remaining);
         seen.push((verdict.allowed, verdict.remaining));
     }
     let expected = [4, 3, 2, 1, 0].map(|left| (true, left)).into_iter().chain([(false, 0); 2]);
-    ensure!(seen.into_iter().eq(expected), "the limit does not count as it should");
+    ensure!(seen.into_iter().eq(expected), "expected 5 allowed requests, then 2 blocked");
     Ok(())
 }
 
@@ -127,7 +128,7 @@ async fn check_postgres(app: &App, report: &mut DoctorReport) {
         Ok(client) => client,
         Err(error) => {
             let fix =
-                "Check DATABASE_URL, and DATABASE_CA_CERT if the server's authority is private.";
+                "Check DATABASE_URL, and DATABASE_CA_CERT if the server uses a private authority.";
             return report.failed("postgres", format!("{error:#}"), fix);
         }
     };
@@ -146,10 +147,10 @@ async fn check_postgres(app: &App, report: &mut DoctorReport) {
         Err(error) => return report.failed("migrations", format!("{error:#}"), fix),
     }
     match migrate::exceptions(&client, &database.schema, &files).await {
-        Ok(lines) if lines.is_empty() => report.passed("rights", "as they should be"),
+        Ok(lines) if lines.is_empty() => report.passed("rights", "as expected"),
         Ok(lines) => {
-            let fix = "Connect as a login in the role farebox_app; run `farebox migrate` as owner, \
-                       which says what else has to be done.";
+            let fix = "Connect as a login in the role farebox_app. Run `farebox migrate` as the \
+                       owner; it prints further steps.";
             report.failed("rights", lines.join(", "), fix);
         }
         Err(error) => report.failed("rights", format!("{error:#}"), fix),
@@ -157,8 +158,9 @@ async fn check_postgres(app: &App, report: &mut DoctorReport) {
     check_time_limit(&client, report).await;
 }
 
-/// A function that ends, or gives up after five seconds, leaves its statement running and holding its locks.
-/// Only a setting of the role reaches every connection, also through a pooler.
+/// Checks that the role has a statement timeout. Without one, the statement of a function that
+/// ended, or gave up after five seconds, keeps running and holds its locks. Only a setting of the
+/// role reaches every connection, including those through a pooler.
 async fn check_time_limit(client: &Client, report: &mut DoctorReport) {
     let sql = "select current_setting('statement_timeout'), quote_ident(current_user)";
     match client.query_typed_one(sql, &[]).await {
@@ -197,15 +199,15 @@ async fn check_identity(app: &App, report: &mut DoctorReport) {
         return report.passed("identity", "tokens are signed with a shared secret");
     }
     match app.auth.check_keys().await {
-        Ok(count) => report.passed("identity", format!("{count} public keys that can be used")),
+        Ok(count) => report.passed("identity", format!("{count} usable public keys")),
         Err(error) => {
-            let fix = "Check AUTH_JWKS_URL: it must answer with a JSON key set.";
+            let fix = "Check AUTH_JWKS_URL: it must return a JSON Web Key Set.";
             report.failed("identity", error, fix);
         }
     }
 }
 
-/// An error of the library with all its causes.
+/// Converts an error of the library, with all its causes.
 fn with_causes(error: impl std::error::Error + 'static) -> anyhow::Error {
     anyhow::anyhow!(error_chain(&error))
 }

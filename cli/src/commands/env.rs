@@ -1,4 +1,4 @@
-//! `farebox env`: prints the running stack's settings, for psql, an official client, or another
+//! `farebox env`: prints the running stack's settings, for psql, an official client or another
 //! process.
 
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Quotes a value, unless every reader of dotenv lines takes it as it is.
+/// Quotes a value, unless every parser of dotenv lines accepts it without quotes.
 fn quoted(value: &str) -> String {
     if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,:;/@%+=?&~".contains(c)) {
         return value.to_owned();

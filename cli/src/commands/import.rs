@@ -12,7 +12,7 @@ use super::settings::Found;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Users of Stripe's customers: `user_id,customer_id[,email]`; it takes precedence over metadata
+    /// The user of each Stripe customer: `user_id,customer_id[,email]`; overrides Stripe's metadata
     #[arg(long, value_name = "CSV")]
     customers: Option<PathBuf>,
     /// Opening balances of credits: `user_id,unit,credits`
@@ -34,9 +34,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     println!("{}", settings.description);
     let (customers, credits) = (customers.as_ref().map(named), credits.as_ref().map(named));
     let imported = import::run(&app, Files { customers, credits }, args.dry_run).await?;
-    let nameless = imported.nameless;
+    let without_user = imported.without_user;
     println!(
-        "customers          {}, {nameless} without a known user",
+        "customers          {}, {without_user} without a known user",
         describe_count(imported.customers)
     );
     println!("credits            {}", describe_count(imported.credits));
@@ -56,5 +56,5 @@ fn named((name, text): &(String, String)) -> File<'_> {
 }
 
 fn describe_count(Count { new, same, erased }: Count) -> String {
-    format!("{new} new, {same} as before, {erased} of erased users")
+    format!("{new} new, {same} unchanged, {erased} of erased users")
 }

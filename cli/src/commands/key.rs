@@ -1,4 +1,4 @@
-//! `farebox key`: generates a service key. It is shown once; the configuration has only its hash.
+//! `farebox key`: generates a service key. The key is printed once; the settings contain its hash.
 
 use std::process::ExitCode;
 
@@ -14,9 +14,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let key = service_key::generate().map_err(|_| anyhow!("the system has no randomness"))?;
+    let key = service_key::generate()
+        .map_err(|_| anyhow!("the system's random number generator failed"))?;
     println!("{key}");
-    eprintln!("Give the key to your server. For the functions, add its hash to their settings:");
+    eprintln!("Store the key on your server; it is not shown again. Add its hash to the settings:");
     eprintln!("SERVICE_KEYS={}:{}", args.scope, hex(&service_key::sha256(&key)));
     Ok(ExitCode::SUCCESS)
 }

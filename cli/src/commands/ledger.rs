@@ -1,6 +1,6 @@
 //! `farebox ledger`: verifies the credit ledger and the users' balances (CP-4).
 //!
-//! It reads the database of the environment, or of the running local stack if that names none.
+//! It uses the database of the environment or, if that names none, of the running local stack.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Verify every entry and every balance; fail on a problem
+    /// Verify every ledger entry and every balance; exit with 1 if there is a problem
     Verify,
 }
 
@@ -36,7 +36,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         let found = ledger_audit::verify(&app, position)
             .await
             .map_err(|error| anyhow!(error_chain(&error)))?;
-        found.problems.iter().for_each(say);
+        found.problems.iter().for_each(print_problem);
         rows += found.rows;
         users += found.users;
         problems += found.problems.len();
@@ -48,7 +48,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say(LedgerProblem { user_id, unit, seq, problem }: &LedgerProblem) {
+fn print_problem(LedgerProblem { user_id, unit, seq, problem }: &LedgerProblem) {
     match (unit, seq) {
         (Some(unit), Some(seq)) => println!("{user_id}, entry {unit}:{seq}: {problem}"),
         _ => println!("{user_id}: {problem}"),

@@ -7,7 +7,7 @@ use shared::config::{Database, Secret};
 
 pub async fn run() -> anyhow::Result<ExitCode> {
     let mut database = Database::from_vars(|name| std::env::var(name).ok())?;
-    // Migrations need a session, which a pooler does not keep.
+    // Migrations need one session, which a transaction-mode pooler does not provide.
     for name in ["DIRECT_URL", "DATABASE_URL_UNPOOLED"] {
         if let Some(direct) = std::env::var(name).ok().filter(|url| !url.is_empty()) {
             database.url = Secret::new(direct);

@@ -1,5 +1,5 @@
-//! `farebox reconcile`: compares subscriptions with Stripe and repairs differences. It prints a report,
-//! and fails if a difference is left.
+//! `farebox reconcile`: compares subscriptions with Stripe and repairs differences. It prints a
+//! report and exits with 1 if a difference is left.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,13 +41,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints the report for people.
+/// Prints the report as text.
 pub fn describe(report: &ReconciliationReport, dry_run: bool) {
     let done = |number: u64, what| match dry_run {
         true => String::new(),
         false => format!(", {number} {what}"),
     };
-    println!("looked at          {}", report.looked_at);
+    println!("compared           {}", report.looked_at);
     println!("missed events      {}{}", report.missed_events, done(report.applied, "applied"));
     println!("differing          {}{}", report.drifts, done(report.repaired, "repaired"));
     println!("foreign            {}", report.foreign);
@@ -56,19 +56,19 @@ pub fn describe(report: &ReconciliationReport, dry_run: bool) {
     println!("failed             {}", report.failed.len());
     table(&report.drifted);
     for id in &report.missing_at_stripe {
-        println!("{id}: Stripe does not have it; nothing was changed");
+        println!("{id}: does not exist in Stripe; it was not changed");
     }
     for id in &report.unnamed_subscriptions {
-        println!("{id}: nothing names its user; put userId into its customer's metadata at Stripe");
+        println!("{id}: its user is unknown; set userId in its customer's metadata in Stripe");
     }
     for failure in &report.failed {
         println!("{}: {}", failure.id, failure.problem);
     }
     if let Some(problem) = &report.problem {
-        println!("It stopped midway: {problem}");
+        println!("Stopped early: {problem}");
     }
     if report.is_clean() {
-        println!("Everything is here as it is at Stripe.");
+        println!("Farebox and Stripe agree.");
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 pub fn run() -> anyhow::Result<ExitCode> {
     let root = Path::new(".");
-    ensure!(root.join("api/_serve.rs").exists(), "run this at the root of the project");
+    ensure!(root.join("api/_serve.rs").exists(), "run this in the root folder of the repository");
     for path in farebox::render::write(root)? {
         println!("wrote {}", path.display());
     }

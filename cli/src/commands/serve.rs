@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::dev::start_clock;
-use farebox::server::{Limits, asked_to_stop, serve_within};
+use farebox::server::{Limits, serve_within, stop_signal};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};
 use tokio::net::TcpListener;
@@ -28,7 +28,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind((args.host, args.port))
         .await
         .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;
-    let stop = asked_to_stop();
+    let stop = stop_signal();
     println!("ready http://{}", listener.local_addr()?);
     let limits = Limits { proxies: app.config.trusted_proxies.clone(), ..Limits::default() };
     serve_within(limits, listener, http::mount_all(endpoints::ALL, &app), stop).await?;

@@ -12,7 +12,7 @@ use shared::config::Config;
 
 #[derive(Debug)]
 pub struct Found {
-    /// Names their source, for people.
+    /// Describes where the settings come from.
     pub description: String,
     local: Option<Settings>,
 }
@@ -25,11 +25,12 @@ impl Found {
         let local = if named { None } else { dev::running(data).await.ok() };
         let dir = data.display();
         let description = match (named, &local) {
-            (true, _) => "Looking at the settings of the environment.".to_owned(),
-            (_, Some(_)) => format!("Looking at the local stack in {dir}."),
-            (_, None) => {
-                format!("The environment names nothing, and no local stack is running in {dir}.")
-            }
+            (true, _) => "Using the settings of the environment.".to_owned(),
+            (_, Some(_)) => format!("Using the local stack in {dir}."),
+            (_, None) => format!(
+                "The environment sets none of {}, and no local stack is running in {dir}.",
+                names.join(", ")
+            ),
         };
         Self { description, local }
     }
@@ -41,7 +42,7 @@ impl Found {
         }
     }
 
-    /// The app that a function would have, with the clock of the stack.
+    /// Creates the app as a function does, with the clock of the stack.
     pub async fn app(&self, data: &Path) -> anyhow::Result<Arc<App>> {
         let config = Config::from_vars(|name| self.get(name)).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! `farebox simulator`: shows the state of the Stripe simulator, and sets its switches.
+//! `farebox simulator`: prints the state of the Stripe simulator, and sets its switches.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,8 +47,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Parses `duplicate=true` into JSON.
 fn parse(switches: &[String]) -> anyhow::Result<Value> {
     let pair = |text: &String| {
-        let (name, value) = text.split_once('=').with_context(|| format!("{text}: no value"))?;
-        // A value that is not JSON becomes text, and the switch reports the type that it takes.
+        let (name, value) =
+            text.split_once('=').with_context(|| format!("{text}: must be SWITCH=VALUE"))?;
+        // A value that is not JSON becomes a string, so that the switch's own error names its type.
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         Switches::default().set(name, &value).map_err(anyhow::Error::msg)?;
         Ok((name.to_owned(), value))
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_switch_is_set_to_what_it_takes() {
+    fn a_switch_accepts_only_its_type() {
         let parsed = parse(&["duplicate=true".to_owned(), "delay_seconds=5".to_owned()]).unwrap();
         assert_eq!(parsed, serde_json::json!({ "duplicate": true, "delay_seconds": 5 }));
         let refused = parse(&["duplicate=yes".to_owned()]).unwrap_err();

@@ -43,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The time of the running stack, whose clock may be ahead, or else the system's.
+/// The time of the running stack, whose clock may be ahead, or of the system if none is running.
 async fn now(data: &Path) -> Timestamp {
     let now = async { Control::of(data).await?.now().await };
     now.await.unwrap_or_else(|_| Timestamp::now())

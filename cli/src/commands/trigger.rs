@@ -1,5 +1,5 @@
-//! `farebox trigger`: causes a Stripe event in the simulator, and creates what it requires: a customer,
-//! a price, a subscription.
+//! `farebox trigger`: causes a Stripe event in the simulator. It creates the objects that the event
+//! requires: a customer, a price, a subscription.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The user's subscription: `test-123: pro, monthly, active`.
+/// Describes the user's subscription: `test-123: pro, monthly, active`.
 fn result(standing: &Value) -> String {
     let what: Vec<&str> =
         ["plan", "interval", "status"].iter().filter_map(|name| standing[name].as_str()).collect();

@@ -1,7 +1,7 @@
 //! `farebox webhooks`: lists, replays and resolves Stripe events that could not be applied (DM-8).
 //!
-//! It reads the database of the environment, or of the running local stack if that names none. Times
-//! are UTC.
+//! It uses the database of the environment or, if that names none, of the running local stack.
+//! Times are in UTC.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List failed events, the latest failure first
+    /// List failed events, newest failure first
     List {
         /// Only events of this status
         #[arg(long, default_value = "open", value_parser = ["open", "resolved", "all"])]
@@ -45,7 +45,7 @@ enum Action {
     },
     /// Show a failed event and its payload
     Show { id: String },
-    /// Apply a failed event again, now
+    /// Apply a failed event again now
     Replay { id: String },
     /// Mark a failed event as resolved without applying it
     Resolve {
@@ -90,7 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Action::Resolve { id, note } => {
             let note = Reason::try_from(note).map_err(|what| anyhow!("--note {what}"))?;
             dead_letters::resolve(&app, &id, &note, ACTOR).await.map_err(describe_error)?;
-            println!("{id} is set aside.");
+            println!("{id} is resolved.");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -98,9 +98,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn print_list(webhooks: &[FailedWebhook]) {
     if webhooks.is_empty() {
-        return println!("There are none.");
+        return println!("No failed webhooks.");
     }
-    let head = ["ID", "TYPE", "FAILED FIRST", "TRIES", "NEXT", "CAUSE"].map(str::to_owned);
+    let head = ["ID", "TYPE", "FIRST FAILED", "ATTEMPTS", "NEXT", "CAUSE"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(webhooks.iter().map(row)).collect();
     let mut widths = [0; 6];
     for row in &rows {
@@ -118,7 +118,7 @@ fn row(webhook: &FailedWebhook) -> [String; 6] {
     let next = match (&webhook.resolved_by, webhook.next_try_at) {
         (Some(how), _) => how.clone(),
         (None, Some(at)) => time(at),
-        (None, None) => "needs you".to_owned(),
+        (None, None) => "manual".to_owned(),
     };
     let (id, kind, cause) = (webhook.id.clone(), webhook.kind.clone(), webhook.cause.clone());
     [id, kind, time(webhook.failed_at), webhook.attempts.to_string(), next, cause]
@@ -128,12 +128,12 @@ fn print_webhook(FailedWebhookDetail { summary: webhook, payload }: &FailedWebho
     let facts = [
         ("id", Some(webhook.id.clone())),
         ("type", Some(webhook.kind.clone())),
-        ("happened", Some(time(webhook.created_at))),
-        ("failed first", Some(time(webhook.failed_at))),
-        ("tries", Some(webhook.attempts.to_string())),
+        ("created", Some(time(webhook.created_at))),
+        ("first failed", Some(time(webhook.failed_at))),
+        ("attempts", Some(webhook.attempts.to_string())),
         ("cause", Some(webhook.cause.clone())),
         ("retried", webhook.retried_at.map(time)),
-        ("next try", webhook.next_try_at.map(time)),
+        ("next attempt", webhook.next_try_at.map(time)),
         ("resolved", webhook.resolved_at.map(time)),
         ("resolved by", webhook.resolved_by.clone()),
         ("note", webhook.note.clone()),
@@ -146,7 +146,7 @@ fn print_webhook(FailedWebhookDetail { summary: webhook, payload }: &FailedWebho
             println!("{name:12}  {value}");
         }
     }
-    println!("\n{}", payload.as_deref().unwrap_or("What was in it is not kept any more."));
+    println!("\n{}", payload.as_deref().unwrap_or("The payload has been deleted."));
 }
 
 fn time(at: Timestamp) -> String {

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::Local;
 use crate::catalog::{self, Catalog, DEMO, Ids, Stripe};
 
-/// Reads a catalog from a file, or the demo's. Its Stripe ids are ignored: the simulator lacks them.
+/// Reads a catalog from a file, or the demo catalog. Stripe ids in it are ignored: the simulator
+/// does not have them.
 pub fn read(file: Option<&Path>) -> anyhow::Result<Catalog> {
     let (name, text) = match file {
         None => ("catalogs/demo.toml".to_owned(), DEMO.to_owned()),
@@ -23,8 +24,8 @@ pub fn read(file: Option<&Path>) -> anyhow::Result<Catalog> {
 }
 
 impl Local {
-    /// Publishes a catalog if Stripe is simulated; this process must already serve the simulator. A
-    /// database that the environment names gets only a catalog that the user has named.
+    /// Publishes a catalog if Stripe is simulated. This process must already serve the simulator.
+    /// If the environment names the database, only an explicitly named catalog is published.
     pub async fn sell(
         &mut self,
         catalog: &Catalog,

@@ -1,4 +1,4 @@
-//! Controls the Stripe simulator of a running stack, over its control routes.
+//! Controls the Stripe simulator of a running stack through its control routes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::adapters::http_client::{Budget, HttpClient};
 
-/// To advance by a year takes minutes: each event is delivered before the next.
+/// Advancing the clock by a year takes minutes, because each event is delivered before the next.
 const BUDGET: Budget = Budget {
     connect: Duration::from_secs(2),
     answer: Duration::from_secs(900),
@@ -26,10 +26,10 @@ pub struct Control {
 }
 
 impl Control {
-    /// The control of the stack that runs in `dir`.
+    /// Finds the simulator of the stack that runs in `dir`.
     pub async fn of(dir: &Path) -> anyhow::Result<Self> {
         let settings = super::running(dir).await?;
-        let real = "the running stack uses Stripe itself, which has no control routes";
+        let real = "the running stack uses the real Stripe, which has no control routes";
         let base = settings.get("STRIPE_API_URL").context(real)?.clone();
         Ok(Self { base, http: HttpClient::default() })
     }
@@ -45,7 +45,7 @@ impl Control {
     /// The time of the running stack.
     pub async fn now(&self) -> anyhow::Result<Timestamp> {
         let state = self.get("state").await?;
-        let now = state["now"].as_str().context("the simulator does not tell its time")?;
+        let now = state["now"].as_str().context("the simulator's state has no time")?;
         Ok(now.parse()?)
     }
 
@@ -55,11 +55,11 @@ impl Control {
             .uri(format!("{}/simulator/api/{path}", self.base))
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))?;
-        let answer = self.http.call(request, BUDGET).await.context("the simulator is away")?;
+        let answer = self.http.call(request, BUDGET).await.context("cannot reach the simulator")?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status != StatusCode::OK {
-            let message = body["error"]["message"].as_str().unwrap_or("it does not say why");
-            bail!("the simulator refuses ({}): {message}", answer.status.as_u16());
+            let message = body["error"]["message"].as_str().unwrap_or("no reason given");
+            bail!("the simulator refused this ({}): {message}", answer.status.as_u16());
         }
         Ok(body)
     }

@@ -1,6 +1,6 @@
-//! A database in a private cluster, with the two roles of a deployment: an owner that migrates, and a
-//! login for the functions, which owns nothing and does not bypass Row Level Security. Each has its own
-//! password, so that the functions' password gives no other role.
+//! A database in a private cluster, with the two roles of a deployment: an owner for migrations,
+//! and a login for the functions, which owns no table and does not bypass Row Level Security. Each
+//! role has its own password.
 
 use anyhow::Context as _;
 use shared::config::{Database, Schema, Secret};
@@ -31,8 +31,8 @@ impl std::fmt::Debug for Passwords<'_> {
     }
 }
 
-/// Creates the owner and the database if they are missing. Until [`demote_owner`] the owner may create
-/// roles, as the first migration does.
+/// Creates the owner and the database if they are missing. The owner may create roles, which the
+/// first migration does, until [`demote_owner`].
 pub async fn create(
     postgres: &Postgres,
     name: &str,
@@ -56,8 +56,8 @@ pub async fn create(
     Ok(Urls { app: url(LOGIN, passwords.app), owner: url(OWNER, passwords.owner) })
 }
 
-/// Creates the functions' login, as docs/SETUP.md does. The first migration creates the role that it
-/// belongs to.
+/// Creates the functions' login, as docs/SETUP.md does. The first migration creates the role that
+/// it belongs to.
 pub async fn allow_login(postgres: &Postgres, name: &str, password: &str) -> anyhow::Result<()> {
     let client = superuser(postgres, name).await?;
     role(&client, LOGIN, &format!("login password '{password}'")).await?;
@@ -68,7 +68,7 @@ pub async fn allow_login(postgres: &Postgres, name: &str, password: &str) -> any
     execute(&client, &settings).await
 }
 
-/// Takes the right to create roles from the owner, which needs it for migrations alone.
+/// Revokes the owner's right to create roles, which only migrations need.
 pub async fn demote_owner(postgres: &Postgres) -> anyhow::Result<()> {
     let client = superuser(postgres, "postgres").await?;
     execute(&client, &format!("alter role {OWNER} nosuperuser nocreaterole nocreatedb")).await
@@ -105,7 +105,7 @@ async fn superuser(postgres: &Postgres, database: &str) -> anyhow::Result<Client
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a direct connection, to say what takes no parameters"
+    reason = "a direct connection, for statements without parameters"
 )]
 async fn execute(client: &Client, sql: &str) -> anyhow::Result<()> {
     client.batch_execute(sql).await.context("cannot prepare the private cluster")

@@ -1,5 +1,5 @@
-//! The page at `/` of the local stack: how to try it, and which routes it has. A checkout may also end
-//! here, for an app without a page of its own.
+//! The page at `/` of the local stack: commands to try, and the list of routes. It can also be the
+//! success page of a checkout.
 
 use axum::Router;
 use axum::extract::RawQuery;
@@ -38,8 +38,8 @@ async fn home(headers: HeaderMap, RawQuery(query): RawQuery) -> Html<String> {
     Html(page(endpoints::ALL, &base(&headers), session.as_deref()).into_string())
 }
 
-/// The address that the request names. It goes into shell commands, so it is a plain host and port, or
-/// else the default ones.
+/// The address in the request's Host header. It becomes part of shell commands, so anything but a
+/// plain host and port is replaced by the default.
 fn base(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let plain = |letter: char| letter.is_ascii_alphanumeric() || ".-:[]".contains(letter);
@@ -61,16 +61,16 @@ fn page(endpoints: &[&Endpoint], base: &str, session: Option<&str>) -> Markup {
                 h1 { "Farebox" }
                 @if let Some(session) = session { (purchase(session)) }
                 (introduction())
-                h2 id="try" { "Try one" }
+                h2 id="try" { "Try it" }
                 (shell(TRY, base))
-                h2 id="buy" { "Buy something" }
+                h2 id="buy" { "Buy a plan" }
                 p {
-                    "The answer has a " code { "url" } ": open it in the browser, and pay. "
-                    a href="/api/plans" { "The catalog" } " lists the tiers."
+                    "Open the " code { "url" } " of the response in the browser, and pay. "
+                    a href="/api/plans" { "The catalog" } " lists the plans."
                 }
                 (shell(BUY, base))
-                h2 id="use" { "Use something" }
-                p { "Read the entitlements, report usage, and spend credits; then exceed a limit." }
+                h2 id="use" { "Use it" }
+                p { "Get the entitlements, report usage and spend credits. Then exceed a limit." }
                 (shell(USE, base))
                 h2 { "Routes" }
                 (route_table(endpoints))
@@ -92,19 +92,19 @@ fn introduction() -> Markup {
     html! {
         p {
             "This is the local stack. Its data is in " code { ".farebox" }
-            " and survives a restart; its processes end with it."
+            " and is kept after a restart. Its processes end with it."
         }
         p {
-            "Without a Stripe key of your own, " a href="/simulator" { "the simulator" }
-            " replaces Stripe: it shows what happened, moves the clock and causes failures. No money \
-             moves. Without a mail server of your own, " a href="/mail" { "the mail page" }
+            "If no Stripe key is set, " a href="/simulator" { "the simulator" }
+            " replaces Stripe: it shows events, moves the clock and causes failures. No money moves. If \
+             no mail server is set, " a href="/mail" { "the mail page" }
             " shows the e-mails that users would receive."
         }
     }
 }
 
-/// Commands to paste. Quotes stay as they are, so that the page's source can be pasted too: neither the
-/// commands nor a base have a character that HTML must escape.
+/// Shell commands to paste. They are not escaped, so that the page's source can be pasted too:
+/// neither the commands nor a base contain a character that HTML requires to be escaped.
 fn shell(commands: &str, base: &str) -> Markup {
     html! { pre tabindex="0" { (PreEscaped(commands.replace("{base}", base))) } }
 }
@@ -114,7 +114,7 @@ fn route_table(endpoints: &[&Endpoint]) -> Markup {
         div.scrolls tabindex="0" role="region" aria-label="Routes" {
             table {
                 thead {
-                    tr { th { "Method" } th { "Path" } th { "Who may call" } th { "How often" } }
+                    tr { th { "Method" } th { "Path" } th { "Callers" } th { "Rate limit" } }
                 }
                 tbody {
                     @for endpoint in endpoints {
@@ -138,15 +138,15 @@ fn methods(endpoint: &Endpoint) -> String {
 
 fn rate(endpoint: &Endpoint) -> String {
     endpoint.rate.map_or("no limit".to_owned(), |rate| {
-        format!("{} in {} s", rate.limit, rate.window_seconds)
+        format!("{} per {} s", rate.limit, rate.window_seconds)
     })
 }
 
 fn callers(access: Access) -> &'static str {
     match access {
         Access::Public => "anyone",
-        Access::User => "a user, for themselves; a trusted server, for anyone",
-        Access::Service => "a trusted server",
+        Access::User => "a user, for their own data; a service key or an admin, for any user",
+        Access::Service => "a service key or an admin",
         Access::Admin => "an admin",
         Access::Cron => "the scheduler",
         Access::Stripe => "Stripe",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_purchase_may_end_here() {
+    async fn the_page_confirms_a_purchase() {
         let page = opened("localhost:3000", "session=cs_test_%3Cb%3E").await;
         let line = "Your purchase is complete (cs_test_&lt;b&gt;): see";
         assert!(page.contains(line) && !page.contains("<b>"), "{page}");

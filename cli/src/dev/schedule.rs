@@ -1,5 +1,5 @@
-//! The scheduler of a local stack: calls the jobs of the endpoint table when they are due by the stack's
-//! clock, which can be advanced.
+//! The scheduler of a local stack: calls the jobs of the endpoint table when they are due, by the
+//! stack's clock.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use shared::clock::Clock;
 use shared::domain::error::error_chain;
 use shared::endpoints;
 
-/// How often the clock is read, since it can be advanced at any time.
+/// The interval at which the clock is read. It can be advanced at any time.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Longer than any job takes.
+/// The limits of a call. The time is longer than any job takes.
 const BUDGET: Budget = Budget {
     connect: Duration::from_secs(1),
     answer: Duration::from_mins(1),
@@ -25,8 +25,8 @@ const BUDGET: Budget = Budget {
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
 
-/// Runs until it is aborted. A job that became due several times, because the clock was advanced, runs
-/// once.
+/// Calls due jobs until it is aborted. A job that became due several times, because the clock was
+/// advanced, runs once.
 pub async fn run(base: String, cron_secret: String, clock: Clock) {
     let http = HttpClient::default();
     let mut last = clock.now();
@@ -37,7 +37,7 @@ pub async fn run(base: String, cron_secret: String, clock: Clock) {
             if endpoint.schedule.is_some_and(|schedule| was_due(schedule, last, now)) {
                 let problem = call(&http, &format!("{base}{}", endpoint.path), &cron_secret).await;
                 if let Err(problem) = problem {
-                    tracing::warn!(problem, job = endpoint.name, "a job did not run");
+                    tracing::warn!(problem, job = endpoint.name, "a scheduled job failed");
                 }
             }
         }
@@ -56,7 +56,7 @@ async fn call(http: &HttpClient, url: &str, cron_secret: &str) -> Result<(), Str
     if answer.status.is_success() { Ok(()) } else { Err(answer.status.to_string()) }
 }
 
-/// Whether the schedule has a time after the first moment and not after the second. A schedule with an
+/// Returns true if the schedule has a time after `after` and not after `until`. A schedule with an
 /// hour is daily; any other runs every minute.
 fn was_due(schedule: &str, after: Timestamp, until: Timestamp) -> bool {
     let mut fields = schedule.split(' ').map(|field| field.parse::<i64>().ok());
@@ -74,7 +74,7 @@ mod tests {
     use super::was_due;
 
     #[test]
-    fn a_job_is_due_when_its_time_has_come() {
+    fn a_job_is_due_at_its_scheduled_time() {
         let was_due = |schedule: &str, after: &str, until: &str| {
             let at = |time: &str| format!("2026-03-{time}Z").parse().unwrap();
             was_due(schedule, at(after), at(until))

@@ -1,4 +1,4 @@
-//! The local stack's own secrets, generated on first use and kept with its data.
+//! The local stack's secrets, generated on first use and stored with its data.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ const ISSUER: &str = "farebox-local";
 pub struct Secrets {
     /// The password of the functions' login.
     pub(super) database_password: String,
-    /// Empty in a file of an earlier version, whose owner had no password.
+    /// Empty in a file of an older version, whose owner had no password.
     #[serde(default)]
     pub(super) database_owner_password: String,
     pub(super) redis_token: String,
@@ -27,7 +27,7 @@ pub struct Secrets {
     pub(super) cron_secret: String,
     pub service_key: String,
     pub admin_key: String,
-    /// Empty in a file of an earlier version, which had no Stripe simulator.
+    /// Empty in a file of an older version, which had no Stripe simulator.
     #[serde(default)]
     pub(super) stripe_secret_key: String,
     #[serde(default)]
@@ -55,7 +55,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Reads the secrets of a stack that was started before.
+    /// Reads the secrets of a stack that has been started at least once.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("secrets.json");
         let text = fs::read_to_string(&path).with_context(|| {
@@ -65,7 +65,10 @@ impl Secrets {
     }
 
     fn generate() -> anyhow::Result<Self> {
-        let key = || service_key::generate().map_err(|_| anyhow!("the system has no randomness"));
+        let key = || {
+            service_key::generate()
+                .map_err(|_| anyhow!("the system's random number generator failed"))
+        };
         Ok(Self {
             database_password: random_password()?,
             database_owner_password: String::new(),

@@ -1,4 +1,5 @@
-//! The local stack's clock in SQL: the result of `farebox_now()`, and how far ahead a caller may be.
+//! The local stack's clock in SQL: the result of `farebox_now()`, and how far ahead a caller may
+//! be.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-/// A connection as the owner of the tables, who alone may set the clock.
+/// A connection as the owner of the tables, the only role that may set the clock.
 #[derive(Debug)]
 pub struct SqlClock {
     client: Client,
@@ -33,15 +34,16 @@ impl SqlClock {
         Ok(Self { client, sql })
     }
 
-    /// Sets how far SQL's clock is ahead of the database's. The process's clock follows later, so that no
-    /// caller is ahead of SQL.
+    /// Sets how far SQL's clock is ahead of the database's. The process's clock is moved
+    /// afterwards, so that no caller is ahead of SQL.
     pub async fn set(&self, shift: SignedDuration) -> anyhow::Result<()> {
         self.client.query_typed(&self.sql, &[(&shift.as_secs_f64(), Type::FLOAT8)]).await?;
         Ok(())
     }
 }
 
-/// Moves SQL's clock before each move of the simulator's. Keeps the connection between moves.
+/// Returns a hook that moves SQL's clock before each move of the simulator's clock. It keeps its
+/// connection between moves.
 pub fn follow(database: Database) -> BeforeMoving {
     let connected = Arc::new(Mutex::new(None::<SqlClock>));
     Arc::new(move |shift| {

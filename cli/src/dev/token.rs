@@ -1,4 +1,4 @@
-//! Tokens of the local identity provider: an HS256 secret that the local stack shares with itself.
+//! Users' tokens for the local stack, signed with its HS256 secret.
 
 use anyhow::{Context as _, anyhow};
 use base64::Engine as _;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Settings;
 
-/// Signs a user's token for a stack with these settings. It is valid for a day, or for the lifetime that
-/// the settings allow, if that is shorter.
+/// Signs a user's token for a stack with these settings. It is valid for a day, or for the lifetime
+/// that the settings allow if that is shorter.
 pub fn for_user(
     settings: &Settings,
     user: &str,
@@ -24,7 +24,7 @@ pub fn for_user(
     let lifetime = settings.get("AUTH_TOKEN_LIFETIME_HOURS").and_then(|hours| hours.parse().ok());
     let expires = issued + lifetime.unwrap_or(24).min(24) * 3_600;
     let mut claims = json!({ "iss": issuer, "sub": user, "iat": issued, "exp": expires });
-    // A required audience or party gets the first accepted value.
+    // If the settings require an audience or an authorized party, the token has the first one.
     for (claim, name) in [("aud", "AUTH_AUDIENCE"), ("azp", "AUTH_AUTHORIZED_PARTIES")] {
         if let Some(accepted) = settings.get(name).and_then(|list| list.split(',').next()) {
             claims[claim] = accepted.trim().into();
@@ -36,7 +36,7 @@ pub fn for_user(
     Ok(sign(secret, &claims))
 }
 
-/// Signs any claims.
+/// Signs the claims as a JWT.
 pub fn sign(secret: &str, claims: &Value) -> String {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));

@@ -1,4 +1,4 @@
-//! Opening balances.
+//! Imports opening balances of credits.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use shared::domain::UserId;
 
 use super::{Count, File, Problems, csv, failed};
 
-/// Lines compared in one call.
+/// The number of lines compared in one call.
 const BATCH: usize = 500;
 
 /// The lines of the credits file.
@@ -54,7 +54,7 @@ pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> CreditFil
         let before: &mut CreditLine = lines.entry(key).or_insert(line);
         if before.credits != credits {
             wrong(format!(
-                "other credits of the same user and unit than in line {}",
+                "credits differ from line {}, which has the same user and unit",
                 before.number
             ));
         }
@@ -80,7 +80,8 @@ pub(super) async fn compare(
         let CreditLine { number, unit, .. } = &line;
         match verdict.as_str() {
             "taken" => {
-                let what = format!("other credits of the unit {unit} were imported before");
+                let what =
+                    format!("credits differ from the opening balance of {unit} imported before");
                 problems.add(&file.file, *number, what);
             }
             "unknown_unit" => {

@@ -1,4 +1,5 @@
-//! Reads the CSV files of an import: a header, then one record a line, with its line number.
+//! Reads the CSV files of an import: a header, then one record per line, with its line number.
+//!
 //! Deliberately absent: fields that contain a line break.
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -47,7 +48,7 @@ pub(super) fn read(
             }
             Ok(fields) => {
                 let (wanted, found) = (header.len(), fields.len());
-                problems.add(file.name, line, format!("{found} fields, and not {wanted}"));
+                problems.add(file.name, line, format!("{found} fields instead of {wanted}"));
             }
             Err(problem) => problems.add(file.name, line, problem),
         }
@@ -55,8 +56,8 @@ pub(super) fn read(
     records
 }
 
-/// The lines of a text that are not blank, each with its number, split into fields without the spaces
-/// around them.
+/// The lines of a text that are not blank, each with its number, split into fields without the
+/// spaces around them.
 struct Lines<'a> {
     text: &'a str,
     reader: csv::Reader<&'a [u8]>,
@@ -69,7 +70,7 @@ impl<'a> Lines<'a> {
         Self { text, reader: reader.from_reader(text.as_bytes()) }
     }
 
-    /// The reader's position as a place in the text.
+    /// The reader's position, in bytes of the text.
     fn offset(&self) -> usize {
         usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX)
     }
@@ -82,7 +83,7 @@ impl Iterator for Lines<'_> {
         loop {
             let (start, line) = (self.offset(), self.reader.position().line());
             let mut fields = StringRecord::new();
-            // The text is UTF-8 and in memory, so an error is an end like any other.
+            // The text is valid UTF-8 and in memory, so reading it cannot fail.
             if !self.reader.read_record(&mut fields).unwrap_or(false) {
                 return None;
             }
@@ -98,14 +99,14 @@ impl Iterator for Lines<'_> {
     }
 }
 
-/// The reader accepts a quote that is never closed and one after a space, and would take the next lines
-/// or the quotes into the field.
+/// The reader accepts a quote that is never closed and one after a space, and would take the next
+/// lines or the quotes into the field.
 fn check_quotes(record: &str, fields: &StringRecord) -> Result<(), &'static str> {
     if record.matches('"').count() % 2 == 1 || record.trim_end().contains('\n') {
-        return Err("a quote that is not closed");
+        return Err("a quote is not closed");
     }
     if fields.iter().any(|field| field.starts_with('"')) && !record.contains(r#"""""#) {
-        return Err("a space before a quote");
+        return Err("a quoted field must not begin with a space");
     }
     Ok(())
 }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_split_as_spreadsheets_write_it() {
+    fn a_line_is_split_into_fields() {
         for (line, fields) in [
             ("a,b,c", Some("a|b|c")),
             ("a , ,c", Some("a||c")),

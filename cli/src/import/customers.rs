@@ -1,4 +1,4 @@
-//! Customers, and the users whom they belong to.
+//! Imports Stripe's customers, with the users that they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,12 @@ use shared::domain::Snapshot;
 use shared::domain::UserId;
 use shared::domain::error::Error;
 use shared::domain::facts::Facts;
-use shared::domain::facts::named_user;
+use shared::domain::facts::metadata_user_id;
 use shared::domain::object::{flag, list, text};
 
 use super::{Count, File, Problems, csv, failed, refused};
 
-/// Customers compared in one call.
+/// The number of customers compared in one call.
 const BATCH: usize = 500;
 
 /// The lines of the customers file, by the customer's id.
@@ -37,11 +37,11 @@ struct CustomerLine {
 #[derive(Debug, Default)]
 pub(super) struct Customers {
     pub count: Count,
-    pub nameless: usize,
+    pub without_user: usize,
     new: Vec<Customer>,
 }
 
-/// A customer of Stripe, with the user that the file or the metadata names.
+/// A Stripe customer, with the user from the file or the metadata.
 #[derive(Debug)]
 struct Customer {
     id: String,
@@ -60,9 +60,9 @@ pub(super) fn read(file: Option<File<'_>>, problems: &mut Problems) -> CustomerF
         if let Err(why) = UserId::try_from(user_id.clone()) {
             wrong(format!("user_id {why}"));
         } else if !id.starts_with("cus_") {
-            wrong("customer_id must be an id of Stripe's, cus_...".to_owned());
+            wrong("customer_id must be the id of a Stripe customer, cus_...".to_owned());
         } else if let Some(before) = before {
-            wrong(format!("{id} is another user's in line {}", before.number));
+            wrong(format!("{id} belongs to another user in line {}", before.number));
         } else {
             let email = Some(record.get("email").to_owned()).filter(|email| !email.is_empty());
             lines.insert(id.to_owned(), CustomerLine { number: record.line, user_id, email });
@@ -77,8 +77,8 @@ pub(super) async fn compare(
     named: &CustomerFile,
     problems: &mut Problems,
 ) -> anyhow::Result<Customers> {
-    let (known, nameless) = at_stripe(app, named).await?;
-    let mut customers = Customers { nameless, ..Customers::default() };
+    let (known, without_user) = at_stripe(app, named).await?;
+    let mut customers = Customers { without_user, ..Customers::default() };
     let there: BTreeSet<&str> = known.iter().map(|customer| customer.id.as_str()).collect();
     let gone: Vec<_> = named.lines.iter().filter(|(id, _)| !there.contains(id.as_str())).collect();
     let as_json =
@@ -101,10 +101,10 @@ pub(super) async fn compare(
         for (customer, verdict) in batch.into_iter().zip(verdicts) {
             match (verdict.as_str(), named.lines.get(&customer.id)) {
                 ("taken", Some(line)) => {
-                    let problem = format!("{} is another user's already", customer.id);
+                    let problem = format!("{} already belongs to another user", customer.id);
                     problems.add(&named.file, line.number, problem);
                 }
-                // The first owner keeps the customer, and no line of the file disagrees.
+                // The user who has the customer keeps it. The file does not list this customer.
                 ("taken", None) => customers.count.add("same"),
                 (verdict, _) => customers.count.add(verdict),
             }
@@ -115,9 +115,9 @@ pub(super) async fn compare(
     }
 }
 
-/// The customers with a known user, and the number of the others.
+/// Lists the customers with a known user, and counts the others.
 async fn at_stripe(app: &App, named: &CustomerFile) -> anyhow::Result<(Vec<Customer>, usize)> {
-    let (mut known, mut nameless) = (Vec::new(), 0);
+    let (mut known, mut without_user) = (Vec::new(), 0);
     let mut after: Option<String> = None;
     loop {
         let request = requests::list_customers(after.as_deref());
@@ -126,7 +126,8 @@ async fn at_stripe(app: &App, named: &CustomerFile) -> anyhow::Result<(Vec<Custo
         for object in list(&page, "data") {
             let id = text(object, "id").unwrap_or_default().to_owned();
             let line = named.lines.get(&id);
-            let user_id = line.map(|line| line.user_id.as_str()).or_else(|| named_user(object));
+            let user_id =
+                line.map(|line| line.user_id.as_str()).or_else(|| metadata_user_id(object));
             let email = line.and_then(|line| line.email.as_deref()).or(text(object, "email"));
             match user_id {
                 Some(user_id) => known.push(Customer {
@@ -135,12 +136,12 @@ async fn at_stripe(app: &App, named: &CustomerFile) -> anyhow::Result<(Vec<Custo
                     email: email.map(str::to_owned),
                     found: found.clone(),
                 }),
-                None => nameless += 1,
+                None => without_user += 1,
             }
             after = Some(id);
         }
         if !flag(&page, "has_more") {
-            return Ok((known, nameless));
+            return Ok((known, without_user));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The SQL files. They are part of the binary, so that a deploy needs no other file.
+//! The SQL files. They are embedded in the binary, so that a deploy needs no other file.
 
 use include_dir::{Dir, include_dir};
 use shared::domain::hash::sha256_hex;
@@ -17,7 +17,7 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// One file.
 #[derive(Clone, Debug)]
 pub struct Sql {
-    /// Its name: `0001_accounts`, or the function's.
+    /// The name of the migration, such as `0001_accounts`, or of the function.
     pub name: String,
     pub text: String,
 }
@@ -25,7 +25,7 @@ pub struct Sql {
 /// The files of a schema.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// In the order they are applied.
+    /// In the order in which they are applied.
     pub migrations: Vec<Sql>,
     pub functions: Vec<Sql>,
 }
@@ -35,14 +35,14 @@ impl Files {
         let migrations = read(&MIGRATIONS)
             .filter(|sql| sql.name.starts_with(|c: char| c.is_ascii_digit()))
             .collect();
-        let rooms = MIGRATIONS.get_dir("functions").into_iter().flat_map(Dir::dirs);
-        let files = rooms.flat_map(read);
+        let folders = MIGRATIONS.get_dir("functions").into_iter().flat_map(Dir::dirs);
+        let files = folders.flat_map(read);
         let mut functions: Vec<Sql> = files.flat_map(|file| functions_of(&file.text)).collect();
         functions.sort_by(|one, other| one.name.cmp(&other.name));
         Self { migrations, functions }
     }
 
-    /// The tables and views these files create.
+    /// The tables and views that these files create.
     pub fn relations(&self) -> Vec<&str> {
         let own = ["farebox_migrations"];
         own.into_iter().chain(self.migrations.iter().flat_map(Sql::relations)).collect()
@@ -63,8 +63,8 @@ fn read<'a>(dir: &'a Dir<'a>) -> impl Iterator<Item = Sql> {
     files.into_iter()
 }
 
-/// The functions of a file, each with the comment above it and with the triggers below it. A function is
-/// known by its name, so that it may move to another file.
+/// The functions of a file, each with the comment above it and the triggers below it. A function is
+/// identified by its name, so it may move to another file.
 fn functions_of(text: &str) -> Vec<Sql> {
     const CREATE: &str = "create or replace function ";
     let lines: Vec<&str> = text.lines().collect();
@@ -100,8 +100,8 @@ impl Sql {
         self.text.starts_with("-- no-transaction")
     }
 
-    /// The tables and views that it creates, each on a line `create table NAME (`. A replaced view was
-    /// created by an earlier migration.
+    /// The tables and views that the file creates, each in a line `create table NAME (`. A view
+    /// that it replaces is not included: an earlier migration created it.
     pub(super) fn relations(&self) -> impl Iterator<Item = &str> {
         const CREATES: [&str; 2] = ["create table ", "create view "];
         self.text
@@ -110,7 +110,7 @@ impl Sql {
             .map(|rest| rest.split([' ', '(']).next().unwrap_or_default())
     }
 
-    /// The index it builds concurrently.
+    /// The index that the file builds concurrently.
     pub(super) fn index(&self) -> Option<&str> {
         let (_, rest) = self.text.split_once("index concurrently if not exists ")?;
         rest.split_whitespace().next()
@@ -123,7 +123,7 @@ mod tests {
     use super::{Files, MIGRATIONS, Sql, functions_of, read};
 
     #[test]
-    fn the_files_are_understood() {
+    fn the_embedded_files_are_parsed() {
         let files = Files::embedded();
         assert_eq!(files.migrations[0].name, "0001_accounts");
         assert!(files.relations().contains(&"accounts"));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn each_function_is_named_once_and_says_what_it_promises() {
+    fn each_function_is_unique_and_has_its_header() {
         let functions = Files::embedded().functions;
         assert!(functions.len() > 150, "{}", functions.len());
         for pair in functions.windows(2) {
@@ -163,30 +163,30 @@ mod tests {
         for Sql { name, text } in &functions {
             assert!(
                 text.starts_with(&format!("-- {name}: ")),
-                "{name} has no first line of its own"
+                "the comment of {name} does not begin with its name"
             );
-            assert!(text.contains("-- Promises "), "{name} does not say what it promises");
+            assert!(text.contains("-- Promises "), "{name} has no line `-- Promises`");
         }
     }
 
     #[test]
     fn a_file_begins_with_the_function_of_its_name() {
-        for room in MIGRATIONS.get_dir("functions").unwrap().dirs() {
-            for file in read(room) {
+        for folder in MIGRATIONS.get_dir("functions").unwrap().dirs() {
+            for file in read(folder) {
                 assert_eq!(functions_of(&file.text)[0].name, file.name);
             }
         }
     }
 
-    /// A function that only our functions call runs with their rights and their `search_path`; to set it
-    /// again costs as much as a statement.
+    /// A function that only our functions call runs with their rights and their `search_path`.
+    /// Setting the path again costs as much as a statement.
     #[test]
-    fn only_callable_functions_have_rights_and_a_search_path_of_their_own() {
+    fn only_callable_functions_set_their_rights_and_search_path() {
         for Sql { name, text } in Files::embedded().functions {
             let is_entry = CALLABLE.contains(&&*name);
             assert!(
                 !text.contains("security definer") || is_entry,
-                "{name} needs no rights of its own"
+                "{name} does not need `security definer`"
             );
             assert_eq!(text.contains("set search_path from current"), is_entry, "{name}");
         }

@@ -1,10 +1,10 @@
-//! The grants, set again after every run, so that they cannot drift.
+//! The grants. Every run sets them again, so that they cannot drift.
 
 use shared::config::Schema;
 
 use super::Files;
 
-/// The functions that a member of `farebox_app` may call. All others serve them.
+/// The functions that a member of `farebox_app` may call. All others are their helpers.
 pub(super) const CALLABLE: &[&str] = &[
     "add_history",
     "apply_event",
@@ -73,12 +73,13 @@ pub(super) const CALLABLE: &[&str] = &[
     "verify_ledger",
 ];
 
-/// The functions that callable ones with their caller's rights call. The caller needs the right too.
+/// Helpers of callable functions that run with their caller's rights. The caller needs the right to
+/// execute them too.
 pub(super) const READERS: [&str; 5] =
     ["entry_view", "open_grants", "period_at", "resolve_price", "unit_view"];
 
-/// The functions that a member of `farebox_user` may call: those that run with its rights, and those
-/// that views and parameter types call.
+/// The functions that a member of `farebox_user` may call: functions that run with its rights, and
+/// functions that views and parameter types call.
 pub(super) const FOR_USERS: [&str; 6] = [
     "farebox_now",
     "get_user_subscription",
@@ -88,11 +89,12 @@ pub(super) const FOR_USERS: [&str; 6] = [
     "refuse_amount",
 ];
 
-/// `farebox_app` may read tables and call functions. `farebox_user` may read the rows that Row Level
-/// Security allows for one user. No other role has a grant. A partition is read through its table only.
+/// The statements that set all grants. `farebox_app` may read tables and call functions.
+/// `farebox_user` may read the rows that Row Level Security allows for one user. No other role has
+/// a grant. Partitions have none either: they are read through their table.
 ///
-/// `anon` and `authenticated` are the roles that Supabase opens to browsers; it grants them every
-/// new table, sequence and function by default.
+/// `anon` and `authenticated` are the roles with which browsers connect to Supabase, which by
+/// default grants them every new table, sequence and function.
 pub(super) fn statements(schema: &Schema, files: &Files) -> String {
     let callable: Vec<&str> = CALLABLE.iter().copied().chain(READERS).collect();
     let functions: Vec<&str> = files.functions.iter().map(|sql| &*sql.name).collect();
@@ -159,7 +161,7 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
     )
 }
 
-/// Names as SQL literals. They come from our own files and need no escape.
+/// Formats names as SQL literals. They come from our own files and need no escape.
 fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") }

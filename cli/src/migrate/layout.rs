@@ -1,4 +1,4 @@
-//! The layout of SQL files, as a test: migrations/README.md lists its rules.
+//! Tests the layout of SQL files. migrations/README.md lists its rules.
 
 use include_dir::Dir;
 
@@ -6,7 +6,7 @@ use super::files::MIGRATIONS;
 
 const WIDTH: usize = 110;
 
-/// Each begins a line, or a group in parentheses.
+/// Words that begin a clause. Each begins a line, or a group in parentheses.
 const CLAUSES: [&str; 12] = [
     "from",
     "group",
@@ -22,7 +22,7 @@ const CLAUSES: [&str; 12] = [
     "where",
 ];
 
-/// Written in lower case, with those above.
+/// Keywords that are written in lower case, in addition to [`CLAUSES`].
 const KEYWORDS: [&str; 39] = [
     "alter", "and", "as", "begin", "by", "case", "create", "cross", "declare", "delete", "else",
     "end", "exists", "for", "function", "if", "in", "index", "inner", "insert", "into", "is",
@@ -30,14 +30,14 @@ const KEYWORDS: [&str; 39] = [
     "returns", "table", "then", "update", "using", "when", "with",
 ];
 
-/// The problems of a file, a line each.
+/// The problems of a file, one per line.
 fn problems(name: &str, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if !text.starts_with("-- ") {
-        problems.push(format!("{name}: its first line does not say what it is for"));
+        problems.push(format!("{name}: does not begin with a comment"));
     }
     if !text.ends_with('\n') || text.ends_with("\n\n") {
-        problems.push(format!("{name}: it does not end with one line feed"));
+        problems.push(format!("{name}: does not end with exactly one line feed"));
     }
     let mut is_in_text = false;
     for (number, line) in text.lines().enumerate() {
@@ -48,7 +48,7 @@ fn problems(name: &str, text: &str) -> Vec<String> {
             report(&format!("longer than {WIDTH} characters"));
         }
         if line != line.trim_end() || line.contains('\t') {
-            report("a tab, or space at its end");
+            report("has a tab or trailing space");
         }
         let code = code_of(line, &mut is_in_text);
         let is_upper = |word: &str| {
@@ -67,7 +67,7 @@ fn problems(name: &str, text: &str) -> Vec<String> {
     problems
 }
 
-/// A line without its comment and its texts, which may span lines.
+/// A line without its comment and its string literals, which may span lines.
 fn code_of(line: &str, is_in_text: &mut bool) -> String {
     let mut code = String::new();
     let mut rest = line;
@@ -88,7 +88,8 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// Whether two clauses of one statement share the line. `(select a from b)` alone is one expression.
+/// Returns true if two clauses of one statement share the line. `(select a from b)` counts as one
+/// expression.
 fn has_two_clauses(code: &str) -> bool {
     let spaced = code.replace('(', " ( ").replace(')', " ) ").replace([',', ';'], " ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
@@ -120,7 +121,7 @@ fn has_two_clauses(code: &str) -> bool {
 }
 
 #[test]
-fn sql_files_are_laid_out_alike() {
+fn sql_files_follow_the_layout_rules() {
     fn walk(dir: &Dir<'_>, found: &mut Vec<String>) {
         for file in dir.files().filter(|file| file.path().extension().is_some_and(|e| e == "sql")) {
             let name = file.path().display().to_string();
@@ -136,7 +137,7 @@ fn sql_files_are_laid_out_alike() {
 }
 
 #[test]
-fn the_rules_of_layout_find_what_they_are_for() {
+fn the_layout_rules_detect_violations() {
     let found = |line: &str| problems("a", &format!("-- a\n{line}\n")).len();
     for good in [
         "select count(*) filter (where a), (select max(id) from page)",

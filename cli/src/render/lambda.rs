@@ -1,5 +1,5 @@
-//! `template.yaml`: the SAM template. One HTTP API for all routes, a function URL where Stripe calls,
-//! a schedule for each job, and a parameter for each setting.
+//! `template.yaml`: the SAM template. It has one HTTP API for all routes, a function URL for each
+//! webhook, a schedule for each job, and a parameter for each setting.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ pub(super) fn template(table: &[&Endpoint]) -> String {
     for endpoint in table {
         yaml += &function(endpoint);
     }
-    yaml += "\nOutputs:\n  ApiUrl:\n    Description: Where the routes answer.\n    \
+    yaml += "\nOutputs:\n  ApiUrl:\n    Description: The base URL of the routes.\n    \
              Value: !Sub 'https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}'\n";
     for endpoint in table.iter().filter(|endpoint| endpoint.access == Access::Stripe) {
         let id = function_id(endpoint);
@@ -33,7 +33,7 @@ pub(super) fn template(table: &[&Endpoint]) -> String {
         let path = endpoint.path.trim_start_matches('/');
         let _ = write!(
             yaml,
-            "  {id}Url:\n    Description: Where Stripe sends its events.\n    \
+            "  {id}Url:\n    Description: The URL to register at Stripe as a webhook endpoint.\n    \
              Value: !Sub '${{{id}Url.FunctionUrl}}{path}'\n"
         );
     }
@@ -49,11 +49,11 @@ Description: Farebox, the billing back end of a SaaS product.
 Parameters:
   FareboxSecretArn:
     Type: String
-    Description: 'A secret of Secrets Manager with settings as JSON; a parameter that is set, wins'
+    Description: 'ARN of a Secrets Manager secret with settings as JSON; other parameters override it'
     Default: ''
 ";
 
-/// The parameter that contains all the others.
+/// The parameter for a secret that contains settings.
 const SECRET: &str = "FareboxSecretArn";
 
 const GLOBALS: &str = "
@@ -77,7 +77,7 @@ Resources:
       StageName: $default
 ";
 
-/// A function may read that one secret and nothing else in the account.
+/// A policy that allows a function to read that secret.
 const READ_SECRET: &str = "      Policies:
         - !If
           - HasFareboxSecretArn
@@ -100,7 +100,7 @@ fn parameter(setting: &Setting) -> String {
     yaml
 }
 
-/// An empty setting is left out.
+/// The environment variable of a setting. An empty setting is omitted.
 fn variable(setting: &Setting) -> String {
     let (name, id) = (setting.name, logical_id(setting.name));
     format!("        {name}: !If [Has{id}, !Ref {id}, !Ref AWS::NoValue]\n")
@@ -126,8 +126,8 @@ fn function(endpoint: &Endpoint) -> String {
     yaml
 }
 
-/// Every method goes to the function. It answers OPTIONS and HEAD, and rejects the methods that its row
-/// does not list, with the same answer as on every host.
+/// The route of a function, for every method. The function itself answers OPTIONS and HEAD and
+/// rejects methods that its row does not list, so that every host gives the same response.
 fn route(path: &str) -> String {
     format!(
         "        Any:\n          Type: HttpApi\n          Properties:\n            \
@@ -135,7 +135,7 @@ fn route(path: &str) -> String {
     )
 }
 
-/// A schedule calls the function with an event shaped like a request, carrying the cron secret.
+/// The schedule of a function. Its event has the form of a request with the cron secret.
 fn event(endpoint: &Endpoint, schedule: &str) -> String {
     let path = endpoint.path;
     let method = endpoint.methods.first().map_or("GET", |method| method.as_str());
@@ -149,7 +149,8 @@ fn event(endpoint: &Endpoint, schedule: &str) -> String {
     )
 }
 
-/// EventBridge has a sixth field, the year, and requires `?` for one of the two kinds of day.
+/// Converts a cron expression. EventBridge has a sixth field, the year, and requires `?` for the
+/// day of the month or of the week.
 fn event_bridge_cron(schedule: &str) -> String {
     let fields: Vec<&str> = schedule.split(' ').collect();
     match fields[..] {
@@ -163,7 +164,7 @@ fn function_id(endpoint: &Endpoint) -> String {
     endpoint.name.split('-').map(capitalized).collect::<String>() + "Function"
 }
 
-/// `CRON_SECRET` is `CronSecret`: logical ids have letters and digits only.
+/// Converts `CRON_SECRET` into `CronSecret`: logical ids have only letters and digits.
 fn logical_id(name: &str) -> String {
     name.to_lowercase().split('_').map(capitalized).collect()
 }
@@ -179,13 +180,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cron_of_five_fields_becomes_one_of_six() {
+    fn a_cron_expression_gets_a_sixth_field() {
         assert_eq!(event_bridge_cron("15 3 * * *"), "15 3 * * ? *");
         assert_eq!(event_bridge_cron("0 4 * * 1"), "0 4 ? * 1 *");
     }
 
     #[test]
-    fn an_endpoint_that_stripe_calls_has_a_url_of_its_own() {
+    fn a_webhook_has_a_function_url() {
         static WEBHOOK: Endpoint = Endpoint::new(
             "stripe-webhook",
             "/api/stripe/webhook",

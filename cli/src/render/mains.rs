@@ -1,4 +1,4 @@
-//! The mains: one file per endpoint and host, and the `[[bin]]` entries that name them.
+//! Renders the mains: one file per endpoint and host, and their `[[bin]]` entries.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,13 +9,14 @@ use shared::http::Endpoint;
 
 use super::Rendered;
 
-/// A platform that runs each endpoint as a function of its own.
+/// A platform that runs each endpoint as a separate function.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Host {
     pub(super) folder: &'static str,
-    /// The prefix of each binary's name, because names are unique in the workspace.
+    /// The prefix of each binary's name. Names must be unique in the workspace.
     pub(super) prefix: &'static str,
-    /// Whether its plans limit the number of functions, so that it needs one function with every route.
+    /// True if some of its plans limit the number of functions. Such a host also gets one function
+    /// with every route.
     pub(super) is_capped: bool,
 }
 

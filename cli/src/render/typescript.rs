@@ -1,14 +1,14 @@
 //! `docs/farebox.d.ts`: the request and response types of every route, for clients in TypeScript.
 //!
-//! It is generated from the OpenAPI document, and so from the handlers' own types. Deliberately absent:
-//! a client, because `fetch` is one.
+//! It is generated from the OpenAPI document, which is derived from the handlers' own types.
+//! Deliberately absent: a client, because `fetch` is enough.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-const HEAD: &str = "// What Farebox's routes take and answer. Rendered from the endpoint table by \
-                    `farebox render`.\n";
+const HEAD: &str = "// The request and response types of Farebox's routes. Rendered from the endpoint \
+                    table by `farebox render`.\n";
 
 pub(super) fn declarations(document: &Value) -> String {
     let mut text = HEAD.to_owned();
@@ -25,11 +25,12 @@ pub(super) fn declarations(document: &Value) -> String {
     text + &routes(document)
 }
 
-/// The type `Routes`: an entry for each method of each path.
+/// Declares the type `Routes`, with an entry for each method of each path.
 fn routes(document: &Value) -> String {
-    let mut text = "\n/** Every route, by its method and path: what a request has, what a successful response \
-                    is, and the codes of the problems it may answer instead. */\n"
-        .to_owned();
+    let mut text =
+        "\n/** Every route, by method and path: the request's parameters and body, the body of a \
+         successful response, and the possible error codes. */\n"
+            .to_owned();
     text += "export interface Routes {\n";
     for (path, methods) in object(&document["paths"]) {
         for (method, operation) in object(methods) {
@@ -55,7 +56,7 @@ fn routes(document: &Value) -> String {
     text + "}\n"
 }
 
-/// The schema of the response to a request that succeeded.
+/// The schema of a successful response.
 fn success(operation: &Value) -> &Value {
     let mut responses = object(&operation["responses"]);
     let success = responses.find(|(status, _)| status.starts_with('2'));
@@ -66,7 +67,7 @@ fn body_type(schema: &Value) -> String {
     if schema.is_null() { "undefined".to_owned() } else { shape(schema, "    ") }
 }
 
-/// The parameters of an operation that stand in the query, or in headers.
+/// The type of an operation's parameters in one place: `query` or `header`.
 fn parameters(operation: &Value, place: &str) -> String {
     let all = operation["parameters"].as_array().into_iter().flatten();
     let fields: Vec<String> = all
@@ -90,7 +91,7 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// A schema as a type. `indent` is the indentation of its line.
+/// Converts a schema into a type. `indent` is the indentation of its line.
 fn shape(schema: &Value, indent: &str) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().unwrap_or("unknown").to_owned();
@@ -123,12 +124,13 @@ fn shape(schema: &Value, indent: &str) -> String {
     }
 }
 
-/// The schemas of which a value matches one.
+/// The alternatives of a schema: a value matches one of them.
 fn choices(schema: &Value) -> Option<&Vec<Value>> {
     ["oneOf", "anyOf"].iter().find_map(|either| schema[*either].as_array())
 }
 
-/// Known words among others that may come. The compiler would drop them from a union with `string`.
+/// The type of a string with known values among possible others. In a union with plain `string`,
+/// the compiler would drop the known values.
 fn open_words(choices: &[Value]) -> Option<String> {
     let [known, other] = choices else { return None };
     let words = known["enum"].as_array()?;
@@ -137,12 +139,13 @@ fn open_words(choices: &[Value]) -> Option<String> {
     is_open.then(|| union(words.iter().map(Value::to_string).chain(others)))
 }
 
-/// Only a list of fields can be an `interface`.
+/// Returns true if the schema can be an `interface`: it has fields and no alternatives.
 fn is_interface(schema: &Value) -> bool {
     schema["properties"].is_object() && choices(schema).is_none()
 }
 
-/// The fields that a choice adds to an object. `unknown` in a union would hide the other choices.
+/// The fields that a choice adds to an object. An empty choice is `object`, because `unknown` in a
+/// union would hide the other choices.
 fn extension(choice: &Value, indent: &str) -> String {
     match choice.as_object().is_some_and(Map::is_empty) {
         true => "object".to_owned(),
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_may_be_another_one_stays_a_suggestion() {
+    fn an_open_list_of_values_keeps_its_known_values() {
         let known = json!({ "type": "string", "enum": ["active", "paused"] });
         let schema = json!({ "anyOf": [known, { "type": "string" }] });
         let expected = "export type Thing = \"active\" | \"paused\" | (string & {});";

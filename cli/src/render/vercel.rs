@@ -1,10 +1,12 @@
-//! `vercel.json`: the schedules, the functions' time limit, and the route of unknown paths. Routes need
-//! no entry: on Vercel a file's path is its URL. `deploy/vercel.app.json` is for plans that limit the
-//! number of functions and the frequency of jobs: it builds `api/app.rs` alone, and runs every job once a
-//! day. `vercel --local-config` takes it from there; the paths in it start at the deployed folder.
+//! `vercel.json`: the schedules, the functions' time limit, and the route of unknown paths. Known
+//! routes need no entry: on Vercel a file's path is its URL.
 //!
-//! Without `builds`, Vercel also publishes files: those in `public/` if there is one, else the whole
-//! repository. Hence the committed `public/robots.txt`.
+//! `deploy/vercel.app.json` is for plans that limit the number of functions and the frequency of
+//! jobs: it builds only `api/app.rs` and runs every job once a day. Pass it with
+//! `vercel --local-config`. Its paths are relative to the deployed folder.
+//!
+//! Without `builds`, Vercel also publishes files: those in `public/` if the folder exists,
+//! otherwise the whole repository. This is why `public/robots.txt` is committed.
 
 use serde_json::{Value, json};
 use shared::http::Endpoint;
@@ -18,7 +20,7 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let config = json!({
         "$schema": SCHEMA,
         "functions": { "api/**/*.rs": { "maxDuration": MAX_DURATION } },
-        // Files come first, so only a path without a function gets here, and then its 404.
+        // Files come first, so only a path without a function is routed here, which answers 404.
         "rewrites": [{ "source": "/api/:path*", "destination": "/api/app" }],
         "crons": crons(table),
     });
@@ -28,7 +30,7 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
 pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let config = json!({
         "$schema": SCHEMA,
-        // Vercel rejects `functions` beside `builds`; the builder reads this field.
+        // Vercel rejects `functions` together with `builds`; the builder reads this field instead.
         "builds": [{
             "src": "api/app.rs",
             "use": "@vercel/rust",
@@ -40,7 +42,7 @@ pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&config)? + "\n")
 }
 
-/// A more frequent job runs once a day.
+/// Changes the schedule of a job that runs every minute to once a day.
 fn daily(mut cron: Value) -> Value {
     if cron["schedule"].as_str().is_some_and(|schedule| schedule.starts_with('*')) {
         cron["schedule"] = "45 3 * * *".into();
@@ -69,9 +71,9 @@ mod tests {
         serde_json::from_str(&text.unwrap()).unwrap()
     }
 
-    /// Vercel's builder (`detectBuilders` of @vercel/fs-detectors) publishes the files below `public/`, or
-    /// every file outside `api/` if there are none, unless a setting names another folder or there is a
-    /// frontend to build.
+    /// Vercel's builder (`detectBuilders` of @vercel/fs-detectors) publishes the files below
+    /// `public/`, or every file outside `api/` if there are none, unless a setting names another
+    /// folder or there is a frontend to build.
     #[test]
     fn a_vercel_build_publishes_robots_txt_and_nothing_else() {
         let published = fs::read_dir(root().join("public")).unwrap();
@@ -80,11 +82,11 @@ mod tests {
         let robots = fs::read_to_string(root().join("public/robots.txt")).unwrap();
         assert_eq!(robots, "User-agent: *\nDisallow: /\n");
         let ignored = fs::read_to_string(root().join(".gitignore")).unwrap_or_default();
-        assert!(!ignored.contains("public"), "it has to be committed");
+        assert!(!ignored.contains("public"), "public/ must be committed");
 
         let config = parsed(super::config(endpoints::ALL));
         for other in ["outputDirectory", "buildCommand", "framework", "builds", "public"] {
-            assert_eq!(config[other], Value::Null, "{other} makes Vercel publish something else");
+            assert_eq!(config[other], Value::Null, "{other} makes Vercel publish other files");
         }
         for frontend in ["package.json", ".vercelignore"] {
             assert!(!root().join(frontend).exists(), "{frontend} changes what is published");
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_may_take_as_long_however_it_is_deployed() {
+    fn both_deployments_have_the_same_time_limit() {
         let each = parsed(super::config(endpoints::ALL));
         let of_all = parsed(super::app_config(endpoints::ALL));
         let each = &each["functions"]["api/**/*.rs"]["maxDuration"];

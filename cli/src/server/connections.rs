@@ -1,9 +1,10 @@
-//! The open connections of a server: what each one waits for, and since when.
+//! The open connections of a server, each with the event that it waits for and the time since which
+//! it waits.
 //!
-//! The server closes a connection whose client takes too long. If all slots are taken, it closes the one
-//! that has waited longest for its client, so that slow clients cannot keep out a new one. It never
-//! closes a connection during its request; but while a client waits for a slot, each answer is the
-//! connection's last, so that requests sent in advance keep no slot.
+//! The server closes a connection whose client takes too long. If all slots are taken, it closes
+//! the connection that has waited longest for its client, so that slow clients cannot keep out new
+//! ones. It never closes a connection while it handles a request. While a new client waits for a
+//! slot, every response closes its connection, so that pipelined requests do not occupy a slot.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,15 +18,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Limits;
 
-/// The limit for a request's head, from its first byte; for the first request, from the connection's start.
+/// The limit for a request's head, from its first byte; for the first request, from the
+/// connection's start.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// The limit between two requests. Load balancers close earlier, after 60 s.
 const IDLE_TIME: Duration = Duration::from_secs(75);
-/// The limit for the client to read an answer, from the moment its buffers are full.
+/// The limit for the client to read a response, from the moment its buffers are full.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// Every connection may wait this long, even if another needs its slot: its client's bytes may have
-/// arrived and be read next.
+/// Every connection may wait this long, even if another one needs its slot: bytes of its client may
+/// have arrived but not been read yet.
 const SHORT_WAIT: Duration = Duration::from_millis(100);
 
 /// The interval between searches for overdue connections.
@@ -33,7 +35,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval between attempts to get a slot.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// The state of a connection: its next event, and the time limit on it. Bodies have no limit here, because endpoints set it.
+/// The event that a connection waits for, which decides its time limit. Bodies have no limit here:
+/// the guard of each endpoint limits them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Awaits {
     Request,
@@ -47,7 +50,7 @@ enum Awaits {
 struct State {
     awaits: Awaits,
     since: Instant,
-    /// The time since which the client has not read the answer.
+    /// The time since which the client has not read the response.
     unread_since: Option<Instant>,
     is_cut: bool,
 }
@@ -85,7 +88,7 @@ impl Connection {
         (state.awaits, state.since) = (Awaits::Nothing, Instant::now());
     }
 
-    /// The wait for a body counts from the head, so that single bytes do not restart it.
+    /// The wait for a body counts from the end of the head, so that single bytes do not restart it.
     pub(super) fn body_is_awaited(&self) {
         self.change(Awaits::Nothing, Awaits::Body, false);
     }
@@ -152,7 +155,7 @@ pub(super) struct Connections {
     limits: Limits,
     open: Mutex<Open>,
     ended: Notify,
-    /// Whether a client waits for a slot.
+    /// True while a client waits for a slot.
     is_full: AtomicBool,
 }
 
@@ -162,7 +165,7 @@ struct Open {
     connections: BTreeMap<u64, Arc<Connection>>,
 }
 
-/// The right of one connection to be open, returned on drop.
+/// The slot of one open connection, freed on drop.
 #[derive(Debug)]
 pub(super) struct Slot {
     number: u64,
@@ -185,7 +188,7 @@ impl Drop for Slot {
 
 enum Admission {
     Granted(Slot),
-    /// A connection is about to end, or none has waited long enough.
+    /// No slot is free yet: a connection is about to end, or none has waited long enough.
     Later,
     /// The address has reached its limit, and all its connections are in use.
     Refused,
@@ -201,7 +204,8 @@ impl Connections {
         }
     }
 
-    /// Waits for a slot for a connection from that address. None if the address has too many.
+    /// Waits for a slot for a connection from this address. Returns none if the address has too
+    /// many connections.
     pub(super) async fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
         loop {
             match self.try_admit(one_caller(address)) {
@@ -219,7 +223,7 @@ impl Connections {
         let of_address = |connection: &&Arc<Connection>| connection.address == address;
         let its_own = open.connections.values().filter(of_address);
         if is_counted && its_own.clone().count() >= self.limits.connections_per_address {
-            // Refused at once, so that other addresses do not wait behind this one.
+            // Refused immediately, so that other addresses do not wait behind this one.
             return if make_room(its_own) { Admission::Later } else { Admission::Refused };
         }
         let is_full = open.connections.len() >= self.limits.connections;
@@ -235,12 +239,13 @@ impl Connections {
         Admission::Granted(Slot { number, connection, connections: Arc::clone(self) })
     }
 
-    /// The proxies whose headers name a request's caller.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub(super) fn proxies(&self) -> &TrustedProxies {
         &self.limits.proxies
     }
 
-    /// Whether a client waits for a slot, so that each answer must end its connection.
+    /// Returns true while a client waits for a slot, so that each response must close its
+    /// connection.
     pub(super) fn are_short(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
@@ -264,8 +269,9 @@ impl Connections {
     }
 }
 
-/// Closes the connection that has waited longest for its client, unless one is about to end already.
-/// Returns whether one is about to end; none is if all are in use or have waited for a moment only.
+/// Closes the connection that has waited longest for its client, unless a connection is already
+/// about to end. Returns true if one is about to end, and false if all are in use or have waited
+/// only for a moment.
 fn make_room<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> bool {
     let mut longest: Option<(Instant, &Connection)> = None;
     for connection in connections {
@@ -285,7 +291,7 @@ fn make_room<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> bool
     longest.is_some()
 }
 
-/// A household has a whole /64 of IPv6, so its addresses count as one caller, as in the limiter.
+/// Maps an IPv6 address to its /64, because a household has a whole /64. The limiter does the same.
 fn one_caller(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(ip) if !ip.is_loopback() => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),

@@ -1,4 +1,4 @@
-//! Streams that report to `connections` which bytes arrive, and which the client does not read.
+//! Streams that report to `connections` when bytes arrive and when the client does not read.
 
 use std::io;
 use std::pin::Pin;
@@ -69,7 +69,7 @@ impl AsyncWrite for Stream {
         self.inner.is_write_vectored()
     }
 
-    /// Called when there is nothing left to write.
+    /// Called when all bytes are written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.all_written();
         Pin::new(&mut self.inner).poll_flush(context)
@@ -80,7 +80,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A request's body, reported as it arrives.
+/// A request's body, which reports its progress.
 pub(super) struct Arriving {
     body: Incoming,
     connection: Arc<Connection>,
@@ -118,7 +118,7 @@ impl HttpBody for Arriving {
     }
 }
 
-/// Also called when an endpoint stops reading, because its answer follows.
+/// Reports the end of the body also if an endpoint stops reading it, because its response follows.
 impl Drop for Arriving {
     fn drop(&mut self) {
         self.connection.body_ended();

@@ -14,9 +14,9 @@ async fn with_history(app: &TestApp, user: &str) {
     app.post("/api/session").bearer(&app.token(user)).send().await.expect_status(200);
 }
 
-/// AI-2: account deletion removes everything, and of nobody else.
+/// AI-2: deleting an account removes everything of its user, and nothing of another user.
 #[tokio::test]
-async fn erasure_removes_all_of_a_user_and_nothing_of_another() {
+async fn erasure_removes_one_user_completely_and_no_other() {
     let app = TestApp::new().await;
     with_history(&app, "ann").await;
     with_history(&app, "bob").await;
@@ -30,7 +30,7 @@ async fn erasure_removes_all_of_a_user_and_nothing_of_another() {
     assert_eq!(app.count("select count(*) from history where user_id = 'bob'").await, 1);
 }
 
-/// A token outlives the account: none of the routes brings it back.
+/// A token outlives its account. No route recreates the account from it.
 #[tokio::test]
 async fn an_erased_account_stays_erased() {
     let app = TestApp::new().await;
@@ -52,13 +52,13 @@ async fn an_erased_account_stays_erased() {
     assert_eq!(app.count("select count(*) from accounts").await, 0);
     let mark = format!("erased:{}", hex(digest(&SHA256, b"ann").as_ref()));
     let seconds = app.redis_command(&["TTL", &mark]).await.as_i64().unwrap();
-    assert!((86_000..=86_460).contains(&seconds), "as long as a token lives, not {seconds}");
+    assert!((86_000..=86_460).contains(&seconds), "expected a token's lifetime, got {seconds} s");
 }
 
-/// The answers remembered under idempotency keys hold what the user wrote: they go too, today's and
+/// Responses stored under idempotency keys contain text of the user. Deletion removes today's and
 /// yesterday's.
 #[tokio::test]
-async fn remembered_answers_go_with_the_account() {
+async fn stored_responses_are_deleted_with_the_account() {
     let app = Setup::default().set("AUTH_TOKEN_LIFETIME_HOURS", "72").start().await;
     let far = app.now().as_second() + 3 * 86_400;
     let token = app.token_with(json!({ "sub": "ann", "exp": far }));
@@ -69,22 +69,22 @@ async fn remembered_answers_go_with_the_account() {
     save("one").await.expect_status(200);
     app.to_next_day(jiff::SignedDuration::from_secs(1));
     save("two").await.expect_status(200);
-    // Limits come and go by themselves.
+    // Limits expire by themselves.
     let kept = async || {
         let keys = app.redis_command(&["KEYS", "*"]).await;
         let keys = keys.as_array().unwrap().iter().map(|key| key.as_str().unwrap().to_owned());
         keys.filter(|key| !key.starts_with("limit:")).collect::<Vec<_>>()
     };
     let before = kept().await;
-    assert_eq!(before.len(), 5, "stats, two answers, two indexes: {before:?}");
+    assert_eq!(before.len(), 5, "stats, two responses, two indexes: {before:?}");
     app.delete("/api/account").bearer(&token).send().await.expect_status(204);
     let after = kept().await;
     assert!(after.len() == 1 && after[0].starts_with("erased:"), "{after:?}");
 }
 
-/// Whoever hangs up has asked all the same.
+/// A deletion completes even if the caller disconnects.
 #[tokio::test]
-async fn a_deletion_is_completed_though_its_caller_hangs_up() {
+async fn a_deletion_completes_after_its_caller_disconnects() {
     let app = TestApp::new().await;
     for round in 0..30 {
         let user = format!("ann-{round}");
@@ -93,7 +93,7 @@ async fn a_deletion_is_completed_though_its_caller_hangs_up() {
         let impatient = std::time::Duration::from_micros(300 * round);
         let _ = tokio::time::timeout(impatient, delete).await;
     }
-    // Some were not even sent; of those that reached Postgres, Redis forgets everything too.
+    // Some requests were never sent. For each one that reached Postgres, Redis is cleared too.
     for round in 0..30 {
         let user = format!("ann-{round}");
         let there = format!("select count(*) from accounts where id = '{user}'");
@@ -105,7 +105,7 @@ async fn a_deletion_is_completed_though_its_caller_hangs_up() {
 }
 
 #[tokio::test]
-async fn deleting_twice_or_all_at_once_is_the_same() {
+async fn repeated_and_concurrent_deletions_are_idempotent() {
     let app = TestApp::new().await;
     with_history(&app, "ann").await;
     let token = app.token("ann");
@@ -117,7 +117,7 @@ async fn deleting_twice_or_all_at_once_is_the_same() {
     assert_eq!(app.count("select count(*) from erased_users").await, 1);
 }
 
-/// Whatever wins, nothing of the user is left in Postgres but the mark.
+/// In either order, only the erasure mark of the user is left in Postgres.
 #[tokio::test]
 async fn a_save_that_races_the_deletion_leaves_nothing() {
     let app = TestApp::new().await;

@@ -1,4 +1,4 @@
-//! Who may call, and how they prove it. Whatever is wrong with a token, the answer is 401 or 403.
+//! Authentication and authorization. A problem with a token is always answered 401 or 403.
 
 mod provider;
 mod refused;
@@ -39,7 +39,7 @@ async fn tokens_of_every_algorithm_are_accepted_with_keys_fetched_or_inline() {
             assert_eq!(status(&app, &token).await, 200, "without a key id");
         }
     }
-    assert_eq!(provider.asked(), 1, "the first token's fetch brought all keys");
+    assert_eq!(provider.asked(), 1, "the first fetch returned all keys");
 }
 
 #[tokio::test]
@@ -54,17 +54,17 @@ async fn an_unknown_key_is_fetched_at_most_once_a_minute() {
     let flood = (0..50).map(|_| async { status(&app, &new.good_token(&app, "new")).await });
     let answers = futures_util::future::join_all(flood).await;
     assert!(answers.iter().all(|status| *status == 401));
-    assert_eq!(provider.asked(), 1, "asked less than a minute ago");
+    assert_eq!(provider.asked(), 1, "the last fetch was less than a minute ago");
 
     provider.publish(&[old.jwk("old"), new.jwk("new")]);
     app.clock.advance(SignedDuration::from_secs(61));
-    assert_eq!(status(&app, &new.good_token(&app, "new")).await, 200, "a rotated key is learned");
+    assert_eq!(status(&app, &new.good_token(&app, "new")).await, 200, "a rotated key is fetched");
     assert_eq!(provider.asked(), 2);
 }
 
-/// A stranger who hangs up while the provider is asked does not keep everybody else out.
+/// A caller who disconnects while keys are fetched does not block other callers.
 #[tokio::test]
-async fn a_fetch_is_completed_though_its_caller_hangs_up() {
+async fn a_key_fetch_completes_after_its_caller_disconnects() {
     let signer = Signer::p256();
     let provider = Provider::default();
     provider.publish(&[signer.jwk("one")]);
@@ -75,7 +75,7 @@ async fn a_fetch_is_completed_though_its_caller_hangs_up() {
     let stranger = Signer::p256().good_token(&app, "stranger");
     let asked = until(async || held.waiting() > 0);
     tokio::select! {
-        answer = status(&app, &stranger) => panic!("the provider is held up: {answer}"),
+        answer = status(&app, &stranger) => panic!("the provider has not answered yet: {answer}"),
         () = asked => {}
     }
     held.set(Mode::Pass).await;
@@ -83,9 +83,9 @@ async fn a_fetch_is_completed_though_its_caller_hangs_up() {
     assert_eq!(provider.asked(), 1);
 }
 
-/// Inline keys are a beginning: what they do not answer, the provider is asked for.
+/// A key that is missing from the inline keys is fetched from the provider.
 #[tokio::test]
-async fn a_rotated_key_is_learned_beside_inline_ones() {
+async fn a_rotated_key_is_fetched_in_addition_to_inline_keys() {
     let (inline, rotated) = (Signer::p256(), Signer::ed25519());
     let provider = Provider::default();
     provider.publish(&[rotated.jwk("rotated")]);
@@ -99,9 +99,9 @@ async fn a_rotated_key_is_learned_beside_inline_ones() {
     assert_eq!(status(&app, &rotated.good_token(&app, "rotated")).await, 200);
 }
 
-/// What an admin did for a user is not what the user did.
+/// An admin acting for a user and the user have separate idempotency keys.
 #[tokio::test]
-async fn an_admin_and_the_user_they_act_for_have_keys_of_their_own() {
+async fn an_admin_and_a_user_have_separate_idempotency_keys() {
     let app = TestApp::new().await;
     let admin = app.token_with(json!({ "sub": "root", "role": "admin" }));
     for (conversations, token) in [(1, admin), (2, app.token("ann"))] {
@@ -128,9 +128,9 @@ async fn known_keys_outlive_a_provider_that_is_down() {
     assert_eq!(status(&app, &stranger.good_token(&app, "two")).await, 401, "never a 500");
 }
 
-/// Keys are refreshed after an answer, and one that the provider took back is forgotten.
+/// Keys are refreshed in the background, and a key that the provider removed stops working.
 #[tokio::test]
-async fn a_key_taken_back_is_forgotten() {
+async fn a_removed_signing_key_stops_working() {
     let (lost, kept) = (Signer::p256(), Signer::p256());
     let provider = Provider::default();
     provider.publish(&[lost.jwk("lost"), kept.jwk("kept")]);
@@ -139,12 +139,16 @@ async fn a_key_taken_back_is_forgotten() {
 
     provider.publish(&[kept.jwk("kept")]);
     app.clock.advance(SignedDuration::from_mins(11));
-    assert_eq!(status(&app, &kept.good_token(&app, "kept")).await, 200, "answered at once");
+    assert_eq!(
+        status(&app, &kept.good_token(&app, "kept")).await,
+        200,
+        "answered before the refresh"
+    );
     until(async || provider.asked() >= 2).await;
     until(async || status(&app, &lost.good_token(&app, "lost")).await == 401).await;
 }
 
-/// What an attacker who knows the public key could try.
+/// Forgeries by an attacker who knows the public key.
 #[tokio::test]
 async fn forged_tokens_are_refused() {
     let (signer, attacker) = (Signer::rsa(), Signer::p256());
@@ -159,12 +163,12 @@ async fn forged_tokens_are_refused() {
         let token = format!("{}.{}.", part(&json!({ "alg": algorithm })), part(&claims));
         assert_eq!(status(&app, &token).await, 401, "alg {algorithm}");
     }
-    // The public key, in any form it is published in, as an HS256 secret.
+    // The public key, in each published form, as an HS256 secret.
     for secret in [jwk["n"].as_str().unwrap(), &jwk.to_string()] {
         let token = farebox::dev::token::sign(secret, &claims);
         assert_eq!(status(&app, &token).await, 401);
     }
-    // A key that the token brings along or points to.
+    // A key that the token itself contains or links to.
     for (name, value) in [
         ("jwk", attacker.jwk("one")),
         ("jku", json!("https://evil.example/keys")),
@@ -177,13 +181,13 @@ async fn forged_tokens_are_refused() {
             assert_eq!(status(&app, &signer.token(header, &claims)).await, 401, "{name}");
         }
     }
-    // Another key under a known id, or under an algorithm that the key is not for.
+    // Another key under a known id, or an algorithm that does not fit the key.
     assert_eq!(status(&app, &attacker.good_token(&app, "one")).await, 401);
     for algorithm in ["RS512", "PS256", "ES256", "HS256"] {
         let header = json!({ "alg": algorithm, "kid": "one" });
         assert_eq!(status(&app, &signer.token(header, &claims)).await, 401, "{algorithm}");
     }
-    // A good token, changed.
+    // A valid token, modified.
     let good = signer.good_token(&app, "one");
     let parts: Vec<&str> = good.split('.').collect();
     let other = part(&json!({ "sub": "bob", "iss": claims["iss"], "exp": claims["exp"] }));
@@ -234,9 +238,9 @@ async fn claims_are_checked_one_by_one() {
     expired.send().await.expect_problem(401, "expired_token");
 }
 
-/// Supabase's anon key is a valid HS256 token of the project, without a subject.
+/// Supabase's anon key is a valid HS256 token of the project, but has no subject.
 #[tokio::test]
-async fn supabases_public_key_is_no_users_token() {
+async fn supabases_anon_key_is_not_a_user_token() {
     let app = TestApp::new().await;
     let far = app.now().as_second() + 10 * 365 * 86_400;
     for issuer in ["supabase", crate::support::ISSUER] {
@@ -247,7 +251,7 @@ async fn supabases_public_key_is_no_users_token() {
     }
 }
 
-/// Clerk's default tokens carry no `aud`, and name their party in `azp`.
+/// Clerk's default tokens have no `aud`; their authorized party is in `azp`.
 #[tokio::test]
 async fn audience_and_party_are_checked_where_configured() {
     let app = Setup::default()
@@ -309,7 +313,7 @@ async fn unknown_and_mistyped_service_keys_are_refused() {
 }
 
 #[tokio::test]
-async fn an_admin_is_one_by_key_or_by_claim() {
+async fn an_admin_is_identified_by_key_or_by_claim() {
     let app =
         Setup::default().set("AUTH_ADMIN_CLAIM", "https://app.example/roles=admin").start().await;
     let call_with = |token: String| {

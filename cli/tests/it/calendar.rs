@@ -1,4 +1,4 @@
-//! Stories whose end depends on the calendar, each at twelve awkward moments.
+//! Tests that depend on the calendar, each run at twelve difficult moments.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Setup, TestApp};
 
-/// Ends of months, of years and of February, the second before something turns, and a night on which Europe
-/// changes its clocks.
+/// Ends of months, years and Februaries, the second before a period ends, and the night on which
+/// Europe changes its clocks.
 const MOMENTS: [&str; 12] = [
     "2024-02-28T23:59:59Z",
     "2024-02-29T12:00:00Z",
@@ -23,14 +23,14 @@ const MOMENTS: [&str; 12] = [
     "2026-03-31T22:30:00Z",
 ];
 
-/// The clock goes on while a call is answered.
+/// Room for the time that passes while a call is answered.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 fn moment(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// So many months after an anchor: on its day, or on the last day of a shorter month.
+/// Adds months to an anchor: on its day, or on the last day of a shorter month.
 pub fn months_after(anchor: Timestamp, months: i64) -> Timestamp {
     anchor.to_zoned(TimeZone::UTC).checked_add(months.months()).unwrap().timestamp()
 }
@@ -40,12 +40,12 @@ async fn selling(catalog: &'static str, at: &str) -> TestApp {
 }
 
 impl TestApp {
-    /// Moves the clock to that moment, or a millisecond after it: clocks move by whole ones.
+    /// Moves the clock to `to`, or up to a millisecond later: clocks move by whole milliseconds.
     fn set_clock(&self, to: Timestamp) {
         self.clock.advance(to.duration_since(self.now()) + SignedDuration::from_millis(1));
     }
 
-    /// Buys the letters app's plan; answers the anchor of its periods.
+    /// Buys the letters app's plan; returns the anchor of its periods.
     async fn subscribe_to_letters(&self, interval: &str) -> Timestamp {
         self.buy("ann", json!({ "tier": "pro", "interval": interval })).await;
         moment(&self.subscription("ann").await["subscription"]["currentPeriodStart"])
@@ -63,9 +63,9 @@ impl TestApp {
     }
 }
 
-/// PT-5: a count lasts until the moment that its answer names, and starts again then.
+/// PT-5: usage counts until the answer's `resetsAt`, and starts at zero from then on.
 #[tokio::test]
-async fn a_count_lasts_until_it_says() {
+async fn usage_resets_at_the_time_that_the_answer_names() {
     for at in MOMENTS {
         let app = selling("demo", at).await;
         app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
@@ -89,7 +89,7 @@ async fn a_count_lasts_until_it_says() {
     }
 }
 
-/// DM-4: a year of a yearly plan gives its credits twelve times, on the anchor's day of each month.
+/// DM-4: a yearly plan grants its credits twelve times a year, on the anchor's day of each month.
 #[tokio::test]
 async fn a_yearly_plan_gives_its_credits_by_the_month() {
     for at in MOMENTS {
@@ -105,7 +105,7 @@ async fn a_yearly_plan_gives_its_credits_by_the_month() {
     }
 }
 
-/// DM-4: with every webhook lost a monthly plan gives its credits all the same, when its period begins.
+/// DM-4: even with every webhook lost, a monthly plan grants its credits when a period begins.
 #[tokio::test]
 async fn a_monthly_plan_gives_its_credits_by_time_alone() {
     for at in MOMENTS {
@@ -122,7 +122,7 @@ async fn a_monthly_plan_gives_its_credits_by_time_alone() {
     }
 }
 
-/// DM-4: a monthly plan gives its credits with each renewal, and what is left goes with its period.
+/// DM-4: each renewal of a monthly plan grants credits, and unused ones expire with their period.
 #[tokio::test]
 async fn a_monthly_plan_gives_its_credits_with_each_renewal() {
     for at in MOMENTS {
@@ -134,14 +134,18 @@ async fn a_monthly_plan_gives_its_credits_with_each_renewal() {
             assert_eq!(app.held("ann", "mail_credit").await["balance"], 2, "{at} {month}");
         }
         let ledger = "select count(*) from credit_transactions where user_id = 'ann'";
-        assert_eq!(app.count(ledger).await, 1 + 3 * 12, "{at}: spend, expiry and plan of each");
+        assert_eq!(
+            app.count(ledger).await,
+            1 + 3 * 12,
+            "{at}: a spend, an expiry and a plan grant per month"
+        );
         app.books_are_right().await;
     }
 }
 
-/// AI-2: a sign-in on each of three days is three days in a row, and two on one day are one.
+/// AI-2: sign-ins on three consecutive days are a streak of three; two on one day count once.
 #[tokio::test]
-async fn days_in_a_row_are_the_calendars() {
+async fn a_streak_counts_calendar_days() {
     for at in MOMENTS {
         let app = Setup::default().at(at).start().await;
         for day in 1..=3 {
@@ -156,9 +160,9 @@ async fn days_in_a_row_are_the_calendars() {
     }
 }
 
-/// A trial, the period after it, and the grace of a payment that fails end when they say.
+/// A trial, the period after it and the grace period of a failed payment end on time.
 #[tokio::test]
-async fn a_trial_and_a_grace_end_when_they_say() {
+async fn a_trial_and_a_grace_period_end_on_time() {
     for at in MOMENTS {
         let app = selling("demo", at).await;
         app.buy("ann", json!({ "tier": "starter", "interval": "monthly" })).await;

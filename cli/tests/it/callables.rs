@@ -1,5 +1,5 @@
-//! Every SQL function that `farebox_app` may call, with what a caller should not hand it: another user's
-//! id under an identity, amounts out of range, and the time of a clock that is ahead.
+//! Every SQL function that `farebox_app` may call, with arguments that must be refused: another
+//! user's id under an identity, amounts out of range, and times of a clock that is ahead.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ impl Callable {
         self.parameters.iter().any(|(name, _)| name == parameter)
     }
 
-    /// A call with plain arguments, but for those that are given.
+    /// A call with plain arguments, except for those in `given`.
     fn call(&self, given: &[(&str, &str)]) -> String {
         let argument = |(name, kind): &(String, String)| {
             let given = given.iter().find(|(known, _)| known == name);
@@ -48,7 +48,7 @@ fn plain(name: &str, kind: &str) -> &'static str {
     }
 }
 
-/// All that the functions' role may call, but for those whose parameters are rows of ours.
+/// All functions that `farebox_app` may call, except those with row types as parameters.
 async fn callables(client: &Client) -> Vec<Callable> {
     let sql = "select jsonb_build_object(
                  'name', p.proname,
@@ -71,18 +71,18 @@ async fn callables(client: &Client) -> Vec<Callable> {
     rows.iter().map(|row| read(row.get(0))).collect()
 }
 
-/// A connection as the role that functions use.
+/// A connection as `farebox_app`.
 async fn as_functions(app: &TestApp) -> Client {
     shared::adapters::postgres::connect(&settings(&app.settings["DATABASE_URL"])).await.unwrap()
 }
 
-/// The code with which a call is refused; none if it is carried out.
+/// The error code of a refused call, or none if the call succeeded.
 async fn outcome(client: &Client, call: &str) -> Option<String> {
     let error = client.query_typed(call, &[]).await.err()?;
     Some(error.code().unwrap_or_else(|| panic!("{call}: {error:?}")).code().to_owned())
 }
 
-/// An app in which Alice and Bob hold credits that expire, and have used something.
+/// An app in which Alice and Bob have expiring credits and some usage.
 async fn with_two_users() -> TestApp {
     let app = TestApp::selling("demo").await;
     let sql = "select comp_plan(id, 'starter', null, null, 'test', farebox_now()),
@@ -95,7 +95,8 @@ async fn with_two_users() -> TestApp {
     app
 }
 
-/// Functions of the catalog and the clock, and those that read what Row Level Security shows.
+/// Functions about the catalog and the clock, and functions that read only rows visible under Row
+/// Level Security.
 const FOR_EVERY_USER: [&str; 11] = [
     "catalog_features",
     "farebox_now",
@@ -110,8 +111,8 @@ const FOR_EVERY_USER: [&str; 11] = [
     "validate_credits_consistency",
 ];
 
-/// CP-6: with an identity set a call about another user is refused, also by a function that runs with its
-/// owner's rights, and so is one about all users. Without one the service calls for each.
+/// CP-6: under an identity, a call about another user or about all users is refused, also by a
+/// function with its owner's rights. Without an identity the service calls for each user.
 #[tokio::test]
 async fn no_function_acts_for_another_user_than_its_identity() {
     let app = with_two_users().await;
@@ -141,7 +142,7 @@ async fn no_function_acts_for_another_user_than_its_identity() {
     execute(&client, "select track_usage('alice', 'exports')").await;
 }
 
-/// A read under a user's identity leaves the one that was there before.
+/// Reading one user does not leave that user's identity behind for the next read.
 #[tokio::test]
 async fn the_service_reads_one_user_after_another() {
     let app = with_two_users().await;
@@ -164,7 +165,7 @@ async fn the_service_reads_one_user_after_another() {
     assert_eq!(json!(read), expected);
 }
 
-/// CP-6: who is meant to read under an identity reads nothing without one.
+/// CP-6: the user role reads nothing without an identity.
 #[tokio::test]
 async fn a_user_role_without_an_identity_reads_nothing() {
     let app = with_two_users().await;
@@ -212,7 +213,7 @@ async fn a_user_role_without_an_identity_reads_nothing() {
     }
 }
 
-/// No function takes the time of a clock that is ahead: time that has not passed expires credits.
+/// No function accepts the time of a clock that is ahead: it would expire credits too early.
 #[tokio::test]
 async fn no_function_takes_a_time_that_is_far_ahead() {
     let app = with_two_users().await;
@@ -239,20 +240,20 @@ async fn no_function_takes_a_time_that_is_far_ahead() {
 
     let within = "select recompute_if_due('alice', farebox_now() + interval '4 minutes')";
     execute(&client, within).await;
-    // The local stack's clock may be anywhere, and callers follow it.
+    // The local stack's clock may be at any time, and callers follow it.
     app.clock.advance(SignedDuration::from_hours(24 * 365) - app.clock.shift());
     execute(&client, within).await;
     let further = "select recompute_if_due('alice', farebox_now() + interval '6 minutes')";
     assert_eq!(outcome(&client, further).await.as_deref(), Some("FB009"));
     let balance = "select balance from wallets where user_id = 'alice'";
-    assert_eq!(app.count(balance).await, 10, "a year has passed there, and 500 have expired");
+    assert_eq!(app.count(balance).await, 10, "a year has passed, and 500 have expired");
 }
 
-/// A function whose clock is ahead answers that it cannot serve now: another one's may be right.
+/// A process whose clock is ahead answers 503, because another process may have the right time.
 #[tokio::test]
 async fn a_process_whose_clock_is_ahead_answers_503() {
     let app = with_two_users().await;
-    // The clock of the process alone, as it is where a machine's is wrong.
+    // Moves only the process's clock, as on a machine whose clock is wrong.
     let wrong: &Clock = &app.clock;
     wrong.advance(SignedDuration::from_hours(1) - wrong.shift());
     let before = app.tables().await;
@@ -262,13 +263,13 @@ async fn a_process_whose_clock_is_ahead_answers_503() {
     let spend = json!({ "action": "spend", "unit": "ai_credit", "amount": 1 });
     let call = app.post("/api/credits").bearer(&token).json(spend);
     call.send().await.expect_problem(503, "database_unavailable");
-    // Stripe comes again; the event is no dead letter.
+    // Stripe retries; the event does not become a dead letter.
     let event = Customer::of("carol", app.now().as_second()).named(0, "carol");
     app.deliver(&event).await.expect_status(503);
     assert_eq!(app.tables().await, before);
 }
 
-/// Every callable checks its own amounts: SQL is called by others than the routes.
+/// Each function checks amounts itself, because SQL has callers besides the routes.
 #[tokio::test]
 async fn no_function_takes_an_amount_out_of_range() {
     let app = with_two_users().await;
@@ -281,7 +282,7 @@ async fn no_function_takes_an_amount_out_of_range() {
                 ("p_limit" | "p_batch", _) => (&["0", "-1", "10001", "null"], "22023"),
                 ("p_lease_seconds", _) => (&["0", "-1", "3601", "null"], "22023"),
                 ("p_amount", "positive_amount") => (&["0", "-1", "-1000", "null"], "22023"),
-                // A grant; an adjustment may take credits.
+                // `grant_credits` also adjusts, and an adjustment may be negative.
                 ("p_amount", _) if callable.name == "grant_credits" => {
                     (&["0", "-1", "-9223372036854775808", "null"], "22023")
                 }
@@ -324,7 +325,7 @@ async fn no_function_takes_an_amount_out_of_range() {
     assert_eq!(app.tables().await, before);
 }
 
-/// Without a note, too, a key counts once.
+/// A key counts once even for calls without a note.
 #[tokio::test]
 async fn a_call_without_a_note_counts_once_per_key() {
     let app = with_two_users().await;
@@ -340,7 +341,8 @@ async fn a_call_without_a_note_counts_once_per_key() {
     assert_eq!(app.count(balances).await, 1000);
 }
 
-/// A key finds its own user's request: another user's is refused, and neither read nor taken over.
+/// A key matches only requests of its own user. Another user's call with it is refused, and reads
+/// or takes over nothing.
 #[tokio::test]
 async fn a_key_does_not_match_another_users_request() {
     let app = with_two_users().await;

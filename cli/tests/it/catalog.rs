@@ -1,4 +1,4 @@
-//! Pricing as code, from a file to Stripe, the database and the pricing page.
+//! Pricing as code: from a catalog file to Stripe, the database and the pricing page.
 
 mod command;
 mod page;

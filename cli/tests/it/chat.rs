@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{Mode, Setup, TestApp};
 
-/// AI-3: one more conversation, newest first, three kept.
+/// AI-3: the newest conversation comes first, and three are kept.
 #[tokio::test]
 async fn the_last_three_conversations_are_kept_newest_first() {
     let app = TestApp::new().await;
@@ -32,20 +32,21 @@ async fn five_hundred_racing_saves_are_all_counted() {
     for answer in &seen {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
-    // Each answer shows the moment of its own save: put in order, each is the one before and one more.
+    // Each answer shows the state after its own save. Sorted by count, each extends the one before
+    // it.
     seen.sort_by_key(|answer| answer.body["conversations"].as_u64());
     for (at, pair) in seen.windows(2).enumerate() {
         assert_eq!(pair[0].body["conversations"], at + 1);
         let recent = |n: usize| pair[n].body["recent_conversations"].as_array().unwrap().clone();
         let kept = recent(0).into_iter().take(2).collect::<Vec<_>>();
-        assert_eq!(recent(1)[1..], kept, "the newest first, the others moved on");
+        assert_eq!(recent(1)[1..], kept, "the newest is first, the others follow");
     }
     assert_eq!(app.stats("ann").await, seen.last().unwrap().body);
     assert_eq!(app.stats("ann").await["conversations"], 500);
 }
 
 #[tokio::test]
-async fn any_text_survives_the_way_to_redis_and_back() {
+async fn any_text_survives_a_round_trip_through_redis() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     for summary in ["naïve — 🎉 \"quoted\" \\ / \n", "[]", "{\"a\":1}", "null", "0"] {
@@ -103,9 +104,9 @@ async fn a_key_used_with_another_body_is_refused() {
     }
 }
 
-/// Whichever store knows the key, the other keeps nothing.
+/// If one store has the key, the other store changes nothing.
 #[tokio::test]
-async fn a_key_used_without_content_is_refused_with_it_and_the_other_way_round() {
+async fn a_key_is_refused_when_content_is_added_or_removed() {
     let app = TestApp::new().await;
     let token = app.token("ann");
     let (short, long) = (json!({ "summary": "a" }), json!({ "summary": "a", "content": "b" }));
@@ -124,9 +125,9 @@ async fn a_key_used_without_content_is_refused_with_it_and_the_other_way_round()
     }
 }
 
-/// In both stores a key is remembered for a day.
+/// Both stores remember a key for a day.
 #[tokio::test]
-async fn a_key_of_the_day_before_yesterday_is_new_again() {
+async fn an_idempotency_key_expires_after_a_day() {
     let app = Setup::default().set("AUTH_TOKEN_LIFETIME_HOURS", "72").start().await;
     let far = app.now().as_second() + 3 * 86_400;
     let token = app.token_with(json!({ "sub": "ann", "exp": far }));
@@ -141,7 +142,7 @@ async fn a_key_of_the_day_before_yesterday_is_new_again() {
     assert_eq!(app.count("select count(*) from history").await, 2);
 }
 
-/// A key belongs to its user: another's same key is another key.
+/// Keys are per user: two users may use the same key.
 #[tokio::test]
 async fn two_users_may_use_the_same_key() {
     let app = TestApp::new().await;
@@ -207,8 +208,8 @@ async fn without_postgres_a_save_with_content_is_refused_and_one_without_is_not(
     assert_eq!(app.stats("ann").await["conversations"], 2);
 }
 
-/// The content is kept first; the retry that the caller is asked for counts the conversation, and
-/// keeps the content once.
+/// A failed save has already stored the content. The caller's retry counts the conversation, and
+/// does not store the content again.
 #[tokio::test]
 async fn a_retry_after_redis_was_away_completes_the_save() {
     let app = TestApp::new().await;

@@ -1,4 +1,5 @@
-//! `POST /api/check` (DM-3): a question about one feature or several, which is always answered.
+//! `POST /api/check` (DM-3): whether a user may use one or several features. A refusal is an
+//! answer, not an error.
 
 use serde_json::{Value, json};
 
@@ -23,9 +24,9 @@ async fn use_up(app: &TestApp, user: &str, feature: &str, quantity: u64) -> ApiR
     call.json(json!({ "feature": feature, "quantity": quantity })).send().await
 }
 
-/// What is left, when it starts again, and which plan has enough.
+/// The answer has the remaining balance, the reset time and the plan that would be enough.
 #[tokio::test]
-async fn a_limit_reports_the_rest_and_the_plan_that_has_enough() {
+async fn a_check_has_the_balance_and_a_sufficient_plan() {
     let app = TestApp::selling("demo").await;
     use_up(&app, "ann", "reports", 3).await.expect_status(200);
     let allowed = verdict(&app, "ann", "reports", 2).await;
@@ -45,10 +46,10 @@ async fn a_limit_reports_the_rest_and_the_plan_that_has_enough() {
     assert_eq!(verdict(&app, "ann", "reports", 1 << 52).await, answer(false, json!("pro")));
     let one =
         post_check(&app, "ann", json!({ "feature": "reports" })).await.expect_status(200).body;
-    assert_eq!(one, answer(true, Value::Null), "one, if nothing else is said");
+    assert_eq!(one, answer(true, Value::Null), "the quantity defaults to one");
 }
 
-/// Every reason, and a plan that helps if there is one on sale.
+/// Each refusal has its reason, and names a plan that helps if one is on sale.
 #[tokio::test]
 async fn every_refusal_has_its_reason() {
     let app = TestApp::selling("demo").await;
@@ -56,11 +57,11 @@ async fn every_refusal_has_its_reason() {
         ("priority_support", 1, "not_in_plan", json!("pro")),
         ("single_sign_on", 1, "not_in_plan", json!("team")),
         ("exports", 1, "not_in_plan", json!("starter")),
-        // Above this limit nothing is refused.
+        // The limit of `pro` is soft, so that plan is enough for any quantity.
         ("api_calls", 1_000_000, "limit_reached", json!("pro")),
         ("ai_credits", 1, "not_in_plan", json!("starter")),
         ("ai_credits", 11, "not_in_plan", json!("pro")),
-        // The plan that gives so many is none that one can buy.
+        // The plan that includes this many credits is not on sale.
         ("ai_credits", 501, "not_in_plan", Value::Null),
     ] {
         let refused = verdict(&app, "ann", feature, quantity).await;
@@ -73,10 +74,10 @@ async fn every_refusal_has_its_reason() {
         app.post("/api/credits").bearer(&app.service_key).header("x-user-id", "bob").json(grant);
     grant.send().await.expect_status(200);
     let held = verdict(&app, "bob", "ai_credits", 4).await;
-    assert_eq!(held["reason"], "limit_reached", "there are some, which the plan did not give");
+    assert_eq!(held["reason"], "limit_reached", "the user has credits, though not from a plan");
     set_plan(&app, "ann", "pro").await;
     let more = verdict(&app, "ann", "ai_credits", 101).await;
-    assert_eq!(more["reason"], "limit_reached", "the plan gives some");
+    assert_eq!(more["reason"], "limit_reached", "the plan includes credits");
     for (feature, quantity, balance) in [
         ("priority_support", 1, Value::Null),
         ("reports", 1_000_000, Value::Null),
@@ -89,7 +90,7 @@ async fn every_refusal_has_its_reason() {
     }
 }
 
-/// Whoever has not paid, when the grace is over, is told so, and not that the plan lacks it.
+/// After the grace period the reason is `past_due`, not `not_in_plan`.
 #[tokio::test]
 async fn a_past_due_user_gets_that_reason() {
     let app = TestApp::selling("aira").await;
@@ -97,11 +98,11 @@ async fn a_past_due_user_gets_that_reason() {
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
     app.advance("1mo").await;
     app.advance("2h").await;
-    assert_eq!(verdict(&app, "ann", "memory", 1).await["allowed"], true, "there is a grace");
+    assert_eq!(verdict(&app, "ann", "memory", 1).await["allowed"], true, "within the grace period");
     app.clock.advance(jiff::SignedDuration::from_hours(24 * 30));
     let refused = verdict(&app, "ann", "memory", 1).await;
     assert_eq!((&refused["allowed"], &refused["reason"]), (&json!(false), &json!("past_due")));
-    assert_eq!(verdict(&app, "ann", "messages", 30).await["allowed"], true, "what is free stays");
+    assert_eq!(verdict(&app, "ann", "messages", 30).await["allowed"], true, "free features remain");
     assert_eq!(verdict(&app, "ann", "messages", 31).await["reason"], "past_due");
 }
 
@@ -115,7 +116,7 @@ async fn without_a_catalog_no_user_is_a_customer() {
     assert_eq!(verdict(&app, "ann", "reports", 1).await, expected);
 }
 
-/// Up to fifty at once, answered in their order from one read.
+/// Up to fifty questions are answered in their order, from one read.
 #[tokio::test]
 async fn up_to_fifty_are_answered_in_their_order() {
     let app = TestApp::selling("demo").await;
@@ -138,9 +139,9 @@ async fn up_to_fifty_are_answered_in_their_order() {
     post_check(&app, "ann", unknown).await.expect_invalid("checks[3].feature");
 }
 
-/// What cannot be asked is a 400 that names the field.
+/// An invalid question is a 400 that names the field.
 #[tokio::test]
-async fn an_odd_question_is_refused_with_its_field() {
+async fn an_invalid_check_is_refused_with_its_field() {
     let app = TestApp::selling("demo").await;
     for (question, field) in [
         (json!({}), "feature"),
@@ -171,7 +172,7 @@ async fn an_odd_question_is_refused_with_its_field() {
     post_check(&app, "ann", other).await.expect_problem(403, "other_user");
 }
 
-/// A question changes nothing, and makes nobody known; what it says is what a use is then answered.
+/// A check changes nothing and creates no account. Its answer is the one that a track then gets.
 #[tokio::test]
 async fn a_check_counts_nothing_and_predicts_the_answer_to_a_track() {
     let app = TestApp::selling("demo").await;
@@ -197,9 +198,9 @@ async fn a_check_counts_nothing_and_predicts_the_answer_to_a_track() {
     }
 }
 
-/// Neither store is needed but one of them.
+/// One of the two stores is enough.
 #[tokio::test]
-async fn a_question_is_answered_by_either_store() {
+async fn a_check_is_answered_by_either_store() {
     let app = TestApp::selling("demo").await;
     use_up(&app, "ann", "reports", 4).await.expect_status(200);
     let expected = verdict(&app, "ann", "reports", 2).await;

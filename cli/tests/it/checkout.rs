@@ -1,4 +1,4 @@
-//! Buying: from a plan or a pack to a page of Stripe's, and from there to what the buyer has.
+//! Checkout: from a plan or pack to Stripe's page, and from there to what the buyer receives.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,9 +9,9 @@ fn basic() -> Value {
     json!({ "tier": "basic", "interval": "monthly" })
 }
 
-/// PT-1, PT-2, PT-7: the whole way, as the tracker's people go it.
+/// PT-1, PT-2, PT-7: the whole purchase, as in the symptom tracker.
 #[tokio::test]
-async fn a_plan_is_bought_with_a_trial_and_everyone_is_named() {
+async fn a_plan_is_bought_with_a_trial_and_names_its_user() {
     let app = TestApp::selling("paintracker").await;
     let order = json!({
         "userId": "user_test", "tier": "basic", "interval": "monthly",
@@ -45,7 +45,11 @@ async fn a_plan_is_bought_with_a_trial_and_everyone_is_named() {
     assert_eq!(subscription["interval"], "monthly");
     assert_eq!(subscription["amountMinor"], 999);
     let trial_end: jiff::Timestamp = subscription["trialEnd"].as_str().unwrap().parse().unwrap();
-    assert_eq!(trial_end.duration_since(app.now()).as_hours() / 24, 13, "of fourteen days");
+    assert_eq!(
+        trial_end.duration_since(app.now()).as_hours() / 24,
+        13,
+        "13 whole days of 14 are left"
+    );
     let [bought] = &app.at_stripe("subscription")[..] else { panic!("one subscription") };
     assert_eq!(bought["metadata"]["userId"], "user_test");
     assert_eq!(app.stats("user_test").await["plan"], "Basic");
@@ -85,9 +89,9 @@ async fn a_server_begins_the_purchase_of_a_pack_for_a_user() {
     assert_eq!(app.at_stripe("customer").len(), 1);
 }
 
-/// The price is not the caller's to say, nor anything else that is not asked for.
+/// The caller cannot set a price or any field that the route does not define.
 #[tokio::test]
-async fn an_unknown_field_of_an_order_reaches_no_stripe_call() {
+async fn a_checkout_with_an_invalid_field_calls_no_stripe_api() {
     let app = TestApp::selling("paintracker").await;
     app.stripe.flights();
     for (field, value) in [
@@ -135,11 +139,11 @@ async fn an_unknown_field_of_an_order_reaches_no_stripe_call() {
     let other = app.order("cid", order).header("x-user-email", "c@d.example");
     other.send().await.expect_invalid("email");
     assert_eq!(app.stripe.flights(), 0);
-    assert_eq!(app.count("select count(*) from accounts").await, 0, "nothing was begun");
+    assert_eq!(app.count("select count(*) from accounts").await, 0, "no account was created");
 }
 
 #[tokio::test]
-async fn checkout_returns_to_our_own_pages_only() {
+async fn checkout_redirects_only_to_allowed_origins() {
     let app = TestApp::selling("paintracker").await;
     app.stripe.flights();
     for url in [
@@ -164,7 +168,7 @@ async fn checkout_returns_to_our_own_pages_only() {
     assert_eq!(app.stripe.flights(), 0);
 }
 
-/// However many calls race with one key: one customer, one session, one answer.
+/// However many calls race with one key, there is one customer, one session and one answer.
 #[tokio::test]
 async fn one_idempotency_key_makes_one_session() {
     let app = TestApp::selling("paintracker").await;
@@ -190,7 +194,7 @@ async fn one_idempotency_key_makes_one_session() {
     assert_eq!(app.at_stripe("checkout.session").len(), 1);
 }
 
-/// Without a key each call may make a session, and only the last of them can be paid.
+/// Without a key each call may create a session, but only the last one can be paid.
 #[tokio::test]
 async fn a_user_has_one_open_session_and_cannot_pay_twice() {
     let app = TestApp::selling("paintracker").await;
@@ -203,7 +207,7 @@ async fn a_user_has_one_open_session_and_cannot_pay_twice() {
 
     app.clock.advance(jiff::SignedDuration::from_mins(5));
     let last = app.session("ann", json!({ "tier": "pro", "interval": "yearly" })).await;
-    assert_eq!(app.open_sessions(), 1, "the new one takes the place of the old one");
+    assert_eq!(app.open_sessions(), 1, "the new session replaces the old one");
     app.press(&last, Button::Pay).await;
     app.simulator.delivered().await;
     let again = app.order("ann", basic()).send().await.expect_problem(409, "already_subscribed");
@@ -212,7 +216,7 @@ async fn a_user_has_one_open_session_and_cannot_pay_twice() {
     assert_eq!(app.open_sessions(), 0);
 }
 
-/// A session that is paid while another is asked for is not replaced, though no webhook has come.
+/// A new order does not replace a session that was just paid, even before its webhook arrives.
 #[tokio::test]
 async fn a_session_that_was_just_paid_is_not_sold_again() {
     let app = TestApp::selling("paintracker").await;
@@ -225,7 +229,7 @@ async fn a_session_that_was_just_paid_is_not_sold_again() {
     assert_eq!(app.open_sessions(), 0);
 }
 
-/// A late webhook keeps nobody waiting: the success page applies what Stripe says.
+/// The buyer does not wait for a late webhook: the success page applies Stripe's answer.
 #[tokio::test]
 async fn the_success_page_needs_no_webhook() {
     let app = TestApp::selling("paintracker").await;
@@ -239,7 +243,11 @@ async fn the_success_page_needs_no_webhook() {
     assert_eq!(get_session("ann").await.expect_status(200).body["status"], "open");
     app.press(&session, Button::Pay).await;
     get_session("bob").await.expect_problem(404, "session_not_found");
-    assert_eq!(app.subscription("ann").await["status"], "none", "another's look changes nothing");
+    assert_eq!(
+        app.subscription("ann").await["status"],
+        "none",
+        "another user's request changes nothing"
+    );
     let bought = get_session("ann").await.expect_status(200).body;
     assert_eq!(bought["status"], "complete");
     assert_eq!(bought["subscriptionStatus"], "trialing");
@@ -247,7 +255,7 @@ async fn the_success_page_needs_no_webhook() {
     assert_eq!(app.stats("ann").await["plan"], "Basic");
     app.stripe.flights();
     get_session("ann").await.expect_status(200);
-    assert_eq!(app.stripe.flights(), 0, "what is known is not asked again");
+    assert_eq!(app.stripe.flights(), 0, "an applied session is not fetched again");
     for bad in ["", "cs_../customers", "sub_1", &"c".repeat(300)] {
         let call = app.get("/api/stripe/checkout-session").query("sessionId", bad);
         call.bearer(&app.token("ann")).send().await.expect_invalid("sessionId");
@@ -267,7 +275,7 @@ async fn a_declined_card_leaves_the_session_open() {
     assert_eq!(app.subscription("ann").await["status"], "active");
 }
 
-/// A trial is for new customers.
+/// Only new customers get a trial.
 #[tokio::test]
 async fn a_user_has_one_trial() {
     let app = TestApp::selling("paintracker").await;
@@ -282,22 +290,22 @@ async fn a_user_has_one_trial() {
     assert_eq!(app.at_stripe("customer").len(), 1, "the same customer");
 }
 
-/// Flights per route, as the budget has them.
+/// Each route stays within its budget of round trips.
 #[tokio::test]
 async fn a_checkout_stays_within_its_budget_of_calls() {
     let app = TestApp::selling("paintracker").await;
     app.lose_webhooks();
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
-    // The limiter's script is sent once in full.
+    // The first request also sends the limiter's script in full.
     app.order("zoe", basic()).send().await.expect_status(200);
     flights();
     app.order("ann", basic()).send().await.expect_status(200);
     assert_eq!(flights(), (1, 2, 2), "a customer and a session");
     app.order("ann", json!({ "tier": "pro", "interval": "monthly" })).send().await;
-    assert_eq!(flights(), (1, 2, 2), "the old session is closed, the new one made");
+    assert_eq!(flights(), (1, 2, 2), "the old session is expired, the new one created");
     let keyed = || app.order("bob", basic()).header("idempotency-key", "k").send();
     keyed().await.expect_status(200);
     flights();
     keyed().await.expect_status(200);
-    assert_eq!(flights(), (1, 1, 0), "a replay asks nothing of Stripe");
+    assert_eq!(flights(), (1, 1, 0), "a replay does not call Stripe");
 }

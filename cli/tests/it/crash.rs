@@ -1,16 +1,16 @@
-//! A process that is killed around each call it makes to Stripe, and whoever calls again afterwards:
-//! with the same idempotency key, or without one. One customer, one session, one subscription, one
-//! payment, wherever it broke.
+//! A process is killed around each of its calls to Stripe, and the caller retries with the same
+//! idempotency key or without one. Wherever it was killed, there is one customer, one session, one
+//! subscription and one payment.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{Button, Mode, Process, TestApp};
 
-/// Longer than a request stays with a process that is gone.
+/// Longer than the lease of a request in a killed process.
 const LEASE: SignedDuration = SignedDuration::from_secs(31);
 
-/// A call of the product's.
+/// A request to one of Farebox's routes.
 #[derive(Clone)]
 struct Request {
     method: &'static str,
@@ -39,7 +39,7 @@ impl Request {
     }
 }
 
-/// Where a process is killed: around which of its calls to Stripe, and whether that one arrived.
+/// The call to Stripe around which the process is killed, and whether that call arrived.
 #[derive(Clone, Copy, Debug)]
 struct Point {
     call: usize,
@@ -47,7 +47,7 @@ struct Point {
     retry_has_key: bool,
 }
 
-/// Every point around so many calls.
+/// Every point around the first `calls` calls.
 fn points(calls: usize) -> impl Iterator<Item = Point> {
     (1..=calls).flat_map(|call| {
         [(true, true), (true, false), (false, true), (false, false)]
@@ -55,8 +55,8 @@ fn points(calls: usize) -> impl Iterator<Item = Point> {
     })
 }
 
-/// Sends the request to a process of its own, which is killed at that point; then sends it again, to
-/// another. Answers what that one answers.
+/// Sends the request to a new process, which is killed at that point, then retries with another
+/// process. Returns the retry's answer.
 async fn killed_and_retried(app: &TestApp, request: &Request, point: Point) -> Value {
     let process = Process::serve(app).await;
     let Point { call, arrives, retry_has_key } = point;
@@ -69,9 +69,9 @@ async fn killed_and_retried(app: &TestApp, request: &Request, point: Point) -> V
     let first = tokio::spawn(first.send());
     app.stripe.lost().await;
     process.kill().await;
-    assert!(first.await.unwrap().is_err(), "{point:?}: it was answered after all");
+    assert!(first.await.unwrap().is_err(), "{point:?}: the killed process answered");
     app.stripe.set(Mode::Pass).await;
-    // Whoever calls again without the key finds what was done by what Stripe told of it.
+    // A retry without the key finds completed work through Stripe's webhooks.
     app.simulator.delivered().await;
 
     let again = || {
@@ -109,7 +109,7 @@ async fn a_first_purchase_survives_a_crash_anywhere() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_replaced_survives_a_crash_anywhere() {
+async fn replacing_a_session_survives_a_crash_anywhere() {
     for point in points(2) {
         let app = TestApp::selling("dearme").await;
         let order = json!({ "tier": "pro", "interval": "yearly" });
@@ -126,7 +126,7 @@ async fn a_session_that_is_replaced_survives_a_crash_anywhere() {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_paid_once_wherever_it_broke() {
+async fn an_upgrade_is_paid_once_after_a_crash_anywhere() {
     for point in points(1) {
         let app = TestApp::selling("aira").await;
         app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
@@ -134,14 +134,14 @@ async fn an_upgrade_is_paid_once_wherever_it_broke() {
         let overview = killed_and_retried(&app, &upgrade, point).await;
         assert_eq!(overview["plan"], "premium", "{point:?}");
         app.simulator.delivered().await;
-        assert_eq!(paid_charges(&app), 2, "{point:?}: the purchase, and the difference");
+        assert_eq!(paid_charges(&app), 2, "{point:?}: the purchase and the difference");
         assert_eq!(app.at_stripe("subscription").len(), 1, "{point:?}");
         assert_eq!(app.subscription("ann").await["plan"], "premium", "{point:?}");
     }
 }
 
 #[tokio::test]
-async fn a_downgrade_is_planned_once_wherever_it_broke() {
+async fn a_downgrade_is_scheduled_once_after_a_crash_anywhere() {
     for point in points(2) {
         let app = TestApp::selling("aira").await;
         app.buy("ann", json!({ "tier": "premium", "interval": "monthly" })).await;
@@ -151,19 +151,19 @@ async fn a_downgrade_is_planned_once_wherever_it_broke() {
         assert_eq!(overview["subscription"]["scheduledChange"]["plan"], "plus", "{point:?}");
         app.advance("32d").await;
         assert_eq!(app.subscription("ann").await["plan"], "plus", "{point:?}");
-        assert_eq!(paid_charges(&app), 2, "{point:?}: one a month");
+        assert_eq!(paid_charges(&app), 2, "{point:?}: one per month");
     }
 }
 
 #[tokio::test]
-async fn a_cancellation_is_done_wherever_it_broke() {
+async fn a_cancellation_survives_a_crash_anywhere() {
     for when in ["now", "period_end"] {
         for point in points(1) {
             let app = TestApp::selling("aira").await;
             app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
             let cancel = Request::change(json!({ "action": "cancel", "when": when }));
             let overview = if when == "now" && point.arrives && !point.retry_has_key {
-                // What was canceled is known by now: there is nothing left to cancel.
+                // The webhook has applied the cancellation, so nothing is left to cancel.
                 continue;
             } else {
                 killed_and_retried(&app, &cancel, point).await
@@ -177,14 +177,14 @@ async fn a_cancellation_is_done_wherever_it_broke() {
 }
 
 #[tokio::test]
-async fn a_visit_to_the_portal_survives_a_crash() {
+async fn a_portal_request_survives_a_crash() {
     for point in points(1) {
         let app = TestApp::selling("aira").await;
         app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
         let body = json!({ "returnUrl": "https://app.example" });
         let visit = Request::new("POST", "/api/stripe/create-portal-session", body);
         if !point.retry_has_key {
-            // Somebody's other visit is not in the way.
+            // Without a key a second portal request is independent of the first.
             continue;
         }
         let page = killed_and_retried(&app, &visit, point).await;

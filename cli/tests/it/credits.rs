@@ -1,9 +1,9 @@
-//! Credits that are paid for: granted once, taken back with the money, and written down for good.
+//! Paid credits: granted once, clawed back with a refund, and recorded in the ledger.
 
 mod by_time;
-mod gifts;
 mod grants;
 mod lockstep;
+mod manual_grants;
 mod nothing_more;
 mod outages;
 mod plan;
@@ -19,7 +19,7 @@ use crate::support::events::Customer;
 use crate::support::{Call, Process, Setup, TestApp, execute};
 
 impl TestApp {
-    /// Buys a pack; answers its payment at Stripe.
+    /// Buys a pack; returns its payment intent at Stripe.
     pub async fn buy_pack(&self, user: &str, pack: &str) -> String {
         let session = self.buy(user, json!({ "pack": pack })).await;
         let sessions = self.at_stripe("checkout.session");
@@ -31,7 +31,7 @@ impl TestApp {
         self.count(&format!("select credits_balance from users where id = '{user}'")).await
     }
 
-    /// What the ledger says of a user: kind and amount, in order.
+    /// The user's ledger: kind, amount and balance after each entry, in order.
     async fn ledger(&self, user: &str) -> Value {
         let sql = format!(
             "select coalesce(jsonb_agg(jsonb_build_array(kind, delta, balance_after) order by unit, seq), '[]')
@@ -51,32 +51,32 @@ impl TestApp {
         assert_eq!(self.count(off).await, 0);
     }
 
-    /// What a user holds of one unit.
+    /// The user's balance of one unit, with the grants behind it.
     pub async fn held(&self, user: &str, unit: &str) -> Value {
         let call = self.get("/api/credits").query("unit", unit).bearer(&self.token(user));
         call.send().await.expect_status(200).body["credits"][0].clone()
     }
 
-    /// What is left of each gift, in the order in which it is spent.
+    /// The remaining credits of each grant, in the order in which they are spent.
     async fn grants(&self, user: &str, unit: &str) -> Value {
         let held = self.held(user, unit).await;
         let grants = held["grants"].as_array().unwrap().iter();
         grants.map(|grant| json!([grant["kind"], grant["remaining"]])).collect()
     }
 
-    /// The user spends.
+    /// A spend by the user.
     pub fn spend(&self, user: &str, unit: &str, amount: i64) -> Call {
         let spend = json!({ "action": "spend", "unit": unit, "amount": amount });
         self.post("/api/credits").bearer(&self.token(user)).json(spend)
     }
 
-    /// A trusted server acts for the user.
+    /// A call by a trusted server for the user.
     fn for_user(&self, user: &str, action: Value) -> Call {
         let call = self.post("/api/credits").bearer(&self.service_key);
         call.header("x-user-id", user).json(action)
     }
 
-    /// A trusted server gives credits.
+    /// A grant by a trusted server.
     async fn grant(&self, user: &str, unit: &str, amount: i64, terms: Value) {
         let mut grant =
             json!({ "action": "grant", "unit": unit, "amount": amount, "reason": "a gift" });
@@ -86,7 +86,7 @@ impl TestApp {
         self.for_user(user, grant).send().await.expect_status(200);
     }
 
-    /// The minute's job, twice at once.
+    /// Runs the minute job twice, concurrently.
     async fn two_jobs(&self) {
         let job = || self.get("/api/cron/minute").cron().send();
         let (one, other) = tokio::join!(job(), job());
@@ -95,8 +95,8 @@ impl TestApp {
     }
 }
 
-/// CP-2, CP-7: a pack that is paid gives its credits, in Postgres and in Redis; whatever comes again, or
-/// under another id, changes nothing.
+/// CP-2, CP-7: a paid pack grants its credits in Postgres and in Redis. Repeated events, and the
+/// same session under another event id, change nothing.
 #[tokio::test]
 async fn a_paid_pack_gives_its_credits_once() {
     let app = TestApp::selling("credits").await;
@@ -112,14 +112,14 @@ async fn a_paid_pack_gives_its_credits_once() {
     let seconds = app.redis_command(&["TTL", &kept]).await.as_i64().unwrap();
     assert!((86_000..=86_400).contains(&seconds), "{seconds}");
     assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "500");
-    assert_eq!(app.redis_command(&["TTL", "user:ann:credits"]).await, -1, "it has no expiry");
+    assert_eq!(app.redis_command(&["TTL", "user:ann:credits"]).await, -1, "the key has no expiry");
     app.buy_pack("ann", "starter").await;
     assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "600");
     assert_eq!(app.balance("ann").await, 600);
     app.books_are_right().await;
 }
 
-/// CP-7: the log says whether a session was processed now or before.
+/// CP-7: the log says whether a session was processed now or was processed before.
 #[tokio::test]
 async fn the_log_records_the_outcome_of_a_session() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("credits").start().await;
@@ -128,17 +128,16 @@ async fn the_log_records_the_outcome_of_a_session() {
     let event = app.event("checkout.session.completed").to_string();
     let server = Process::serve(&app).await;
     for _ in 0..2 {
-        let url = format!("{}/api/stripe/webhook", server.base);
-        let signature = crate::support::signature(&event, app.now());
-        let call = reqwest::Client::new().post(url).header("stripe-signature", signature);
-        assert_eq!(call.body(event.clone()).send().await.unwrap().status(), 200);
+        server.deliver(&app, &event).await;
     }
     let log = server.end().await;
+    let session = serde_json::from_str::<Value>(&event).unwrap();
+    let session = session["data"]["object"]["id"].as_str().unwrap();
     for line in [
-        "the session was processed for the user",
-        "the session was processed before, and is skipped",
+        format!("Successfully processed session {session} for user ann"),
+        format!("Session {session} already processed, skipping"),
     ] {
-        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+        assert_eq!(log.matches(&format!("\"message\":\"{line}\"")).count(), 1, "{line}: {log}");
     }
 }
 
@@ -156,7 +155,7 @@ async fn a_refund_takes_back_credits_in_proportion() {
     app.books_are_right().await;
 }
 
-/// A dispute withholds them, and a dispute that is won gives them back; one that is lost does not.
+/// A dispute takes the credits, and winning it returns them; losing it does not.
 #[tokio::test]
 async fn a_dispute_takes_credits_until_it_is_won() {
     let app = TestApp::selling("credits").await;
@@ -177,14 +176,14 @@ async fn a_dispute_takes_credits_until_it_is_won() {
         app.deliver(&about(name, at, status)).await.expect_status(200);
         assert_eq!(app.balance("ann").await, balance, "{status}");
     }
-    // What was decided is not undone by what was said before it.
+    // An event from before the decision does not undo the decision.
     app.deliver(&about("two", 5, "under_review")).await.expect_status(200);
     assert_eq!(app.balance("ann").await, 0);
     app.books_are_right().await;
 }
 
-/// CP-3: nobody changes the ledger or the audit trail, not even their owner; an erasure takes the name out
-/// and leaves the rest.
+/// CP-3: nothing changes the ledger or the audit trail, not even the owner. An erasure removes the
+/// user id and keeps the rest.
 #[tokio::test]
 async fn ledger_entries_cannot_be_changed() {
     let app = TestApp::selling("credits").await;
@@ -217,7 +216,7 @@ async fn ledger_entries_cannot_be_changed() {
     assert_eq!(app.redis_command(&["EXISTS", "user:ann:credits"]).await, 0);
 }
 
-/// A balance that came from another system holds what was bought there: hearing of it now gives nothing.
+/// An opening balance includes earlier purchases, so a late event about one of them grants nothing.
 #[tokio::test]
 async fn credits_in_an_opening_balance_are_not_granted_again() {
     let app = TestApp::selling("credits").await;
@@ -234,9 +233,9 @@ async fn credits_in_an_opening_balance_are_not_granted_again() {
     app.books_are_right().await;
 }
 
-/// CP-4: one row for each balance that is not what its ledger comes to.
+/// CP-4: one row for each balance that differs from the sum of its ledger.
 #[tokio::test]
-async fn a_balance_that_is_off_is_found() {
+async fn an_inconsistent_balance_is_found() {
     let app = TestApp::selling("credits").await;
     app.buy_pack("ann", "starter").await;
     app.buy_pack("bob", "starter").await;
@@ -251,7 +250,7 @@ async fn a_balance_that_is_off_is_found() {
     assert_eq!(found, ["ann 7 100", "bob 100 100"]);
 }
 
-/// PT-4, PT-8: what an operator asks after a purchase runs as it stands.
+/// PT-4, PT-8: an operator's queries after a purchase run unchanged.
 #[tokio::test]
 async fn the_audit_trail_shows_what_happened() {
     let app = TestApp::selling("paintracker").await;
@@ -273,5 +272,5 @@ async fn the_audit_trail_shows_what_happened() {
     assert_eq!(trail, expected);
     let paid = "select count(*) from billing_events
                 where kind = 'invoice.paid' and amount_minor = 999 and user_id = 'user_test'";
-    assert_eq!(app.count(paid).await, 1, "though Stripe says it twice");
+    assert_eq!(app.count(paid).await, 1, "although Stripe sends two events");
 }

@@ -1,4 +1,4 @@
-//! The jobs, as the platform's scheduler calls them.
+//! The cron jobs, as the platform's scheduler calls them.
 
 use serde_json::json;
 use shared::endpoints::ALL;
@@ -31,7 +31,7 @@ async fn the_daily_job_deletes_old_idempotency_keys() {
     assert_eq!(app.count("select count(*) from history").await, 2, "the entries stay");
 }
 
-/// Two runs at once share the work, over more rows than one batch.
+/// Two concurrent runs share the work, over more rows than one batch.
 #[tokio::test]
 async fn two_concurrent_runs_delete_every_key_once() {
     let app = TestApp::new().await;

@@ -1,27 +1,29 @@
-//! Events that cannot be applied: kept with the cause, tried again, and shown to operators.
+//! Events that cannot be applied become dead letters: stored with the cause, retried, and listed
+//! for operators.
 
 mod admin;
 pub mod alerts;
 mod command;
-mod forgotten;
+
 mod replays;
+mod retention;
 
 use serde_json::{Value, json};
 
-use crate::support::{ApiResponse, Mode, Stack, TestApp};
+use crate::support::{ApiResponse, Mode, Process, Stack, TestApp};
 
 impl TestApp {
-    /// An event that says too little ever to be applied.
-    fn hopeless(&self, id: &str) -> Value {
+    /// An event with too few fields ever to be applied.
+    fn unusable_event(&self, id: &str) -> Value {
         let (kind, created) = ("customer.subscription.updated", self.now().as_second());
         let data = json!({ "object": { "id": "sub_1" } });
         json!({ "id": id, "type": kind, "created": created, "livemode": false, "data": data })
     }
 
-    /// Makes dead letters of so many events: `evt_00`, `evt_01`.
-    async fn bury(&self, count: usize) {
+    /// Makes dead letters of this many events: `evt_00`, `evt_01`, ...
+    async fn create_dead_letters(&self, count: usize) {
         for number in 0..count {
-            let event = self.hopeless(&format!("evt_{number:02}"));
+            let event = self.unusable_event(&format!("evt_{number:02}"));
             self.deliver(&event).await.expect_status(200);
         }
     }
@@ -40,14 +42,14 @@ impl TestApp {
         call.json(decision).send().await
     }
 
-    /// Runs the job of the minute; answers how many were applied, and how many failed once more.
+    /// Runs the minute job; returns how many events were applied, and how many failed again.
     async fn replay_due(&self) -> (i64, i64) {
         let done = self.get("/api/cron/minute").cron().send().await.expect_status(200).body;
         (done["replayed"].as_i64().unwrap(), done["stillFailing"].as_i64().unwrap())
     }
 
-    /// Ann begins a trial, at Stripe itself, of what only another database knows the catalog of.
-    async fn subscribe_to_the_unknown(&self, catalog: &str) {
+    /// Starts a trial for ann at Stripe, at a price of a catalog that only another database has.
+    async fn subscribe_to_an_unknown_price(&self, catalog: &str) {
         let elsewhere = Stack::start().await.database().await;
         self.sell_in(&elsewhere.owner, catalog).await;
         let customer = self.ask_stripe("POST", "/v1/customers", &[]).await["id"].clone();
@@ -70,7 +72,8 @@ impl TestApp {
     }
 }
 
-/// Answered as received, so that Stripe does not go on for days; kept once; and nothing else changes.
+/// The answer is 200, so that Stripe does not retry for days. The event is stored once, and nothing
+/// else changes.
 #[tokio::test]
 async fn an_event_that_cannot_be_applied_is_kept_with_its_cause() {
     let app = TestApp::selling("aira").await;
@@ -128,11 +131,22 @@ async fn an_event_that_cannot_be_applied_is_kept_with_its_cause() {
     assert_eq!(letter["customerId"], event["data"]["object"]["customer"]);
 }
 
-/// What was missing may come: then the same event is applied, and is a dead letter no more.
+/// CP-7: the log line of a failed event names the event's type.
+#[tokio::test]
+async fn the_log_names_the_type_of_an_event_that_failed() {
+    let app = TestApp::selling("demo").await;
+    let server = Process::serve(&app).await;
+    server.deliver(&app, &app.unusable_event("evt_1").to_string()).await;
+    let log = server.end().await;
+    let line = "\"message\":\"Failed to handle customer.subscription.updated\"";
+    assert_eq!(log.matches(line).count(), 1, "{log}");
+}
+
+/// Once the cause is gone, the event is applied and its dead letter is resolved.
 #[tokio::test]
 async fn an_event_is_applied_once_its_cause_is_gone() {
     let app = TestApp::new().await;
-    app.subscribe_to_the_unknown("aira").await;
+    app.subscribe_to_an_unknown_price("aira").await;
     let event = app.event("customer.subscription.created");
     let id = event["id"].as_str().unwrap();
     let letter = app.letter(id).await;
@@ -146,11 +160,11 @@ async fn an_event_is_applied_once_its_cause_is_gone() {
     assert_eq!(letter["nextTryAt"], Value::Null);
 }
 
-/// Where it cannot even be kept, Stripe is told so, and comes again.
+/// If the dead letter cannot be stored either, the answer is 503 and Stripe retries.
 #[tokio::test]
 async fn an_event_that_cannot_be_stored_is_answered_503() {
     let app = TestApp::new().await;
-    let event = app.hopeless("evt_1");
+    let event = app.unusable_event("evt_1");
     app.postgres.set(Mode::Down).await;
     app.deliver(&event).await.expect_problem(503, "database_unavailable");
     app.postgres.set(Mode::Pass).await;

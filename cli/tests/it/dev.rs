@@ -1,8 +1,9 @@
-//! `farebox dev` and the commands around it, as a newcomer runs them: one process, one directory.
+//! `farebox dev` and the commands around it, as on a new machine: one process, one directory.
 
 mod catalog;
 mod doctor;
-mod strangers;
+mod foreign_sites;
+mod readme;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::support::{ApiResponse, clock, until};
 
-/// A local stack in a directory of its own.
+/// A local stack in its own directory.
 struct Dev {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -22,7 +23,7 @@ struct Dev {
     printed_lines: Vec<String>,
 }
 
-/// `engine` leaves out the Redis of this machine.
+/// `Engine` ignores a Redis that is installed on this machine.
 #[derive(Clone, Copy, Debug)]
 enum Redis {
     Found,
@@ -31,7 +32,7 @@ enum Redis {
 
 fn farebox(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-    // Relative to the working directory, as it is for whoever types the command.
+    // Relative to the working directory, as when a user types the command.
     command.args(args).current_dir(dir).env_remove("DATABASE_URL").env_remove("PORT");
     command.env_remove("STRIPE_SECRET_KEY").env("FAREBOX_DEV_CLOCK", clock().now().to_string());
     command.kill_on_drop(true);
@@ -93,17 +94,17 @@ impl Dev {
         until(async || processes_in(dir).is_empty()).await;
     }
 
-    /// As Ctrl-C does.
+    /// Stops the stack as Ctrl-C does.
     async fn stop(mut self, dir: &Path) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
         assert!(self.child.wait().await.unwrap().success());
         assert_eq!(self.lines.next_line().await.unwrap().as_deref(), Some("stopping"));
-        assert_eq!(processes_in(dir), [""; 0], "nothing is left once it has stopped");
+        assert_eq!(processes_in(dir), [""; 0], "processes are left after the stop");
     }
 }
 
-/// Processes that work in a directory, or name it.
+/// Processes with this working directory, or with its path in their command line.
 fn processes_in(dir: &Path) -> Vec<String> {
     let dir = dir.to_str().unwrap();
     let numbers = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
@@ -117,7 +118,7 @@ fn processes_in(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A directory for one test, with nothing in it. Its path is short enough for whatever is put below.
+/// An empty directory for one test, with a path short enough for the paths below it.
 fn directory(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("dev-{name}"));
     let _ = fs::remove_dir_all(&dir);
@@ -125,7 +126,8 @@ fn directory(name: &str) -> PathBuf {
     dir.canonicalize().unwrap()
 }
 
-/// The README's lines work as they are printed; a kill leaves no process; a restart keeps everything.
+/// The README's commands work as printed; a kill leaves no process running; a restart keeps all
+/// data.
 #[tokio::test]
 async fn a_killed_stack_leaves_nothing_running_and_loses_nothing() {
     for redis in [Redis::Found, Redis::Engine] {
@@ -156,7 +158,7 @@ async fn a_killed_stack_leaves_nothing_running_and_loses_nothing() {
         drop(client);
         dev.stop(&dir).await;
         let dev = Dev::start(&dir, redis).await;
-        assert_eq!(dev.stats(&token).await, before, "{redis:?}, after an orderly stop");
+        assert_eq!(dev.stats(&token).await, before, "{redis:?}, after a clean stop");
         dev.stop(&dir).await;
     }
 }
@@ -167,8 +169,8 @@ fn setting<'a>(settings: &'a str, name: &str) -> &'a str {
 }
 
 impl Dev {
-    /// Waits until what has been written would survive a kill: a Redis keeps it by then, the engine's
-    /// snapshot follows a moment later.
+    /// Waits until a kill no longer loses the text: an installed Redis has stored it by now, the
+    /// engine writes its snapshot a moment later.
     async fn kept(&self, dir: &Path, text: &str) {
         if self.printed_lines.iter().any(|line| line.contains("own engine")) {
             let snapshot = dir.join(".farebox/redis.snapshot");
@@ -182,12 +184,12 @@ impl Dev {
 async fn a_stack_prints_its_services_and_their_addresses() {
     let dir = directory("says");
     let dev = Dev::start(&dir, Redis::Found).await;
-    assert!(dev.printed_lines.len() <= 20, "a screen of lines: {:#?}", dev.printed_lines);
+    assert!(dev.printed_lines.len() <= 20, "more than a screen of lines: {:#?}", dev.printed_lines);
     let all = dev.printed_lines.join("\n");
     for word in ["Postgres  127.0.0.1:", "Redis", "TOKEN=", "curl -X POST", "/api/dashboard"] {
         assert!(all.contains(word), "{word}: {all}");
     }
-    // The printed lines work when pasted, in a shell.
+    // The printed lines work when pasted into a shell.
     let lines: Vec<&str> = dev
         .printed_lines
         .iter()
@@ -209,7 +211,7 @@ async fn a_stack_prints_its_services_and_their_addresses() {
     dev.stop(&dir).await;
 }
 
-/// Someone whose shell holds a deployment's settings.
+/// A shell that has a deployment's settings in its environment.
 #[tokio::test]
 async fn tokens_follow_the_settings_of_the_environment() {
     let dir = directory("env");
@@ -246,7 +248,7 @@ async fn the_tokens_that_are_printed_work() {
     dev.stop(&dir).await;
 }
 
-/// What time it is for SQL that is handed none.
+/// The time that SQL uses when a call passes none.
 async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
     let settings = stdout_of(dir, &["env"]).await;
     let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
@@ -254,7 +256,7 @@ async fn time_of_sql(dir: &Path) -> jiff::Timestamp {
     client.query_typed_one("select farebox_now()", &[]).await.unwrap().get(0)
 }
 
-/// Its jobs run by its clock: nobody asks, and what time ends has ended.
+/// The stack runs its jobs by its own clock: an expired comp ends without a request.
 #[tokio::test]
 async fn a_stack_runs_its_jobs() {
     let dir = directory("jobs");
@@ -274,7 +276,7 @@ async fn a_stack_runs_its_jobs() {
     dev.stop(&dir).await;
 }
 
-/// One clock for the product, for Stripe and for SQL, and tokens that go with it.
+/// Farebox, the simulator and SQL share one clock, and tokens follow it.
 #[tokio::test]
 async fn a_restarted_stack_keeps_its_advanced_clock() {
     let dir = directory("clock");
@@ -298,7 +300,7 @@ async fn a_restarted_stack_keeps_its_advanced_clock() {
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
     dev.stop(&dir).await;
 
-    // As a file from before there was a simulator.
+    // A secrets file from before the simulator existed.
     let secrets = dir.join(".farebox/secrets.json");
     let mut old: Value = serde_json::from_slice(&fs::read(&secrets).unwrap()).unwrap();
     old.as_object_mut().unwrap().retain(|name, _| !name.starts_with("stripe"));
@@ -307,7 +309,7 @@ async fn a_restarted_stack_keeps_its_advanced_clock() {
     dev.call("POST", "/api/session", &token, None).await.expect_status(200);
     let now: jiff::Timestamp = stdout_of(&dir, &["clock", "now"]).await.parse().unwrap();
     assert!(now >= moved, "{now} {moved}");
-    assert!(time_of_sql(&dir).await >= now, "where the stack begins anew it is told again");
+    assert!(time_of_sql(&dir).await >= now, "a restart sets the clock of SQL again");
     let key = setting(&stdout_of(&dir, &["env"]).await, "STRIPE_SECRET_KEY").to_owned();
     let path = format!("/v1/customers/{}", ann["id"].as_str().unwrap());
     let kept = dev.call("GET", &path, &key, None).await.expect_status(200).body;
@@ -315,7 +317,7 @@ async fn a_restarted_stack_keeps_its_advanced_clock() {
 
     let caused = stdout_of(&dir, &["trigger", "customer.updated", "--user", "bob"]).await;
     assert!(caused.lines().any(|line| line.ends_with(" customer.updated")), "{caused}");
-    assert_eq!(stdout_of(&dir, &["webhooks", "list"]).await, "There are none.");
+    assert_eq!(stdout_of(&dir, &["webhooks", "list"]).await, "No failed webhooks.");
     stdout_of(&dir, &["simulator", "set", "drop=true"]).await;
     let state: Value = serde_json::from_str(&stdout_of(&dir, &["simulator"]).await).unwrap();
     assert_eq!(
@@ -328,9 +330,9 @@ async fn a_restarted_stack_keeps_its_advanced_clock() {
     dev.stop(&dir).await;
 }
 
-/// Someone who has a key of Stripe's.
+/// With a real Stripe key in the environment there is no simulator.
 #[tokio::test]
-async fn with_a_key_of_stripes_there_is_no_simulator() {
+async fn with_a_real_stripe_key_there_is_no_simulator() {
     let dir = directory("stripe");
     let mut command = farebox(&dir, &["dev", "--port", "0"]);
     command.env("STRIPE_SECRET_KEY", "sk_test_of_stripe");
@@ -343,9 +345,6 @@ async fn with_a_key_of_stripes_there_is_no_simulator() {
     dev.stop(&dir).await;
 }
 
-/// CR-2: the operator's check, from the shell.
-/// CR-2: each failure says what to fix.
-/// Someone who connects as the owner, to a database without tables.
 #[tokio::test]
 async fn a_second_stack_in_one_directory_is_refused() {
     let dir = directory("twice");
@@ -356,7 +355,7 @@ async fn a_second_stack_in_one_directory_is_refused() {
     assert!(message.contains("another farebox is using"), "{message}");
     assert!(
         stdout_of(&dir, &["env"]).await.contains("DATABASE_URL"),
-        "the first is still announced"
+        "the first stack's settings remain"
     );
 
     let port = dev.base.rsplit(':').next().unwrap();

@@ -1,4 +1,5 @@
-//! What a user may do, has used and holds (DM-3): in every state, from the cache and from the database.
+//! The plan, usage and credits of a user (DM-3): in every state, from the cache and from the
+//! database.
 
 mod crowd;
 mod flights;
@@ -38,7 +39,7 @@ async fn credits(app: &TestApp, user: &str, action: Value) {
     call.json(action).send().await.expect_status(200);
 }
 
-/// A plan given by hand: until then, or for good.
+/// Gives a plan as a comp, until `ends_at` or without end.
 async fn set_plan(app: &TestApp, user: &str, plan: &str, ends_at: Option<Timestamp>) {
     let gift = match ends_at {
         Some(ends_at) => json!({ "plan": plan, "endsAt": ends_at }),
@@ -48,7 +49,7 @@ async fn set_plan(app: &TestApp, user: &str, plan: &str, ends_at: Option<Timesta
     call.json(gift).send().await.expect_status(200);
 }
 
-/// What is left in Redis of what a user may do.
+/// Deletes the user's cached entitlement from Redis.
 async fn clear_cache(app: &TestApp, user: &str) {
     app.redis_command(&["DEL", &format!("user:{user}:entitlement")]).await;
 }
@@ -62,9 +63,9 @@ fn moment(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// DM-3, DM-4: somebody nobody has heard of has the free plan, and is not made known by asking.
+/// DM-3, DM-4: an unknown user has the free plan, and a read creates no account.
 #[tokio::test]
-async fn a_stranger_has_the_free_plan() {
+async fn an_unknown_user_has_the_free_plan() {
     let app = TestApp::selling("dearme").await;
     let expected = json!({
         "plan": "free", "planName": "Free", "planVersion": 1, "source": "default", "status": "none",
@@ -85,11 +86,11 @@ async fn a_stranger_has_the_free_plan() {
         "credits": {}, "version": 0,
     });
     assert_eq!(get_entitlements(&app, "ann").await, expected);
-    assert_eq!(get_entitlements(&app, "ann").await, expected, "and from the cache");
+    assert_eq!(get_entitlements(&app, "ann").await, expected, "from the cache");
     assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
-/// DM-4: what is paid for: as many letters as one likes, and two mail credits until the period ends.
+/// DM-4: a subscriber has unlimited letters, and two mail credits until the period ends.
 #[tokio::test]
 async fn a_subscriber_has_what_was_bought() {
     let app = TestApp::selling("dearme").await;
@@ -101,7 +102,7 @@ async fn a_subscriber_has_what_was_bought() {
     assert_eq!(found["quantity"], 1);
     let letters = &found["features"]["letters"];
     assert_eq!((&letters["limit"], &letters["remaining"]), (&Value::Null, &Value::Null));
-    assert_eq!(letters["used"], 4, "what was used before counts");
+    assert_eq!(letters["used"], 4, "earlier usage counts");
     assert_eq!(found["features"]["email_delivery"]["enabled"], true);
     assert_eq!(found["features"]["mail_credits"]["amount"], 2);
     let (start, end) = (&found["currentPeriodStart"], &found["currentPeriodEnd"]);
@@ -110,13 +111,13 @@ async fn a_subscriber_has_what_was_bought() {
     let credits = &found["credits"]["mail_credit"];
     assert_eq!((&credits["balance"], &credits["nextExpiry"]["amount"]), (&json!(2), &json!(2)));
     let month = moment(&credits["nextExpiry"]["at"]).duration_since(moment(start)).as_hours() / 24;
-    assert!((28..=31).contains(&month), "the credits of a year come month by month: {found}");
+    assert!((28..=31).contains(&month), "a yearly plan's credits are monthly: {found}");
     assert!(found["version"].as_i64().unwrap() >= app.now().as_millisecond() - 60_000);
 }
 
-/// PT-1: a trial says when it ends; a cancellation, that there will be one.
+/// PT-1: the entitlement has the end of a trial, and a scheduled cancellation.
 #[tokio::test]
-async fn a_trial_and_a_cancellation_are_seen() {
+async fn entitlements_include_a_trial_and_a_cancellation() {
     let app = TestApp::selling("paintracker").await;
     app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
     let trial = get_entitlements(&app, "ann").await;
@@ -128,7 +129,7 @@ async fn a_trial_and_a_cancellation_are_seen() {
     app.change("ann", json!({ "action": "cancel" })).await.expect_status(200);
     let canceled = get_entitlements(&app, "ann").await;
     assert_eq!(canceled["cancelAtPeriodEnd"], true);
-    assert_eq!(canceled["plan"], "pro", "until then it stays");
+    assert_eq!(canceled["plan"], "pro", "the plan stays until the period ends");
     assert!(canceled["version"].as_i64() > trial["version"].as_i64());
     app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
     let over = get_entitlements(&app, "ann").await;
@@ -136,7 +137,7 @@ async fn a_trial_and_a_cancellation_are_seen() {
     assert_eq!((&over["interval"], &over["trialEnd"]), (&Value::Null, &Value::Null));
 }
 
-/// What is not paid for counts until its grace is over, whether or not a job has looked.
+/// An unpaid plan counts until its grace period is over, whether or not a job has run.
 #[tokio::test]
 async fn a_past_due_user_keeps_the_plan_for_a_grace_period() {
     let app = TestApp::selling("aira").await;
@@ -154,7 +155,7 @@ async fn a_past_due_user_keeps_the_plan_for_a_grace_period() {
     assert_eq!(over["features"]["memory"]["enabled"], false);
 }
 
-/// AI-6: a plan given by hand is there at once, and gone when it ends, without a job.
+/// AI-6: a comp applies at once, and is gone when it ends, without a job.
 #[tokio::test]
 async fn a_comp_applies_at_once_and_until_it_ends() {
     let app = TestApp::selling("aira").await;
@@ -173,13 +174,13 @@ async fn a_comp_applies_at_once_and_until_it_ends() {
 }
 
 #[tokio::test]
-async fn without_a_catalog_there_is_nothing_to_be_entitled_to() {
+async fn without_a_catalog_there_are_no_entitlements() {
     let app = TestApp::new().await;
     let answer = app.get("/api/entitlements").bearer(&app.token("ann")).send().await;
     answer.expect_problem(404, "nothing_is_sold");
 }
 
-/// A user sees what is theirs; a trusted server names whom it asks about.
+/// A user reads only their own entitlements; a trusted server names the user.
 #[tokio::test]
 async fn a_user_cannot_read_the_entitlements_of_another() {
     let app = TestApp::selling("aira").await;
@@ -192,9 +193,9 @@ async fn a_user_cannot_read_the_entitlements_of_another() {
     assert_eq!(asked, get_entitlements(&app, "ann").await);
 }
 
-/// An erasure leaves nothing to read in Redis, and who was reading meanwhile brings nothing back.
+/// After an erasure Redis has nothing to read, and a slow reader cannot write it back.
 #[tokio::test]
-async fn the_erased_have_nothing_and_get_nothing_back() {
+async fn an_erased_user_has_no_entitlements_and_gets_none_back() {
     let app = TestApp::selling("aira").await;
     set_plan(&app, "ann", "Plus", None).await;
     track_usage(&app, "ann", "messages", 3).await;

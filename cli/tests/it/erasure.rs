@@ -1,11 +1,12 @@
-//! Erasure clears rows that stay; neither it nor a paid invoice scans a table.
+//! An erasure clears the user's rows that stay. Neither an erasure nor a paid invoice scans a
+//! table.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::support::{TestApp, execute};
 
-/// As many of everything as it takes for an index to be worth it.
+/// Enough rows in each table for Postgres to prefer an index.
 const CROWD: &str = "
     insert into accounts (id, created_at, stripe_customer_id)
     select 'u' || n, now(), 'cus_' || n from generate_series(1, 5000) n;
@@ -34,7 +35,7 @@ const CROWD: &str = "
     select 'u' || n, 'chat', 'talk', now() from generate_series(1, 5000) n;
     analyze";
 
-/// The tables that a call reads from end to end, with the number of rows that it reads so.
+/// The tables that a call scans sequentially, with the number of rows read.
 async fn scans(owner: &Client, call: &str) -> Value {
     execute(owner, "begin").await;
     execute(owner, call).await;
@@ -46,7 +47,7 @@ async fn scans(owner: &Client, call: &str) -> Value {
     found
 }
 
-/// CP-3: an account goes as fast with ten million payments as with ten.
+/// CP-3: an erasure takes no longer with ten million payments than with ten.
 #[tokio::test]
 async fn an_erasure_reads_no_table_from_end_to_end() {
     let app = TestApp::selling("demo").await;
@@ -57,7 +58,7 @@ async fn an_erasure_reads_no_table_from_end_to_end() {
     }
 }
 
-/// A paid invoice takes back what was to be said of its own failures, and looks at no other's.
+/// A paid invoice cancels the messages about its own failures, and reads no other invoice's.
 #[tokio::test]
 async fn a_paid_invoice_looks_for_its_own_messages() {
     let app = TestApp::selling("demo").await;
@@ -75,15 +76,15 @@ async fn a_paid_invoice_looks_for_its_own_messages() {
     assert_eq!(scans(&owner, &paid).await, json!({}));
 
     execute(&owner, &paid).await;
-    let taken_back = "select count(*) from outbox where problem = 'paid meanwhile'
+    let taken_back = "select count(*) from outbox where problem = 'the invoice was paid'
                         and key in ('payment_failed:in_7:1', 'payment_failed:in_7:2')";
-    assert_eq!(app.count(taken_back).await, 2, "those of the failures that were told of");
+    assert_eq!(app.count(taken_back).await, 2, "the messages about its failures");
     assert_eq!(app.count("select count(*) from outbox where done_at is not null").await, 2);
 }
 
-/// CP-3: what was written in words of a user goes with them; what moved stays as it was.
+/// CP-3: free text about a user is erased with the user; the amounts stay unchanged.
 #[tokio::test]
-async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
+async fn an_erasure_removes_reasons_and_metadata_from_the_ledger() {
     let app = TestApp::selling("demo").await;
     let owner = app.owner().await;
     let about =
@@ -99,7 +100,7 @@ async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
                  from credit_transactions t";
     let before: Value = owner.query_typed_one(stays, &[]).await.unwrap().get(0);
 
-    // Nothing but an erasure of hers may, and it may do nothing else.
+    // Only an erasure of this user may change entries, and only these columns.
     for change in [
         "reason = null, metadata = null",
         "user_id = 'erased:x', reason = null",
@@ -116,7 +117,7 @@ async fn an_erasure_takes_reasons_and_metadata_out_of_the_ledger() {
     }
     let change = "update credit_transactions
                   set user_id = 'erased:x', reason = null, metadata = null where user_id = 'bob'";
-    let refused = owner.query_typed(change, &[]).await.expect_err("no erasure is under way");
+    let refused = owner.query_typed(change, &[]).await.expect_err("no erasure is running");
     assert_eq!(refused.code().unwrap().code(), "23001");
 
     for _ in 0..2 {

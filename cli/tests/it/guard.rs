@@ -1,4 +1,4 @@
-//! What holds for every route, walked over the endpoint table.
+//! Rules for every route, checked over the endpoint table.
 
 mod headers;
 mod keys;
@@ -11,10 +11,10 @@ use shared::http::{Access, Endpoint};
 
 use crate::support::{ApiResponse, Call, Mode, Setup, TestApp};
 
-/// Sooner than what is slow answers, on a machine that is busy with other tests too.
+/// Sooner than a slow dependency answers, even on a busy machine.
 const SOON: Duration = Duration::from_secs(3);
 
-/// A good call of this endpoint, but for whom it is about.
+/// A valid call of this endpoint, without a user.
 fn call(app: &TestApp, method: &str, row: &Endpoint) -> Call {
     let call = app.call(method, row.path);
     let call = match row.name {
@@ -46,14 +46,14 @@ fn body(row: &Endpoint, method: &str) -> Value {
     }
 }
 
-/// The same, naming in its body whom it is about.
+/// The same body with a `userId`.
 fn body_about(row: &Endpoint, method: &str, user: &str) -> Value {
     let mut body = body(row, method);
     body["userId"] = user.into();
     body
 }
 
-/// Whether the call was carried out, or would have been if there were anything to do it to.
+/// True if the call was allowed: it succeeded, or failed only because there was no data.
 fn was_let_in(answer: &ApiResponse) -> bool {
     let nothing_there = ["no_subscription", "session_not_found", "nothing_is_sold"];
     answer.status < 300
@@ -66,7 +66,7 @@ fn calls_of(access: Access) -> impl Iterator<Item = (&'static Endpoint, &'static
     rows.flat_map(|row| row.methods.iter().map(move |method| (row, method.as_str())))
 }
 
-/// AI-10: another user's id, in query, header or body, is 403; nothing is read or changed.
+/// AI-10: another user's id in query, header or body is a 403, and nothing is read or changed.
 #[tokio::test]
 async fn a_user_cannot_act_for_another() {
     let app = TestApp::new().await;
@@ -92,9 +92,9 @@ async fn a_user_cannot_act_for_another() {
     assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
-/// Naming oneself, in any place, changes nothing.
+/// Naming oneself in any of these places changes nothing.
 #[tokio::test]
-async fn everybody_may_name_themselves() {
+async fn users_may_name_themselves() {
     let app = TestApp::selling("paintracker").await;
     let token = app.token("ann");
     for (row, method) in calls_of(Access::User).filter(|(row, _)| row.name != "account") {
@@ -143,7 +143,7 @@ async fn exactly_the_listed_methods_answer() {
     }
 }
 
-/// A field that stands twice, an id that is sent twice: whichever of the two was meant, it is refused.
+/// A duplicate field or header is refused, whichever value was meant.
 #[tokio::test]
 async fn a_duplicate_field_or_header_is_refused() {
     let app = TestApp::new().await;
@@ -156,7 +156,7 @@ async fn a_duplicate_field_or_header_is_refused() {
     ] {
         let answer = app.post("/api/usage").bearer(&app.token("ann")).raw(deep).send().await;
         let answer = answer.expect_problem(400, "malformed_json");
-        assert!(answer.text.contains("stands in it twice"), "{answer:?}");
+        assert!(answer.text.contains("is repeated"), "{answer:?}");
     }
     let call = app.post("/api/session").bearer(&app.token("ann"));
     let call = call.header("idempotency-key", "one").header("idempotency-key", "two");
@@ -184,7 +184,7 @@ async fn every_answer_has_a_request_id_and_a_plain_one_is_kept() {
     assert_eq!(refused.expect_problem(401, "missing_token").body["requestId"], "mine");
 }
 
-/// PT-9: the configured origins may call, and read what they need.
+/// PT-9: the configured origins may call, and may read the headers that they need.
 #[tokio::test]
 async fn browsers_are_answered_by_origin() {
     let app = TestApp::new().await;
@@ -206,14 +206,15 @@ async fn browsers_are_answered_by_origin() {
     assert_eq!(refused.header("access-control-allow-origin"), "https://app.example");
 }
 
-/// With Redis down, slow or mad, every route answers as it should, long before Redis would.
+/// With Redis down, slow or returning garbage, every route answers correctly, long before Redis
+/// would.
 #[tokio::test]
 async fn no_route_waits_for_a_redis_that_does_not_answer() {
     let app = Setup::default().sells("paintracker").set("REDIS_TIMEOUT_MS", "200").start().await;
     let modes = [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::InvalidResponse];
     for (round, mode) in modes.into_iter().enumerate() {
         app.redis.set(mode).await;
-        // A user of its own for each: an account erased in Postgres stays erased.
+        // Each route has its own user, because an erased account stays erased.
         let user = |row: &Endpoint| format!("{}-{round}", row.name);
         for (row, method) in calls_of(Access::User).chain(calls_of(Access::Public)) {
             let token = app.token(&user(row));
@@ -247,9 +248,9 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
     }
 }
 
-/// Nor does a crowd: once it is known that Redis does not answer, nobody queues for it.
+/// Under load too: once Redis is known to be down, no call waits for it.
 #[tokio::test]
-async fn no_crowd_waits_for_a_redis_that_does_not_answer() {
+async fn no_queue_forms_for_a_redis_that_does_not_answer() {
     let app = Setup::default().set("REDIS_TIMEOUT_MS", "200").start().await;
     app.redis.set(Mode::Slow(Duration::from_secs(5))).await;
     let calls = (0..300).map(|n| {
@@ -260,10 +261,10 @@ async fn no_crowd_waits_for_a_redis_that_does_not_answer() {
         answer.expect_problem(503, "redis_unavailable");
     }
     let flights = app.redis.flights();
-    assert!(flights <= 64, "{flights} of 600 commands were sent before it was known");
+    assert!(flights <= 64, "{flights} of 600 commands were sent before Redis was known to be down");
 }
 
-/// With Postgres down, what lives in Redis goes on.
+/// With Postgres down, routes that need only Redis still work.
 #[tokio::test]
 async fn no_route_waits_for_a_postgres_that_is_down() {
     let app = TestApp::new().await;
@@ -291,9 +292,9 @@ async fn no_route_waits_for_a_postgres_that_is_down() {
     }
 }
 
-/// A handler that panics costs its own request, and says nothing of why.
+/// A handler that panics fails only its own request, and its answer does not reveal the cause.
 #[tokio::test]
-async fn a_panic_costs_one_request() {
+async fn a_panic_fails_only_its_own_request() {
     use axum::routing::get;
     static PANICS: Endpoint = Endpoint::new(
         "panics",
@@ -315,7 +316,7 @@ async fn a_panic_costs_one_request() {
     }
 }
 
-/// The row says it: the app's own limiter is not limited itself.
+/// The endpoint table exempts the app's own limiter from the route limit.
 #[tokio::test]
 async fn the_rate_limit_route_costs_one_flight() {
     let app = TestApp::new().await;

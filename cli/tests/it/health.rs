@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Mode, Setup, TestApp};
 
-/// Sooner than what is slow answers, on a machine that is busy with other tests too.
+/// Sooner than a slow dependency answers, even on a busy machine.
 const SOON: Duration = Duration::from_secs(3);
 
 #[tokio::test]
@@ -41,5 +41,5 @@ async fn readiness_names_what_is_down_and_no_address() {
         assert!(!answer.text.contains("127.0.0.1"), "{answer:?}");
         app.postgres.set(Mode::Pass).await;
     }
-    assert_eq!(ready().await.expect_status(200).body, well, "and it recovers");
+    assert_eq!(ready().await.expect_status(200).body, well, "it recovers");
 }

@@ -1,5 +1,5 @@
-//! What a customer may try, and what happens by chance at the worst moment: nobody pays twice, and nobody
-//! gets for nothing what others pay for.
+//! Abuse by customers, and accidents at the worst moment: no customer pays twice, and none gets
+//! free what others pay for.
 
 use serde_json::{Value, json};
 
@@ -9,18 +9,18 @@ fn basic() -> Value {
     json!({ "tier": "basic", "interval": "monthly" })
 }
 
-/// Nobody can begin to pay for an account that is gone: its open page is closed with it.
+/// Deleting an account expires its open checkout, so that the page takes no more money.
 #[tokio::test]
-async fn a_deleted_account_leaves_no_page_to_pay_on() {
+async fn deleting_an_account_expires_its_checkout() {
     let app = TestApp::selling("paintracker").await;
     app.session("ann", basic()).await;
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
     assert_eq!(app.open_sessions(), 0, "the page still takes money");
 }
 
-/// A purchase that we have not heard of yet is canceled with its account too.
+/// A purchase whose webhook has not arrived is canceled with its account too.
 #[tokio::test]
-async fn a_deleted_account_pays_nothing_for_what_it_just_bought() {
+async fn deleting_an_account_cancels_a_purchase_without_a_webhook() {
     let app = TestApp::selling("paintracker").await;
     let session = app.session("ann", basic()).await;
     app.lose_webhooks();
@@ -29,7 +29,7 @@ async fn a_deleted_account_pays_nothing_for_what_it_just_bought() {
     assert_eq!(app.at_stripe("subscription")[0]["status"], "canceled");
 }
 
-/// A retry under an idempotency key is no way past the rule of one subscription and one trial.
+/// A retry under an idempotency key cannot bypass the limit of one subscription and one trial.
 #[tokio::test]
 async fn a_retry_with_a_key_does_not_sell_a_second_subscription() {
     let app = TestApp::selling("paintracker").await;
@@ -52,9 +52,9 @@ async fn a_retry_with_a_key_does_not_sell_a_second_subscription() {
     retried.expect_problem(409, "already_subscribed");
 }
 
-/// One customer, also where Stripe refuses the session for good.
+/// There is one customer, even if Stripe permanently refuses the session.
 #[tokio::test]
-async fn a_session_that_stripe_refuses_costs_no_second_customer() {
+async fn a_refused_session_creates_no_second_customer() {
     let app = TestApp::selling("paintracker").await;
     app.stripe.set(Mode::LoseRequest(2)).await;
     let order = tokio::spawn(app.order("ann", basic()).send());
@@ -66,7 +66,7 @@ async fn a_session_that_stripe_refuses_costs_no_second_customer() {
     assert_eq!(app.at_stripe("customer").len(), 1);
 }
 
-/// Begins an upgrade that the customer's card does not pay for.
+/// Starts an upgrade whose payment the customer's card declines.
 async fn with_an_unpaid_upgrade(app: &TestApp) {
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
@@ -74,7 +74,7 @@ async fn with_an_unpaid_upgrade(app: &TestApp) {
     app.change("ann", upgrade).await.expect_problem(402, "payment_failed");
 }
 
-/// Who cancels while an upgrade waits for its payment is told that it is canceled, and asked for no money.
+/// Canceling while an upgrade is unpaid succeeds, and asks for no payment.
 #[tokio::test]
 async fn a_subscription_can_be_canceled_while_an_upgrade_is_unpaid() {
     let app = TestApp::selling("aira").await;
@@ -83,13 +83,14 @@ async fn a_subscription_can_be_canceled_while_an_upgrade_is_unpaid() {
     assert_eq!(
         app.at_stripe("subscription")[0]["cancel_at_period_end"],
         true,
-        "it was carried out"
+        "the cancellation reached Stripe"
     );
     let canceled = canceled.expect_status(200).body;
     assert_eq!(canceled["subscription"]["cancelAtPeriodEnd"], true);
 }
 
-/// Clicking "upgrade" three times leaves one invoice to pay, or the customer pays thrice.
+/// Requesting an upgrade three times leaves one open invoice; otherwise the customer could pay
+/// three times.
 #[tokio::test]
 async fn an_unpaid_upgrade_requested_again_is_owed_once() {
     let app = TestApp::selling("aira").await;
@@ -100,10 +101,10 @@ async fn an_unpaid_upgrade_requested_again_is_owed_once() {
     }
     let invoices = app.at_stripe("invoice");
     let open = invoices.iter().filter(|invoice| invoice["status"] == "open").count();
-    assert_eq!(open, 1, "each of them can be paid");
+    assert_eq!(open, 1, "open invoices: each could be paid");
 }
 
-/// An upgrade does not forget a downgrade that was planned, whether or not it would be paid.
+/// An upgrade keeps a scheduled downgrade, whether or not its payment would succeed.
 #[tokio::test]
 async fn an_upgrade_keeps_a_planned_downgrade() {
     let app = TestApp::selling("aira").await;
@@ -118,8 +119,7 @@ async fn an_upgrade_keeps_a_planned_downgrade() {
     assert_eq!(after["subscription"]["scheduledChange"]["plan"], "plus", "{after}");
 }
 
-/// A trial that is over, and of whose end we have not heard, gives nothing away: more than was paid for is
-/// paid for.
+/// A trial has ended, but its event has not arrived. An upgrade in that state is charged.
 #[tokio::test]
 async fn a_change_after_an_unobserved_trial_end_is_paid() {
     let app = TestApp::selling("paintracker").await;
@@ -136,9 +136,9 @@ async fn a_change_after_an_unobserved_trial_end_is_paid() {
     assert!(*price == 999 || paid > 999, "pro, of which {paid} cents were paid: {price}");
 }
 
-/// Who subscribed before we knew them is not sold a second subscription.
+/// A user with a subscription from before their account existed is not sold a second one.
 #[tokio::test]
-async fn a_subscription_older_than_its_user_counts() {
+async fn a_subscription_older_than_its_account_counts() {
     let app = TestApp::selling("paintracker").await;
     let price = app.at_stripe("price")[0]["id"].as_str().unwrap().to_owned();
     let event = |id: &str| {
@@ -156,7 +156,7 @@ async fn a_subscription_older_than_its_user_counts() {
     app.order("ann", basic()).send().await.expect_problem(409, "already_subscribed");
 }
 
-/// A change of seats that was planned is over once it has happened.
+/// A scheduled change of seats disappears once it has happened.
 #[tokio::test]
 async fn a_planned_change_of_seats_is_not_shown_after_it_happened() {
     let app = TestApp::selling("demo").await;
@@ -169,7 +169,7 @@ async fn a_planned_change_of_seats_is_not_shown_after_it_happened() {
     assert_eq!(after["scheduledChange"], Value::Null, "{after}");
 }
 
-/// What a billing page shows is what is charged, also in another currency than the price's first.
+/// The billing page's amount is the charged one, also in a currency other than the price's default.
 #[tokio::test]
 async fn the_amount_shown_is_in_the_currency_shown() {
     let app = TestApp::selling("demo").await;

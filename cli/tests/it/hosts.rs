@@ -1,9 +1,9 @@
-//! The same routes on Vercel and on Lambda: the binaries that would be deployed, started as the
-//! platforms start them, answer as `farebox serve` does.
+//! The same routes on Vercel and on Lambda: the deployable binaries, started as the platforms start
+//! them, answer as `farebox serve` does.
 //!
-//! Deliberately absent: the platforms themselves, which `vercel build` and `sam build` are for, and
-//! the refresh of an identity provider's keys after an answer, which is due only after ten minutes
-//! of a clock that nobody can move from outside.
+//! Deliberately absent: the platforms themselves, which `vercel build` and `sam build` cover, and
+//! the background refresh of an identity provider's keys. The refresh is due only after ten minutes
+//! of a clock that a test cannot move from outside.
 
 mod binary;
 mod lambda;
@@ -49,7 +49,7 @@ impl Platform {
         }
     }
 
-    /// Lambda caps no number of functions, so there it needs none with every route.
+    /// Lambda does not limit the number of functions, so it needs no function with all routes.
     fn has_function_of_all(self) -> bool {
         matches!(self, Self::Vercel)
     }
@@ -83,19 +83,19 @@ async fn serve(app: &TestApp, request: &Request) -> ApiResponse {
     request.over_http(&reqwest::Client::new(), &app.base).await
 }
 
-/// A good call, as far as the route goes, without a token.
+/// A valid call of the route, without a token.
 fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
     let call = Request::new(method, format!("{}{query}", row.path));
     match row.name {
         "mood" => call.json(&json!({ "score": 7.5 })),
         "chat-save" => call.json(&json!({ "summary": "naïve — 🎉", "content": "a \"talk\"" })),
-        // Asked again with its key the route answers what it answered, whichever host was asked.
+        // With its key, a repeated call gets the same answer from every host.
         "rate-limit" => {
             let question = json!({ "action": "review-code", "identifier": "ann" });
             call.json(&question).header("idempotency-key", "the-same")
         }
         "plan" => call.json(&json!({ "plan": "Pro" })),
-        // What it would make is made anew for each host: what each refuses can be compared.
+        // A successful answer would differ per host, so this call compares the refusals.
         "stripe-create-checkout-session" => {
             call.json(&json!({ "tier": "basic", "successUrl": "/", "cancelUrl": "/" }))
         }
@@ -104,7 +104,7 @@ fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
             call.json(&json!({ "id": "evt_nobodys", "action": "replay" }))
         }
         "check" => call.json(&json!({ "checks": [{ "feature": "pain_entry", "quantity": 2 }] })),
-        // Once for whichever host is asked.
+        // The usage counts once, whichever host is called.
         "usage" if method == "POST" => {
             call.json(&json!({ "feature": "pain_entry" })).header("idempotency-key", "one-use")
         }
@@ -124,7 +124,7 @@ fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
     }
 }
 
-/// Calls of one method of a row, good and bad, in their order. What is about a user is about this one.
+/// Valid and invalid calls of one method of a row, in order, for this user.
 fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request> {
     let token = match row.access {
         Access::User => app.token(user),
@@ -132,7 +132,7 @@ fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request
         Access::Service | Access::Admin => app.admin_key.clone(),
         Access::Public | Access::Stripe => String::new(),
     };
-    // An idempotency key counts for each user that a server names: here for one and the same.
+    // An idempotency key is per user, so all hosts name the same user here.
     let named = if row.access == Access::Service { "auth0|ann" } else { user };
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let named = format!("?{}", query.append_pair("userId", named).finish());
@@ -154,24 +154,24 @@ fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request
     calls
 }
 
-/// Who is asked. Each has users of its own, whose names are as long as the others'.
+/// The hosts. Each has its own users, with ids of equal length.
 const HOSTS: [&str; 3] = ["server", "itself", "of-all"];
 
-/// An answer without what differs from one moment or one connection to the next.
+/// An answer without the parts that differ between moments or connections.
 fn lasting(answer: &ApiResponse) -> (u16, BTreeMap<String, Vec<String>>, String) {
     let mut headers = BTreeMap::<String, Vec<String>>::new();
     for (name, value) in &answer.headers {
         let value = match name.as_str() {
             "date" | "connection" | "transfer-encoding" => continue,
-            // HTTP has no place for it in such an answer, Lambda's JSON has.
+            // HTTP does not allow it in such an answer, Lambda's JSON does.
             "content-length" if answer.status == 204 => continue,
-            // Whose limit it is. How much is left of it is another matter.
+            // Keeps the name of the limit, without the remaining number.
             "ratelimit" => value.to_str().unwrap().split(';').next().unwrap(),
             _ => value.to_str().unwrap(),
         };
         headers.entry(name.to_string()).or_default().push(value.to_owned());
     }
-    // It may be midnight between two calls.
+    // Midnight may pass between two calls.
     let date = answer.body["last_login"].as_str().unwrap_or("no date");
     let mut text = answer.text.replace(date, "today");
     for host in HOSTS {
@@ -185,18 +185,19 @@ fn assert_same(expected: &ApiResponse, found: &ApiResponse, what: &str) {
     assert!(expected == found, "{what}:\n{expected:?} on a server,\n{found:?} here");
 }
 
-/// Every row through its own function, and through the one that has them all where there is one. Each is given a user
-/// of its own, so that none sees what another did.
+/// Calls every row through its own function, and through the function with all routes if there is
+/// one. Each host has its own user, so that none sees another's changes.
 async fn every_route_answers_as_on_a_server(platform: Platform) {
     let app = Setup::default().sells("paintracker").at_machine_time().start().await;
     let of_all = platform.start_of_all(&app).await;
-    // The first daily job makes the months' partitions.
+    // The first daily job creates the partitions for the months ahead.
     app.get("/api/cron/daily").bearer(&app.settings["CRON_SECRET"]).send().await.expect_status(200);
     for row in ALL {
         let own = platform.start(row.name, &app).await;
-        // What Stripe and other routes had to tell is told: the job has nothing to do for either.
+        // All webhooks and outbox messages are delivered first, so that no host's job has work
+        // left.
         app.simulator.delivered().await;
-        app.all_are_told().await;
+        app.deliver_outbox().await;
         for method in row.methods.iter().map(|method| method.as_str()) {
             let calls = |host: &str| calls(&app, row, method, &format!("auth0|{host}-{method}"));
             let mut expected = Vec::new();
@@ -250,7 +251,7 @@ async fn a_function_answers_for_its_own_path_alone() {
     }
 }
 
-/// By its length, announced or not, before it is understood.
+/// A body is refused by its length, announced or not, before it is parsed.
 #[tokio::test]
 async fn a_body_above_the_limit_is_refused() {
     let app = Setup::default().at_machine_time().start().await;
@@ -268,14 +269,14 @@ async fn a_body_above_the_limit_is_refused() {
     }
 }
 
-/// CR-1: an address that has used up its limit on one host has used it up on all. Whose address it
-/// is, only the platform says.
+/// CR-1: an address that used up its limit on one host is limited on all. Only the platform
+/// determines the address.
 #[tokio::test]
 async fn callers_are_distinguished_by_the_platforms_address() {
     let app = Setup::default().at_machine_time().start().await;
     let used_up = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let fresh = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 4));
-    // Taken an hour ahead of the functions' clock, so that nothing of it comes back to them.
+    // An hour ahead of the functions' clock, so that the limit does not refill during the test.
     app.clock.advance(SignedDuration::from_hours(1));
     for _ in 0..HEALTH_READY.rate.unwrap().limit {
         app.get(HEALTH_READY.path).send().await;
@@ -299,7 +300,7 @@ async fn callers_are_distinguished_by_the_platforms_address() {
     }
 }
 
-/// However the front and the encoding, what arrives is what was sent.
+/// The body arrives unchanged with every front and encoding.
 #[tokio::test]
 async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
     let app = Setup::default().at_machine_time().start().await;
@@ -320,7 +321,7 @@ async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
     assert_eq!(app.count("select count(distinct content) from history").await, 1);
 }
 
-/// Vercel ends a function with SIGTERM, whatever it is doing.
+/// Vercel stops a function with SIGTERM, even during a request.
 #[tokio::test]
 async fn a_request_in_flight_is_answered_before_the_function_ends() {
     let app = Setup::default().at_machine_time().start().await;
@@ -329,7 +330,7 @@ async fn a_request_in_flight_is_answered_before_the_function_ends() {
     let save = Request::new("POST", CHAT_SAVE.path).bearer(&app.token("ann")).json(&body);
     let job = || app.get("/api/cron/daily").cron().send();
     let two_jobs = || async { tokio::join!(job(), job()) };
-    // From now on Postgres answers to two at a time; our own two have their connections already.
+    // From here on Postgres accepts two connections at a time; the test's own two are already open.
     two_jobs().await;
     app.postgres.set(Mode::HoldUntil(2)).await;
 
@@ -338,7 +339,7 @@ async fn a_request_in_flight_is_answered_before_the_function_ends() {
         function.terminate();
         let soon = Duration::from_millis(300);
         let ended = tokio::time::timeout(soon, function.ended()).await;
-        assert!(ended.is_err(), "it did not wait for the request");
+        assert!(ended.is_err(), "the function ended before the request did");
         two_jobs().await;
     };
     let (answer, ()) = tokio::join!(function.send(&save), meanwhile);

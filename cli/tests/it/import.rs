@@ -1,4 +1,4 @@
-//! Adopting a business that was at Stripe before Farebox was.
+//! Imports an existing Stripe business into Farebox.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::TestApp;
 
-/// Three customers of a business that nobody has told Farebox of.
+/// Three customers of a business whose events Farebox never received.
 struct Before {
     ann: String,
     bob: String,
@@ -15,7 +15,8 @@ struct Before {
 }
 
 impl TestApp {
-    /// `ann` stands in her customer's metadata, and `bob` in his subscription's alone; his ended.
+    /// `ann` is named in her customer's metadata, `bob` only in his subscription's. Bob's
+    /// subscription has ended.
     async fn business_before(&self) -> Before {
         self.lose_webhooks();
         let price = self.plan_sold("starter").await.price;
@@ -64,17 +65,17 @@ impl TestApp {
     }
 }
 
-/// The file goes before what stands at Stripe, ended subscriptions are adopted too, nobody is written
-/// to, and a second import changes nothing.
+/// The file takes precedence over Stripe's metadata, ended subscriptions are imported too, no
+/// e-mail is sent, and a second import changes nothing.
 #[tokio::test]
-async fn a_running_business_is_adopted_once() {
+async fn an_existing_business_is_imported_once() {
     let app = TestApp::selling("demo").await;
     let Before { ann, bob, nobody } = app.business_before().await;
     let customers = format!("user_id,customer_id,email\nnorman,{nobody},norman@example.com\n");
     let credits = "user_id,unit,credits\r\nann,ai_credit,250\r\nzoe,ai_credit,5\r\n";
     let imported = app.import(Some(&customers), Some(credits)).await.unwrap();
     assert_eq!(imported.customers, Count { new: 2, ..Count::default() });
-    assert_eq!((imported.nameless, imported.subscriptions.repaired), (1, 3));
+    assert_eq!((imported.without_user, imported.subscriptions.repaired), (1, 3));
     assert!(imported.subscriptions.is_clean(), "{:?}", imported.subscriptions);
     assert_eq!(imported.credits, Count { new: 2, ..Count::default() });
 
@@ -109,20 +110,20 @@ async fn a_running_business_is_adopted_once() {
     assert_eq!((again.subscriptions.drifts, again.credits.same), (0, 2));
 }
 
-/// Whose an unnamed customer's subscription is may become known later.
+/// A later import may name the user of an unnamed customer.
 #[tokio::test]
-async fn a_subscription_waits_until_its_customer_is_named() {
+async fn a_later_import_names_the_user_of_a_subscription() {
     let app = TestApp::selling("demo").await;
     let Before { nobody, .. } = app.business_before().await;
     let imported = app.import(None, None).await.unwrap();
-    assert_eq!((imported.customers.new, imported.nameless), (1, 2));
+    assert_eq!((imported.customers.new, imported.without_user), (1, 2));
     assert_eq!(app.subscription("norman").await["plan"], "free");
     let customers = format!("customer_id,user_id\n{nobody},norman\n");
     app.import(Some(&customers), None).await.unwrap();
     assert_eq!(app.subscription("norman").await["plan"], "starter");
 }
 
-/// Everything at once, by its line, and before anything is changed.
+/// All problems are reported at once, each with its line, before anything changes.
 #[tokio::test]
 async fn every_problem_of_the_files_is_reported_at_once() {
     let app = TestApp::selling("demo").await;
@@ -134,12 +135,13 @@ async fn every_problem_of_the_files_is_reported_at_once() {
     assert_eq!(
         app.refused(Some(&customers), Some(credits)).await,
         [
-            "credits.csv:3: other credits of the same user and unit than in line 2".to_owned(),
+            "credits.csv:3: credits differ from line 2, which has the same user and unit"
+                .to_owned(),
             "credits.csv:4: the catalog has no unit gold".to_owned(),
             "credits.csv:5: credits must be a whole number, 0 or more".to_owned(),
-            "credits.csv:6: a quote that is not closed".to_owned(),
-            format!("customers.csv:3: {ann} is another user's in line 2"),
-            "customers.csv:4: 3 fields, and not 2".to_owned(),
+            "credits.csv:6: a quote is not closed".to_owned(),
+            format!("customers.csv:3: {ann} belongs to another user in line 2"),
+            "customers.csv:4: 3 fields instead of 2".to_owned(),
             "customers.csv:6: Stripe has no customer cus_unheard_of".to_owned(),
             "customers.csv:7: user_id must be 1 to 255 bytes without spaces, control or invisible \
              characters"
@@ -150,9 +152,9 @@ async fn every_problem_of_the_files_is_reported_at_once() {
     assert_eq!(app.refused(None, Some("ann,ai_credit,5\n")).await, header);
 }
 
-/// What was imported is not rewritten by another file.
+/// Another file does not overwrite earlier imports.
 #[tokio::test]
-async fn another_file_does_not_rewrite_what_was_imported() {
+async fn another_file_does_not_overwrite_an_import() {
     let app = TestApp::selling("demo").await;
     let Before { ann, .. } = app.business_before().await;
     app.import(None, Some("user_id,unit,credits\nann,ai_credit,5\n")).await.unwrap();
@@ -160,13 +162,14 @@ async fn another_file_does_not_rewrite_what_was_imported() {
     assert_eq!(
         app.refused(Some(&customers), Some("user_id,unit,credits\nann,ai_credit,6\n")).await,
         [
-            "credits.csv:2: other credits of the unit ai_credit were imported before".to_owned(),
-            format!("customers.csv:2: {ann} is another user's already"),
+            "credits.csv:2: credits differ from the opening balance of ai_credit imported before"
+                .to_owned(),
+            format!("customers.csv:2: {ann} already belongs to another user"),
         ]
     );
 }
 
-/// A user who was erased does not come back with an old file.
+/// An erased user does not return with an old file.
 #[tokio::test]
 async fn erased_users_are_not_imported() {
     let app = TestApp::selling("demo").await;
@@ -184,7 +187,7 @@ async fn erased_users_are_not_imported() {
     assert_eq!(app.count("select count(*) from accounts where id = 'ann'").await, 0);
 }
 
-/// As it is typed; a dry run changes nothing.
+/// The `farebox import` command; a dry run changes nothing.
 #[tokio::test]
 async fn a_dry_run_shows_the_import() {
     let app = TestApp::selling("demo").await;
@@ -203,7 +206,7 @@ async fn a_dry_run_shows_the_import() {
     let dry = app.farebox(&[&args[..], &["--dry-run"]].concat()).await;
     let output = String::from_utf8(dry.stdout).unwrap();
     assert!(dry.status.success(), "{output}");
-    assert!(output.contains("customers          2 new, 0 as before"), "{output}");
+    assert!(output.contains("customers          2 new, 0 unchanged"), "{output}");
     assert_eq!(app.tables().await, before);
     let done = app.farebox(&args).await;
     let output = String::from_utf8(done.stdout).unwrap();

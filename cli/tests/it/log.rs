@@ -1,4 +1,4 @@
-//! The log: one line per request, and nobody's data in it.
+//! The log: one line per request, without personal data.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn each_request_logs_one_line_without_personal_data() {
         assert!(!log.contains(private), "{private} is in {log}");
     }
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines
+    let logged: Vec<_> = lines
         .iter()
         .map(|line| {
             assert!(line["ms"].as_f64().is_some() && line["request_id"].is_string(), "{line}");
@@ -43,10 +43,10 @@ async fn each_request_logs_one_line_without_personal_data() {
         json!(["dashboard", 403, "user", "none", "other_user"]),
         json!(["unknown", 404, "anyone", "none", "not_found"]),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(logged, expected);
 }
 
-/// What Stripe was asked can be found there by its own id; the key, and who buys, are not in the log.
+/// Requests to Stripe are logged with Stripe's request ids, without the key or the buyer.
 #[tokio::test]
 async fn requests_to_stripe_are_logged_by_their_ids() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
@@ -66,13 +66,13 @@ async fn requests_to_stripe_are_logged_by_their_ids() {
         assert!(!log.contains(private), "{private} is in {log}");
     }
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let asked: Vec<_> = lines.iter().filter(|line| line["message"] == "asked Stripe").collect();
+    let asked: Vec<_> = lines.iter().filter(|line| line["message"] == "called Stripe").collect();
     let paths: Vec<_> = asked.iter().map(|line| line["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["/customers", "/checkout/sessions"]);
     assert!(asked.iter().all(|line| line["stripe_request"].as_str().unwrap().starts_with("req_")));
 }
 
-/// A cause is for the log, and an outage has one.
+/// The cause of an error is in the log only.
 #[tokio::test]
 async fn an_outage_is_logged_with_its_cause() {
     let app = Setup::default()

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::support::listen;
 
-/// Sends these lines, and answers all that was said.
+/// Sends these lines; returns all replies.
 async fn dialogue(mail: &Mail, lines: &[&str]) -> String {
     let address = mail.url().replace("smtp://", "");
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -59,10 +59,10 @@ async fn a_captured_message_is_shown_and_its_scripts_do_not_run() {
     let messages: Value = serde_json::from_str(&messages).unwrap();
     assert_eq!(messages[0]["subject"], "<b>Hello</b>");
     assert_eq!(messages[0]["to"][0], "ann@mail.example");
-    assert!(get(&base, "/mail/2").await.0.contains("Not there"));
+    assert!(get(&base, "/mail/2").await.0.contains("Not found"));
 }
 
-/// A page of any site may send a form here, with a message in it.
+/// A page of any site may submit a form with a message to this port.
 #[tokio::test]
 async fn a_browser_cannot_post_mail() {
     let mail = Mail::start(10).await.unwrap();
@@ -72,9 +72,9 @@ async fn a_browser_cannot_post_mail() {
     let message = MESSAGE.join("\r\n");
     stream.write_all(format!("{head}{message}\r\nQUIT\r\n").as_bytes()).await.unwrap();
     let mut replies = Vec::new();
-    // What was not read by the other end may break the connection before all was said.
+    // The server may reset the connection before everything was sent.
     let _ = stream.read_to_end(&mut replies).await;
-    assert!(!String::from_utf8_lossy(&replies).contains("354"), "it goes on listening");
+    assert!(!String::from_utf8_lossy(&replies).contains("354"), "the server accepted the message");
     assert!(mail.messages().is_empty(), "{:?}", mail.messages());
 }
 
@@ -101,7 +101,7 @@ async fn a_sender_cannot_fill_the_memory() {
         let mut sent = 0;
         while stream.write_all(part.as_bytes()).await.is_ok() {
             sent += part.len();
-            assert!(sent < 50_000_000, "it is cut off");
+            assert!(sent < 50_000_000, "the connection is not closed");
         }
     }
     assert!(mail.messages().is_empty());

@@ -1,6 +1,8 @@
-//! Farebox from outside: over HTTP, against a real Postgres and a Redis behind its REST front.
+//! Tests of Farebox from outside: over HTTP, against a real Postgres and a Redis behind its REST
+//! front.
 //!
-//! One file per endpoint or story. A test's comment names the row of docs/CONTRACT.md it proves.
+//! One file per endpoint or topic. A test's comment names the row of docs/CONTRACT.md that it
+//! proves.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! The migration runner, and what the roles may do in the schema it makes.
+//! The migration runner, and the rights of the roles in the migrated schema.
 
 use farebox::migrate::{self, Files, Sql};
 use futures_util::future::join_all;
@@ -19,7 +19,7 @@ async fn refusal(database: &Database, files: &Files) -> String {
     format!("{:#}", migrate::run(database, files).await.expect_err("it should be refused"))
 }
 
-/// CR-7: from several deploys at once.
+/// CR-7: safe from several deploys at once.
 #[tokio::test]
 async fn eight_runners_at_once_apply_each_migration_once() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
@@ -27,7 +27,7 @@ async fn eight_runners_at_once_apply_each_migration_once() {
     let runs = join_all((0..8).map(|_| migrate::run(&database, &files))).await;
     let applied: Vec<String> = runs.into_iter().flat_map(|run| run.unwrap().migrations).collect();
     let all: Vec<String> = files.migrations.iter().map(|sql| sql.name.clone()).collect();
-    assert_eq!(applied, all, "one runner did all of it");
+    assert_eq!(applied, all, "one runner applied everything");
 
     let again = migrate::run(&database, &files).await.unwrap();
     assert_eq!(again, migrate::Applied::default());
@@ -45,7 +45,7 @@ async fn an_applied_file_that_was_edited_is_refused() {
     assert!(refusal.contains("0001_accounts was edited after it was applied"), "{refusal}");
     let client = connect(&database).await;
     let pending = migrate::pending(&client, &database.schema, &files).await.unwrap();
-    assert_eq!(pending, ["0001_accounts is another version"]);
+    assert_eq!(pending, ["0001_accounts differs from this version of Farebox"]);
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_migration_that_fails_leaves_nothing() {
     migrate::run(&database, &files).await.unwrap();
 }
 
-/// Whatever comes after a statement that waits for a table's lock waits behind it.
+/// A statement that waits for a table lock blocks every statement after it.
 #[tokio::test]
 async fn a_migration_does_not_wait_long_for_a_table_in_use() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
@@ -112,7 +112,8 @@ alter table history add column color text;
     migrate::run(&database, &files).await.unwrap();
 }
 
-/// DM-2: later migrations build indexes without locking writers out. An interrupted build leaves an invalid index.
+/// DM-2: later migrations build indexes without blocking writers. An interrupted build leaves an
+/// invalid index.
 #[tokio::test]
 async fn an_interrupted_index_build_is_repeated() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
@@ -136,9 +137,9 @@ async fn an_interrupted_index_build_is_repeated() {
     assert!(client.query_typed_one(valid, &[]).await.unwrap().get::<_, bool>(0));
 }
 
-/// The rules on roles and grants, walked over the catalog tables, as the functions' role.
+/// The rules on roles and grants, checked over the system catalogs as the functions' role.
 #[tokio::test]
-async fn there_is_no_exception_from_the_rules_on_rights() {
+async fn no_right_violates_the_rules() {
     let app = TestApp::new().await;
     let database = settings(&app.settings["DATABASE_URL"]);
     let client = connect(&database).await;
@@ -148,12 +149,12 @@ async fn there_is_no_exception_from_the_rules_on_rights() {
     let tables = "select count(*) from pg_class
                   where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'p', 'm')";
     let count: i64 = client.query_typed_one(tables, &[]).await.unwrap().get(0);
-    assert_eq!(count, i64::try_from(files.relations().len()).unwrap(), "every table is looked at");
+    assert_eq!(count, i64::try_from(files.relations().len()).unwrap(), "every table is checked");
 }
 
-/// The same walk finds what it is there to find.
+/// The same check finds each kind of violation.
 #[tokio::test]
-async fn every_exception_from_the_rules_is_found() {
+async fn every_violation_of_the_rules_is_found() {
     let app = TestApp::new().await;
     let owner = app.owner().await;
     execute(
@@ -178,12 +179,12 @@ async fn every_exception_from_the_rules_is_found() {
         found
     };
     let unset = [
-        "function add_history does not set its search_path as it should",
-        "function comp_plan does not set its search_path as it should",
+        "function add_history does not set the required search_path",
+        "function comp_plan does not set the required search_path",
         "table accounts has no row level security",
     ];
     let granted = [
-        "PUBLIC may create functions in the schema public, and so take over ours",
+        "PUBLIC may create functions in the schema public, which could replace Farebox functions",
         "PUBLIC may execute erase_user",
         "PUBLIC may select history",
         "PUBLIC may use the sequence history_id_seq",
@@ -191,26 +192,26 @@ async fn every_exception_from_the_rules_is_found() {
         "farebox_user may execute spend_credits, which does not run with its caller's rights",
     ];
     assert_eq!(found().await, [&granted[..], &unset[..]].concat());
-    // The next run puts the grants right.
+    // The next run repairs the grants.
     execute(&owner, "revoke create on schema public from public").await;
     migrate::run(&settings(&app.owner_url), &Files::embedded()).await.unwrap();
     assert_eq!(found().await, unset);
 }
 
-/// Whoever connects as the owner is not held by any of the rules.
+/// A connection as the owner bypasses all of the rules.
 #[tokio::test]
 async fn the_owner_is_not_a_role_for_functions() {
     let app = TestApp::new().await;
     let owner = settings(&app.owner_url);
     let client = connect(&owner).await;
     let found = migrate::exceptions(&client, &owner.schema, &Files::embedded()).await.unwrap();
-    let owns = "the role farebox_owner, which connects, owns accounts or acts for its owner";
+    let owns = "the connecting role farebox_owner owns accounts or is a member of its owner";
     assert!(found.iter().any(|line| line == owns), "{found:?}");
 }
 
-/// A run that fails midway has not opened a function to anybody for a moment.
+/// A run that fails midway has not granted any function to PUBLIC, not even briefly.
 #[tokio::test]
-async fn a_function_that_fails_leaves_no_other_open() {
+async fn a_failed_run_grants_no_function_to_public() {
     let database = settings(&Stack::start().await.empty_database().await.owner);
     let mut files = Files::embedded();
     files.functions.push(migration("zz_broken", "create function zz_broken() syntax error"));
@@ -223,7 +224,7 @@ async fn a_function_that_fails_leaves_no_other_open() {
     assert_eq!(count, 0);
 }
 
-/// Behind a pooler the session that migrations need is not one.
+/// Migrations need a session, which a transaction-mode pooler does not provide.
 #[tokio::test]
 async fn migrating_through_a_pooler_is_refused() {
     for size in 1..=3 {
@@ -233,7 +234,7 @@ async fn migrating_through_a_pooler_is_refused() {
     }
 }
 
-/// CP-6: with an identity set, only that user's rows; and nobody writes past the functions.
+/// CP-6: an identity sees only that user's rows, and all writes go through the functions.
 #[tokio::test]
 async fn the_functions_role_reads_one_users_rows_and_writes_none() {
     let app = TestApp::new().await;
@@ -248,13 +249,13 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
     for table in ["accounts", "history"] {
         let all = format!("select count(*) from {table}");
         let count: i64 = role.query_typed_one(&all, &[]).await.unwrap().get(0);
-        assert_eq!(count, 2, "the service itself");
+        assert_eq!(count, 2, "without an identity");
         let own = format!(
             "with identity as materialized (select set_config('farebox.user_id', 'ann', true))
              select count({table}) from identity, {table}"
         );
         let count: i64 = role.query_typed_one(&own, &[]).await.unwrap().get(0);
-        assert_eq!(count, 1, "a query that forgets its WHERE");
+        assert_eq!(count, 1, "a query without a WHERE");
         for write in [
             format!("delete from {table}"),
             format!("truncate {table}"),
@@ -267,10 +268,13 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
         }
     }
     let internal = role.query_typed("select ensure_account('eve', farebox_now())", &[]).await;
-    assert_eq!(internal.expect_err("it is internal").code().unwrap().code(), "42501");
+    assert_eq!(
+        internal.expect_err("an internal function is not callable").code().unwrap().code(),
+        "42501"
+    );
 }
 
-/// Supabase grants its browser roles everything new; they are left with nothing of ours.
+/// Supabase grants its browser roles every new object; Farebox revokes all of it.
 #[tokio::test]
 async fn the_roles_that_supabase_opens_to_browsers_get_nothing() {
     let stack = Stack::start().await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
-/// AI-4, AI-5, with the lines that the app's people run.
+/// AI-4, AI-5, with the documented commands.
 #[tokio::test]
 async fn a_mood_is_stored_and_returned() {
     let app = TestApp::new().await;
@@ -19,9 +19,9 @@ async fn a_mood_is_stored_and_returned() {
     assert_eq!(app.redis_command(&["HGET", "user:test-123:stats", "mood_score"]).await, "8.5");
 }
 
-/// AI-5: 0 to 10, and a whole number is kept as one.
+/// AI-5: 0 to 10; a whole number is stored as one.
 #[tokio::test]
-async fn the_edges_of_the_scale_are_moods() {
+async fn the_limits_of_the_scale_are_valid_scores() {
     let app = TestApp::new().await;
     for (score, kept) in [(json!(0), "0"), (json!(10), "10"), (json!(-0.0), "0"), (json!(8), "8")] {
         let call = app.patch("/api/mood").bearer(&app.token("ann")).json(json!({ "score": score }));
@@ -30,7 +30,7 @@ async fn the_edges_of_the_scale_are_moods() {
     }
 }
 
-/// AI-5: a clear 400 naming the field, and nothing changed.
+/// AI-5: a 400 that names the field, and nothing changes.
 #[tokio::test]
 async fn a_bad_score_is_named_and_changes_nothing() {
     let app = TestApp::new().await;
@@ -104,11 +104,15 @@ async fn racing_moods_leave_one_of_them() {
     });
     for (n, answer) in join_all(calls).await.into_iter().enumerate() {
         let sent = f64::from(u32::try_from(n).unwrap()) / 5.0;
-        assert_eq!(answer.expect_status(200).body["mood_score"], sent, "each sees its own");
+        assert_eq!(
+            answer.expect_status(200).body["mood_score"],
+            sent,
+            "each answer has its own score"
+        );
     }
 }
 
-/// The budget: two flights for a change, and one for a read, on which its limit goes along.
+/// A change takes two round trips to Redis, a read takes one, together with its limit.
 #[tokio::test]
 async fn a_mood_takes_two_flights_and_a_dashboard_one() {
     let app = TestApp::new().await;
@@ -124,7 +128,7 @@ async fn a_mood_takes_two_flights_and_a_dashboard_one() {
     assert_eq!((app.redis.flights(), app.postgres.flights()), (1, 0));
 }
 
-/// A hash that somebody else spoiled is an error to see, not a zero to show.
+/// A hash that another program corrupted is an error, not a zero.
 #[tokio::test]
 async fn spoiled_stats_are_not_shown_as_zeros() {
     let app = TestApp::new().await;

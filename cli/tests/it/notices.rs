@@ -1,4 +1,4 @@
-//! What users and the identity provider hear of, from Stripe's word to the mailbox.
+//! Messages to users and to the identity provider, from Stripe's event to the mailbox.
 
 mod used;
 mod year;
@@ -10,7 +10,8 @@ use crate::support::events::Customer;
 use crate::support::{Clerk, Setup, TestApp, clerk, until};
 
 impl TestApp {
-    /// Lets the minute's job run until that is so: what was news while it was told is told by the next run.
+    /// Runs the minute job until the condition holds. A message that is replaced during its
+    /// delivery is sent by the next run.
     async fn run_job_until(&self, is_so: impl Fn() -> bool) {
         until(async || {
             self.get("/api/cron/minute").cron().send().await.expect_status(200);
@@ -27,9 +28,9 @@ impl TestApp {
     }
 }
 
-/// PT-3, PT-11: a trial that is about to end, a payment that fails, a receipt, and an end.
+/// PT-3, PT-11: a trial that ends soon, a failed payment, a receipt, and an ended subscription.
 #[tokio::test]
-async fn a_subscriber_is_written_to_when_it_matters() {
+async fn a_subscriber_gets_an_email_for_each_important_event() {
     let app = TestApp::selling("paintracker").await;
     let order = json!({ "tier": "basic", "interval": "monthly", "email": "ann@mail.example" });
     app.buy("ann", order).await;
@@ -48,30 +49,34 @@ async fn a_subscriber_is_written_to_when_it_matters() {
     app.advance("1mo").await;
     let failed = app.mail_about("Your payment did not go through").await;
     let invoice = app.at_stripe("invoice")[0]["hosted_invoice_url"].clone();
-    assert!(failed.text.contains(invoice.as_str().unwrap()), "where to pay: {}", failed.text);
+    assert!(
+        failed.text.contains(invoice.as_str().unwrap()),
+        "the link to pay is missing: {}",
+        failed.text
+    );
     assert_eq!(app.subscription("ann").await["status"], "past_due");
 
     app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
     app.simulator.delivered().await;
     app.mail_about("Your subscription has ended").await;
-    app.all_are_told().await;
+    app.deliver_outbox().await;
     let messages = app.mail.messages().into_iter();
     let receipts = messages.filter(|message| message.subject == "Your receipt");
-    assert_eq!(receipts.count(), 1, "an invoice is paid once, though Stripe says so twice");
+    assert_eq!(receipts.count(), 1, "one receipt, although Stripe sends two events");
 }
 
 /// The credit-pack app's buyers get a receipt (CP-2).
 #[tokio::test]
-async fn a_pack_is_receipted() {
+async fn a_pack_purchase_sends_a_receipt() {
     let app = TestApp::selling("credits").await;
     app.buy("ann", json!({ "pack": "starter", "email": "ann@mail.example" })).await;
     let receipt = app.mail_about("Your receipt").await;
     assert!(receipt.text.contains("USD 9.99") && receipt.to == ["ann@mail.example"]);
 }
 
-/// CR-6: what Stripe says of a subscription stands in the user's metadata.
+/// CR-6: the user's metadata has the subscription's plan and status.
 #[tokio::test]
-async fn the_identity_provider_keeps_step_with_stripe() {
+async fn the_identity_provider_follows_stripe() {
     let clerk = Clerk::start().await;
     let app = Setup::default()
         .set("CLERK_API_URL", &clerk.url)
@@ -79,26 +84,30 @@ async fn the_identity_provider_keeps_step_with_stripe() {
         .sells("coderev")
         .start()
         .await;
-    let told = |plan: &str, status: &str| {
+    let has_metadata = |plan: &str, status: &str| {
         let changes = clerk.changes("ann");
         let last = changes.last().cloned().unwrap_or_default();
         last["plan"] == plan && last["status"] == status
     };
     clerk.refuse(503);
     app.buy("ann", json!({ "tier": "pro", "interval": "monthly" })).await;
-    assert_eq!(app.subscription("ann").await["status"], "active", "nobody waits for it");
+    assert_eq!(
+        app.subscription("ann").await["status"],
+        "active",
+        "the webhook does not wait for it"
+    );
     clerk.answer();
     app.clock.advance(jiff::SignedDuration::from_mins(80));
-    app.run_job_until(|| told("pro", "active")).await;
+    app.run_job_until(|| has_metadata("pro", "active")).await;
     app.give_card("ann", "pm_card_chargeCustomerFail").await;
     app.advance("32d").await;
-    app.run_job_until(|| told("pro", "past_due")).await;
+    app.run_job_until(|| has_metadata("pro", "past_due")).await;
     app.change("ann", json!({ "action": "cancel", "when": "now" })).await.expect_status(200);
     app.simulator.delivered().await;
-    app.run_job_until(|| told("free", "none")).await;
+    app.run_job_until(|| has_metadata("free", "none")).await;
 }
 
-/// DM-7: a customer's new address is where the next message goes.
+/// DM-7: the next message goes to a customer's new address.
 #[tokio::test]
 async fn a_customer_moved_to_another_user_is_found() {
     let app = TestApp::selling("credits").await;
@@ -114,9 +123,9 @@ async fn a_customer_moved_to_another_user_is_found() {
     assert_eq!(app.mail.messages()[1].to, ["new@mail.example"]);
 }
 
-/// DM-7: payments are known with how they went.
+/// DM-7: payments are stored with their status.
 #[tokio::test]
-async fn payments_are_followed() {
+async fn payments_are_stored_with_their_status() {
     let app = TestApp::selling("credits").await;
     app.buy("ann", json!({ "pack": "starter" })).await;
     let standing =
@@ -129,13 +138,13 @@ async fn payments_are_followed() {
     assert_eq!(app.count(trail).await, 1);
 }
 
-/// Whoever becomes known after they paid gets their receipt; whoever pays late is not told that they did
-/// not.
+/// A user who becomes known after paying gets the receipt. A failure event that arrives after its
+/// invoice was voided sends no mail.
 #[tokio::test]
 async fn a_late_failure_event_sends_no_mail() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
-    let ann = Customer::nameless("ann", app.now().as_second());
+    let ann = Customer::without_user("ann", app.now().as_second());
     app.deliver(&ann.invoiced("paid", 0, "1", &plan)).await.expect_status(200);
     app.deliver(&ann.named(1, "ann")).await.expect_status(200);
     assert_eq!(app.mail_about("Your receipt").await.to, ["ann@example.com"]);

@@ -1,5 +1,5 @@
-//! Upstash's own client for JavaScript against the local front: what the front understands is what
-//! Upstash's clients say, and not just what ours does.
+//! Upstash's official JavaScript client against the local front: the front must understand
+//! Upstash's clients, not only Farebox's.
 
 use std::path::PathBuf;
 
@@ -13,12 +13,12 @@ const LOCK: &str = include_str!("fixtures/official-client/package-lock.json");
 const SCRIPT: &str = include_str!("fixtures/official-client.mjs");
 
 #[tokio::test]
-async fn the_official_client_gets_what_it_expects_of_redis() {
+async fn the_official_client_works_with_redis() {
     expect_all_of_it_to_work(Stack::start().await.redis()).await;
 }
 
 #[tokio::test]
-async fn the_official_client_gets_what_it_expects_of_the_engine() {
+async fn the_official_client_works_with_the_engine() {
     expect_all_of_it_to_work(Backend::in_process(None).unwrap()).await;
 }
 

@@ -1,5 +1,5 @@
-//! What others are told, and that nothing of it is lost: e-mails (PT-11), the identity provider (CR-6),
-//! the cache, and questions to Stripe. The rows are written as a change writes them.
+//! The outbox loses no message: e-mails (PT-11), the identity provider (CR-6), the cache, and
+//! refetches from Stripe. The tests insert rows as a change does.
 
 mod crowd;
 mod email;
@@ -19,10 +19,10 @@ use tokio_postgres::types::{Json, ToSql, Type};
 
 use crate::support::{Clerk, Setup, TestApp, clerk};
 
-/// Longer than the longest pause between attempts.
+/// Longer than the longest delay between attempts.
 const PAUSE: SignedDuration = SignedDuration::from_mins(76);
 
-/// An app that sells, with an identity provider to tell.
+/// An app with a catalog and an identity provider.
 async fn with_clerk() -> (TestApp, Clerk) {
     let clerk = Clerk::start().await;
     let setup =
@@ -31,13 +31,13 @@ async fn with_clerk() -> (TestApp, Clerk) {
 }
 
 impl TestApp {
-    /// Another process beside this one, with the same settings.
+    /// Another process with the same settings.
     fn worker(&self) -> Arc<App> {
         let config = Config::from_vars(|name| self.settings.get(name).cloned()).unwrap();
         App::new(config, self.clock.clone(), PoolSize::Function).unwrap()
     }
 
-    /// Runs the job; answers what became of what was due.
+    /// Runs the job; returns the counts of delivered, retried and failed messages.
     async fn drain(&self) -> Value {
         let answer = self.get("/api/cron/minute").cron().send().await;
         answer.expect_status(200).body["messages"].clone()
@@ -47,13 +47,13 @@ impl TestApp {
         crate::support::execute(&self.owner().await, sql).await;
     }
 
-    /// From now on every lease has ended, as if those who had them had been away for that long.
+    /// Ends all leases, as if their holders had been gone for that long.
     async fn end_leases(&self) {
         self.sql("update outbox set leased_until = leased_until - interval '31 seconds'").await;
     }
 
-    /// A user whom Stripe knows under an address.
-    async fn someone(&self, user: &str) {
+    /// A user with a customer and an address at Stripe.
+    async fn create_user(&self, user: &str) {
         self.sql(&format!(
             "insert into accounts (id, created_at, stripe_customer_id)
              values ('{user}', 'epoch', 'cus_{user}');
@@ -63,7 +63,7 @@ impl TestApp {
         .await;
     }
 
-    /// From now on the user has that plan.
+    /// Sets the user's plan.
     async fn entitle(&self, user: &str, plan: &str, version: i64) {
         self.sql(&format!(
             "insert into entitlements (user_id, plan, plan_version, source, status, updated_at)
@@ -99,14 +99,14 @@ impl TestApp {
         self.enqueue("identity", &format!("identity:{user}"), user, Value::Null).await;
     }
 
-    /// What stands in the table of a key.
+    /// The outbox row of a key.
     async fn row(&self, key: &str) -> Value {
         let sql = "select to_jsonb(o) from outbox o where key = $1";
         let owner = self.owner().await;
         owner.query_typed_one(sql, &[(&key, Type::TEXT)]).await.unwrap().get(0)
     }
 
-    /// The Message-IDs that came, in order.
+    /// The Message-IDs that arrived, in order.
     fn message_ids(&self) -> Vec<String> {
         self.mail.messages().into_iter().map(|message| message.message_id).collect()
     }
@@ -116,7 +116,7 @@ impl TestApp {
     }
 }
 
-/// Tells at most so much of what is due, as the job does.
+/// Delivers at most `limit` due messages, as the job does.
 async fn drain(app: &App, limit: usize) -> DeliveryReport {
     outbox::drain(app, &BackgroundTasks::default(), limit, Duration::from_secs(10)).await
 }

@@ -1,4 +1,4 @@
-//! Credit packs: how many one checkout sells, for what, and how many credits that may come to.
+//! Credit packs: the quantity per checkout, promotion codes, and the largest number of credits.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ async fn a_checkout_sells_no_more_packs_than_the_catalog_allows() {
     assert_eq!((most(0), most(1)), (json!(3), Value::Null));
 }
 
-/// One code for everything on ten thousand packs would be a gift of all of them.
+/// A 100 % code on ten thousand packs would give all of them away.
 #[tokio::test]
 async fn a_pack_takes_promotion_codes_only_if_the_catalog_allows_them() {
     let app = selling_packs().await;
@@ -66,9 +66,9 @@ async fn a_pack_takes_promotion_codes_only_if_the_catalog_allows_them() {
     }
 }
 
-/// As for what is given by hand: a client must be able to read every balance.
+/// As with grants by hand, every client must be able to read the balance.
 #[tokio::test]
-async fn no_pack_makes_a_balance_beyond_what_clients_read() {
+async fn no_pack_makes_a_balance_that_clients_cannot_read() {
     let app = selling_packs().await;
     let sql = format!(
         "select grant_credits('ann', 'grant', 'credit', 999999000000000, null, 50, '{{}}', 'a test', null,

@@ -1,4 +1,4 @@
-//! Plans given without Stripe (AI-6).
+//! Comps: plans given without Stripe (AI-6).
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -12,9 +12,9 @@ impl TestApp {
     }
 }
 
-/// AI-6: the answer is the updated stats; only a trusted server or an admin may.
+/// AI-6: the answer is the updated stats; only a trusted server or an admin may set a plan.
 #[tokio::test]
-async fn a_server_gives_a_plan_and_a_user_cannot() {
+async fn only_a_server_or_an_admin_can_set_a_plan() {
     let app = TestApp::selling("aira").await;
     let stats = app.set_plan("test-123", json!({ "plan": "Plus" })).await.expect_status(200).body;
     assert_eq!(stats["plan"], "Plus");
@@ -39,7 +39,7 @@ async fn a_server_gives_a_plan_and_a_user_cannot() {
 }
 
 #[tokio::test]
-async fn a_plan_that_is_none_is_refused() {
+async fn an_invalid_plan_is_refused() {
     let app = TestApp::selling("aira").await;
     app.set_plan("ann", json!({ "plan": "Gold" })).await.expect_invalid("plan");
     app.set_plan("ann", json!({ "plan": "" })).await.expect_invalid("plan");
@@ -55,7 +55,7 @@ async fn a_plan_that_is_none_is_refused() {
     assert_eq!(app.count("select count(*) from audit_log").await, 0);
 }
 
-/// It outranks Stripe until it ends, and then what is paid for is back.
+/// A comp outranks a subscription until it ends, and then the paid plan applies again.
 #[tokio::test]
 async fn a_comp_outranks_a_subscription_until_it_ends() {
     let app = TestApp::selling("aira").await;
@@ -68,7 +68,7 @@ async fn a_comp_outranks_a_subscription_until_it_ends() {
     assert_eq!(overview["subscription"]["plan"], "plus");
     let change = json!({ "action": "cancel" });
     app.change("ann", change).await.expect_status(200);
-    assert_eq!(app.stats("ann").await["plan"], "Premium", "Stripe's news do not outrank it");
+    assert_eq!(app.stats("ann").await["plan"], "Premium", "Stripe's events do not outrank it");
 
     app.clock.advance(SignedDuration::from_hours(24 * 7 + 1));
     let run = || app.get("/api/cron/minute").cron().send();
@@ -82,7 +82,7 @@ async fn a_comp_outranks_a_subscription_until_it_ends() {
     assert_eq!(ended(run().await), 0);
 }
 
-/// The plan of those who pay nothing takes the gift back; it takes nothing that is paid for.
+/// Setting the free plan ends a comp, and changes nothing about a paid plan.
 #[tokio::test]
 async fn setting_the_free_plan_ends_a_comp() {
     let app = TestApp::selling("aira").await;
@@ -94,7 +94,7 @@ async fn setting_the_free_plan_ends_a_comp() {
     assert_eq!(stats["plan"], "Plus");
 }
 
-/// The same gift twice is one; of many at once, one counts.
+/// The same comp twice counts once; of many concurrent comps, one remains.
 #[tokio::test]
 async fn racing_comps_leave_one() {
     let app = TestApp::selling("aira").await;
@@ -102,20 +102,20 @@ async fn racing_comps_leave_one() {
         app.set_plan("ann", json!({ "plan": "Plus" })).await.expect_status(200);
     }
     assert_eq!(app.count("select count(*) from audit_log").await, 1);
-    let gifts = (0..32).map(|n| {
+    let comps = (0..32).map(|n| {
         app.set_plan("bob", json!({ "plan": if n % 2 == 0 { "Plus" } else { "Premium" } }))
     });
-    for answer in futures_util::future::join_all(gifts).await {
+    for answer in futures_util::future::join_all(comps).await {
         answer.expect_status(200);
     }
     let running = "select count(*) from plan_comps where user_id = 'bob' and ended_at is null";
     assert_eq!(app.count(running).await, 1);
     let shown = app.stats("bob").await["plan"].as_str().unwrap().to_lowercase();
-    assert_eq!(app.subscription("bob").await["plan"], shown, "the last one is shown");
+    assert_eq!(app.subscription("bob").await["plan"], shown, "the stats have the current plan");
 }
 
-/// Whose clock was read first may come last: nobody has the credits of two plans, or a month that has not
-/// begun.
+/// A call with an earlier clock may commit later: no user gets the credits of two plans, or of a
+/// month that has not begun.
 #[tokio::test]
 async fn comps_out_of_order_grant_their_credits_once() {
     let app = TestApp::selling("demo").await;
@@ -135,8 +135,8 @@ async fn comps_out_of_order_grant_their_credits_once() {
         'ann', '[{"feature": "exports", "quantity": 1}]', true, null, null, '2026-05-01 12:00:00Z')"#;
     execute(&owner, late).await;
     let used = "select used from usage_tracking where period_start = '2026-05-01 12:00:02Z'";
-    assert_eq!(app.count(used).await, 1, "counted in the period that runs");
-    // The month has turned for somebody else's clock.
+    assert_eq!(app.count(used).await, 1, "counted in the current period");
+    // A new month has begun according to another process's clock.
     execute(&owner, "select recompute_entitlement('ann', '2026-06-01 12:00:02Z')").await;
     let late = "select comp_plan('ann', 'starter', null, null, 'test', '2026-06-01 12:00:01Z')";
     execute(&owner, late).await;
@@ -145,10 +145,10 @@ async fn comps_out_of_order_grant_their_credits_once() {
     let turned = "select count(*) from plan_comps where ended_at < starts_at";
     assert_eq!(app.count(turned).await, 0);
 
-    let gifts = (0..32).map(|n| {
+    let comps = (0..32).map(|n| {
         app.set_plan("bob", json!({ "plan": if n % 2 == 0 { "pro" } else { "starter" } }))
     });
-    for answer in futures_util::future::join_all(gifts).await {
+    for answer in futures_util::future::join_all(comps).await {
         answer.expect_status(200);
     }
     for (plan, credits) in [("starter", 10), ("pro", 100), ("free", 0), ("starter", 10)] {
@@ -158,7 +158,7 @@ async fn comps_out_of_order_grant_their_credits_once() {
     app.books_are_right().await;
 }
 
-/// With Redis away the gift counts, and is shown later; with Postgres away there is none.
+/// Without Redis a comp counts, and is pushed later; without Postgres it is refused.
 #[tokio::test]
 async fn a_comp_survives_an_outage() {
     use crate::support::Mode;
@@ -166,12 +166,12 @@ async fn a_comp_survives_an_outage() {
     app.redis.set(Mode::Down).await;
     let given = app.set_plan("ann", json!({ "plan": "Plus" })).await;
     let given = given.expect_problem(503, "redis_unavailable");
-    assert!(given.text.contains("The plan is given"), "{given:?}");
+    assert!(given.text.contains("The plan was set"), "{given:?}");
     assert_eq!(app.subscription("ann").await["plan"], "plus");
     app.redis.set(Mode::Pass).await;
     app.redis_is_back().await;
     app.set_plan("ann", json!({ "plan": "Plus" })).await.expect_status(200);
-    assert_eq!(app.stats("ann").await["plan"], "Plus", "asked again, it is shown");
+    assert_eq!(app.stats("ann").await["plan"], "Plus", "a repeated call pushes it");
     app.postgres.set(Mode::Down).await;
     app.set_plan("bob", json!({ "plan": "Plus" }))
         .await
@@ -180,7 +180,7 @@ async fn a_comp_survives_an_outage() {
     assert_eq!(app.stats("bob").await["plan"], "Free");
 }
 
-/// Whoever comes by before the job finds a gift over, and has it shown.
+/// A read before the job finds an ended comp and has it pushed.
 #[tokio::test]
 async fn an_ended_comp_found_by_a_read_is_pushed() {
     let app = TestApp::selling("aira").await;
@@ -195,7 +195,7 @@ async fn an_ended_comp_found_by_a_read_is_pushed() {
     .await;
 }
 
-/// One for whom it fails keeps nobody else waiting.
+/// One user's failure does not stop the job for other users.
 #[tokio::test]
 async fn the_job_recomputes_every_user_but_the_failing_ones() {
     let app = TestApp::selling("aira").await;
@@ -215,9 +215,10 @@ async fn the_job_recomputes_every_user_but_the_failing_ones() {
     assert_eq!(app.count(plans).await, 1);
 }
 
-/// Nobody bought the plan of those who pay nothing: what it gives changes for all who have it.
+/// A new version of the free plan applies to all its users, because none of them bought the old
+/// one.
 #[tokio::test]
-async fn a_new_version_of_the_free_plan_is_everybodys() {
+async fn a_new_version_of_the_free_plan_applies_to_all_its_users() {
     let app = TestApp::selling("dearme").await;
     let letter = || app.post("/api/usage").bearer(&app.token("ann"));
     let letter = || letter().json(json!({ "feature": "letters", "quantity": 5 })).send();

@@ -1,4 +1,4 @@
-//! The way to Postgres: through a transaction-mode pooler, encrypted, and after a freeze.
+//! Connections to Postgres: through a transaction-mode pooler, encrypted, and after a freeze.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -12,8 +12,8 @@ use crate::support::{Mode, Setup, Stack, TestApp, execute, pooler, settings, unt
 
 pub const POOLED: &str = "farebox_pooled";
 
-/// A login that needs no password, for the pooler alone. Once for all tests: roles and the file of
-/// who may connect belong to the whole cluster.
+/// A login for the pooler that needs no password. It is created once for all tests, because roles
+/// and pg_hba.conf belong to the whole cluster.
 pub async fn allow_without_password(stack: &Stack) {
     static ALLOWED: OnceCell<()> = OnceCell::const_new();
     ALLOWED.get_or_init(|| write_rule(stack)).await;
@@ -39,12 +39,12 @@ async fn write_rule(stack: &Stack) {
         ),
     )
     .await;
-    // Postgres reads the file a moment later: there is nothing to wait for but an attempt.
+    // Postgres reads the file a moment later; only an attempt shows when.
     let url = format!("postgres://{POOLED}@{}/postgres?sslmode=disable", stack.postgres_address());
     until(async || shared::adapters::postgres::connect(&settings(&url)).await.is_ok()).await;
 }
 
-/// A Farebox whose Postgres is behind a pooler with so many backends.
+/// A Farebox whose Postgres is behind a pooler with this many backends.
 async fn pooled(size: usize) -> (TestApp, Database) {
     let stack = Stack::start().await;
     allow_without_password(stack).await;
@@ -56,7 +56,7 @@ async fn pooled(size: usize) -> (TestApp, Database) {
     (app, settings(&url))
 }
 
-/// An empty database behind a pooler, as its owner would reach it.
+/// An empty database behind a pooler, with the owner's connection.
 pub async fn pooled_empty_database(size: usize) -> Database {
     let stack = Stack::start().await;
     allow_without_password(stack).await;
@@ -85,7 +85,7 @@ async fn everything_works_through_a_transaction_mode_pooler() {
     app.get("/api/health/ready").send().await.expect_status(200);
 }
 
-/// The pooler of these tests is strict: what clippy bans fails behind it.
+/// The tests' pooler is strict: the calls that clippy bans fail behind it.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "it is shown to fail")]
 async fn prepared_statements_fail_behind_the_pooler() {
@@ -94,7 +94,7 @@ async fn prepared_statements_fail_behind_the_pooler() {
     client
         .query("select 1 from accounts where id = $1", &[&"ann"])
         .await
-        .expect_err("it cannot work");
+        .expect_err("a prepared statement works behind the pooler");
 }
 
 #[tokio::test]
@@ -105,10 +105,11 @@ async fn doctor_recognizes_a_pooler() {
     let output = command.env("DATABASE_URL", database.url.expose()).output().await.unwrap();
     let report = String::from_utf8(output.stdout).unwrap();
     assert!(report.contains("through a transaction-mode pooler"), "{report}");
-    assert!(report.contains("Everything is well."), "{report}");
+    assert!(report.contains("All checks passed."), "{report}");
 }
 
-/// Neon's URLs ask for TLS bound to the channel; a private authority is named by its certificate.
+/// Neon's URLs require TLS with channel binding; a private authority is configured by its
+/// certificate.
 #[tokio::test]
 async fn connections_are_encrypted_and_the_server_is_verified() {
     let stack = Stack::start().await;
@@ -138,7 +139,7 @@ async fn connections_are_encrypted_and_the_server_is_verified() {
 
     let stranger = shared::adapters::postgres::connect(&settings(&url))
         .await
-        .expect_err("no authority signed its certificate");
+        .expect_err("an unknown authority's certificate is accepted");
     let cause = shared::domain::error::error_chain(&stranger);
     assert!(cause.contains("certificate"), "{cause}");
 
@@ -154,8 +155,8 @@ async fn until_someone_waits(watcher: Client) {
     until(async || watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0).await;
 }
 
-/// A retry that meets its first call midway waits for it, and finds what it wrote. Without the lock on
-/// the user's row it would look too early, and fail over the key's index.
+/// A retry during its first call waits for it, and returns what the first call wrote. Without the
+/// lock on the user's row it would look too early, and violate the key's index.
 #[tokio::test]
 async fn a_retry_waits_for_its_first_call() {
     let stack = Stack::start().await;
@@ -176,7 +177,7 @@ async fn a_retry_waits_for_its_first_call() {
     assert_eq!(found.unwrap().get::<_, i64>(0), written);
 }
 
-/// A statement that is given up leaves its answer on the way; nobody else waits behind it.
+/// A canceled statement's answer is still to come, but no other call waits behind it.
 #[tokio::test]
 async fn a_canceled_statement_blocks_no_connection() {
     let stack = Stack::start().await;
@@ -194,14 +195,14 @@ async fn a_canceled_statement_blocks_no_connection() {
 
     let waits = until_someone_waits(stack.superuser(name).await);
     tokio::select! {
-        saved = save() => panic!("the row is locked: {saved:?}"),
+        saved = save() => panic!("the row is not locked: {saved:?}"),
         () = waits => {}
     }
-    store.ping().await.expect("the one connection of the pool is free for others");
+    store.ping().await.expect("the pool's one connection is not free");
     execute(&holder, "rollback").await;
 }
 
-/// What a frozen function wakes up with: connections that the other end has closed.
+/// A frozen function wakes up with connections that the other end has closed.
 #[tokio::test]
 async fn connections_that_died_are_replaced() {
     let app = TestApp::new().await;

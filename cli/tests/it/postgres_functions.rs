@@ -1,4 +1,4 @@
-//! The SQL functions that Rust declares, against the migrated schema.
+//! The SQL functions that Rust declares, compared with the migrated schema.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use tokio_postgres::types::{Kind, Type};
 
 use crate::support::{Stack, execute, settings};
 
-/// The type below a domain.
+/// The base type of a domain.
 fn base(of: &Type) -> Type {
     match of.kind() {
         Kind::Domain(inner) => base(inner),
@@ -24,7 +24,7 @@ async fn each_declared_function_has_the_types_of_the_schema() {
     let mut problems = Vec::new();
     for function in functions() {
         let name = function.name;
-        // Without types: Postgres names those of the function itself.
+        // Without parameter types, Postgres reports the function's own.
         let statement = match client.prepare(&function.statement("public")).await {
             Ok(statement) => statement,
             Err(error) => {
@@ -48,7 +48,7 @@ async fn each_declared_function_has_the_types_of_the_schema() {
     assert!(names.len() > 45 && names.len() == functions().count(), "{names:?}");
 }
 
-/// A call without a declaration would not be compared with the schema.
+/// A call without a declaration would escape the comparison with the schema.
 #[test]
 fn every_call_of_an_sql_function_is_declared() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/adapters/postgres");
@@ -68,8 +68,8 @@ fn every_call_of_an_sql_function_is_declared() {
     assert_eq!(declared, functions().count());
 }
 
-/// plpgsql_check, Debian's postgresql-15-plpgsql-check, reads every statement of every function against the
-/// tables: a name that does not exist, a variable that is never used, a type that does not fit.
+/// plpgsql_check (Debian's postgresql-15-plpgsql-check) checks every statement of every function
+/// against the tables. It finds unknown names, unused variables and mismatched types.
 #[tokio::test]
 async fn plpgsql_check_finds_nothing() {
     let stack = Stack::start().await;

@@ -1,4 +1,4 @@
-//! Rate limits: of every route, and of the app's own actions (`POST /api/rate-limit`).
+//! Rate limits of every route, and of the app's own actions (`POST /api/rate-limit`).
 
 mod reads;
 
@@ -22,7 +22,7 @@ async fn ask_for(app: &TestApp, identifier: &str) -> (bool, u64) {
     (answer.body["allowed"].as_bool().unwrap(), answer.body["remaining"].as_u64().unwrap())
 }
 
-/// CR-1, and CR-2's figures.
+/// CR-1, with the numbers of CR-2.
 #[tokio::test]
 async fn a_named_limit_counts_down_blocks_and_refills() {
     let app = Setup::default().set("RATE_LIMITS", "review-code=5/1h").start().await;
@@ -35,13 +35,17 @@ async fn a_named_limit_counts_down_blocks_and_refills() {
     assert_eq!(ask_for(&app, "bob").await, (true, 4), "by identifier");
 
     app.clock.advance(SignedDuration::from_mins(12));
-    assert_eq!(ask_for(&app, "ann").await, (true, 0), "a fifth of the hour, a fifth of the limit");
+    assert_eq!(
+        ask_for(&app, "ann").await,
+        (true, 0),
+        "a fifth of the limit refills in a fifth of the hour"
+    );
     app.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(ask_for(&app, "ann").await, (true, 4));
 }
 
 #[tokio::test]
-async fn an_answer_tells_the_limit_and_when_it_resets() {
+async fn an_answer_has_the_limit_and_its_reset_time() {
     let app = TestApp::new().await;
     let body = json!({ "action": "review-code", "identifier": "ann", "cost": 5 });
     let answer = post_check(&app, body.clone()).await.expect_status(200);
@@ -49,7 +53,7 @@ async fn an_answer_tells_the_limit_and_when_it_resets() {
     assert_eq!(answer.body["remaining"], 5);
     let resets_at: jiff::Timestamp = answer.body["resetsAt"].as_str().unwrap().parse().unwrap();
     let minutes = resets_at.duration_since(app.now()).as_mins();
-    assert!((29..=30).contains(&minutes), "half of the hour for half of the limit: {minutes}");
+    assert!((29..=30).contains(&minutes), "half of the limit refills in half an hour: {minutes}");
     assert_eq!(answer.header("ratelimit-policy"), "\"review-code\";q=10;w=3600");
     assert_eq!(answer.header("ratelimit"), "\"review-code\";r=5;t=1800");
     assert_eq!(answer.header("retry-after"), "");
@@ -57,10 +61,13 @@ async fn an_answer_tells_the_limit_and_when_it_resets() {
     let refused = post_check(&app, body).await.expect_status(200);
     assert_eq!(refused.body["allowed"], false);
     let seconds: u32 = refused.header("retry-after").parse().unwrap();
-    assert!((1_795..=1_800).contains(&seconds), "five units take half an hour, not {seconds} s");
+    assert!(
+        (1_795..=1_800).contains(&seconds),
+        "five units refill in half an hour, not {seconds} s"
+    );
 }
 
-/// A refused call of any cost leaves the state as it was.
+/// A refused call of any cost leaves the limit unchanged.
 #[tokio::test]
 async fn a_refused_cost_consumes_nothing() {
     let app = TestApp::new().await;
@@ -74,11 +81,11 @@ async fn a_refused_cost_consumes_nothing() {
         assert!(!take(4).await);
     }
     assert_eq!(app.redis_command(&["GET", "limit:action:review-code:ann"]).await, before);
-    assert!(take(2).await, "what was left is still there");
+    assert!(take(2).await, "the remaining units are still there");
 }
 
 #[tokio::test]
-async fn bad_questions_are_named() {
+async fn invalid_rate_limit_requests_are_refused_with_their_field() {
     let app = TestApp::new().await;
     let good = json!({ "action": "review-code", "identifier": "ann" });
     let with = |field: &str, value: Value| {
@@ -103,11 +110,11 @@ async fn bad_questions_are_named() {
     ] {
         post_check(&app, with(field, value.clone())).await.expect_invalid(field);
     }
-    assert_eq!(ask_for(&app, "ann").await, (true, 9), "none of them counted");
+    assert_eq!(ask_for(&app, "ann").await, (true, 9), "invalid calls do not count");
 }
 
 #[tokio::test]
-async fn retries_with_one_key_take_once() {
+async fn retries_with_one_key_consume_once() {
     let app = TestApp::new().await;
     let take = |identifier: &str| {
         let body = json!({ "action": "review-code", "identifier": identifier });
@@ -121,9 +128,9 @@ async fn retries_with_one_key_take_once() {
     assert_eq!(ask_for(&app, "ann").await, (true, 8));
 }
 
-/// A flood against a spent limit costs no Redis call.
+/// A flood against a used-up limit sends no Redis command.
 #[tokio::test]
-async fn a_known_block_costs_no_redis_call() {
+async fn a_cached_refusal_sends_no_redis_command() {
     let app = TestApp::new().await;
     for _ in 0..11 {
         ask_for(&app, "ann").await;
@@ -134,7 +141,7 @@ async fn a_known_block_costs_no_redis_call() {
     }
     assert_eq!(app.redis.flights(), 0);
     app.clock.advance(SignedDuration::from_mins(6));
-    assert_eq!(ask_for(&app, "ann").await, (true, 0), "and is not believed for too long");
+    assert_eq!(ask_for(&app, "ann").await, (true, 0), "the local block ends on time");
 }
 
 #[tokio::test]
@@ -171,7 +178,7 @@ async fn a_refused_call_changes_nothing() {
     assert_eq!(app.stats("ann").await["days_active"], 1);
 }
 
-/// Without Redis each process lets a tenth through by itself.
+/// Without Redis, each process allows a tenth of the limit.
 #[tokio::test]
 async fn without_redis_a_tenth_of_the_limit_holds_in_each_process() {
     let app = Setup::default().set("RATE_LIMITS", "review-code=50/1h").start().await;
@@ -185,14 +192,15 @@ async fn without_redis_a_tenth_of_the_limit_holds_in_each_process() {
         assert_eq!(allowed, 5, "{mode:?}");
         app.redis.set(Mode::Pass).await;
     }
-    assert_eq!(ask_for(&app, "new").await, (true, 49), "and Redis counts again when it is back");
+    assert_eq!(ask_for(&app, "new").await, (true, 49), "Redis counts again after the outage");
 }
 
-/// CR-1: the limit holds across processes. Four of them, started apart, and 64 callers at once. A crowd may
-/// keep Redis from answering one of them in time: it says so, and only its own answer may then be another.
+/// CR-1: a limit holds across four separate processes with 64 concurrent callers. Under load Redis
+/// may answer a process late. The process logs that it limits by itself, and only that answer may
+/// differ.
 #[tokio::test]
-async fn ten_an_hour_are_ten_through_four_processes() {
-    // Their clocks agree, as those of real machines do.
+async fn a_limit_of_ten_an_hour_holds_across_four_processes() {
+    // All processes use the machine's clock, as deployed ones do.
     let app = Setup::default().at_machine_time().set("LOG_LEVEL", "warn").start().await;
     let mut servers = Vec::new();
     for _ in 0..4 {
@@ -215,9 +223,9 @@ async fn ten_an_hour_are_ten_through_four_processes() {
     assert!(answers.iter().all(|answer| answer.status == 200));
 }
 
-/// The script in Redis and the rule in `domain` are one algorithm.
+/// The Lua script and the Rust rule implement the same algorithm.
 #[tokio::test]
-async fn redis_counts_as_the_domain_does() {
+async fn the_lua_script_agrees_with_the_domain() {
     let app = TestApp::new().await;
     let attempts = prop::collection::vec((1..=7_u32, 0..900_000_i64), 60);
     let mut runner = proptest::test_runner::TestRunner::deterministic();

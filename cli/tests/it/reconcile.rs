@@ -1,4 +1,4 @@
-//! Webhooks that never came: what was missed is heard, and everything is as it is at Stripe again.
+//! Reconciliation applies missed webhooks, and repairs subscriptions that differ from Stripe.
 
 mod command;
 mod trouble;
@@ -19,12 +19,12 @@ impl TestApp {
     }
 
     /// Only the comparison of subscriptions.
-    async fn swept(&self) -> ReconciliationReport {
+    async fn compare_subscriptions(&self) -> ReconciliationReport {
         reconcile::subscriptions(&self.inside(), false).await.unwrap()
     }
 
-    /// From now on Stripe tells of everything again; of what happened before it does not.
-    fn webhooks_come_again(&self) {
+    /// Delivers webhooks again from here on; earlier events stay lost.
+    fn resume_webhooks(&self) {
         self.simulator.set_switches(Switches::default());
     }
 
@@ -33,7 +33,8 @@ impl TestApp {
         subscription["id"].as_str().unwrap().to_owned()
     }
 
-    /// A purchase, a change, a cancellation and an ended one, of which nobody is told.
+    /// A purchase, a change, a scheduled cancellation and an ended subscription, all without
+    /// webhooks.
     async fn lose_a_day(&self) {
         let plus = json!({ "tier": "plus", "interval": "monthly" });
         for user in ["changes", "cancels", "ends"] {
@@ -53,10 +54,10 @@ impl TestApp {
         self.ask_stripe("POST", &format!("/v1/subscriptions/{cancels}"), &later).await;
         let ends = self.id_of_subscription("ends").await;
         self.ask_stripe("DELETE", &format!("/v1/subscriptions/{ends}"), &[]).await;
-        self.webhooks_come_again();
+        self.resume_webhooks();
     }
 
-    /// What `lose_a_day` comes to.
+    /// Checks the state that `lose_a_day` leads to.
     async fn assert_nothing_is_lost(&self) {
         assert_eq!(self.subscription("buys").await["plan"], "plus");
         assert_eq!(self.stats("buys").await["plan"], "Plus");
@@ -68,7 +69,7 @@ impl TestApp {
         assert_eq!(self.stats("ends").await["plan"], "Free");
     }
 
-    /// A subscription that somebody made at Stripe, past Farebox.
+    /// A subscription created directly at Stripe, outside Farebox.
     async fn subscribe_at_stripe(&self, user: Option<&str>, price: &str) -> String {
         let email = [("email", "someone@example.com"), ("payment_method", "pm_card_visa")];
         let customer = self.ask_stripe("POST", "/v1/customers", &email).await["id"].clone();
@@ -82,7 +83,7 @@ impl TestApp {
         made["id"].as_str().unwrap().to_owned()
     }
 
-    /// As many more like that one, each of a user and a customer of their own.
+    /// Copies the subscription this many times, each with its own user and customer.
     fn multiply(&self, subscription: &str, times: usize) {
         let copy = |world: &mut World| {
             let one = world.get(subscription).unwrap().clone();
@@ -100,12 +101,12 @@ impl TestApp {
     }
 }
 
-/// The comparison alone, as if the events were too old for Stripe to list them.
+/// Only the comparison, as for events too old for Stripe to list.
 #[tokio::test]
-async fn subscriptions_become_what_they_are_at_stripe() {
+async fn subscriptions_that_differ_from_stripe_are_repaired() {
     let app = TestApp::selling("aira").await;
     app.lose_a_day().await;
-    let report = app.swept().await;
+    let report = app.compare_subscriptions().await;
     assert_eq!((report.drifts, report.repaired, report.is_complete), (4, 4, true), "{report:?}");
     let fields = |user: &str| {
         let drift = report.drifted.iter().find(|it| it.user_id.as_deref() == Some(user)).unwrap();
@@ -115,13 +116,13 @@ async fn subscriptions_become_what_they_are_at_stripe() {
     assert_eq!(fields("cancels"), ["cancelAt", "cancelAtPeriodEnd"]);
     assert_eq!(fields("ends"), ["status"]);
     app.assert_nothing_is_lost().await;
-    let again = app.swept().await;
+    let again = app.compare_subscriptions().await;
     assert!(again.is_clean() && again.drifts == 0, "{again:?}");
     let books = app.count("select count(*) from validate_credits_consistency()").await;
     assert_eq!(books, 0);
 }
 
-/// The daily job hears what was missed, and finds nothing more to do.
+/// The daily job applies the missed events, and its second run finds none.
 #[tokio::test]
 async fn the_daily_job_applies_missed_events() {
     let app = TestApp::selling("aira").await;
@@ -135,14 +136,14 @@ async fn the_daily_job_applies_missed_events() {
     assert_eq!((&again["missedEvents"], &again["drifts"]), (&json!(0), &json!(0)), "{again}");
 }
 
-/// A webhook that comes after all is a duplicate.
+/// A webhook that arrives after the reconciliation is a duplicate.
 #[tokio::test]
 async fn a_missed_purchase_counts_once_when_its_webhooks_come_later() {
     let app = TestApp::selling("credits").await;
     app.lose_webhooks();
     let session = app.session("ann", json!({ "pack": "starter" })).await;
     app.press(&session, Button::Pay).await;
-    app.webhooks_come_again();
+    app.resume_webhooks();
     app.reconciled().await;
     let balance = "select coalesce(sum(balance), 0)::bigint from wallets where user_id = 'ann'";
     assert_eq!(app.count(balance).await, 100);
@@ -154,7 +155,7 @@ async fn a_missed_purchase_counts_once_when_its_webhooks_come_later() {
     assert_eq!(app.count("select count(*) from credit_transactions").await, 1);
 }
 
-/// Over more than one page, and beside each other.
+/// Over more than one page, and concurrently.
 #[tokio::test]
 async fn two_runs_at_once_repair_every_page() {
     let app = TestApp::selling("aira").await;
@@ -176,6 +177,6 @@ async fn two_runs_at_once_repair_every_page() {
     assert_eq!(app.count(known).await, 151);
     assert_eq!(app.count("select count(*) from entitlements where plan = 'plus'").await, 151);
     assert_eq!(app.count("select count(*) from outbox where kind = 'email'").await, 0);
-    let again = app.swept().await;
+    let again = app.compare_subscriptions().await;
     assert!(again.is_clean() && again.drifts == 0, "{again:?}");
 }

@@ -1,4 +1,4 @@
-//! What Farebox's own client makes of many commands at once.
+//! How Farebox's Redis client batches concurrent commands.
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
@@ -6,9 +6,9 @@ use shared::adapters::redis::{Command, RedisError};
 
 use crate::support::{Mode, TestApp};
 
-/// A crowd's commands share requests, and each has its own answer.
+/// Concurrent commands share requests, and each gets its own answer.
 #[tokio::test]
-async fn commands_of_one_moment_share_a_request() {
+async fn concurrent_commands_share_a_request() {
     let app = TestApp::new().await;
     let redis = app.inside().redis.clone();
     app.redis.flights();
@@ -24,9 +24,9 @@ async fn commands_of_one_moment_share_a_request() {
     assert!((2..=200).contains(&flights), "{flights} for 3,000 commands");
 }
 
-/// What one command is refused is nobody else's concern.
+/// One command's error does not affect the others in its request.
 #[tokio::test]
-async fn a_refusal_is_its_commands_alone() {
+async fn an_error_of_one_command_does_not_affect_others() {
     let app = TestApp::new().await;
     let redis = app.inside().redis.clone();
     redis.run::<String>(&Command::set("text", "a", 60)).await.unwrap();
@@ -38,9 +38,10 @@ async fn a_refusal_is_its_commands_alone() {
     assert_eq!(app.redis.flights(), 1);
 }
 
-/// An answer that is lost is lost for all, and all are told that their commands may have run.
+/// A lost answer is lost for all commands of the request, and each error says that the command may
+/// have run.
 #[tokio::test]
-async fn a_lost_answer_is_everybodys() {
+async fn a_lost_answer_fails_every_command_of_the_request() {
     let app = TestApp::new().await;
     let redis = app.inside().redis.clone();
     app.redis.set(Mode::LoseAnswer(1)).await;
@@ -52,7 +53,7 @@ async fn a_lost_answer_is_everybodys() {
     assert_eq!(app.redis_command(&["EXISTS", "one", "other"]).await, 2);
 }
 
-/// Whoever was to send the others' commands too may leave.
+/// Canceling the command that sends the shared request does not lose the others.
 #[tokio::test]
 async fn a_canceled_command_does_not_lose_the_others() {
     let app = TestApp::new().await;

@@ -1,4 +1,4 @@
-//! How long rows are kept: monthly partitions, and what the daily job deletes.
+//! Retention: monthly partitions, and the rows that the daily job deletes.
 
 use farebox::migrate::{self, Files};
 use jiff::SignedDuration;
@@ -56,7 +56,7 @@ async fn the_daily_job_makes_partitions_ahead_and_drops_them_after_their_time() 
     let app = TestApp::selling("dearme").await;
     app.store_audit_entry().await;
     let report = app.daily().await["partitions"].clone();
-    assert_eq!(report["made"], json!(&FIRST_MONTHS[1..]), "audit_log has a row of June");
+    assert_eq!(report["made"], json!(&FIRST_MONTHS[1..]), "June's row is in audit_log_default");
     assert_eq!(report["postponed"], json!(["audit_log_2026_06"]));
     app.store_usage_event().await;
     assert_eq!(app.filled("usage_events").await, json!(["usage_events_2026_06"]));
@@ -78,7 +78,7 @@ async fn the_daily_job_makes_partitions_ahead_and_drops_them_after_their_time() 
     assert_eq!(app.count("select count(*) from audit_log").await, 0);
 }
 
-/// The job did not run for a year: its absence fails no insert, and old rows are deleted once it runs.
+/// The job has not run for a year: inserts still succeed, and old rows are deleted once it runs.
 #[tokio::test]
 async fn an_entry_of_a_month_without_a_partition_is_kept() {
     let app = TestApp::selling("dearme").await;
@@ -89,7 +89,7 @@ async fn an_entry_of_a_month_without_a_partition_is_kept() {
     assert_eq!(app.daily().await["deleted"]["usage_events"], 1);
 }
 
-/// A partition is read through its table alone, whatever the database grants on new tables.
+/// A partition is readable only through its table, whatever the database grants on new tables.
 #[tokio::test]
 async fn no_role_has_a_right_to_a_partition() {
     let app = TestApp::selling("dearme").await;
@@ -144,7 +144,7 @@ async fn no_role_has_a_right_to_a_partition() {
     assert_eq!(exceptions().await, [""; 0], "each run sets the rights of partitions again");
 }
 
-/// A dump or a long query holds the table: writers must not wait for the job that waits for it.
+/// While a dump or a long query holds the table, writers must not wait behind the job.
 #[tokio::test]
 async fn a_partition_that_is_locked_is_left_to_the_next_run() {
     let app = TestApp::new().await;
@@ -177,7 +177,8 @@ async fn an_operator_decides_how_long_rows_are_kept() {
         let deleted = app.daily().await["deleted"]["webhook_events"].clone();
         assert!(deleted == 0 || deleted.is_null(), "{deleted}");
     }
-    // Stripe lists events for 30 days, and the comparison would apply one without a mark again.
+    // Stripe lists events for 30 days, and reconciliation would apply an event without a mark
+    // again.
     let refused = owner.query_typed(&keep("interval '29 days'"), &[]).await.unwrap_err();
     assert_eq!(refused.code().unwrap().code(), "23514");
     execute(&owner, &keep("interval '30 days'")).await;
@@ -186,8 +187,8 @@ async fn an_operator_decides_how_long_rows_are_kept() {
     assert_eq!(app.count("select count(*) from webhook_events where id = 'evt_2'").await, 1);
 }
 
-/// A call reads some pages and the next call continues after them. A row that another transaction holds
-/// is left to a later pass.
+/// Each call reads some pages, and the next call continues after them. A row that another
+/// transaction holds is left for a later pass.
 #[tokio::test]
 async fn expired_rows_are_deleted_page_by_page() {
     let app = TestApp::new().await;
@@ -216,7 +217,7 @@ async fn expired_rows_are_deleted_page_by_page() {
     execute(&other, "rollback").await;
     assert_eq!(value(&owner, batch).await["rows"], 1, "from the first page again");
 
-    // A run that is at a table keeps another from it.
+    // A run that holds a table keeps other runs from it.
     execute(&other, "begin; select from retention where table_name = 'webhook_events' for update")
         .await;
     assert_eq!(value(&owner, batch).await, json!({ "rows": 0, "has_more": false }));

@@ -1,4 +1,5 @@
-//! Roles that may create functions beside ours: their code would run with our owner's rights.
+//! Roles that may create functions in Farebox's schema: their code would run with the owner's
+//! rights.
 
 use farebox::migrate::{self, Files};
 use serde_json::json;
@@ -6,7 +7,7 @@ use shared::config::Database;
 
 use crate::support::{Stack, TestApp, execute, settings};
 
-/// A login that owns nothing of ours. Roles belong to the whole cluster.
+/// A login that owns nothing of Farebox's. Roles belong to the whole cluster.
 const MAKE_MALLORY: &str = "do $$
     begin
       create role mallory login;
@@ -15,7 +16,8 @@ const MAKE_MALLORY: &str = "do $$
     end
     $$";
 
-/// It fits better than pg_catalog's `format(text, variadic "any")`, which our functions mean.
+/// This overload matches better than pg_catalog's `format(text, variadic "any")`, which Farebox's
+/// functions call.
 const PLANTED: &str = "
     create table stolen (rights text);
     grant insert, select on stolen to public;
@@ -34,10 +36,10 @@ async fn exceptions(app: &TestApp) -> Vec<String> {
 
 async fn refusal(database: &Database) -> String {
     let run = migrate::run(database, &Files::embedded()).await;
-    format!("{:#}", run.expect_err("others may create functions beside ours"))
+    format!("{:#}", run.expect_err("other roles may create functions in the schema"))
 }
 
-/// As in `public` of databases that were made before Postgres 15.
+/// As in `public` of databases from before Postgres 15.
 #[tokio::test]
 async fn a_schema_in_which_others_can_create_is_refused() {
     let app = TestApp::selling("demo").await;
@@ -54,9 +56,10 @@ async fn a_schema_in_which_others_can_create_is_refused() {
     };
     grant_credits("ann").await;
     let stolen = "select count(*) from stolen where rights = 'farebox_owner'";
-    assert!(app.count(stolen).await > 0, "her code ran with the rights of our owner");
+    assert!(app.count(stolen).await > 0, "mallory's code must run with the rights of our owner");
 
-    let may_create = "PUBLIC may create functions in the schema public, and so take over ours";
+    let may_create =
+        "PUBLIC may create functions in the schema public, which could replace Farebox functions";
     let planted = "the function format(text,text) in the schema public belongs to mallory";
     let found = exceptions(&app).await;
     assert_eq!(found, [may_create, planted]);
@@ -71,7 +74,7 @@ async fn a_schema_in_which_others_can_create_is_refused() {
     let report = String::from_utf8(doctor.output().await.unwrap().stdout).unwrap();
     assert!(report.contains(&format!("FAIL  rights: {may_create}")), "{report}");
 
-    // What is there stays dangerous after the right to make it is gone.
+    // The planted function stays dangerous after the right to create functions is revoked.
     execute(&superuser, "revoke create on schema public from public").await;
     assert_eq!(exceptions(&app).await, [planted]);
     assert!(refusal(&owner).await.contains(planted));
@@ -81,15 +84,15 @@ async fn a_schema_in_which_others_can_create_is_refused() {
     migrate::run(&owner, &Files::embedded()).await.unwrap();
     execute(&superuser, "set role mallory").await;
     let again = "create function public.format(text, text) returns text language sql as 'select 1'";
-    let error = superuser.query_typed(again, &[]).await.expect_err("she may create nothing");
+    let error = superuser.query_typed(again, &[]).await.expect_err("mallory may create a function");
     assert_eq!(error.code().unwrap().code(), "42501");
     grant_credits("bob").await;
     assert_eq!(app.count("select count(*) from stolen").await, 0);
 }
 
-/// A database that has nothing of ours yet gets nothing, and a schema of its own is the way out.
+/// A database with an open schema gets nothing; a separate schema is the way out.
 #[tokio::test]
-async fn an_open_schema_gets_nothing_and_one_of_its_own_does() {
+async fn an_open_schema_is_refused_and_a_separate_one_is_migrated() {
     let stack = Stack::start().await;
     let database = settings(&stack.empty_database().await.owner);
     let name = database.url.expose().rsplit('/').next().unwrap().split('?').next().unwrap();
@@ -104,15 +107,15 @@ async fn an_open_schema_gets_nothing_and_one_of_its_own_does() {
 
     let apart = Database { schema: "farebox".parse().unwrap(), ..database.clone() };
     migrate::run(&apart, &Files::embedded()).await.unwrap();
-    // Its parameters check themselves, whatever the caller's search_path.
+    // The parameter types check values, whatever the caller's search_path.
     let call = "select farebox.recompute_if_due('a', now()), farebox.track_usage('a', 'b', 0)";
-    let refused = client.query_typed(call, &[]).await.expect_err("0 is no amount");
+    let refused = client.query_typed(call, &[]).await.expect_err("0 is accepted as an amount");
     assert_eq!(refused.code().unwrap().code(), "22023");
     let far = "select farebox.recompute_if_due('a', now() + interval '1 day')";
-    let refused = client.query_typed(far, &[]).await.expect_err("that has not come yet");
+    let refused = client.query_typed(far, &[]).await.expect_err("a future time is accepted");
     assert_eq!(refused.code().unwrap().code(), "FB009");
 
-    // One that another role owns, or to which one role alone was let in, is open as well.
+    // A schema that another role owns, or in which one other role may create, is open too.
     execute(
         &superuser,
         "create schema hers authorization mallory; grant all on schema hers to public",

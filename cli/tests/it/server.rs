@@ -1,4 +1,5 @@
-//! The server of `farebox serve` and `farebox dev`, against those who say nothing or half of it.
+//! The server of `farebox serve` and `farebox dev`, with clients that send nothing or incomplete
+//! requests.
 
 mod address;
 mod head;
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{TestApp, until};
 
-/// Serves a router within limits of its own, for the rest of the test.
+/// Serves a router with these limits, for the rest of the test.
 async fn serve_within(limits: Limits, router: axum::Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -22,7 +23,7 @@ async fn serve_within(limits: Limits, router: axum::Router) -> SocketAddr {
     address
 }
 
-/// Sends that, and answers all that comes back until the connection ends.
+/// Sends the text; returns everything received until the connection ends.
 async fn exchange(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -31,9 +32,9 @@ async fn exchange(address: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// Half a head is not waited for. The clock is tokio's own, moved on instead of waited for.
+/// An incomplete head is cut off. The clock is tokio's, which the test advances.
 #[tokio::test(start_paused = true)]
-async fn half_a_request_is_cut_off() {
+async fn an_incomplete_request_is_cut_off() {
     let router = axum::Router::new();
     let address = crate::support::listen(router).await.address;
     for bytes in ["", "GET / HTTP/1.1\r\nx-half:"] {
@@ -42,11 +43,11 @@ async fn half_a_request_is_cut_off() {
         let mut answer = Vec::new();
         let reading = stream.read_to_end(&mut answer);
         let ended = tokio::time::timeout(Duration::from_secs(60), reading).await;
-        assert!(ended.is_ok(), "{bytes:?} is still waited for after a minute");
+        assert!(ended.is_ok(), "{bytes:?}: the connection is open after a minute");
     }
 }
 
-/// A body that is announced as too long is refused before any of it has come.
+/// A body that is announced as too long is refused before any of it arrives.
 #[tokio::test]
 async fn a_body_announced_as_too_long_is_not_waited_for() {
     let app = TestApp::new().await;
@@ -79,7 +80,8 @@ async fn a_stopping_server_finishes_requests_in_flight() {
     let ending = tokio::spawn(server.end());
     app.redis.set(crate::support::Mode::Pass).await;
     let answer = asking.await.unwrap().unwrap();
-    // Held up for too long, the limit fell back and the store was found away; but it was answered.
+    // The request was delayed for so long that the limiter fell back and Redis counted as down; it
+    // was still answered.
     assert!([200, 503].contains(&answer.status().as_u16()));
     ending.await.unwrap();
 }

@@ -54,11 +54,11 @@ async fn two_hundred_racing_sign_ins_count_one_day() {
     assert_eq!(app.stats("ann").await["login_streak"], 1);
 }
 
-/// AI-2: days and streak over midnight UTC, a repeated day, and a gap.
+/// AI-2: days and streak across midnight UTC, a repeated day, and a gap.
 #[tokio::test]
 async fn the_streak_counts_days_in_a_row() {
     let app = Setup::default().set("AUTH_TOKEN_LIFETIME_HOURS", "960").start().await;
-    // A token that lives through the whole story.
+    // A token that is valid for the whole test.
     let far = app.now().as_second() + 40 * 86_400;
     let token = app.token_with(json!({ "sub": "ann", "exp": far }));
     let sign_in = async || {
@@ -90,7 +90,7 @@ async fn signing_in_with_an_idempotency_key_replays_the_first_answer() {
     assert_eq!(sign_in().await.expect_status(200).body, first.body);
 }
 
-/// AI-2: signing out takes nothing back.
+/// AI-2: signing out changes no stats.
 #[tokio::test]
 async fn signing_out_keeps_the_stats() {
     let app = TestApp::new().await;
@@ -106,7 +106,7 @@ async fn signing_out_keeps_the_stats() {
 async fn signing_in_takes_two_flights_to_redis_and_none_to_postgres() {
     let app = TestApp::new().await;
     let token = app.token("ann");
-    // The first call sends the scripts as well.
+    // The first call also sends the scripts.
     app.post("/api/session").bearer(&token).send().await.expect_status(200);
     app.redis.flights();
     app.post("/api/session").bearer(&token).send().await.expect_status(200);

@@ -1,4 +1,4 @@
-//! The five apps, each with its own catalog, from the first visit to what was paid for.
+//! The five apps, each with its own catalog, from the first visit to the paid plan or pack.
 
 mod allowed;
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Button, TestApp};
 
-/// A purchase as a browser makes it: the page is opened, paid, and the success page asks.
+/// A purchase as in a browser: the page is opened and paid, and the success page asks for the
+/// session.
 async fn story(catalog: &'static str, order: Value) -> (TestApp, Value) {
     let app = TestApp::selling(catalog).await;
     let session = app.session("user_test", order).await;
@@ -66,7 +67,7 @@ async fn the_code_review_app_sells_pro() {
     assert_eq!(overview["status"], "active");
 }
 
-/// AI-6, AI-7: the companion app; a product is a plan, and the dashboard shows it.
+/// AI-6, AI-7: the companion app; a product is a plan, and the dashboard has it.
 #[tokio::test]
 async fn the_companion_app_shows_what_was_bought() {
     for (tier, name) in [("plus", "Plus"), ("premium", "Premium")] {
@@ -86,7 +87,7 @@ async fn the_letters_app_sells_pro_by_month_and_year() {
     }
 }
 
-/// Seats and currencies, as the demo sells them.
+/// Seats and currencies of the demo catalog.
 #[tokio::test]
 async fn the_demo_sells_seats_in_two_currencies() {
     let app = TestApp::selling("demo").await;
@@ -115,9 +116,9 @@ async fn the_demo_sells_seats_in_two_currencies() {
     assert_eq!(more["subscription"]["quantity"], 5);
 }
 
-/// A delayed payment method: the session is complete, the money comes later, or never.
+/// A delayed payment method: the session is complete, and the payment succeeds or fails later.
 #[tokio::test]
-async fn a_delayed_payment_is_awaited() {
+async fn a_delayed_payment_succeeds_or_fails_later() {
     for (button, status) in [(Button::PaysLater, "paid"), (Button::FailsLater, "unpaid")] {
         let app = TestApp::selling("credits").await;
         let session = app.session("ann", json!({ "pack": "starter" })).await;

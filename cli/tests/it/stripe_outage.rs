@@ -1,4 +1,5 @@
-//! Stripe away, slow, out of its mind: nothing half-done, a clear answer, and a retry that finishes.
+//! Stripe down, slow, or returning garbage: nothing is left half-done, the error is clear, and a
+//! retry finishes.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn a_purchase_begun_without_stripe_is_finished_by_a_retry() {
     }
 }
 
-/// Fails midway: the customer is there, the session is not.
+/// Stripe fails midway: the customer exists, the session does not.
 #[tokio::test]
 async fn an_interrupted_checkout_continues_where_it_stopped() {
     for call in 1..=2 {
@@ -96,7 +97,7 @@ async fn the_portal_and_the_success_page_report_that_stripe_is_down() {
     app.get("/api/subscription").bearer(&app.token("ann")).send().await.expect_status(200);
 }
 
-/// Nobody waits for ever.
+/// A request to Stripe has a timeout.
 #[tokio::test]
 async fn a_request_to_a_hanging_stripe_times_out() {
     let app = TestApp::selling("aira").await;
@@ -106,9 +107,9 @@ async fn a_request_to_a_hanging_stripe_times_out() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
-/// An account is deleted once nobody goes on paying for it.
+/// An account is deleted only after its subscription is canceled.
 #[tokio::test]
-async fn an_account_goes_only_with_its_subscription() {
+async fn an_account_is_deleted_only_after_its_subscription() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", plus()).await;
     let delete = || app.delete("/api/account").bearer(&app.token("ann")).send();

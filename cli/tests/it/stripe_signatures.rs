@@ -1,9 +1,9 @@
-//! Farebox verifies the signatures of Stripe's own client for JavaScript.
+//! Farebox verifies the signatures of Stripe's official JavaScript client.
 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use shared::adapters::stripe::signature::{Disbelief, verify};
+use shared::adapters::stripe::signature::{SignatureError, verify};
 use shared::config::Secret;
 use tokio::sync::OnceCell;
 
@@ -28,12 +28,17 @@ async fn signatures_of_the_official_client_verify() {
     }
 }
 
-fn verify_at(second: i64, header: &str, body: &str, secrets: &[&str]) -> Result<(), Disbelief> {
+fn verify_at(
+    second: i64,
+    header: &str,
+    body: &str,
+    secrets: &[&str],
+) -> Result<(), SignatureError> {
     let secrets: Vec<_> = secrets.iter().copied().map(Secret::new).collect();
     verify(header, body.as_bytes(), &secrets, Timestamp::from_second(second).unwrap())
 }
 
-/// Now and a little later or earlier, and while one secret follows the other.
+/// At the signed time, up to five minutes away from it, and during a rotation of the secret.
 fn expect_to_be_believed(body: &str, header: &str, foreign: &str) {
     for second in [SIGNED_AT, SIGNED_AT + 300, SIGNED_AT - 300] {
         assert_eq!(verify_at(second, header, body, &["whsec_ours"]), Ok(()));
@@ -46,13 +51,13 @@ fn expect_to_be_believed(body: &str, header: &str, foreign: &str) {
     }
 }
 
-/// Too late or too early, signed with another secret, or with anything changed or missing.
+/// Too late or too early, signed with another secret, or with a part changed or missing.
 fn expect_to_be_refused(body: &str, header: &str, foreign: &str) {
     let refused = |second, header: &str, body: &str| {
         verify_at(second, header, body, &["whsec_ours"]).unwrap_err()
     };
     for second in [SIGNED_AT + 301, SIGNED_AT - 301] {
-        assert_eq!(refused(second, header, body), Disbelief::TooOld);
+        assert_eq!(refused(second, header, body), SignatureError::TooOld);
     }
     let (time, signature) = header.split_once(',').unwrap();
     let later = format!("t={},{signature}", SIGNED_AT + 1);
@@ -60,19 +65,19 @@ fn expect_to_be_refused(body: &str, header: &str, foreign: &str) {
     let other_scheme = header.replace("v1=", "v0=");
     let cut = &header[..header.len() - 1];
     for forged in [foreign, &later, &zeros] {
-        assert_eq!(refused(SIGNED_AT, forged, body), Disbelief::Forged, "{forged}");
+        assert_eq!(refused(SIGNED_AT, forged, body), SignatureError::Forged, "{forged}");
     }
     for malformed in ["", time, signature, cut, &other_scheme] {
-        assert_eq!(refused(SIGNED_AT, malformed, body), Disbelief::Malformed, "{malformed}");
+        assert_eq!(refused(SIGNED_AT, malformed, body), SignatureError::Malformed, "{malformed}");
     }
     let mut shorter = body.to_owned();
     shorter.pop();
     for changed in [format!("{body} "), format!(" {body}"), shorter, String::new()] {
-        assert_eq!(refused(SIGNED_AT, header, &changed), Disbelief::Forged);
+        assert_eq!(refused(SIGNED_AT, header, &changed), SignatureError::Forged);
     }
 }
 
-/// Where the client is installed.
+/// The directory in which the client is installed.
 async fn client() -> &'static Path {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
     INSTALLED.get_or_init(|| node::install("official-stripe", PACKAGE, LOCK)).await

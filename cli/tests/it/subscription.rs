@@ -1,4 +1,5 @@
-//! The life of a subscription: changed, canceled, resumed, unpaid, recovered, over fourteen months.
+//! The life of a subscription over fourteen months: changed, canceled, resumed, unpaid and
+//! recovered.
 
 mod incomplete;
 
@@ -23,7 +24,7 @@ fn paid(app: &TestApp) -> Vec<i64> {
     paid
 }
 
-/// CR-5: what a billing page shows, before and after.
+/// CR-5: the billing page's data, before and after a purchase.
 #[tokio::test]
 async fn a_billing_page_shows_what_there_is() {
     let app = TestApp::selling("coderev").await;
@@ -41,18 +42,22 @@ async fn a_billing_page_shows_what_there_is() {
     assert_eq!(subscription["currency"], "usd");
     assert_eq!(subscription["planVersion"], 1);
     assert_eq!(subscription["cancelAtPeriodEnd"], false);
-    assert_eq!(app.subscription("bob").await["subscription"], Value::Null, "nobody else's");
+    assert_eq!(
+        app.subscription("bob").await["subscription"],
+        Value::Null,
+        "another user's is not listed"
+    );
 }
 
-/// DM-11: now, or when the period ends, with a reason; and back again.
+/// DM-11: cancels now or at the period's end, with a reason, and resumes.
 #[tokio::test]
-async fn a_cancellation_can_be_taken_back_until_the_period_ends() {
+async fn a_cancellation_can_be_undone_until_the_period_ends() {
     let app = subscriber("plus", "monthly").await;
     let cancel = json!({ "action": "cancel", "reason": "too many letters" });
     let canceled = app.change("ann", cancel).await.expect_status(200).body;
     assert_eq!(canceled["subscription"]["cancelAtPeriodEnd"], true);
     assert_eq!(canceled["subscription"]["cancellationReason"], "too many letters");
-    assert_eq!(canceled["plan"], "plus", "what was paid for stays");
+    assert_eq!(canceled["plan"], "plus", "the paid plan stays");
     let change = json!({ "action": "change", "tier": "premium" });
     app.change("ann", change).await.expect_problem(409, "cancellation_pending");
 
@@ -72,7 +77,7 @@ async fn a_cancellation_can_be_taken_back_until_the_period_ends() {
     again.expect_problem(409, "no_subscription");
 }
 
-/// PT-6: what a user does with what they have.
+/// PT-6: plan changes by the user.
 #[tokio::test]
 async fn an_upgrade_is_paid_at_once_and_a_downgrade_waits() {
     let app = subscriber("plus", "monthly").await;
@@ -89,11 +94,11 @@ async fn an_upgrade_is_paid_at_once_and_a_downgrade_waits() {
     );
     let same = app.change("ann", upgrade).await.expect_status(200).body;
     assert_eq!(same["plan"], "premium");
-    assert_eq!(paid(&app).len(), 2, "what is so already costs nothing");
+    assert_eq!(paid(&app).len(), 2, "a change to the current plan is free");
 
     let downgrade = json!({ "action": "change", "tier": "plus" });
     let planned = app.change("ann", downgrade).await.expect_status(200).body;
-    assert_eq!(planned["plan"], "premium", "what was paid for stays");
+    assert_eq!(planned["plan"], "premium", "the paid plan stays");
     assert_eq!(planned["subscription"]["scheduledChange"]["plan"], "plus");
     app.simulator.delivered().await;
     let shown = app.subscription("ann").await;
@@ -109,7 +114,7 @@ async fn an_upgrade_is_paid_at_once_and_a_downgrade_waits() {
 }
 
 #[tokio::test]
-async fn a_planned_change_can_be_taken_back() {
+async fn a_scheduled_change_can_be_undone() {
     let app = subscriber("premium", "monthly").await;
     app.change("ann", json!({ "action": "change", "tier": "plus" })).await.expect_status(200);
     let kept = app.change("ann", json!({ "action": "resume" })).await.expect_status(200).body;
@@ -120,7 +125,7 @@ async fn a_planned_change_can_be_taken_back() {
     assert_eq!(paid(&app), [1_999, 1_999]);
 }
 
-/// A longer interval is more, a shorter one less.
+/// A longer interval is an upgrade, a shorter one a downgrade.
 #[tokio::test]
 async fn an_interval_is_changed_like_a_plan() {
     let app = subscriber("plus", "monthly").await;
@@ -138,7 +143,7 @@ async fn an_interval_is_changed_like_a_plan() {
     assert_eq!(after["subscription"]["interval"], "monthly", "{after}");
 }
 
-/// The old plan stays, and the answer says why and where to pay.
+/// The old plan stays, and the answer has the cause and the link to pay.
 #[tokio::test]
 async fn an_upgrade_that_is_not_paid_changes_nothing() {
     for (card, code) in [
@@ -158,7 +163,7 @@ async fn an_upgrade_that_is_not_paid_changes_nothing() {
         assert_eq!(after["subscription"]["pendingChange"]["plan"], "premium");
         assert_eq!(paid(&app), [999]);
 
-        // Paid at last.
+        // The customer pays at last.
         app.give_card("ann", "pm_card_visa").await;
         let invoice = page.rsplit('/').next().unwrap();
         app.ask_stripe("POST", &format!("/v1/invoices/{invoice}/pay"), &[]).await;
@@ -198,10 +203,10 @@ async fn an_impossible_change_is_refused_with_advice() {
     let stranger = app.change("bob", json!({ "action": "cancel" })).await;
     let stranger = stranger.expect_problem(409, "no_subscription");
     assert!(stranger.text.contains("create-checkout-session"), "{stranger:?}");
-    assert_eq!(app.stripe.flights(), 0, "nothing of it reached Stripe");
+    assert_eq!(app.stripe.flights(), 0, "no request reached Stripe");
 }
 
-/// However many calls race with one key, there is one change, and one payment.
+/// However many calls race with one key, there is one change and one payment.
 #[tokio::test]
 async fn one_key_makes_one_change() {
     let app = subscriber("plus", "monthly").await;
@@ -223,7 +228,7 @@ async fn one_key_makes_one_change() {
     assert_eq!(paid(&app).len(), 2);
 }
 
-/// Without a key each call is one of its own; the same wish twice is still one change.
+/// Without a key each call is a separate change; the same change twice still counts once.
 #[tokio::test]
 async fn racing_changes_take_turns() {
     let app = subscriber("plus", "monthly").await;
@@ -238,11 +243,12 @@ async fn racing_changes_take_turns() {
     let overview = app.subscription("ann").await;
     let at_stripe = &app.at_stripe("subscription")[0];
     let price = &at_stripe["items"]["data"][0]["price"]["unit_amount"];
-    assert_eq!(overview["subscription"]["amountMinor"], *price, "ours is what Stripe has");
+    assert_eq!(overview["subscription"]["amountMinor"], *price, "the same amount as at Stripe");
     assert!(paid(&app).len() <= 2, "{:?}", paid(&app));
 }
 
-/// PT-7: trial, renewal, failure, recovery, upgrade, downgrade, cancellation, resumption: fourteen months.
+/// PT-7: trial, renewal, failure, recovery, upgrade, downgrade, cancellation and resumption in
+/// fourteen months.
 #[tokio::test]
 async fn fourteen_months_pass() {
     let app = TestApp::selling("paintracker").await;
@@ -262,7 +268,7 @@ async fn fourteen_months_pass() {
     app.advance("1mo").await;
     app.advance("2h").await;
     assert_eq!(status().await, "past_due");
-    assert_eq!(app.subscription("ann").await["plan"], "basic", "there is still time to pay");
+    assert_eq!(app.subscription("ann").await["plan"], "basic", "the grace period is not over");
     let change = json!({ "action": "change", "tier": "pro" });
     app.change("ann", change.clone()).await.expect_problem(409, "not_in_good_standing");
     let again = app.order("ann", json!({ "tier": "pro", "interval": "monthly" })).send().await;
@@ -293,7 +299,7 @@ async fn fourteen_months_pass() {
     assert_eq!(app.at_stripe("subscription").len(), 1);
 }
 
-/// Nobody pays the failed renewal: in the end the subscription is over.
+/// The failed renewal is never paid, and the subscription finally ends.
 #[tokio::test]
 async fn a_user_who_never_pays_ends_with_the_free_plan() {
     let app = subscriber("plus", "monthly").await;
@@ -305,7 +311,7 @@ async fn a_user_who_never_pays_ends_with_the_free_plan() {
     assert_eq!(paid(&app), [999]);
 }
 
-/// DM-6: what is answered is what `docs/openapi.json` says.
+/// DM-6: the answers match `docs/openapi.json`.
 #[tokio::test]
 async fn answers_have_the_fields_that_the_document_lists() {
     let app = subscriber("plus", "monthly").await;
@@ -331,27 +337,28 @@ async fn answers_have_the_fields_that_the_document_lists() {
     }
 }
 
-/// Flights of the routes around a subscription.
+/// The round trips of the subscription routes.
 #[tokio::test]
 async fn a_read_and_a_change_stay_within_their_budgets() {
     let app = subscriber("plus", "monthly").await;
     app.lose_webhooks();
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
-    app.all_are_told().await;
+    app.deliver_outbox().await;
     flights();
     app.subscription("ann").await;
     assert_eq!(flights(), (1, 1, 0), "the limit, and one query");
     app.change("ann", json!({ "action": "change", "tier": "premium" })).await.expect_status(200);
-    assert_eq!(flights(), (2, 2, 1), "the limit and the push; begun and finished; one request");
+    assert_eq!(flights(), (2, 2, 1), "the limit and the push; begin and finish; one request");
     app.change("ann", json!({ "action": "change", "tier": "plus" })).await.expect_status(200);
-    assert_eq!(flights(), (2, 2, 2), "a schedule, and its phases");
+    assert_eq!(flights(), (2, 2, 2), "a schedule and its phases");
     let visit = app.post("/api/stripe/create-portal-session").bearer(&app.token("ann"));
     let visit = visit.json(json!({ "returnUrl": "https://app.example" }));
     visit.send().await.expect_status(200);
     assert_eq!(flights(), (1, 2, 1));
 }
 
-/// PT-6: a trusted server finds a subscription, and whose it is, by Stripe's id; a user only their own.
+/// PT-6: a trusted server finds a subscription and its user by Stripe's id; a user finds only their
+/// own.
 #[tokio::test]
 async fn a_subscription_is_found_by_its_id_at_stripe() {
     let app = subscriber("plus", "monthly").await;

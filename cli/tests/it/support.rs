@@ -1,5 +1,5 @@
-//! What every test stands on: one Postgres and one Redis per process, and per test a database of its
-//! own, a Redis of its own, a clock of its own, and Farebox listening on a port of its own.
+//! The environment of every test: one Postgres and one Redis per process; per test a separate
+//! database, Redis, clock and port.
 
 mod app;
 mod billing;
@@ -18,7 +18,7 @@ mod until;
 pub mod wire;
 
 pub use app::{CRON_SECRET, ISSUER, SECRET, Setup, TestApp, claims, clock, listen};
-pub use billing::{Button, signature};
+pub use billing::{Button, press_button, signature};
 pub use clerk::Clerk;
 pub use clock::TestClock;
 pub use pgbouncer::PgBouncer;

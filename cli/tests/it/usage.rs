@@ -1,4 +1,5 @@
-//! What is used, counted and limited: `GET` and `POST /api/usage`, and the same for SQL.
+//! Metered features: usage that is counted and limited, through `GET` and `POST /api/usage` and
+//! through SQL.
 
 mod batch;
 mod counters;
@@ -17,36 +18,37 @@ use serde_json::{Value, json};
 use crate::support::{ApiResponse, Mode, TestApp};
 
 impl TestApp {
-    /// Reports what a user uses, with their token.
+    /// Reports usage with the user's token.
     async fn report(&self, user: &str, report: Value) -> ApiResponse {
         self.post("/api/usage").bearer(&self.token(user)).json(report).send().await
     }
 
-    /// The same, under an idempotency key.
+    /// Reports usage under an idempotency key.
     async fn report_once(&self, user: &str, key: &str, report: Value) -> ApiResponse {
         let call = self.post("/api/usage").bearer(&self.token(user)).json(report);
         call.header("idempotency-key", key).send().await
     }
 
-    /// What `GET /api/usage` answers a user, asked with that query.
+    /// The answer of `GET /api/usage` to a user, with that query.
     async fn usage(&self, user: &str, query: &str) -> Value {
         let call = self.get(&format!("/api/usage?{query}")).bearer(&self.token(user));
         call.send().await.expect_status(200).body
     }
 
-    /// What a user has used of a feature in the period that runs, and when that ends.
+    /// A user's usage of a feature in the current period.
     async fn used(&self, user: &str, feature: &str) -> Value {
         self.usage(user, &format!("feature={feature}")).await["current"][0].clone()
     }
 
-    /// Gives a plan without Stripe.
+    /// Gives a plan as a comp.
     async fn comp(&self, user: &str, plan: &str) {
         let call = self.patch("/api/plan").query("userId", user).bearer(&self.service_key);
         call.json(json!({ "plan": plan })).send().await.expect_status(200);
     }
 }
 
-/// DM-4, DM-5: over a hard limit nothing is counted, and the refusal says which, how much and until when.
+/// DM-4, DM-5: usage over a hard limit is not counted, and the refusal has the feature, the limit,
+/// the count and the reset.
 #[tokio::test]
 async fn a_use_over_the_limit_is_refused_and_changes_nothing() {
     let app = TestApp::selling("dearme").await;
@@ -62,36 +64,36 @@ async fn a_use_over_the_limit_is_refused_and_changes_nothing() {
     );
     let before = app.tables().await;
     let refused = app.report("ann", letters(2)).await.expect_problem(402, "quota_exceeded").body;
-    let told = ["quota", "limit", "current", "resetsAt"].map(|name| refused[name].clone());
-    assert_eq!(json!(told), json!(["letters", 5, 4, resets_at]));
+    let answer = ["quota", "limit", "current", "resetsAt"].map(|name| refused[name].clone());
+    assert_eq!(json!(answer), json!(["letters", 5, 4, resets_at]));
     assert_eq!(app.tables().await, before);
     let fifth = app.report("ann", json!({ "feature": "letters" })).await.expect_status(200).body;
-    assert_eq!(fifth["used"], 5, "one, where no quantity is named");
+    assert_eq!(fifth["used"], 5, "the quantity defaults to one");
     app.report("ann", letters(1)).await.expect_problem(402, "quota_exceeded");
     let bob = app.report("bob", letters(5)).await.expect_status(200).body;
-    assert_eq!(bob["used"], 5, "everybody has their own");
+    assert_eq!(bob["used"], 5, "each user has a separate count");
 }
 
-/// What goes over a soft limit is counted, allowed, and known to be over it.
+/// Usage over a soft limit is counted and allowed, and is reported as overage.
 #[tokio::test]
 async fn a_use_over_a_soft_limit_is_overage() {
     let app = TestApp::selling("demo").await;
     app.comp("ann", "pro").await;
     for (quantity, used, overage) in [(150, 150, 0), (100, 250, 50), (7, 257, 57)] {
         let report = json!({ "feature": "exports", "quantity": quantity });
-        let told = app.report("ann", report).await.expect_status(200).body;
-        let told = ["used", "overage", "limit"].map(|name| told[name].clone());
-        assert_eq!(json!(told), json!([used, overage, 200]));
+        let answer = app.report("ann", report).await.expect_status(200).body;
+        let answer = ["used", "overage", "limit"].map(|name| answer[name].clone());
+        assert_eq!(json!(answer), json!([used, overage, 200]));
     }
     let all_at_once = json!({ "feature": "api_calls", "quantity": 50_003 });
-    let told = app.report("ann", all_at_once).await.expect_status(200).body;
-    assert_eq!(told["overage"], 3);
+    let answer = app.report("ann", all_at_once).await.expect_status(200).body;
+    assert_eq!(answer["overage"], 3);
     let unlimited = json!({ "feature": "reports", "quantity": 1_000_000 });
-    let told = app.report("ann", unlimited).await.expect_status(200).body;
-    assert_eq!(json!([told["limit"], told["overage"]]), json!([null, 0]));
+    let answer = app.report("ann", unlimited).await.expect_status(200).body;
+    assert_eq!(json!([answer["limit"], answer["overage"]]), json!([null, 0]));
 }
 
-/// PT-6: what the app tells of a use is kept with it.
+/// PT-6: the metadata of a usage entry is stored with it.
 #[tokio::test]
 async fn metadata_of_a_usage_entry_is_stored() {
     let app = TestApp::selling("dearme").await;
@@ -105,8 +107,8 @@ async fn metadata_of_a_usage_entry_is_stored() {
     assert_eq!(kept, json!([["letters", 2, metadata]]));
 }
 
-/// A key is answered the same again for a day, counts once, and belongs to its request and its user. After
-/// that day it is new, whether or not the job has forgotten it.
+/// A key returns the same answer for a day, counts once, and belongs to its request and its user.
+/// After a day it is new, whether or not the job has deleted it.
 #[tokio::test]
 async fn a_report_that_is_repeated_counts_once() {
     let app = TestApp::selling("dearme").await;
@@ -121,7 +123,7 @@ async fn a_report_that_is_repeated_counts_once() {
     app.report_once("bob", "k", two.clone()).await.expect_status(200);
     assert_eq!(app.used("bob", "letters").await["used"], 2);
 
-    // What was refused is not remembered: it may be allowed later.
+    // A refusal is not remembered, because the same request may be allowed later.
     let four = json!({ "feature": "letters", "quantity": 4 });
     app.report_once("bob", "later", four.clone()).await.expect_problem(402, "quota_exceeded");
     app.comp("bob", "pro").await;
@@ -137,14 +139,14 @@ async fn a_report_that_is_repeated_counts_once() {
     assert_eq!(app.count("select used from usage_tracking where user_id = 'bob'").await, 8);
 }
 
-/// PT-6: what runs, for every feature that is counted, and what was, by period, the latest first.
+/// PT-6: current usage of every metered feature, and past usage by period, the newest first.
 #[tokio::test]
 async fn totals_are_listed_by_period() {
     let app = TestApp::selling("demo").await;
     for day in 1..=5 {
         for feature in ["reports", "api_calls"] {
             let report = json!({ "feature": feature, "quantity": day });
-            // The reports of a month are five.
+            // The limit of reports is five a month.
             app.report("ann", report).await;
         }
         app.to_next_day(SignedDuration::from_hours(1));
@@ -162,7 +164,7 @@ async fn totals_are_listed_by_period() {
     let used: Vec<i64> =
         calls["data"].as_array().unwrap().iter().map(|one| one["used"].as_i64().unwrap()).collect();
     assert_eq!(used, [5, 4, 3, 2, 1]);
-    assert_eq!(calls["current"][0]["used"], 0, "nothing yet today");
+    assert_eq!(calls["current"][0]["used"], 0, "no usage today");
     assert_eq!(calls["data"][0]["periodEnd"], calls["current"][0]["periodStart"]);
 
     let mut paged = Vec::new();
@@ -174,10 +176,10 @@ async fn totals_are_listed_by_period() {
         cursor = format!("cursor={next}");
     }
     assert_eq!(json!(paged), all["data"]);
-    assert_eq!(app.usage("bob", "").await["data"], json!([]), "nobody else's");
+    assert_eq!(app.usage("bob", "").await["data"], json!([]), "another user's usage is not listed");
 }
 
-/// One flight to Postgres; to Redis the limiter's and the push.
+/// One round trip to Postgres, and two to Redis: the limit and the push.
 #[tokio::test]
 async fn a_use_takes_one_flight_to_postgres() {
     let app = TestApp::selling("dearme").await;
@@ -191,7 +193,7 @@ async fn a_use_takes_one_flight_to_postgres() {
     assert_eq!((app.redis.flights(), app.postgres.flights()), (1, 1));
 }
 
-/// Whoever was not answered asks again under the same key.
+/// A caller without an answer retries under the same key.
 #[tokio::test]
 async fn a_use_whose_answer_was_lost_counts_once() {
     let app = TestApp::selling("dearme").await;
@@ -206,7 +208,7 @@ async fn a_use_whose_answer_was_lost_counts_once() {
     assert_eq!(app.report_once("ann", "k", letter).await.expect_status(200).body["used"], 1);
 }
 
-/// Redis is only the copy: without it uses are counted, and what it shows afterwards is right.
+/// Without Redis usage is counted, and Redis is right after the outage.
 #[tokio::test]
 async fn uses_are_counted_without_redis() {
     let app = TestApp::selling("dearme").await;
@@ -222,6 +224,6 @@ async fn uses_are_counted_without_redis() {
     app.report("ann", json!({ "feature": "letters", "quantity": 3 })).await.expect_status(402);
     app.redis.set(Mode::Pass).await;
     app.redis_is_back().await;
-    app.all_are_told().await;
+    app.deliver_outbox().await;
     assert_eq!(shown().await, 4);
 }

@@ -1,4 +1,4 @@
-//! What Stripe tells us: believed only with its signature, and applied once, in any order.
+//! Stripe's webhooks: applied only with a valid signature, exactly once, in any order.
 
 mod charges;
 mod currencies;
@@ -8,13 +8,13 @@ mod foreign;
 pub mod guards;
 mod model;
 mod moved;
-mod new_words;
 pub mod orders;
 mod push;
 mod races;
 mod several;
 mod source;
 mod story;
+mod unknown_values;
 mod unnamed;
 mod unnamed_payment;
 mod updates;
@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::support::{Mode, Setup, TestApp, signature};
 
-/// PT-3: forged, truncated, late or early, it is refused before anything is asked of anyone.
+/// PT-3: a forged, truncated, late or early signature is refused before any store is called.
 #[tokio::test]
 async fn only_events_signed_by_stripe_are_applied() {
     let app = TestApp::new().await;
@@ -62,7 +62,7 @@ async fn only_events_signed_by_stripe_are_applied() {
     app.deliver_signed(&body, &other).await.expect_status(200);
 }
 
-/// AI-7: the same webhook under its other address, with the answer that Stripe is used to.
+/// AI-7: the same webhook under its other address, with the answer that the companion app sends.
 #[tokio::test]
 async fn both_addresses_answer_received() {
     let app = TestApp::selling("aira").await;
@@ -78,7 +78,7 @@ async fn both_addresses_answer_received() {
     assert_eq!(app.count("select count(*) from webhook_events where id = 'evt_1'").await, 1);
 }
 
-/// Of the other mode, test or live, it is none of ours.
+/// An event of the other mode (test or live) is ignored.
 #[tokio::test]
 async fn an_event_of_the_other_mode_changes_nothing() {
     let app = TestApp::selling("aira").await;
@@ -91,7 +91,7 @@ async fn an_event_of_the_other_mode_changes_nothing() {
     assert_eq!(app.subscription("ann").await["status"], "active");
 }
 
-/// Delivered twice, at once and later, in any order: the last word of Stripe's counts.
+/// Repeated and late deliveries in any order: the newest observation counts.
 #[tokio::test]
 async fn stale_and_repeated_events_change_nothing() {
     let app = TestApp::selling("aira").await;
@@ -114,12 +114,12 @@ async fn stale_and_repeated_events_change_nothing() {
     revived["id"] = "evt_late".into();
     revived["created"] = (app.now().as_second() + 60).into();
     app.deliver(&revived).await.expect_status(200);
-    assert_eq!(app.subscription("ann").await["status"], "canceled", "what has ended stays so");
+    assert_eq!(app.subscription("ann").await["status"], "canceled", "canceled is final");
 }
 
-/// Two different stories of one second: Stripe is asked which is true.
+/// Two events of the same second conflict: Farebox fetches the subscription from Stripe.
 #[tokio::test]
-async fn a_tie_is_settled_by_asking() {
+async fn a_tie_is_resolved_by_a_request_to_stripe() {
     let app = TestApp::selling("aira").await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     let mut one = app.event("customer.subscription.created");
@@ -141,22 +141,22 @@ async fn a_tie_is_settled_by_asking() {
     assert_eq!(app.stripe.flights(), 0, "the second delivery is a duplicate");
 }
 
-/// A push that is lost costs nothing but time: the next one shows what is.
+/// A repeated event pushes the plan again after a lost push.
 #[tokio::test]
 async fn a_repeated_event_repairs_the_cache() {
-    // Nobody is told anything after an answer: the repair is the event's alone.
+    // Without a background delivery, only the repeated event can repair the cache.
     let app = Setup::default().set("SMTP_URL", "").sells("aira").start().await;
     app.redis.set(Mode::Down).await;
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.redis.set(Mode::Pass).await;
     app.redis_is_back().await;
-    assert_eq!(app.stats("ann").await["plan"], "Free", "nobody could be told");
+    assert_eq!(app.stats("ann").await["plan"], "Free", "the push failed");
     let event = app.event("customer.subscription.created");
     app.deliver(&event).await.expect_status(200);
     assert_eq!(app.stats("ann").await["plan"], "Plus");
 }
 
-/// Stripe tries again what could not be written.
+/// Stripe retries an event that could not be stored.
 #[tokio::test]
 async fn an_event_that_cannot_be_written_is_answered_503() {
     let app = TestApp::selling("aira").await;
@@ -171,7 +171,8 @@ async fn an_event_that_cannot_be_written_is_answered_503() {
     assert_eq!(app.count(known).await, 1);
 }
 
-/// One flight to Postgres, one to Redis; of what changes nothing that is shown Redis need not hear.
+/// One round trip to Postgres and one to Redis. An event that changes nothing in the cache needs no
+/// push.
 #[tokio::test]
 async fn a_webhook_costs_two_flights() {
     let app = Setup::default().set("SMTP_URL", "").sells("aira").start().await;

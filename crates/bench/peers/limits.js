@@ -1,4 +1,4 @@
-// @upstash/ratelimit: a sliding window for each of a thousand callers.
+// Measures @upstash/ratelimit: a sliding window for each of a thousand callers.
 
 import { Ratelimit } from '@upstash/ratelimit'
 import { Redis } from '@upstash/redis'

@@ -1,5 +1,5 @@
-// Calls `call(number)` from several loops at once, and prints what it measured as one line of JSON:
-// calls a second, and calls a second of processor time of this process.
+// Calls `call(number)` from several loops at once, and prints one line of JSON: calls per second, and
+// calls per second of this process's processor time.
 
 /** @type {{ concurrency: number, seconds: number, [name: string]: any }} */
 export const settings = JSON.parse(process.env.BENCH_SETTINGS)

@@ -1,4 +1,4 @@
-// A spend as a plain transaction of `pg`: lock the balance, check it, take from it, write it down.
+// Measures a spend as a transaction with `pg`: lock the balance, check it, reduce it, insert a ledger entry.
 
 import pg from 'pg'
 import { measure, settings } from './load.js'

@@ -1,11 +1,11 @@
-// @supabase/stripe-sync-engine: verifies a signed event and stores what it says.
+// Measures @supabase/stripe-sync-engine: it verifies a signed event and stores the event's object.
 
 import { readFileSync } from 'node:fs'
 import { createHmac } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { measure, settings } from './load.js'
 
-// Its ES module does not find its migrations, and says so to a logger alone.
+// The package's ES module does not find its migrations, and reports this only to a logger.
 const { StripeSync, runMigrations } = createRequire(import.meta.url)('@supabase/stripe-sync-engine')
 
 const { concurrency, database_url, webhook_secret, events } = settings
@@ -23,7 +23,7 @@ const sync = new StripeSync({
   stripeWebhookSecret: webhook_secret,
 })
 
-// Signed before they are measured.
+// Signs the events before the measurement.
 const time = Math.floor(Date.now() / 1000)
 const signed = readFileSync(events, 'utf8').trimEnd().split('\n').map((body) => {
   const signature = createHmac('sha256', webhook_secret).update(`${time}.${body}`).digest('hex')

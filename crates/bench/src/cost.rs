@@ -1,11 +1,11 @@
-//! The cost of one call to Postgres: processor time of the session's process, bytes of WAL, statements
-//! and calls of functions. They are steadier than rates: neither the disk nor another process changes
-//! them much.
+//! Measures the cost of one call to Postgres: processor time of the session's process, bytes of
+//! WAL, statements and function calls. These vary less than rates: the disk and other processes
+//! hardly affect them.
 //!
-//! Everything is measured on one connection, call by call, without waiting for the disk at a commit. The
-//! processor time is that of the quickest tenth of the calls, in batches: a busy machine makes the others
-//! slower. Pages that Postgres writes to the WAL as a whole after a checkpoint are left out: how many
-//! there are says nothing about the call.
+//! One connection makes all measured calls, one after the other, and a commit does not wait for the
+//! disk. The processor time is the 10th percentile over batches of calls, because a busy machine
+//! slows some batches down. The WAL excludes the full pages that Postgres writes after a
+//! checkpoint, because their number does not depend on the call.
 
 use anyhow::Context as _;
 use tokio_postgres::Client;
@@ -15,16 +15,16 @@ use crate::report::{Report, figure};
 use crate::samples::Samples;
 use crate::sql::{self, Calls};
 
-/// Calls until the session has planned every statement for good, measured calls, and counted ones.
+/// Calls before the measurement, so that the session has cached every plan.
 const WARM: usize = 100;
 const MEASURED: usize = 1_500;
 const COUNTED: usize = 100;
-/// Measured calls whose processor time is read as one.
+/// Measured calls between two readings of the processor time.
 const BATCH: usize = 25;
 /// The number of calls that [`Meter::measure`] makes.
 pub const CALLS: u32 = (2 * WARM + MEASURED + COUNTED) as u32;
 
-/// Per call.
+/// The cost of one call.
 #[derive(Clone, Debug)]
 pub struct Cost {
     cpu_us: f64,
@@ -38,7 +38,7 @@ struct Counts {
     functions: f64,
 }
 
-/// Two sessions: counting would add to what is measured.
+/// A session that measures and one that counts, because counting costs processor time.
 pub struct Meter {
     measured: Client,
     process: u32,
@@ -47,7 +47,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Opens the sessions as superuser if it can. Otherwise nothing is counted.
+    /// Opens the sessions, as superuser if possible. Without a superuser, the meter counts nothing.
     pub async fn open(superuser_url: Option<String>, owner_url: &str) -> anyhow::Result<Self> {
         let url = superuser_url.as_deref().unwrap_or(owner_url);
         let measured = sql::connect_to(url).await?;
@@ -57,10 +57,11 @@ impl Meter {
         let counted = sql::connect_to(url).await?;
         let can_count = superuser_url.is_some()
             && execute(&counted, "create extension if not exists pg_stat_statements").await.is_ok()
-            // Without its library it can be created, but not asked.
+            // Without the preloaded library, the extension can be created but not queried.
             && execute(&counted, "select count(*) from pg_stat_statements").await.is_ok();
         if can_count {
-            // From its first statement on: a plan that was made without counting is never counted.
+            // Before the first measured statement: Postgres never counts a plan made without
+            // counting.
             let count = "
               select
                 set_config('pg_stat_statements.track', 'all', false),
@@ -72,7 +73,7 @@ impl Meter {
         Ok(Self { measured, process, is_superuser, counted: can_count.then_some(counted) })
     }
 
-    /// Leaves whole pages out of the WAL, or writes them again as a deployment does.
+    /// Turns full pages in the WAL off, or on as in a deployment.
     pub async fn leave_pages_out(&self, leave_out: bool) -> anyhow::Result<()> {
         if self.is_superuser {
             let value = if leave_out { "off" } else { "on" };
@@ -83,7 +84,7 @@ impl Meter {
         Ok(())
     }
 
-    /// Makes [`CALLS`] calls. None if there are too few.
+    /// Makes [`CALLS`] calls. Returns `None` if there are too few.
     pub async fn measure(&self, calls: &Calls) -> anyhow::Result<Option<Cost>> {
         const WAL: &str = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
         let client = &self.measured;
@@ -130,7 +131,7 @@ impl Meter {
     }
 }
 
-/// False if there were too few.
+/// Makes `number` calls. Returns false if there are too few.
 async fn call(client: &Client, calls: &Calls, number: usize) -> anyhow::Result<bool> {
     for _ in 0..number {
         let Some(statements) = calls() else { return Ok(false) };
@@ -155,7 +156,7 @@ pub fn begin(report: &mut Report, what: &str) {
     report.table(head);
 }
 
-/// The first row of a table is the bare statement's.
+/// Adds a row. The first row of a table must be that of the bare statement.
 pub fn add(report: &mut Report, name: &str, cost: Option<&Cost>, bare: Option<&Cost>) {
     let cpu = |cost: Option<&Cost>| cost.map(|cost| cost.cpu_us);
     let times_bare = cpu(cost).zip(cpu(bare)).map(|(cost, bare)| cost / bare);

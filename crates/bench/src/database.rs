@@ -1,4 +1,4 @@
-//! The stack's database, as its owner: fills it, and measures rates with pgbench, which is part of
+//! Fills the stack's database as its owner, and measures rates with pgbench, which is part of
 //! Postgres.
 
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ pub struct Database {
 
 impl Database {
     pub async fn open(settings: &Settings, dir: &Path) -> anyhow::Result<Self> {
-        let url = settings.get("DIRECT_URL").context("the stack has no database of its own")?;
+        let url = settings.get("DIRECT_URL").context("the settings have no DIRECT_URL")?;
         let owner = sql::connect(settings).await?;
         Ok(Self { dir: dir.to_owned(), url: url.clone(), owner })
     }
 
-    /// Of the database as its owner.
+    /// The URL of the database as its owner.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -33,7 +33,7 @@ impl Database {
         self.owner.batch_execute(sql).await.context("cannot prepare the database")
     }
 
-    /// Transactions per second of a pgbench script.
+    /// Measures transactions per second of a pgbench script.
     pub async fn pgbench(&self, sql: &str, concurrency: u32, seconds: u32) -> anyhow::Result<f64> {
         let script = self.dir.join("script.sql");
         std::fs::write(&script, sql).context("cannot write a script")?;
@@ -52,6 +52,6 @@ impl Database {
         let rate = stdout.lines().find_map(|line| line.strip_prefix("tps = "));
         let rate =
             rate.and_then(|rest| rest.split(' ').next()).context("pgbench printed no rate")?;
-        rate.parse().context("pgbench printed a rate that is no number")
+        rate.parse().context("pgbench printed a rate that is not a number")
     }
 }

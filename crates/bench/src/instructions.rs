@@ -1,10 +1,11 @@
-//! `bench instructions`: counts the instructions of an entitlement read that the cache answers, which no
-//! busy machine changes.
+//! `bench instructions`: counts the instructions of an entitlement read from the cache. The load of
+//! the machine does not change them.
 //!
-//! This program runs itself under Valgrind with few reads and with more; the difference is what the reads
-//! take: the router with guard, caller and limiter, the client of Redis and the JSON of the answer. The
-//! host, Redis and its front run outside. Where they go, `callgrind_annotate` says of a build with
-//! symbols: `CARGO_PROFILE_RELEASE_STRIP=false CARGO_PROFILE_RELEASE_DEBUG=1`.
+//! This program runs itself under Valgrind with few reads and with many, and subtracts. The
+//! difference covers the router with guard, caller and limiter, the Redis client and the JSON of
+//! the response. The HTTP host, Redis and its front run outside. To attribute the instructions to
+//! functions, build with symbols (`CARGO_PROFILE_RELEASE_STRIP=false
+//! CARGO_PROFILE_RELEASE_DEBUG=1`) and run `callgrind_annotate`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,14 +21,14 @@ use tokio::process::Command;
 use tower::ServiceExt as _;
 
 use crate::database::Database;
-use crate::ledger::{ACCOUNTS, UNMET};
+use crate::ledger::{ACCOUNTS, UNREACHED_LIMIT};
 use crate::load;
 use crate::report::Report;
 use crate::stack::Stack;
 use crate::table::grouped;
 
-static ENTITLEMENTS: Endpoint = endpoints::ENTITLEMENTS.limited(UNMET);
-/// Reads of the shorter and of the longer run.
+static ENTITLEMENTS: Endpoint = endpoints::ENTITLEMENTS.limited(UNREACHED_LIMIT);
+/// The reads of the shorter run and of the longer run.
 const FEW: u32 = 200;
 const MANY: u32 = 1_200;
 /// The environment variables that carry the settings and the key to the run under Valgrind.
@@ -36,7 +37,7 @@ const KEY: &str = "BENCH_KEY";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// File for what callgrind counted of the longer run
+    /// File for callgrind's output of the longer run
     #[arg(long)]
     callgrind_out: Option<String>,
     /// Reads of the run under Valgrind
@@ -53,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     let measured = tokio::select! {
         measured = measure(&mut stack, &args, &mut report) => measured,
-        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+        () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
     };
     report.print(&stack.stop().await?)?;
     measured.map(|()| ExitCode::SUCCESS)
@@ -62,7 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow::Result<()> {
     stack.sell().await?;
     let mut settings = stack.settings(false);
-    // Under Valgrind everything takes fifty times as long.
+    // Under Valgrind, code runs about fifty times slower.
     settings.insert("REDIS_TIMEOUT_MS".to_owned(), "2000".to_owned());
     let database = Database::open(&settings, &stack.dir).await?;
     database.execute(ACCOUNTS).await?;
@@ -78,7 +79,7 @@ async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow:
     Ok(())
 }
 
-/// The instructions of a process that makes so many reads.
+/// Counts the instructions of a process that makes `reads` reads.
 async fn instructions(
     stack: &Stack,
     settings: &Settings,

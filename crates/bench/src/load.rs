@@ -1,4 +1,4 @@
-//! Serves Farebox in this process, and loads it over connections with one request each.
+//! Serves Farebox in this process, and sends requests over connections, one at a time on each.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use shared::http::{self, Endpoint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Makes a connection's next request. None once there is nothing more to send.
+/// Returns a connection's next request, or `None` if there are no more requests.
 pub type Requests = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 pub fn app(settings: &Settings) -> anyhow::Result<Arc<App>> {
@@ -31,7 +31,7 @@ pub async fn serve(app: &Arc<App>, endpoints: &[&'static Endpoint]) -> anyhow::R
     Ok(address)
 }
 
-/// Sends requests for that long; returns the milliseconds of each.
+/// Sends requests for `length`, and returns the milliseconds that each took.
 pub async fn send(
     address: SocketAddr,
     requests: &Requests,
@@ -71,13 +71,17 @@ impl Connection {
         Ok(Self { stream, answer: Vec::new() })
     }
 
-    /// Sends a request and returns the milliseconds until the whole answer has come, which must be 200.
+    /// Sends a request and returns the milliseconds until the whole response has arrived. Fails
+    /// unless its status is 200.
     pub async fn send(&mut self, request: &str) -> anyhow::Result<f64> {
         let began = Instant::now();
         self.stream.write_all(request.as_bytes()).await?;
         self.answer.clear();
         while !is_whole(&self.answer)? {
-            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "the server hung up");
+            ensure!(
+                self.stream.read_buf(&mut self.answer).await? > 0,
+                "the server closed the connection"
+            );
         }
         let taken = began.elapsed().as_secs_f64() * 1_000.0;
         if !self.answer.starts_with(b"HTTP/1.1 200 ") {
@@ -87,13 +91,13 @@ impl Connection {
     }
 }
 
-/// Reads the body's length from the head.
+/// Returns true if the response is complete. Its head has the length of the body.
 fn is_whole(answer: &[u8]) -> anyhow::Result<bool> {
     let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else {
         return Ok(false);
     };
     let text = std::str::from_utf8(&answer[..head])?.to_ascii_lowercase();
     let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length.context("an answer without a length")?.parse()?;
+    let length: usize = length.context("a response has no content-length")?.parse()?;
     Ok(answer.len() >= head + 4 + length)
 }

@@ -1,4 +1,4 @@
-//! The machine that the figures were measured on.
+//! Describes the machine, and reads its figures from `/proc`.
 
 use std::fs;
 use std::process::Command;
@@ -25,11 +25,11 @@ pub fn describe() -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// `name: 123 kB`, as the kernel writes sizes.
+/// Reads a size that the kernel writes as `name: 123 kB`.
 pub fn kib(path: &str, name: &str) -> anyhow::Result<u64> {
     let value = field(path, name)?;
     let number = value.trim_end_matches("kB").trim();
-    number.parse().with_context(|| format!("{name} in {path} is no size"))
+    number.parse().with_context(|| format!("{name} in {path} is not a size"))
 }
 
 /// The processor time of this thread so far.

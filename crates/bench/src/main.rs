@@ -1,6 +1,7 @@
-//! `bench`: measures the figures of docs/PERFORMANCE.md, and prints them with the machine's data.
+//! `bench`: measures the figures in docs/PERFORMANCE.md, and prints them with a description of the
+//! machine.
 //!
-//! Its tables are Markdown. It runs on Linux alone, because it reads `/proc`. Deliberately absent:
+//! It prints Markdown tables. It runs only on Linux, because it reads `/proc`. Deliberately absent:
 //! history, comparison with an earlier run, and profiles.
 
 #![expect(clippy::print_stdout, reason = "figures go to standard output")]
@@ -30,13 +31,14 @@ use clap::Parser;
 enum Command {
     /// Measure the size of each function and its cold start
     Start(start::Args),
-    /// Measure spends and usage entries per second, beside bare updates, and the cost of a read
+    /// Compare spends and usage entries per second with bare updates, and measure the cost of a
+    /// read
     Ledger(ledger::Args),
-    /// Measure Stripe events applied per second, beside bare inserts
+    /// Compare Stripe events applied per second with bare inserts
     Webhooks(webhooks::Args),
     /// Count the instructions of a cached entitlement read; needs Valgrind
     Instructions(instructions::Args),
-    /// Measure comparable projects beside Farebox, in turns; needs Node
+    /// Compare Farebox with similar projects; needs Node
     Peers(peers::Args),
 }
 

@@ -1,11 +1,12 @@
-//! `bench peers`: measures comparable projects beside Farebox, on one Postgres and one Redis, in turns.
+//! `bench peers`: compares Farebox with similar projects, in alternating slices on one Postgres and
+//! one Redis.
 //!
-//! - Webhooks: `@supabase/stripe-sync-engine` verifies and stores signed events; Farebox's route takes the
-//!   same kind, called in this process as the peer is in its own.
-//! - Limits: checks per second of processor time in `@upstash/ratelimit`'s process, and in ours.
-//! - Spends: a transaction of four statements with `pg`, and the same spend in Farebox.
+//! - Webhooks: `@supabase/stripe-sync-engine` verifies and stores signed events. Farebox's route
+//!   applies events of the same kind. Both are called in process, without HTTP.
+//! - Limits: checks per second of processor time, by `@upstash/ratelimit` and by Farebox.
+//! - Spends: a transaction with `pg`, and the same spend in Farebox.
 //!
-//! The peers are pinned by the lock file in `crates/bench/peers`, and run in Node.
+//! The peers run in Node. The lock file in `crates/bench/peers` pins their versions.
 
 mod node;
 mod ours;
@@ -28,12 +29,13 @@ use crate::webhooks::{Event, Stripe, prepare};
 use ours::Ours;
 
 const CONCURRENCIES: [u32; 3] = [1, 10, 20];
-/// Accounts of the spends, and events of the peers, which repeat them.
+/// Accounts of the spread spends.
 const ACCOUNTS: u32 = 1_000;
 const TABLES: &str = include_str!("peers/tables.sql");
-/// Events for each side and slice at most, by seconds.
+/// Prepared events per second of a slice. The peer repeats its events; Farebox fails if they run
+/// out.
 const MOST_PER_SECOND: u32 = 5_000;
-/// Customers whose events are sent: as many as take turns, on each side.
+/// Stored customers. Each side sends events about every second one of the first half.
 const CUSTOMERS: u32 = 100_000;
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     let measured = tokio::select! {
         measured = measure(&mut stack, &args, &mut report) => measured,
-        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+        () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
     };
     let mut services = stack.stop().await?;
     services.extend(node::versions()?);
@@ -60,7 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     measured.map(|()| ExitCode::SUCCESS)
 }
 
-/// The stores that both sides are measured on.
+/// The stores that both sides use.
 struct Bench<'a> {
     stack: &'a Stack,
     settings: Settings,
@@ -92,9 +94,9 @@ impl Bench<'_> {
         let path = self.stack.dir.join("events");
         let theirs = stripe.bodies(Event::Update, 1, MOST_PER_SECOND * (self.args.seconds + 1));
         std::fs::write(&path, theirs.join("\n")).context("cannot write the peer's events")?;
-        // Its migrations want the superuser.
+        // The peer's migrations need a superuser, and skip a type whose name another schema has.
         let settings = json!({
-            "database_url": self.stack.superuser_url(),
+            "database_url": self.stack.create_database("peer").await?,
             "webhook_secret": self.settings.get("STRIPE_WEBHOOK_SECRET"),
             "events": path,
         });
@@ -123,7 +125,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Adds a table to the report, in which both sides take turns.
+    /// Measures both sides in alternating slices, and adds a table to the report.
     async fn compare(
         &self,
         what: &str,

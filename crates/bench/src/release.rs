@@ -1,7 +1,7 @@
-//! The release binaries, built as a deploy builds them.
+//! Builds the release binaries as a deploy does.
 //!
-//! Vercel and SAM name a binary and no package, so cargo unites the features of all members of the
-//! workspace. With `-p api` the same files are smaller than those that run.
+//! Vercel and SAM build a binary without naming its package, so cargo unites the features of all
+//! members of the workspace. With `-p api` the files would be smaller than the deployed ones.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -60,7 +60,7 @@ impl Binaries {
         for (function, host) in all() {
             let binary = host.binary(function);
             let Some(path) = executables.remove(&binary) else {
-                bail!("cargo did not say where {binary} is");
+                bail!("cargo did not print the path of {binary}");
             };
             found.insert((function, host), path);
         }
@@ -76,7 +76,7 @@ impl Binaries {
     pub fn bytes(&self, function: &str, host: Host) -> anyhow::Result<u64> {
         let path = self.path(function, host)?;
         let metadata = path.metadata();
-        Ok(metadata.with_context(|| format!("cannot see {}", path.display()))?.len())
+        Ok(metadata.with_context(|| format!("cannot read the size of {}", path.display()))?.len())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The tables of a run, which are printed even if it fails: minutes of measuring are not lost.
+//! The tables of a run. `bench` prints them even if the run fails, so that no measurement is lost.
 
 use crate::machine;
 use crate::table::Table;
@@ -7,7 +7,7 @@ use crate::table::Table;
 pub struct Report(Vec<Table>);
 
 impl Report {
-    /// Begins a table, to which [`Report::row`] adds.
+    /// Begins a table. [`Report::row`] adds rows to it.
     pub fn table<const N: usize>(&mut self, head: [&str; N]) {
         self.0.push(Table::new(head));
     }
@@ -18,7 +18,7 @@ impl Report {
         }
     }
 
-    /// Prints the tables after what they were measured on. `services` has a line for each service.
+    /// Prints the machine and a line for each service, then the tables.
     pub fn print(&self, services: &[String]) -> anyhow::Result<()> {
         println!("{}", machine::describe()?);
         for line in services {
@@ -32,12 +32,12 @@ impl Report {
     }
 }
 
-/// The figure with so many decimals, or a dash.
+/// Formats a figure with `decimals` decimals, or a dash.
 pub fn figure(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-/// `part` in percent of `whole`, or a dash.
+/// Formats `part` as a percentage of `whole`, or a dash.
 pub fn percent(part: Option<f64>, whole: Option<f64>) -> String {
     match (part, whole) {
         (Some(part), Some(whole)) => format!("{:.0} %", 100.0 * part / whole),

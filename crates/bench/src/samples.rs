@@ -5,7 +5,7 @@
 pub struct Samples(Vec<f64>);
 
 impl Samples {
-    /// `None` without a single measurement.
+    /// Returns `None` if there are no measurements.
     pub fn new(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -36,14 +36,14 @@ impl Samples {
         self.percentile(99)
     }
 
-    /// The least measurement that is no smaller than this percentage of all.
+    /// The smallest measurement that is greater than or equal to this percentage of them.
     fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0[rank.saturating_sub(1)]
     }
 }
 
-/// None without a single one.
+/// The median, or `None` if there are no values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Samples::new(values).map(|samples| samples.median())
 }

@@ -1,5 +1,5 @@
-//! Calls of SQL over connections that stay open, as Farebox's own pool makes them: unnamed statements,
-//! all of a call's in one flight.
+//! Calls SQL over open connections as Farebox's own pool does: with unnamed statements, sending all
+//! statements of a call at once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub struct Statement {
     pub parameters: Vec<String>,
 }
 
-/// Makes the next call's statements. None once there is nothing more to call.
+/// Returns the statements of the next call, or `None` if there are no more calls.
 pub type Calls = Arc<dyn Fn() -> Option<Vec<Statement>> + Send + Sync>;
 
 pub fn with(sql: &'static str, parameter: impl ToString) -> Statement {
@@ -31,7 +31,7 @@ pub fn plain(sql: &'static str) -> Statement {
 
 /// Connects as the database's owner.
 pub async fn connect(settings: &Settings) -> anyhow::Result<Client> {
-    let url = settings.get("DIRECT_URL").context("the stack has no database of its own")?;
+    let url = settings.get("DIRECT_URL").context("the settings have no DIRECT_URL")?;
     connect_to(url).await
 }
 
@@ -41,7 +41,7 @@ pub async fn connect_to(url: &str) -> anyhow::Result<Client> {
     Ok(shared::adapters::postgres::connect(&config::Database::from_vars(vars)?).await?)
 }
 
-/// Sends the statements of one call, and waits for all answers.
+/// Sends the statements of one call, and waits for all results.
 pub async fn send(client: &Client, statements: &[Statement]) -> anyhow::Result<()> {
     let answers = statements.iter().map(|Statement { sql, parameters }| async move {
         let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
@@ -63,8 +63,8 @@ impl Connections {
         Ok(Self(clients))
     }
 
-    /// Calls per second over the first `concurrency` connections. None if there was nothing more to
-    /// call before the time was over.
+    /// Measures calls per second over the first `concurrency` connections. Returns `None` if the
+    /// calls ran out before the time was over.
     pub async fn rate(
         &self,
         calls: Calls,

@@ -1,4 +1,4 @@
-//! The local stack that the measured functions call, served by this process.
+//! The local stack that the measured functions call. This process serves it.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::sql;
+
 pub struct Stack {
     pub dir: PathBuf,
     local: Local,
@@ -20,7 +22,7 @@ pub struct Stack {
     serving: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Loads the counters of statements, which are off until a session asks for them.
+/// Settings that load pg_stat_statements, but leave it off until a session turns it on.
 const COUNTERS: [(&str, &str); 3] = [
     ("shared_preload_libraries", "pg_stat_statements"),
     ("pg_stat_statements.track", "none"),
@@ -32,7 +34,7 @@ impl Stack {
         Self::start_with(postgres::Options::default()).await
     }
 
-    /// Starts a stack whose Postgres can count statements, where its library is installed.
+    /// Starts a stack whose Postgres can count statements, if pg_stat_statements is installed.
     pub async fn start_counting() -> anyhow::Result<Self> {
         let extra_settings = COUNTERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let options =
@@ -60,12 +62,12 @@ impl Stack {
         Ok(Self { dir, local, stop, serving })
     }
 
-    /// Starts a stack with the demo's catalog.
+    /// Publishes the demo catalog.
     pub async fn sell(&mut self) -> anyhow::Result<()> {
         self.local.sell(&catalog::read(None)?, false, Timestamp::now()).await
     }
 
-    /// `encrypted` requires TLS to Postgres.
+    /// The settings of a function. `encrypted` requires TLS to Postgres.
     pub fn settings(&self, encrypted: bool) -> Settings {
         let mut settings = self.local.settings.clone();
         if let Some(url) = settings.get_mut("DATABASE_URL").filter(|_| encrypted) {
@@ -74,18 +76,32 @@ impl Stack {
         settings
     }
 
-    /// The database as the cluster's superuser, unless the environment names another Postgres.
+    /// The database's URL as the cluster's superuser. `None` if the environment names another
+    /// Postgres.
     pub fn superuser_url(&self) -> Option<String> {
-        let postgres = self.local.postgres()?;
-        Some(postgres.superuser_url("farebox") + "?sslmode=disable")
+        self.superuser_url_of("farebox")
     }
 
-    /// The key of a trusted server.
+    /// Creates an empty database in Farebox's cluster, and returns its URL as the superuser.
+    pub async fn create_database(&self, name: &str) -> anyhow::Result<String> {
+        let missing = "the environment names another Postgres, where bench creates no database";
+        let url = self.superuser_url().context(missing)?;
+        let superuser = sql::connect_to(&url).await?;
+        superuser.query_typed(&format!("create database {name}"), &[]).await?;
+        self.superuser_url_of(name).context(missing)
+    }
+
+    fn superuser_url_of(&self, database: &str) -> Option<String> {
+        let postgres = self.local.postgres()?;
+        Some(postgres.superuser_url(database) + "?sslmode=disable")
+    }
+
+    /// The service key of a trusted server.
     pub fn service_key(&self) -> &str {
         &self.local.secrets.service_key
     }
 
-    /// A new user for each run, so that no run reaches a limit.
+    /// A token of a new user for each run, so that no run reaches a limit.
     pub fn token(&self, run: u32) -> anyhow::Result<String> {
         token::for_user(&self.local.settings, &format!("bench-{run}"), None, Timestamp::now())
     }
@@ -95,9 +111,9 @@ impl Stack {
         File::create(self.log_path()).context("cannot create a function's log")
     }
 
-    pub fn what_it_said(&self, binary: &str) -> String {
+    pub fn failure_with_log(&self, binary: &str) -> String {
         let log = fs::read_to_string(self.log_path()).unwrap_or_default();
-        format!("{binary} did not start and answer; its log: {log}")
+        format!("{binary} did not answer; its log: {log}")
     }
 
     /// Stops every service, and returns a line that describes each.

@@ -1,10 +1,10 @@
-//! `bench start`: how large each function is, how soon after exec it is ready and has answered its
-//! first request, and how much processor time and memory that took.
+//! `bench start`: measures the size of each function, the time from exec until it is ready and
+//! until it has answered its first request, and the processor time and memory that this takes.
 //!
-//! Redis and Postgres answer on loopback, so the time is the function's own. Each run starts a new
-//! process. The functions take turns, so that a busy moment of the machine affects all of them. A
-//! first round fills the page cache and does not count; a platform that fetches the files adds its
-//! own time.
+//! Redis and Postgres run on loopback, so the figures include almost no network time. Each run
+//! starts a new process. The functions take turns, so that a busy moment of the machine affects all
+//! of them. A first round fills the page cache and does not count. A platform adds the time to
+//! fetch the files.
 
 mod call;
 mod child;
@@ -27,7 +27,8 @@ use child::Start;
 
 const SIZE_BUDGET_BYTES: u64 = 6_000_000;
 const READY_BUDGET: Duration = Duration::from_millis(10);
-/// The machine is too busy to measure on if an empty process sometimes takes this many times as long.
+/// The machine counts as busy if the 95th percentile of an empty process is this many times its
+/// minimum.
 const NOISE: f64 = 1.5;
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub struct Args {
 
 /// Every run of one function on one host.
 struct Series {
-    /// Its name, and whether its settings require TLS.
+    /// Its name, with a suffix if its settings require TLS.
     binary: String,
     starts: Vec<Start>,
 }
@@ -49,7 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stack = Stack::start().await?;
     let measured = tokio::select! {
         measured = measure(&stack, &binaries, args.runs) => measured,
-        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+        () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
     };
     let described = stack.stop().await?;
     let (series, nothing) = measured?;
@@ -61,14 +62,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     println!();
     let mut over = print_sizes(&binaries)?;
     over.extend(print_times(&series, &nothing, args.runs)?);
-    print_use(&series)?;
+    print_resources(&series)?;
     for line in &over {
         println!("OVER BUDGET: {line}");
     }
     Ok(if over.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// All series, and the time of a process that does nothing.
+/// Measures all series, and the time of a process that does nothing.
 async fn measure(
     stack: &Stack,
     binaries: &Binaries,
@@ -98,7 +99,7 @@ async fn measure(
                 Host::Vercel => vercel::start(path, &request, stack).await,
                 Host::Lambda => lambda::start(path, &request, stack).await,
             };
-            let start = start.with_context(|| stack.what_it_said(&series.binary))?;
+            let start = start.with_context(|| stack.failure_with_log(&series.binary))?;
             if counts {
                 series.starts.push(start);
             }
@@ -108,7 +109,7 @@ async fn measure(
     Ok((series, Samples::new(nothing).context("no runs")?))
 }
 
-/// The floor of every other figure: a process that ends at once, in milliseconds.
+/// Measures the milliseconds of a process that ends immediately, the floor of every other figure.
 async fn do_nothing() -> anyhow::Result<f64> {
     let began = Instant::now();
     Command::new("true").status().await.context("cannot run `true`")?;
@@ -175,7 +176,7 @@ fn print_times(series: &[Series], nothing: &Samples, runs: u32) -> anyhow::Resul
     Ok(over)
 }
 
-fn print_use(series: &[Series]) -> anyhow::Result<()> {
+fn print_resources(series: &[Series]) -> anyhow::Result<()> {
     let mut table = Table::new([
         "used until the first answer",
         "CPU, ms",
@@ -196,7 +197,8 @@ fn print_use(series: &[Series]) -> anyhow::Result<()> {
         ]);
     }
     println!(
-        "{table}\nMedians. What is not private is the binary's and the C library's own pages."
+        "{table}\nMedians. Memory that is not private consists of pages of the binary and of the C \
+         library."
     );
     Ok(())
 }

@@ -13,7 +13,7 @@ impl Table {
         Self { head: head.map(str::to_owned).into(), rows: Vec::new() }
     }
 
-    /// As many cells as the head has.
+    /// Adds a row, with one cell for each cell of the head.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
@@ -28,7 +28,7 @@ impl fmt::Display for Table {
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         for (index, row) in all().enumerate() {
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                // Names to the left, figures to the right.
+                // Aligns names to the left and figures to the right.
                 match column {
                     0 => write!(f, "| {cell:<width$} ")?,
                     _ => write!(f, "| {cell:>width$} ")?,
@@ -47,7 +47,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// `5376520` as `5,376,520`.
+/// Formats `5376520` as `5,376,520`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,13 +1,17 @@
 //! `bench webhooks`: measures Stripe events applied per second.
 //!
-//! Several things take turns at each concurrency, in slices of a few seconds, on one Postgres that writes
-//! to its disk: a bare insert of one row in a transaction, which is the floor; our
-//! SQL alone; and signed events over HTTP to every route of Farebox, which is the whole path, Redis
-//! included. Once with events that leave what a user has as it is, as most do, and once with renewals
-//! that bring credits, which are compared with five statements in one transaction too. All SQL goes
-//! through the same client, over connections that stay open, and events are made before they are
-//! measured. Client and server share the machine. Then the same with a million events and subscriptions
-//! stored before.
+//! Four measurements alternate at each concurrency, in slices of a few seconds, on one Postgres
+//! that writes to its disk:
+//!
+//! - a transaction that inserts one row, as a baseline;
+//! - a transaction of five statements, as a second baseline;
+//! - our SQL;
+//! - signed events over HTTP to a server with every route, which includes Redis.
+//!
+//! The first events are updates that do not change the user's entitlement, as with most events.
+//! Renewals that grant credits follow. All SQL uses the same client and open connections. The
+//! program makes the events before it measures. Client and server share the machine. Further tables
+//! repeat the measurements with a million stored events and subscriptions.
 
 mod events;
 pub mod prepare;
@@ -30,7 +34,7 @@ pub use events::{Event, Stream, Stripe};
 use rates::Bench;
 
 const CONCURRENCIES: [u32; 3] = [1, 10, 20];
-/// More events than any of the measured things takes in a second, over all concurrencies.
+/// More events than any measurement uses in a second.
 const MOST_PER_SECOND: u32 = 6_000;
 
 #[derive(Debug, clap::Args)]
@@ -41,19 +45,19 @@ pub struct Args {
     /// Number of slices; each figure is their median
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     slices: u32,
-    /// Events and subscriptions stored for the second table; without any the run ends after the first
+    /// Events and subscriptions stored for the second tables; 0 skips those tables
     #[arg(long, default_value_t = 1_000_000)]
     stored: u32,
 }
 
 impl Args {
-    /// The number of events that one table takes of each path at most.
+    /// The maximum number of events for one table, over HTTP and for our SQL each.
     fn events(&self) -> u32 {
         let slices = self.seconds * self.slices * CONCURRENCIES.len() as u32;
         cost::CALLS + slices * MOST_PER_SECOND
     }
 
-    /// The number of customers for one table: a renewal needs one of its own.
+    /// The number of customers for one table. Each renewal needs another customer.
     fn customers(&self) -> u32 {
         2 * self.events()
     }
@@ -62,8 +66,8 @@ impl Args {
         let least = 2 * self.customers();
         ensure!(
             self.stored == 0 || self.stored >= least,
-            "--stored must be 0, or at least {least} for {} slices of {} s: every renewal takes a \
-             customer of its own",
+            "--stored must be 0, or at least {least} for {} slices of {} s: each renewal needs another \
+             customer",
             self.slices,
             self.seconds,
         );
@@ -77,7 +81,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     let measured = tokio::select! {
         measured = measure(&mut stack, &args, &mut report) => measured,
-        () = farebox::server::asked_to_stop() => Err(anyhow::anyhow!("asked to stop")),
+        () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
     };
     report.print(&stack.stop().await?)?;
     measured.map(|()| ExitCode::SUCCESS)

@@ -1,9 +1,8 @@
-//! A mail server that delivers no message: it keeps each in memory and shows it at `/mail`. It listens
-//! on this machine alone and accepts any name and password. It hangs up at the first unknown command,
-//! so that no page in a browser can post a message to it.
+//! A mail server that keeps every message in memory, shows it at `/mail` and delivers none. It
+//! listens on loopback and accepts any name and password. It closes the connection at the first
+//! unknown command, so that no page in a browser can post a message to it.
 //!
-//! Deliberately absent: encryption, and the parts of SMTP that a sender of one small message to one
-//! person does not use.
+//! Deliberately absent: encryption, and the parts of SMTP that Farebox's mailer does not use.
 
 mod message;
 mod pages;
@@ -20,7 +19,7 @@ use tokio::sync::Semaphore;
 
 pub use message::Message;
 
-/// Further senders wait to be accepted.
+/// The server accepts further connections when one of these has closed.
 const MAX_CONNECTIONS: usize = 100;
 
 /// The server and the latest messages that it received. Clones share them.
@@ -34,7 +33,7 @@ pub struct Mail {
 #[derive(Debug)]
 struct State {
     messages: VecDeque<Message>,
-    /// The number of the next message. It counts every message.
+    /// The number of the next message. Dropped messages keep their numbers.
     next: u64,
     mode: Mode,
 }
@@ -43,16 +42,16 @@ struct State {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
     Accepts,
-    /// It accepts no message and answers this code: 451 is temporary, 550 permanent.
+    /// It refuses every message with this code: 451 is temporary, 550 permanent.
     Refuses(u16),
     /// It keeps the message and closes the connection without an answer.
-    LosesAnswer,
+    DropsReply,
 }
 
 impl Mail {
     /// Listens on a free port and keeps the latest `keep` messages.
     pub async fn start(keep: usize) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for mail")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for mail")?;
         let address = listener.local_addr()?;
         let state = State { messages: VecDeque::new(), next: 1, mode: Mode::Accepts };
         let mail = Self { address, state: Arc::new(Mutex::new(state)), keep };
@@ -74,7 +73,7 @@ impl Mail {
         self.lock().mode = mode;
     }
 
-    /// The page at `/mail`, and the same as JSON at `/mail/api/messages`.
+    /// The pages at `/mail`, and the same messages as JSON at `/mail/api/messages`.
     pub fn router(&self) -> Router {
         pages::router(self.clone())
     }
@@ -112,7 +111,7 @@ async fn accept(listener: TcpListener, mail: Mail) {
         };
         let mail = mail.clone();
         tokio::spawn(async move {
-            // A sender that hangs up has nothing more to send.
+            // After an error the sender has hung up, timed out or sent too much.
             let _ = smtp::serve(stream, &mail).await;
             drop(slot);
         });

@@ -1,9 +1,9 @@
-//! Starts a private Postgres cluster. The first start creates it in a directory; the server ends with
-//! this process.
+//! Starts a private Postgres cluster. The first start creates it in a directory. The server stops
+//! when this process ends.
 //!
 //! It listens on a free port of 127.0.0.1 and has no unix socket. It requires a random password,
 //! because other users of the machine can reach that port too. Deliberately absent: replication,
-//! upgrades of a cluster to another major version, and servers that are already running.
+//! upgrades of a cluster to another major version, and connections to a server that already runs.
 
 mod binaries;
 mod cluster;
@@ -47,7 +47,7 @@ impl Default for Options {
     }
 }
 
-/// A running cluster. Dropping it ends it; [`Postgres::stop`] gives it more time.
+/// A running cluster. Dropping it stops the server; [`Postgres::stop`] gives it more time.
 pub struct Postgres {
     // Before `home`: fields drop in order, and the claim on the directory must outlive its server.
     process: Process,
@@ -67,7 +67,7 @@ impl fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Starts the cluster in `dir`, and creates it first if there is none.
+    /// Starts the cluster in `dir`, and creates it first if it does not exist.
     pub async fn start(
         dir: &Path,
         options: Options,
@@ -130,13 +130,15 @@ async fn start_server(
         match wait_until_ready(&mut process, port, password).await? {
             None => return Ok((process, port)),
             Some(_) if process.lost_its_port() => continue,
-            Some(status) => bail!("Postgres ended at once ({status}); {}", process.log_tail()),
+            Some(status) => {
+                bail!("Postgres exited during its start ({status}); {}", process.log_tail())
+            }
         }
     }
     bail!("{PORT_ATTEMPTS} free ports in a row were taken before Postgres could listen on them")
 }
 
-/// `None` once the server answers, or its exit status if it ends first.
+/// Returns `None` once the server answers, or its exit status if it ends first.
 async fn wait_until_ready(
     process: &mut Process,
     port: u16,

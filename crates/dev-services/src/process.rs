@@ -1,10 +1,10 @@
 //! Starts child processes that end with this one.
 //!
-//! - The kernel signals the child when this process dies, also on a `kill -9`. This works on Linux
-//!   only; elsewhere a `kill -9` leaves the child running.
+//! - The kernel signals the child when this process dies, even after a `kill -9`. This works on
+//!   Linux only; on other systems a `kill -9` leaves the child running.
 //! - Each child has its own process group, so a terminal's Ctrl-C reaches this process alone, which
 //!   then stops its children in order.
-//! - File locks (`process/locks.rs`) show the next run which children are still alive.
+//! - File locks (`process/locks.rs`) let the next run detect children that are still alive.
 //!
 //! Deliberately absent: a watchdog process, restarts, supervision, and reading a child's output.
 
@@ -36,7 +36,7 @@ const CAPTURE_LIMIT: Duration = Duration::from_secs(10);
 const DROP_GRACE: Duration = Duration::from_millis(500);
 const LOG_TAIL_BYTES: u64 = 4096;
 const LOG_TAIL_LINES: usize = 15;
-/// Every system's pipe holds this much before the child reads it.
+/// A pipe holds this many bytes before the child reads it, on every supported system.
 const STDIN_LIMIT_BYTES: usize = 4096;
 
 /// The user a child runs as. Its supplementary groups are dropped.
@@ -53,15 +53,16 @@ pub struct ChildSpec {
     pub envs: Vec<(&'static str, String)>,
     pub cwd: PathBuf,
     pub run_as: Option<RunAs>,
-    /// Takes stdout and stderr.
+    /// Receives stdout and stderr.
     pub log: ChildLog,
     /// Written to the child's stdin, which is then closed. Keeps a secret out of `ps`.
     pub stdin: Option<String>,
-    /// The kernel sends it when this process dies; a drop sends it first.
+    /// The kernel sends this signal when this process dies. Dropping the [`Process`] also sends it,
+    /// before it kills the child.
     pub death_signal: Signal,
 }
 
-/// A running child. Dropping it ends it.
+/// A running child. Dropping it stops the child.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -105,7 +106,11 @@ impl Process {
     /// and its log say why.
     fn feed(&mut self, text: &str) -> anyhow::Result<()> {
         if text.len() > STDIN_LIMIT_BYTES {
-            bail!("{} bytes are too many for the stdin of {}", text.len(), self.program.display());
+            bail!(
+                "{} receives at most {STDIN_LIMIT_BYTES} bytes on stdin, not {}",
+                self.program.display(),
+                text.len()
+            );
         }
         match self.child.stdin.take().map(|mut stdin| stdin.write_all(text.as_bytes())) {
             Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error)
@@ -158,19 +163,20 @@ impl Process {
         format!("the end of {}:\n{}", self.log.display(), lines[start..].join("\n"))
     }
 
-    /// Whether the child reported that its port was taken. The caller then tries another port.
+    /// Returns true if the child logged that its port was taken. The caller then tries another
+    /// port.
     pub fn lost_its_port(&self) -> bool {
         self.log_tail().contains("Address already in use")
     }
 
-    /// Whether the child still owns its pid. A child that was waited for does not.
+    /// Returns true while the child owns its pid, which ends when the child has been waited for.
     fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     fn signal(&mut self, signal: Signal) {
         if self.is_running() {
-            // Fails only when the child ends at this moment, which is the aim.
+            // Fails only if the child has just ended, which is the goal.
             let _ = kill(pid_of(&self.child), signal);
         }
     }
@@ -211,7 +217,8 @@ static KEEPER: LazyLock<io::Result<mpsc::Sender<Job>>> = LazyLock::new(|| {
     let (sender, jobs) = mpsc::channel::<Job>();
     std::thread::Builder::new().name("process-keeper".to_owned()).spawn(move || {
         for (mut command, answer) in jobs {
-            // The caller has panicked if it does not receive the child, which then ends here.
+            // The send fails only if the caller has panicked. Nothing else would stop the child
+            // then.
             if let Err(mpsc::SendError(Ok(mut child))) = answer.send(command.spawn()) {
                 let _ = child.kill();
             }
@@ -224,8 +231,8 @@ fn spawn_on_keeper(command: Command) -> anyhow::Result<Child> {
     let keeper =
         KEEPER.as_ref().map_err(|error| anyhow!("cannot start the keeper thread: {error}"))?;
     let (answer, child) = mpsc::channel();
-    keeper.send((command, answer)).map_err(|_| anyhow!("the keeper thread is gone"))?;
-    Ok(child.recv().context("the keeper thread is gone")??)
+    keeper.send((command, answer)).map_err(|_| anyhow!("the keeper thread has ended"))?;
+    Ok(child.recv().context("the keeper thread has ended")??)
 }
 
 #[cfg(target_os = "linux")]
@@ -234,7 +241,7 @@ fn die_with_parent(command: &mut Command, signal: Signal) {
     // The standard library runs this after the change of user, which would clear the signal.
     let arm = move || {
         nix::sys::prctl::set_pdeathsig(signal)?;
-        // The parent may have died between the fork and the line above; no signal comes then.
+        // The parent may have died between the fork and the line above. No signal arrives then.
         if nix::unistd::getppid() != parent {
             return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
         }
@@ -265,24 +272,23 @@ pub async fn capture(
     }
     tokio::time::timeout(CAPTURE_LIMIT, command.output())
         .await
-        .with_context(|| format!("{} did not answer in time", program.display()))?
+        .with_context(|| format!("{} did not end in time", program.display()))?
         .with_context(|| format!("cannot run {}", program.display()))
 }
 
-/// Returns a free port of 127.0.0.1. Another process may take it before the child does, so the caller
-/// tries again when [`Process::lost_its_port`].
+/// Returns a free port of 127.0.0.1. Another process may take the port before the child does, so
+/// the caller tries again if [`Process::lost_its_port`] returns true.
 pub fn free_port() -> anyhow::Result<u16> {
     let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot find a free port")?;
     Ok(listener.local_addr()?.port())
 }
 
-/// Returns 192 random bits in characters that need no quoting in a URL, a shell or a configuration file.
+/// Returns 192 random bits in characters that need no quoting in a URL, a shell or a configuration
+/// file.
 pub fn random_password() -> anyhow::Result<String> {
     let mut bytes = [0; 24];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| anyhow!("the system has no random numbers"))?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow!("cannot generate a password"))?;
     Ok(hex(&bytes))
 }
 

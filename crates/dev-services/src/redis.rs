@@ -1,8 +1,8 @@
 //! Starts a private Redis or Valkey server, if the machine has one.
 //!
 //! It listens on a free port of 127.0.0.1 and requires a password, which is new at every start. The
-//! password goes through stdin, so it is neither in `ps` nor on disk. Deliberately absent: a
-//! replacement for machines without a server; the caller uses the engine of `upstash`.
+//! server reads the password from stdin, so it is neither in `ps` nor on disk. Deliberately absent:
+//! a replacement for machines without a server; the caller uses the engine of `upstash`.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ use crate::process::{
     ChildLog, ChildSpec, Claim, Process, Progress, capture, free_port, random_password,
 };
 
-/// `engine` ignores the machine's Redis. Any other value is the path of a server.
+/// Set to `engine` to ignore the machine's Redis, or to the path of a server.
 const CHOICE_VARIABLE: &str = "FAREBOX_DEV_REDIS";
 const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
 /// Package managers install servers here, and a short PATH may lack these directories.
@@ -37,7 +37,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Whether the data survives a restart.
+    /// Keep the data across restarts.
     pub persist: bool,
     pub databases: u32,
 }
@@ -50,7 +50,7 @@ pub struct RedisProgram {
     pub version: String,
 }
 
-/// A running server. Dropping it ends it; [`RedisServer::stop`] gives it more time.
+/// A running server. Dropping it stops the server; [`RedisServer::stop`] gives it more time.
 pub struct RedisServer {
     // Before `_claim`: fields drop in order, and the claim must outlive the server.
     process: Process,
@@ -91,14 +91,14 @@ impl RedisServer {
         }
     }
 
-    /// `None` when the machine has no Redis.
+    /// Starts a server with its files in `dir`. Returns `None` if the machine has no Redis.
     pub async fn start(
         dir: &Path,
         options: Options,
         progress: Progress<'_>,
     ) -> anyhow::Result<Option<RedisServer>> {
         let Some(program) = RedisServer::find().await? else {
-            progress("no redis-server 6.2 or later here");
+            progress("found no redis-server or valkey-server 6.2 or later");
             return Ok(None);
         };
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -176,7 +176,9 @@ async fn start_server(
         match wait_until_ready(&mut process, port, password).await? {
             None => return Ok((process, port)),
             Some(_) if process.lost_its_port() => continue,
-            Some(status) => bail!("Redis ended at once ({status}); {}", process.log_tail()),
+            Some(status) => {
+                bail!("Redis exited during its start ({status}); {}", process.log_tail())
+            }
         }
     }
     bail!("{PORT_ATTEMPTS} free ports in a row were taken before Redis could listen on them")
@@ -199,7 +201,7 @@ fn configuration(options: Options, port: u16, password: &str) -> String {
     )
 }
 
-/// `None` once the server answers, or its exit status if it ends first.
+/// Returns `None` once the server answers, or its exit status if it ends first.
 async fn wait_until_ready(
     process: &mut Process,
     port: u16,
@@ -222,7 +224,7 @@ async fn wait_until_ready(
     }
 }
 
-/// Whether the server accepts the password and has loaded its data.
+/// Returns true if the server accepts the password and has loaded its data.
 async fn pings(port: u16, password: &str) -> std::io::Result<bool> {
     const READY: &[u8] = b"+OK\r\n+PONG\r\n";
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
@@ -237,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_the_server_prints() {
+    fn the_version_that_the_server_prints_is_parsed() {
         let redis =
             "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d\n";
         assert_eq!(parse_version(redis), Some(("Redis".to_owned(), "7.0.15".to_owned())));

@@ -1,12 +1,12 @@
 //! Serves Upstash's Redis REST API on this machine. Code that calls Upstash in production uses the
 //! same protocol in `farebox dev` and in the tests.
 //!
-//! The front speaks HTTP and stores nothing. It has one of two backends: a real Redis server, or, on
-//! a machine without one, an engine in this process with the commands that Farebox uses.
+//! The front speaks HTTP and stores nothing. It has one of two backends: a real Redis server, or,
+//! on a machine without one, an engine in this process with the commands that Farebox uses.
 //! Deliberately absent: limits by plan, ACLs, the RESP2 response format, JSON and search commands,
 //! and everything else that Upstash adds to Redis.
 
-// Tests may unwrap. The build without tests still checks the other code.
+// Tests may unwrap. A build without tests still applies the lint to the other code.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod engine;
@@ -42,7 +42,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// Where the data lives. Clones share it.
+/// The store of the data. Clones share it.
 #[derive(Clone, Debug)]
 pub enum Backend {
     Redis(RedisClient),
@@ -50,17 +50,19 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// A Redis server that is already running. Nothing is connected until the first command.
+    /// Uses a Redis server that is already running. Connects at the first command.
     pub fn redis(address: SocketAddr, password: &str, database: u32) -> Backend {
         Backend::Redis(RedisClient::new(address, password, database))
     }
 
-    /// The engine in this process, kept in `snapshot` between runs, or in memory alone.
+    /// Starts the engine in this process. It keeps its data in the file `snapshot`, or in memory
+    /// only.
     pub fn in_process(snapshot: Option<PathBuf>) -> anyhow::Result<Backend> {
         Engine::open(snapshot).map(Backend::Engine)
     }
 
-    /// Returns once everything written so far is in the snapshot file. A real Redis keeps its own.
+    /// Writes all changes to the snapshot file. Does nothing for a Redis server, which stores its
+    /// own data.
     pub async fn flush(&self) -> anyhow::Result<()> {
         match self {
             Backend::Redis(_) => Ok(()),
@@ -68,7 +70,7 @@ impl Backend {
         }
     }
 
-    /// One reply for each command, in order. Other clients' commands may run between them.
+    /// Returns one reply for each command, in order. Other clients' commands may run between them.
     async fn pipeline(&self, commands: Vec<Command>) -> anyhow::Result<Vec<Reply>> {
         match self {
             Backend::Redis(client) => client.pipeline(commands).await,
@@ -76,7 +78,7 @@ impl Backend {
         }
     }
 
-    /// What EXEC answers: an array of replies, or an error if nothing was run.
+    /// Returns EXEC's reply: an array of replies, or an error if no command ran.
     async fn transaction(&self, commands: Vec<Command>) -> anyhow::Result<Reply> {
         match self {
             Backend::Redis(client) => client.transaction(commands).await,
@@ -85,8 +87,8 @@ impl Backend {
     }
 }
 
-/// The REST API over `backend`, to be served at the root or nested under a prefix. (Nested, the
-/// prefix itself is the root; clients must not add a slash to it, and Upstash's never do.)
+/// The REST API over `backend`, for the root or nested under a prefix. A client of a nested router
+/// must not add a slash to the prefix; Upstash's clients do not.
 pub fn router(backend: Backend, tokens: Tokens) -> axum::Router {
     front::router(backend, tokens)
 }

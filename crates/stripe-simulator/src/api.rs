@@ -1,6 +1,6 @@
-//! Stripe's API as tables of plain functions over the world, one table a file of resources.
+//! Stripe's API as plain functions over the world. Each resource's file has a table of its routes.
 //!
-//! How requests arrive and what an answer looks like on the wire is not said here, but in `api.rs`.
+//! HTTP is handled in `server/v1.rs`: authentication, idempotency, responses and errors.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -46,12 +46,13 @@ pub mod webhook_endpoints;
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     pub verb: Verb,
-    /// `/v1/subscriptions/{id}/resume`
+    /// The path pattern, such as `/v1/subscriptions/{id}/resume`.
     pub path: &'static str,
     pub run: Run,
 }
 
-/// Checks everything first and changes the world after, so that a refusal changes nothing.
+/// The function of a route. It checks everything before it changes the world, so that a refused
+/// request changes nothing.
 pub type Run = fn(&mut World, &Call) -> Result<Value, StripeError>;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,7 +101,7 @@ pub struct Call {
     /// The values of the path's parameters, by name.
     path: Vec<(&'static str, String)>,
     pub form: Params,
-    /// The public URL of this server, for links to pages; no slash at its end.
+    /// The public URL of this server, for links to pages, without a trailing slash.
     pub base: String,
 }
 
@@ -116,7 +117,7 @@ impl Call {
     }
 }
 
-/// Every route there is.
+/// All routes.
 const TABLES: &[&[Route]] = &[
     account::ROUTES,
     charges::ROUTES,
@@ -140,7 +141,7 @@ const TABLES: &[&[Route]] = &[
     webhook_endpoints::ROUTES,
 ];
 
-/// Does what a request asks for: the API without HTTP around it, for other parts of the simulator.
+/// Runs an API request without HTTP, for other parts of the simulator.
 pub fn request(
     world: &mut World,
     verb: Verb,
@@ -150,7 +151,7 @@ pub fn request(
     let (route, path) = find(verb, path).ok_or_else(|| not_simulated(verb, path))?;
     let call = Call { path, form: Params::new(form.into()), base: world.base().to_owned() };
     let wanted = Expansions::of(&call.form.texts("expand")?.unwrap_or_default())?;
-    // What cannot be expanded is only known at the end, and must not have happened then.
+    // An invalid expansion is found only after the change, so the change must be undone.
     let before = (verb != Verb::Get && !wanted.is_empty()).then(|| world.clone());
     let result = (route.run)(world, &call)?;
     if !call.form.is_finished() {
@@ -172,14 +173,15 @@ fn not_simulated(verb: Verb, path: &str) -> StripeError {
     StripeError { status: StatusCode::NOT_FOUND, body }
 }
 
-/// A mistake of the simulator's: parameters that it does not know would pass unnoticed.
+/// The error for a route that did not call `finish`: unknown parameters would pass unnoticed.
 fn unfinished(route: &Route) -> StripeError {
-    let message = format!("The simulator did not look at all parameters of {}.", route.path);
+    let message = format!("The simulator did not read every parameter of {}.", route.path);
     let body = json!({ "type": "api_error", "message": message });
     StripeError { status: StatusCode::INTERNAL_SERVER_ERROR, body }
 }
 
-/// The route of a path, with what stands in its places. A literal beats a place.
+/// Finds the route of a path, with the values of its parameters. A literal segment takes precedence
+/// over a parameter.
 fn find(verb: Verb, path: &str) -> Option<(Route, Vec<(&'static str, String)>)> {
     let routes = TABLES.iter().copied().flatten().filter(|route| route.verb == verb);
     let found = routes.filter_map(|route| Some((*route, places(route.path, path)?)));

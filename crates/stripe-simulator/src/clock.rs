@@ -5,31 +5,31 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock. Its clones, and the owners of its shift, move with it.
+/// A clock. Its clones, and every holder of its shift, share its time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     shift_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// A clock that shows `moment` now, and goes on from there.
+    /// Returns a clock that reads `moment` now and runs on from there.
     pub fn starting_at(moment: Timestamp) -> Self {
         let clock = Self::default();
         clock.advance(moment.duration_since(clock.now()));
         clock
     }
 
-    /// A clock that moves with another one: both read, and change, the same shift in milliseconds.
+    /// Returns a clock that shares a shift, in milliseconds, with another clock.
     pub fn with_shift(shift_ms: Arc<AtomicI64>) -> Self {
         Self { shift_ms }
     }
 
     pub fn now(&self) -> Timestamp {
-        // Timestamps end in the year 9999; a shift beyond it leaves the time as it is.
+        // Timestamps end in the year 9999. A shift beyond that is ignored.
         Timestamp::now().checked_add(self.shift()).unwrap_or_else(|_| Timestamp::now())
     }
 
-    /// How far this clock is ahead of the machine's.
+    /// Returns how far this clock is ahead of the machine's.
     pub fn shift(&self) -> SignedDuration {
         SignedDuration::from_millis(self.shift_ms.load(Ordering::Relaxed))
     }

@@ -1,7 +1,8 @@
-//! The control of the simulator for command lines and tests, below `/simulator/api/`.
+//! The control API for command lines and tests, below `/simulator/api/`.
 //!
-//! Every local program may use it, as it may use everything else on a laptop. A page of a foreign
-//! site may not: browsers ask before they send JSON across sites, and the simulator does not agree.
+//! It needs no authentication: every local program may use it. A page of another site cannot,
+//! because a browser sends JSON across sites only after a CORS preflight, which the simulator
+//! refuses.
 
 use axum::extract::{Request, State as Given};
 use axum::http::{StatusCode, header};
@@ -49,7 +50,7 @@ pub fn router(simulator: Simulator) -> Router {
         .with_state(simulator)
 }
 
-/// A refusal, as JSON that says why.
+/// A refused request, answered as JSON with a message.
 #[derive(Debug)]
 pub struct Refusal(StatusCode, String);
 

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-/// A refusal of Stripe's API.
+/// An error response of Stripe's API.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{status}: {}", self.message())]
 pub struct StripeError {
@@ -30,7 +30,7 @@ impl StripeError {
         self.body["message"].as_str().unwrap_or_default()
     }
 
-    /// An object that is not there: 404 where the path names it, 400 where a parameter does.
+    /// `resource_missing`: 404 if the path names the object, 400 if a parameter does.
     pub fn missing(kind: &str, id: &str, param: &str) -> Self {
         let message = format!("No such {}: '{id}'", kind.replace('.', " "));
         let status = if param == "id" { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };

@@ -1,6 +1,6 @@
-//! Objects that a triggered event is made from: a customer, a price, a session, a subscription, a charge.
+//! Objects that a triggered event needs: a customer, a price, a session, a subscription, a charge.
 //!
-//! A fixture takes what the world has already, and creates what is missing by calls of the API.
+//! A fixture uses existing objects and creates the missing ones through the API.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::world::{World, text};
 
 pub mod prices;
 
-/// The user to whom things happen unless another is named.
+/// The user of a trigger that names none.
 pub const DEFAULT_USER: &str = "test-123";
 
 /// The user and the plan that a trigger is about.
@@ -59,7 +59,7 @@ impl FixtureContext<'_> {
         Ok(text(&self.post("/v1/customers", form)?, "id").to_owned())
     }
 
-    /// The customer with that card as the one that pays, for their subscriptions too.
+    /// The user's customer, with this card as its default and that of its subscriptions.
     pub fn customer_with_card(&mut self, card: &str) -> Result<String, StripeError> {
         let customer = self.customer()?;
         let attach = format!("/v1/payment_methods/{card}/attach");
@@ -75,7 +75,7 @@ impl FixtureContext<'_> {
         Ok(customer)
     }
 
-    /// Refuses a plan that is none, if there is any: in an empty account one is made.
+    /// Refuses an unknown plan. In an account without plans, `price` creates it.
     pub fn check(&self) -> Result<(), StripeError> {
         let Some(plan) = self.plan else { return Ok(()) };
         let there = prices::plan_names(self.world);
@@ -83,12 +83,11 @@ impl FixtureContext<'_> {
             return Ok(());
         }
         let there = there.join(", ");
-        let message = format!("no plan or pack is called {plan}: there are {there}");
+        let message = format!("unknown plan or pack {plan}; available: {there}");
         Err(StripeError::invalid("parameter_invalid", "plan", message))
     }
 
-    /// The price that is called like the plan, or a new one; without a plan, the cheapest monthly
-    /// one that costs something.
+    /// The price with the plan's name, or a new one. Without a plan: the cheapest monthly price.
     pub fn price(&mut self) -> Result<Value, StripeError> {
         let known = match self.plan {
             Some(plan) => prices::find(self.world, plan),
@@ -107,7 +106,7 @@ impl FixtureContext<'_> {
         self.post("/v1/prices", form)
     }
 
-    /// A checkout session that waits to be paid.
+    /// Creates an open checkout session.
     pub fn session(&mut self) -> Result<String, StripeError> {
         let (customer, price) = (self.customer()?, self.price()?);
         let user = self.user.unwrap_or(DEFAULT_USER);
@@ -127,7 +126,7 @@ impl FixtureContext<'_> {
         Ok(text(&self.post("/v1/checkout/sessions", form)?, "id").to_owned())
     }
 
-    /// The customer's subscriptions that are not over, the newest first.
+    /// The customer's current subscriptions, newest first.
     fn subscriptions(&self, customer: &str) -> Vec<Value> {
         let over =
             |status: &str| matches!(status, "canceled" | "incomplete" | "incomplete_expired");
@@ -148,7 +147,7 @@ impl FixtureContext<'_> {
         self.post("/v1/subscriptions", form)
     }
 
-    /// The user's subscription, or a new one that is paid for.
+    /// The user's subscription, or a new paid one.
     pub fn subscription(&mut self) -> Result<Value, StripeError> {
         let customer = self.customer()?;
         if let Some(subscription) = self.subscriptions(&customer).into_iter().next() {
@@ -158,7 +157,7 @@ impl FixtureContext<'_> {
         self.subscribe(&customer, json!({}))
     }
 
-    /// A subscription with a trial that began some days ago, and all that has been due since.
+    /// Creates a subscription whose trial began `days` ago, and applies everything due since then.
     pub fn trial_begun_ago(
         &mut self,
         customer: &str,
@@ -174,7 +173,7 @@ impl FixtureContext<'_> {
         Ok(text(&subscription?, "id").to_owned())
     }
 
-    /// A subscription whose trial ended just now, and without a card.
+    /// Creates a subscription without a card whose trial has just ended.
     pub fn paused_subscription(&mut self) -> Result<String, StripeError> {
         let customer = self.customer()?;
         let unset = json!({ "invoice_settings": { "default_payment_method": "" } });
@@ -186,7 +185,7 @@ impl FixtureContext<'_> {
         self.trial_begun_ago(&customer, 7, trial)
     }
 
-    /// Takes a one-time payment of the price's amount with a card.
+    /// Charges a card once for the price's amount.
     pub fn charge(&mut self, card: &str) -> Result<(), StripeError> {
         let (customer, price) = (self.customer()?, self.price()?);
         let form = json!({
@@ -198,7 +197,7 @@ impl FixtureContext<'_> {
         ignore_card_errors(charged)
     }
 
-    /// The customer's latest charge of which nothing was given back, or a new one.
+    /// The customer's latest charge without a refund or dispute, or a new one.
     pub fn paid_charge(&mut self) -> Result<String, StripeError> {
         let customer = self.customer()?;
         if self.whole_charge(&customer).is_none() {
@@ -216,7 +215,7 @@ impl FixtureContext<'_> {
     }
 }
 
-/// A card that says no is what was asked for, and not a failure.
+/// Turns a card error into success: a trigger may ask for a declined card.
 pub fn ignore_card_errors(result: Result<Value, StripeError>) -> Result<(), StripeError> {
     match result {
         Err(error) if error.status != StatusCode::PAYMENT_REQUIRED => Err(error),

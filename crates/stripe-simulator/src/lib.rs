@@ -1,5 +1,5 @@
-//! A simulator of Stripe: enough of its API, its pages, its webhooks and its time to buy, renew,
-//! fail, refund and cancel without an account. It says SIMULATOR wherever a person looks.
+//! A simulator of Stripe: enough of its API, pages, webhooks and clock to buy, renew, fail, refund
+//! and cancel without an account. Every page is marked SIMULATOR.
 
 mod api;
 mod clock;

@@ -1,8 +1,8 @@
 //! The effects of time and money on payments, invoices, subscriptions and sessions.
 //!
-//! The parts form layers, and import downwards only: cards, discounts and payments below invoices,
-//! below subscriptions, below schedules and checkout, below settlement and billing. A lower part
-//! whose change concerns a higher one reports it to this file, which passes it up.
+//! The modules form layers and import only downwards. From the top: settlement and billing;
+//! schedules and checkout; subscriptions; invoices; cards, discounts and payments. If a change
+//! concerns a higher layer, the lower one calls a function of this file, which passes it up.
 
 use serde_json::Value;
 
@@ -24,17 +24,17 @@ pub mod settlement;
 pub mod setup_intents;
 pub mod subscriptions;
 
-/// Lets the invoice, the subscription and the session that wait for a payment follow its status.
+/// Applies a payment's new status to the invoice, subscription and session that wait for it.
 fn payment_changed(world: &mut World, intent_id: &str) {
     settlement::follow(world, intent_id);
 }
 
-/// Marks an invoice as paid, and lets its subscription follow.
+/// Marks an invoice as paid and updates its subscription.
 fn invoice_paid(world: &mut World, invoice_id: &str, intent: Option<&Value>) {
     settlement::invoice_paid(world, invoice_id, intent);
 }
 
-/// Records a failed attempt to collect an invoice, and lets its subscription follow.
+/// Records a failed attempt to collect an invoice and updates its subscription.
 fn invoice_failed(world: &mut World, invoice_id: &str) {
     settlement::invoice_failed(world, invoice_id);
 }

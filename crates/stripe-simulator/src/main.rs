@@ -1,4 +1,4 @@
-//! `stripe-simulator`: the simulator as a server of its own.
+//! The `stripe-simulator` binary: the simulator as a standalone server.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ struct Arguments {
     /// URL that receives every event, besides the endpoints created through the API.
     #[arg(long, value_name = "URL", env = "STRIPE_SIMULATOR_WEBHOOK")]
     webhook: Option<String>,
-    /// Secret that signs what `--webhook` receives.
+    /// Secret that signs the events sent to `--webhook`.
     #[arg(long, env = "STRIPE_SIMULATOR_WEBHOOK_SECRET", default_value = "whsec_simulator")]
     webhook_secret: String,
     /// API key that callers must send.
@@ -32,7 +32,7 @@ struct Arguments {
     /// File that keeps all objects from one run to the next. Default: nothing is kept.
     #[arg(long, value_name = "FILE", env = "STRIPE_SIMULATOR_STATE")]
     state: Option<PathBuf>,
-    /// Time at which the clock starts, as RFC 3339. Default: now, or where the state's clock was.
+    /// Time at which the clock starts, as RFC 3339. Default: now, or the time in the state file.
     #[arg(long, value_name = "TIME", env = "STRIPE_SIMULATOR_CLOCK")]
     clock: Option<Timestamp>,
 }
@@ -57,19 +57,19 @@ async fn main() -> anyhow::Result<()> {
         before_moving: None,
     })
     .await?;
-    // A server whose output is closed serves all the same.
+    // The server runs even if its output is closed.
     let _ = writeln!(std::io::stdout(), "{}", greeting(&arguments, simulator.base()));
     let stop = stop_signal()?;
     axum::serve(listener, simulator.router()).with_graceful_shutdown(stop).await?;
     simulator.flush().await
 }
 
-/// Where everything is, with lines that can be pasted into a shell.
+/// The start-up message: URLs, and commands to paste into a shell.
 fn greeting(arguments: &Arguments, url: &str) -> String {
     let key = &arguments.secret_key;
     let events = match &arguments.webhook {
         Some(webhook) => format!("{webhook}, signed with {}", arguments.webhook_secret),
-        None => "nowhere yet: start with --webhook URL, or POST /v1/webhook_endpoints".to_owned(),
+        None => "not sent: start with --webhook URL, or POST /v1/webhook_endpoints".to_owned(),
     };
     format!(
         "SIMULATOR of Stripe: no money moves, no card is real.
@@ -89,7 +89,7 @@ fn greeting(arguments: &Arguments, url: &str) -> String {
     )
 }
 
-/// Resolves when the process is told to stop.
+/// Resolves on SIGINT or SIGTERM.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -1,8 +1,8 @@
-//! The pages a person clicks through: paying, an invoice, the portal, and the simulator's home.
+//! The pages: checkout, invoice, billing portal, and the simulator's home page.
 //!
-//! Server-rendered, without a script. Each page is a pure function in a `view`; the file above it
-//! reads what the page needs from the world, and does what was posted through the API's own
-//! routes. Nothing is decided here about money.
+//! They are server-rendered, without scripts. Each page is a pure function in a `view` module. Its
+//! parent module reads the page's data from the world and handles posted forms through the API's
+//! routes. The pages make no decision about money.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,7 +30,7 @@ pub mod money;
 pub mod portal;
 pub mod readable;
 
-/// More than any form of ours holds.
+/// More than the largest form needs.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub fn router(simulator: Simulator) -> Router {
@@ -61,7 +61,7 @@ pub fn router(simulator: Simulator) -> Router {
         .with_state(simulator)
 }
 
-/// A form of ours, posted by a page of ours: it carries what a page of another site cannot know.
+/// A form posted by one of our pages. It carries a token that a page of another site cannot know.
 #[derive(Debug)]
 pub struct VerifiedForm(Fields);
 
@@ -74,21 +74,21 @@ impl FromRequest<Simulator> for VerifiedForm {
         if fields.get(layout::TOKEN) == Some(simulator.page_token()) {
             return Ok(Self(fields));
         }
-        let why =
-            "This form is not from this run of the simulator. Go back, reload, and try again.";
-        Err(message_page(StatusCode::FORBIDDEN, "Not done", why))
+        let why = "The form is not from a page of this simulator run. Go back, reload the page and \
+            try again.";
+        Err(message_page(StatusCode::FORBIDDEN, "Form not accepted", why))
     }
 }
 
-/// Where a form of a page may lead.
+/// The `form-action` policy of a page.
 #[derive(Clone, Copy, Debug)]
 pub enum FormTarget {
     ThisSite,
-    /// Back to the shop: browsers hold a redirect after a post to this policy too.
+    /// Allows a return to the shop: browsers apply this policy to a redirect after a post, too.
     AnySite,
 }
 
-/// A page as an answer.
+/// An HTML response.
 pub fn page(status: StatusCode, html: String, leads: FormTarget) -> Response {
     let action = match leads {
         FormTarget::ThisSite => "'self'",
@@ -119,32 +119,30 @@ pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8
     answer
 }
 
-/// A page that says one thing.
+/// A page with a title and one message.
 pub fn message_page(status: StatusCode, title: &str, what: &str) -> Response {
     page(status, document(title, None, html! { p { (what) } }), FormTarget::ThisSite)
 }
 
-pub fn not_there(what: &str) -> Response {
-    message_page(StatusCode::NOT_FOUND, "Not there", &format!("There is no {what} of this id."))
+pub fn not_found(what: &str) -> Response {
+    message_page(StatusCode::NOT_FOUND, "Not found", &format!("No {what} has this ID."))
 }
 
-/// Why something was refused, as the top of a page.
+/// The notice that shows an error at the top of a page.
 pub fn failed(error: &StripeError) -> Notice {
     Notice::Failed(error.message().to_owned())
 }
 
-/// Sends the browser on, so that a reload does not do it again.
+/// Redirects the browser, so that a reload does not post the form again.
 pub fn see_other(url: &str) -> Response {
-    // A URL that was given with letters outside ASCII is written as browsers write it.
+    // A URL with letters outside ASCII is encoded as browsers encode it.
     let location = HeaderValue::from_str(url).ok().or_else(|| {
         let parsed = url::Url::parse(url).ok()?;
         HeaderValue::from_str(parsed.as_str()).ok()
     });
     match location {
         Some(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        None => {
-            message_page(StatusCode::OK, "Done", "The shop's address cannot be reached from here.")
-        }
+        None => message_page(StatusCode::OK, "Done", "The shop's return URL is not a valid URL."),
     }
 }
 
@@ -158,7 +156,7 @@ pub fn object(world: &World, kind: &str, id: &Value) -> Value {
     world.find(kind, id, "id").cloned().unwrap_or_default()
 }
 
-/// How a payment method is called: `visa ending in 4242`.
+/// A payment method's label: `visa ending in 4242`.
 pub fn card(world: &World, method: Option<&str>) -> Option<String> {
     let card = &world.get(method?)?["card"];
     card.is_object().then(|| format!("{} ending in {}", text(card, "brand"), text(card, "last4")))

@@ -1,4 +1,4 @@
-//! The simulator as an HTTP service: Stripe's API, the pages and the control on one router.
+//! The simulator as an HTTP service: Stripe's API, the pages and the control API on one router.
 
 use axum::Router;
 
@@ -8,7 +8,8 @@ use crate::{control, pages};
 pub mod v1;
 
 impl Simulator {
-    /// The API below `/v1`, the pages below `/simulator`, and the control below `/simulator/api`.
+    /// Stripe's API below `/v1`, the pages below `/simulator`, and the control API below
+    /// `/simulator/api`.
     pub fn router(&self) -> Router {
         Router::new()
             .merge(v1::router(self.clone()))

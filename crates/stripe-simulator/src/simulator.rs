@@ -1,7 +1,7 @@
-//! The simulator as it runs: one world under one lock, a clock, and what both lead to.
+//! The running simulator: one world under one lock, a clock, and a worker.
 //!
-//! Every visit finds the world up to date: the effects of time are applied first, and the events of
-//! a visit are queued when it ends. A worker sends them, and enters by itself when something is due.
+//! Each access to the world first applies everything that is due, and at its end queues the new
+//! events. The worker sends the events, and enters the world when the next thing is due.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -29,26 +29,26 @@ pub mod snapshot;
 pub mod state;
 pub mod worker;
 
-/// Time goes on by at most so much at once, in seconds: ten years.
+/// The longest time that one call can advance the clock: ten years.
 const MAX_ADVANCE_SECONDS: i64 = 10 * 366 * 24 * 3_600;
 
-/// If so many things in a row are due at the same moment, something goes round in circles.
+/// More steps than this at the same moment mean an endless loop.
 const MAX_STEPS_AT_ONCE: usize = 10_000;
 
 pub struct Options {
-    /// The public URL of this server, for links to pages; no slash at its end.
+    /// The public URL of this server, for links to pages, without a trailing slash.
     pub base: String,
     pub secret_key: String,
-    /// Where events are sent, beside the endpoints that the API is told of.
+    /// A target for every event, in addition to the endpoints created through the API.
     pub webhook: Option<Target>,
     pub clock: Clock,
-    /// The file in which the world outlives this process.
+    /// The file that keeps the world between runs.
     pub snapshot: Option<PathBuf>,
-    /// Is told how far the clock will be ahead of the machine's, before it moves there.
+    /// Called before the clock moves, with its next shift ahead of the machine's clock.
     pub before_moving: Option<BeforeMoving>,
 }
 
-/// A callback for clocks that must not be behind the simulator's.
+/// A callback that moves other clocks first, so that they are never behind the simulator's.
 pub type BeforeMoving = Arc<
     dyn Fn(SignedDuration) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>
         + Send
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// Cheap to clone. Its worker ends with the last clone.
+/// A handle to the simulator, cheap to clone. The worker ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct Simulator(Arc<Handle>);
 
@@ -79,7 +79,7 @@ impl Simulator {
             Some(file) => file.load()?,
             None => None,
         };
-        // A clock of the last run goes on where it was, and never goes back.
+        // The clock never goes back: it continues at least from the snapshot's shift.
         if let Some(kept) = &kept {
             let kept_shift = SignedDuration::from_millis(kept.shift_ms);
             let lag = kept_shift.saturating_sub(options.clock.shift());
@@ -114,7 +114,7 @@ impl Simulator {
         &self.0.inner.page_token
     }
 
-    /// How many deliveries are still to be made, now or later.
+    /// Returns the number of deliveries that are due now or later.
     pub fn pending_deliveries(&self) -> usize {
         self.enter(&Value::Null, |state| state.deliveries.pending())
     }
@@ -123,13 +123,13 @@ impl Simulator {
         &self.0.inner.options.clock
     }
 
-    /// Looks at the world as it is now.
+    /// Reads the world as of now.
     pub fn read<T>(&self, read: impl FnOnce(&World) -> T) -> T {
         self.enter(&Value::Null, |state| read(&state.world))
     }
 
-    /// Changes the world; events are queued even if the change is refused, as a card that was
-    /// declined is a refusal and an event.
+    /// Changes the world. Events are queued even if the change is refused: a declined card is both
+    /// an error and an event.
     pub fn change<T>(
         &self,
         change: impl FnOnce(&mut World) -> Result<T, StripeError>,
@@ -140,7 +140,7 @@ impl Simulator {
         })
     }
 
-    /// Enters on behalf of a request to the API, which its events then name.
+    /// Enters the world for an API request, which the resulting events name.
     pub fn enter<T>(&self, request: &Value, visit: impl FnOnce(&mut State) -> T) -> T {
         let result = self.0.inner.enter(request, visit);
         self.0.inner.wake.notify_one();
@@ -165,7 +165,7 @@ impl Simulator {
         self.enter(&Value::Null, |state| state.deliveries.attempts(event).to_vec())
     }
 
-    /// Sends an event once more, at once.
+    /// Sends an event again, now.
     pub fn resend(&self, event: &str) -> Result<(), StripeError> {
         let own_target = self.0.inner.options.webhook.is_some();
         self.enter(&Value::Null, |state| {
@@ -176,23 +176,26 @@ impl Simulator {
         })
     }
 
-    /// Lets time pass, and everything that it brings happen and be delivered, one moment after the
-    /// other. Answers what time it is then.
+    /// Advances the clock moment by moment, and applies and delivers everything due on the way.
+    /// Returns the new time.
     pub async fn advance(&self, by: Span) -> anyhow::Result<i64> {
         let _alone = self.0.advancing.lock().await;
         let now = self.clock().now();
-        let until = now.to_zoned(TimeZone::UTC).checked_add(by).context("time ends before that")?;
+        let until = now
+            .to_zoned(TimeZone::UTC)
+            .checked_add(by)
+            .context("the clock cannot pass the year 9999")?;
         let until = until.timestamp().as_second();
         let seconds = until - now.as_second();
-        ensure!(seconds >= 0, "time does not go back");
-        ensure!(seconds <= MAX_ADVANCE_SECONDS, "that is too long: ten years at most");
+        ensure!(seconds >= 0, "the clock cannot go back");
+        ensure!(seconds <= MAX_ADVANCE_SECONDS, "the clock can advance by at most 10 years");
         let (mut last, mut repeated) = (i64::MIN, 0);
         loop {
             self.delivered().await;
             let due = self.0.inner.next_due().filter(|due| *due <= until);
             let Some(due) = due else { break };
             repeated = if due == last { repeated + 1 } else { 0 };
-            ensure!(repeated < MAX_STEPS_AT_ONCE, "the simulator does not get past {due}");
+            ensure!(repeated < MAX_STEPS_AT_ONCE, "too many steps are due at {due}");
             last = due;
             self.move_to(due).await?;
         }
@@ -213,7 +216,7 @@ impl Simulator {
         Ok(())
     }
 
-    /// Resolves when no delivery is due any more.
+    /// Resolves when no delivery is due.
     pub async fn delivered(&self) {
         let mut progress = self.0.inner.progress.subscribe();
         loop {
@@ -225,7 +228,7 @@ impl Simulator {
         }
     }
 
-    /// Writes the snapshot, if there is one to write.
+    /// Writes the snapshot, if a snapshot file is configured.
     pub async fn flush(&self) -> anyhow::Result<()> {
         self.0.inner.save()
     }
@@ -241,6 +244,6 @@ fn random_token() -> anyhow::Result<String> {
     let mut random = [0; 16];
     SystemRandom::new()
         .fill(&mut random)
-        .map_err(|_| anyhow!("the system has no random numbers"))?;
+        .map_err(|_| anyhow!("the operating system provides no random bytes"))?;
     Ok(hex(&random))
 }

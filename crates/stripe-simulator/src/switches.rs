@@ -1,4 +1,4 @@
-//! Switches for faults between Stripe and its customers' servers.
+//! Fault injection: switches for webhook faults, late responses and unpaid renewals.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,24 +6,24 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
-    /// Each event is sent twice.
+    /// Sends each event twice.
     pub duplicate: bool,
-    /// Events that come about together are sent one by one, the last of them first.
+    /// Sends events that were created together one by one, the last one first.
     pub reorder: bool,
-    /// Events that come about together say that they were created in the same second.
+    /// Gives events that were created together the same `created` second.
     pub same_second: bool,
-    /// Events are sent so much later.
+    /// Delays each event by this many seconds.
     pub delay_seconds: u32,
-    /// Events are not sent at all. The API lists them, so that a reconciliation can find them.
+    /// Sends no events. The API still lists them, so that a reconciliation can find them.
     pub drop: bool,
-    /// A subscription whose renewal could not be charged in the end is `unpaid`, not canceled.
+    /// Makes a subscription `unpaid`, not `canceled`, after the last retry of a renewal fails.
     pub unpaid: bool,
-    /// Answers of the API arrive so much later than what they tell of.
+    /// Delays each API response by this many milliseconds after its effect.
     pub answer_after_ms: u32,
 }
 
 impl Switches {
-    /// Sets one by its name, or says what it must be.
+    /// Sets a switch by name. The error names the values it accepts.
     pub fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let on = || value.as_bool().ok_or_else(|| format!("{name} must be true or false"));
         let number = || {
@@ -38,12 +38,12 @@ impl Switches {
             "unpaid" => self.unpaid = on()?,
             "delay_seconds" => self.delay_seconds = number()?,
             "answer_after_ms" => self.answer_after_ms = number()?,
-            _ => return Err(format!("no switch is called {name}")),
+            _ => return Err(format!("unknown switch {name}")),
         }
         Ok(())
     }
 
-    /// How many deliveries are on their way at once.
+    /// The number of concurrent deliveries.
     pub fn at_once(&self) -> usize {
         if self.reorder { 1 } else { 4 }
     }
@@ -56,13 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_switch_says_what_it_must_be() {
+    fn an_invalid_switch_is_refused() {
         let mut switches = Switches::default();
         for (name, value, expected) in [
             ("duplicate", json!("yes"), "duplicate must be true or false"),
             ("delay_seconds", json!("abc"), "delay_seconds must be a whole number, 0 or more"),
             ("answer_after_ms", json!(-1), "answer_after_ms must be a whole number, 0 or more"),
-            ("dupe", json!(true), "no switch is called dupe"),
+            ("dupe", json!(true), "unknown switch dupe"),
         ] {
             assert_eq!(switches.set(name, &value).unwrap_err(), expected);
         }

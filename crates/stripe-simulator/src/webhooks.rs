@@ -1,4 +1,4 @@
-//! Webhooks: which events go where and when, how they are signed, and how they are sent.
+//! Webhooks: queueing, signing and sending events.
 
 pub mod deliveries;
 pub mod events;

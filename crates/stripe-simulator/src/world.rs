@@ -1,8 +1,7 @@
-//! Everything the simulator knows: objects by id, in the shape Stripe sends them, and the events
-//! that say what happened to them.
+//! The simulator's data: objects by id, in Stripe's shape, and their events.
 //!
-//! A world is changed by plain functions under one lock, so that a request either happens or does
-//! not. Nothing here waits, listens or reads a clock: the caller sets the time before it changes the world.
+//! Plain functions change the world under one lock, so that a request is atomic. Nothing here
+//! waits, does I/O or reads a clock: the caller sets the time before it changes the world.
 
 use std::collections::BTreeMap;
 
@@ -20,21 +19,21 @@ pub mod shapes;
 /// The version of Stripe's API whose shapes the objects have.
 pub const API_VERSION: &str = "2026-09-30.endive";
 
-/// Stripe's side of the world, whole: what a snapshot keeps.
+/// All of Stripe's objects. A snapshot stores it.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct World {
-    /// The time of whatever is happening, in seconds since 1970.
+    /// The current time, in seconds since 1970.
     now: i64,
-    /// Where the simulator's pages are, for the links that objects carry.
+    /// The simulator's public URL, for links in objects.
     #[serde(skip)]
     base: String,
     objects: BTreeMap<String, Value>,
-    /// Ids in the order in which their objects came to be, by kind (`object`).
+    /// Ids in order of creation, by kind (`object`).
     order: BTreeMap<String, Vec<String>>,
-    /// Ids of events that no webhook is queued for yet.
+    /// Ids of events whose webhooks are not queued yet.
     #[serde(alias = "untold")]
     pending_events: Vec<String>,
-    /// How often anything was changed.
+    /// The number of changes so far.
     #[serde(skip)]
     revision: u64,
 }
@@ -48,7 +47,7 @@ impl World {
         self.now = seconds;
     }
 
-    /// The public URL of the simulator, without a slash at its end.
+    /// The public URL of the simulator, without a trailing slash.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -61,19 +60,19 @@ impl World {
     pub fn new_id(&self, prefix: &str) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut random = [0_u8; 24];
-        // Without randomness ids would still be unique enough for a simulator's one process.
+        // An error leaves zeros. The system's random source does not fail in practice.
         let _ = SystemRandom::new().fill(&mut random);
         let letters =
             random.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
         format!("{prefix}_{}", letters.collect::<String>())
     }
 
-    /// A number that is another one after any change of an object.
+    /// A number that differs after any change of an object.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// Adds an object, which carries its `id` and its kind in `object`.
+    /// Adds an object, with its id in `id` and its kind in `object`.
     pub fn insert(&mut self, object: Value) -> String {
         self.revision += 1;
         let id = text(&object, "id").to_owned();
@@ -86,26 +85,27 @@ impl World {
         self.objects.get(id)
     }
 
-    /// The object of that kind, or Stripe's complaint about the parameter that named it.
+    /// Returns the object of this kind, or Stripe's error about the parameter that names it.
     pub fn find(&self, kind: &str, id: &str, param: &str) -> Result<&Value, StripeError> {
         self.get(id)
             .filter(|object| object["object"] == kind)
             .ok_or_else(|| StripeError::missing(kind, id, param))
     }
 
-    /// Every object of a kind, the newest first.
+    /// All objects of a kind, newest first.
     pub fn all<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
         let ids = self.order.get(kind).map(Vec::as_slice).unwrap_or_default();
         ids.iter().rev().filter_map(|id| self.objects.get(id))
     }
 
-    /// Every object of a kind, the oldest first.
+    /// All objects of a kind, oldest first.
     pub fn oldest<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
         let ids = self.order.get(kind).map(Vec::as_slice).unwrap_or_default();
         ids.iter().filter_map(|id| self.objects.get(id))
     }
 
-    /// Changes an object, and answers what its changed fields were before, as events carry it.
+    /// Changes an object and returns the previous values of its changed fields, as in
+    /// `previous_attributes`.
     pub fn edit(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
         let Some(object) = self.objects.get_mut(id) else { return Map::new() };
         self.revision += 1;
@@ -123,12 +123,12 @@ impl World {
         }
     }
 
-    /// Records that something happened to an object, as it is now.
+    /// Creates an event with the object's current state.
     pub fn emit(&mut self, event: &str, object_id: &str) {
         self.emit_change(event, object_id, Map::new());
     }
 
-    /// The same, with what its fields were before.
+    /// Creates an event with `previous_attributes`.
     pub fn emit_change(&mut self, event: &str, object_id: &str, previous: Map<String, Value>) {
         let object = self.get(object_id).cloned().unwrap_or(Value::Null);
         let mut data = json!({ "object": object });
@@ -149,18 +149,18 @@ impl World {
         self.pending_events.push(id);
     }
 
-    /// Ids of the events since the last call, in their order.
+    /// Takes the ids of the events since the last call, in order.
     pub fn take_pending_events(&mut self) -> Vec<String> {
         std::mem::take(&mut self.pending_events)
     }
 }
 
-/// A field that is text; empty if it is not.
+/// Returns a text field, or an empty string.
 pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object[field].as_str().unwrap_or_default()
 }
 
-/// The fields that differ, as they were.
+/// The fields that differ, with their values before the change.
 fn changed(before: &Value, after: &Value) -> Map<String, Value> {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else {
         return Map::new();

@@ -1,7 +1,7 @@
--- get_catalog: Returns the plans and credit packs that are sold now, as a pricing page shows them.
+-- get_catalog: Returns the plans and credit packs that are sold now, for a pricing page.
 --
--- Promises  The listed plans and the packs, each by rank, without Stripe's ids. Empty lists before the first
---           catalog is published. One statement reads one catalog, even during a publication.
+-- Promises  The listed plans and the packs, by rank, without Stripe's ids. Empty lists before the first
+--           catalog is published. The result is of one catalog, even during a publication.
 
 create or replace function get_catalog()
 returns jsonb

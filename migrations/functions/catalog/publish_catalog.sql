@@ -1,12 +1,12 @@
 -- publish_catalog: Publishes a validated catalog, with its Stripe ids resolved. It replaces the current one.
 --
 -- Takes     {"plans": [...], "packs": [...]}, as publish_plan and publish_pack take them.
--- Promises  All or nothing, and repeating it changes nothing. Each plan and pack that differs from its latest
---           version gets a new version. A plan or pack that the catalog omits is no longer sold; its
---           subscribers and buyers keep it. Returns {"plans": [{"plan", "version", "change"}], "packs":
---           [{"pack", "version", "change"}]} with the changes only: "new", "changed" or "removed". Users of
---           the default plan have the new one from now on; their credits follow with the next call for the
---           account, or with the minute job.
+-- Promises  Publishes everything or nothing. Repeating it changes nothing. Each plan and pack that differs
+--           from its latest version gets a new version. A plan or pack that the catalog omits is no longer
+--           sold; its subscribers and buyers keep it. Returns {"plans": [{"plan", "version", "change"}],
+--           "packs": [{"pack", "version", "change"}]} with the changes only: "new", "changed" or "removed".
+--           Users of the default plan have the new version at once. Their credits change with the next call
+--           for the account, or in the minute job.
 -- Locks     current_plans, against other publishers. Reads continue.
 -- Races     Publishers take turns: of several with the same catalog, one creates the versions.
 
@@ -73,7 +73,7 @@ begin
   select plan, version, compute_plan_features(plan, version)
   from pricing_plan_versions;
 
-  -- A default plan is not bought: its users have what it gives from now on.
+  -- The default plan is not bought: its users always have its current version.
   v_after := default_plan_terms();
   if v_after is distinct from v_before then
     update catalog_state
@@ -92,7 +92,7 @@ begin
 end
 $$;
 
--- default_plan_terms: Returns what the default plan gives.
+-- default_plan_terms: Returns the default plan and its features.
 --
 -- Promises  Its key, version and features; null if there is no default plan.
 

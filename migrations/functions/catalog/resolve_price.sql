@@ -1,4 +1,4 @@
--- resolve_price: Finds the plan version that a Stripe price stands for.
+-- resolve_price: Finds the plan version that a Stripe price belongs to.
 --
 -- Takes     The plan version that the subscription's metadata names, if any, and the time of the sale.
 -- Promises  In this order of preference: a version with this price, then one with this product; the named

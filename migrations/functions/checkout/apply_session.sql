@@ -1,6 +1,6 @@
 -- apply_session: Applies what an event reports about a checkout session.
 --
--- Promises  Once a session is paid, the credit pack it sold is recorded, also if Farebox did not create the
+-- Promises  Once a session is paid, the credit pack it sold is recorded, even if Farebox did not create the
 --           session. When a delayed payment fails, the user gets an e-mail.
 -- Locks     The session. The caller holds the payment, the customer and the account.
 
@@ -31,7 +31,8 @@ $$;
 -- merge_session: Stores a checkout session, or merges it into the stored one.
 --
 -- Promises  A session that is complete or expired never reopens, and a complete one never expires. A payment
---           status that is settled stays. The plan or pack that Farebox recorded for the session stays.
+--           status of `paid` or `no_payment_required` stays. The plan or pack that Farebox recorded for the
+--           session stays.
 -- Locks     The session. The caller holds the customer.
 
 create or replace function merge_session(p_session jsonb, p_user_id text, p_now timestamptz)
@@ -144,7 +145,7 @@ begin
     raise exception using
       errcode = 'FB007',
       message = format(
-        'the session sold a pack beside something else, or for another amount than the catalog''s: %s %s '
+        'the session sold a pack with other items, or for an amount other than the catalog''s: %s %s '
         'before discounts, at the prices %s',
         coalesce(p_session ->> 'amount_subtotal', p_session ->> 'amount_total'),
         p_session ->> 'currency',

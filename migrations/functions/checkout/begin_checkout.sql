@@ -1,7 +1,7 @@
 -- begin_checkout: Decides whether a user may buy a plan or a pack, and claims the requests to Stripe.
 --
 -- Takes     The purchase: `mode`, `plan` and `interval` or `pack`, `quantity`, `currency`, `email` and the
---           URLs. `email_is_claimed` says that the user, not a trusted server, entered the address.
+--           URLs. `email_is_claimed` is true if the user, not a trusted server, entered the address.
 -- Promises  Returns one of
 --             {answer}   the first answer to this idempotency key;
 --             {claimed}  the requests to send to Stripe, leased to the caller: the session's `terms`, the
@@ -71,8 +71,8 @@ begin
       delete from stripe_requests
       where id = v_abandoned.id;
 
-      -- Its session may exist at Stripe and must not stay payable. An earlier one that it was to replace was
-      -- never shown to the user, and expires by itself.
+      -- Its session may exist at Stripe and must not stay payable. The session before that, which it would
+      -- have replaced, was never returned to the user and expires by itself.
       if v_abandoned.kind = 'checkout' then
         v_terms := v_terms || jsonb_build_object(
           'unconfirmed_session', jsonb_build_object(
@@ -99,7 +99,7 @@ begin
         and lower(claimed_email) = lower(v_email);
     end if;
   elsif v_customer -> 'new' ->> 'email' = v_email then
-    -- Before Stripe reports it back as the customer's address.
+    -- Stored before Stripe reports it as the customer's address.
     update accounts
     set claimed_email = v_email
     where id = p_user_id;
@@ -133,7 +133,7 @@ $$;
 
 -- refuse_second_subscription: Refuses (FB005) a user who has a live subscription to a plan of the catalog.
 --
--- Promises  The problem names the subscription's status, which decides what the user can do instead.
+-- Promises  The refusal has the subscription's status, which decides what the user can do instead.
 -- Locks     The caller holds the account: without that lock two calls could both find no subscription.
 
 create or replace function refuse_second_subscription(p_user_id text)

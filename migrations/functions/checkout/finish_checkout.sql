@@ -2,7 +2,7 @@
 --
 -- Promises  Returns whether the caller still held the request. If not, another caller took it over after the
 --           lease ended, and closes this session. Repeating it changes nothing.
--- Locks     The customer, then the account, as every function that locks both.
+-- Locks     The customer, then the account: the order of every function that locks both.
 -- Races     An event about the customer or the session: the second of the two merges into the row of the
 --           first.
 

@@ -1,6 +1,6 @@
--- get_checkout_session: Returns a user's checkout session, as the success page shows it.
+-- get_checkout_session: Returns a user's checkout session, for the success page.
 --
--- Promises  Null for a session of another user, as for one that does not exist. Runs with its caller's
+-- Promises  Null for a session that does not exist or belongs to another user. Runs with its caller's
 --           rights, under the user's identity, and restores the identity that was set before.
 
 create or replace function get_checkout_session(p_user_id permitted_user, p_session_id text)

@@ -1,9 +1,9 @@
 -- release_stripe_request: Releases the lease on a request to Stripe that did not succeed.
 --
 -- Promises  A retry continues the request at once, with the same Stripe key: Stripe may have processed it.
---           With `p_is_final` Stripe refused it for good, and it is deleted: a retry starts again, with a new
---           key. With `p_customer_is_final` the request for the user's customer is deleted too. A finished
---           request stays.
+--           With `p_is_final` Stripe refused it permanently, and it is deleted: a retry starts again, with a
+--           new key. With `p_customer_is_final` the request for the user's customer is deleted too. A
+--           finished request stays.
 -- Locks     The account.
 -- Races     If another caller has taken the request over, its lease is released too. At worst both send the
 --           same request, under the same Stripe key.

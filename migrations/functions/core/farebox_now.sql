@@ -1,7 +1,7 @@
 -- farebox_now: Returns the current time, for views and functions without a time parameter.
 --
--- Promises  The transaction's time. On a local stack, whose clock can be moved, the time of that clock: only
---           the owner of the tables can move it.
+-- Promises  The transaction's time. On a local stack, the time of its clock, which only the owner of the
+--           tables can move.
 
 create or replace function farebox_now()
 returns timestamptz

@@ -1,9 +1,9 @@
--- lock_account: locks a user's row, which it makes if it is not there, so that there is something to lock.
+-- lock_account: Locks a user's account, and creates it if it is missing.
 --
--- Promises  The row is there, and nobody else's until the end of the transaction. An id that is none is
---           refused with 23514.
--- Locks     The user's row.
--- Races     Two first calls: one inserts, the other waits and finds the row.
+-- Promises  The account exists and is locked until the end of the transaction. An id that no user may have
+--           (domain `user_key`) fails with 23514.
+-- Locks     The account.
+-- Races     Of two first calls, one inserts the row. The other waits and finds it.
 
 create or replace function lock_account(p_user_id text, p_now timestamptz)
 returns void

@@ -5,7 +5,7 @@
 --           the codes and fields that Rust reads.
 -- Promises  Never returns. The message is JSON: {"code", ...}. The SQLSTATE is FB001 for an erased user,
 --           FB002 for an idempotency key of another request, FB003 while another request of the user is in
---           progress, FB008 for too few credits or too small a quota, and FB005 for everything else.
+--           progress, FB008 for insufficient credits or an exceeded quota, and FB005 for everything else.
 
 create or replace function refuse(p_code text, p_details jsonb default '{}')
 returns void

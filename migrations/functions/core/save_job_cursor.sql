@@ -2,7 +2,7 @@
 --
 -- Promises  One row per job.
 -- Locks     The job's row.
--- Races     Of two concurrent runs the last one wins. The next run repeats the work in between.
+-- Races     Of two concurrent runs, the last to store its position wins. The next run may repeat work.
 
 create or replace function save_job_cursor(p_job text, p_cursor text, p_now call_time)
 returns void

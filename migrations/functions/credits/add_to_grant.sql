@@ -1,10 +1,10 @@
 -- add_to_grant: Adds credits to the grant that they are spent from.
 --
 -- Promises  Credits of a payment or of a plan's period go into its grant. Other credits go into the latest
---           open grant with the same expiry and priority, if it has the same kind. Else a new grant is made.
---           The part that pays a debt (`p_owed`, see amount_owed) is not added: it was spent before, or is
---           lent to the payment that owes it. The account is due no later than the credits expire. Returns
---           the grant. Call it before the credits are posted.
+--           open grant with the same expiry and priority, if it has the same kind. Otherwise it creates a
+--           grant. The part that pays a debt (`p_owed`, see amount_owed) is not added to `remaining`: the
+--           user has spent it before, or `lent` records it for the payment that owes it. The account is due
+--           no later than the credits expire. Returns the grant. Call it before the credits are posted.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function add_to_grant(p_credits credit_grants, p_owed bigint, p_now timestamptz)
@@ -45,7 +45,7 @@ begin
   if v_same_id is not null then
     update credit_grants
     set amount = case
-          -- A payment's credits may stand in another grant, from before their payment was known.
+          -- A payment's credits may be in another grant, if they were granted before it was known.
           when payment_id is not null then greatest(amount, remaining + v_kept)
           else amount + p_credits.amount
         end,

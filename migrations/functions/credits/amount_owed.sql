@@ -1,6 +1,6 @@
 -- amount_owed: Returns how far a user's balance is below zero.
 --
--- Promises  Credits that come in pay it first.
+-- Promises  Zero for a balance that is not below zero. New credits pay this debt first.
 -- Locks     The caller holds the account.
 
 create or replace function amount_owed(p_user_id text, p_unit text)

@@ -1,6 +1,6 @@
 -- close_wallets: Gives each of a user's wallets the first grant of the spending order as its head.
 --
--- Promises  Spends take the fast path again until the account is due. Call it last, when grants, ledger and
+-- Promises  Spends take the fast path until the account is due. Call it last, when grants, ledger and
 --           the account's due_at are final.
 -- Locks     The wallets. The caller holds the account.
 
@@ -12,7 +12,7 @@ begin
   update wallets w
   set due_at = a.due_at,
       notice_at = case when w.balance * 5 > w.topped_up then w.topped_up / 5 else 0 end,
-      (head_id, head_left, head_ends, ends_beside) = (
+      (head_id, head_left, head_ends, also_expiring) = (
         select g.id, g.remaining, g.expires_at, (
           select coalesce(sum(other.remaining), 0)::bigint
           from credit_grants other

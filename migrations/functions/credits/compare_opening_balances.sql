@@ -9,7 +9,7 @@ language sql
 stable
 security definer
 set search_path from current
--- Compiling it takes a thousand times as long as running it.
+-- JIT compilation would take a thousand times as long as the query.
 set jit to off
 as $$
   select require_service();

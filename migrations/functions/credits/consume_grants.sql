@@ -1,9 +1,9 @@
 -- consume_grants: Takes credits out of a user's grants.
 --
 -- Promises  The grant of `p_payment_id` comes first, if that is given; then the soonest to expire, the lowest
---           priority, the oldest. It takes no more than there is: the caller's ledger entry takes the balance
---           below zero, and the next credits that come in pay that. A payment borrows what it takes from
---           other grants (reverse_clawback). Reads no more grants than it takes from.
+--           priority, the oldest. Takes no more than the grants hold: the caller's ledger entry may take the
+--           balance below zero, and the next credits pay that debt. With `p_payment_id`, credits from other
+--           grants are recorded as borrowed, for reverse_clawback. Reads only the grants it takes from.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function consume_grants(
@@ -55,7 +55,7 @@ begin
       exit when v_left = 0;
     end loop;
 
-    -- Of the last of them as much as was lacking; all of the others.
+    -- Empties all of them but the last, which gives only what is still needed.
     update credit_grants
     set remaining = remaining - case when id = v_last_id then v_taken else remaining end,
         lent = lent + case
@@ -67,7 +67,7 @@ begin
   end if;
 
   if v_is_clawback and v_borrowed + v_left > 0 then
-    -- What is owed was borrowed as well.
+    -- The debt (`v_left`) counts as borrowed too.
     update credit_grants
     set borrowed = borrowed + v_borrowed + v_left
     where payment_id = p_payment_id;

@@ -1,7 +1,7 @@
 -- ensure_unit: Refuses an unknown unit of credits.
 --
--- Promises  FB005, `unknown_unit`, for a unit that the user has never had and that the current catalog does
---           not have.
+-- Promises  A unit that the user has never had, and that the current catalog does not have, is refused with
+--           FB005 (`unknown_unit`).
 
 create or replace function ensure_unit(p_user_id text, p_unit text)
 returns void

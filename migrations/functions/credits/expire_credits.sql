@@ -1,6 +1,6 @@
--- expire_credits: Takes the credits that have expired.
+-- expire_credits: Removes a user's expired credits.
 --
--- Promises  Each expired grant has a ledger entry of its own, however late this is called. A plan may grant
+-- Promises  Each expired grant gets its own ledger entry, however late this is called. A plan may grant
 --           its expired credits again, so the amount of a plan's grant shrinks with them. Repeating it
 --           changes nothing.
 -- Locks     The caller holds the account and has opened the wallets.

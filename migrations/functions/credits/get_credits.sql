@@ -1,6 +1,6 @@
 -- get_credits: Returns a user's credits, their open grants, and a page of the ledger.
 --
--- Promises  Runs with its caller's rights under the identity of that user, as get_entitlements does. `units`
+-- Promises  Runs with its caller's rights under the user's identity, as get_entitlements does. `units`
 --           has every unit of the catalog and each that the user has had, with its first 100 open grants in
 --           spending order and their number, counted up to 1,000. `transactions` has the latest entries
 --           first. `p_behind` has, by unit, the number of the last entry that was read; a unit that it lacks
@@ -54,7 +54,7 @@ begin
         select latest.*
         from unnest(v_units) known (unit)
         cross join lateral (
-          -- Clocks differ: an entry is shown no earlier than those of its unit that come after it.
+          -- Clocks differ: an entry is sorted by a time that is no later than those of later entries.
           select t as entry, t.unit, t.seq, min(t.created_at) over (order by t.seq desc) as shown_at
           from credit_transactions t
           where t.user_id = p_user_id
@@ -75,7 +75,7 @@ $$;
 
 -- open_grants: Returns a wallet's open grants.
 --
--- Promises  The 100 that are spent first, and the number of all, counted up to 1,000.
+-- Promises  The 100 grants that are spent first, and the number of open grants, counted up to 1,000.
 
 create or replace function open_grants(
   p_user_id   permitted_user,

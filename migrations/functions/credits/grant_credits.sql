@@ -1,12 +1,12 @@
 -- grant_credits: Grants credits, or adjusts a balance, for a trusted server or an operator.
 --
--- Promises  An idempotency key counts once, for good. A grant (`p_kind` `grant`) has its own expiry and
---           priority. An adjustment (`adjust`) adds credits that do not expire, or takes credits, below zero
---           if need be. Both are written to the audit log. An unknown unit, or a balance that becomes too
---           large, is refused with FB005; another kind, or an amount that is not above zero (for an
---           adjustment: zero), with 22023.
+-- Promises  An idempotency key counts once and never expires. A grant (`p_kind` `grant`) has its own expiry
+--           and priority. An adjustment (`adjust`) adds credits that do not expire, or takes credits, even
+--           below zero. Both are written to the audit log. An unknown unit, and a balance that becomes too
+--           large, are refused with FB005. Another kind, a grant that is not positive, and an adjustment of
+--           zero are refused with 22023.
 -- Locks     The account, then the user's wallets.
--- Races     Calls for one user take turns. Of two with one key the second finds the entry of the first. If a
+-- Races     Calls for one user take turns. Of two with one key, the second finds the first's entry. If a
 --           spend posts the key at the same moment, the call fails with 23505 on credit_transactions_source
 --           and changes nothing: its caller repeats it.
 

@@ -1,13 +1,14 @@
--- grant_plan_credits: Makes a user's plan credits those that the plan gives for the current period.
+-- grant_plan_credits: Brings a user's plan credits to what the plan gives for the current period.
 --
 -- Promises  A period is granted once, however late or often this is called. Another plan in the same period
---           adds the difference, or takes back the unspent part of it; so does the end of a plan. If the
---           plan's periods move, a period that is not over becomes the one that takes its place: a change of
---           the way or the thing that is paid for grants nothing twice. If a period turns out not to be over,
---           its credits count in both. Without a plan (null) it takes back the unspent credits of the current
---           period. A trial grants credits only on a plan that has a trial. Credits expire with their period,
---           unless the plan lets them roll over: then every period since the plan counts has its credits,
---           even one without any call. Returns the start of the next period; null if the plan has no credits.
+--           adds the difference, or takes back the unspent part of it. So does the end of a plan: without a
+--           plan (null), the unspent credits of the current period are taken back. If the plan's periods
+--           move, the grant of a period that is not over moves to the period that replaces it, so that
+--           changing the plan or the way of payment grants nothing twice. If that period has a grant already,
+--           the credits spent from both count (move_plan_grant). A trial grants credits only on a plan that
+--           has a trial. Credits expire with their period, unless they roll over: then every period since
+--           the plan took effect gets its credits, even one without any call. Returns the start of the next
+--           period; null if the plan has no credits.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function grant_plan_credits(
@@ -27,7 +28,7 @@ declare
   v_grant credit_grants;
   v_ends   timestamptz;
 begin
-  -- What goes makes no debt of what comes.
+  -- Move or shrink the grants of the current period before granting what is missing.
   for v_grant in
     select *
     from credit_grants
@@ -71,7 +72,7 @@ begin
     v_grant.unit := v_given.unit;
 
     if v_given.grant_ends <> v_period.ends_at then
-      -- It was thought to be over, by another anchor.
+      -- Under another anchor, the period had another end.
       update credit_grants
       set period_end = v_period.ends_at,
           expires_at = case when v_given.rolls_over then 'infinity' else v_period.ends_at end
@@ -119,11 +120,11 @@ begin
 end
 $$;
 
--- move_plan_grant: Makes the credits of one period those of the period that takes its place.
+-- move_plan_grant: Moves a plan's grant to the period that replaces its period.
 --
--- Promises  Returns true if they moved. Returns false if that period has a grant already, because the period
---           before it seemed to be over: credits spent from this grant then count as spent from that one, and
---           the unspent rest is taken back, so that grant_plan_credits adds what both lack together.
+-- Promises  Returns true if it moved. Returns false if that period has a grant already, because this one
+--           seemed to be over. Credits spent from this grant then count as spent from that one, and the
+--           unspent rest is taken back. grant_plan_credits then grants what is missing from both together.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function move_plan_grant(
@@ -147,7 +148,7 @@ begin
 
   if found then
     perform take_from_grant(p_grant, p_grant.remaining, p_now);
-    -- It never was a period.
+    -- The grant's period was replaced: it counts no longer.
     update credit_grants
     set amount = 0,
         period_end = least(period_end, p_now)
@@ -166,12 +167,12 @@ begin
 end
 $$;
 
--- grant_missed_periods: Grants the credits that roll over of periods without any call.
+-- grant_missed_periods: Grants the rollover credits of past periods without any call.
 --
 -- Takes     In `p_credits`: the user, the unit, and the amount for each period.
--- Promises  Covers each past period since the plan counts that is later than the last granted one, for a year
---           at most. A plan that ended before the call grants nothing. Credits that do not roll over would
---           have expired and are not granted.
+-- Promises  Covers each past period since the plan took effect that is later than the last granted one, for
+--           at most a year. A plan that ended before the call grants nothing. Credits that do not roll over
+--           would have expired and are not granted.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function grant_missed_periods(
@@ -198,7 +199,7 @@ begin
   from entitlements
   where user_id = p_credits.user_id;
 
-  -- Null, where it is not known from when the plan counts, stays null: nothing is given for that.
+  -- Null, if it is not recorded when the plan took effect, stays null and grants nothing.
   if v_from < p_until - interval '1 year' then
     v_from := p_until - interval '1 year';
   end if;
@@ -248,8 +249,8 @@ $$;
 
 -- take_from_grant: Takes back unspent credits of a plan.
 --
--- Promises  Takes at most `p_amount`, with one ledger entry. The plan may grant them again: the grant's
---           amount becomes what was spent of it.
+-- Promises  Takes at most `p_amount`, with one ledger entry. The grant's amount shrinks by as much, so that
+--           the plan may grant these credits again.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function take_from_grant(p_grant credit_grants, p_amount bigint, p_now timestamptz)

@@ -1,6 +1,6 @@
 -- is_unit: Returns whether the current catalog has credits of a unit.
 --
--- Promises  Looks at packs and at plans' features.
+-- Promises  Checks packs and the features of plans.
 
 create or replace function is_unit(p_unit text)
 returns boolean

@@ -1,6 +1,6 @@
--- known_units: Returns the units of credits that a user sees.
+-- known_units: Returns the units of credits that the API lists for a user.
 --
--- Promises  Those of the current catalog, and those that the user has had. Runs with its caller's rights.
+-- Promises  The units of the current catalog, and those that the user has had. Runs with its caller's rights.
 
 create or replace function known_units(p_user_id permitted_user)
 returns setof text

@@ -1,7 +1,7 @@
 -- open_wallets: Writes what is left of each wallet's head to its grant, for a function that changes grants.
 --
 -- Promises  The grants' own rows are exact, and the wallets have no head until close_wallets. A wallet that
---           stays open is slow, never wrong: its next spend takes the slow path. Repeating it changes
+--           stays open is correct but slow: its next spend takes the slow path. Repeating it changes
 --           nothing.
 -- Locks     The wallets. The caller holds the account.
 -- Races     A spend that holds a wallet finishes first. A later one waits, finds no head, and takes the slow

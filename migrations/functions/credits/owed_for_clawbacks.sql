@@ -1,6 +1,6 @@
 -- owed_for_clawbacks: Returns how much of a user's debt comes from clawbacks.
 --
--- Promises  The credits that refunds and disputes have borrowed and no grant has lent.
+-- Promises  The sum of `borrowed` less the sum of `lent`: what clawbacks took, and no grant gave.
 -- Locks     The caller holds the account.
 
 create or replace function owed_for_clawbacks(p_user_id text, p_unit text)

@@ -1,8 +1,8 @@
 -- post_opening_balance: Posts the credits that a user brings from another system.
 --
--- Promises  One ledger entry for each user and unit, however often this is called. Other credits for the same
---           user and unit, or an unknown unit, are refused with FB005. Returns the user's entitlement; null
---           if nothing was posted.
+-- Promises  One ledger entry for each user and unit, however often this is called. Another amount for the
+--           same user and unit, and an unknown unit, are refused with FB005. Returns the user's entitlement;
+--           null if nothing was posted.
 -- Locks     The account (ensure_account), then the user's wallets.
 
 create or replace function post_opening_balance(
@@ -17,7 +17,7 @@ security definer
 set search_path from current
 as $$
 declare
-  v_comes_to text;
+  v_result text;
   v_grant   credit_grants;
 begin
   if p_credits is null then
@@ -26,15 +26,15 @@ begin
 
   perform ensure_account(p_user_id, p_now);
 
-  -- In a statement of its own, which sees what whoever held the row before has posted.
-  v_comes_to := compare_opening_balance(p_user_id, p_unit, p_credits);
+  -- A separate statement, which sees what the previous holder of the lock posted.
+  v_result := compare_opening_balance(p_user_id, p_unit, p_credits);
 
-  if v_comes_to = 'same' then
+  if v_result = 'same' then
     return null;
   end if;
-  if v_comes_to = 'unknown_unit' then
+  if v_result = 'unknown_unit' then
     perform refuse_input('unknown_unit');
-  elsif v_comes_to <> 'new' then
+  elsif v_result <> 'new' then
     perform refuse_input('opening_balance_taken');
   end if;
 

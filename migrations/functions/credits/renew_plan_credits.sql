@@ -1,13 +1,13 @@
 -- renew_plan_credits: Replaces a plan's credits of the period that has ended with those of the next one.
 --
--- A renewal of a subscription that grants credits does nothing else, as a rule.
+-- Usually, a renewal of a subscription that grants credits changes nothing else.
 --
 -- Takes     The subscription that the plan was bought with, and what its plan version grants each period: an
 --           amount of one unit, which does not roll over.
--- Promises  Does what recompute_entitlement does, with the same result, if it does nothing else: the account
---           is due for the end of this subscription's period alone, and the wallet has the plan's credits of
---           that period and no others, or none. Returns the user, the unit and its balance with the
---           version. Returns null, and changes nothing, if there may be more to do.
+-- Promises  Has the same result as recompute_entitlement. Applies only if the account is due because this
+--           subscription's period ended, and the wallet has the plan's credits of that period and no others,
+--           or none. Returns the user, the unit and its balance with the version. If there may be more to
+--           do, returns null and changes nothing.
 -- Locks     The account, then the wallet.
 
 create or replace function renew_plan_credits(
@@ -90,7 +90,7 @@ begin
       head_id = v_grant_id,
       head_left = p_amount,
       head_ends = v_period.ends_at,
-      ends_beside = 0
+      also_expiring = 0
   where user_id = p_user_id
     and unit = p_unit
   returning seq, version

@@ -1,17 +1,17 @@
 -- spend_credits: Takes credits from a user's balance.
 --
--- Promises  An idempotency key counts once, for good: a retry is answered the first entry. The soonest to
---           expire are spent first. More than the balance is refused with FB008, an unknown unit with FB005,
---           an amount that is not above zero with 22023; a refused call changes nothing. The user is
---           notified when four fifths of the credits after the latest grant are spent, and when all are. A
---           spend from the head of the wallet takes two statements. spend_from_grants does every other.
---           Returns the wallet as credit_change does; of the entry only its number and its metadata, the
---           rest being as requested.
+-- Promises  An idempotency key counts once and never expires: a retry returns the first entry. The credits
+--           that expire first are spent first. More than the balance is refused with FB008, an unknown unit
+--           with FB005, and an amount that is not positive with 22023; a refused call changes nothing. The
+--           user is notified when four fifths of the credits after the latest grant are spent, and when all
+--           are. A spend from the head of the wallet takes two statements, or three with a key;
+--           spend_from_grants makes every other spend. Returns the wallet as credit_change does, and the
+--           entry's number and metadata only: the rest of the entry is as requested.
 -- Locks     The wallet. spend_from_grants locks the account before it.
--- Races     Spends from one wallet take turns at its row. Of two with one key the second finds the entry of
---           the first, or fails with 23505 on credit_transactions_source. One that waited for a wallet that
---           then has too little in its head fails with 40001: it holds the wallet, and the account comes
---           before it. Both change nothing, and the caller repeats them.
+-- Races     Spends from one wallet take turns. Of two with one key, the second finds the first's entry, or
+--           fails with 23505 on credit_transactions_source. A spend that waited for the wallet, and then
+--           cannot be made from its head, fails with 40001: it holds the wallet, and the account must be
+--           locked before that. Both failures change nothing, and the caller repeats the call.
 
 create or replace function spend_credits(
   p_user_id     permitted_user,
@@ -28,13 +28,13 @@ security definer
 set search_path from current
 as $$
 declare
-  -- Fields of a record would cost a spend a tenth more.
+  -- Separate variables: a record would make a spend a tenth slower.
   v_seq     bigint;
   v_version bigint;
   v_balance bigint;
   v_left    bigint;
   v_ends    timestamptz;
-  v_beside  bigint;
+  v_also_expiring  bigint;
 begin
   if p_key is not null then
     perform 1
@@ -56,12 +56,12 @@ begin
     and due_at > p_now
     and head_left > p_amount
     and balance - p_amount > notice_at
-  returning seq, version, balance, head_left, head_ends, ends_beside
-  into v_seq, v_version, v_balance, v_left, v_ends, v_beside;
+  returning seq, version, balance, head_left, head_ends, also_expiring
+  into v_seq, v_version, v_balance, v_left, v_ends, v_also_expiring;
 
   if not found then
-    -- An update that waited for the row, and then found nothing to change, keeps the row's lock. That is no
-    -- harm where this transaction has locked the account before.
+    -- An update that waited for the row, and then found nothing to change, keeps the row's lock. That is
+    -- harmless if this transaction has locked the account before.
     perform 1
     from wallets w
     join accounts a on a.id = w.user_id
@@ -90,16 +90,16 @@ begin
     'version', v_version,
     'balance', v_balance,
     'expires_at', nullif(v_ends, 'infinity'),
-    'expiring', case when v_ends < 'infinity' then v_left + v_beside end,
+    'expiring', case when v_ends < 'infinity' then v_left + v_also_expiring end,
     'seq', v_seq,
     'metadata', p_about -> 'metadata');
 end
 $$;
 
--- spend_from_grants: Spends credits where the head of the wallet does not decide.
+-- spend_from_grants: Spends credits if the head of the wallet is not enough to decide.
 --
 -- Promises  As spend_credits, for several grants, a known key, an account that is due or unknown, an empty
---           wallet, or a notice. Reads no more grants than it takes from, and one that becomes the head.
+--           wallet, or a notice. Reads only the grants it takes from, and the one that becomes the head.
 -- Locks     The account, then the wallet.
 
 create or replace function spend_from_grants(
@@ -190,10 +190,10 @@ begin
     set remaining = 0
     where id = any (v_spent);
 
-    v_wallet.ends_beside := 0;
+    v_wallet.also_expiring := 0;
     if v_wallet.head_ends < 'infinity' then
       select coalesce(sum(remaining), 0)
-      into v_wallet.ends_beside
+      into v_wallet.also_expiring
       from credit_grants
       where user_id = p_user_id
         and unit = p_unit
@@ -211,7 +211,7 @@ begin
       head_id = v_wallet.head_id,
       head_left = v_wallet.head_left,
       head_ends = v_wallet.head_ends,
-      ends_beside = v_wallet.ends_beside
+      also_expiring = v_wallet.also_expiring
   where user_id = p_user_id
     and unit = p_unit;
 
@@ -232,7 +232,7 @@ begin
 end
 $$;
 
--- notice_credits: Notifies a user that their credits come to an end.
+-- notice_credits: Notifies a user that their credits are running out.
 --
 -- Promises  Once when a spend leaves a fifth or less of the credits after the latest grant, and once when it
 --           leaves none.

@@ -1,6 +1,6 @@
 -- unit_view: Returns a wallet in the form in which it is pushed to the cache.
 --
--- Promises  The balance, the time at which the next credits expire, and their number; nulls if none expire.
+-- Promises  Has the balance, the time at which the next credits expire, and their number; nulls if none do.
 --           Reads no other row. Runs with its caller's rights.
 
 create or replace function unit_view(p_wallet wallets)
@@ -12,6 +12,6 @@ as $$
     'balance', p_wallet.balance,
     'expires_at', nullif(p_wallet.head_ends, 'infinity'),
     'expiring', case
-      when p_wallet.head_ends < 'infinity' then p_wallet.head_left + p_wallet.ends_beside
+      when p_wallet.head_ends < 'infinity' then p_wallet.head_left + p_wallet.also_expiring
     end)
 $$;

@@ -1,7 +1,8 @@
--- bump_version: makes every copy of what a user has known to be old.
+-- bump_version: Increases the version of a user's entitlement, and returns it.
 --
--- Promises  The version grows, and never falls behind the clock, so that no restored backup can win.
--- Locks     The user's row, which the caller holds.
+-- Promises  Every older copy is known to be outdated. The version is never behind the clock in milliseconds,
+--           so that a database restored from a backup still issues greater versions.
+-- Locks     The caller holds the account.
 
 create or replace function bump_version(p_user_id text, p_now timestamptz)
 returns bigint

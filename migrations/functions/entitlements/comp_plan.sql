@@ -1,13 +1,12 @@
--- comp_plan: gives a user a plan without Stripe, or takes such a plan back.
+-- comp_plan: Gives a user a plan without Stripe (a comp), or ends a comp.
 --
--- Promises  The plan counts from now until `p_ends_at`, if that is given, and outranks every
---           subscription; it takes the place of one given before, whose end alone changes if it is the
---           same. The plan of those who pay nothing ends what was given. Written into the audit trail.
---           Granting the same again changes nothing. A plan that does not exist is refused with FB005.
---           Answers the entitlement.
--- Locks     The user's row (ensure_account).
--- Races     Two grants at once: the second sees the first, and replaces it, whichever clock was read first
---           (effective_now).
+-- Promises  The comp lasts from now until `p_ends_at`, if that is given, and outranks every subscription. It
+--           replaces an earlier comp; for the same plan version, only the end changes. The default plan ends
+--           the current comp. Every change is written to the audit log. Repeating it changes nothing. An
+--           unknown plan is refused with FB005. Returns the entitlement.
+-- Locks     The account (ensure_account).
+-- Races     Of two concurrent calls, the second replaces the comp of the first, whichever clock was read
+--           first (effective_now).
 
 create or replace function comp_plan(
   p_user_id permitted_user,
@@ -31,7 +30,7 @@ begin
   perform ensure_account(p_user_id, p_now);
   v_now := effective_now(p_user_id, p_now);
 
-  -- What time was to bring comes from the plan as it was.
+  -- First apply what is due, under the old plan.
   perform recompute_entitlement(p_user_id, v_now)
   from accounts
   where id = p_user_id

@@ -1,9 +1,9 @@
--- effective_now: the time at which a user's plan is looked at.
+-- effective_now: Returns the time at which a user's plan is evaluated.
 --
--- Promises  Never before the plan was last changed, nor before the latest period that credits were given for:
---           whoever waited for the row comes after whoever held it, though their clock was read before. A
---           period that has begun is not begun again.
--- Locks     The caller holds the account's row.
+-- Promises  Never before the last change of the plan, nor before the latest period that credits were granted
+--           for. So a caller that waited for the lock comes after the one that held it, even if its own time
+--           is earlier, and a period does not begin twice.
+-- Locks     The caller holds the account.
 
 create or replace function effective_now(p_user_id text, p_now timestamptz)
 returns timestamptz

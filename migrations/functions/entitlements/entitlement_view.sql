@@ -1,12 +1,12 @@
--- entitlement_view: what a user may do, has used and holds, in the form in which it is pushed to the cache.
+-- entitlement_view: Returns a user's entitlement, usage and balances, in the form pushed to the cache.
 --
 -- Promises  Each part has its own version: the terms, which change with the plan and the subscription; the
---           count of each metered feature; the balance of each unit. Of two views of a part the one with the
---           greater version is newer; of two with one version, the one that is fresh for longer. A part that
---           never changed has version 0. `fresh_until` is five minutes from now, or when time alone
---           changes something before that; a period that is over is not kept, since the next is on its
---           way. An unknown user has the default plan. Null while nothing is sold. Runs with its caller's
---           rights.
+--           count of each metered feature; the balance of each unit. Of two views of a part, the one with the
+--           greater version is newer; at equal versions, the one that is fresh for longer. A part that never
+--           changed has version 0. `fresh_until` is five minutes from now, or the time at which time alone
+--           changes something, if that is earlier. It is now if the subscription's period ended within the
+--           last day, because the event of its renewal is about to arrive. An unknown user has the default
+--           plan. Null while nothing is sold. Runs with its caller's rights.
 
 create or replace function entitlement_view(p_user_id permitted_user, p_now call_time)
 returns jsonb
@@ -63,7 +63,7 @@ begin
     left join default_plan d
       on e.source is null
       or e.source = 'default'
-    -- The default plan is not bought: each of its users has what it gives now.
+    -- The default plan is not bought: its users always have its current version.
     join pricing_plan_versions p
       on p.plan = case when e.source <> 'default' then e.plan else d.plan end
       and p.version = case when e.source <> 'default' then e.plan_version else d.version end

@@ -1,9 +1,9 @@
--- get_entitlements: what a user may do, has used and holds, where the cache does not know.
+-- get_entitlements: Returns a user's entitlement_view, for a read that the cache cannot serve.
 --
--- Promises  Runs with its caller's rights under the identity of that user, in one flight: row level
---           security shows it that user's rows alone, whatever a query in it forgets. What time alone
---           has changed is seen. Null while nothing is sold; a user who was erased is refused with FB001.
--- Locks     The user's row (recompute_if_due), if something is due.
+-- Promises  Runs with its caller's rights under the user's identity, in one round trip: Row Level Security
+--           limits every query in it to that user's rows. Recomputes an entitlement that is due first. Null
+--           while nothing is sold. An erased user is refused with FB001.
+-- Locks     The account (recompute_if_due), if something is due.
 
 create or replace function get_entitlements(p_user_id permitted_user, p_now call_time)
 returns jsonb

@@ -1,8 +1,8 @@
--- known_entitlement: a user's entitlement_view, where there is one to show.
+-- known_entitlement: Returns a user's entitlement_view, if the entitlement was ever computed.
 --
--- Promises  Null for someone of whom nothing was worked out yet.
--- Locks     None of its own: a caller who pushes it holds the user's row.
--- Races     Of two pushes the one with the greater version stays.
+-- Promises  Null for a user without a computed entitlement.
+-- Locks     None. A caller that pushes the result holds the account.
+-- Races     Of two pushes, the one with the greater version stays.
 
 create or replace function known_entitlement(p_user_id text, p_now timestamptz)
 returns jsonb

@@ -1,6 +1,6 @@
--- list_subscribers: a page of those who have a plan beside the one of those who pay nothing.
+-- list_subscribers: Returns a page of the users who have another plan than the default plan.
 --
--- Promises  In the order of their ids, behind `p_after`; each with the entitlement to be shown.
+-- Promises  Ordered by id, after `p_after`. Each has the entitlement_view to push.
 
 create or replace function list_subscribers(p_after text, p_limit page_size, p_now call_time)
 returns setof jsonb

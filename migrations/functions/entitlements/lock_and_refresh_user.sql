@@ -1,12 +1,12 @@
--- lock_and_refresh_user: the first call of every function that uses something up, or grants something.
+-- lock_and_refresh_user: Locks a user's account, and applies every change that is due.
 --
--- Promises  The account exists and is locked, and what time or a new catalog was to change by now has
---           changed: expired credits are gone, those of a period that has begun are there, a plan that
---           has ended is over. If any of it did, the minute job pushes it. A user who was erased is
---           refused with FB001.
--- Locks     The account's row.
--- Races     The row puts callers in line. What one has posted the next one sees in its next statement, not
---           before: a caller looks for an idempotency key after this call.
+-- Promises  The account exists and is locked. Expired credits are removed, the credits of a period that has
+--           begun are granted, a plan that has ended is over, and a new default plan is in effect. If any of
+--           this changed something, the minute job pushes it. Every function that spends or grants calls this
+--           first. An erased user is refused with FB001.
+-- Locks     The account.
+-- Races     Callers take turns. A caller sees what the previous one posted only in its next statement, so it
+--           looks for an idempotency key after this call.
 
 create or replace function lock_and_refresh_user(p_user_id text, p_now timestamptz)
 returns void
@@ -32,7 +32,7 @@ begin
   v_before := sum_of_versions(p_user_id);
   perform recompute_entitlement(p_user_id, p_now);
 
-  -- Only the minute job pushes what it recomputes.
+  -- The caller pushes only its own change: the minute job pushes this one.
   if v_before > 0 and sum_of_versions(p_user_id) > v_before then
     perform repair_cache(p_user_id, p_now);
   end if;

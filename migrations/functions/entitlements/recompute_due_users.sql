@@ -1,11 +1,13 @@
--- recompute_due_users: brings entitlements up to date that time changes: credits begin or expire, plans and
--- graces end. Those that a new catalog changes are marked as due first.
+-- recompute_due_users: Recomputes the entitlements that are due.
 --
--- Promises  At most `p_batch` users a call, those that are due longest first; answers the entitlement of
---           each, to be pushed. A user for whom it fails stays due, and is tried again after an hour, or
---           after a minute if the cause passes. An account that was never computed is left alone.
--- Locks     The accounts of all of these users, skipping those that are locked.
--- Races     Two runs at once share the work: a user whose row is taken waits for the next run.
+-- An account is due when credits begin or expire, or when a plan or a grace period ends. A new catalog makes
+-- accounts due too (mark_next_users).
+--
+-- Promises  Recomputes at most `p_batch` users per call, the longest due first, and returns the entitlement
+--           of each, to be pushed. A user whose recompute fails stays due. It is retried after an hour, or
+--           after a minute if the cause is temporary. An account that was never computed is skipped.
+-- Locks     The accounts of all of these users. It skips locked ones.
+-- Races     Concurrent runs share the work. A locked account waits for the next run.
 
 create or replace function recompute_due_users(p_now call_time, p_batch page_size)
 returns setof jsonb
@@ -40,10 +42,10 @@ begin
     exception
       -- One failure must not stop the others.
       when others then
-        raise warning 'a user is recomputed later: %', sqlerrm;
+        raise warning 'recomputing an entitlement failed, and is retried later: %', sqlerrm;
         update accounts
         set retry_at = p_now + case
-              -- Deadlocks and lacking resources pass.
+              -- Conflicts, lack of resources and locks are temporary.
               when left(sqlstate, 2) in ('40', '53', '55') then interval '1 minute'
               else interval '1 hour'
             end
@@ -53,13 +55,11 @@ begin
 end
 $$;
 
--- mark_next_users: marks the next users of the default plan as due, after a catalog that changed their
--- credits.
+-- mark_next_users: Marks a page of the default plan's users as due, after a catalog changed their credits.
 --
--- Promises  Looks at ten times `p_batch` users a call, in the order of their ids, until there are no more.
---           Those whom another call has recomputed since are left alone.
--- Locks     The row of catalog_state, unless another run has it; then the accounts, in the order of their
---           ids.
+-- Promises  Reads ten times `p_batch` users per call, ordered by id, until the last one. Skips a user whom
+--           another call has recomputed since.
+-- Locks     The row of catalog_state, which it skips if another run holds it; then the accounts, by id.
 
 create or replace function mark_next_users(p_now timestamptz, p_batch integer)
 returns void

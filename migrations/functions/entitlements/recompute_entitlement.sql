@@ -1,11 +1,12 @@
--- recompute_entitlement: brings a user's entitlement up to date, after anything it depends on has changed.
+-- recompute_entitlement: Recomputes a user's entitlement, after something that it depends on changed.
 --
--- Promises  The plan is the one that resolve_plan answers, expired credits are gone, and the credits that the
---           plan grants for the current period are there, or gone if that is not a period of its own. The
---           version grows if anything changed; the identity provider gets another plan. `due_at` says
---           when time next changes something.
--- Locks     The counters, if the plan changed or time changes something sooner. The caller holds the
---           account's row.
+-- Promises  The plan is the one that resolve_plan returns, and expired credits are removed. The credits that
+--           the plan gives for the current period are granted, or taken back if that period is not the
+--           plan's (begins_period). A change of the plan or its status is queued for the identity provider.
+--           The entitlement's version grows with that change, and if the account is due sooner than before.
+--           `due_at` is the next time at which time alone changes something.
+-- Locks     The wallets, and the counters if the plan changed or the account is due sooner. The caller holds
+--           the account.
 
 create or replace function recompute_entitlement(p_user_id text, p_now timestamptz)
 returns void
@@ -22,7 +23,7 @@ begin
   v_due := resolve_plan(p_user_id, p_now);
 
   if v_due.plan is null then
-    -- There is no catalog yet, so there is nothing to be entitled to.
+    -- No catalog has a default plan, and the user has no other plan.
     return;
   end if;
 
@@ -52,7 +53,7 @@ begin
   set due_at = v_due_at,
       retry_at = null,
       catalog_epoch = v_epoch,
-      -- Copies may count on more time than there is.
+      -- Copies of the old version may stay fresh for too long.
       entitlement_version = case
         when v_due_at < due_at
         then greatest(entitlement_version + 1, (extract(epoch from p_now) * 1000)::bigint)
@@ -71,15 +72,15 @@ begin
 end
 $$;
 
--- resolve_plan: Returns the plan that counts for a user, why it counts, and when it ends.
+-- resolve_plan: Returns a user's plan, where it comes from, and when it ends.
 --
--- Promises  Follows from the facts and the time: a plan given by hand outranks a subscription, and that
---           outranks the plan of those who pay nothing. Of several subscriptions that are paid for, the one
---           to the plan of the highest rank counts, and of those the newest. A subscription whose payment is
---           late counts for as long as its plan's grace lasts, from the first of its invoices that is still
---           unpaid; after that, and while it is unpaid, its status stands beside the plan of those who pay
---           nothing. `grants` says whether the plan's credits of the running period are due (begins_period).
---           No row while nothing is sold.
+-- Promises  Follows from facts and the time alone. In this order:
+--             1. a comp that has not ended;
+--             2. an active or trialing subscription, to the plan of the highest rank, then the newest;
+--             3. a past_due subscription, in the same order, until its grace period ends (grace_end);
+--             4. the default plan, with the status of the newest past_due or unpaid subscription, if any.
+--           `grants` is true if the plan's credits for the current period are due (begins_period). All
+--           null if there is none of these.
 
 create or replace function resolve_plan(
   p_user_id           text,
@@ -162,11 +163,11 @@ begin
 end
 $$;
 
--- save_plan: writes down which plan counts for a user, and why.
+-- save_plan: Stores a user's plan and where it comes from.
 --
--- Promises  Answers whether that is news; nothing is written where it is not. `since` stays for as long as
---           the same plan counts by the same periods, whatever its status.
--- Locks     The entitlement's row, if it is news. The caller holds the user's.
+-- Promises  Returns whether anything changed; if not, writes nothing. `since` stays while the same plan
+--           version is in effect with the same periods, whatever its status.
+-- Locks     The entitlement, if it changed. The caller holds the account.
 
 create or replace function save_plan(
   p_user_id         text,

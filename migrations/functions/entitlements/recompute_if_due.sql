@@ -1,10 +1,9 @@
--- recompute_if_due: brings a user's entitlement up to date before it is read, if time or a new catalog has
--- changed it.
+-- recompute_if_due: Recomputes a user's entitlement before a read, if time or a new catalog has changed it.
 --
--- Promises  Changes nothing if nothing is due, and makes no account. While recomputing fails, a read gets
---           what is stored. A user who was erased is refused with FB001.
--- Locks     The account's row (lock_and_refresh_user), if something is due.
--- Races     The row puts callers in line; the second finds nothing due.
+-- Promises  Changes nothing if nothing is due, and creates no account. While recomputing fails, a read
+--           returns what is stored. An erased user is refused with FB001.
+-- Locks     The account (lock_and_refresh_user), if something is due.
+-- Races     Callers take turns. The second finds nothing due.
 
 create or replace function recompute_if_due(p_user_id permitted_user, p_now call_time)
 returns void

@@ -1,8 +1,8 @@
--- user_plan: the plan that counts for a user, as it was last worked out.
+-- user_plan: Returns a user's plan, as it was last computed.
 --
--- Promises  The plan of those who pay nothing for someone who is not known; whoever has it has its
---           present version; what was bought stays as it was sold. No row while nothing is sold. Runs
---           with its caller's rights. What time alone has changed since is seen after recompute_if_due.
+-- Promises  The default plan, in its current version, for a user without another plan and for an unknown
+--           user. A plan that was bought keeps its version. All null while nothing is sold. Runs with its
+--           caller's rights. Changes by time alone are seen only after recompute_if_due.
 
 create or replace function user_plan(
   p_user_id           permitted_user,
@@ -28,7 +28,7 @@ begin
   where e.user_id = p_user_id;
 
   if source is null or source = 'default' then
-    -- Nobody bought it: whoever has it has what it gives now.
+    -- The default plan is not bought: its users always have its current version.
     select d.plan, d.version, 'default', coalesce(status, 'none')
     into plan, version, source, status
     from default_plan d;

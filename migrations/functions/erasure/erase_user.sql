@@ -4,7 +4,7 @@
 --           Stripe customers. Payments, the ledger, billing events and the audit log stay, under a pseudonym
 --           or no user, and without free text: reasons and metadata.
 -- Locks     The user's dead letters, payments, customers and subscriptions, each by id, then the account
---           (mark_erased), also if the user has none.
+--           (mark_erased), which is created if the user has none.
 -- Races     Without the mark, a customer that is assigned to the user during the call could be missed. A
 --           write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused.

@@ -1,7 +1,7 @@
--- get_erasure_targets: Returns what must end at Stripe before a user is erased.
+-- get_erasure_targets: Returns the Stripe objects to close before a user is erased.
 --
--- Promises  {customers, sessions}: after these customers are deleted and these sessions expired, nothing of
---           the user's is charged any more. Runs with its caller's rights, under the user's identity, and
+-- Promises  {customers, sessions}: after these customers are deleted and these sessions expired, Stripe
+--           charges the user nothing more. Runs with its caller's rights, under the user's identity, and
 --           restores the identity that was set before.
 -- Races     A checkout in progress finds the user erased, and deletes what it created at Stripe.
 

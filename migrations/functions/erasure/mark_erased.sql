@@ -23,12 +23,12 @@ begin
   set due_at = '-infinity'
   where id = p_user_id;
 
-  -- A spend that holds its wallet has finished now, and no other takes the fast path.
+  -- This waits for a spend that holds the wallet. Later spends do not take the fast path.
   update wallets
   set due_at = '-infinity'
   where user_id = p_user_id;
 
-  -- And so does every use.
+  -- The same holds for usage entries and their counters.
   update usage_counters
   set due_at = '-infinity'
   where user_id = p_user_id;

@@ -1,12 +1,12 @@
--- apply_event: Applies what a Stripe event says, or what Stripe answered to a request.
+-- apply_event: Applies a Stripe event exactly once, or applies Stripe's response to a request.
 --
--- Promises  An event counts once, however often it is delivered. apply_observation says what it changes.
--- Locks     The event's row (by inserting it), then as apply_observation.
--- Races     A concurrent duplicate waits at the event's row for the winner, and then is a duplicate.
+-- Promises  An event is applied once, however often it is delivered. See apply_observation for its effects.
+-- Locks     The event (by inserting it), then as apply_observation.
+-- Races     A concurrent duplicate waits for the first delivery, and then is a duplicate.
 --
--- `p_event` holds `facts` by kind (`subscription`, `session`, `invoice`, `customer`, `payment`,
--- `refunds`, `dispute`, and a `notice`). They were true between `since` and `created`; `rank` and
--- `tie_breaker` decide within one second. A Stripe event also has its `id` and `type`.
+-- `p_event` has `facts` by kind (`subscription`, `session`, `invoice`, `customer`, `payment`, `refunds`,
+-- `dispute`, and a `notice`). They were true between `since` and `created`; `rank` and `tie_breaker` order
+-- observations of one second. A Stripe event also has its `id` and `type`.
 
 create or replace function apply_event(p_event jsonb, p_now call_time)
 returns jsonb

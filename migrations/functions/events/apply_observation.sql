@@ -1,17 +1,17 @@
--- apply_observation: Applies a new event that is marked as applied, or what Stripe answered to a request.
+-- apply_observation: Applies the facts of an event that was just recorded, or of a response from Stripe.
 --
 -- Takes     `p_event` as apply_event does. `p_is_new` is false for an event that was applied before.
 -- Promises  Returns what changed, to be pushed to the cache. A duplicate changes nothing, and returns the
---           user's present entitlement, so that a cache that missed it can be repaired.
---           The facts, and not their order, decide what the tables hold in the end. What cannot be applied
---           changes nothing at all.
---           A claimed customer stays its user's, whatever the facts name: then `names_another` is true.
---           `unnamed_buyer` says that something of the catalog was bought and nothing names its user. It is
---           stored, and becomes the user's once one is named.
---           The event's dead letter is resolved, unless that waits for the buyer's name. An erased user or
+--           user's current entitlement, to repair a cache that missed a push.
+--           Event order does not matter: the facts decide the final state. An observation that cannot be
+--           applied changes nothing.
+--           A claimed customer keeps its user. `names_another` is true if the facts name a different one.
+--           `unnamed_buyer` is set if something of the catalog was bought and nothing names its user. The
+--           purchase is stored, and is assigned to the user once one is named.
+--           The event's dead letter is resolved, unless it waits for the buyer's name. An erased user or
 --           customer is refused with FB001.
 -- Locks     The payment, the customer, the subscription and its account, in this order; of several accounts,
---           in the order of their ids.
+--           by id.
 
 create or replace function apply_observation(p_event jsonb, p_is_new boolean, p_now timestamptz)
 returns jsonb
@@ -33,7 +33,7 @@ declare
   v_subscription subscriptions;
 begin
   if p_event ? 'id' then
-    -- Also of a duplicate: it may have become a dead letter beside the one that was applied.
+    -- Also for a duplicate: one delivery may have become a dead letter while another was applied.
     update failed_webhooks
     set resolved_at = p_now,
         resolved_by = 'applied',
@@ -77,7 +77,7 @@ begin
   end if;
 
   if v_facts ? 'payment' then
-    -- Credits go back to the user who got them, whoever is named later.
+    -- A refund takes credits from the user who got them, whichever user is named later.
     v_credited_id := credited_user(v_payment.id);
   end if;
   if v_recomputes
@@ -96,7 +96,7 @@ begin
 
   if v_is_claim then
     perform claim_customer(v_customer_id, v_user_id, p_now);
-    -- It may be one of those that the customer's user has got now.
+    -- claim_customer may have assigned the subscription to the user.
     select user_id
     into v_subscription.user_id
     from subscriptions
@@ -145,9 +145,9 @@ begin
 end
 $$;
 
--- fact_field: Returns whom the facts are about: their `customer`, `user_id` or `email`.
+-- fact_field: Returns the `customer`, `user_id` or `email` that the facts name.
 --
--- Promises  The first fact that has it counts. Null if none has.
+-- Promises  The first fact that has it counts. Null if none has it.
 
 create or replace function fact_field(p_facts jsonb, p_field text)
 returns text
@@ -164,8 +164,8 @@ $$;
 
 -- unnamed_buyer: Returns why nothing names the user of a purchase that was applied.
 --
--- Promises  Null if the facts are of no purchase of the catalog, or its user is known. The same text for the
---           same purchase.
+-- Promises  Null if the facts are not of a purchase from the catalog, or its user is known. The text is the
+--           same for the same purchase.
 
 create or replace function unnamed_buyer(p_facts jsonb)
 returns text
@@ -249,10 +249,10 @@ begin
 end
 $$;
 
--- apply_customer: Merges what an event says of a customer: the address, and whether it was deleted.
+-- apply_customer: Merges what an event reports about a customer: the address, and a deletion.
 --
--- Promises  The newest address counts. A deleted customer stays deleted, and the user's next checkout makes
---           a new one.
+-- Promises  The newest address counts. A deleted customer stays deleted, and the user's next checkout
+--           creates a new one.
 -- Locks     The caller holds the customer and the account.
 
 create or replace function apply_customer(

@@ -1,14 +1,14 @@
 -- apply_subscription_update: Applies an event that describes one subscription, and nothing else.
 --
--- Most events of a subscription change its period at most. They have the digest of the row, and take two
--- statements. All others are applied as apply_event does it.
+-- Most subscription events change only the period. They have the digest of the row, and take two statements.
+-- All others are applied as apply_event does it.
 --
 -- Takes     The event's id, type, time and rank; the subscription with its digest and period, in Stripe's
 --           seconds; and in `p_event` what apply_event takes, which is parsed only if it is needed.
--- Promises  What apply_event promises, with the same result.
--- Locks     The event (by inserting it), the subscription, and the account if something is due. Else as
---           apply_observation.
--- Races     A concurrent duplicate waits for the winner, and then is a duplicate. Of two events of one
+-- Promises  As apply_event, with the same result.
+-- Locks     The event (by inserting it), the subscription, and the account if something is due. Otherwise
+--           as apply_observation.
+-- Races     A concurrent duplicate waits for the first, and then is a duplicate. Of two events of one
 --           subscription the second waits for the first. If it then differs from the row, it is refused with
 --           FB010, and the caller calls apply_event.
 
@@ -103,8 +103,8 @@ begin
       return jsonb '{"duplicate": false}';
     end if;
 
-    -- The update waited for another transaction, after which its conditions were false. It still holds the
-    -- row's lock, and must not wait for the customer's with it.
+    -- The update waited for another transaction, after which its conditions were false. The row is still
+    -- locked, and a transaction that holds it must not wait for the customer.
     if exists (
       select 1
       from subscriptions
@@ -113,7 +113,7 @@ begin
     then
       raise exception using
         errcode = 'FB010',
-        message = 'the subscription was changed at the same time';
+        message = 'another transaction changed the subscription: call apply_event';
     end if;
   end if;
 

@@ -1,15 +1,14 @@
--- claim_customer: Makes a Stripe customer the user's whom an object's metadata names.
+-- claim_customer: Assigns a Stripe customer to the user that the metadata of an object names.
 --
 -- Only the app's own server writes that metadata.
 --
--- Promises  All that was observed of the customer before is the user's from now on: their payments give
---           credits, the entitlement is recomputed, receipts that are still news are sent, and dead letters
---           that waited for the name are resolved. A user without a customer gets this one. An erased user
---           is refused with FB001.
--- Locks     The rows of the customer's subscriptions, then the account's. The caller holds the customer's,
---           and has seen that it has no user.
+-- Promises  The user gets everything that was observed of the customer before: their payments give credits,
+--           the entitlement is recomputed, recent receipts are sent, and dead letters that waited for the
+--           name are resolved. A user without a customer gets this one. An erased user is refused with FB001.
+-- Locks     The customer's subscriptions, then the account. The caller holds the customer, and has seen that
+--           it has no user.
 -- Races     A payment that another transaction holds is read as it was. That transaction waits for the
---           customer's row, and then posts the rest.
+--           customer, and then posts the rest.
 
 create or replace function claim_customer(
   p_customer_id text,
@@ -33,7 +32,7 @@ begin
   set user_id = p_user_id
   where id = p_customer_id;
 
-  -- A subscription to nothing of the catalog is not Farebox's.
+  -- A subscription without a plan of the catalog is not Farebox's.
   update subscriptions
   set user_id = p_user_id
   where customer_id = p_customer_id
@@ -56,7 +55,7 @@ begin
       where id = p_customer_id
         and deleted_at is null);
 
-  -- These waited for this name alone.
+  -- These waited only for the user's name.
   update failed_webhooks
   set resolved_at = p_now,
       resolved_by = 'applied',

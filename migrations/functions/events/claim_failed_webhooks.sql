@@ -1,9 +1,9 @@
--- claim_failed_webhooks: takes dead letters whose time has come, to be tried again.
+-- claim_failed_webhooks: Claims the dead letters that are due for a retry.
 --
--- Promises  At most `p_limit`, each as {id, payload}, and to nobody else for two minutes: whoever took
---           them and ended midway loses nothing but that time.
--- Locks     Their rows, skipping those that somebody else holds.
--- Races     Two runs at once share the work.
+-- Promises  Returns at most `p_limit`, each as {id, payload}. No other caller gets them for two minutes; if
+--           the caller stops, they are due again after that.
+-- Locks     The dead letters it claims. It skips locked ones.
+-- Races     Concurrent runs share the work.
 
 create or replace function claim_failed_webhooks(p_now call_time, p_limit page_size)
 returns setof jsonb

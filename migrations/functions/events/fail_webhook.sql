@@ -1,15 +1,16 @@
--- fail_webhook: keeps an event that could not be applied, with the cause, until it can be.
+-- fail_webhook: Stores an event that could not be applied as a dead letter, with the cause.
 --
--- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}, what is not known of them null, and
---           `was_applied`: it waits for nothing but its buyer's name.
--- Promises  One row an event, however often it fails. It is tried again by itself, each time later: one
---           minute after it failed first, and after the eighth failure no more. An event that has been
---           applied meanwhile is left alone; of several that wait for the same buyer one is kept, and none
---           once an operator has set it aside. Of somebody who was erased nothing is kept. Answers
---           how often it has failed, how many there are, and whether operators have to be told of that.
--- Locks     The dead letter's row, then the alert's.
--- Races     Two failures of the same event at once: each counts. Of two events at once neither may see
---           the other: the next to fail tells of a level that neither of them saw.
+-- Takes     {"id", "type", "user_id", "customer_id", "payment_id"}, with null for an unknown one, and
+--           `was_applied`: the event was applied, and waits only for its buyer's name.
+-- Promises  One row per event, however often it fails. It is retried after increasing delays: first after one
+--           minute, and no more after the eighth failure. Stores nothing for an event that has been applied
+--           since. An event of an erased user or customer is recorded as applied instead. Of several events
+--           that wait for the same buyer it stores one, or none once an operator has resolved one. Returns
+--           how often the event has failed, the number of open dead letters, and whether to alert the
+--           operators; null without a dead letter.
+-- Locks     The dead letter, then the alert.
+-- Races     Concurrent failures of one event all count. Two concurrent events may not count each other; then
+--           the next failure raises the alert.
 
 create or replace function fail_webhook(
   p_event      jsonb,
@@ -85,8 +86,8 @@ begin
       note = null
   returning attempts into v_attempts;
 
-  -- Whatever operators were told before is over. It is found out here, and not where the last dead
-  -- letter is dealt with, so that nothing that goes well waits for the alert's row.
+  -- No other dead letter was open, so the last alert is over. It is cleared here, and not where the last
+  -- dead letter is resolved, so that an event that succeeds never waits for the alert's row.
   if v_is_only then
     perform raise_alert('webhooks', 0, p_now);
   end if;
@@ -103,9 +104,9 @@ begin
 end
 $$;
 
--- retry_delay: how long to wait after an event failed for that many times.
+-- retry_delay: Returns how long to wait before the next retry of an event that failed `p_attempts` times.
 --
--- Promises  Null once it is for a person to look.
+-- Promises  Null if only an operator can replay it.
 
 create or replace function retry_delay(p_attempts integer)
 returns interval

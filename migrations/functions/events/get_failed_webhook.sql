@@ -1,6 +1,6 @@
--- get_failed_webhook: a dead letter with its payload.
+-- get_failed_webhook: Returns a dead letter with its payload.
 --
--- Promises  Null, if there is none of that id.
+-- Promises  Null for an unknown id.
 
 create or replace function get_failed_webhook(p_id text)
 returns jsonb

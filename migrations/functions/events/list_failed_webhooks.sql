@@ -1,7 +1,7 @@
--- list_failed_webhooks: dead letters for operators, the one that failed last first.
+-- list_failed_webhooks: Returns a page of dead letters, the latest failure first.
 --
--- Takes     `open`, `resolved` or `all`; a type, or null for every one; and the last one of the page
---           before, by when it failed and its id.
+-- Takes     `open`, `resolved` or `all`; a type, or null for every type; and the `failed_at` and id of the
+--           last one of the previous page.
 -- Promises  At most `p_limit`, without payloads.
 
 create or replace function list_failed_webhooks(

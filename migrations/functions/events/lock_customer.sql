@@ -1,10 +1,10 @@
--- lock_customer: Locks a Stripe customer's row, and creates it if it is missing.
+-- lock_customer: Locks a Stripe customer, and creates its row if it is missing.
 --
--- Promises  It answers the customer's user, null until the customer is claimed, and whether that user was
---           erased. Both stay so until the end of the transaction.
--- Locks     The customer's row. It comes before the account's in every function that locks both.
--- Races     Of two first calls one inserts the row, and the other waits for it. A call that waited for an
---           erasure finds no row, makes one, and looks again.
+-- Promises  Returns the customer's user, null until the customer is claimed, and whether that user was
+--           erased. Neither changes until the end of the transaction.
+-- Locks     The customer. It comes before the account in every function that locks both.
+-- Races     Of two first calls, one inserts the row, and the other waits for it. A call that waited for an
+--           erasure finds no row, creates one, and looks again.
 
 create or replace function lock_customer(
   p_customer_id text,

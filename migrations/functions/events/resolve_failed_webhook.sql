@@ -1,10 +1,10 @@
--- resolve_failed_webhook: sets a dead letter aside without applying it.
+-- resolve_failed_webhook: Resolves a dead letter without applying it.
 --
--- Promises  Written into the audit trail with the note. The same again changes nothing. One that is not
---           known, or was dealt with otherwise, is refused with FB005. Should Stripe send the event
---           again, and it fails again, it is a dead letter again.
--- Locks     Its row.
--- Races     Two at once: the second sees the first.
+-- Promises  Writes to the audit log, with the note. Repeating it with the same note changes nothing. A dead
+--           letter that is unknown, or was resolved in another way, is refused with FB005. If Stripe delivers
+--           the event again and it fails, it is an open dead letter again.
+-- Locks     The dead letter.
+-- Races     Of two concurrent calls, the second sees the first's result.
 
 create or replace function resolve_failed_webhook(
   p_id    text,
@@ -18,21 +18,21 @@ security definer
 set search_path from current
 as $$
 declare
-  v_letter failed_webhooks;
+  v_dead_letter failed_webhooks;
 begin
   perform require_service();
 
   select *
-  into v_letter
+  into v_dead_letter
   from failed_webhooks
   where id = p_id
   for update;
 
-  if v_letter.id is null then
+  if v_dead_letter.id is null then
     perform refuse('webhook_not_found');
-  elsif v_letter.resolved_by = 'operator' and v_letter.note = p_note then
+  elsif v_dead_letter.resolved_by = 'operator' and v_dead_letter.note = p_note then
     return;
-  elsif v_letter.resolved_at is not null then
+  elsif v_dead_letter.resolved_at is not null then
     perform refuse('webhook_resolved');
   end if;
 
@@ -45,11 +45,11 @@ begin
 
   insert into audit_log (occurred_at, actor, action, user_id, details)
   values (
-    p_now, p_actor, 'webhook.resolve', v_letter.user_id,
+    p_now, p_actor, 'webhook.resolve', v_dead_letter.user_id,
     jsonb_build_object(
       'event', p_id,
-      'type', v_letter.type,
-      'cause', v_letter.cause,
+      'type', v_dead_letter.type,
+      'cause', v_dead_letter.cause,
       'note', p_note));
 end
 $$;

@@ -1,6 +1,6 @@
 -- credit_change: Returns a ledger entry, and the wallet after it, for the caller and the cache.
 --
--- Promises  `transaction` is the same whenever it is asked for; the unit_view and its `version` are current.
+-- Promises  `transaction` is the same in every call. The unit_view and its `version` are current.
 
 create or replace function credit_change(p_entry credit_transactions)
 returns jsonb

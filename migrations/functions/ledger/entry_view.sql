@@ -1,4 +1,4 @@
--- entry_view: Returns a ledger entry as its user sees it.
+-- entry_view: Returns a ledger entry in the form that the API returns.
 --
 -- Promises  Does not name the user. Runs with its caller's rights.
 

@@ -4,9 +4,9 @@
 --           be absent.
 -- Promises  The entry has the wallet's next number and the balance after it. The wallet's version grows, so
 --           that every copy of it is known to be old. A source that was posted before fails with 23505. A
---           balance beyond 10^15 is refused with FB005 where a request can be refused: plans and refunds then
---           stay far below 2^53, up to which every client reads numbers exactly. The caller changes the
---           grants, before. Returns the entry.
+--           purchase, a grant, an adjustment or an opening balance that takes the balance beyond 10^15 is
+--           refused with FB005. So plan credits and refunds cannot take it to 2^53, up to which every client
+--           reads numbers exactly. The caller changes the grants first. Returns the entry.
 -- Locks     The wallet. The caller holds the account and has opened the wallets.
 
 create or replace function post_to_ledger(

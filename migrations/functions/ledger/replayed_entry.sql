@@ -1,7 +1,8 @@
 -- replayed_entry: Returns the ledger entry of an idempotency key.
 --
--- Promises  No row for a new key. A key that came with another request is refused with FB002.
--- Races     Call it in a statement after the one that locked the account, so that it sees the winner's entry.
+-- Promises  All null for a new key. A key of another request is refused with FB002.
+-- Races     Call it in a statement after the one that locked the account, to see the entry of the call that
+--           held it before.
 
 create or replace function replayed_entry(p_source text, p_fingerprint text)
 returns credit_transactions

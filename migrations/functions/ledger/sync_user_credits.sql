@@ -1,9 +1,9 @@
 -- sync_user_credits: Rebuilds a user's wallets from the ledger.
 --
 -- Promises  Each balance is the sum of its entries, and the open grants sum to it: surplus credits are taken
---           as a spend would take them, missing ones are added in a grant that does not expire. The copy in
---           Redis follows. Writes nothing to the ledger. Returns the balance of the unit `credit`; 0 for an
---           unknown user, for whom it makes no account.
+--           as a spend would take them, missing ones are added in a grant that does not expire. Queues a push
+--           to Redis. Writes nothing to the ledger. Returns the balance of the unit `credit`; 0 for an
+--           unknown user, for whom it creates no account.
 -- Locks     The account, then the user's wallets.
 
 create or replace function sync_user_credits(p_user_id permitted_user)
@@ -25,7 +25,7 @@ begin
     return 0;
   end if;
 
-  -- More than a grant ever had cannot be written back to it.
+  -- A grant cannot hold more than its amount.
   update wallets w
   set head_left = least(greatest(w.head_left, 0), g.amount)
   from credit_grants g

@@ -1,8 +1,8 @@
 -- validate_credits_consistency: Returns the wallets that differ from the ledger.
 --
--- Promises  No row while all is well. Else one row for each wallet whose balance is not the sum of its
---           entries, the balance of the last entry, or the sum of its open grants, or whose number is not
---           that of the last entry. Runs with its caller's rights.
+-- Promises  No row if there is no difference. Otherwise one row for each wallet whose balance is not the sum
+--           of its entries, the balance of the last entry, or the sum of its open grants, or whose number is
+--           not that of the last entry. Runs with its caller's rights.
 
 create or replace function validate_credits_consistency()
 returns table (user_id text, unit text, balance bigint, ledger bigint)

@@ -47,19 +47,19 @@ begin
       from chained
       where balance_after <> last_balance + delta
       union all
-      select c.user_id, c.unit, c.seq, 'nobody knows its user'
+      select c.user_id, c.unit, c.seq, 'its user has no account'
       from chained c
       left join accounts a on a.id = c.user_id
       where a.id is null
         and c.user_id not like 'erased:%'
       union all
-      select c.user_id, c.unit, c.seq, 'its balance is kept nowhere'
+      select c.user_id, c.unit, c.seq, 'its wallet is missing'
       from chained c
       join accounts a on a.id = c.user_id
       left join wallets w using (user_id, unit)
       where w.user_id is null
       union all
-      select c.user_id, c.unit, c.seq, 'nothing was paid for it'
+      select c.user_id, c.unit, c.seq, 'its payment is missing or did not succeed'
       from chained c
       left join payments p on p.id = c.payment_id
       where c.kind = 'purchase'
@@ -80,7 +80,7 @@ $$;
 
 -- entry_before: Returns the entry of a user and unit before a given number.
 --
--- Promises  No row if there is none.
+-- Promises  All null if there is none.
 
 create or replace function entry_before(p_user_id text, p_unit text, p_seq bigint)
 returns credit_transactions

@@ -1,10 +1,10 @@
 -- enqueue: Queues a message to another service in the outbox.
 --
--- Promises  One message per key. An e-mail, a refetch or an alert that is queued already stays as it is. A
+-- Promises  One message per key. An e-mail, a refetch or an alert that was queued before stays unchanged. A
 --           message of kind `identity` or `cache` delivers the current state, and a user has one of each: a
 --           change of the state raises its generation and makes it due again. A pending message is due no
 --           later than before.
--- Locks     The message, unless it stays as it is.
+-- Locks     The message, unless it stays unchanged.
 -- Races     A worker that is delivering the message keeps its lease, so that deliveries stay in order. It
 --           delivers an older generation, so the message is delivered again afterwards.
 

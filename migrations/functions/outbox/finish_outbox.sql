@@ -7,7 +7,7 @@
 --           whose state has changed since is only released: it is still due.
 -- Locks     The messages. It skips locked ones, so that it never deadlocks with a transaction that queues
 --           messages.
--- Races     A message that another worker has leased since stays as it is. A message that was skipped is due
+-- Races     A message that another worker has leased since stays unchanged. A message that was skipped is due
 --           again when its lease ends.
 
 create or replace function finish_outbox(p_results jsonb, p_now call_time)

@@ -1,6 +1,6 @@
--- add_other_charges: the charges of a payment besides its first, with those that a fact names.
+-- add_other_charges: Adds the charges of a fact to a payment's charges besides its first one.
 --
--- Promises  Each once, in one order, whatever order they were heard of in. Null for none.
+-- Promises  Each charge once, sorted, so that event order does not matter. Null if there are none.
 
 create or replace function add_other_charges(p_charge_id text, p_others text[], p_fact jsonb)
 returns text[]

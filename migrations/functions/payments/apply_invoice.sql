@@ -1,9 +1,9 @@
--- apply_invoice: merges what an event says of an invoice, and what follows from that.
+-- apply_invoice: Merges an event's invoice, and applies what follows from it.
 --
--- Promises  When it is paid, and with each attempt to charge it that fails, a row of billing_events is
---           written, and the user is written to: a receipt once, a failure once an attempt and not when
---           the invoice is over. An unknown subscription is fetched from Stripe later.
--- Locks     The invoice's row. The caller holds the customer's and the user's.
+-- Promises  Writes to billing_events when the invoice is paid and when an attempt to charge it fails. The
+--           user gets one receipt, and one e-mail for each failed attempt while the invoice is open. A
+--           subscription that is not stored is fetched from Stripe five minutes later.
+-- Locks     The invoice. The caller holds the customer and the account.
 
 create or replace function apply_invoice(p_event jsonb, p_user_id text, p_now timestamptz)
 returns void
@@ -32,12 +32,12 @@ begin
     perform record_invoice_change(v_new, 'invoice.paid', p_event, p_user_id, p_now);
     perform email_receipt(v_new, p_user_id, v_at, v_is_quiet, p_now);
 
-    -- A customer who has paid gets no message that the payment failed. Each attempt has a message of its own;
-    -- of those before the last hundred none is still to be sent.
+    -- Cancel e-mails about failed attempts that were not sent yet. Each attempt has its own message. Only
+    -- those of the last hundred can still be unsent.
     if v_new.failed_attempts > 0 then
       update outbox
       set done_at = p_now,
-          problem = 'paid meanwhile'
+          problem = 'the invoice was paid'
       where key = any (array(
           select format('payment_failed:%s:%s', v_new.id, attempt)
           from generate_series(greatest(v_new.failed_attempts - 99, 1), v_new.failed_attempts) attempt))
@@ -71,11 +71,11 @@ begin
 end
 $$;
 
--- merge_invoice: what is known of an invoice.
+-- merge_invoice: Stores an invoice, or merges it into the stored one.
 --
--- Promises  What was said of it furthest in its life counts, and of two such the later; sums and
---           attempts only grow.
--- Locks     The invoice's row. The caller holds the customer's.
+-- Promises  The observation with the status furthest in an invoice's life counts (invoice_rank), and of equal
+--           ones the later. The amount paid and the numbers of attempts only grow.
+-- Locks     The invoice. The caller holds the customer.
 
 create or replace function merge_invoice(p_event jsonb, p_now timestamptz)
 returns void
@@ -148,10 +148,9 @@ begin
 end
 $$;
 
--- invoice_rank: how far an invoice is in its life.
+-- invoice_rank: Returns how far an invoice with a status is in its life.
 --
--- Promises  Of two things said of an invoice, the one of the greater rank was said later. Null for a
---           status that is not known.
+-- Promises  Of two statuses of an invoice, the one with the greater rank is later. Null for an unknown one.
 
 create or replace function invoice_rank(p_status text)
 returns integer
@@ -161,10 +160,10 @@ as $$
   select array_position(array['draft', 'open', 'uncollectible', 'void', 'paid'], p_status)
 $$;
 
--- record_invoice_change: writes down that an invoice was paid, or could not be charged.
+-- record_invoice_change: Writes a payment of an invoice, or a failed attempt, to billing_events.
 --
--- Promises  One row for an event and kind.
--- Races     The caller holds the invoice's row.
+-- Promises  One row per event and kind.
+-- Locks     The caller holds the invoice.
 
 create or replace function record_invoice_change(
   p_invoice invoices,

@@ -1,7 +1,7 @@
--- credited_user: who was given the credits of a payment, and from whom they are taken back.
+-- credited_user: Returns the user who got the credits of a payment, from whom a clawback takes them.
 --
--- Promises  Null if nobody was, or somebody who was erased.
--- Races     Who posts to the ledger holds the user's row, and looks again.
+-- Promises  Null if no user got them, or if that user was erased.
+-- Races     A caller that posts to the ledger holds the account, and calls this again.
 
 create or replace function credited_user(p_payment_id text)
 returns text

@@ -1,7 +1,7 @@
--- email_receipt: has a user sent the receipt of an invoice that was paid.
+-- email_receipt: Queues the receipt of a paid invoice.
 --
--- Promises  Once an invoice. None for one that is not paid, or cost nothing.
--- Races     Two calls at once: one row.
+-- Promises  One per invoice. None for an invoice that is not paid or cost nothing.
+-- Races     Two concurrent calls queue one receipt.
 
 create or replace function email_receipt(
   p_invoice  invoices,

@@ -1,6 +1,6 @@
--- invoice_email: what an e-mail says of an invoice.
+-- invoice_email: Returns the values of an e-mail about an invoice.
 --
--- Promises  Nothing about the person: sums, and the links where they pay or find it.
+-- Promises  No personal data: only amounts, and the links to pay or view the invoice.
 
 create or replace function invoice_email(p_invoice invoices)
 returns jsonb

@@ -1,10 +1,10 @@
--- merge_payment: what an event says of a payment, of its refunds and of a dispute about it.
+-- merge_payment: Merges what an event reports about a payment, its refunds and a dispute.
 --
--- Promises  Everything only grows: what was paid stays paid, the greatest sums count, a refund that
---           failed stays failed, and a dispute that was decided stays so. The amount is in the currency
---           of the charge, in which refunds and disputes are too: a session's, which may be in another
---           one, counts until that is known. A change is written to billing_events.
--- Locks     The payment's refunds and disputes. The caller holds the payment's row.
+-- Promises  A merge only adds: a payment that succeeded stays so, the greatest amounts count, a failed refund
+--           stays failed, and a closed dispute stays closed. The amount is in the currency of the charge, as
+--           those of refunds and disputes are. A session's amount may be in another currency, and counts
+--           only until the charge's is known. A change is written to billing_events.
+-- Locks     The payment's refunds and disputes. The caller holds the payment.
 
 create or replace function merge_payment(
   p_old         payments,
@@ -74,10 +74,10 @@ begin
 end
 $$;
 
--- merge_refund: what is known of one refund.
+-- merge_refund: Stores a refund, or merges it into the stored one.
 --
--- Promises  One that failed or was canceled stays so, one that succeeded is not pending again.
--- Locks     The refund's row. The caller holds the payment's.
+-- Promises  A failed or canceled refund stays so. One that succeeded is never pending again.
+-- Locks     The refund. The caller holds the payment.
 
 create or replace function merge_refund(p_payment_id text, p_refund jsonb, p_now timestamptz)
 returns void
@@ -102,11 +102,11 @@ begin
 end
 $$;
 
--- merge_dispute: what is known of one dispute.
+-- merge_dispute: Stores a dispute, or merges it into the stored one.
 --
--- Promises  A decision stands; else the later word counts. The greatest amount that was named counts, and
---           what one event leaves out another says, in whatever order they come.
--- Locks     The dispute's row. The caller holds the payment's.
+-- Promises  A closed dispute stays closed; otherwise the later observation counts. The greatest amount
+--           counts. A value that one event lacks is taken from another. Event order does not matter.
+-- Locks     The dispute. The caller holds the payment.
 
 create or replace function merge_dispute(p_payment_id text, p_event jsonb, p_now timestamptz)
 returns void
@@ -128,7 +128,7 @@ begin
   from (select p_event -> 'facts' -> 'dispute' as fact) observed
   on conflict (id) do update
   set amount_minor = greatest(old.amount_minor, excluded.amount_minor),
-      -- Of one that is null `greatest` answers the other.
+      -- `greatest` ignores nulls.
       currency = greatest(old.currency collate "C", excluded.currency collate "C"),
       (status, reason, observed_at, tie_breaker) = (
         select later.status,
@@ -147,9 +147,9 @@ begin
 end
 $$;
 
--- dispute_is_closed: whether a dispute is over.
+-- dispute_is_closed: Returns whether a dispute is over.
 --
--- Promises  True for the statuses after which Stripe moves no money any more.
+-- Promises  True for the statuses after which Stripe moves no more money.
 
 create or replace function dispute_is_closed(p_status text)
 returns boolean
@@ -159,10 +159,11 @@ as $$
   select p_status in ('won', 'lost', 'warning_closed', 'prevented')
 $$;
 
--- record_payment_change: writes down what an event changed of a payment.
+-- record_payment_change: Writes what an event changed of a payment to billing_events.
 --
--- Promises  A row for a payment that succeeded, one that failed, what was refunded (or came back), and
---           what is disputed (or was released). None where nothing changed.
+-- Promises  One row each for a success or a failure, a change of the refunded amount, and a change of the
+--           disputed amount. A failed refund or a dispute that was won gives a negative amount. No row if
+--           nothing changed.
 
 create or replace function record_payment_change(
   p_payment payments,

@@ -1,11 +1,11 @@
--- payment_of_facts: the payment that facts are about, locked.
+-- payment_of_facts: Locks and returns the payment that facts are about.
 --
--- Promises  What names a charge alone is about the payment one of whose charges that is, if that is
---           known: each attempt to pay makes one. If it
---           was not when it was heard of, it waits in a row of the charge's own, and joins the payment
---           as soon as something names both. Where no customer is named, an invoice's is.
--- Locks     The payment's row, then that of its charge, if there is one.
--- Races     What names the charge alone holds one of the two, and never both.
+-- Promises  Each attempt to pay creates a charge. A fact that names only a charge belongs to the payment that
+--           has this charge. If no payment has it yet, the fact is stored in a payment row under the charge's
+--           id, and is merged into the payment once a fact names both. A payment without a customer gets that
+--           of its invoice.
+-- Locks     The payment, then the row of its charge, if there is one.
+-- Races     A fact that names only the charge locks one of the two rows, never both.
 
 create or replace function payment_of_facts(p_facts jsonb, p_now timestamptz)
 returns payments
@@ -89,12 +89,13 @@ begin
 end
 $$;
 
--- lock_payment: locks a payment's row, which it makes if it is not there.
+-- lock_payment: Locks a payment, and creates its row if it is missing.
 --
--- Promises  The row is there, and nobody else's until the end of the transaction. Answers it. The
---           payment of somebody who was erased is refused with FB001.
--- Locks     The payment's row. It comes before the customer's and the user's in every function.
--- Races     Two first calls, a payment and its refund: one inserts, the other waits and finds the row.
+-- Promises  Returns the payment, which stays locked until the end of the transaction. A payment of an erased
+--           user is refused with FB001.
+-- Locks     The payment. It comes before the customer and the account in every function.
+-- Races     Of two first calls, such as for a payment and its refund, one inserts the row. The other waits
+--           and finds it.
 
 create or replace function lock_payment(p_payment_id text, p_now timestamptz)
 returns payments

@@ -1,10 +1,10 @@
--- payment_totals: what is known of a payment's money.
+-- payment_totals: Returns a payment's status, its amount, and what of it is refunded or disputed.
 --
--- Promises  `refunded_minor` is what has been given back: the most a charge was said to have been
---           refunded, without what failed after all, and no less than the refunds that are known one by
---           one. `disputed_minor` is what is, or stays, withheld; of a dispute in another currency the
---           whole payment. Neither depends on the order in which refunds and disputes were heard of.
--- Races     Who changes a payment holds its row.
+-- Promises  `refunded_minor` is the greatest refunded amount that Stripe reported for the charge, less failed
+--           and canceled refunds. It is at least the sum of the other known refunds. `disputed_minor` is the
+--           sum of open and lost disputes; a dispute in another currency counts as at least the whole
+--           payment. Event order does not matter.
+-- Races     A caller that changes a payment holds its row.
 
 create or replace function payment_totals(p_payment payments)
 returns jsonb

@@ -1,13 +1,12 @@
 -- post_payment: Posts the ledger entries that follow from a payment's facts.
 --
 -- Promises  A paid pack gives its credits to one user, for one payment. Refunds and disputes take them back
---           in proportion, rounded in the user's favour, and all of them with the whole amount. Only the
---           difference to earlier entries is posted, so the facts decide and not their order. Expired credits
---           of the payment are reinstated before they are taken back: a user does not owe credits that were
---           never spent. A reversed clawback first gives back what it borrowed.
--- Locks     The account, held by the caller, then the user's wallets.
--- Races     The account puts callers in line. Facts that a caller cannot see yet are posted by the call that
---           writes them.
+--           in proportion to the amount, rounded in the user's favour. Only the difference to earlier entries
+--           is posted, so event order does not matter. Expired credits of the payment are reinstated before
+--           they are taken back: a user does not owe credits that were never spent. A reversed clawback first
+--           gives back what it borrowed.
+-- Locks     The user's wallets. The caller holds the account.
+-- Races     Callers take turns. Facts that a caller cannot see yet are posted by the call that writes them.
 
 create or replace function post_payment(p_payment_id text, p_user_id text, p_now timestamptz)
 returns void
@@ -64,7 +63,7 @@ begin
         and kind = due.kind
     ) posted
     where due.credits <> coalesce(posted.credits, 0)
-    -- What goes makes no debt of what comes.
+    -- Credits are added before others are taken back, which then leaves no needless debt.
     order by due.credits < coalesce(posted.credits, 0), due.place
   loop
     v_grant.user_id := p_user_id;
@@ -102,10 +101,10 @@ begin
 end
 $$;
 
--- is_credited: Returns whether the credits of a session were granted before, not for this payment.
+-- is_credited: Returns whether the credits of a session were already granted without this payment.
 --
--- Promises  True if the session was paid with another payment, or is older than the user's opening balance,
---           which holds its credits.
+-- Promises  True if the session was credited for another payment, or is older than the user's opening
+--           balance, which includes its credits.
 -- Locks     The caller holds the account.
 
 create or replace function is_credited(
@@ -133,9 +132,9 @@ begin
 end
 $$;
 
--- clawback_amount: Returns how many credits are taken back with part of their price.
+-- clawback_amount: Returns how many credits to take back when part of their price is refunded or disputed.
 --
--- Promises  In proportion, rounded in the user's favour. All of them for the whole price or more; none where
+-- Promises  In proportion, rounded in the user's favour. All of them for the whole price or more, and none if
 --           nothing was paid.
 
 create or replace function clawback_amount(
@@ -152,14 +151,14 @@ as $$
     0)::bigint
 $$;
 
--- reverse_clawback: Gives back the credits that a refund or a dispute took from elsewhere.
+-- reverse_clawback: Gives back the credits that a refund or a dispute took from other grants.
 --
 -- Takes     In `p_credits`: the payment, and the credits that come back. In `p_owed`: the user's whole debt
 --           (amount_owed), which is paid first.
--- Promises  First they pay what clawbacks still owe. Then they go to the grants that have lent, the last to
---           expire first, whichever payment borrowed from them: the credits that stay borrowed are those that
---           would be spent first. An expired grant expires again. Returns what is left for the payment's own
---           grant, and what is still owed.
+-- Promises  The credits first pay the debt from clawbacks. Then they go to the grants that clawbacks took
+--           from (`lent`), the last to expire first, for whichever payment: the credits that stay lent are
+--           those that would be spent first. Credits of an expired grant expire again. Returns what is left
+--           for the payment's own grant, and what is still owed.
 -- Locks     The caller holds the account and has opened the wallets.
 
 create or replace function reverse_clawback(
@@ -221,7 +220,7 @@ $$;
 
 -- reinstate_expired: Reinstates expired credits of a payment before they are taken back with its money.
 --
--- Promises  At most `p_amount`, with a ledger entry of its own. So a refund has the same result before and
+-- Promises  At most `p_amount`, with a separate ledger entry. So a refund has the same result before and
 --           after the credits expire.
 -- Locks     The caller holds the account and has opened the wallets.
 

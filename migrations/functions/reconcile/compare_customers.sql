@@ -1,8 +1,8 @@
--- compare_customers: what hearing of these customers would change.
+-- compare_customers: Compares customers of Stripe with the stored ones.
 --
 -- Takes     A list of {"id", "user_id", "email"}.
--- Promises  Changes nothing. Answers a word for each, in their order: `same`, `new` (whose they are, or
---           their address, is news), `taken` (they are somebody else's), `erased`.
+-- Promises  Changes nothing. Returns one result for each, in their order: `same`, `new` (the user or the
+--           address would change), `taken` (the customer belongs to another user), or `erased`.
 
 create or replace function compare_customers(p_customers jsonb)
 returns jsonb
@@ -10,7 +10,7 @@ language sql
 stable
 security definer
 set search_path from current
--- Compiling it takes a thousand times as long as running it.
+-- JIT compilation would take a thousand times as long as the query.
 set jit to off
 as $$
   select require_service();

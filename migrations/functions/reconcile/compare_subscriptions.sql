@@ -1,10 +1,11 @@
--- compare_subscriptions: where what we know of subscriptions is not what Stripe answered.
+-- compare_subscriptions: Compares subscriptions of Stripe with the stored ones.
 --
--- Takes     A list of subscription facts, which were so at `p_at`.
--- Promises  Changes nothing. Answers `drifted`, each with the fields that differ, and how many are `foreign`:
---           of nobody we know, at a price that is none of the catalog's, or of somebody who was erased.
---           `unnamed` are those that live, at a price of the catalog's, and of which nothing says whose they
---           are: their ids. What we heard of later than `p_at` is not compared, nor what ended on both sides.
+-- Takes     A list of subscription facts, which were true at `p_at`.
+-- Promises  Changes nothing. Returns
+--             `drifted`  the subscriptions that differ, each with the fields that differ;
+--             `foreign`  the number with neither a user nor a price of the catalog, or of an erased user;
+--             `unnamed`  the ids of live ones at a price of the catalog whose user nothing names.
+--           A subscription that was observed after `p_at`, or has ended on both sides, is not compared.
 
 create or replace function compare_subscriptions(p_facts jsonb, p_at call_time)
 returns jsonb
@@ -12,7 +13,7 @@ language sql
 stable
 security definer
 set search_path from current
--- Compiling it takes a thousand times as long as running it.
+-- JIT compilation would take a thousand times as long as the query.
 set jit to off
 as $$
   select require_service();
@@ -86,9 +87,9 @@ as $$
       from differences))
 $$;
 
--- compared_fields: what of a subscription must be the same here and at Stripe, as people read it.
+-- compared_fields: Returns the fields of a subscription that reconciliation compares, in readable form.
 --
--- Promises  Fields that no user would notice are left out. All null for no row.
+-- Promises  Leaves out fields that no user would notice. All null for a null row.
 
 create or replace function compared_fields(p_row subscriptions)
 returns jsonb

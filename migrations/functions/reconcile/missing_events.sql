@@ -1,7 +1,7 @@
--- missing_events: which of these events were never heard of.
+-- missing_events: Returns which of the given events Farebox has not received.
 --
--- Promises  Neither those that were applied nor those that wait as dead letters. Changes nothing.
--- Races     One that arrives meanwhile is a duplicate when it is applied again.
+-- Promises  Leaves out events that were applied, and dead letters. Changes nothing.
+-- Races     An event that arrives after this call is a duplicate when reconciliation applies it.
 
 create or replace function missing_events(p_ids text[])
 returns text[]

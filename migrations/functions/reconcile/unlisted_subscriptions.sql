@@ -1,8 +1,8 @@
 -- unlisted_subscriptions: Returns which subscriptions are not on a page of Stripe's list.
 --
--- Takes     The ids on the page, and between which times those were created; null has no end.
--- Promises  At most `p_limit`, the newest first, of those that have not ended. Changes nothing. One that is
---           not on the page may still be at Stripe: of two of one second, one may be on the next page.
+-- Takes     The ids on the page, and the range of their creation times; null for an open end.
+-- Promises  At most `p_limit` subscriptions that have not ended, the newest first. Changes nothing. Stripe
+--           may still list one of them: of two created in one second, one may be on the next page.
 
 create or replace function unlisted_subscriptions(
   p_ids   text[],
@@ -15,7 +15,7 @@ language sql
 stable
 security definer
 set search_path from current
--- Compiling it takes a thousand times as long as running it.
+-- JIT compilation would take a thousand times as long as the query.
 set jit to off
 as $$
   select require_service();

@@ -1,10 +1,10 @@
--- delete_expired: deletes rows that are older than `retention` keeps them.
+-- delete_expired: Deletes rows that are older than `retention` keeps them.
 --
--- Promises  One batch of each table of `p_tables`; of every table if that is empty. Answers for each how
---           many rows it deleted or cleared (`rows`), and whether it has to be called again (`has_more`).
---           `p_batch` is a number of pages where it reads the table page by page, of rows elsewhere.
--- Locks     The rows it deletes, skipping those that another transaction holds. The table's row in
---           `retention` comes first: two runs at once work on different tables.
+-- Promises  Handles one batch of each table of `p_tables`, or of every table if that is empty. Returns for
+--           each how many rows it deleted or cleared (`rows`), and whether to call it again (`has_more`).
+--           `p_batch` is a number of pages for a table that is read page by page, and of rows for the others.
+-- Locks     The table's row in `retention`, so that concurrent runs work on different tables. Then the rows
+--           it deletes. It skips locked ones.
 
 create or replace function delete_expired(p_tables text[], p_now call_time, p_batch page_size)
 returns jsonb
@@ -45,11 +45,11 @@ begin
 end
 $$;
 
--- delete_expired_pages: deletes the expired rows of some pages of a table.
+-- delete_expired_pages: Deletes the expired rows of some pages of a table.
 --
--- Promises  Begins at the page where the last call stopped, and at the first one after the last page. So no
---           insert pays for an index on the time, and a call costs the same however large the table is.
---           Of a partitioned table it reads the default partition: rotate_partitions() drops the others.
+-- Promises  Begins at the page where the last call stopped, and starts over after the last page. So inserts
+--           need no index on the time, and a call costs the same however large the table is. Of a partitioned
+--           table it reads the default partition: rotate_partitions() drops the others.
 
 create or replace function delete_expired_pages(p_table text, p_now timestamptz, p_pages bigint)
 returns jsonb
@@ -107,10 +107,9 @@ begin
 end
 $$;
 
--- delete_failed_webhooks: deletes the payloads of old dead letters, and those resolved as long ago
--- altogether.
+-- delete_failed_webhooks: Deletes old payloads of dead letters, and dead letters that were resolved long ago.
 --
--- Promises  One that is still open stays, without its payload, for an operator to resolve.
+-- Promises  An open dead letter stays, without its payload, until an operator resolves it.
 
 create or replace function delete_failed_webhooks(p_now timestamptz, p_batch bigint)
 returns jsonb
@@ -153,7 +152,7 @@ begin
 end
 $$;
 
--- delete_history_keys: clears idempotency keys of history entries that are older than a day.
+-- delete_history_keys: Clears idempotency keys of history entries that are older than a day.
 --
 -- Promises  The entries stay.
 
@@ -181,9 +180,9 @@ begin
 end
 $$;
 
--- delete_stripe_requests: deletes records of requests to Stripe that are older than a day.
+-- delete_stripe_requests: Deletes records of requests to Stripe that are older than a day.
 --
--- Promises  Not one that a caller still works on. Stripe deletes its idempotency keys after the same time.
+-- Promises  Keeps a request that a caller still works on. Stripe keeps its idempotency keys for as long.
 
 create or replace function delete_stripe_requests(p_now timestamptz, p_batch bigint)
 returns jsonb

@@ -1,11 +1,12 @@
--- rotate_partitions: makes the partitions of this month and the next two, and drops those that are older
--- than `retention` keeps their rows.
+-- rotate_partitions: Creates the partitions of this month and the next two, and drops expired ones.
 --
--- Promises  Answers the partitions it made, those it dropped, and those it could not make or drop now
---           (`postponed`). A month that has rows in the default partition gets no partition of its own.
---           Months are those of UTC.
--- Locks     The table, and for usage_events `accounts`, exclusively and only where there is something to
---           do. It waits for a quarter of a second at most: writers wait behind it.
+-- A partition expires when `retention` keeps none of its rows.
+--
+-- Promises  Returns the partitions it created (`made`) and `dropped`, and those it could not create or drop
+--           now (`postponed`). A month that has rows in the default partition gets no partition. Months are
+--           in UTC.
+-- Locks     The table, and for usage_events also `accounts`, exclusively, only if there is something to do.
+--           It waits at most a quarter of a second, because writers queue behind it.
 -- Races     An insert for a month without a partition goes to the default partition, so that none fails.
 
 create or replace function rotate_partitions(p_now call_time)
@@ -38,7 +39,7 @@ begin
     order by r.table_name, month
   loop
     if to_regclass(v_item.name) is null then
-      if make_partition(v_item.table_name, v_item.time_column, v_item.name, v_item.month) then
+      if create_partition(v_item.table_name, v_item.time_column, v_item.name, v_item.month) then
         v_made := v_made || v_item.name;
       else
         v_postponed := v_postponed || v_item.name;
@@ -69,12 +70,12 @@ begin
 end
 $$;
 
--- make_partition: makes the partition of one month.
+-- create_partition: Creates the partition of one month.
 --
--- Promises  No role has a right to it, and it has no policy: its rows are read through the table. False if
---           the default partition has rows of that month, or if another transaction holds a lock.
+-- Promises  No role has rights on it, and it has no policy: its rows are read through the table. Returns
+--           false if the default partition has rows of that month, or if another transaction holds a lock.
 
-create or replace function make_partition(
+create or replace function create_partition(
   p_table  text,
   p_column text,
   p_name   text,

@@ -1,13 +1,15 @@
--- apply_subscription: Merges what an event says of a subscription, and applies what follows from it.
+-- apply_subscription: Merges an event's subscription, and applies what follows from it.
 --
 -- Takes     In `p_old` the subscription's row, all null if it is new.
--- Promises  A change is recorded in billing_events, with the state before and after it. The user gets an
+-- Promises  A change is written to billing_events, with the state before and after it. The user gets an
 --           e-mail when the subscription was canceled and when its trial is about to end. Operators get an
 --           alert about a user with two live subscriptions. The entitlement is recomputed if it depends on
---           what changed; a renewal changes it only if the plan grants credits. Returns whether it was.
---           A subscription that has not ended, to no price or to several plans of the catalog, is refused
---           with FB007 if its user is known or it had a plan before. If such an event was applied before an
---           older one that has a plan, it is set aside: every order ends with the plan and a dead letter.
+--           what changed; it depends on a renewal only if the plan grants credits. Returns whether the
+--           entitlement may have changed.
+--           A subscription to no price of the catalog, or to several of its plans, is refused with FB007,
+--           unless it has ended. It is not refused if its user is unknown and it never had a plan. If such an
+--           event was applied before an older one that has a plan, it becomes a dead letter
+--           (set_aside_foreign_price): every order of the two ends with the plan and a dead letter.
 -- Locks     The account, if anything changed. The caller holds the customer and the subscription.
 
 create or replace function apply_subscription(
@@ -23,7 +25,7 @@ declare
   v_at       timestamptz := to_timestamp((p_event ->> 'created')::bigint);
   v_is_quiet boolean := coalesce((p_event ->> 'quiet')::boolean, false);
   v_new      subscriptions;
-  v_is_alike boolean;
+  v_is_same boolean;
   v_before   jsonb;
   v_after    jsonb;
 begin
@@ -37,9 +39,9 @@ begin
     v_new := next_subscription_row(p_old, p_user_id, p_event, p_now);
   end if;
 
-  v_is_alike := v_new.id is null or p_old.id is not null and same_entitlement_inputs(p_old, v_new);
-  if not v_is_alike and p_old.user_id is not null then
-    -- What time was to bring comes from the subscription as it was.
+  v_is_same := v_new.id is null or p_old.id is not null and same_entitlement_inputs(p_old, v_new);
+  if not v_is_same and p_old.user_id is not null then
+    -- First apply what is due, under the old state.
     perform lock_and_refresh_user(p_old.user_id, p_now);
   end if;
 
@@ -47,15 +49,15 @@ begin
     perform save_subscription(v_new, p_old.id is not null);
   end if;
 
-  -- Most events renew: for them nothing has to be worked out.
-  if v_is_alike
+  -- Most events are renewals, which need no recompute.
+  if v_is_same
      and (v_new.id is null or not renewal_grants_credits(p_old, v_new))
      and not p_event -> 'facts' ? 'notice'
   then
     return false;
   end if;
 
-  if not v_is_alike then
+  if not v_is_same then
     v_before := subscription_audit(p_old);
     v_after := subscription_audit(v_new);
   end if;
@@ -94,13 +96,13 @@ begin
   end if;
 
   if v_new.user_id is not null then
-    if not v_is_alike and v_new.status in ('active', 'trialing') then
+    if not v_is_same and v_new.status in ('active', 'trialing') then
       perform report_paid_twice(v_new.user_id, p_now);
     end if;
     perform recompute_entitlement(v_new.user_id, p_now);
     perform bump_version(v_new.user_id, p_now);
     if v_new.user_id is distinct from p_user_id then
-      -- The event's customer is somebody else's: what is pushed after it is theirs.
+      -- The event's customer belongs to another user, whose entitlement the caller pushes.
       perform repair_cache(v_new.user_id, p_now);
     end if;
   end if;
@@ -109,11 +111,11 @@ begin
 end
 $$;
 
--- set_aside_foreign_price: Takes back an event without a price of the catalog, if an older one has a plan.
+-- set_aside_foreign_price: Undoes an applied event without a catalog price, if an older one has a plan.
 --
--- Promises  Returns true if it did: the older event then counts as if it came first. The event that was
---           applied becomes a dead letter without a payload, as if it had come last, and operators get an
---           alert. A subscription that has ended, or has a plan, stays as it is.
+-- Promises  Returns true if it did: the older event then counts as the first. The event that was applied
+--           becomes a dead letter without a payload, as if it had come last, and operators get an alert.
+--           Does nothing for a subscription that has ended or has a plan.
 -- Locks     The dead letter and the event that was applied. The caller holds the customer.
 
 create or replace function set_aside_foreign_price(p_old subscriptions, p_event jsonb, p_now timestamptz)
@@ -137,7 +139,7 @@ begin
     return false;
   end if;
 
-  -- What Stripe answered when it was asked is no event, and leaves the alert alone.
+  -- A response from Stripe has no row in webhook_events, and becomes no dead letter.
   with taken_back as (
     delete from webhook_events
     where id = p_old.tie_breaker
@@ -160,7 +162,7 @@ begin
     jsonb_build_object(
       'name', 'webhooks',
       'message', format(
-        'An event of Stripe''s that could not be applied: %s: %s. To see them all: farebox webhooks list',
+        'A Stripe event could not be applied: %s: %s. To list all such events: farebox webhooks list',
         p_old.tie_breaker, v_cause)),
     p_now,
     p_now);
@@ -288,7 +290,7 @@ $$;
 
 -- subscription_audit: Returns what billing_events records of a subscription.
 --
--- Promises  Null for none. Equal if nothing changed that the analytics read.
+-- Promises  Null for a null row. Two states are equal if analytics read no difference.
 
 create or replace function subscription_audit(p_row subscriptions)
 returns jsonb
@@ -307,10 +309,10 @@ begin
 end
 $$;
 
--- monthly_revenue: Returns what a subscription brings in a month, in minor units of its currency.
+-- monthly_revenue: Returns a subscription's monthly recurring revenue, in minor units of its currency.
 --
--- Promises  The price of one period, before discounts and taxes, divided by its months. Zero if nothing is
---           paid, or if it has no plan of the catalog.
+-- Promises  The price of one period, before discounts and taxes, divided by its months. Zero for a trial, for
+--           a subscription that is not paid, and without a plan of the catalog.
 
 create or replace function monthly_revenue(p_subscription subscriptions)
 returns bigint
@@ -333,9 +335,9 @@ begin
 end
 $$;
 
--- record_subscription_change: Records in billing_events what an event changed of a subscription.
+-- record_subscription_change: Writes a change of a subscription to billing_events.
 --
--- Promises  One row for an event.
+-- Promises  One row per event and kind.
 -- Locks     The caller holds the subscription.
 
 create or replace function record_subscription_change(
@@ -366,9 +368,9 @@ begin
 end
 $$;
 
--- subscription_email: Returns what an e-mail says of a subscription.
+-- subscription_email: Returns the values of an e-mail about a subscription.
 --
--- Promises  Nothing about the person: only what was bought.
+-- Promises  No personal data: only what was bought.
 
 create or replace function subscription_email(p_subscription subscriptions)
 returns jsonb

@@ -1,16 +1,18 @@
--- begin_subscription_change: decides what a user's wish for their subscription asks of Stripe, and
--- writes it down.
+-- begin_subscription_change: Decides how to make a change at Stripe that a user requests, and claims it.
 --
--- Promises  `p_wish` holds an `action`: change (to `plan`, `interval`, `quantity`), cancel (`now` or
---           not, `reason`) or resume. What cannot be is refused with FB005; else the answer is {answer}
---           of this idempotency key, {unchanged} where there is nothing to do, or {claimed} with
---           everything that decides what is sent. A retry gets the steps of the first call.
--- Locks     The user's row (ensure_account).
--- Races     Another change or checkout of the user's that is under way: FB003.
+-- Takes     `p_change` has an `action`: change (to `plan`, `interval`, `quantity`), cancel (`now` or not, with
+--           a `reason`) or resume.
+-- Promises  Returns one of
+--             {answer}     the first answer to this idempotency key;
+--             {unchanged}  if there is nothing to do;
+--             {claimed}    the request, leased to the caller, with its `steps`: all values to send to Stripe.
+--           A retry gets the steps of the first call. A change that is not possible is refused with FB005.
+-- Locks     The account (ensure_account).
+-- Races     Another change or checkout of the user that is in progress raises FB003.
 
 create or replace function begin_subscription_change(
   p_user_id         permitted_user,
-  p_wish            jsonb,
+  p_change            jsonb,
   p_idempotency_key text,
   p_fingerprint     text,
   p_now             call_time
@@ -34,13 +36,13 @@ begin
   end if;
 
   if v_request.id is null then
-    v_steps := subscription_steps(p_user_id, p_wish, p_now);
+    v_steps := subscription_steps(p_user_id, p_change, p_now);
     if v_steps ? 'unchanged' then
       return v_steps;
     end if;
 
-    -- What was given up before sets what is set now: doing this instead leaves nothing of it. A
-    -- session that was given up was shown to nobody, and expires.
+    -- This change overwrites whatever an abandoned change has set at Stripe. The session of an abandoned
+    -- checkout was never returned to the user, and expires.
     delete from stripe_requests
     where user_id = p_user_id
       and kind in ('checkout', 'subscription')
@@ -61,16 +63,21 @@ begin
 end
 $$;
 
--- subscription_steps: what has to be asked of Stripe for a user's wish to come true.
+-- subscription_steps: Returns what to request from Stripe for a change of a user's subscription.
 --
--- Promises  It is about the subscription that counts. Refuses (FB005), or answers {unchanged} or {do,
---           subscription, ...}: `upgrade` (now, for its price), `downgrade` (when the period ends), `replace`
---           (now, for nothing: a trial), `cancel_now`, `cancel_later`, `keep` (take a cancellation or a
---           scheduled change back), `unpause`.
--- Locks     The caller holds the account's row.
--- Races     An event that is applied meanwhile waits for the user's row.
+-- Promises  Changes the subscription that decides the user's plan. Refuses (FB005) a change that is not
+--           possible, or returns {unchanged} or {do, subscription, ...}. `do` is one of
+--             `upgrade`       now, with a charge;
+--             `downgrade`     at the end of the period;
+--             `replace`       now, free of charge: during a trial;
+--             `cancel_now`    now;
+--             `cancel_later`  at the end of the period;
+--             `keep`          undo a cancellation or a scheduled change;
+--             `unpause`       resume a paused subscription.
+-- Locks     The caller holds the account.
+-- Races     A concurrent event that changes the entitlement waits for the account.
 
-create or replace function subscription_steps(p_user_id text, p_wish jsonb, p_now timestamptz)
+create or replace function subscription_steps(p_user_id text, p_change jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
 stable
@@ -81,7 +88,7 @@ declare
   v_to     record;
   v_common jsonb;
   v_rank   integer;
-  v_way    text;
+  v_direction    text;
 begin
   select *
   into v_live
@@ -112,17 +119,17 @@ begin
     'is_pending', v_live.pending_until > p_now,
     'cancels_on_a_date', v_live.cancel_at is not null and not v_live.cancel_at_period_end);
 
-  if p_wish ->> 'action' = 'cancel' then
+  if p_change ->> 'action' = 'cancel' then
     return v_common || jsonb_build_object(
       'do', case
-        -- One that was never paid has no period to wait for the end of.
-        when (p_wish ->> 'now')::boolean or v_live.status = 'incomplete' then 'cancel_now'
+        -- A subscription that was never paid has no period whose end it could wait for.
+        when (p_change ->> 'now')::boolean or v_live.status = 'incomplete' then 'cancel_now'
         else 'cancel_later'
       end,
-      'reason', p_wish ->> 'reason');
+      'reason', p_change ->> 'reason');
   end if;
 
-  if p_wish ->> 'action' = 'resume' then
+  if p_change ->> 'action' = 'resume' then
     if v_live.status = 'paused' then
       return v_common || jsonb_build_object('do', 'unpause');
     end if;
@@ -142,7 +149,7 @@ begin
     perform refuse('cancellation_pending');
   end if;
 
-  -- Who keeps plan and interval keeps what was bought, whatever is sold now.
+  -- A subscriber who keeps plan and interval keeps the version that was bought, not the current one.
   select
     p.plan,
     p.version,
@@ -157,23 +164,23 @@ begin
   where p.plan = v_live.plan
     and p.version = v_live.plan_version
     and p.interval = v_live.interval
-    and p.plan = coalesce(p_wish ->> 'plan', p.plan)
-    and p.interval = coalesce(p_wish ->> 'interval', p.interval);
+    and p.plan = coalesce(p_change ->> 'plan', p.plan)
+    and p.interval = coalesce(p_change ->> 'interval', p.interval);
 
   if v_kept.plan is null then
     select *
     into v_to
     from plan_on_sale(
-      coalesce(p_wish ->> 'plan', v_live.plan),
-      coalesce(p_wish ->> 'interval', v_live.interval),
+      coalesce(p_change ->> 'plan', v_live.plan),
+      coalesce(p_change ->> 'interval', v_live.interval),
       v_live.currency,
-      coalesce((p_wish ->> 'quantity')::bigint, 1));
+      coalesce((p_change ->> 'quantity')::bigint, 1));
   else
-    if (p_wish ->> 'quantity')::bigint <> 1 and not v_kept.per_seat then
+    if (p_change ->> 'quantity')::bigint <> 1 and not v_kept.per_seat then
       perform refuse_input('no_seats');
     end if;
     perform check_charge_limit(
-      v_kept.amounts, v_live.currency, (p_wish ->> 'quantity')::bigint);
+      v_kept.amounts, v_live.currency, (p_change ->> 'quantity')::bigint);
     v_to := v_kept;
   end if;
 
@@ -183,30 +190,30 @@ begin
   where plan = v_live.plan
     and version = v_live.plan_version;
 
-  v_way := change_direction(
+  v_direction := change_direction(
     v_to.rank - coalesce(v_rank, 0),
     interval_days(v_to.interval) - interval_days(v_live.interval),
-    coalesce((p_wish ->> 'quantity')::bigint, v_live.quantity) - v_live.quantity);
+    coalesce((p_change ->> 'quantity')::bigint, v_live.quantity) - v_live.quantity);
 
-  if v_way = 'none' and v_live.stripe_schedule_id is null then
+  if v_direction = 'none' and v_live.stripe_schedule_id is null then
     return jsonb_build_object('unchanged', subscription_view(p_user_id, p_now));
   end if;
 
-  if v_way = 'upgrade' and v_live.stripe_schedule_id is not null then
+  if v_direction = 'upgrade' and v_live.stripe_schedule_id is not null then
     perform refuse('change_planned');
   end if;
 
   return v_common || jsonb_build_object(
     'do', case
-      when v_way = 'none' then 'keep'
-      -- What began as a trial may have ended unheard: then it is Stripe's to say what is owed.
+      when v_direction = 'none' then 'keep'
+      -- The trial may have ended before an event reported it. Then Stripe decides what is owed.
       when v_live.status = 'trialing' and v_live.trial_end > p_now then 'replace'
-      else v_way
+      else v_direction
     end,
     'current_price', v_live.stripe_price_id,
     'price', v_to.price_id,
     'quantity', case
-      when v_to.per_seat then coalesce((p_wish ->> 'quantity')::bigint, v_live.quantity)
+      when v_to.per_seat then coalesce((p_change ->> 'quantity')::bigint, v_live.quantity)
       else 1
     end,
     'plan', v_to.plan,
@@ -215,10 +222,10 @@ begin
 end
 $$;
 
--- change_direction: whether a change of plan, interval or seats is one up, one down or none.
+-- change_direction: Returns whether a change of plan, interval or seats is an upgrade, a downgrade or none.
 --
--- Promises  The plan decides; of the same plan the longer interval is the greater commitment; then the
---           seats. What is up is paid for now; what is down waits for the end of what was paid.
+-- Promises  The rank of the plan decides first, then the interval (a longer one is an upgrade), then the
+--           seats. An upgrade is paid for now. A downgrade waits for the end of the paid period.
 
 create or replace function change_direction(
   p_by_rank     integer,
@@ -236,9 +243,9 @@ as $$
   end
 $$;
 
--- interval_days: how long a billing interval is, to compare it with another; never to count dates.
+-- interval_days: Returns the approximate days of a billing interval, only to compare it with another.
 --
--- Promises  Null for an interval we do not know.
+-- Promises  Null for an unknown interval.
 
 create or replace function interval_days(p_interval text)
 returns integer

@@ -1,9 +1,9 @@
--- begins_period: whether the billing period that runs is one of a subscription's own.
+-- begins_period: Returns whether the current billing period belongs to a subscription.
 --
--- Promises  An active subscription that is not set to end has its next period by time alone. One that is set
---           to end has none that begins after its end, a trial none that begins after the trial, and one
---           whose payment is late none that begins after it became late: those are Stripe's to begin.
---           Follows from facts and the time, whatever order they came in.
+-- Promises  An active subscription that is not set to end begins each period by time alone. No period begins
+--           after the end of a subscription that is set to end, after the end of a trial, or after the
+--           payment of a past_due subscription was late (grace_start): only an event from Stripe can begin
+--           that one. Event order does not matter.
 
 create or replace function begins_period(
   p_subscription subscriptions,

@@ -1,9 +1,9 @@
--- find_subscription: what the user has whose subscription Stripe knows by this id.
+-- find_subscription: Returns get_subscription for the user of a Stripe subscription.
 --
--- Promises  As get_subscription, for the user of `p_subscription_id`. Null if it is nobody's that is known,
---           or somebody else's than `p_user_id`, if that is given: a user learns nothing of others.
+-- Promises  Null if no subscription with this id has a user, or if it belongs to another user than
+--           `p_user_id` (if that is given): a user learns nothing of others.
 -- Locks     As get_subscription.
--- Races     A subscription stays its user's, once it is.
+-- Races     A subscription that has a user keeps it.
 
 create or replace function find_subscription(
   p_subscription_id text,

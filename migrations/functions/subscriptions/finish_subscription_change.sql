@@ -1,11 +1,11 @@
--- finish_subscription_change: applies what Stripe answered to a change, and answers the caller.
+-- finish_subscription_change: Applies Stripe's response to a subscription change, and stores the answer.
 --
--- Promises  The subscription Stripe answered with, if it did, goes the way of an event's; a schedule it
---           made is kept with what it will bring. Then the answer is taken from the tables and kept
---           under the caller's idempotency key. Null if the request is no longer the caller's:
---           somebody took it over, or the user is gone.
+-- Promises  A subscription in the response is applied as an event's is. A schedule that the request created
+--           is stored, with the change that it will make. The answer is then read from the tables, and
+--           stored under the caller's idempotency key. Returns null if the request no longer exists: another
+--           request replaced it, or the user was erased.
 -- Locks     The customer, the subscription and the account, as apply_event does.
--- Races     The event about the same change: whichever comes second finds it applied.
+-- Races     The event about the same change: the second of the two finds it applied.
 
 create or replace function finish_subscription_change(
   p_request_id bigint,

@@ -1,8 +1,8 @@
--- get_subscription: a user's subscription as the billing page shows it.
+-- get_subscription: Returns a user's subscription_view, for the billing page.
 --
--- Promises  Runs with its caller's rights under the identity of that user, in one flight: row level
---           security shows it that user's rows alone, whatever a query in it forgets.
--- Locks     The user's row (recompute_if_due), if something is due.
+-- Promises  Runs with its caller's rights under the user's identity, in one round trip: Row Level Security
+--           limits every query in it to that user's rows. Recomputes an entitlement that is due first.
+-- Locks     The account (recompute_if_due), if something is due.
 
 create or replace function get_subscription(p_user_id permitted_user, p_now call_time)
 returns jsonb

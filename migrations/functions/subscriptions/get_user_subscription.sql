@@ -1,8 +1,7 @@
--- get_user_subscription: a user's plan and subscription with what they have used, for SQL.
+-- get_user_subscription: Returns a user's plan and subscription with their usage, for SQL.
 --
--- Promises  One row, also for someone without a subscription; none for someone who is not known. `usage` has
---           every metered feature with what was used in the period that runs, and the limit, null for
---           none. Runs with its caller's rights.
+-- Promises  One row, also without a subscription; none for an unknown user. `usage` has every metered feature
+--           with its usage in the current period and its limit, null for none. Runs with its caller's rights.
 
 create or replace function get_user_subscription(p_user_id permitted_user)
 returns table (

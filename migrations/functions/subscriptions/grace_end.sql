@@ -1,6 +1,6 @@
--- grace_end: until when a subscription whose payment is late still counts.
+-- grace_end: Returns when the grace period of a past_due subscription ends.
 --
--- Promises  So many days as its plan gives, from when its payment is late (grace_start).
+-- Promises  It lasts `past_due_grace_days` of the plan version, from grace_start.
 
 create or replace function grace_end(p_subscription subscriptions)
 returns timestamptz

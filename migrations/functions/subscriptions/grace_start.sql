@@ -1,7 +1,7 @@
--- grace_start: since when a subscription's payment is late.
+-- grace_start: Returns since when a subscription's payment is late.
 --
--- Promises  Since the first of its invoices that is still unpaid; since the start of its period, if none is
---           known. Follows from facts, whatever order they came in.
+-- Promises  The creation of its first invoice that is open after a failed attempt; without one, the start of
+--           its period. Event order does not matter.
 
 create or replace function grace_start(p_subscription subscriptions)
 returns timestamptz

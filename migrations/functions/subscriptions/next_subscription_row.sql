@@ -1,12 +1,13 @@
 -- next_subscription_row: Returns a subscription's row as it is after an event.
 --
--- Promises  Null if the event changes nothing. A status that ends the subscription stays. Else, and of two
---           events that end it, the newest counts, by (time, rank, event id) and whatever came first. An
---           older event tells only which price the subscription had at its time (merge_older_price).
---           Two different states of one second and rank are refused with FB004, and the caller asks Stripe.
---           An answer of Stripe's has rank 9, above all events of its second. It was true at some moment
---           between `since` and `created`, so an event between those two is a tie as well.
---           A subscriber keeps the plan version that was bought for as long as the price stays: the version
+-- Promises  Null if the event changes nothing. Event order does not matter: the newest (time, rank, event id)
+--           counts, and a status that ends the subscription is final. An older event adds only the price
+--           that the subscription had at its time (merge_older_price).
+--           Two different states of one second and rank are refused with FB004, and the caller retrieves the
+--           subscription from Stripe. A response from Stripe has rank 9, above all events of its second. It
+--           was true at some moment between `since` and `created`, so an event between those two is a tie
+--           as well.
+--           A subscriber keeps the plan version that was bought while the price stays the same: the version
 --           that was sold when this price was first observed after any other.
 -- Locks     The caller holds the customer and the subscription.
 
@@ -44,7 +45,7 @@ begin
     then
       raise exception using
         errcode = 'FB004',
-        message = 'two states of a subscription in one second';
+        message = 'two states of the subscription in one second: retrieve it from Stripe';
     end if;
 
     if (p_old.observed_at, p_old.event_rank, p_old.tie_breaker collate "C")
@@ -89,7 +90,7 @@ begin
   end if;
 
   if v_new.plan is null and v_new.status in ('canceled', 'incomplete_expired') then
-    -- It ends as what it was, whatever its price had become.
+    -- It keeps its last plan, whatever its price is now.
     v_new.plan := p_old.plan;
     v_new.plan_version := p_old.plan_version;
     v_new.grants_credits := p_old.grants_credits;
@@ -102,21 +103,21 @@ begin
   then
     v_new.amount_minor := p_old.amount_minor;
   else
-    -- Stripe names a price's amount in the price's own currency, which need not be this one's.
+    -- Stripe reports a price's amount in the price's currency, which may differ from the subscription's.
     v_new.amount_minor := coalesce(
       v_new.quantity * price_in_currency(
         v_new.plan, v_new.plan_version, v_new.interval, v_new.stripe_price_id, v_new.currency),
       v_new.amount_minor);
   end if;
 
-  -- What a schedule will bring is known to us who made it; Stripe only names the schedule.
+  -- Farebox created the schedule and knows its change. Stripe only names the schedule.
   v_new.scheduled_by := p_old.scheduled_by;
   v_new.scheduled_plan := p_old.scheduled_plan;
   v_new.scheduled_interval := p_old.scheduled_interval;
   v_new.scheduled_quantity := p_old.scheduled_quantity;
   v_new.scheduled_at := p_old.scheduled_at;
 
-  -- Only while all of this is so does a later event that differs in the period alone change nothing else.
+  -- Only under these conditions does a later event with the same digest change nothing but the period.
   v_new.digest := case
     when v_new.user_id = p_user_id
       and v_new.user_id = coalesce(v_fact ->> 'user_id', v_new.user_id)
@@ -133,8 +134,8 @@ $$;
 
 -- merge_older_price: Returns a subscription's row after an event that is older than it.
 --
--- Promises  Null if the event changes nothing. The plan version is as if the events had come in order: the
---           one that was sold when the price was first observed after any other. Nothing else changes.
+-- Promises  Null if the event changes nothing. The plan version is the one that was sold when the price was
+--           first observed after any other, as if the events had come in order. Nothing else changes.
 -- Locks     The caller holds the customer and the subscription.
 
 create or replace function merge_older_price(
@@ -169,7 +170,7 @@ begin
 
   v_row := set_sold_version(v_row, p_fact || jsonb_build_object('interval', p_row.interval));
   if v_row.plan is null then
-    -- It ended as what it was.
+    -- It keeps its last plan.
     v_row.plan := p_row.plan;
     v_row.plan_version := p_row.plan_version;
     v_row.grants_credits := p_row.grants_credits;
@@ -186,9 +187,9 @@ begin
 end
 $$;
 
--- add_price_seen: Adds a moment at which a price was observed.
+-- add_price_seen: Adds a time at which a price was observed.
 --
--- Promises  In order, each moment once, and at most sixteen: the first fifteen and the last.
+-- Promises  Sorted, each time once, and at most sixteen: the first fifteen and the last.
 
 create or replace function add_price_seen(p_seen timestamptz[], p_at timestamptz)
 returns timestamptz[]
@@ -217,10 +218,11 @@ begin
 end
 $$;
 
--- set_sold_version: Returns a subscription's row with the plan version that its price stands for.
+-- set_sold_version: Returns a subscription's row with the plan version that its price belongs to.
 --
--- Promises  The version that was sold when the price was first observed after any other. Until the price is
---           changed, the version that the sale named. No plan for a price that is not in the catalog.
+-- Promises  The version that was sold when the price was first observed after any other. If no other price
+--           was ever observed, the version that the sale named is preferred. No plan for a price that is not
+--           in the catalog.
 
 create or replace function set_sold_version(p_row subscriptions, p_fact jsonb)
 returns subscriptions
@@ -254,7 +256,7 @@ $$;
 
 -- stripe_owned_columns: Returns the columns of a subscription that Stripe decides.
 --
--- Promises  Equal for two rows that Stripe would describe alike.
+-- Promises  Equal for two rows that Stripe would describe in the same way.
 
 create or replace function stripe_owned_columns(p_row subscriptions)
 returns jsonb

@@ -1,8 +1,8 @@
--- plan_item: a subscription's fact with the item that is a plan's in the place of its first.
+-- plan_item: Returns a subscription's fact with the item of the catalog's plan as its item.
 --
--- Promises  The item at a price of the catalog counts, wherever it stands; if none is, the one of a product
---           of the catalog. Where several are, none counts: the fact then names no price, and in `plans` the
---           plans that they are of. A fact of one item stays as it is.
+-- Promises  Takes the item at a price of the catalog, wherever it is in the list; without one, the item of a
+--           product of the catalog. If there are several, it takes none: the fact then has no price, and
+--           `plans` lists their plans. A fact without a list of items does not change.
 
 create or replace function plan_item(p_fact jsonb)
 returns jsonb

@@ -1,8 +1,8 @@
--- report_paid_twice: has operators told that a user pays for two subscriptions at once.
+-- report_paid_twice: Alerts the operators to a user who pays for several subscriptions at once.
 --
--- Promises  Once for the same subscriptions. One that is set to end is about to be paid for no more.
--- Locks     The user's row, which the row of the outbox refers to.
--- Races     Two calls at once: one row.
+-- Promises  One alert for the same subscriptions. A subscription that is set to end does not count.
+-- Locks     The account, which the outbox message references.
+-- Races     Two concurrent calls queue one alert.
 
 create or replace function report_paid_twice(p_user_id text, p_now timestamptz)
 returns void

@@ -1,8 +1,7 @@
--- subscription_from_fact: a row of `subscriptions` with what Stripe says of one.
+-- subscription_from_fact: Returns a row of `subscriptions` with what Stripe reports about one.
 --
--- Promises  Changes nothing. One of no seat costs nothing, so that nothing is to be served: it is paused
---           while Stripe says that it lives. What is ours to say (user, plan, what was last heard) is left
---           null.
+-- Promises  Changes nothing. A live subscription with a quantity of 0 costs nothing, and is paused. Columns
+--           that Farebox decides (user, plan, last observation) are null.
 
 create or replace function subscription_from_fact(p_fact jsonb)
 returns subscriptions

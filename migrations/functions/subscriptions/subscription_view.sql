@@ -1,8 +1,7 @@
--- subscription_view: a user's subscription as the billing page shows it.
+-- subscription_view: Returns a user's subscription in the form that the billing page needs.
 --
--- Promises  Runs with its caller's rights, and so sees what they may see. The one that lives; else the last
---           one; else that there is none. What the user may do can come from elsewhere: `plan` is what
---           counts, `granted` a plan given by hand.
+-- Promises  Has the live subscription, otherwise the latest, otherwise null. The user's plan may have another
+--           source: `plan` is the one in effect, `granted` a comp. Runs with its caller's rights.
 
 create or replace function subscription_view(p_user_id permitted_user, p_now call_time)
 returns jsonb
@@ -68,7 +67,7 @@ as $$
       'cancel_at', s.cancel_at,
       'canceled_at', s.canceled_at,
       'ended_at', s.ended_at,
-      -- Stripe keeps the reason of a cancellation that was taken back.
+      -- Stripe keeps the reason of a cancellation that was undone.
       'cancellation_reason', case
         when s.cancel_at_period_end or coalesce(s.cancel_at, s.canceled_at, s.ended_at) is not null
         then s.cancellation_reason

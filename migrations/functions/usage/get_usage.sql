@@ -1,10 +1,9 @@
--- get_usage: a user's usage in the current periods, and a page of the usage of all periods.
+-- get_usage: Returns a user's usage in the current periods, and a page of the usage of all periods.
 --
--- Promises  Runs with its caller's rights under the identity of that user, as get_entitlements.
---           `current` has every metered feature; `periods` the latest first, after the one that is
---           named by its start and feature. With `p_feature`, that feature alone: `is_known` says whether
---           it is metered.
--- Locks     The account's row (recompute_if_due), if something is due.
+-- Promises  Runs with its caller's rights under the user's identity, as get_entitlements does. `current` has
+--           every metered feature. `periods` has the latest first, after the one with the given start and
+--           feature. `p_feature` selects one feature; `is_known` is false if that is not metered.
+-- Locks     The account (recompute_if_due), if something is due.
 
 create or replace function get_usage(
   p_user_id      permitted_user,
@@ -20,7 +19,7 @@ set search_path from current
 as $$
 declare
   v_identity     text := current_setting('farebox.user_id', true);
-  -- A statement with a null parameter would be planned for each call.
+  -- No parameter is null: Postgres would plan the statement again in each call.
   v_feature      text := coalesce(p_feature, '');
   v_behind_start timestamptz := coalesce(p_behind_start, 'infinity');
   v_behind_type  text := coalesce(p_behind_type, '');

@@ -1,10 +1,10 @@
--- move_usage_to_current_period: has usage go on where the plan, or its periods, changed.
+-- move_usage_to_current_period: Carries a user's usage over when the plan or its periods change.
 --
--- Promises  Every counter of the user is closed, so that the next use reads the new plan. What was counted in
---           a period that is not over counts in the one that runs in its place: nothing is given twice by
---           changing how, or for what, a user pays.
--- Locks     The user's counters. The caller holds the account's row.
--- Races     A use that waits for its counter's row finds it closed, and waits for the account.
+-- Promises  Every counter of the user is closed, so that the next usage entry reads the new plan. The usage
+--           of a period that is not over counts in the period that replaces it, so that a change of plan or
+--           billing gives no quota twice.
+-- Locks     The user's counters. The caller holds the account.
+-- Races     A usage entry that waits for its counter finds it closed, and waits for the account.
 
 create or replace function move_usage_to_current_period(p_user_id text, p_now timestamptz)
 returns void
@@ -23,7 +23,7 @@ begin
     return;
   end if;
 
-  -- In a statement after the one that locked the rows.
+  -- A separate statement, after the one that locked the rows, to see their latest values.
   insert into usage_periods (user_id, usage_type, period_start, period_end, used, overage, updated_at)
   select user_id, usage_type, period_start, period_end, used, overage, updated_at
   from usage_counters

@@ -1,8 +1,7 @@
--- track_usage: counts what a user uses, for SQL.
+-- track_usage: Counts one usage entry at the current time, for SQL.
 --
--- Promises  As track_usages_locked, of which it is one entry, now. Answers the count after it; over a hard
---           limit it is refused with FB008, and a quantity that is not above zero with 22023. The minute job
---           pushes it to Redis.
+-- Promises  As track_usages_locked. Returns the count after it. Beyond a hard limit it is refused with FB008,
+--           and a quantity that is not positive with 22023. The minute job pushes the count to Redis.
 -- Locks     As track_usages_locked.
 
 create or replace function track_usage(

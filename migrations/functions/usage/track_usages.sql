@@ -1,19 +1,18 @@
--- track_usages: counts usage, as far as the plan allows it.
+-- track_usages: Counts usage entries, if the plan allows them.
 --
 -- Takes     [{"feature", "quantity", "metadata"}], in this order.
--- Promises  Each entry is checked and counted as one: over a hard limit it is not counted, over a soft one it
---           is, as overage. With `p_all` one refused entry refuses all. If no entry is counted, the call
---           is refused with FB008 and the results, and changes nothing. An idempotency key counts once, for
---           a day: a retry gets the first answer. A feature that is unknown, one that is not metered, or a
---           count that not every client could read is refused with FB005. The user is notified when four
---           fifths of a limit are used, and when all of it is, unless it resets every day. Each result has
---           the version of its feature's count.
--- Locks     The counter's row, if one entry without key and metadata can be counted by its row alone. Else
---           as track_usages_locked. A transaction that calls this and locks the account locks the account
---           first.
--- Races     Calls for one counter take turns, so that no two use the same unit. An update that has waited for
---           a row keeps it locked even if the row no longer matches. Locking the account after that could
---           deadlock: null is answered, nothing has changed, and the caller ends its transaction and calls
+-- Promises  Each entry is checked and counted atomically. Beyond a hard limit it is not counted; beyond a
+--           soft one it is, as overage. With `p_all`, one refused entry refuses all. If no entry is counted,
+--           the call is refused with FB008 and the results, and changes nothing. An idempotency key counts
+--           once: for a day, a retry gets the first answer. An unknown feature, one that is not metered, and
+--           a count above 2^53 - 1, which not every client can read, are refused with FB005. The user is
+--           notified when four fifths of a limit are used, and when all of it is, unless it resets every
+--           day. Each result has the version of its feature's count.
+-- Locks     The counter, if one entry without key and metadata can be counted by its row alone. Otherwise as
+--           track_usages_locked. A transaction that calls this and locks the account locks the account first.
+-- Races     Calls for one counter take turns, so that no two count the same unit. An update that has waited
+--           for a row keeps it locked even if the row no longer matches. Locking the account after that could
+--           deadlock, so this returns null without a change, and the caller ends its transaction and calls
 --           track_usages_locked.
 
 create or replace function track_usages(

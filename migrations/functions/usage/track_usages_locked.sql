@@ -1,8 +1,8 @@
--- track_usages_locked: counts usage under the account's lock.
+-- track_usages_locked: Counts usage entries under the account's lock.
 --
--- Promises  As track_usages, but for null.
--- Locks     The account's row (lock_and_refresh_user), then the counters' rows.
--- Races     Of two calls with one key the second waits, and finds the answer of the first.
+-- Promises  As track_usages, but never returns null.
+-- Locks     The account (lock_and_refresh_user), then the counters.
+-- Races     Of two calls with one key, the second waits and returns the first's answer.
 
 create or replace function track_usages_locked(
   p_user_id     permitted_user,
@@ -63,12 +63,13 @@ begin
 end
 $$;
 
--- replayed_usage: what an idempotency key was answered before.
+-- replayed_usage: Returns the first answer to an idempotency key.
 --
--- Promises  Null for a new key, and for one of more than a day ago. A key that came with another request,
---           another user's among them, is refused with FB002.
--- Locks     The caller holds the account's row.
--- Races     Call it in a statement after the one that locked the row: it sees what the winner wrote.
+-- Promises  Null for a new key, and for one that is older than a day. A key of another request or user is
+--           refused with FB002.
+-- Locks     The caller holds the account.
+-- Races     Call it in a statement after the one that locked the account, to see the answer of the call that
+--           held it before.
 
 create or replace function replayed_usage(
   p_user_id     text,
@@ -97,11 +98,11 @@ begin
 end
 $$;
 
--- notice_usage: has a user told that a limit comes near, or is reached.
+-- notice_usage: Notifies a user that a limit is near or reached.
 --
--- Promises  When a use reaches four fifths of a limit, and when it reaches all of it, once a period each.
---           Not of what starts again every day.
--- Locks     The caller holds the account's row.
+-- Promises  When an entry reaches four fifths of a limit, and when it reaches all of it, each once per
+--           period. Not for a feature that resets every day.
+-- Locks     The caller holds the account.
 
 create or replace function notice_usage(p_user_id text, p_result jsonb, p_now timestamptz)
 returns void

@@ -1,9 +1,10 @@
--- use_feature: counts one use of a metered feature, if the plan allows it.
+-- use_feature: Counts one usage entry of a metered feature, if the plan allows it.
 --
--- Promises  Checked and counted as one, in the period that runs now, or in a later one in which a caller with
---           a faster clock has counted. Answers the count after it or, with `allowed` false, the count
---           without it; then nothing changes. See track_usages for what is refused.
--- Locks     The counter's row. The caller holds the account's.
+-- Promises  The entry is checked and counted atomically, in the current period, or in a later one in which a
+--           caller with a faster clock has counted. Returns the count after it. If it is not allowed
+--           (`allowed` is false), returns the count without it and changes nothing. See track_usages for the
+--           entries that are refused.
+-- Locks     The counter. The caller holds the account.
 
 create or replace function use_feature(p_user_id text, p_entry jsonb, p_now timestamptz)
 returns jsonb
@@ -28,7 +29,7 @@ begin
     and usage_type = v_feature
   for update;
 
-  -- Never in a period from before the plan was changed (effective_now), or from before the last use.
+  -- Never a period before the last change of the plan (effective_now), or before the last entry.
   v_period := period_at(
     v_terms ->> 'reset', v_plan.anchor, greatest(p_now, v_plan.changed_at, v_stored.updated_at),
     v_plan.trial_start);
@@ -67,10 +68,10 @@ begin
 end
 $$;
 
--- metered_terms: what a version of a plan says of a metered feature.
+-- metered_terms: Returns the terms of a metered feature in a plan version.
 --
--- Promises  A feature that is newer than the version is not in it: a hard limit of 0. One that is unknown
---           (`unknown_feature`), or not metered (`not_metered`), is refused with FB005, which names it.
+-- Promises  A feature that is newer than the version has a hard limit of 0. A feature that is unknown
+--           (`unknown_feature`) or not metered (`not_metered`) is refused with FB005, which names it.
 
 create or replace function metered_terms(p_feature text, p_plan text, p_version integer)
 returns jsonb
@@ -99,10 +100,10 @@ begin
 end
 $$;
 
--- counter_in_period: a counter as it is in one period, without a change of what is stored.
+-- counter_in_period: Returns a counter as it is in one period, without changing the stored one.
 --
 -- Promises  Its count is that of the period: zero if nothing was counted in it.
--- Locks     The caller holds the account's row and the counter's.
+-- Locks     The caller holds the account and the counter.
 
 create or replace function counter_in_period(
   p_counter      usage_counters,
@@ -138,11 +139,10 @@ begin
 end
 $$;
 
--- store_past_period: moves a counter's usage to usage_periods if the counter is about to count another
--- period.
+-- store_past_period: Moves a counter's usage to usage_periods, before the counter counts another period.
 --
 -- Promises  The usage of a period is either in its counter or in usage_periods, never in both.
--- Locks     The caller holds the account's row and the counter's.
+-- Locks     The caller holds the account and the counter.
 
 create or replace function store_past_period(p_stored usage_counters, p_next usage_counters)
 returns void
@@ -167,11 +167,11 @@ begin
 end
 $$;
 
--- save_counter: writes a counter after a use.
+-- save_counter: Stores a counter after a usage entry, and returns the row.
 --
--- Promises  Its version grows, and never falls behind the clock. It says for how long, and up to which count,
---           a use needs no look at the plan. Answers the row.
--- Locks     The caller holds the account's row.
+-- Promises  Its version grows, and is never behind the clock. Until its `due_at`, and up to its `slow_at`,
+--           further entries are counted without reading the plan.
+-- Locks     The caller holds the account.
 
 create or replace function save_counter(
   p_counter     usage_counters,
@@ -196,7 +196,7 @@ begin
     when p_has_notices and v_used * 5 < v_limit * 4 then (v_limit * 4 + 4) / 5
     when p_has_notices and v_used < v_limit then v_limit
     when p_is_hard then v_limit + 1
-    -- The largest count that every client can read is one less.
+    -- One more than the largest count that every client can read.
     else 9007199254740992
   end;
   v_counter.version := greatest(p_counter.version + 1, (extract(epoch from p_now) * 1000)::bigint);

@@ -1,4 +1,4 @@
-//! Clerk, as far as Farebox writes to it: the public metadata of a user.
+//! Writes users' public metadata to Clerk.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::config::Clerk;
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Why Clerk did not take a change.
+/// Why a change was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ClerkError {
     #[error("unknown user")]
@@ -36,12 +36,14 @@ pub async fn set_public_metadata(
     let body = json!({ "public_metadata": metadata }).to_string();
     let failed = |problem: String| ClerkError::Failed { problem, retry_after: None };
     let request = request(clerk, user_id, key, body);
-    let request = request.ok_or_else(|| failed("the request cannot be written".to_owned()))?;
+    let request = request.ok_or_else(|| {
+        failed("the request cannot be built; check CLERK_SECRET_KEY and CLERK_API_URL".to_owned())
+    })?;
     let answer = http.call(request, budget).await.map_err(|error| failed(error.to_string()))?;
     match answer.status {
         status if status.is_success() => Ok(()),
         StatusCode::NOT_FOUND => Err(ClerkError::UnknownUser),
-        // A wrong key is corrected some day, too.
+        // Every other status is retried, including a wrong key, which an operator can correct.
         status => Err(ClerkError::Failed {
             problem: format!("Clerk answered {}", status.as_u16()),
             retry_after: retry_after(&answer.headers),
@@ -51,7 +53,7 @@ pub async fn set_public_metadata(
 
 fn request(clerk: &Clerk, user_id: &str, key: &str, body: String) -> Option<Request<Full<Bytes>>> {
     let mut url = clerk.api_url.clone();
-    // Each segment is written so that nothing in an id leads elsewhere.
+    // `extend` encodes each segment, so that an id cannot change the path.
     url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "users", user_id, "metadata"]);
     let bearer = format!("Bearer {}", clerk.secret_key.expose());
     let mut authorization = HeaderValue::try_from(bearer).ok()?;
@@ -64,7 +66,7 @@ fn request(clerk: &Clerk, user_id: &str, key: &str, body: String) -> Option<Requ
         .ok()
 }
 
-/// In seconds, as Clerk sends it.
+/// Reads `Retry-After`, which Clerk sends in seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

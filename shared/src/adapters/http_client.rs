@@ -1,9 +1,9 @@
-//! Outgoing HTTP over one pooled client: Upstash, Stripe and the identity
+//! Outgoing HTTP over one pooled client: Upstash, Stripe, Clerk, alert webhooks and the identity
 //! provider's keys.
 //!
-//! Every call has two budgets, one to get a connection and one for the answer, and every failure
-//! says whether the request may have reached the other side. Nothing is retried here, but for what
-//! the pool itself knows was never written to a connection.
+//! Every call has two time limits, one for the connection and one for the answer. Every failure
+//! states whether the request may have reached the server. The pool retries a request that it never
+//! wrote to a connection; nothing else is retried here.
 
 use std::pin::pin;
 use std::sync::OnceLock;
@@ -25,14 +25,14 @@ use crate::domain::error::BoxError;
 
 type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// How long a call may take.
+/// The limits of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// To have a connection, where none is open yet.
+    /// The time to open a connection, if none is open.
     pub connect: Duration,
-    /// From then on, to have the whole answer.
+    /// The time from then on to receive the full answer.
     pub answer: Duration,
-    /// A longer answer is an error.
+    /// The maximum size of the answer. A longer one is an error.
     pub max_bytes: usize,
 }
 
@@ -43,25 +43,25 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
-/// Why there is no answer.
+/// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// No connection: the request was certainly not carried out.
+    /// There was no connection, so the server did not run the request.
     #[error("no connection, the request was not sent")]
     NotSent(#[source] BoxError),
-    /// The request was, or may have been, on its way.
+    /// The request was sent, or may have been sent.
     #[error("no answer, the request may have been carried out")]
     MayHaveRun(#[source] BoxError),
 }
 
-/// A lazily built client. It opens no connection, and reads no certificate, before its first call.
+/// A lazily built client. It opens no connection and reads no certificate before its first call.
 #[derive(Debug, Default)]
 pub struct HttpClient {
     plain: OnceLock<Pool>,
     encrypted: OnceLock<Pool>,
 }
 
-/// Shorter than the idle time after which load balancers drop a connection silently.
+/// How long a connection may be idle. Load balancers silently drop connections after a longer time.
 const IDLE: Duration = Duration::from_secs(20);
 
 impl HttpClient {
@@ -86,13 +86,13 @@ impl HttpClient {
             .unwrap_or_else(|elapsed| Err(CallError::MayHaveRun(elapsed.into())))
     }
 
-    /// The certificates are read only if a call needs them.
+    /// Returns the pool. The certificates are read only if a call needs them.
     fn pool(&self, encrypted: bool) -> Result<&Pool, rustls::Error> {
         let pool = if encrypted { &self.encrypted } else { &self.plain };
         if let Some(pool) = pool.get() {
             return Ok(pool);
         }
-        let tls = if encrypted { tls::client_config(None)? } else { tls::trusting_nobody()? };
+        let tls = if encrypted { tls::client_config(None)? } else { tls::without_roots()? };
         Ok(pool.get_or_init(|| build(tls)))
     }
 }

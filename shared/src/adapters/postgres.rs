@@ -1,11 +1,12 @@
-//! Postgres, the truth. One function here calls one SQL function, in one flight.
+//! Postgres, the source of truth. Each function here calls one SQL function, in one round trip.
 //!
-//! Everything works through a transaction-mode pooler: no named statement, no session state, no
-//! startup option. Only [`Postgres::call`] sends anything, as an unnamed statement whose parameters'
-//! types are given, so that nothing has to be looked up first; clippy bans the calls that would.
+//! Everything works through a transaction-mode pooler: there are no named statements, no session
+//! state and no startup options. Only [`Postgres::call`] sends statements. They are unnamed and
+//! carry the types of their parameters, so that the driver looks up nothing first. Clippy bans the
+//! calls that would.
 //!
-//! Each module declares its SQL functions with `sql_functions!`. A declaration is both the method and
-//! its entry in [`functions`], which a test compares with the migrated schema.
+//! Each module declares its SQL functions with `sql_functions!`. A declaration defines the method
+//! and its entry in [`functions`], which a test compares with the migrated schema.
 
 mod account;
 mod answer;
@@ -58,7 +59,7 @@ pub use webhooks::{
 use self::function::Values;
 use crate::config;
 
-/// No statement takes this long, unless it waits for a lock or for a server that is gone.
+/// The time limit of a statement. Only a wait for a lock or for a lost server reaches it.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
 
 /// Every SQL function that [`Postgres`] calls.
@@ -84,8 +85,8 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
 /// A parameter with its type.
 type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A pool that is made, and connects, on first use: reading the platform's certificates for it takes
-/// longer than all else that a start does, and most functions never get here.
+/// A connection pool, created on first use. Creating it reads the platform's certificates, which
+/// takes longer than the rest of the start, and many functions never call Postgres.
 pub struct Postgres {
     pool: OnceLock<Pool>,
     config: config::Database,
@@ -94,7 +95,7 @@ pub struct Postgres {
 
 impl Postgres {
     pub fn new(config: &config::Database, default_size: usize) -> Result<Self, PostgresError> {
-        // An invalid URL is an error at once.
+        // An invalid URL is an error at startup.
         connection_config(config.url.expose())?;
         let size = config.pool_size.unwrap_or(default_size);
         Ok(Self { pool: OnceLock::new(), config: config.clone(), size })
@@ -108,14 +109,14 @@ impl Postgres {
         Ok(self.pool.get_or_init(|| pool))
     }
 
-    /// Closes every connection that is not in use, and makes no other.
+    /// Closes every idle connection, and opens no new one.
     pub fn close(&self) {
         if let Some(pool) = self.pool.get() {
             pool.close();
         }
     }
 
-    /// Whether Postgres answers.
+    /// Checks that Postgres answers.
     pub async fn ping(&self) -> Result<(), PostgresError> {
         self.call("select 1", &[]).await.map(drop)
     }
@@ -134,26 +135,27 @@ impl Postgres {
 
     /// Sends one statement.
     async fn call(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, PostgresError> {
-        let mut lent = Lent(None);
-        let connection = lent.0.insert(self.pool()?.get().await?);
+        let mut guard = InFlight(None);
+        let connection = guard.0.insert(self.pool()?.get().await?);
         let answer = timeout(STATEMENT_TIME, connection.query_typed(sql, params)).await;
         let answer = answer.map_err(PostgresError::may_have_run)?;
-        lent.give_back();
+        guard.return_to_pool();
         Ok(answer?)
     }
 }
 
-/// A connection with a statement in flight. It is given back to the pool when the answer arrives, and
-/// closed otherwise: its next user would wait behind that answer. A caller who hangs up drops it midway.
-struct Lent(Option<Object>);
+/// A connection with a statement in flight. It returns to the pool when the answer arrives. If it
+/// is dropped before, because a call timed out or its caller hung up, it is closed: otherwise its
+/// next user would wait for that answer.
+struct InFlight(Option<Object>);
 
-impl Lent {
-    fn give_back(&mut self) {
+impl InFlight {
+    fn return_to_pool(&mut self) {
         drop(self.0.take());
     }
 }
 
-impl Drop for Lent {
+impl Drop for InFlight {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
             drop(Object::take(connection));

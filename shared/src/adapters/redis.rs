@@ -1,8 +1,8 @@
 //! The Upstash Redis client: typed commands, pipelines, transactions and scripts over REST.
 //!
-//! It stands in the place of a crate because the one there is needs nightly Rust and has neither
-//! scripts nor timeouts. Deliberately absent: automatic retries. A command that may have run is
-//! reported as such ([`RedisError::may_have_run`]), and only whoever sent it knows what that means.
+//! The existing crate, upstash-redis-rs, needs nightly Rust and has neither scripts nor timeouts.
+//! Automatic retries are deliberately absent: [`RedisError::may_have_run`] reports a command that
+//! may have run, and the caller decides whether to repeat it.
 
 mod batch;
 mod command;
@@ -40,14 +40,14 @@ use crate::config;
 const CONNECT_TIME: Duration = Duration::from_secs(1);
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
-/// After a connection took its whole budget without coming, or so many answers in a row did not come
-/// in time, calls fail at once for this long: a crowd does not queue for a Redis that is not there. A
-/// refused connection costs no time, and is tried anew by every call.
+/// How long calls fail immediately after a connection attempt timed out, or after [`LATE_IN_A_ROW`]
+/// consecutive calls timed out. Requests then do not queue for an unreachable Redis. A refused
+/// connection fails fast, so it does not start this pause.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(1);
 const LATE_IN_A_ROW: usize = 5;
 
-/// So many requests are on their way at once. More commands wait for their turn here, where it does not
-/// count against their own time, instead of in a crowd where it would.
+/// The maximum number of concurrent requests. Further commands wait in this process, and the wait
+/// does not count against their timeout.
 const IN_FLIGHT: usize = 32;
 const WAIT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -70,7 +70,7 @@ struct Inner {
     late_in_a_row: AtomicUsize,
 }
 
-/// What Upstash answers to one command: a result, which may be null, or an error.
+/// Upstash's reply to one command: a result, which may be null, or an error.
 #[derive(Debug, Deserialize)]
 struct Reply {
     #[serde(default, deserialize_with = "present")]
@@ -78,7 +78,7 @@ struct Reply {
     error: Option<String>,
 }
 
-/// Null too is something that is there.
+/// Reads a field that is present. Its value may be null.
 fn present<'de, D: Deserializer<'de>>(reply: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(reply).map(Some)
 }
@@ -109,17 +109,17 @@ impl Redis {
     pub async fn run<T: DeserializeOwned>(&self, command: &Command) -> Result<T, RedisError> {
         let replies = self.send(slice::from_ref(command)).await?;
         let reply = replies.into_iter().next();
-        let none = || RedisError::Unexpected("no reply to a command".to_owned());
+        let none = || RedisError::Unexpected("a command got no reply".to_owned());
         typed(reply.ok_or_else(none)?)
     }
 
-    /// Sends several commands in one flight. Others' commands may run in between; one that fails
-    /// leaves the rest as they are.
+    /// Sends several commands in one request, not atomically: other clients' commands may run
+    /// between them, and a failed command does not undo the others.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         self.send(commands).await?.into_iter().map(typed).collect()
     }
 
-    /// Sends several commands in one flight, carried out with nothing in between.
+    /// Sends several commands in one request, which Redis runs atomically.
     pub async fn transaction(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         let permit = self.permit().await?;
         let body = serde_json::to_vec(commands).map_err(RedisError::not_sent)?;
@@ -127,8 +127,8 @@ impl Redis {
         replies.into_iter().map(typed).collect()
     }
 
-    /// Runs a script by its hash. Where Redis does not have it yet, which is also how it says that
-    /// nothing ran, sends the whole script once.
+    /// Runs a script by its hash. If Redis does not have the script (`NOSCRIPT`), nothing ran, and
+    /// the full source is sent once.
     pub async fn eval<T: DeserializeOwned>(
         &self,
         script: &Script,
@@ -154,7 +154,7 @@ impl Redis {
         &self,
         uri: &Uri,
         body: Vec<u8>,
-        _turn: SemaphorePermit<'_>,
+        _permit: SemaphorePermit<'_>,
     ) -> Result<T, RedisError> {
         let request = Request::post(uri)
             .header(AUTHORIZATION, &self.0.authorization)
@@ -162,11 +162,11 @@ impl Redis {
             .body(Full::new(Bytes::from(body)))
             .map_err(RedisError::not_sent)?;
         if self.since_start_ms() < self.0.unreachable_until_ms.load(Ordering::Relaxed) {
-            return Err(RedisError::not_sent("Redis was unreachable a moment ago"));
+            return Err(RedisError::not_sent("Redis was unreachable within the last second"));
         }
-        let asked_ms = self.since_start_ms();
+        let sent_ms = self.since_start_ms();
         let answer = self.0.http.call(request, self.0.budget).await;
-        self.note(asked_ms, &answer);
+        self.record_outcome(sent_ms, &answer);
         match answer {
             Ok(answer) => read(&answer),
             Err(CallError::MayHaveRun(cause)) => Err(RedisError::no_answer(cause)),
@@ -174,10 +174,10 @@ impl Redis {
         }
     }
 
-    /// Keeps count of what did not come in time.
-    fn note(&self, asked_ms: u64, answer: &Result<HttpResponse, CallError>) {
+    /// Marks Redis as unreachable after a connection timeout or too many consecutive timeouts.
+    fn record_outcome(&self, sent_ms: u64, answer: &Result<HttpResponse, CallError>) {
         let now_ms = self.since_start_ms();
-        let took = Duration::from_millis(now_ms - asked_ms);
+        let took = Duration::from_millis(now_ms - sent_ms);
         let is_unreachable = match answer {
             Err(CallError::NotSent(_)) => took >= self.0.budget.connect,
             Err(CallError::MayHaveRun(_)) if took >= self.0.budget.answer => {
@@ -199,20 +199,20 @@ impl Redis {
     }
 }
 
-/// The body is what it should be, or an error that Upstash phrased, or garbage. A server's error
-/// says nothing about what was done before it.
+/// Reads the body as `T` or as Upstash's error. Any other body, and every 5xx status, leaves
+/// unknown whether the commands ran.
 fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, RedisError> {
     if answer.status.is_success()
-        && let Ok(good) = serde_json::from_slice(&answer.body)
+        && let Ok(parsed) = serde_json::from_slice(&answer.body)
     {
-        return Ok(good);
+        return Ok(parsed);
     }
     match serde_json::from_slice(&answer.body) {
         Ok(Reply { error: Some(error), .. }) if answer.status.is_client_error() => {
             Err(RedisError::Refused(error))
         }
         _ => Err(RedisError::no_answer(format!(
-            "an answer that is not Upstash's, with status {}",
+            "the response is not in Upstash's format (status {})",
             answer.status
         ))),
     }
@@ -225,6 +225,6 @@ fn typed<T: DeserializeOwned>(reply: Reply) -> Result<T, RedisError> {
         Reply { result: Some(result), .. } => {
             serde_json::from_value(result).map_err(|error| unexpected(&error))
         }
-        Reply { .. } => Err(unexpected(&"neither a result nor an error")),
+        Reply { .. } => Err(unexpected(&"the reply has neither a result nor an error")),
     }
 }

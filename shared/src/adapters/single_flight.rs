@@ -1,7 +1,7 @@
-//! Callers in this process who want the same value at once share one load of it.
+//! Shares one load among concurrent callers in this process that need the same value.
 //!
-//! A caller never gets a value whose load began before the caller arrived: what changed before then is
-//! in it.
+//! A caller never gets a value whose load began before the caller arrived. The value therefore
+//! includes every change made before then.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// A caller who waits longer than this for another caller's load starts one too.
+/// A caller that waits longer than this for another caller's load starts its own.
 const WAIT_LIMIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -21,11 +21,11 @@ pub struct SingleFlight<K, V> {
     moments: AtomicU64,
 }
 
-/// When a caller arrived, as an order within one [`SingleFlight`].
+/// The time at which a caller arrived, ordered within one [`SingleFlight`].
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Arrival(u64);
 
-/// The callers for one key take the lock one after the other, and find the last value in it.
+/// The callers for one key take this lock in turn. It holds the last value.
 type Waiters<V> = Mutex<Option<Loaded<V>>>;
 
 #[derive(Debug)]
@@ -34,7 +34,8 @@ struct Loaded<V> {
     value: V,
 }
 
-/// A place among the waiters of a key. The last caller to leave, with or without a value, removes them.
+/// A caller's share of the waiters of a key. The last caller to drop its ticket removes the
+/// waiters.
 struct Ticket<'a, K: Eq + Hash, V> {
     flights: &'a SingleFlight<K, V>,
     key: &'a K,
@@ -42,12 +43,12 @@ struct Ticket<'a, K: Eq + Hash, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
-    /// A moment after every earlier one.
+    /// Returns an arrival later than every earlier one.
     pub fn arrive(&self) -> Arrival {
         Arrival(self.moments.fetch_add(1, Ordering::SeqCst))
     }
 
-    /// Loads a value, or takes the value of another caller whose load began after `arrival`.
+    /// Loads a value, or returns one that another caller began to load after `arrival`.
     pub async fn load<E>(
         &self,
         key: &K,
@@ -83,7 +84,7 @@ impl<K, V> Default for SingleFlight<K, V> {
 impl<K: Eq + Hash, V> Drop for Ticket<'_, K, V> {
     fn drop(&mut self) {
         let mut waiters = self.flights.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        // One reference is the map's, one is this ticket's.
+        // The map has one reference, and this ticket has the other.
         if Arc::strong_count(&self.waiters) == 2 {
             waiters.remove(self.key);
         }

@@ -1,7 +1,6 @@
-//! E-mails over SMTP.
+//! Sends e-mails over SMTP.
 //!
-//! A message that is sent again, since nobody knows whether it arrived, carries the Message-ID it had
-//! before: a recipient of both can tell that they are one.
+//! A retried message keeps its Message-ID, so that a mail client can recognise a duplicate.
 
 use std::time::Duration;
 
@@ -24,12 +23,13 @@ pub struct EmailMessage {
     pub html: String,
 }
 
-/// Why a message was not sent. The problem names no person.
+/// Why a message was not sent. The problem contains no personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum SmtpError {
-    #[error("not an address")]
+    #[error("not an e-mail address")]
     NotAnAddress,
-    /// There is no such mailbox, or none that takes this.
+    /// The server rejected the recipient: the mailbox does not exist or does not accept the
+    /// message.
     #[error("{0}")]
     Rejected(String),
     #[error("{0}")]
@@ -39,21 +39,21 @@ pub enum SmtpError {
 /// Sends the messages of one run over shared connections.
 #[derive(Debug)]
 pub struct Mailer {
-    /// None if the settings cannot be used after all.
+    /// None if the settings are invalid.
     ready: Option<(Mailbox, Smtp)>,
 }
 
 impl Mailer {
-    /// Opens at most `connections`, and waits for each step at most `time`.
+    /// Creates a mailer with at most `connections`, and with `time` as the limit of each step.
     pub fn new(config: &config::Email, connections: u32, time: Duration) -> Self {
         Self { ready: sender(config).zip(transport(config, connections, time)) }
     }
 
-    /// Sends a message to one address, under an id that stays the same when it is sent again.
+    /// Sends a message to one address. A retry must use the same id.
     pub async fn send(&self, id: &str, to: &str, email: EmailMessage) -> Result<(), SmtpError> {
         let to = to.parse().map_err(|_| SmtpError::NotAnAddress)?;
         let Some((from, smtp)) = &self.ready else {
-            return Err(SmtpError::Failed("SMTP_URL or EMAIL_FROM cannot be used".to_owned()));
+            return Err(SmtpError::Failed("SMTP_URL or EMAIL_FROM is invalid".to_owned()));
         };
         let message = message(id, from, to, email).map_err(|_| SmtpError::NotAnAddress)?;
         match smtp.send(message).await {
@@ -76,7 +76,7 @@ fn message(
         .from(from.clone())
         .to(Mailbox::new(None, to))
         .subject(email.subject)
-        // Without it an absence notice may answer.
+        // Prevents automatic replies, such as absence notices.
         .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
         .multipart(MultiPart::alternative_plain_html(email.text, email.html))
 }
@@ -100,7 +100,7 @@ fn transport(config: &config::Email, connections: u32, time: Duration) -> Option
     )
 }
 
-/// With STARTTLS required where nothing else encrypts, but to this machine.
+/// Requires STARTTLS for an unencrypted connection to another machine.
 fn encrypted(url: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
     if url.scheme() == "smtp" && !is_this_machine(&url) {
@@ -110,7 +110,7 @@ fn encrypted(url: &str) -> Option<Url> {
 }
 
 fn is_this_machine(url: &Url) -> bool {
-    // The host of a URL whose scheme is not the web's is a name, even where it looks like an address.
+    // `Url` parses the host of a scheme other than HTTP as a name, even if it is an IP address.
     let host = url.host_str().and_then(|host| Host::parse(host).ok());
     match host {
         Some(Host::Domain(name)) => name == "localhost",
@@ -120,16 +120,16 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Whether there is no such mailbox, or none that takes this.
+/// Returns whether the server rejected the recipient for good.
 fn is_rejection(error: &lettre::transport::smtp::Error) -> bool {
     let code = error.status().map(|code| code.to_string());
     ["550", "551", "553"].iter().any(|rejected| code.as_deref() == Some(rejected))
 }
 
-/// Without the server's words: they may quote the address.
+/// Describes an error without the server's message, which may contain the address.
 fn problem(error: &lettre::transport::smtp::Error) -> String {
     match error.status() {
-        Some(code) => format!("the mail server said {code}"),
+        Some(code) => format!("the mail server answered {code}"),
         None if error.is_timeout() => "no answer from the mail server in time".to_owned(),
         None => "no connection to the mail server".to_owned(),
     }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_leaves_this_machine_encrypted_alone() {
+    fn a_password_leaves_this_machine_only_encrypted() {
         for (url, expected) in [
             ("smtp://me:pw@mail.example:587", "smtp://me:pw@mail.example:587?tls=required"),
             ("smtp://10.0.0.1", "smtp://10.0.0.1?tls=required"),

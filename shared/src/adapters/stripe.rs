@@ -1,13 +1,13 @@
-//! Stripe, as far as Farebox asks it for anything.
+//! The Stripe client.
 //!
-//! Requests are built by async-stripe and sent over our own pooled client, since theirs has no
-//! timeout, no pool and keys of its own; of the answers only the few fields that are read are looked at
-//! (`domain/object.rs`), since a field that is unknown or gone must not break a purchase. A POST carries the
-//! idempotency key under which it was written down before: that, and nothing else, makes it safe to
-//! send again, so it is sent again a bounded number of times within one budget.
+//! async-stripe builds the requests. Farebox's pooled client sends them, since async-stripe's
+//! client has no timeout and no pool, and generates its own idempotency keys. Farebox reads only
+//! the fields it needs from an answer (`domain/object.rs`), so that an unknown or missing field
+//! does not break a purchase. A POST carries an idempotency key that was stored before. The key
+//! makes a retry safe, so the request is retried a bounded number of times within one time limit.
 //!
-//! `client.rs` sends requests, in the API version that async-stripe was generated from (a test names
-//! it); `requests.rs` builds them.
+//! `client.rs` sends requests, in the API version that async-stripe was generated from (a test pins
+//! it). `requests.rs` builds them.
 
 mod client;
 mod error;

@@ -1,4 +1,5 @@
-//! TLS as a client: the platform's root certificates, ring's cryptography, always verified.
+//! TLS client configuration: the platform's root certificates and ring's cryptography. Certificates
+//! are always verified.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,16 +7,17 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Read once, for Redis and Postgres alike.
+/// The platform's root certificates, read once for all clients.
 static PLATFORM: LazyLock<RootCertStore> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 });
 
-/// Trusts what the platform trusts, and `extra_pem` beside it.
+/// Returns a configuration that trusts the platform's root certificates and those in `extra_pem`.
 ///
-/// Reading the platform's store takes milliseconds, so callers do it only once they must encrypt.
+/// Reading the platform's certificates takes milliseconds, so callers call this only if they need
+/// TLS.
 pub(crate) fn client_config(extra_pem: Option<&str>) -> Result<ClientConfig, rustls::Error> {
     let mut roots = PLATFORM.clone();
     let extra = extra_pem.map(|pem| CertificateDer::pem_slice_iter(pem.as_bytes()));
@@ -27,8 +29,8 @@ pub(crate) fn client_config(extra_pem: Option<&str>) -> Result<ClientConfig, rus
     trusting(roots)
 }
 
-/// For a client that was told to speak plain HTTP: it would trust nobody.
-pub(crate) fn trusting_nobody() -> Result<ClientConfig, rustls::Error> {
+/// Returns a configuration without root certificates, for a client that uses plain HTTP only.
+pub(crate) fn without_roots() -> Result<ClientConfig, rustls::Error> {
     trusting(RootCertStore::empty())
 }
 

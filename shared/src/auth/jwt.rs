@@ -1,9 +1,9 @@
-//! JSON Web Tokens, as an identity provider's users carry them (RFC 7515, 7519, 8725).
+//! JSON Web Tokens of an identity provider's users (RFC 7515, 7519, 8725).
 //!
-//! Written over ring rather than taken from a crate: the crates bring a second cryptography library
-//! into every function. What is accepted is narrow: three algorithms with the key set's public
-//! keys, one with a shared secret, and the kind of key decides which algorithm may be used with it,
-//! never the token. A token that carries or points to its own key is refused.
+//! This module uses ring directly, because the JWT crates bring a second cryptography library into
+//! every function. It accepts three algorithms with the public keys of the key set, and one with a
+//! shared secret. The kind of key decides the algorithm, never the token. A token that contains or
+//! points to its own key is refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::jwk::{Algorithm, KeyMaterial, PublicKey};
 use crate::domain::{UniqueFields, UserId};
 
-/// Real tokens have one or two kilobytes.
+/// Real tokens are one or two kilobytes long.
 const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Deserialize)]
@@ -27,11 +27,11 @@ struct Header {
     kid: Option<String>,
 }
 
-/// Header fields that are refused, whatever they hold: `crit` lists extensions that must be understood, and
-/// none is; the others hold, or point to, the key to check the token with.
+/// Header fields that are refused. `crit` lists extensions that the reader must support, and this
+/// module supports none. The others contain, or point to, a key to verify the token with.
 const REFUSED_FIELDS: [&str; 4] = ["crit", "jku", "x5u", "jwk"];
 
-/// A token taken apart, nothing about it believed yet.
+/// The parts of a token, not verified yet.
 pub(super) struct Token<'a> {
     header: Header,
     signed: &'a [u8],
@@ -53,9 +53,9 @@ impl<'a> Token<'a> {
         let (header, payload) = signed.split_once('.').ok_or_else(|| refused(FORM))?;
         let header = decode(header).ok_or_else(|| refused(FORM))?;
         let UniqueFields(header) = serde_json::from_slice(&header)
-            .map_err(|_| refused("Its header is not a JSON object with each field once."))?;
+            .map_err(|_| refused("Its header is not a JSON object without repeated fields."))?;
         if REFUSED_FIELDS.iter().any(|field| header.contains_key(*field)) {
-            return Err(refused("Its header names its own key or extensions."));
+            return Err(refused("Its header must not have crit, jku, x5u or jwk."));
         }
         let header: Header = serde_json::from_value(Value::Object(header))
             .map_err(|_| refused("Its algorithm must be RS256, ES256, EdDSA or HS256."))?;
@@ -93,12 +93,12 @@ impl<'a> Token<'a> {
         checked.is_ok()
     }
 
-    /// Who the token speaks for. Call it only once the signature has been checked.
+    /// Checks the claims and returns the user they name. Verify the signature first.
     pub(super) fn claims(&self, config: &config::Auth, now: Timestamp) -> Result<Caller> {
         let payload =
             decode(self.payload).ok_or_else(|| refused("Its claims are not base64url."))?;
         let UniqueFields(claims) = serde_json::from_slice(&payload)
-            .map_err(|_| refused("Its claims are not a JSON object with each claim once."))?;
+            .map_err(|_| refused("Its claims are not a JSON object without repeated fields."))?;
         check_times(&claims, now, config)?;
 
         if claims.get("iss").and_then(Value::as_str) != Some(&config.issuer) {
@@ -112,9 +112,10 @@ impl<'a> Token<'a> {
         {
             return Err(refused("It was issued to another party."));
         }
-        // A project's public key can be a valid token too; only a subject makes it a user's.
+        // A project's public API key can be a valid token too. Only a user's token has a subject.
         let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
-        let id = UserId::try_from(subject.to_owned()).map_err(|_| refused("It names no user."))?;
+        let id = UserId::try_from(subject.to_owned())
+            .map_err(|_| refused("Its sub is not a valid user id."))?;
         let admin = config.admin_claim.as_ref().is_some_and(|claim| is_admin(&claims, claim));
         Ok(Caller::User { id, admin })
     }
@@ -124,19 +125,20 @@ fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// `exp` must be there, a number, and no further away than a token may live: an erased user's id is
-/// remembered for that long. `iat` and `nbf` may be absent, but not of another type.
+/// Checks `exp`, `iat` and `nbf`. `exp` is required, and may exceed the present by no more than the
+/// longest lifetime of a token: an erased user's id is remembered only for that long. `iat` and
+/// `nbf` are optional, but must be numbers.
 fn check_times(claims: &Map<String, Value>, now: Timestamp, config: &config::Auth) -> Result<()> {
     let skew = f64::from(config.clock_skew_seconds);
     let longest = f64::from(config.token_lifetime_hours) * 3_600.0;
     let now = now.as_millisecond() as f64 / 1_000.0;
     let expiry = claims.get("exp").and_then(Value::as_f64);
-    let expiry = expiry.ok_or_else(|| refused("It has no expiry that is a number."))?;
+    let expiry = expiry.ok_or_else(|| refused("Its exp is missing or not a number."))?;
     if now >= expiry + skew {
         let message = "The bearer token has expired. Sign in again.";
         return Err(Error::new(ErrorCode::ExpiredToken, message));
     }
-    // A token that was too long-lived when it was issued stays so, also when its end comes near.
+    // A token that was issued with too long a lifetime is refused even shortly before it expires.
     let issued = match claims.get("iat").map(Value::as_f64) {
         Some(None) => return Err(refused("Its iat is not a number.")),
         Some(Some(issued)) => issued.min(now),
@@ -152,7 +154,7 @@ fn check_times(claims: &Map<String, Value>, now: Timestamp, config: &config::Aut
     }
 }
 
-/// A claim that is one string or a list of them.
+/// Returns whether a claim, a string or a list of strings, contains an accepted value.
 fn names_one_of(claim: Option<&Value>, accepted: &[String]) -> bool {
     let is_accepted =
         |value: &Value| value.as_str().is_some_and(|v| accepted.iter().any(|a| a == v));
@@ -163,7 +165,8 @@ fn names_one_of(claim: Option<&Value>, accepted: &[String]) -> bool {
     }
 }
 
-/// Looks for the path as one claim's whole name first, since names may be URLs with dots.
+/// Returns whether the admin claim has its value. The whole path is tried as one name first,
+/// because a claim's name may be a URL with dots.
 fn is_admin(claims: &Map<String, Value>, claim: &AdminClaim) -> bool {
     let whole = claims.get(&claim.path);
     let found = whole.or_else(|| {

@@ -1,8 +1,8 @@
-//! The identity provider's public keys: inline, or fetched and kept.
+//! The identity provider's public keys, configured inline or fetched and cached.
 //!
-//! A token signed with a key we do not know makes us ask the provider, at most once a minute however
-//! many such tokens come. Known keys are refreshed after an answer, where the host allows work there,
-//! and are kept while the provider is down.
+//! A token with an unknown key makes Farebox fetch the keys, at most once a minute however many
+//! such tokens arrive. Known keys are refreshed after a response, if the host allows background
+//! work. They stay in use while the provider is down.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -26,11 +26,11 @@ const BUDGET: Budget = Budget {
     max_bytes: 256 * 1024,
 };
 
-/// Keys older than this are fetched anew after the next answer.
+/// Keys older than this are fetched again after the next response.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(10);
-const ASK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// While there is no key at all nobody can sign in, so the provider is asked sooner again.
-const ASK_WITHOUT_KEYS_EVERY: SignedDuration = SignedDuration::from_secs(5);
+const FETCH_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
+/// The interval while no key is known. It is shorter, because no user can be authenticated.
+const FETCH_INTERVAL_WITHOUT_KEYS: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct KeyRing {
@@ -38,8 +38,9 @@ pub(super) struct KeyRing {
     clock: Clock,
     http: Arc<HttpClient>,
     known: RwLock<Known>,
-    /// When the provider was last asked. Held while asking, so that one request asks for all.
-    asked_at: Mutex<Option<Timestamp>>,
+    /// The time of the last fetch. The lock is held during a fetch, so that one request fetches for
+    /// all.
+    last_fetch: Mutex<Option<Timestamp>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -49,16 +50,17 @@ struct Known {
 }
 
 impl KeyRing {
-    /// Begins with the keys that are configured inline, if any; the URL has the later ones.
+    /// Starts with the inline keys, if any are configured. Newer keys come from the URL.
     pub(super) fn new(jwks: &Jwks, clock: Clock, http: Arc<HttpClient>) -> Self {
         let inline = jwks.inline.as_deref().and_then(|json| parse_key_set(json.as_bytes()));
         let known = RwLock::new(Known { keys: inline.unwrap_or_default(), fetched_at: None });
-        Self { url: jwks.url.clone(), clock, http, known, asked_at: Mutex::default() }
+        Self { url: jwks.url.clone(), clock, http, known, last_fetch: Mutex::default() }
     }
 
-    /// The keys that a token with this key id and algorithm may have been signed with. While no key at all
-    /// is known, since the provider has never answered, no token can be judged: an error that passes, so
-    /// that clients do not take it for the end of a session.
+    /// Returns the keys that a token with this key id and algorithm may be signed with.
+    ///
+    /// While no key was ever fetched, no token can be checked. The error is then temporary, so that
+    /// clients do not end the user's session.
     pub(super) async fn matching(
         self: &Arc<Self>,
         id: Option<&str>,
@@ -68,7 +70,7 @@ impl KeyRing {
         let known = self.known();
         let mut found = known.matching(id, algorithm);
         if found.is_empty() {
-            // A task of its own: a caller who hangs up does not take the answer from the others.
+            // A separate task: if this caller disconnects, the fetch still serves the others.
             let ring = Arc::clone(self);
             let _ = tokio::spawn(async move { ring.refresh().await }).await;
             let known = self.known();
@@ -86,24 +88,24 @@ impl KeyRing {
 
     async fn refresh(&self) {
         let Some(url) = &self.url else { return };
-        let mut asked_at = self.asked_at.lock().await;
+        let mut last_fetch = self.last_fetch.lock().await;
         let now = self.clock.now();
         let pause = match self.known().keys.is_empty() {
-            true => ASK_WITHOUT_KEYS_EVERY,
-            false => ASK_AT_MOST_EVERY,
+            true => FETCH_INTERVAL_WITHOUT_KEYS,
+            false => FETCH_INTERVAL,
         };
-        if asked_at.is_some_and(|at| now.duration_since(at) < pause) {
+        if last_fetch.is_some_and(|at| now.duration_since(at) < pause) {
             return;
         }
-        *asked_at = Some(now);
+        *last_fetch = Some(now);
         let fetched = self.fetch(url.as_str()).await;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        // A failure counts as a refresh of the keys there are: the next one can wait its turn.
+        // A failed fetch counts as a refresh too: the known keys are not fetched again right away.
         known.fetched_at = Some(now);
         match fetched {
             Ok(keys) => known.keys = keys,
             Err(why) => {
-                tracing::warn!(cause = why, "the identity provider's keys were not fetched")
+                tracing::warn!(cause = why, "cannot fetch the identity provider's keys")
             }
         }
     }
@@ -122,7 +124,7 @@ impl KeyRing {
         if !answer.status.is_success() {
             return Err(format!("status {}", answer.status));
         }
-        parse_key_set(&answer.body).ok_or_else(|| "the answer holds no key we can use".to_owned())
+        parse_key_set(&answer.body).ok_or_else(|| "the response contains no usable key".to_owned())
     }
 
     fn known(&self) -> Known {
@@ -134,7 +136,7 @@ fn no_keys() -> Error {
     let message = "The identity provider's keys cannot be fetched, so no token can be checked. Try \
                    again in a moment.";
     let mut error = Error::new(ErrorCode::AuthKeysUnavailable, message);
-    error.retry_after_seconds = u64::try_from(ASK_WITHOUT_KEYS_EVERY.as_secs()).ok();
+    error.retry_after_seconds = u64::try_from(FETCH_INTERVAL_WITHOUT_KEYS.as_secs()).ok();
     error
 }
 

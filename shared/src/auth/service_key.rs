@@ -1,7 +1,7 @@
 //! Service keys: `fbx_`, 32 random characters, and a checksum of six.
 //!
-//! The prefix lets scanners find a leaked key, the checksum lets a mistyped one be refused without
-//! a look-up, and 190 random bits make a plain SHA-256 a safe way to keep it.
+//! Scanners find a leaked key by its prefix. The checksum refuses a mistyped key without a look-up.
+//! A key has 190 random bits, so that it is safe to store its plain SHA-256.
 
 use ring::digest::{SHA256, digest};
 use ring::error::Unspecified;
@@ -13,14 +13,14 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 const RANDOM_CHARS: usize = 32;
 const CHECKSUM_CHARS: usize = 6;
 
-/// A new key. Show it once; keep only its [`sha256`].
+/// Generates a key. Display it once, and store only its [`sha256`].
 pub fn generate() -> Result<String, Unspecified> {
     let rng = SystemRandom::new();
     let mut key = PREFIX.to_owned();
     while key.len() < PREFIX.len() + RANDOM_CHARS {
         let mut byte = [0];
         rng.fill(&mut byte)?;
-        // 248 is the largest multiple of 62 in a byte: beyond it, some characters would be likelier.
+        // 248 is a multiple of 62. With larger bytes, some characters would be more likely.
         if byte[0] < 248 {
             key.push(char::from(ALPHABET[usize::from(byte[0]) % 62]));
         }
@@ -35,7 +35,7 @@ pub fn sha256(key: &str) -> [u8; 32] {
     hash
 }
 
-/// Whether this can be a key at all.
+/// Returns whether the text has the form and the checksum of a service key.
 pub(super) fn is_well_formed(key: &str) -> bool {
     let length = PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
     if key.len() != length || !key.is_ascii() {

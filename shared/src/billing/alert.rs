@@ -1,7 +1,6 @@
-//! Tells operators that something is wrong (CP-8): a line in the log, and a message where that is asked
-//! for.
+//! Alerts operators (CP-8) with a log line and, if `ALERT_WEBHOOK_URL` is set, with a message.
 //!
-//! Whether it is time to tell them at all, and not of every single failure, is `raise_alert`'s to know.
+//! `raise_alert` in SQL limits how often an alert is raised.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,32 +18,32 @@ use crate::background::BackgroundTasks;
 use crate::config::Secret;
 use crate::domain::error::error_chain;
 
-/// Nobody waits for it, but a function's time.
+/// Short limits: a request in the background still uses a function's time.
 const BUDGET: Budget = Budget {
     connect: Duration::from_secs(1),
     answer: Duration::from_secs(1),
     max_bytes: 64 * 1024,
 };
 
-/// Says it in the log now, and to whoever listens once the answer is on its way. That they cannot be
-/// told changes nothing.
+/// Logs an alert now, and sends it in the background after the response. A failure to send it is
+/// only logged.
 pub fn raise(app: &App, background: &BackgroundTasks, name: &'static str, message: String) {
     tracing::error!(alert = name, message);
     let Some(url) = app.config.alert_webhook_url.clone() else { return };
     let http = Arc::clone(&app.http);
     background.run(async move {
         if let Err(problem) = post(&http, &url, &message).await {
-            tracing::error!(alert = name, problem, "an alert could not be sent");
+            tracing::error!(alert = name, problem, "sending an alert failed");
         }
     });
 }
 
-/// Alerts of what is wrong for as long as nobody corrects it, however many events run into it.
+/// Alerts of problems that recur until an operator corrects them. They are raised once a day.
 pub const OTHER_ACCOUNT: &str = "other_account";
 pub const OTHER_MODE: &str = "other_mode";
 pub const CONFLICTING_USERS: &str = "conflicting_users";
 
-/// Raises one of them, at most once between two runs of the daily job.
+/// Raises a daily alert, at most once between two runs of the daily job.
 pub async fn raise_daily(
     app: &App,
     background: &BackgroundTasks,
@@ -55,7 +54,7 @@ pub async fn raise_daily(
     let is_due = is_due.unwrap_or_else(|error| {
         tracing::warn!(
             problem = error_chain(&error),
-            "it is not known whether the alert was raised"
+            "the state of an alert is unknown: raising it"
         );
         true
     });
@@ -64,8 +63,8 @@ pub async fn raise_daily(
     }
 }
 
-/// Has each of them raised again, if it is still wrong.
-pub async fn forget_daily(app: &App) -> Result<(), PostgresError> {
+/// Clears the daily alerts, so that the next occurrence raises them again.
+pub async fn delete_old_alerts(app: &App) -> Result<(), PostgresError> {
     for name in [OTHER_ACCOUNT, OTHER_MODE, CONFLICTING_USERS] {
         app.postgres.raise_alert(name, 0, app.clock.now()).await?;
     }

@@ -1,8 +1,8 @@
-//! Changes of a subscription: upgrade, downgrade, cancel, resume.
+//! Changes subscriptions: upgrade, downgrade, cancel, resume.
 //!
-//! An upgrade is paid for now, and counts once it is paid. A downgrade waits for the end of the paid
-//! period. One SQL call decides what to do, under the user's lock, and stores it with its key, so that a
-//! retry sends the same requests.
+//! An upgrade is invoiced now, and takes effect when it is paid. A downgrade takes effect at the
+//! end of the paid period. One SQL call decides on the change under the account's lock, and stores
+//! it with its idempotency key, so that a retry sends the same requests.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -22,14 +22,15 @@ use crate::domain::{
     BillingInterval, IdempotencyKey, InvalidReason, Observation, Refusal, Snapshot, UserId,
 };
 
-/// Stripe's last answer.
+/// The result of a change at Stripe.
 struct StripeAnswer {
-    /// The subscription now; none for a scheduled change, which leaves it as it was.
+    /// The subscription now; none for a scheduled change, which does not change it yet.
     subscription: Option<Snapshot>,
     schedule: Option<String>,
 }
 
-/// Answers the subscription as `GET /api/subscription` does, in SQL's names.
+/// Makes a change, and returns the subscription as `GET /api/subscription` does, with SQL's field
+/// names.
 pub async fn change(
     app: &App,
     user: &UserId,
@@ -78,14 +79,14 @@ fn observe(subscription: &Snapshot, now: Timestamp) -> Result<Observation<'stati
     Ok(Observation::from_response(facts, subscription, now))
 }
 
-/// Makes the planned change at Stripe. Each request may be repeated.
+/// Makes the stored change at Stripe. Each request may be repeated.
 async fn send_requests(
     app: &App,
     plan: &ChangePlan,
     key: &str,
 ) -> Result<StripeAnswer, StripeError> {
     release_schedule(app, plan, key).await?;
-    let post = |name: &'static str, request| {
+    let send = |name: &'static str, request| {
         let key = format!("{key}-{name}");
         async move { app.stripe.send_idempotent(&request, &key).await }
     };
@@ -102,31 +103,31 @@ async fn send_requests(
             };
             match pending {
                 Some(same) => same,
-                None => post("upgrade", requests::upgrade(id, item, price, quantity)).await?,
+                None => send("upgrade", requests::upgrade(id, item, price, quantity)).await?,
             }
         }
         ChangeKind::SwapPrice => {
-            post("replace", requests::replace(id, item, price, quantity)).await?
+            send("replace", requests::replace(id, item, price, quantity)).await?
         }
-        ChangeKind::CancelLater => post("cancel", requests::cancel_later(id, reason)).await?,
+        ChangeKind::CancelLater => send("cancel", requests::cancel_later(id, reason)).await?,
         ChangeKind::UndoCancellation if plan.cancels_on_a_date => {
-            post("keep", requests::clear_cancel_at(id)).await?
+            send("keep", requests::clear_cancel_at(id)).await?
         }
-        ChangeKind::UndoCancellation => post("keep", requests::undo_cancellation(id)).await?,
-        ChangeKind::Unpause => post("unpause", requests::unpause(id)).await?,
+        ChangeKind::UndoCancellation => send("keep", requests::undo_cancellation(id)).await?,
+        ChangeKind::Unpause => send("unpause", requests::unpause(id)).await?,
         ChangeKind::CancelNow => cancel_now(app, id, reason).await?,
         ChangeKind::Downgrade => return schedule_change(app, plan, key).await,
     };
     if !subscription.replayed {
         return Ok(StripeAnswer { subscription: Some(subscription), schedule: None });
     }
-    // A replayed answer is old: since then the subscription may have been paid, or canceled.
+    // A replayed answer is old: the subscription may have been paid or canceled since.
     let now = app.stripe.send(&requests::retrieve_subscription(id)).await?;
     Ok(StripeAnswer { subscription: Some(now), schedule: None })
 }
 
-/// Releases the schedule of a change that was planned before. A downgrade changes the schedule instead,
-/// and a cancellation now ends it.
+/// Releases the schedule of an earlier scheduled change. A downgrade updates the schedule instead,
+/// and an immediate cancellation ends it.
 async fn release_schedule(app: &App, plan: &ChangePlan, key: &str) -> Result<(), StripeError> {
     let Some(schedule) = &plan.schedule else { return Ok(()) };
     if matches!(plan.kind, ChangeKind::CancelNow | ChangeKind::Downgrade) {
@@ -134,13 +135,14 @@ async fn release_schedule(app: &App, plan: &ChangePlan, key: &str) -> Result<(),
     }
     let request = requests::release_schedule(schedule);
     match app.stripe.send_idempotent(&request, &format!("{key}-release")).await {
-        // It was released or completed before, and no event has said so yet.
+        // The schedule was already released or completed, and its event has not arrived yet.
         Err(error) if error.is_invalid_request() => Ok(()),
         released => released.map(drop),
     }
 }
 
-/// Cancels a subscription. A DELETE has no key: an attempt before may have done it.
+/// Cancels a subscription. A DELETE has no idempotency key, so an earlier attempt may have canceled
+/// it.
 async fn cancel_now(
     app: &App,
     subscription: &str,
@@ -154,8 +156,8 @@ async fn cancel_now(
     }
 }
 
-/// Answers the subscription if the same upgrade waits for its payment already. The invoice of another
-/// upgrade is voided, so that the user owes one upgrade at a time.
+/// Returns the subscription if the same upgrade already waits for its payment. Voids the invoice of
+/// a different pending upgrade, so that the user owes one upgrade at a time.
 async fn pending_upgrade(
     app: &App,
     plan: &ChangePlan,
@@ -179,7 +181,7 @@ async fn pending_upgrade(
             .send_idempotent(&requests::void_invoice(invoice), &format!("{key}-void"))
             .await
         {
-            // It was paid or voided before.
+            // The invoice was already paid or voided.
             Err(error) if error.is_invalid_request() => {}
             voided => drop(voided?),
         }
@@ -187,7 +189,7 @@ async fn pending_upgrade(
     Ok(None)
 }
 
-/// Schedules the change at Stripe, which makes it when the period ends.
+/// Schedules the change at Stripe for the end of the period.
 async fn schedule_change(
     app: &App,
     plan: &ChangePlan,
@@ -205,7 +207,7 @@ async fn schedule_change(
     let phases = list(&schedule.object, "phases");
     let running = phases.iter().find(|phase| integer(phase, "start_date") == since);
     let running = running.ok_or_else(|| StripeError::lacks("current_phase"))?;
-    // Stripe knows the current price. If it is another one, the change may be no downgrade.
+    // If Stripe has another current price, the change may not be a downgrade.
     let prices = list(running, "items").iter().map(|item| link(item, "price"));
     let current = plan.current_price.as_deref().unwrap_or_default();
     if !prices.flatten().any(|price| price == current) {
@@ -222,7 +224,7 @@ async fn schedule_change(
     Ok(StripeAnswer { subscription: None, schedule: Some(id.to_owned()) })
 }
 
-/// The error of an upgrade that waits for its payment, with the page where to pay.
+/// Returns the error of an upgrade that waits for its payment, with the URL of the payment page.
 async fn unpaid(app: &App, subscription: &Object) -> Error {
     let invoice = &subscription["latest_invoice"];
     let payments = list(invoice, "payments");
@@ -236,14 +238,14 @@ async fn unpaid(app: &App, subscription: &Object) -> Error {
     let mut error = if text(&intent, "status") == Some("requires_action") {
         Error::new(
             ErrorCode::PaymentConfirmationRequired,
-            "Your bank wants you to confirm this payment. Until you do, your plan stays as it is.",
+            "Your bank requires you to confirm this payment. Your plan does not change until you do.",
         )
     } else {
         let reason = text(&intent["last_payment_error"], "message");
         let reason = reason.unwrap_or("The payment did not go through.");
         Error::new(
             ErrorCode::PaymentFailed,
-            format!("{reason} Your plan stays as it is; you can pay at paymentUrl."),
+            format!("{reason} Your plan has not changed. To change it, pay at paymentUrl."),
         )
     };
     let page = text(invoice, "hosted_invoice_url").map(str::to_owned);
@@ -251,8 +253,8 @@ async fn unpaid(app: &App, subscription: &Object) -> Error {
     error
 }
 
-/// Turns Stripe's refusal into an error. Most likely the subscription has changed since Farebox last
-/// observed it, so its present state is fetched and applied.
+/// Converts Stripe's refusal into an error. The subscription has probably changed since Farebox
+/// last observed it, so its current state is retrieved and applied.
 async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
     if !error.is_invalid_request() {
         return error.into();
@@ -269,17 +271,18 @@ async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
     }
     Error::new(
         ErrorCode::SubscriptionChanged,
-        "Stripe refused this change: the subscription is not what it was. Look at it again.",
+        "Stripe refused this change because the subscription has changed. Retrieve it and try again.",
     )
     .with_cause(error)
 }
 
-/// A change names its plan by `tier`, and keeps the currency of the subscription.
+/// Converts a refusal. A change names its plan as `tier`, and keeps the subscription's currency.
 fn refused(error: PostgresError) -> Error {
     match error.refusal() {
-        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
-            Error::invalid("tier", "is not a plan that is sold; to pay nothing, cancel")
-        }
+        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => Error::invalid(
+            "tier",
+            "is not a plan that is sold; to move to the free plan, cancel the subscription",
+        ),
         Some(Refusal::InvalidInput(InvalidReason::UnknownCurrency)) => {
             Error::invalid("tier", "is not sold in the currency of this subscription")
         }

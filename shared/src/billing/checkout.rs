@@ -1,8 +1,8 @@
-//! Checkout: creates the Stripe page where a user pays for a plan or a credit pack.
+//! Creates Checkout sessions, in which users pay for a plan or a credit pack.
 //!
-//! Every request to Stripe is stored first, with its idempotency key. A retry after a crash, with the same
-//! idempotency key or without one, continues what was begun: there is one customer and one open
-//! subscription session, however often a process fails.
+//! Every request to Stripe is first stored with its Stripe idempotency key. A retry after a crash,
+//! with or without the caller's idempotency key, continues the stored request. A user therefore has
+//! one customer and at most one open subscription session.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::billing::fulfilment;
 use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::{IdempotencyKey, Refusal, Snapshot, UserId};
 
-/// The time for all requests of one route to Stripe: less than their lease, and less than a function may
-/// run.
+/// The time limit of all requests of one route to Stripe. It is shorter than their lease, and than
+/// a function's time limit.
 pub const STRIPE_TIME: Duration = Duration::from_secs(25);
 
 /// Why no session was created.
@@ -26,7 +26,7 @@ enum Failure {
     /// The user's customer could not be created.
     Customer(StripeError),
     Stripe(StripeError),
-    /// The session to replace has been paid.
+    /// The session to replace was paid.
     Paid,
 }
 
@@ -36,14 +36,14 @@ impl From<StripeError> for Failure {
     }
 }
 
-/// Answers `{sessionId, url}`, the same for the same idempotency key.
+/// Creates a session. Returns `{sessionId, url}`, the same for the same idempotency key.
 pub async fn create_session(
     app: &App,
     user: &UserId,
     purchase: &Purchase,
     idempotency_key: Option<&IdempotencyKey>,
 ) -> Result<Value> {
-    // Again after a session turned out to be paid, or a customer to be deleted at Stripe.
+    // Repeats if the previous session was paid, or if the customer was deleted at Stripe.
     for _ in 0..3 {
         let now = app.clock.now();
         let checkout = app.postgres.begin_checkout(user, purchase, idempotency_key, now).await?;
@@ -79,7 +79,8 @@ pub async fn create_session(
     Err(Refusal::AlreadySubscribed { status: "active".to_owned() }.into())
 }
 
-/// Creates the customer and the session, and closes the sessions before it. Each step may be repeated.
+/// Creates the customer, closes earlier sessions, and creates the session. Each step may be
+/// repeated.
 async fn send_requests(
     app: &App,
     user: &UserId,
@@ -97,7 +98,7 @@ async fn send_requests(
         let request = requests::create_session(user, &customer, &unconfirmed.terms);
         match app.stripe.send_idempotent(&request, &unconfirmed.stripe_key).await {
             Ok(session) => close(app, requests::id(&session)?).await?,
-            // It does not exist, or its id is lost for good: no user was ever sent to it.
+            // The session does not exist, or its id is lost for good. No user ever got its URL.
             Err(error) if error.is_final() => {}
             Err(error) => return Err(error.into()),
         }
@@ -110,9 +111,10 @@ async fn send_requests(
     Ok((customer, session))
 }
 
-/// Expires a session, so that it can no longer be paid. A session that was paid is applied.
+/// Expires a session, so that it can no longer be paid. Applies a session that was already paid.
 async fn close(app: &App, session: &str) -> Result<(), Failure> {
-    // Without a key: only an open session can be expired, and Stripe would replay a failure for a day.
+    // Without an idempotency key, for which Stripe would replay a failure for a day. Repeating is
+    // safe.
     let Err(error) = app.stripe.send(&requests::expire_session(session)).await else {
         return Ok(());
     };
@@ -124,8 +126,11 @@ async fn close(app: &App, session: &str) -> Result<(), Failure> {
         Some("expired") => Ok(()),
         Some("complete") => {
             if let Err(error) = fulfilment::apply_session(app, &session).await {
-                // Its webhook applies it later. That it was paid is certain.
-                tracing::warn!(problem = error_chain(&error), "a paid session is not applied yet");
+                // The session is paid in any case. Its webhook applies it later.
+                tracing::warn!(
+                    problem = error_chain(&error),
+                    "applying a paid session failed: its webhook applies it"
+                );
             }
             Err(Failure::Paid)
         }
@@ -140,7 +145,7 @@ async fn finish(
     session: &Snapshot,
 ) -> Result<Value> {
     let (Some(id), Some(url)) = (session.text("id"), session.text("url")) else {
-        return Err(Error::internal("a session without an id or a page"));
+        return Err(Error::internal("Stripe's session has no id or no url"));
     };
     let answer = json!({ "sessionId": id, "url": url });
     let created = json!({
@@ -154,28 +159,28 @@ async fn finish(
     let now = app.clock.now();
     match app.postgres.finish_checkout(claimed.request, customer, &created, &answer, now).await {
         Ok(true) => Ok(answer),
-        // Another process took the request over, and has closed this session or keeps it as its own.
+        // Another process took over the request, and closes this session or uses it.
         Ok(false) => Err(Error::request_in_progress()),
         Err(error) => {
             if error.is_erased() {
-                // The user was erased since: what was created for them is deleted as well.
-                forget_at_stripe(app, &[id.to_owned()], &[customer.to_owned()]).await?;
+                // The user was erased during this request, so the new objects are deleted too.
+                delete_at_stripe(app, &[id.to_owned()], &[customer.to_owned()]).await?;
             }
             Err(error.into())
         }
     }
 }
 
-/// Expires sessions and deletes customers at Stripe, so that nothing can be paid any more. May be
+/// Expires sessions and deletes customers at Stripe, so that nothing more is charged. May be
 /// repeated.
-pub async fn forget_at_stripe(
+pub async fn delete_at_stripe(
     app: &App,
     sessions: &[String],
     customers: &[String],
 ) -> Result<(), StripeError> {
     for session in sessions {
         match app.stripe.send(&requests::expire_session(session)).await {
-            // It is over, or it was paid: its subscription ends with its customer.
+            // The session expired or was paid. Deleting the customer cancels its subscription.
             Err(error) if error.is_invalid_request() => {}
             closed => drop(closed?),
         }
@@ -189,19 +194,19 @@ pub async fn forget_at_stripe(
     Ok(())
 }
 
-/// Releases the lease on a request, and forgets the request if Stripe's answer is final.
+/// Releases the lease on a request, and deletes the request if Stripe's answer is final.
 pub async fn release(app: &App, request: i64, is_final: bool) {
     let scope = if is_final { ReleaseScope::Request } else { ReleaseScope::Nothing };
     release_lease(app, request, scope).await;
 }
 
-/// If this fails the lease expires by itself.
+/// Releases the lease on a request. If this fails, the lease expires by itself.
 async fn release_lease(app: &App, request: i64, scope: ReleaseScope) {
     let now = app.clock.now();
     if let Err(error) = app.postgres.release_stripe_request(request, scope, now).await {
         tracing::warn!(
             problem = error_chain(&error),
-            "a request to Stripe stays leased for a while"
+            "releasing a lease failed: it expires by itself"
         );
     }
 }

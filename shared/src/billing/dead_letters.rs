@@ -1,5 +1,7 @@
-//! Events that could not be applied, for a reason that will not go away by itself: stored with the
-//! cause, answered as received, replayed, and listed for operators until they are resolved (DM-8).
+//! Dead letters: events that could not be applied and whose failure is not transient (DM-8).
+//!
+//! Farebox stores each with its cause, answers Stripe that it was received, replays it later, and
+//! lists it for operators until it is resolved.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -16,28 +18,28 @@ use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::event::Event;
 use crate::domain::{Reason, Refusal};
 
-/// The result of a run of the job.
+/// The result of replaying due dead letters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replayed {
     pub applied: usize,
     pub still_failing: usize,
 }
 
-/// The outcome of an event.
+/// The outcome of applying an event.
 #[derive(Debug)]
 pub enum Outcome {
     Applied {
-        /// The outbox has new messages.
+        /// True if the outbox has new messages.
         has_messages: bool,
     },
-    /// It could not be applied for this reason, and is stored.
+    /// The event could not be applied for this reason, and was stored as a dead letter.
     DeadLettered(Error),
-    /// It belongs to another account or mode.
+    /// The event is from another account or mode.
     Ignored,
 }
 
-/// Applies an event, or stores it as a dead letter. A retryable failure is an error, and leaves no dead
-/// letter. An event of another account or mode is ignored, with an alert.
+/// Applies an event, or stores it as a dead letter. A retryable failure returns an error and stores
+/// no dead letter. An event from another account or mode is ignored, with an alert.
 pub async fn apply(
     app: &App,
     background: &BackgroundTasks,
@@ -65,7 +67,7 @@ async fn apply_or_dead_letter(
             let Some(why) = fulfilment.unnamed_buyer else {
                 return Ok(Outcome::Applied { has_messages: fulfilment.has_messages });
             };
-            // It was applied, and gives no user anything until its buyer is named.
+            // The event was applied, but no user gets the purchase until its user is known.
             Failure { why: Error::internal(why), was_applied: true }
         }
         Err(error) if error.code.is_retryable() => return Err(error),
@@ -75,12 +77,16 @@ async fn apply_or_dead_letter(
     Ok(Outcome::DeadLettered(failure.why))
 }
 
-/// Alerts operators of an event that names another user than the one its customer belongs to.
+/// Alerts operators of an event that names a user other than its customer's.
 async fn report_conflict(app: &App, background: &BackgroundTasks, event: &Event) {
-    tracing::error!(event = event.id, kind = event.kind, "its metadata names another user");
+    tracing::error!(
+        event = event.id,
+        kind = event.kind,
+        "the metadata of an event names another user than its customer's"
+    );
     let message = format!(
-        "The metadata in {} ({}) names another user than the one whom its customer, {}, belongs to. \
-         What a customer buys is their user's: correct the metadata at Stripe.",
+        "The metadata in Stripe event {} ({}) names another user than its customer's, {}. The \
+         purchase belongs to the customer's user. Correct the metadata at Stripe.",
         event.id,
         event.kind,
         event.customer_id().unwrap_or("?")
@@ -118,15 +124,18 @@ async fn store_dead_letter(
         was_applied: failure.was_applied,
     };
     let created_at = Timestamp::from_second(event.created).ok();
-    // An impossible time may be why it failed.
+    // An invalid time may be the reason for the failure.
     let created_at = created_at.filter(|at| *at >= Timestamp::UNIX_EPOCH).unwrap_or(now);
-    let kept = app.postgres.fail_webhook(&failed_event, created_at, &cause, payload, now).await?;
-    let Some(kept) = kept else { return Ok(()) };
-    tracing::error!(event = %id, kind = %kind, cause, kept.attempts, kept.open, "a dead letter");
+    let stored = app.postgres.fail_webhook(&failed_event, created_at, &cause, payload, now).await?;
+    let Some(kept) = stored else { return Ok(()) };
+    tracing::error!(
+        event = %id, kind = %kind, cause, kept.attempts, kept.open,
+        "Failed to handle {kind}"
+    );
     if kept.alert {
         let message = format!(
-            "Events of Stripe's that could not be applied: {}. The latest is {id} ({kind}): {cause}. \
-             To see them all: farebox webhooks list",
+            "Stripe events that could not be applied: {}. The latest is {id} ({kind}): {cause}. \
+             To list all: farebox webhooks list",
             kept.open
         );
         alert::raise(app, background, "webhooks", message);
@@ -134,8 +143,8 @@ async fn store_dead_letter(
     Ok(())
 }
 
-/// Replays the dead letters that are due, as the webhook would apply them. Those it does not reach in time
-/// are due again in two minutes.
+/// Replays due dead letters, as the webhook would apply them. Dead letters that it does not reach
+/// in time are due again after two minutes.
 pub async fn replay_due(
     app: &App,
     background: &BackgroundTasks,
@@ -155,7 +164,7 @@ pub async fn replay_due(
                 tracing::warn!(
                     event = dead_letter.id,
                     problem = error_chain(&error),
-                    "not tried again yet"
+                    "replaying a dead letter failed; it stays due"
                 );
             }
         }
@@ -163,7 +172,7 @@ pub async fn replay_due(
     Ok(replayed)
 }
 
-/// Replays one dead letter at an operator's request, and answers its new state.
+/// Replays one dead letter at an operator's request, and returns its new state.
 pub async fn replay(
     app: &App,
     background: &BackgroundTasks,
@@ -175,7 +184,7 @@ pub async fn replay(
     find(app, id).await
 }
 
-/// Resolves a dead letter without applying it, and answers its new state.
+/// Resolves a dead letter without applying it, and returns its new state.
 pub async fn resolve(app: &App, id: &str, note: &Reason, actor: &str) -> Result<FailedWebhook> {
     app.postgres.resolve_failed_webhook(id, note, actor, app.clock.now()).await?;
     find(app, id).await
@@ -189,16 +198,17 @@ async fn find(app: &App, id: &str) -> Result<FailedWebhook> {
     Ok(app.postgres.get_failed_webhook(id).await?.ok_or_else(unknown)?.summary)
 }
 
-/// Answers whether the event could be applied. A retryable failure is an error, and is not counted.
+/// Replays a dead letter, and returns whether it was applied. A retryable failure is an error, and
+/// does not count as an attempt.
 async fn replay_one(
     app: &App,
     background: &BackgroundTasks,
     dead_letter: &ClaimedWebhook,
 ) -> Result<bool> {
     let event = Event::parse(dead_letter.payload.as_bytes());
-    let event = event.ok_or_else(|| Error::internal("what was kept is not an event"))?;
+    let event = event.ok_or_else(|| Error::internal("the stored payload is not an event"))?;
     if let Some(why) = event_source::foreign(app, &event) {
-        // The settings have changed since it was stored.
+        // The settings have changed since the dead letter was stored.
         let failure = Failure { why: Error::internal(why), was_applied: false };
         store_dead_letter(app, background, &event, &dead_letter.payload, &failure).await?;
         return Ok(false);
@@ -207,7 +217,7 @@ async fn replay_one(
     Ok(matches!(outcome, Outcome::Applied { .. }))
 }
 
-/// Replaces NUL, which Postgres cannot store in a text.
+/// Replaces NUL characters, which Postgres cannot store in text.
 fn printable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }

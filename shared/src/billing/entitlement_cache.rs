@@ -1,11 +1,13 @@
-//! The entitlement cache: what users may do, have used and have left, in Redis in front of Postgres. A
-//! read asks Redis first; every change is pushed.
+//! Caches entitlements in Redis, in front of Postgres. Reads try Redis first, and every change is
+//! pushed.
 //!
-//! Each part has its own version, so that of two pushes of it the newer stays, whichever arrives last, and a
-//! slow reader keeps nothing old. Each part is fresh for five minutes, or until time alone changes it; a
-//! whole is as fresh as its least fresh part; versions are kept for a day. Readers who miss the same
-//! value at once share one or two loads from Postgres, and never take a load that began before they
-//! arrived.
+//! Each part has its own version. Of two pushes the newer version wins in any order of arrival, and
+//! a slow reader cannot store an old value. A part is fresh for five minutes, or until the passing
+//! of time changes it. An entitlement is as fresh as its least fresh part. Versions are kept for a
+//! day.
+//!
+//! Concurrent readers that miss the same value share one or two loads from Postgres. A reader never
+//! gets a load that began before it arrived.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -26,23 +28,23 @@ use crate::domain::entitlement::{CreditBalance, FeatureTerms, PlanTerms, Version
 use crate::domain::error::{Result, error_chain};
 use crate::domain::{Entitlement, UserId};
 
-/// For how long anything is fresh that time alone does not change.
+/// How long a part is fresh, unless the passing of time changes it earlier.
 const FRESH: Duration = Duration::from_mins(5);
 
-/// For how long it is known that a session was processed.
+/// The lifetime of the marker of a processed session.
 const PROCESSED_SECONDS: u32 = 86_400;
 
-/// The fields of the hash: the terms; what was used, as `used:{feature}`; what is held, as `credits:{unit}`.
+/// The fields of the hash: `terms`, usage as `used:{feature}`, balances as `credits:{unit}`.
 const TERMS: &str = "terms";
 const CREDITS: &str = "credits:";
 
-/// Where an entitlement was read, for the log line.
+/// Where an entitlement was read, for the request's log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Source {
     Cache,
-    /// The cache did not have it, or not fresh.
+    /// Postgres: the cache had no fresh value.
     Database,
-    /// The cache did not answer.
+    /// Postgres: the cache did not answer.
     DatabaseAlone,
 }
 
@@ -56,15 +58,15 @@ impl Source {
     }
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 pub enum Pushed {
     #[serde(rename = "pushed")]
     Pushed,
-    /// The same, and the session that it was pushed for had been processed before.
+    /// Pushed, and the session that caused the push was already processed.
     #[serde(rename = "processed_before")]
     AlreadyProcessed,
-    /// Nothing is pushed for a user who was erased.
+    /// Not pushed: the user was erased.
     #[serde(rename = "erased")]
     Erased,
 }
@@ -84,14 +86,17 @@ impl<'a> EntitlementCache<'a> {
         Self { redis, postgres, entitlement_loads, clock }
     }
 
-    /// What a user may do now; none while nothing is sold.
+    /// Returns a user's current entitlement; none before the first catalog is published.
     pub async fn read(self, user: &UserId) -> Result<(Option<Entitlement>, Source)> {
         let arrival = self.entitlement_loads.arrive();
         let source = match self.cached(user).await {
             Ok(Some(entitlement)) => return Ok((Some(entitlement), Source::Cache)),
             Ok(None) => Source::Database,
             Err(error) => {
-                tracing::warn!(problem = error_chain(&error), "entitlements come from Postgres");
+                tracing::warn!(
+                    problem = error_chain(&error),
+                    "Redis failed: entitlements come from Postgres"
+                );
                 Source::DatabaseAlone
             }
         };
@@ -99,7 +104,7 @@ impl<'a> EntitlementCache<'a> {
         Ok((self.entitlement_loads.load(user, arrival, load).await?, source))
     }
 
-    /// Pushes all that a user has, and marks the session that brought it as processed (CP-7).
+    /// Pushes a full entitlement, and marks the session that caused it as processed (CP-7).
     pub async fn push(
         self,
         user: &UserId,
@@ -118,7 +123,7 @@ impl<'a> EntitlementCache<'a> {
         self.redis.eval(&PUSH, &keys, &args.as_strs()).await
     }
 
-    /// Pushes the usage that was counted.
+    /// Pushes counted usage.
     pub async fn push_usage(
         self,
         user: &UserId,
@@ -148,7 +153,7 @@ impl<'a> EntitlementCache<'a> {
         self.push_parts(user, now, args).await
     }
 
-    /// Keeps an entitlement that a reader, who may have been slow, found in Postgres.
+    /// Caches an entitlement that a reader loaded from Postgres. The reader may have been slow.
     pub async fn fill(
         self,
         user: &UserId,
@@ -169,41 +174,42 @@ impl<'a> EntitlementCache<'a> {
         self.redis.eval(&PUSH_PARTS, &keys, &args.as_strs()).await
     }
 
-    /// Asks Postgres, and keeps the answer. An answer that is not kept costs the next reader the same
-    /// question.
-    async fn load(self, user: &UserId, is_kept: bool) -> Result<Option<Entitlement>> {
+    /// Loads an entitlement from Postgres and caches it. If caching fails, the next reader loads it
+    /// again.
+    async fn load(self, user: &UserId, is_cached: bool) -> Result<Option<Entitlement>> {
         let now = self.clock.now();
         let found = self.postgres.get_entitlements(user, now).await?;
-        if let Some(entitlement) = found.as_ref().filter(|_| is_kept)
+        if let Some(entitlement) = found.as_ref().filter(|_| is_cached)
             && let Err(error) = self.fill(user, now, entitlement).await
         {
-            tracing::warn!(problem = error_chain(&error), "an entitlement is not kept");
+            tracing::warn!(problem = error_chain(&error), "caching an entitlement failed");
         }
         Ok(found)
     }
 
-    /// The entitlement in Redis, if it is whole and fresh. Nothing is fresh for longer than five minutes:
-    /// a later end comes from a clock far ahead, or from another program that writes to this Redis.
+    /// Returns the entitlement in Redis, if it is complete and fresh. A part that claims to be
+    /// fresh for more than five minutes is ignored: it comes from a clock far ahead, or from
+    /// another program.
     async fn cached(self, user: &UserId) -> Result<Option<Entitlement>, RedisError> {
         let key = UserKeys::entitlement_of(user);
         let fields: Vec<String> = self.redis.run(&Command::hgetall(&key)).await?;
-        // By the time of the answer: another call may have pushed since this one asked.
+        // The time after the answer: another call may have pushed during this one.
         let now = self.clock.now();
         let latest = (now + FRESH).as_millisecond();
         Ok(parse(user, &fields, latest).filter(|found| now.as_millisecond() < found.fresh_until))
     }
 }
 
-/// The arguments of the scripts that push.
+/// The arguments of the push scripts.
 struct Arguments(Vec<String>);
 
 impl Arguments {
-    /// For so many balances, which come first.
+    /// Begins the arguments of a push with this number of balances.
     fn new(now: Timestamp, balances: usize) -> Self {
         Self(vec![latest(now), balances.to_string()])
     }
 
-    /// All parts of an entitlement, after the `extra` arguments of the script.
+    /// Adds all parts of an entitlement after the script's `extra` arguments.
     fn of(
         entitlement: &Entitlement,
         now: Timestamp,
@@ -246,15 +252,15 @@ impl Arguments {
     }
 }
 
-/// Until when a part is fresh that time alone changes at that moment, if ever.
+/// Returns until when a part is fresh that the passing of time changes at `changes_at`.
 fn fresh_until(now: Timestamp, changes_at: Option<Timestamp>) -> i64 {
     let latest = now + FRESH;
     changes_at.map_or(latest, |at| at.min(latest)).as_millisecond()
 }
 
-/// Beyond this moment nothing that is shown can be true: a part is fresh for five minutes, and the process
-/// that pushed it may have a clock that is ahead by as much. Without that margin a push that was slow would undo
-/// a newer one.
+/// Returns the latest plausible end of freshness. A part is fresh for five minutes, and the clock
+/// of the process that pushed it may be ahead by as much. Without this margin, a slow push could
+/// overwrite a newer one.
 fn latest(now: Timestamp) -> String {
     (now + FRESH * 2).as_millisecond().to_string()
 }
@@ -267,22 +273,22 @@ fn credits_field(unit: &str) -> String {
     format!("{CREDITS}{unit}")
 }
 
-/// A part of an entitlement, as a field of the hash has it.
+/// A field of the hash: one part of an entitlement.
 struct Part<'a> {
     version: i64,
     fresh_until: i64,
     value: &'a str,
 }
 
-/// Reads `field, value, field, value ...`. None where a part is missing, malformed, or fresh for longer than
-/// until `latest`: Postgres knows it. A field of no feature of the plan is left from another plan, and is
-/// ignored.
+/// Reads `field, value, field, value ...`. None if a part is missing, malformed, or fresh beyond
+/// `latest`; Postgres then provides it. A field of a feature outside the plan belongs to an earlier
+/// plan and is ignored.
 fn parse<'a>(user: &UserId, fields: &'a [String], latest: i64) -> Option<Entitlement> {
     let read = |text: &&'a str| Part::read(text).filter(|part| part.fresh_until <= latest);
     let parts = fields.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
     let parts: HashMap<&str, &str> = parts.collect();
     let terms = read(parts.get(TERMS)?)?;
-    // The whole is as fresh as its least fresh part.
+    // The entitlement is as fresh as its least fresh part.
     let mut fresh_until = terms.fresh_until;
     let terms: Versioned<PlanTerms> = terms.parsed()?;
     let (mut used, mut units) = (BTreeMap::new(), BTreeMap::new());
@@ -302,8 +308,8 @@ fn parse<'a>(user: &UserId, fields: &'a [String], latest: i64) -> Option<Entitle
     }
     let user_id = user.as_str().to_owned();
     let found = Entitlement { user_id, fresh_until, terms, used, units };
-    // Terms of version 0 were pushed while the user was unknown. A newer part says that the user is known
-    // now, and so has other terms.
+    // Terms of version 0 were pushed while the user was unknown. If another part is newer, the user
+    // is known now and these terms are outdated.
     (found.terms.version > 0 || found.version() == 0).then_some(found)
 }
 

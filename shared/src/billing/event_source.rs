@@ -1,24 +1,24 @@
-//! Whether an event is of the Stripe account and the mode that this deployment serves.
+//! Checks that an event is from the Stripe account and the mode that this deployment serves.
 //!
-//! A signature says that Stripe sent an event to this endpoint, and not in which account it happened: an
-//! endpoint of Connect is sent those of every connected account, whose owners write what they like into
-//! their metadata and name their products as they like.
+//! A signature proves that Stripe sent the event to this endpoint, but not from which account. A
+//! Connect endpoint receives the events of every connected account, whose owners choose their own
+//! metadata and product names.
 
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
 use crate::domain::event::Event;
 
-/// Why an event is none of ours.
+/// Why an event is ignored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Foreign {
-    #[error("it happened in another account")]
+    #[error("the event is from another account")]
     Account,
-    #[error("it is of the other mode, test or live")]
+    #[error("the event is from the other mode (test or live)")]
     Mode,
 }
 
-/// Why this event is none of ours, if it is not.
+/// Returns why this event must be ignored; none if it must be applied.
 pub fn foreign(app: &App, event: &Event) -> Option<Foreign> {
     let stripe = &app.config.stripe;
     if event.account.is_some() && event.account != stripe.account {
@@ -30,15 +30,11 @@ pub fn foreign(app: &App, event: &Event) -> Option<Foreign> {
     }
 }
 
-/// Says that an event was ignored: in the log each time, to operators once a day.
+/// Reports an ignored event: in the log each time, and to operators once a day.
 pub async fn report(app: &App, background: &BackgroundTasks, event: &Event, why: Foreign) {
-    tracing::error!(event = event.id, kind = event.kind, ?why, "an event was ignored");
-    let message = format!(
-        "An event of Stripe's was ignored, {} ({}): {why}. {}",
-        event.id,
-        event.kind,
-        why.remedy()
-    );
+    tracing::error!(event = event.id, kind = event.kind, ?why, "a Stripe event was ignored");
+    let message =
+        format!("Stripe event {} ({}) was ignored: {why}. {}", event.id, event.kind, why.remedy());
     alert::raise_daily(app, background, why.alert(), message).await;
 }
 
@@ -53,12 +49,12 @@ impl Foreign {
     fn remedy(self) -> &'static str {
         match self {
             Self::Account => {
-                "If that account is the one to serve, set STRIPE_ACCOUNT to its id; else let the \
-                 webhook endpoint listen to events of your own account only."
+                "To serve that account, set STRIPE_ACCOUNT to its id. Otherwise limit the webhook \
+                 endpoint to events of your own account."
             }
             Self::Mode => {
-                "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must be of one mode, and the endpoint of \
-                 the other mode must not call this deployment."
+                "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must have the same mode. The webhook \
+                 endpoint of the other mode must not call this deployment."
             }
         }
     }

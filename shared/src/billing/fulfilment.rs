@@ -1,8 +1,9 @@
-//! Applies observations: the one path from what Stripe says to what a user has, for webhooks, for the
-//! success page, and for Farebox's own changes.
+//! Applies observations of Stripe's objects. Webhooks, the success page and Farebox's own changes
+//! all use this path.
 //!
-//! Postgres first, then one push to Redis. A push that fails is queued in the outbox; if that fails too,
-//! the caller gets an error and tries again. The version in every push lets the later of two win.
+//! It writes to Postgres first, then pushes to Redis once. A failed push is queued in the outbox.
+//! If that fails too, the caller gets an error and retries. Each push has a version, so that the
+//! newer of two pushes wins.
 
 use jiff::Timestamp;
 
@@ -16,18 +17,18 @@ use crate::domain::event::Event;
 use crate::domain::facts::Facts;
 use crate::domain::{Entitlement, Observation, Snapshot, UserId};
 
-/// What came of an observation, besides what the user has.
+/// The result of applying an observation.
 #[derive(Debug, Default)]
 pub struct Fulfilment {
-    /// The outbox has new messages.
+    /// True if the outbox has new messages.
     pub has_messages: bool,
-    /// The observation names another user than the one whom its customer belongs to.
+    /// True if the observation names a user other than the customer's.
     pub names_another: bool,
-    /// Something of the catalog was bought, and nothing says by which user: how that comes.
+    /// Why the user of a purchase from the catalog is unknown.
     pub unnamed_buyer: Option<String>,
 }
 
-/// Applies an observation, and pushes the entitlement that follows from it.
+/// Applies an observation, and pushes the new entitlement.
 pub async fn apply(app: &App, observation: Observation<'_>) -> Result<Fulfilment> {
     let now = app.clock.now();
     let session = observation.facts.finished_session().map(str::to_owned);
@@ -37,7 +38,7 @@ pub async fn apply(app: &App, observation: Observation<'_>) -> Result<Fulfilment
     } else if let Some(credits) = &applied.credits {
         push_credits(app, credits, now).await;
     } else if applied.duplicate {
-        tracing::info!("this event was processed before");
+        tracing::info!("this event was already processed");
     }
     let Applied { has_messages, names_another, unnamed_buyer, .. } = applied;
     Ok(Fulfilment { has_messages, names_another, unnamed_buyer })
@@ -49,28 +50,28 @@ pub async fn apply_event(app: &App, event: &Event) -> Result<Fulfilment> {
     apply(app, Observation::from_event(event, facts)).await
 }
 
-/// Applies a session that Stripe answered with.
+/// Applies a Checkout session from an answer of Stripe's API.
 pub async fn apply_session(app: &App, session: &Snapshot) -> Result<Fulfilment> {
     let facts = Facts::of_session(&session.object).map_err(Error::internal)?;
     apply(app, Observation::from_response(facts, session, app.clock.now())).await
 }
 
-/// Applies a subscription that Stripe answered with.
+/// Applies a subscription from an answer of Stripe's API.
 pub async fn apply_subscription(app: &App, subscription: &Snapshot) -> Result<Fulfilment> {
     let facts = Facts::of_subscription(&subscription.object).map_err(Error::internal)?;
     apply(app, Observation::from_response(facts, subscription, app.clock.now())).await
 }
 
-/// Pushes an entitlement for a caller who cannot try again: a failure is logged, and the next event
-/// pushes it.
+/// Pushes an entitlement for a caller that cannot retry. A failure is logged, and the next event
+/// pushes again.
 pub async fn push_best_effort(app: &App, entitlement: &Entitlement, now: Timestamp) {
     if let Err(error) = push_and_log(app, entitlement, None, false, now).await {
-        tracing::error!(problem = error_chain(&error), "an entitlement is not pushed");
+        tracing::error!(problem = error_chain(&error), "an entitlement was not pushed");
     }
 }
 
-/// Queues a repair of the cache if a push failed. If that fails too it is logged; the cached value is
-/// fresh for five minutes.
+/// Queues a cache repair if a push failed. If that fails too, it is logged, and the cached value
+/// may be outdated for up to five minutes.
 pub async fn queue_repair_on_error(
     app: &App,
     user: &UserId,
@@ -78,35 +79,41 @@ pub async fn queue_repair_on_error(
     now: Timestamp,
 ) {
     let Err(lost) = pushed else { return };
-    tracing::warn!(problem = error_chain(&lost), "an entitlement is not pushed yet");
+    tracing::warn!(
+        problem = error_chain(&lost),
+        "pushing an entitlement failed: queueing a repair"
+    );
     if let Err(error) = app.postgres.repair_cache(user, now).await {
-        tracing::error!(problem = error_chain(&error), "an entitlement is not pushed");
+        tracing::error!(problem = error_chain(&error), "an entitlement was not pushed");
     }
 }
 
-/// Writes an observation. Where an event does not say enough, Farebox asks Stripe, and the answer takes
-/// the event's place: two events differ about one second, a session that Farebox did not create does not
-/// say what it sold, or a paid session does not name its payment.
+/// Applies an observation in Postgres. In three cases the event is not enough, and the object as
+/// retrieved from Stripe replaces its facts:
+///
+/// - two events have different states of a subscription in the same second;
+/// - a session that Farebox did not create does not include its line items;
+/// - a paid session does not name its payment.
 async fn store(app: &App, observation: Observation<'_>, now: Timestamp) -> Result<Applied> {
     let observation = match observation.facts.session_without_payment().map(str::to_owned) {
         Some(id) => with_session(app, observation, &id, now).await?,
-        None => trusting_reference(app, observation),
+        None => with_client_reference(app, observation),
     };
     match app.postgres.apply(&observation, now).await {
         Err(error) if error.is_tie() => {
-            let id = observation.facts.subscription_id().ok_or_else(|| surprise(&error))?;
+            let id = observation.facts.subscription_id().ok_or_else(|| unexpected(&error))?;
             let found = app.stripe.send(&requests::retrieve_subscription(id)).await?;
             let facts = Facts::of_subscription(&found.object).map_err(Error::internal)?;
             let observation = observation.with_response(facts, &found, now);
             Ok(app.postgres.apply(&observation, now).await?)
         }
         Err(error) if error.needs_line_items() => {
-            let id = observation.facts.finished_session().ok_or_else(|| surprise(&error))?;
+            let id = observation.facts.finished_session().ok_or_else(|| unexpected(&error))?;
             let id = id.to_owned();
             let observation = with_session(app, observation, &id, now).await?;
             Ok(app.postgres.apply(&observation, now).await?)
         }
-        // The user was erased: the event is recorded, and that is all.
+        // The user was erased: only the event's id is recorded.
         Err(error) if error.is_erased() && observation.event.is_some() => {
             Ok(app.postgres.apply(&observation.without_facts(), now).await?)
         }
@@ -114,7 +121,8 @@ async fn store(app: &App, observation: Observation<'_>, now: Timestamp) -> Resul
     }
 }
 
-/// The same event, with what Stripe answers about that session. A paid session must name its payment.
+/// Replaces the observation's facts with the session as retrieved from Stripe. A paid session must
+/// name its payment.
 async fn with_session<'a>(
     app: &App,
     observation: Observation<'a>,
@@ -124,18 +132,20 @@ async fn with_session<'a>(
     let found = app.stripe.send(&requests::retrieve_session(id)).await?;
     let facts = Facts::of_session(&found.object).map_err(Error::internal)?;
     if facts.session_without_payment().is_some() {
-        return Err(Error::internal(format!("{id} was paid and does not name its payment")));
+        return Err(Error::internal(format!(
+            "session {id} was paid, but does not name its payment"
+        )));
     }
-    Ok(trusting_reference(app, observation.with_response(facts, &found, now)))
+    Ok(with_client_reference(app, observation.with_response(facts, &found, now)))
 }
 
-/// The same observation, with the buyer whom a session's reference names, where the configuration says
-/// that only the app's own pages write it.
-fn trusting_reference<'a>(app: &App, observation: Observation<'a>) -> Observation<'a> {
+/// Takes the user from a session's `client_reference_id`, if the configuration says that only the
+/// app's own pages set it.
+fn with_client_reference<'a>(app: &App, observation: Observation<'a>) -> Observation<'a> {
     if !app.config.stripe.trusts_client_reference_id {
         return observation;
     }
-    Observation { facts: observation.facts.trusting_reference(), ..observation }
+    Observation { facts: observation.facts.with_client_reference(), ..observation }
 }
 
 /// Pushes the one balance that a renewal changed.
@@ -146,12 +156,12 @@ async fn push_credits(app: &App, credits: &RenewedCredits, now: Timestamp) {
     queue_repair_on_error(app, &user, pushed, now).await;
 }
 
-fn surprise(error: &PostgresError) -> Error {
+fn unexpected(error: &PostgresError) -> Error {
     Error::internal(error_chain(error))
 }
 
-/// Pushes an entitlement, and logs what became of the session that brought it. A push that fails is
-/// queued; only if that fails too is it an error.
+/// Pushes an entitlement, and logs whether its session was already processed. A failed push is
+/// queued. If queueing fails too, it returns an error.
 async fn push_and_log(
     app: &App,
     entitlement: &Entitlement,
@@ -164,17 +174,26 @@ async fn push_and_log(
     let pushed = match EntitlementCache::of(app).push(&id, now, entitlement, session).await {
         Ok(pushed) => pushed,
         Err(error) => {
-            tracing::warn!(problem = error_chain(&error), "an entitlement is not pushed yet");
+            tracing::warn!(
+                problem = error_chain(&error),
+                "pushing an entitlement failed: queueing a repair"
+            );
             app.postgres.repair_cache(&id, now).await?;
             Pushed::Pushed
         }
     };
     match session {
         Some(session) if is_duplicate || pushed == Pushed::AlreadyProcessed => {
-            tracing::info!(session, user, "the session was processed before, and is skipped");
+            tracing::info!(session, user, "Session {session} already processed, skipping");
         }
-        Some(session) => tracing::info!(session, user, "the session was processed for the user"),
-        None if is_duplicate => tracing::info!(user, "this event was processed before"),
+        Some(session) => {
+            tracing::info!(
+                session,
+                user,
+                "Successfully processed session {session} for user {user}"
+            );
+        }
+        None if is_duplicate => tracing::info!(user, "this event was already processed"),
         None => {}
     }
     Ok(())

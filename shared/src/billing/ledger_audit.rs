@@ -1,8 +1,8 @@
-//! Looking at the whole ledger: whether its rows follow from one another, whose they are, what was paid for
-//! them, and whether what users hold is what it says.
+//! Verifies the credit ledger: the sequence of its entries, their users, the payments of purchases,
+//! and the users' balances.
 //!
-//! A page at a time, each by one question to Postgres, so that a ledger of any length takes the memory of
-//! a page. First the rows, then the users.
+//! It checks one page per query, first the entries and then the users, so that memory use does not
+//! depend on the size of the ledger.
 
 use std::time::{Duration, Instant};
 
@@ -12,34 +12,34 @@ use crate::adapters::postgres::{LedgerProblem, LedgerRow};
 use crate::app::App;
 use crate::domain::error::Result;
 
-/// Rows of one question.
+/// The number of entries, and of users, per query.
 const ROWS: i32 = 5_000;
 const USERS: i32 = 1_000;
-/// A caller goes on where this is up, or so much was found.
+/// One call stops after this time or this many problems. The caller continues at `next`.
 const TIME: Duration = Duration::from_secs(5);
 const PROBLEMS: usize = 100;
 
-/// How far it was looked at.
+/// The position up to which the ledger was checked.
 #[derive(Debug, Deserialize, Serialize)]
 pub enum LedgerAuditPosition {
-    /// The rows up to this one.
+    /// The entries up to this one.
     Row(LedgerRow),
-    /// All rows, and the users up to this one.
+    /// All entries, and the users up to this one.
     User(String),
 }
 
-/// What was found up to there.
+/// The result of checking a part of the ledger.
 #[derive(Debug, Default)]
 pub struct LedgerAudit {
     pub rows: u64,
     pub users: u64,
     pub problems: Vec<LedgerProblem>,
-    /// None at the end.
+    /// Where to continue; none at the end.
     pub next: Option<LedgerAuditPosition>,
 }
 
 impl LedgerAuditPosition {
-    /// Whether Postgres can be asked what comes after it.
+    /// Returns whether Postgres accepts the position.
     pub fn is_valid(&self) -> bool {
         match self {
             Self::Row(LedgerRow { user_id, unit, .. }) => {
@@ -56,7 +56,7 @@ impl Default for LedgerAuditPosition {
     }
 }
 
-/// Looks at the ledger from there on, until all was looked at, the time is up, or there is much to say.
+/// Checks the ledger from a position on, until the end, the time limit, or the limit of problems.
 pub async fn verify(app: &App, from: LedgerAuditPosition) -> Result<LedgerAudit> {
     let started = Instant::now();
     let mut found = LedgerAudit { next: Some(from), ..LedgerAudit::default() };

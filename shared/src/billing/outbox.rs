@@ -1,11 +1,12 @@
-//! Delivers outbox messages: e-mails to users, plans to the identity provider, repairs to the cache,
+//! Delivers outbox messages: e-mails to users, plans to the identity provider, cache repairs,
 //! refetches from Stripe, and alerts.
 //!
-//! A message was written with the change that it reports. A worker leases it, delivers it, and marks it
-//! done; a failed delivery is retried, later each time, and given up in the end. A worker may end at any
-//! moment: its messages are leased again once their lease is over. So every message is delivered at
-//! least once, and each channel limits the harm: an e-mail keeps its Message-ID, the identity provider
-//! gets an idempotency key, and the rest may be repeated.
+//! A message is written in the transaction of the change that it reports. A worker leases it,
+//! delivers it, and marks it done. A failed delivery is retried with growing pauses, and finally
+//! given up. If a worker stops, its messages are leased again when their lease ends.
+//!
+//! Every message is therefore delivered at least once. A retried e-mail keeps its Message-ID, the
+//! identity provider gets an idempotency key, and the other kinds are safe to repeat.
 
 mod cache_repair;
 mod email;
@@ -32,21 +33,22 @@ use crate::clock::Clock;
 use crate::domain::error::error_chain;
 use crate::domain::object::text;
 
-/// Messages that are leased together, and delivered at once.
+/// The number of messages that are leased together and delivered concurrently.
 const BATCH: u32 = 10;
-/// Far longer than a batch takes, so that only a worker that is gone, or was frozen, loses it.
+/// Far longer than a batch takes. Only a worker that stopped or was frozen loses its lease.
 const LEASE_SECONDS: i32 = 30;
-/// For one message, with connecting.
+/// The time limit of one delivery, including the connection.
 const DELIVERY_TIME: Duration = Duration::from_secs(6);
 
-/// Doubled with each attempt.
+/// The base of the pause between attempts. It doubles with each attempt.
 const PAUSE_SECONDS: u64 = 10;
 const LONGEST_PAUSE_SECONDS: u64 = 3_600;
-/// With these pauses a message is given up after three days, as long as Stripe retries an event.
+/// The maximum number of attempts. With these pauses it takes three days, as Stripe's retries of
+/// events.
 pub const ATTEMPTS: i32 = 80;
-/// Where the other side said that it never will accept it: in case it is mistaken.
+/// The maximum number of attempts after a permanent rejection, in case the rejection is wrong.
 const REJECTED_ATTEMPTS: i32 = 4;
-/// How often a message waits for an address that is not known yet: some five minutes.
+/// The number of attempts to wait for an unknown e-mail address: about five minutes.
 const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
 
 /// The result of delivering outbox messages: e-mails, alerts and updates of other systems.
@@ -55,23 +57,23 @@ const ATTEMPTS_FOR_AN_ADDRESS: i32 = 5;
 pub struct DeliveryReport {
     /// Messages that were delivered, or had no recipient.
     pub delivered: u64,
-    /// Messages that will be tried again.
+    /// Messages that will be retried.
     pub retried: u64,
     /// Messages that failed permanently.
     pub given_up: u64,
 }
 
-/// What came of one delivery.
+/// The outcome of one delivery attempt.
 enum Outcome {
     Delivered,
-    /// There is no recipient, for that reason.
+    /// The message has no recipient, for this reason.
     NoRecipient(&'static str),
-    /// Not now. The problem names no person.
+    /// The attempt failed, and a retry may succeed. The problem contains no personal data.
     Failed {
         problem: String,
         retry_after: Option<Duration>,
     },
-    /// Neither now nor, as far as the other side knows, later.
+    /// The receiver rejected the message permanently.
     Rejected(String),
 }
 
@@ -85,17 +87,17 @@ impl Outcome {
 struct Run<'a> {
     app: &'a App,
     background: &'a BackgroundTasks,
-    /// Made with the first e-mail: most runs have none.
+    /// Created for the first e-mail, since most runs have none.
     mailer: OnceLock<Option<Mailer>>,
 }
 
-/// Whether a channel to users is configured.
+/// Returns whether e-mail or the identity provider is configured.
 pub fn has_channels(app: &App) -> bool {
     app.config.email.is_some() || app.config.clerk.is_some()
 }
 
-/// Delivers due messages, at most about `limit`, until none is due or `time` is up: no delivery begins
-/// later. Without Postgres no message is due.
+/// Delivers at most about `limit` due messages, until none is due or `time` is up. No batch begins
+/// later. If Postgres fails, the run ends.
 pub async fn drain(
     app: &App,
     background: &BackgroundTasks,
@@ -111,7 +113,10 @@ pub async fn drain(
             Ok(0) => break,
             Ok(count) => left -= count.min(left),
             Err(error) => {
-                tracing::warn!(problem = error_chain(&error), "the outbox is drained later");
+                tracing::warn!(
+                    problem = error_chain(&error),
+                    "delivering outbox messages stopped: the next run continues"
+                );
                 break;
             }
         }
@@ -120,14 +125,14 @@ pub async fn drain(
 }
 
 impl Run<'_> {
-    /// Delivers one batch; returns how many messages were leased for it.
+    /// Delivers one batch. Returns the number of messages leased for it.
     async fn batch(&self, limit: usize, all: &mut DeliveryReport) -> Result<usize, PostgresError> {
         let postgres = &self.app.postgres;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
-        let asked_at = Clock::wall();
+        let claimed_at = Clock::wall();
         let leased = postgres.claim_outbox(self.app.clock.now(), limit, LEASE_SECONDS).await?;
         let count = leased.len();
-        let deliveries = leased.into_iter().map(|message| self.deliver(message, asked_at));
+        let deliveries = leased.into_iter().map(|message| self.deliver(message, claimed_at));
         let results = join_all(deliveries.collect::<Vec<_>>()).await;
         let results: Vec<DeliveryResult> = results.into_iter().flatten().collect();
         if results.is_empty() {
@@ -143,7 +148,7 @@ impl Run<'_> {
         Ok(count)
     }
 
-    /// Alerts operators of messages that failed permanently, if there are more than they know of.
+    /// Alerts operators of permanently failed messages, if the number has reached a new level.
     async fn alert_of_failures(&self, open: i64) -> Result<(), PostgresError> {
         let now = self.app.clock.now();
         if self.app.postgres.raise_alert("outbox", open, now).await? {
@@ -154,11 +159,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Returns nothing if the lease could end before the delivery does: a process may have been frozen
-    /// in between. The lease began after `asked_at`.
-    async fn deliver(&self, message: OutboxMessage, asked_at: Timestamp) -> Option<DeliveryResult> {
+    /// Delivers a message. Returns none if the lease could end before the delivery, since the
+    /// process may have been frozen. The lease began after `claimed_at`.
+    async fn deliver(
+        &self,
+        message: OutboxMessage,
+        claimed_at: Timestamp,
+    ) -> Option<DeliveryResult> {
         let left = SignedDuration::from_secs(LEASE_SECONDS.into())
-            - Clock::wall().duration_since(asked_at);
+            - Clock::wall().duration_since(claimed_at);
         if left < SignedDuration::try_from(DELIVERY_TIME).unwrap_or(SignedDuration::MAX) {
             return None;
         }
@@ -186,7 +195,7 @@ impl Run<'_> {
         });
         let Some(mailer) = mailer else { return Outcome::NoRecipient("not configured") };
         let Some(address) = &message.email else {
-            // The event that brings it may be on its way: Stripe keeps no order.
+            // The event with the address may still arrive: Stripe does not guarantee an order.
             return match message.attempts {
                 ..ATTEMPTS_FOR_AN_ADDRESS => Outcome::failed("no address yet"),
                 _ => Outcome::NoRecipient("no address"),
@@ -203,10 +212,10 @@ impl Run<'_> {
         }
     }
 
-    /// Writes the plan into Clerk's public metadata of the user.
+    /// Writes the plan into the user's public metadata at Clerk.
     ///
-    /// It is the plan at the time of the lease, not at the time of the message: with one row a user, and
-    /// its lease, an older plan cannot overtake a newer one.
+    /// It writes the plan at the time of the lease, not at the time of the message. Each user has
+    /// one such message, and it is leased, so that an older plan cannot overwrite a newer one.
     async fn sync_identity(&self, message: &OutboxMessage) -> Outcome {
         let Some(config) = &self.app.config.clerk else {
             return Outcome::NoRecipient("not configured");
@@ -230,25 +239,25 @@ impl Run<'_> {
         }
     }
 
-    /// Alerts operators of a problem that was found with a user's change.
+    /// Alerts operators of a problem that a transaction found.
     fn raise(&self, payload: &Value) -> Outcome {
         let name = match text(payload, "name") {
             Some("paid_twice") => "paid_twice",
             Some("webhooks") => "webhooks",
             _ => "other",
         };
-        let message = text(payload, "message").unwrap_or("an alert without a message");
+        let message = text(payload, "message").unwrap_or("the alert has no message");
         alert::raise(self.app, self.background, name, message.to_owned());
         Outcome::Delivered
     }
 
     fn result(&self, message: OutboxMessage, outcome: Outcome) -> DeliveryResult {
-        let (done, problem, retry_after, most) = match outcome {
+        let (done, problem, retry_after, max_attempts) = match outcome {
             Outcome::Delivered => (true, None, None, 0),
             Outcome::NoRecipient(why) => (true, Some(why.to_owned()), None, 0),
             Outcome::Rejected(problem) => (false, Some(problem), None, REJECTED_ATTEMPTS),
             Outcome::Failed { problem, retry_after } => {
-                (false, Some(problem), retry_after, message.kind.most_attempts())
+                (false, Some(problem), retry_after, message.kind.max_attempts())
             }
         };
         let OutboxMessage { id, kind, generation, attempts, leased_until, .. } = message;
@@ -261,15 +270,15 @@ impl Run<'_> {
                 "an outbox message failed"
             );
         }
-        let retry_at = (!done && attempts < most)
+        let retry_at = (!done && attempts < max_attempts)
             .then(|| self.app.clock.now() + pause(attempts, retry_after, random()));
         DeliveryResult { id, generation, leased_until, done, problem, retry_at }
     }
 }
 
 impl Kind {
-    /// Current state is delivered for as long as it takes; reports of what happened are given up.
-    fn most_attempts(self) -> i32 {
+    /// Messages that carry the current state are retried forever. Others are given up.
+    fn max_attempts(self) -> i32 {
         match self {
             Self::Email | Self::Refetch | Self::Alert => ATTEMPTS,
             Self::Identity | Self::Cache => i32::MAX,
@@ -277,19 +286,19 @@ impl Kind {
     }
 }
 
-/// How long to wait after so many attempts: no shorter than asked for, and a quarter more or less, so
-/// that what failed together is not tried together. `random` is one of 256 equally likely numbers.
-fn pause(attempts: i32, asked: Option<Duration>, random: u8) -> Duration {
+/// Returns the pause after a number of attempts: at least `requested`, with a random deviation of a
+/// quarter, so that messages that failed together are not retried together. `random` is uniform.
+fn pause(attempts: i32, requested: Option<Duration>, random: u8) -> Duration {
     let doubled = 1_u64.checked_shl(attempts.unsigned_abs()).unwrap_or(u64::MAX);
     let usual = PAUSE_SECONDS.saturating_mul(doubled).min(LONGEST_PAUSE_SECONDS);
     let usual_ms = usual * 1_000 * 3 / 4 + usual * 500 * u64::from(random) / 255;
-    let asked = asked.unwrap_or_default().min(Duration::from_secs(LONGEST_PAUSE_SECONDS));
-    Duration::from_millis(usual_ms).max(asked)
+    let requested = requested.unwrap_or_default().min(Duration::from_secs(LONGEST_PAUSE_SECONDS));
+    Duration::from_millis(usual_ms).max(requested)
 }
 
 fn random() -> u8 {
     let mut random = [128];
-    // Without it every message waits equally long, and that is no harm.
+    // If this fails, every message waits equally long, which is harmless.
     let _ = SystemRandom::new().fill(&mut random);
     random[0]
 }
@@ -307,8 +316,8 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_waits_at_least_as_long_as_asked() {
-        let asked = |seconds| pause(1, Some(Duration::from_secs(seconds)), 0).as_secs();
-        assert_eq!((asked(5), asked(90), asked(86_400)), (15, 90, 3_600));
+    fn a_retry_waits_at_least_as_long_as_requested() {
+        let requested = |seconds| pause(1, Some(Duration::from_secs(seconds)), 0).as_secs();
+        assert_eq!((requested(5), requested(90), requested(86_400)), (15, 90, 3_600));
     }
 }

@@ -1,12 +1,12 @@
-//! Making what is here agree with Stripe: after webhooks were lost, and before there were any.
+//! Reconciles Farebox with Stripe, after lost webhooks or before the first one.
 //!
-//! First the events that a webhook endpoint did not receive are heard, as the webhook hears them. Then
-//! every subscription is compared with what is here, and those that differ are heard as Stripe has them
-//! now. Both go the one way that everything goes, so that two runs at once, or a webhook that comes
-//! after all, change nothing twice.
+//! First it applies the events that the webhook endpoint did not receive, as the webhook does. Then
+//! it compares every subscription, and applies Stripe's current state of those that differ. Both
+//! use the path of all observations, so that concurrent runs and late webhooks change nothing
+//! twice.
 //!
-//! Deliberately absent: ending what Stripe does not have. It is reported; the key of another account
-//! would end everything.
+//! Ending subscriptions that Stripe does not have is deliberately absent: the key of another
+//! account would end all of them. They are reported.
 
 mod compare_all;
 mod events;
@@ -24,14 +24,13 @@ use crate::domain::error::{Result, error_chain};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Only look.
+    /// Only report differences, without applying anything.
     pub dry_run: bool,
-    /// How long a run may take. What it does not get to is the next run's; without a limit nothing is
-    /// left.
+    /// The time limit of a run. The next run continues the rest. None for a complete run.
     pub time: Option<Duration>,
 }
 
-/// Hears what was missed, and compares every subscription. Fails only if nothing could be done.
+/// Applies missed events, and compares every subscription. Fails only if nothing could be done.
 pub async fn run(
     app: &App,
     background: &BackgroundTasks,
@@ -40,7 +39,7 @@ pub async fn run(
     let Options { dry_run, time } = options;
     let started = Instant::now();
     let mut report = ReconciliationReport::default();
-    // Each has its share of the time, or a flood of events would keep the subscriptions from their turn.
+    // Events get half of the time, so that many events leave time for the subscriptions.
     let half = time.map(|time| started + time / 2);
     let events = events::apply_missed(app, background, half, dry_run, &mut report).await;
     let end = time.map(|time| started + time);
@@ -50,7 +49,7 @@ pub async fn run(
         if report.looked_at == 0 {
             return Err(error);
         }
-        tracing::error!(problem = error_chain(&error), "reconciling stopped");
+        tracing::error!(problem = error_chain(&error), "the reconciliation stopped early");
         report.problem = Some(error.for_operators());
     }
     if !dry_run {
@@ -59,22 +58,21 @@ pub async fn run(
     Ok(report)
 }
 
-/// Tells operators of subscriptions whose user nothing names, if there are more than they know of.
+/// Alerts operators of subscriptions that name no user, if the number has reached a new level.
 async fn alert_of_unnamed(
     app: &App,
     background: &BackgroundTasks,
     report: &ReconciliationReport,
 ) -> Result<()> {
-    // A run that saw a part only cannot say that it is over.
+    // A partial run without such a subscription does not clear the alert.
     if report.unnamed == 0 && !report.is_complete {
         return Ok(());
     }
     let level = i64::try_from(report.unnamed).unwrap_or(i64::MAX);
     if app.postgres.raise_alert("unnamed_subscriptions", level, app.clock.now()).await? {
         let message = format!(
-            "Subscriptions to plans of the catalog whose user nothing names: {}. The first is {}. Put \
-             userId into the metadata of its customer at Stripe. To see them all: farebox reconcile \
-             --dry-run",
+            "Subscriptions to catalog plans that name no user: {}. The first is {}. Set userId in the \
+             metadata of its customer at Stripe. To list all: farebox reconcile --dry-run",
             report.unnamed,
             report.unnamed_subscriptions.first().map_or("?", String::as_str)
         );
@@ -83,7 +81,7 @@ async fn alert_of_unnamed(
     Ok(())
 }
 
-/// Only compares every subscription, all of them: for a business that is adopted.
+/// Compares every subscription, without applying missed events. Used by imports.
 pub async fn subscriptions(app: &App, dry_run: bool) -> Result<ReconciliationReport> {
     let mut report = ReconciliationReport::default();
     report.is_complete = compare_all::compare_all(app, None, dry_run, &mut report).await?;

@@ -1,8 +1,9 @@
-//! Showing what everybody who has a plan may do, after a deploy or after Redis was emptied, before they come
-//! and ask Postgres for it (DM-9).
+//! Pushes the entitlements of all subscribers to Redis, after a deploy or after Redis lost its data
+//! (DM-9).
 //!
-//! Page by page, and only so many a second, since both stores have others to serve. A run that has no more
-//! time leaves its place to the next one. Where Redis does not answer it stops: whoever comes asks Postgres.
+//! It works page by page at a limited rate, since both stores also serve requests. A run that is
+//! out of time stores a cursor for the next one. A run stops if Redis does not answer; reads then
+//! load from Postgres.
 
 use std::time::{Duration, Instant};
 
@@ -20,16 +21,16 @@ use crate::domain::{Entitlement, UserId};
 const JOB: &str = "warm_cache";
 const PAGE: i32 = 100;
 
-/// So many pushes are on their way at once.
+/// The maximum number of concurrent pushes.
 const AT_ONCE: usize = 8;
 
-/// So many users a second, if nothing else is said.
+/// The default number of users per second.
 pub const PER_SECOND: u32 = 500;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub per_second: u32,
-    /// How long a run may take. What it does not get to is the next run's; without a limit nothing is left.
+    /// The time limit of a run. The next run continues the rest. None for a complete run.
     pub time: Option<Duration>,
 }
 
@@ -39,25 +40,26 @@ pub struct Options {
 pub struct CacheWarmUpReport {
     /// The number of users whose entitlements were written to Redis.
     pub shown: u32,
-    /// Whether the run reached the last user. If not, the next run continues.
+    /// True if the run reached the last user. If not, the next run continues.
     pub is_complete: bool,
     /// Why the run stopped early.
     pub problem: Option<String>,
 }
 
-/// Shows all who have a plan, or those for whom there is time. Fails only if Postgres does.
+/// Pushes all subscribers' entitlements, or as many as the time limit allows. Fails only if
+/// Postgres fails.
 pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, PostgresError> {
     let Options { per_second, time } = options;
     let started = Instant::now();
     let mut report = CacheWarmUpReport::default();
-    let kept = if time.is_some() { app.postgres.job_cursor(JOB).await? } else { None };
-    let mut after = kept.unwrap_or_default();
+    let stored = if time.is_some() { app.postgres.job_cursor(JOB).await? } else { None };
+    let mut after = stored.unwrap_or_default();
     loop {
         let page = app.postgres.list_subscribers(&after, PAGE, app.clock.now()).await?;
         let last = page.last().filter(|_| page.len() == PAGE as usize);
         let last = last.map(|entitlement| entitlement.user_id.clone());
         if let Err(error) = push_page(app, page, &mut report.shown).await {
-            tracing::warn!(problem = error_chain(&error), "warming the cache stopped");
+            tracing::warn!(problem = error_chain(&error), "warming the cache stopped early");
             report.problem = Some(error_chain(&error));
             return Ok(report);
         }
@@ -77,8 +79,7 @@ pub async fn run(app: &App, options: Options) -> Result<CacheWarmUpReport, Postg
     }
 }
 
-/// Pushes a page of entitlements. A value that another program spoiled for one user does not stop the
-/// others.
+/// Pushes a page of entitlements. A corrupt value of one user does not stop the others.
 async fn push_page(app: &App, page: Vec<Entitlement>, pushed: &mut u32) -> Result<(), RedisError> {
     let pushes = stream::iter(page).map(|entitlement| push_one(app, entitlement));
     let mut pushes = pushes.buffer_unordered(AT_ONCE);
@@ -86,7 +87,7 @@ async fn push_page(app: &App, page: Vec<Entitlement>, pushed: &mut u32) -> Resul
         match done {
             Ok(()) => *pushed += 1,
             Err(error @ RedisError::Refused(_)) => {
-                tracing::warn!(problem = error_chain(&error), "an entitlement is not pushed");
+                tracing::warn!(problem = error_chain(&error), "pushing an entitlement failed");
             }
             Err(error) => return Err(error),
         }

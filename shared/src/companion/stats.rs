@@ -1,8 +1,8 @@
-//! The live stats of the companion app: a hash and a string per user in Redis, and nowhere else.
+//! The live stats of the companion app: a hash and a string per user, stored only in Redis.
 //!
-//! Every change is one script, so that racing calls cannot lose one another's work, and every read
-//! one pipeline. All of them look at the mark that an erased user leaves behind: nothing brings a
-//! deleted account back. The hash's field names are a contract with the apps that read it.
+//! Every change is one script, so that concurrent calls do not lose each other's changes, and every
+//! read is one pipeline. All of them check the marker of an erased user, so that no call recreates
+//! a deleted account. Apps read the hash, so its field names are a contract.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -36,14 +36,15 @@ pub struct UserStats {
     pub last_login: Option<String>,
 }
 
-/// What an answer that is remembered holds at most: three summaries, each as long as it may be, escaped
-/// twice, and the figures.
+/// The maximum size of a stored answer: three summaries of the maximum length, escaped twice, and
+/// the numbers.
 pub const REMEMBERED_BYTES: usize = 3 * 4_000 + 1_000;
 
-/// A remembered answer lives a day, so today's index and yesterday's name every one there is.
+/// The lifetime of an index. A stored answer lives a day, so the indexes of today and yesterday
+/// list every stored answer.
 const INDEX_SECONDS: u32 = 2 * 86_400;
 
-/// The stats as they are. Someone who never signed in has none, which reads as zeros.
+/// Returns a user's stats. A user who never signed in has zeros.
 pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<UserStats> {
     let keys = UserKeys::of(user, now);
     let commands = [
@@ -63,7 +64,7 @@ pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<UserSt
     Ok(parse(last_login.as_str().unwrap_or_default(), &fields)?)
 }
 
-/// Counts the day of `now`, once, and gives a new user their stats.
+/// Counts the day of `now` once, and creates the stats of a new user.
 pub async fn sign_in(
     redis: &Redis,
     user: &UserId,
@@ -94,8 +95,9 @@ pub async fn set_mood(
     update(redis, &SET_MOOD, user, now, None, &[score.to_string()]).await
 }
 
-/// Refuses an idempotency key that came with another request, for those who write elsewhere first.
-pub async fn refuse_reused(redis: &Redis, idempotency_key: &IdempotencyKey) -> Result<()> {
+/// Refuses an idempotency key that was used with another request. For callers that first write to
+/// another store.
+pub async fn check_key_not_reused(redis: &Redis, idempotency_key: &IdempotencyKey) -> Result<()> {
     let first = Command::new("HGET").arg(idempotency_key.key()).arg("fingerprint");
     match redis.run::<Option<String>>(&first).await? {
         Some(fingerprint) if fingerprint != idempotency_key.fingerprint() => {
@@ -105,9 +107,9 @@ pub async fn refuse_reused(redis: &Redis, idempotency_key: &IdempotencyKey) -> R
     }
 }
 
-/// Removes everything, and remembers for a while that this user is gone.
+/// Deletes a user's stats and stored answers, and marks the user as erased for `remember_seconds`.
 ///
-/// The mark comes first: once it is there, nothing new is remembered, and the index is complete.
+/// The marker is set first. From then on no answer is stored, so the index is complete.
 pub async fn erase(
     redis: &Redis,
     user: &UserId,
@@ -165,28 +167,31 @@ async fn update(
     }
 }
 
-/// Reads `field, value, field, value ...`. Whoever else writes to the hash may have left something
-/// odd; that is an error to see, not a zero to show.
+/// Reads `field, value, field, value ...`. A value that another program corrupted is an error, not
+/// a zero.
 fn parse(last_login: &str, fields: &[&str]) -> Result<UserStats, RedisError> {
     let value =
         |name: &str| fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
-    let odd =
+    let corrupt =
         |name: &str| RedisError::Unexpected(format!("the stats field {name} is not readable"));
-    let count = |name: &str| value(name).unwrap_or("0").parse::<u64>().map_err(|_| odd(name));
+    let count = |name: &str| value(name).unwrap_or("0").parse::<u64>().map_err(|_| corrupt(name));
     let mood = value("mood_score").unwrap_or("0").parse::<f64>();
     let recent = serde_json::from_str(value("recent_conversations").unwrap_or("[]"));
     Ok(UserStats {
         conversations: count("conversations")?,
-        mood_score: mood.ok().filter(|mood| mood.is_finite()).ok_or_else(|| odd("mood_score"))?,
+        mood_score: mood
+            .ok()
+            .filter(|mood| mood.is_finite())
+            .ok_or_else(|| corrupt("mood_score"))?,
         days_active: count("days_active")?,
         login_streak: count("login_streak")?,
-        recent_conversations: recent.map_err(|_| odd("recent_conversations"))?,
+        recent_conversations: recent.map_err(|_| corrupt("recent_conversations"))?,
         plan: value("plan").unwrap_or("Free").to_owned(),
         last_login: (!last_login.is_empty()).then(|| last_login.to_owned()),
     })
 }
 
-/// The shape alone: what is in it is somebody's.
+/// Describes an answer by its length only, since its values are personal data.
 fn unexpected<T>(answer: &[T]) -> RedisError {
-    RedisError::Unexpected(format!("{} values from the stats", answer.len()))
+    RedisError::Unexpected(format!("the stats answer has {} values", answer.len()))
 }

@@ -2,14 +2,14 @@ use super::Secret;
 use super::parse::{self, Reader};
 use crate::domain;
 
-/// How users are written to.
+/// The settings of e-mails to users.
 #[derive(Clone, Debug)]
 pub struct Email {
-    /// `smtps://`, or `smtp://` with STARTTLS; without encryption only on this machine.
+    /// `smtps://`, or `smtp://` with STARTTLS. Only this machine is reached without encryption.
     pub smtp_url: Secret,
     pub from: Sender,
     pub subjects: Subjects,
-    /// What messages are signed with.
+    /// The name that e-mails are signed with.
     pub product_name: Option<String>,
 }
 
@@ -35,8 +35,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Email> {
         Some(_) => reader.required("EMAIL_FROM", parse::sender),
         None => reader.parsed("EMAIL_FROM", parse::sender),
     };
-    let mut subject =
-        |name, usual: &str| reader.parsed(name, parse::line).unwrap_or_else(|| usual.to_owned());
+    let mut subject = |name, default: &str| {
+        reader.parsed(name, parse::line).unwrap_or_else(|| default.to_owned())
+    };
     let subjects = Subjects {
         receipt: subject("EMAIL_SUBJECT_RECEIPT", "Your receipt"),
         payment_failed: subject("EMAIL_SUBJECT_PAYMENT_FAILED", "Your payment did not go through"),

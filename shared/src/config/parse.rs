@@ -1,4 +1,4 @@
-//! How each setting is read, and the reader that gathers what is wrong with all of them.
+//! Parsers of single settings, and a reader that collects the problems of all settings.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::domain::{Email, Rate};
 
 type Parsed<T> = Result<T, &'static str>;
 
-/// Everything that is wrong with the configuration.
+/// All problems of the configuration.
 #[derive(Clone, Debug, Default, Eq, PartialEq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(Vec<String>);
@@ -44,7 +44,8 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{name}: {what}"));
     }
 
-    /// An empty value counts as unset: that is how most platforms clear a setting.
+    /// Returns the value of a setting. An empty value counts as unset, because most platforms clear
+    /// a setting in this way.
     fn value(&self, name: &str) -> Option<String> {
         (self.vars)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
@@ -99,24 +100,28 @@ pub(super) fn secret(value: &str) -> Parsed<Secret> {
 }
 
 pub(super) fn boolean(value: &str) -> Parsed<bool> {
-    value.parse().map_err(|_| "is true or false")
+    value.parse().map_err(|_| "must be true or false")
 }
 
 pub(super) fn stripe_key(value: &str) -> Parsed<Secret> {
     let is_key = ["sk_test_", "sk_live_", "rk_test_", "rk_live_"]
         .iter()
         .any(|prefix| value.starts_with(prefix));
-    if is_key { secret(value) } else { Err("begins with sk_ or rk_, and test_ or live_") }
+    if is_key {
+        secret(value)
+    } else {
+        Err("must begin with sk_test_, sk_live_, rk_test_ or rk_live_")
+    }
 }
 
 pub(super) fn webhook_secret(value: &str) -> Parsed<Secret> {
-    if value.starts_with("whsec_") { secret(value) } else { Err("begins with whsec_") }
+    if value.starts_with("whsec_") { secret(value) } else { Err("must begin with whsec_") }
 }
 
 pub(super) fn stripe_account(value: &str) -> Parsed<String> {
     let id = value.strip_prefix("acct_").unwrap_or_default();
     let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_id { text(value) } else { Err("is the id of an account, acct_...") }
+    if is_id { text(value) } else { Err("must be the id of an account, acct_...") }
 }
 
 pub(super) fn within<T: FromStr + PartialOrd>(value: &str, range: RangeInclusive<T>) -> Parsed<T> {
@@ -124,13 +129,15 @@ pub(super) fn within<T: FromStr + PartialOrd>(value: &str, range: RangeInclusive
     if range.contains(&number) { Ok(number) } else { Err("is out of range") }
 }
 
-/// Without encryption only to this machine: tokens and keys are sent there.
+/// Parses a URL that tokens and keys are sent to. Plain http is allowed only for this machine.
 pub(super) fn http_url(value: &str) -> Parsed<Url> {
     let url = Url::parse(value).map_err(|_| "is not a URL")?;
     match url.scheme() {
         "https" if url.has_host() => Ok(url),
         "http" if url.host().is_some_and(is_this_machine) => Ok(url),
-        "http" if url.has_host() => Err("must be https: plain http is for this machine alone"),
+        "http" if url.has_host() => {
+            Err("must be https: plain http is allowed only for this machine")
+        }
         _ => Err("is not an http or https URL"),
     }
 }
@@ -143,7 +150,7 @@ fn is_this_machine(host: Host<&str>) -> bool {
     }
 }
 
-/// With the mail server's name and, if it asks for them, who sends and the password.
+/// Parses the mail server's URL, which may contain a user name and a password.
 pub(super) fn smtp_url(value: &str) -> Parsed<Secret> {
     let url = Url::parse(value).map_err(|_| "is not a URL")?;
     match url.scheme() {
@@ -156,16 +163,17 @@ pub(super) fn smtp_url(value: &str) -> Parsed<Secret> {
 pub(super) fn sender(value: &str) -> Parsed<Sender> {
     let (name, address) = match value.split_once('<') {
         Some((name, rest)) => {
-            (line(name.trim())?, rest.strip_suffix('>').ok_or("lacks the > after its address")?)
+            (line(name.trim())?, rest.strip_suffix('>').ok_or("must have a > after its address")?)
         }
         None => (String::new(), value),
     };
     let address = Email::try_from(address.trim().to_owned());
-    let address = address.map_err(|_| "has no e-mail address, as in Acme <billing@acme.com>")?;
+    let address =
+        address.map_err(|_| "must have an e-mail address, as in Acme <billing@acme.com>")?;
     Ok(Sender { name: Some(name).filter(|name| !name.is_empty()), address })
 }
 
-/// Text that can stand in a header.
+/// Parses text that fits into a mail header: one line.
 pub(super) fn line(value: &str) -> Parsed<String> {
     if value.chars().any(char::is_control) { Err("must be one line of text") } else { text(value) }
 }
@@ -200,17 +208,17 @@ pub(super) fn jwks(value: &str) -> Parsed<String> {
     }
 }
 
-/// RFC 7518 asks for a secret at least as long as the hash.
+/// Parses a secret. RFC 7518 requires it to be at least as long as the hash.
 pub(super) fn hs256_secret(value: &str) -> Parsed<Secret> {
     if value.len() < 32 { Err("must have at least 32 characters") } else { Ok(Secret::new(value)) }
 }
 
-/// Shorter ones can be guessed.
+/// Parses a secret. A shorter one could be guessed.
 pub(super) fn cron_secret(value: &str) -> Parsed<Secret> {
     if value.len() < 16 { Err("must have at least 16 characters") } else { secret(value) }
 }
 
-/// Exactly what a browser sends: scheme, host and port, nothing behind.
+/// Parses an origin in the form that browsers send: scheme, host and port, without a path.
 pub(super) fn origin(value: &str) -> Parsed<String> {
     let url = http_url(value)?;
     let origin = url.origin().ascii_serialization();
@@ -222,10 +230,11 @@ pub(super) fn origin(value: &str) -> Parsed<String> {
 }
 
 pub(super) fn named_rate(value: &str) -> Parsed<(String, Rate)> {
-    let (name, rate) = value.split_once('=').ok_or("a named limit looks like review-code=10/1h")?;
+    let (name, rate) =
+        value.split_once('=').ok_or("must be a name and a rate, such as review-code=10/1h")?;
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if name.is_empty() || name.len() > 64 || !plain {
-        return Err("a limit's name is 1 to 64 letters, digits, -, _ and .");
+        return Err("must have names of 1 to 64 letters, digits, -, _ or .");
     }
     Ok((name.to_owned(), rate.parse()?))
 }
@@ -235,12 +244,12 @@ pub(super) fn admin_claim(value: &str) -> Parsed<AdminClaim> {
         Some((path, value)) if !path.is_empty() && !value.is_empty() => {
             Ok(AdminClaim { path: path.to_owned(), value: value.to_owned() })
         }
-        _ => Err("looks like metadata.role=admin"),
+        _ => Err("must be a claim and its value, such as metadata.role=admin"),
     }
 }
 
 pub(super) fn service_key_hash(value: &str) -> Parsed<ServiceKeyHash> {
-    const FORM: &str = "looks like service:SHA256 or admin:SHA256, the hash as 64 hex digits";
+    const FORM: &str = "must be service:SHA256 or admin:SHA256, with the hash as 64 hex digits";
     let (scope, hex) = value.split_once(':').ok_or(FORM)?;
     let scope = match scope {
         "service" => Scope::Service,

@@ -1,4 +1,4 @@
-//! The proxies in front of a server, whose word on a caller's address is taken.
+//! The proxies in front of a server, whose `X-Forwarded-For` is trusted.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,7 +7,8 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TrustedProxies(Vec<Network>);
 
-/// Addresses that begin alike. An IPv4 address counts as the IPv6 address it maps to.
+/// A range of addresses with a common prefix. An IPv4 address counts as its IPv4-mapped IPv6
+/// address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Network {
     bits: u128,
@@ -27,9 +28,11 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// Whom `peer` carries a request for: `hops` are the addresses of `X-Forwarded-For`, to which each
-    /// proxy adds its own peer at the end. A caller can write what it likes before those, so the last
-    /// address that is no proxy's is the caller's.
+    /// Returns the address of the client for which `peer` forwards a request.
+    ///
+    /// `hops` are the addresses in `X-Forwarded-For`, to which each proxy appends its own peer. A
+    /// client can write any addresses before those, so its address is the last one that is not a
+    /// proxy's.
     pub fn client(&self, peer: IpAddr, hops: &[&str]) -> IpAddr {
         let mut client = peer;
         for hop in hops.iter().rev() {
@@ -43,7 +46,7 @@ impl TrustedProxies {
     }
 }
 
-/// Some proxies add the port.
+/// Parses the address of a hop. Some proxies add the port.
 fn address_of(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
     let address = bare.unwrap_or(hop).parse().ok();
@@ -67,14 +70,14 @@ impl FromStr for Network {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "is an address or a network, such as 10.0.0.0/8";
+        const FORM: &str = "must be an address or a network, such as 10.0.0.0/8";
         let (address, length) =
             text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
         let address: IpAddr = address.parse().map_err(|_| FORM)?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let length: u32 = length.map_or(Ok(width), str::parse).map_err(|_| FORM)?;
         match length {
-            0 => Err("names every address; name the proxies alone"),
+            0 => Err("must not include every address: list only the proxies"),
             length if length > width => Err(FORM),
             length => Ok(Self { bits: bits(address), prefix: 128 - width + length }),
         }
@@ -94,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_the_addresses_that_begin_alike() {
+    fn a_network_contains_the_addresses_with_its_prefix() {
         let proxies = proxies(&["10.1.0.0/16", "192.0.2.7", "fd00::/8"]);
         for inside in ["10.1.2.3", "192.0.2.7", "::ffff:10.1.2.3", "fd12::1"] {
             assert!(proxies.contains(ip(inside)), "{inside}");
@@ -108,10 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxys_is_the_callers() {
+    fn the_client_is_the_last_address_that_is_not_a_proxy() {
         let proxies = proxies(&["10.0.0.0/8", "fd00::/8"]);
         let client = |peer, hops: &[&str]| proxies.client(ip(peer), hops).to_string();
-        assert_eq!(client("203.0.113.9", &["198.51.100.1"]), "203.0.113.9", "it is no proxy");
+        assert_eq!(client("203.0.113.9", &["198.51.100.1"]), "203.0.113.9", "not a proxy");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("10.0.0.1", &["192.0.2.1", " 198.51.100.1 "]), "198.51.100.1", "forged");

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A value that is never printed. Whoever needs it says so with [`Secret::expose`].
+/// A value that is never printed. [`Secret::expose`] returns it.
 #[derive(Clone)]
 pub struct Secret(String);
 

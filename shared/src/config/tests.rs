@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use super::{Config, SETTINGS, Scope};
 
-const GOOD: &[(&str, &str)] = &[
+const VALID: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://farebox:hunter2@db.example/app?sslmode=require"),
     ("UPSTASH_REDIS_REST_URL", "https://eu1.upstash.example"),
     ("UPSTASH_REDIS_REST_TOKEN", "hunter2"),
@@ -16,7 +16,7 @@ const GOOD: &[(&str, &str)] = &[
 fn parse(changes: &[(&str, &str)]) -> Result<Config, super::Problems> {
     Config::from_vars(|name| {
         let changed = changes.iter().find(|(key, _)| *key == name);
-        let given = changed.or_else(|| GOOD.iter().find(|(key, _)| *key == name));
+        let given = changed.or_else(|| VALID.iter().find(|(key, _)| *key == name));
         given.map(|(_, value)| (*value).to_owned())
     })
 }
@@ -26,7 +26,7 @@ fn problems(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_good_configuration_is_read() {
+fn a_valid_configuration_is_read() {
     let config = parse(&[]).unwrap();
     assert_eq!(config.rate_limits["review-code"].limit, 10);
     assert_eq!(config.database.schema.as_str(), "public");
@@ -44,7 +44,7 @@ fn secrets_never_print() {
         .unwrap()
     );
     assert!(!printed.contains("hunter2"), "{printed}");
-    let complaint = problems(&[
+    let problem = problems(&[
         ("DATABASE_URL", "hunter2"),
         ("AUTH_HS256_SECRET", "hunter2"),
         ("STRIPE_SECRET_KEY", "hunter2"),
@@ -52,7 +52,7 @@ fn secrets_never_print() {
         ("CRON_SECRET", "hunter2"),
         ("ALERT_WEBHOOK_URL", "hunter2"),
     ]);
-    assert!(!complaint.contains("hunter2"), "{complaint}");
+    assert!(!problem.contains("hunter2"), "{problem}");
 }
 
 #[test]
@@ -95,14 +95,14 @@ fn each_bad_value_is_named() {
         ("RATE_LIMITS", "review-code=0/1h"),
         ("LOG_LEVEL", "loud"),
     ] {
-        let complaint = problems(&[(name, value)]);
-        assert!(complaint.starts_with(&format!("{name}: ")), "{name}={value}: {complaint}");
+        let problem = problems(&[(name, value)]);
+        assert!(problem.starts_with(&format!("{name}: ")), "{name}={value}: {problem}");
     }
 }
 
-/// Tokens, keys and what is written to operators leave this machine encrypted.
+/// Tokens, keys and alerts leave this machine only over an encrypted connection.
 #[test]
-fn plain_http_is_for_this_machine_alone() {
+fn plain_http_is_allowed_only_for_this_machine() {
     let addresses = [
         "UPSTASH_REDIS_REST_URL",
         "STRIPE_API_URL",
@@ -117,8 +117,8 @@ fn plain_http_is_for_this_machine_alone() {
         }
         for host in ["redis.example", "10.0.0.1", "127.0.0.1.example", "localhost.example", "[::2]"]
         {
-            let complaint = problems(&[(name, &format!("http://{host}"))]);
-            assert!(complaint.starts_with(&format!("{name}: must be https")), "{complaint}");
+            let problem = problems(&[(name, &format!("http://{host}"))]);
+            assert!(problem.starts_with(&format!("{name}: must be https")), "{problem}");
             assert!(parse(&[(name, &format!("https://{host}"))]).is_ok(), "{name} {host}");
         }
     }
@@ -147,7 +147,7 @@ fn service_keys_are_known_by_their_hash() {
 }
 
 #[test]
-fn the_key_says_whether_it_is_real_money() {
+fn the_secret_key_decides_between_test_and_live_mode() {
     assert!(!parse(&[]).unwrap().stripe.is_live());
     assert!(parse(&[("STRIPE_SECRET_KEY", "rk_live_x")]).unwrap().stripe.is_live());
     let rotating = parse(&[("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_old")]).unwrap();
@@ -155,10 +155,10 @@ fn the_key_says_whether_it_is_real_money() {
 }
 
 #[test]
-fn the_list_of_settings_is_exactly_what_is_read() {
-    let asked = RefCell::new(BTreeSet::new());
+fn every_setting_that_is_read_is_listed_and_no_other() {
+    let read = RefCell::new(BTreeSet::new());
     let _ = Config::from_vars(|name| {
-        asked.borrow_mut().insert(name.to_owned());
+        read.borrow_mut().insert(name.to_owned());
         None
     });
     let listed: BTreeSet<String> = SETTINGS
@@ -167,11 +167,11 @@ fn the_list_of_settings_is_exactly_what_is_read() {
         .flatten()
         .map(str::to_owned)
         .collect();
-    assert_eq!(*asked.borrow(), listed);
+    assert_eq!(*read.borrow(), listed);
 }
 
 #[test]
-fn an_account_of_stripe_is_an_id() {
+fn a_stripe_account_must_be_an_account_id() {
     assert_eq!(parse(&[]).unwrap().stripe.account, None);
     let set = |account| parse(&[("STRIPE_ACCOUNT", account)]);
     assert_eq!(set("acct_1A2b").unwrap().stripe.account.as_deref(), Some("acct_1A2b"));

@@ -1,9 +1,9 @@
-//! Whole numbers of things that are counted: uses, and credits.
+//! Counts of usage and credits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The largest number that every client reads exactly: JavaScript's are floats.
+/// The largest integer that JavaScript represents exactly.
 const LARGEST: i64 = 9_007_199_254_740_991;
 
 /// A count of usage or credits: a positive integer that JavaScript represents exactly.
@@ -29,7 +29,7 @@ impl PositiveCount {
         self.0
     }
 
-    /// Of a field that may be left out, and may not be null: null is what JavaScript sends for NaN.
+    /// Deserializes a field that is optional but not nullable: JavaScript sends null for NaN.
     pub fn if_given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Self>, D::Error> {
         Self::deserialize(field).map(Some)
     }
@@ -55,7 +55,7 @@ impl TryFrom<i64> for SignedCount {
 
     fn try_from(signed: i64) -> Result<Self, Self::Error> {
         if signed == 0 || signed.unsigned_abs() > LARGEST.unsigned_abs() {
-            return Err("must be from 1 to 9007199254740991, or as far below zero to adjust");
+            return Err("must be from 1 to 9007199254740991; adjust also accepts values below 0");
         }
         Ok(Self(signed))
     }

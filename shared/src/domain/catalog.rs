@@ -1,7 +1,7 @@
-//! What a catalog is made of, in the words that SQL, JSON and people use for it.
+//! The parts of a catalog, with the names that SQL and JSON use.
 //!
-//! Deliberately absent: files and their format, which only the command line reads; and what follows
-//! from a plan for one user, which depends on their usage.
+//! Deliberately absent: catalog files, which only the command line reads, and entitlements, which
+//! also depend on a user's usage.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub enum BillingInterval {
 pub enum UsageReset {
     /// On the first day of each calendar month, UTC.
     Month,
-    /// Monthly, counted from the day the subscription began; with yearly plans too.
+    /// Monthly, counted from the day the subscription began, also with yearly plans.
     BillingPeriod,
     /// At midnight UTC.
     Day,
@@ -32,7 +32,7 @@ pub enum UsageReset {
     Never,
 }
 
-/// What happens at the limit of a metered feature.
+/// The handling of usage beyond the limit of a metered feature.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OveragePolicy {
@@ -46,19 +46,19 @@ pub enum OveragePolicy {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantInterval {
-    /// At the start of each billing period, monthly with yearly plans too.
+    /// At the start of each billing period; monthly, also with yearly plans.
     BillingPeriod,
 }
 
-/// What a plan includes of one feature.
+/// A plan's terms for one feature.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum PlanFeature {
     /// A feature that is on or off.
     #[schemars(title = "BooleanPlanFeature")]
     Boolean { name: String, enabled: bool },
-    /// A feature whose usage is counted. A hard limit of 0 means that the plan does not include it; a limit
-    /// of null, that usage is unlimited.
+    /// A feature whose usage is counted. A hard limit of 0 means that the plan does not include the
+    /// feature. A limit of null means that usage is unlimited.
     #[schemars(title = "MeteredPlanFeature")]
     Metered {
         name: String,
@@ -74,7 +74,7 @@ pub enum PlanFeature {
         unit: String,
         amount: u64,
         every: GrantInterval,
-        /// Whether unspent credits stay for the next period. Absent means false.
+        /// True if unspent credits roll over to the next period. Absent means false.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rollover: bool,
     },

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// Everything that decides what a checkout session is asked to be, as it was written down.
+/// The terms of a checkout session, as Postgres stored them before Farebox called Stripe.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CheckoutTerms {
     pub price: String,
@@ -12,7 +12,7 @@ pub struct CheckoutTerms {
     pub interval: Option<String>,
     pub pack: Option<String>,
     pub pack_version: Option<i32>,
-    /// Whether the page takes promotion codes; it does where nothing was written down of it.
+    /// False if the page accepts no promotion codes. Absent means true.
     pub promotion_codes: Option<bool>,
     pub trial_days: Option<u32>,
     pub currency: Option<String>,

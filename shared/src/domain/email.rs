@@ -28,7 +28,7 @@ impl TryFrom<String> for Email {
     }
 }
 
-/// Somebody's address stays out of every log.
+/// Prints `***`, so that addresses stay out of every log.
 impl std::fmt::Debug for Email {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")

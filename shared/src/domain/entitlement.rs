@@ -1,7 +1,8 @@
-//! What a user may do, has used and has left, and what follows from it for one question.
+//! A user's entitlement, and the check of one feature against it.
 //!
-//! SQL computes it, and the cache keeps it in the same form, so that both answer alike. The plan's terms
-//! change seldom, usage and balances with every call: each is a part with its own version.
+//! SQL computes the entitlement, and Redis caches it in the same form, so that both give the same
+//! answer. The plan's terms change rarely, usage and balances with every call, so each part has its
+//! own version.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use super::catalog::OveragePolicy;
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Entitlement {
     pub user_id: String,
-    /// In milliseconds since 1970: time alone changes something then.
+    /// When the entitlement next changes by time alone, in milliseconds since 1970.
     pub fresh_until: i64,
     pub terms: Versioned<PlanTerms>,
     /// Usage of each metered feature in the current period.
@@ -25,15 +26,16 @@ pub struct Entitlement {
     pub units: BTreeMap<String, Versioned<CreditBalance>>,
 }
 
-/// A part of an entitlement. Of two copies the one with the greater version is newer; of two with the same
-/// version, the one that is fresh for longer. A part that never changed has version 0.
+/// A part of an entitlement with its version. The copy with the greater version is newer. With
+/// equal versions, the copy that is fresh for longer is newer. A part that never changed has
+/// version 0.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Versioned<T> {
     pub version: i64,
     pub value: T,
 }
 
-/// What follows from the plan and the subscription.
+/// The terms of the plan and the subscription.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct PlanTerms {
     pub plan: String,
@@ -51,7 +53,7 @@ pub struct PlanTerms {
     pub features: BTreeMap<String, FeatureTerms>,
 }
 
-/// What the plan gives of a feature, and which plans on sale give more, the lowest first.
+/// The plan's terms for a feature, and the plans on sale that give more, the lowest first.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum FeatureTerms {
@@ -79,42 +81,43 @@ pub enum FeatureTerms {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Upgrade {
     pub plan: String,
-    /// An amount of credits, or how often it may be used before it is refused; null where it never is.
+    /// The amount of credits, or the usage beyond which the plan refuses; null if it never refuses.
     pub gives: Option<u64>,
 }
 
-/// What is held of one unit of credits.
+/// The balance of one unit of credits.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct CreditBalance {
-    /// Below zero where more was taken back than there was.
+    /// Negative if a clawback took more than the balance.
     pub balance: i64,
-    /// When the first of it goes, and how much.
+    /// When the next credits expire; `expiring` is how many.
     pub expires_at: Option<Timestamp>,
     pub expiring: Option<i64>,
 }
 
-/// Whether a user may use a feature now.
+/// The result of checking that a user may use a feature now.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeatureCheckResult {
     /// The feature's key in the catalog.
     pub feature: String,
     pub allowed: bool,
-    /// Why the feature may not be used; null if it may.
+    /// The reason why the feature may not be used; null if it may.
     pub reason: Option<RefusalReason>,
     /// The usage or the credits left; null if the feature is unlimited or not counted.
     pub balance: Option<i64>,
     /// When the count returns to zero; null if it never does, or if nothing is counted.
     pub resets_at: Option<Timestamp>,
-    /// The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would.
+    /// The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan
+    /// would allow it.
     pub upgrade_to: Option<String>,
 }
 
-/// Why a feature may not be used.
+/// The reason why a feature may not be used.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
-    /// Less is left than was asked for.
+    /// Less is left than the requested quantity.
     LimitReached,
     /// The plan does not include the feature.
     NotInPlan,
@@ -125,7 +128,7 @@ pub enum RefusalReason {
 }
 
 impl Entitlement {
-    /// Whether a feature may be used so many times now; none for one that there is not.
+    /// Checks that `quantity` of a feature may be used now. Returns `None` for an unknown feature.
     pub fn check(&self, feature: &str, quantity: PositiveCount) -> Option<FeatureCheckResult> {
         let quantity = quantity.get();
         let terms = self.terms.value.features.get(feature)?;
@@ -149,7 +152,7 @@ impl Entitlement {
             FeatureTerms::Credits { unit, amount, upgrades, .. } => {
                 let balance = self.units.get(unit).map_or(0, |credits| credits.value.balance);
                 let upgrade = enough(upgrades, quantity.cast_unsigned());
-                // What was bought or given besides is used up: that is a limit of its own.
+                // Credits from elsewhere that do not suffice are a limit, not a missing feature.
                 let has_none = *amount == 0 && balance <= 0;
                 let reason =
                     if has_none { RefusalReason::NotInPlan } else { RefusalReason::LimitReached };
@@ -167,7 +170,7 @@ impl Entitlement {
         })
     }
 
-    /// The version of the whole: that of its newest part.
+    /// Returns the version of the newest part.
     pub fn version(&self) -> i64 {
         let used = self.used.values().map(|count| count.version);
         let units = self.units.values().map(|credits| credits.version);
@@ -178,7 +181,7 @@ impl Entitlement {
         self.used.get(feature).map_or(0, |count| count.value)
     }
 
-    /// What was bought is not paid for, and counts no longer.
+    /// Returns whether the user has a subscription that no longer counts, because it is not paid.
     fn is_past_due(&self) -> bool {
         let PlanTerms { source, status, .. } = &self.terms.value;
         source == "default" && status != "none"
@@ -186,7 +189,7 @@ impl Entitlement {
 }
 
 impl FeatureCheckResult {
-    /// The answer where nothing is sold.
+    /// The result while no catalog is published.
     pub fn no_customer(feature: &str) -> Self {
         Self {
             feature: feature.to_owned(),
@@ -199,7 +202,7 @@ impl FeatureCheckResult {
     }
 }
 
-/// The lowest plan that gives so much.
+/// Returns the lowest plan that gives at least `needed`.
 fn enough(upgrades: &[Upgrade], needed: u64) -> Option<&Upgrade> {
     upgrades.iter().find(|upgrade| upgrade.gives.is_none_or(|gives| gives >= needed))
 }

@@ -1,9 +1,9 @@
-//! The one error that use cases return, and the codes that name what went wrong.
+//! The error that all use cases return, and its codes.
 //!
-//! An [`Error`] has a code that programs match on, a message for people, and a private cause. It knows
-//! no HTTP status: `http/problem.rs` maps codes to statuses. The cause never leaves the process: the
-//! guard logs it, once. There is no blanket conversion from arbitrary errors; each source says by its
-//! own `From` what it means for a caller.
+//! An [`Error`] has a code that programs match on, a message for people, and a private cause. It
+//! has no HTTP status: `http/problem.rs` maps codes to statuses. The cause never leaves the
+//! process: the guard logs it once. There is no blanket conversion from arbitrary errors: each
+//! source of errors has its own `From`, which chooses the code.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Any cause, below the public message.
+/// The private cause of an error.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,7 +30,7 @@ pub struct Error {
     pub cause: Option<BoxError>,
 }
 
-/// What kind of problem it is. Stable, for programs to match on.
+/// The kind of problem. Codes are stable, so that programs can match on them.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
@@ -85,46 +85,45 @@ pub enum ErrorCode {
     WebhookResolved,
 }
 
-/// One thing wrong with the input.
+/// One invalid field of the input.
 #[derive(Clone, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct FieldError {
     /// The field, as a path from the top of the input: `score`, `items[2].quantity`.
     pub field: String,
-    /// What is wrong with it, in words.
+    /// The problem with the field, in words.
     pub message: String,
 }
 
-/// What programs have to know of some problems.
+/// Additional fields of some problems, for programs.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[serde(rename_all_fields = "camelCase", untagged)]
 pub enum ProblemExtension {
-    /// Something has to be paid first.
+    /// A payment is needed first.
     Payment {
-        /// The page where the user can pay or confirm it.
+        /// The page where the user can pay or confirm the payment.
         payment_url: String,
     },
-    /// More than the plan allows.
+    /// The usage would exceed the limit of the plan.
     Quota {
-        /// The feature.
+        /// The key of the feature.
         quota: String,
         limit: Option<u64>,
-        /// What has been used.
+        /// The usage in the current period.
         current: u64,
         resets_at: Option<Timestamp>,
     },
-    /// More than there are.
+    /// The balance is too small.
     Credits {
         unit: String,
-        /// What there is.
         balance: i64,
-        /// What was asked for.
+        /// The number of credits that were asked for.
         needed: i64,
     },
 }
 
 impl ErrorCode {
-    /// Whether the same request may succeed in a moment: a dependency was down, or another request of
-    /// the same user was in progress.
+    /// Returns whether the same request may succeed in a moment: a dependency was down, or another
+    /// request of the same user was in progress.
     pub fn is_retryable(self) -> bool {
         matches!(
             self,
@@ -149,7 +148,7 @@ impl Error {
         }
     }
 
-    /// Well-formed input with a value that cannot be.
+    /// Returns an error for a field with an invalid value.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         let error = FieldError { field: field.into(), message: message.into() };
         let message = format!("{} {}.", error.field, error.message);
@@ -158,7 +157,7 @@ impl Error {
         invalid
     }
 
-    /// The same error, naming a field that cannot even be read.
+    /// Adds a field that cannot be read, if it is known.
     pub fn with_field(mut self, field: Option<String>) -> Self {
         self.fields
             .extend(field.map(|field| FieldError { field, message: "cannot be read".into() }));
@@ -186,19 +185,20 @@ impl Error {
         )
     }
 
-    /// Farebox does not ask Stripe for two changes of one user at once.
+    /// Returned for a second request, because Farebox sends Stripe one change of a user at a time.
     pub fn request_in_progress() -> Self {
         Self::new(
             ErrorCode::RequestInProgress,
-            "Another request of this user is being carried out. Try again in a moment.",
+            "Another request of this user is in progress. Try again in a moment.",
         )
     }
 
-    /// A store that gives no answer. Whether trying again may count twice is the caller's to know.
+    /// Returns an error for a store that did not answer. If `may_have_run`, the store may have
+    /// carried out the request.
     pub fn no_answer(code: ErrorCode, store: &str, may_have_run: bool) -> Self {
         let message = if may_have_run {
             format!(
-                "The {store} did not answer in time; what was to change may have been changed. Try \
+                "The {store} did not answer in time. The change may have been made or not. Try \
                  again, with the same Idempotency-Key if you sent one."
             )
         } else {
@@ -207,19 +207,19 @@ impl Error {
         Self::new(code, message)
     }
 
-    /// A mistake of ours. The caller learns no more than the request's id.
+    /// Returns an unexpected error. Only its request id is public.
     pub fn internal(cause: impl Into<BoxError>) -> Self {
-        let message = "Something went wrong on our side. The request id finds it in our log.";
+        let message = "Something went wrong in Farebox. Look up requestId in its log.";
         Self::new(ErrorCode::Internal, message).with_cause(cause)
     }
 
-    /// The cause in full, for operators: the public message says nothing of it.
+    /// Returns the full cause, for operators. The public message omits it.
     pub fn for_operators(&self) -> String {
         self.cause.as_deref().map_or_else(|| error_chain(self), |cause| error_chain(cause))
     }
 }
 
-/// An error with everything below it, on one line.
+/// Returns an error and all its sources on one line.
 pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,8 +1,8 @@
-//! What Stripe's objects say, in the form in which the database merges it.
+//! Facts: the contents of Stripe's objects, in the form that Postgres merges.
 //!
-//! Pure, and tolerant of every version of Stripe's API: where a field moved, whichever place has it
-//! counts. Times are Stripe's own seconds; nothing here knows what time it is. An object with a status that
-//! Stripe did not have when this was written says nothing, and neither does the stub of a deleted one.
+//! This module is pure, and reads every version of Stripe's API: if a field moved, it is read from
+//! whichever place has it. Times are Stripe's own seconds. An object with an unknown status has no
+//! facts, and neither does the stub of a deleted object.
 
 mod customer;
 mod invoice;
@@ -16,29 +16,31 @@ use serde_json::{Map, Value, json};
 use super::UserId;
 use super::object::{Object, flag, list, text};
 
-/// Everything one event, or one answer, tells: objects by their kind, in SQL's names.
+/// The facts of one event or response: objects by their kind, with the names that SQL uses.
 #[derive(Clone, Debug, Default)]
 pub struct Facts(Map<String, Value>);
 
-/// What is missing from an object without which it says nothing.
+/// An object without a required field, which is named.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("an object of Stripe's without its {0}")]
+#[error("a Stripe object lacks its {0}")]
 pub struct Unreadable(&'static str);
 
 impl Facts {
-    /// What an event of that type, and second, says with that object. Nothing, if it changes nothing for us.
+    /// Returns the facts of an event of type `kind` that was created at `at`. There are none if
+    /// Farebox does not use such an event.
     pub fn of_event(kind: &str, at: i64, object: &Object) -> Result<Self, Unreadable> {
-        // `charge.refund.updated` brings a refund: what an object says it is goes before the event's name.
+        // `charge.refund.updated` contains a refund, so the object's own type wins over the event's
+        // name.
         let (subject, verb) = kind.rsplit_once('.').unwrap_or_default();
         let named = text(object, "object").unwrap_or(subject);
-        // Of what is gone a stub is left; a customer's says that they are gone.
+        // A deleted object is sent as a stub. Only a customer's stub matters: it is the deletion.
         let is_stub = flag(object, "deleted") && named != "customer";
         let facts = match named {
             _ if is_stub => Self::default(),
             "subscription" | "customer.subscription" => Self::of_subscription(object)?,
             "checkout.session" => Self::of_session(&session::completed(object, verb, at))?,
-            // One that is yet to come is none: it may have no id, and never come. Only a draft is deleted,
-            // and drafts decide nothing.
+            // An upcoming invoice may have no id and may never exist. Only drafts are deleted, and
+            // a draft decides nothing.
             "invoice" if ["upcoming", "deleted"].contains(&verb) => Self::default(),
             "invoice" => Self::of_invoice(object)?,
             "invoice_payment" => Self::default().with("payment", payment::of_invoice(object)),
@@ -64,7 +66,7 @@ impl Facts {
         Ok(Self::default().with("subscription", subscription::subscription(object)?))
     }
 
-    /// A session, its payment, and the subscription it made where that came with it.
+    /// Returns the facts of a session, its payment, and its subscription if that is expanded.
     pub fn of_session(object: &Object) -> Result<Self, Unreadable> {
         let made = &object["subscription"];
         let facts = if made.is_object() { Self::of_subscription(made)? } else { Self::default() };
@@ -85,7 +87,7 @@ impl Facts {
         Ok(Self::default().with("payment", Some(payment::of_intent(object, is_failure)?)))
     }
 
-    /// Older versions list its refunds, the newer only their sum.
+    /// Older API versions list the refunds of a charge, newer ones only their sum.
     fn of_charge(object: &Object) -> Result<Self, Unreadable> {
         let refunds = list(object, "refunds").iter();
         let refunds: Vec<_> =
@@ -95,7 +97,8 @@ impl Facts {
             .with("refunds", Some(refunds).filter(|refunds| !refunds.is_empty())))
     }
 
-    /// Money that goes back, or may. Nothing, if no payment brought it: a customer's own transfer did.
+    /// Returns the facts of a refund or a dispute. There are none if it has no payment, as for a
+    /// refund of a customer's cash balance.
     fn of_return(name: &str, fact: Option<impl Serialize>, object: &Object) -> Self {
         let payment = payment::returned(object);
         let fact = fact.filter(|_| payment.is_some());
@@ -114,7 +117,7 @@ impl Facts {
         text(self.0.get("subscription")?, "id")
     }
 
-    /// The subscription's fact, if there is no other, and nothing that the user should be told.
+    /// Returns the subscription's fact, if there is no other fact and no notice for the user.
     pub fn only_subscription(&self) -> Option<&Value> {
         self.0.get("subscription").filter(|_| self.0.len() == 1)
     }
@@ -123,7 +126,7 @@ impl Facts {
         text(self.0.get("payment")?, "id")
     }
 
-    /// The id of the session in it, if that is over and nothing of it is unpaid.
+    /// Returns the id of the session, if it is complete and not unpaid.
     pub fn finished_session(&self) -> Option<&str> {
         let session = self.0.get("session")?;
         let is_settled = text(session, "payment_status") != Some("unpaid");
@@ -131,8 +134,8 @@ impl Facts {
         text(session, "id").filter(|_| is_over)
     }
 
-    /// The id of the session in it, if that was paid and does not name its payment: a refund names nothing
-    /// else, and would not find what was sold.
+    /// Returns the id of the session, if it is a paid purchase that does not name its payment. A
+    /// refund names only the payment, so the purchase could not be found from it.
     pub fn session_without_payment(&self) -> Option<&str> {
         let session = self.0.get("session")?;
         let is_purchase = text(session, "mode") == Some("payment");
@@ -140,9 +143,8 @@ impl Facts {
         text(session, "id").filter(|_| is_purchase && is_paid && !self.0.contains_key("payment"))
     }
 
-    /// The same, with the buyer whom the session's `client_reference_id` names, where nothing else in it
-    /// names one.
-    pub fn trusting_reference(mut self) -> Self {
+    /// Sets the buyer to the session's `client_reference_id`, if nothing else names the buyer.
+    pub fn with_client_reference(mut self) -> Self {
         let Some(session) = self.0.get("session") else { return self };
         let reference = session["reference"].clone();
         if session["user_id"].is_null() && reference.is_string() {
@@ -155,8 +157,8 @@ impl Facts {
         self
     }
 
-    /// The same, with what the user should be told because of the event that they answer.
-    pub fn noticing(self, event: &Self) -> Self {
+    /// Adds the notice of the event whose facts these replace.
+    pub fn with_notice_of(self, event: &Self) -> Self {
         self.with("notice", event.0.get("notice"))
     }
 
@@ -165,7 +167,7 @@ impl Facts {
     }
 }
 
-/// What the user should be told because of it.
+/// Returns the notice that an event of this type sends to the user.
 fn notice(kind: &str) -> Option<&'static str> {
     match kind {
         "customer.subscription.trial_will_end" => Some("trial_ending"),
@@ -176,13 +178,13 @@ fn notice(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Whom the maker of an object wrote into it, if that can be a user.
-pub fn named_user(object: &Object) -> Option<&str> {
+/// Returns the user id in an object's metadata, if it is a valid one.
+pub fn metadata_user_id(object: &Object) -> Option<&str> {
     let metadata = &object["metadata"];
     ["userId", "user_id"].into_iter().find_map(|field| user(metadata, field))
 }
 
-/// A field that can be a user's id.
+/// Returns a field, if it is a valid user id.
 fn user<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     text(object, field).filter(|id| UserId::try_from((*id).to_owned()).is_ok())
 }

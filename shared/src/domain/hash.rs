@@ -20,7 +20,7 @@ pub fn sha256_i64(text: &str) -> i64 {
     first.fold(0, |number, byte| (number << 8) | i64::from(*byte))
 }
 
-/// SHA-256 over the parts, each ended by a zero byte, which none of them may hold.
+/// The SHA-256 of the parts, each followed by a zero byte. No part may contain a zero byte.
 pub fn sha256_hex<const N: usize>(parts: [&str; N]) -> String {
     let mut context = Context::new(&SHA256);
     for part in parts {

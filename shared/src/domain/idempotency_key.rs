@@ -2,9 +2,11 @@
 
 use super::hash::sha256_hex;
 
-/// An `Idempotency-Key`, made unique to the kind of its caller, endpoint and user, with a fingerprint of the
-/// request it came with: the same key with another request is refused. It does not depend on the caller's
-/// credential, so that a retry after a service key was rotated repeats nothing.
+/// An `Idempotency-Key`, scoped to its endpoint, user and kind of caller, with a fingerprint of its
+/// request.
+///
+/// The same key with another request is refused. The key does not depend on the caller's
+/// credential, so a retry after the rotation of a service key repeats nothing.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     key: String,
@@ -19,7 +21,7 @@ impl IdempotencyKey {
         Self { key: format!("once:{key}"), fingerprint: sha256_hex([body]) }
     }
 
-    /// The Redis key under which the first answer is remembered. It holds no personal data.
+    /// The Redis key that holds the first response. It contains no personal data.
     pub fn key(&self) -> &str {
         &self.key
     }

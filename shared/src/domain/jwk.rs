@@ -45,7 +45,7 @@ impl PublicKey {
     }
 }
 
-/// A key as the provider publishes it (RFC 7517). Kinds we do not know are passed over.
+/// A key as the provider publishes it (RFC 7517). Unknown kinds are skipped.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -60,7 +60,7 @@ struct Jwk {
     y: Option<String>,
 }
 
-/// The usable keys of a key set; nothing if there is none.
+/// Returns the usable keys of a key set, or `None` if there are none.
 pub fn parse_key_set(json: &[u8]) -> Option<Arc<[PublicKey]>> {
     #[derive(Deserialize)]
     struct KeySet {
@@ -79,7 +79,7 @@ fn usable(jwk: Jwk) -> Option<PublicKey> {
     }
     let (material, algorithm) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
         ("RSA", _) => {
-            // Some providers pad the modulus with a zero byte, which ring takes for malformed.
+            // Some providers pad the modulus with a zero byte, which ring refuses.
             let n = decode(&jwk.n)?.into_iter().skip_while(|byte| *byte == 0).collect();
             (KeyMaterial::Rsa { n, e: decode(&jwk.e)? }, Algorithm::Rs256)
         }
@@ -90,7 +90,7 @@ fn usable(jwk: Jwk) -> Option<PublicKey> {
         ("OKP", Some("Ed25519")) => (KeyMaterial::Ed25519 { x: decode(&jwk.x)? }, Algorithm::EdDsa),
         _ => return None,
     };
-    // A key meant for RS512, say, is not ours to use with RS256.
+    // A key for RS512, for example, must not be used with RS256.
     let meant_for: Option<Algorithm> = match jwk.alg {
         Some(name) => Some(serde_json::from_value(Value::String(name)).ok()?),
         None => None,

@@ -11,14 +11,16 @@ impl Metadata {
     const MAX_BYTES: usize = 4_096;
 }
 
-/// What a value of so many bytes takes in a table at most, with its row, its place on a page and in two
-/// indexes. A long one is kept in pieces of two kilobytes, whose last one may waste most of another.
+/// Returns the maximum size of a value in a table, with its row, its place on a page and its
+/// entries in two indexes. Postgres stores a long value in pieces of two kilobytes, and the last
+/// piece may be almost empty.
 pub fn row_bytes(value: usize) -> usize {
     const PIECE: usize = 2_000;
     600 + value + value / 32 + if value > PIECE { PIECE } else { 0 }
 }
 
-/// What a value takes in a `jsonb` column at most: short numbers take more there than as text.
+/// Returns the maximum size of a value in a `jsonb` column. Short numbers are larger there than as
+/// text.
 pub fn jsonb_bytes(value: &Value) -> usize {
     const ENTRY: usize = 4;
     match value {
@@ -38,7 +40,7 @@ impl TryFrom<Map<String, Value>> for Metadata {
 
     fn try_from(fields: Map<String, Value>) -> Result<Self, Self::Error> {
         let text = serde_json::to_string(&fields).unwrap_or_default();
-        // A NUL is always written so; a backslash before it would be written twice.
+        // serde_json writes a NUL as `\u0000`, and a backslash in the text as two.
         let has_nul = text.replace(r"\\", "").contains(r"\u0000");
         if text.len() > Self::MAX_BYTES || has_nul {
             return Err("must be an object of at most 4096 bytes without NUL characters");

@@ -6,7 +6,7 @@ const WHOLE: [&str; 16] = [
 /// Currencies with a thousand minor units.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// An amount as a person reads it, from minor units: `USD 9.99`.
+/// Formats an amount in minor units for people: `USD 9.99`.
 pub fn money(minor: i64, currency: &str) -> String {
     let digits = match currency {
         whole if WHOLE.contains(&whole) => 0,

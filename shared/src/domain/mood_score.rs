@@ -35,7 +35,7 @@ mod tests {
     use super::MoodScore;
 
     #[test]
-    fn the_edges_are_in_and_what_is_beyond_is_out() {
+    fn scores_from_0_to_10_are_accepted() {
         for score in [0.0, -0.0, 8.5, 10.0] {
             assert!(MoodScore::try_from(score).is_ok(), "{score}");
         }

@@ -1,4 +1,4 @@
-//! What Stripe says, in an event or in an answer, and its place in Stripe's order.
+//! Observations: the facts of a Stripe event or response, with their place in order.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,19 +8,19 @@ use super::event::Event;
 use super::facts::Facts;
 use super::object::{integer, text};
 
-/// What an event, or an answer of Stripe's, says about Stripe's objects, with what puts it in order.
+/// The facts of an event or a response of Stripe, with the fields that order them.
 #[derive(Debug)]
 pub struct Observation<'a> {
-    /// The event's id and type; an answer to a request has none.
+    /// The event's id and type; a response has none.
     pub event: Option<EventName<'a>>,
-    /// When it was so, in Stripe's seconds: between these two.
+    /// The facts were true at a time between `since` and `created`, in Stripe's seconds.
     pub since: i64,
     pub created: i64,
     pub rank: i32,
-    /// Decides between two observations of one rank and one second.
+    /// Orders observations of the same second and rank.
     pub tie_breaker: String,
     pub facts: Facts,
-    /// Farebox sends no e-mail because of it.
+    /// If true, Farebox sends no e-mail because of the observation.
     pub quiet: bool,
 }
 
@@ -30,14 +30,15 @@ pub struct EventName<'a> {
     pub kind: &'a str,
 }
 
-/// An event that describes one subscription and nothing else. Most of them change its period at most.
+/// An event about one subscription and nothing else. Most such events change only its period, or
+/// nothing.
 #[derive(Debug)]
 pub struct SubscriptionUpdate<'a> {
     pub event: EventName<'a>,
     pub created: i64,
     pub rank: i32,
     pub subscription_id: &'a str,
-    /// Of everything in the fact but the period.
+    /// The digest of all fields of the fact except the period.
     pub digest: i64,
     pub period_start: i64,
     pub period_end: i64,
@@ -46,7 +47,8 @@ pub struct SubscriptionUpdate<'a> {
 }
 
 impl<'a> Observation<'a> {
-    /// Above every event of the same second: Farebox asked after it received them.
+    /// Above every event of the same second, because Farebox sent the request after it received
+    /// them.
     const RESPONSE_RANK: i32 = 9;
 
     pub fn from_event(event: &'a Event, facts: Facts) -> Self {
@@ -61,38 +63,38 @@ impl<'a> Observation<'a> {
         }
     }
 
-    /// What Stripe answered just now.
+    /// Creates an observation from a response of Stripe.
     pub fn from_response(facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
         Self {
             event: None,
             since: found.since.as_second(),
             created: found.at.as_second(),
             rank: Self::RESPONSE_RANK,
-            // As text, instants of this form compare as they follow each other.
+            // Times in this form sort chronologically as text.
             tie_breaker: format!("{now:.6}"),
             facts,
             quiet: false,
         }
     }
 
-    /// The same event, with what Stripe answered just now in place of what it says.
+    /// Replaces the facts of the event with those of a response of Stripe.
     pub fn with_response(self, facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
-        let facts = facts.noticing(&self.facts);
+        let facts = facts.with_notice_of(&self.facts);
         Self { event: self.event, quiet: self.quiet, ..Self::from_response(facts, found, now) }
     }
 
-    /// The same event, as if it said nothing.
+    /// Removes the facts.
     pub fn without_facts(self) -> Self {
         Self { facts: Facts::default(), ..self }
     }
 
-    /// The same observation, without e-mails: it may have been so for years.
+    /// Suppresses e-mails: the facts may be years old.
     pub fn without_emails(self) -> Self {
         Self { quiet: true, ..self }
     }
 
-    /// The observation in the form in which `apply_subscription_update` takes it, if it is one for that. What
-    /// Stripe answered is not: it was so at some moment between two.
+    /// Returns the arguments of `apply_subscription_update`, if the observation is an event about
+    /// one subscription only. A response never is: its exact time is unknown.
     pub fn subscription_update(&self) -> Option<SubscriptionUpdate<'_>> {
         let event = self.event.filter(|_| self.rank != Self::RESPONSE_RANK)?;
         let fact = self.facts.only_subscription()?;
@@ -108,7 +110,7 @@ impl<'a> Observation<'a> {
         })
     }
 
-    /// The form in which `apply_event` takes it.
+    /// Returns the argument of `apply_event`.
     pub fn to_json(&self) -> Value {
         let Self { event, since, created, rank, tie_breaker, facts, quiet } = self;
         let mut json = json!({

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-/// So many units in such a window, refilled evenly: a full bucket may be spent at once.
+/// A rate limit: `limit` units per window, refilled evenly. A full bucket may be spent at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rate {
     pub limit: u32,
@@ -8,7 +8,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// One window is at most thirty days, so that every limiter key is short-lived.
+    /// A window is at most thirty days long, so that the keys of the limiter expire.
     const MAX_WINDOW_SECONDS: u32 = 30 * 86_400;
     const MAX_LIMIT: u32 = 1_000_000;
 
@@ -20,18 +20,19 @@ impl Rate {
         Self { limit, window_seconds: 3_600 }
     }
 
-    /// What one process may let through by itself while Redis is away: a tenth, at least one.
+    /// Returns a tenth of the rate, at least one unit: the limit of a process while Redis is down.
     pub fn tenth(self) -> Self {
         Self { limit: (self.limit / 10).max(1), ..self }
     }
 }
 
-/// `10/1h`, `100/30s`, `5/2d`, `60/m`.
+/// Parses `10/1h`, `100/30s`, `5/2d` or `60/m`.
 impl FromStr for Rate {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "a rate looks like 10/1h: a count, a slash, a time in s, m, h or d";
+        const FORM: &str =
+            "must have rates such as 10/1h: a count, a slash, a time in s, m, h or d";
         let (limit, window) = text.split_once('/').ok_or(FORM)?;
         let unit_at = window.len().checked_sub(1).filter(|at| window.is_char_boundary(*at));
         let (count, unit) = window.split_at(unit_at.ok_or(FORM)?);
@@ -46,10 +47,10 @@ impl FromStr for Rate {
         let limit: u32 = limit.parse().map_err(|_| FORM)?;
         let window_seconds = count.checked_mul(unit_seconds).ok_or(FORM)?;
         if limit == 0 || limit > Self::MAX_LIMIT {
-            return Err("a rate's count is 1 to 1,000,000");
+            return Err("must have rates with a count from 1 to 1,000,000");
         }
         if window_seconds == 0 || window_seconds > Self::MAX_WINDOW_SECONDS {
-            return Err("a rate's window is 1 second to 30 days");
+            return Err("must have rates with a window from 1 second to 30 days");
         }
         Ok(Self { limit, window_seconds })
     }
@@ -60,7 +61,7 @@ mod tests {
     use super::Rate;
 
     #[test]
-    fn rates_are_read_as_people_write_them() {
+    fn rates_are_parsed_from_text() {
         assert_eq!("10/1h".parse(), Ok(Rate::per_hour(10)));
         assert_eq!("60/m".parse(), Ok(Rate::per_minute(60)));
         assert_eq!("5/2d".parse(), Ok(Rate { limit: 5, window_seconds: 172_800 }));
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_never_closes_the_door() {
+    fn a_tenth_of_a_rate_is_at_least_one() {
         assert_eq!(Rate::per_hour(100).tenth(), Rate::per_hour(10));
         assert_eq!(Rate::per_hour(5).tenth(), Rate::per_hour(1));
     }

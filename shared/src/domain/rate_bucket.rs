@@ -1,12 +1,12 @@
 //! The generic cell rate algorithm: a bucket of `limit` units that refills evenly over its window.
 //!
-//! One number is the whole state: the instant at which the bucket will be full again. The same
-//! arithmetic stands in `scripts/take.lua`, where Redis runs it; a test holds the two together.
+//! The whole state is one number: the time at which the bucket will be full again. Redis runs the
+//! same arithmetic in `scripts/take.lua`; a test compares the two.
 //! Times are microseconds since the epoch, which a Lua number holds exactly.
 
 use super::Rate;
 
-/// What became of an attempt to take `cost` units.
+/// The result of an attempt to take `cost` units.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Taken {
     pub allowed: bool,
@@ -14,16 +14,16 @@ pub struct Taken {
     pub remaining: u32,
     /// When the bucket is full again; the state to keep, if the attempt was allowed.
     pub full_at_us: i64,
-    /// When the same cost is to be had, if nobody takes anything before.
+    /// When the same cost will be available, if no other units are taken before.
     pub retry_at_us: i64,
 }
 
-/// Takes `cost` units at `now_us` from a bucket that was going to be full at `full_at_us`.
+/// Takes `cost` units at `now_us` from a bucket that would be full at `full_at_us`.
 ///
-/// A refused attempt leaves the bucket as it was.
+/// A refused attempt does not change the bucket.
 pub fn take(rate: Rate, cost: u32, full_at_us: i64, now_us: i64) -> Taken {
     let (unit_us, capacity_us) = sizes(rate);
-    // A bucket is never emptier than empty, even if whoever took last has a clock far ahead of ours.
+    // A bucket is at most empty, even if units were taken by a process whose clock is far ahead.
     let before = full_at_us.clamp(now_us, now_us + capacity_us);
     let after = before + unit_us * i64::from(cost);
     let allowed = after - now_us <= capacity_us;
@@ -37,13 +37,13 @@ pub fn take(rate: Rate, cost: u32, full_at_us: i64, now_us: i64) -> Taken {
     }
 }
 
-/// When `cost` units are to be had from a bucket that will be full at `full_at_us`.
+/// Returns when `cost` units will be available in a bucket that will be full at `full_at_us`.
 pub fn retry_at_us(rate: Rate, cost: u32, full_at_us: i64) -> i64 {
     let (unit_us, capacity_us) = sizes(rate);
     full_at_us + unit_us * i64::from(cost) - capacity_us
 }
 
-/// What one unit and the whole bucket take to refill.
+/// Returns the times in which one unit and the whole bucket refill.
 fn sizes(rate: Rate) -> (i64, i64) {
     let unit_us = i64::from(rate.window_seconds) * 1_000_000 / i64::from(rate.limit);
     (unit_us, unit_us * i64::from(rate.limit))
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_cost_leaves_what_a_smaller_one_needs() {
+    fn a_refused_attempt_leaves_units_for_a_smaller_one() {
         let mut full_at = 0;
         take_at(&mut full_at, 3, 0);
         assert!(!take_at(&mut full_at, 4, 0).allowed);
@@ -84,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_window_lets_through_the_limit_and_one_refill_at_most(
+        fn any_window_allows_at_most_the_limit_and_one_refill(
             limit in 1..50_u32,
             window_seconds in 1..100_u32,
             gaps in prop::collection::vec(0..5_000_000_i64, 1..200),

@@ -1,5 +1,5 @@
-//! Why an SQL function refused a request, as its message says it: JSON with a code of [`ErrorCode`] and
-//! what the message for people needs to know.
+//! Refusals by SQL functions. The message of such an SQL error is JSON: a code of [`ErrorCode`],
+//! and the values for the public message.
 
 mod message;
 
@@ -35,7 +35,7 @@ pub enum Refusal {
     NothingToResume,
     PayloadForgotten,
     QuotaExceeded {
-        /// The result of each usage entry, as `track_usages` answers it.
+        /// The result of each usage entry, as `track_usages` returns it.
         results: Vec<Value>,
     },
     RequestInProgress,
@@ -65,24 +65,30 @@ pub enum InvalidReason {
 }
 
 impl InvalidReason {
-    /// The field of the request, and what is wrong with it.
+    /// Returns the field of the request, and the problem with it.
     pub fn field_and_message(&self) -> (&'static str, String) {
         let (field, message) = match self {
             Self::AboveMaxQuantity { max_quantity } => {
                 return ("quantity", format!("must be at most {max_quantity} for this pack"));
             }
-            Self::AmountTooLarge => ("quantity", "costs more than Stripe takes at once"),
-            Self::BalanceTooLarge => ("amount", "would leave a balance beyond 1000000000000000"),
+            Self::AmountTooLarge => {
+                ("quantity", "is too large: Stripe does not accept so large a payment")
+            }
+            Self::BalanceTooLarge => {
+                ("amount", "would leave a balance beyond 1000000000000000 or -1000000000000000")
+            }
             Self::CountTooLarge { .. } => {
-                ("quantity", "would make the count larger than every client can read")
+                ("quantity", "would raise the usage above 9007199254740991")
             }
             Self::NoSeats => ("quantity", "must be 1: this plan has no seats"),
-            Self::NotMetered { .. } => ("feature", "is not a feature that is counted"),
+            Self::NotMetered { .. } => ("feature", "is not a metered feature of the catalog"),
             Self::OpeningBalanceTaken => {
-                ("credits", "differ from the opening balance that was posted before")
+                ("credits", "differ from the opening balance that is already posted")
             }
-            Self::TooManyCredits => ("quantity", "would leave a balance beyond 1000000000000000"),
-            Self::UnknownCurrency => ("currency", "is not one it is sold in"),
+            Self::TooManyCredits => ("quantity", "would raise the balance above 1000000000000000"),
+            Self::UnknownCurrency => {
+                ("currency", "is not a currency in which this plan or pack is sold")
+            }
             Self::UnknownFeature { .. } => ("feature", "is not a feature of the catalog"),
             Self::UnknownInterval => ("interval", "is not sold for this plan"),
             Self::UnknownPack => ("pack", "is not a pack that is sold"),
@@ -108,15 +114,16 @@ impl From<Refusal> for Error {
             Refusal::InvalidInput(reason) => return reason.into(),
             Refusal::RequestInProgress => return Self::request_in_progress(),
             Refusal::InsufficientCredits { unit, balance, needed } => {
-                let message = format!("There are {balance} of {unit}, and {needed} are needed.");
+                let message =
+                    format!("The balance of {unit} is {balance}, but {needed} are needed.");
                 let extension = ProblemExtension::Credits { unit, balance, needed };
                 return Self::new(ErrorCode::InsufficientCredits, message)
                     .with_extension(extension);
             }
             Refusal::NotInGoodStanding { status } => {
                 let message = format!(
-                    "The subscription is {status}: its payment has to be put right first, in the \
-                     customer portal."
+                    "The subscription is {status}. Pay its open invoice in the customer portal \
+                     first."
                 );
                 return Self::new(ErrorCode::NotInGoodStanding, message);
             }
@@ -129,13 +136,13 @@ impl From<Refusal> for Error {
             ),
             Refusal::ChangePlanned => (
                 ErrorCode::ChangePlanned,
-                "A change is planned for the end of the period. Take it back first, with action \
+                "A change is scheduled for the end of the period. Undo it first, with action \
                  resume.",
             ),
             Refusal::NoCustomer => (ErrorCode::NoCustomer, "You have not bought anything yet."),
             Refusal::NoSubscription => (
                 ErrorCode::NoSubscription,
-                "There is no subscription to change. Begin one with \
+                "There is no subscription to change. Start one with \
                  POST /api/stripe/create-checkout-session.",
             ),
             Refusal::NothingToResume => (
@@ -144,23 +151,23 @@ impl From<Refusal> for Error {
             ),
             Refusal::PayloadForgotten => (
                 ErrorCode::PayloadForgotten,
-                "What was in this event is not kept any more. Look it up at Stripe, and resolve it \
-                 here.",
+                "The payload of this event was deleted after 30 days. Look it up at Stripe, and \
+                 resolve it here.",
             ),
             Refusal::QuotaExceeded { .. } => {
                 (ErrorCode::QuotaExceeded, "The plan does not allow this usage.")
             }
             Refusal::TrialAlreadyUsed => (
                 ErrorCode::TrialAlreadyUsed,
-                "There has been a trial since this was first asked for. Ask again with a new \
-                 Idempotency-Key.",
+                "The user has had a trial since the first request with this Idempotency-Key. Send \
+                 the request again with a new key.",
             ),
             Refusal::WebhookNotFound => (
                 ErrorCode::WebhookNotFound,
-                "No event of this id has failed, or it was forgotten since.",
+                "No failed event has this id, or it was deleted since.",
             ),
             Refusal::WebhookResolved => {
-                (ErrorCode::WebhookResolved, "This event was dealt with before.")
+                (ErrorCode::WebhookResolved, "This event is already resolved.")
             }
         };
         Self::new(code, message)
@@ -170,15 +177,15 @@ impl From<Refusal> for Error {
 fn already_subscribed(status: &str) -> &'static str {
     match status {
         "past_due" | "unpaid" | "incomplete" => {
-            "There is a subscription whose payment is missing. Pay it in the customer portal \
+            "The user has a subscription that is not paid. Pay it in the customer portal \
              (POST /api/stripe/create-portal-session), or cancel it with PATCH /api/subscription."
         }
-        "paused" => "There is a paused subscription. Resume it with PATCH /api/subscription.",
-        _ => "There is a subscription already. Change it with PATCH /api/subscription.",
+        "paused" => "The user has a paused subscription. Resume it with PATCH /api/subscription.",
+        _ => "The user already has a subscription. Change it with PATCH /api/subscription.",
     }
 }
 
-/// For operators: everything that SQL said.
+/// Prints all details, for operators.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")

@@ -1,28 +1,28 @@
 use serde::Serialize;
 use url::Url;
 
-/// Where Stripe sends a customer back to: a page of one of the app's own origins.
+/// The URL to which Stripe sends a customer back: a page on one of the app's origins.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ReturnUrl(String);
 
 impl ReturnUrl {
     const MAX_BYTES: usize = 2_000;
 
-    /// Accepts a URL on one of `origins`. Both its text and what a browser makes of it must agree on
-    /// where that is: everything that parsers are known to read differently is refused.
+    /// Accepts a URL on one of `origins`. Both the text and the parsed URL must be on that origin.
+    /// Everything that parsers are known to read differently is refused.
     pub fn parse(text: &str, origins: &[String]) -> Result<Self, &'static str> {
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
         if text.len() > Self::MAX_BYTES || !text.bytes().all(plain) {
             return Err("must be a URL of at most 2000 plain characters");
         }
-        let is_ours = origins.iter().any(|origin| {
+        let is_on_an_origin = origins.iter().any(|origin| {
             let rest = text.strip_prefix(origin.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
         });
         let url = Url::parse(text).map_err(|_| "must be a URL")?;
         let has_login = !url.username().is_empty() || url.password().is_some();
         let parsed = url.origin().ascii_serialization();
-        if !is_ours || has_login || !origins.contains(&parsed) {
+        if !is_on_an_origin || has_login || !origins.contains(&parsed) {
             return Err("must be on one of the origins in ALLOWED_ORIGINS");
         }
         Ok(Self(text.to_owned()))
@@ -38,7 +38,7 @@ mod tests {
     use super::ReturnUrl;
 
     #[test]
-    fn only_pages_of_our_own_origins_are_returned_to() {
+    fn only_urls_on_allowed_origins_are_accepted() {
         let origins = ["https://good.example".to_owned(), "http://localhost:3000".to_owned()];
         for good in [
             "https://good.example",

@@ -1,17 +1,18 @@
-//! An object of Stripe at a moment.
+//! A Stripe object at one moment.
 
 use jiff::Timestamp;
 
 use super::object::{Object, integer, text};
 
-/// An object that Stripe answered with, and when it was so.
+/// An object in a response of Stripe, and when it was in that state.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub object: Object,
-    /// By Stripe's own clock, which tells whole seconds: it was so between these two.
+    /// The object was in that state between `since` and `at`. Stripe's clock has whole seconds.
     pub since: Timestamp,
     pub at: Timestamp,
-    /// It is the answer that this idempotency key got before, and says nothing of now.
+    /// If true, Stripe replayed its first response to the idempotency key, which may be out of
+    /// date.
     pub replayed: bool,
 }
 

@@ -1,10 +1,10 @@
-//! Texts with a purpose and a bound.
+//! Texts of a limited length, each with its own type.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Declares a text of 1 to `$max` characters. No control characters but for line ends and tabs:
-/// Postgres cannot keep a NUL, and nobody means the others.
+/// Declares a text of 1 to `$max` characters. It may have no control characters except line ends
+/// and tabs: Postgres cannot store a NUL, and the others serve no purpose.
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident, $max:literal) => {
         $(#[$doc])*
@@ -50,7 +50,7 @@ bounded_text!(
 );
 
 bounded_text!(
-    /// The subject that a rate limit counts by: a user id, an IP address, or any other key of the app's.
+    /// The subject that a rate limit counts by: a user id, an IP address, or another key of an app.
     RateLimitIdentifier,
     255
 );
@@ -62,25 +62,25 @@ bounded_text!(
 );
 
 bounded_text!(
-    /// Why something was done, in somebody's own words.
+    /// The reason for an action, as free text.
     Reason,
     500
 );
 
 bounded_text!(
-    /// An event of Stripe's, by its id.
+    /// The id of a Stripe event.
     EventId,
     255
 );
 
 bounded_text!(
-    /// What an event of Stripe's is about: `invoice.paid`.
+    /// The type of a Stripe event: `invoice.paid`.
     EventType,
     255
 );
 
 bounded_text!(
-    /// A subscription, by its id at Stripe.
+    /// The id of a Stripe subscription.
     SubscriptionId,
     255
 );

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// An object in which, however deep, each field stands once. Of two values another reader, such as a proxy
-/// or the signer's own library, may take the other one.
+/// A JSON object without repeated fields at any depth. Of two values of one field, another reader,
+/// such as a proxy or the signer's library, might take the other one.
 #[derive(Debug)]
 pub struct UniqueFields(pub Map<String, Value>);
 
@@ -32,7 +32,7 @@ fn fields_once<'de, A: MapAccess<'de>>(mut map: A) -> Result<Map<String, Value>,
     let mut fields = Map::new();
     while let Some(name) = map.next_key::<String>()? {
         if fields.contains_key(&name) {
-            return Err(de::Error::custom(format!("the field {name} stands in it twice")));
+            return Err(de::Error::custom(format!("the field {name} is repeated")));
         }
         let Anything(value) = map.next_value()?;
         fields.insert(name, value);
@@ -40,7 +40,7 @@ fn fields_once<'de, A: MapAccess<'de>>(mut map: A) -> Result<Map<String, Value>,
     Ok(fields)
 }
 
-/// What a field may hold.
+/// Any value of a field.
 struct Anything(Value);
 
 impl<'de> Deserialize<'de> for Anything {

@@ -3,10 +3,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A user, by the id the app's identity provider gave them (a token's `sub`).
+/// The id of a user, from the app's identity provider (a token's `sub`).
 ///
-/// It becomes part of Redis keys, log-free but visible to operators, so it is kept printable and
-/// short. Two different ids never make the same key: the parts around them are fixed.
+/// The id becomes part of Redis keys, which operators see, so it must be printable and short. Two
+/// different ids never make the same key, because the parts around them are fixed.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "String")]
 #[schemars(extend("minLength" = 1, "maxLength" = 255))]
@@ -14,8 +14,8 @@ pub struct UserId(String);
 
 impl UserId {
     pub const MAX_BYTES: usize = 255;
-    /// What stands in the place of an erased user's id begins with it.
-    const OF_NOBODY: &str = "erased:";
+    /// The prefix of the text that replaces an erased user's id.
+    const ERASED_PREFIX: &str = "erased:";
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -30,16 +30,18 @@ impl TryFrom<String> for UserId {
         if id.is_empty() || id.len() > Self::MAX_BYTES || id.contains(odd) {
             return Err("must be 1 to 255 bytes without spaces, control or invisible characters");
         }
-        if id.starts_with(Self::OF_NOBODY) {
+        if id.starts_with(Self::ERASED_PREFIX) {
             return Err("must not begin with erased:");
         }
         Ok(Self(id))
     }
 }
 
-/// Characters that are not seen, or turn the direction of those that are: with one more of them an id looks
-/// like another user's. They are Unicode's default-ignorable ones and the annotation marks. The replacement
-/// character stands where bytes were not text: different ids would meet in it.
+/// Returns whether a character is invisible or changes the direction of text. With such a
+/// character, an id can look like another user's.
+///
+/// These are Unicode's default-ignorable characters and the annotation marks. The replacement
+/// character is one too: it stands for invalid bytes, so different ids would become equal.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_nobodys_is_refused() {
+    fn an_id_that_cannot_be_a_users_is_refused() {
         for id in ["", "erased:", "erased:bob", "two words"] {
             assert!(UserId::try_from(id.to_owned()).is_err(), "{id}");
         }

@@ -1,14 +1,14 @@
-//! The words that SQL and Stripe use in answers, for the OpenAPI document.
+//! The enumerations of SQL and Stripe in responses, for the OpenAPI document.
 //!
-//! Postgres checks these words with its own constraints, and handlers pass them on as text, so that a
-//! process answers even when the database is a version ahead of it. The types here only describe them.
+//! Postgres checks these values with constraints, and handlers pass them on as text, so that a
+//! process still works when the database is a version ahead. The types here only describe them.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// Where a plan comes from: `stripe` is a subscription, `grant` a comp given by an operator, `default` the
-/// plan of users who pay nothing.
+/// The source of a plan: `stripe` is a subscription, `grant` a comp given by an operator, `default`
+/// the plan of users who pay nothing.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum PlanSource {
@@ -17,9 +17,10 @@ pub enum PlanSource {
     Default,
 }
 
-/// What a ledger entry records: `purchase` a credit pack, `plan` the credits of a billing period, `grant`
-/// credits given by an operator, `spend` a spending, `refund` and `dispute` a clawback or its reversal,
-/// `expiry` credits that expired, `adjust` a correction, `opening` a balance brought from another system.
+/// The kind of a ledger entry: `purchase` is a credit pack, `plan` the credits of a billing period,
+/// `grant` credits given by an operator, `spend` credits that were spent, `refund` and `dispute` a
+/// clawback or its reversal, `expiry` credits that expired, `adjust` a correction, and `opening` a
+/// balance from another system.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum LedgerEntryKind {
@@ -34,7 +35,7 @@ pub enum LedgerEntryKind {
     Opening,
 }
 
-/// Where granted credits come from.
+/// The source of a credit grant.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum CreditGrantSource {
@@ -45,7 +46,7 @@ pub enum CreditGrantSource {
     Opening,
 }
 
-/// How a failed webhook was settled: `applied` by a retry or by a later event, `operator` set aside by hand,
+/// How a failed webhook was resolved: `applied` by a retry or a later event, `operator` by hand,
 /// `erased` together with its user.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(rename_all = "snake_case")]
@@ -55,8 +56,8 @@ pub enum WebhookResolution {
     Erased,
 }
 
-/// Declares a type for words that Stripe chooses: the known ones are listed, and others may come.
-macro_rules! stripe_words {
+/// Declares a type for values that Stripe defines. It lists the known ones; Stripe may add others.
+macro_rules! stripe_enum {
     ($name:ident, $description:literal, $words:tt) => {
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
@@ -68,7 +69,7 @@ macro_rules! stripe_words {
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
                 json_schema!({
-                    "description": concat!($description, " Stripe may add words."),
+                    "description": concat!($description, " Stripe may add values."),
                     "anyOf": [{ "type": "string", "enum": $words }, { "type": "string" }],
                 })
             }
@@ -76,9 +77,9 @@ macro_rules! stripe_words {
     };
 }
 
-stripe_words!(
+stripe_enum!(
     SubscriptionStatus,
-    "The status of a subscription, in Stripe's words; `none` for a user without a subscription.",
+    "The status of a subscription, as at Stripe; `none` for a user without a subscription.",
     [
         "active",
         "trialing",
@@ -92,21 +93,17 @@ stripe_words!(
     ]
 );
 
-stripe_words!(
+stripe_enum!(
     CheckoutMode,
-    "What a Checkout session sells: `subscription` a plan, `payment` a credit pack.",
+    "The mode of a Checkout session: `subscription` sells a plan, `payment` a credit pack.",
     ["subscription", "payment"]
 );
 
-stripe_words!(
-    CheckoutStatus,
-    "The status of a Checkout session, in Stripe's words.",
-    ["open", "complete", "expired"]
-);
+stripe_enum!(CheckoutStatus, "The status of a Checkout session.", ["open", "complete", "expired"]);
 
-stripe_words!(
+stripe_enum!(
     PaymentStatus,
-    "Whether a Checkout session is paid: `unpaid` waits for a delayed payment method, \
+    "The payment status of a Checkout session: `unpaid` waits for a delayed payment method, \
      `no_payment_required` is a trial.",
     ["paid", "unpaid", "no_payment_required"]
 );

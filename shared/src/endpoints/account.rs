@@ -1,9 +1,9 @@
-//! `DELETE /api/account`: deletes a user and everything that is theirs (AI-2).
+//! `DELETE /api/account`: deletes a user and their data (AI-2).
 //!
-//! Who is gone pays no more: their customer is deleted at Stripe, and with it what they subscribed to,
-//! before anything is forgotten here, since nobody would know of it afterwards. Then Postgres: from its
-//! commit on nothing of the user's can be written there again. Should a later step fail, the caller is
-//! told so and calls again; every step may be repeated.
+//! The order matters. The customer is deleted at Stripe first, which cancels their subscriptions:
+//! without the rows in Postgres, Farebox could no longer find the customer. Then Postgres deletes
+//! the user's rows and refuses new ones. Redis comes last. If a step fails, the request fails and
+//! the caller sends it again; every step is safe to repeat.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::routing::{MethodRouter, delete};
 
 use crate::app::App;
-use crate::billing::checkout::forget_at_stripe;
+use crate::billing::checkout::delete_at_stripe;
 use crate::companion::stats;
 use crate::domain::error::Result;
 use crate::http::User;
@@ -23,7 +23,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn delete_account(State(app): State<Arc<App>>, User(user): User) -> Result<StatusCode> {
     let payable = app.postgres.get_erasure_targets(&user).await?;
-    forget_at_stripe(&app, &payable.sessions, &payable.customers).await?;
+    delete_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();
     app.postgres.erase_account(&user, now).await?;
     stats::erase(&app.redis, &user, now, app.auth.token_lifetime_seconds()).await?;

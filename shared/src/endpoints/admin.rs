@@ -1,4 +1,4 @@
-//! What operators do by hand.
+//! Routes below `/api/admin`, for operators.
 
 pub mod ledger;
 pub mod webhooks;

@@ -1,7 +1,7 @@
-//! `POST /api/check`: whether a user may use a feature, or several, now (DM-3).
+//! `POST /api/check`: checks whether a user may use one or more features now (DM-3).
 //!
-//! A question, so the answer is 200 with `allowed`, never an error: no client can take "no" for "broken".
-//! Nothing is counted by it.
+//! A refusal is a 200 with `allowed: false`, so that clients cannot confuse it with a failure. A
+//! check counts no usage.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct CheckRequest {
     #[serde(default, deserialize_with = "PositiveCount::if_given")]
     #[schemars(with = "PositiveCount")]
     quantity: Option<PositiveCount>,
-    /// Several checks, answered in the same order.
+    /// Several checks. The results have the same order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 50))]
     checks: Option<Vec<FeatureCheck>>,
@@ -48,7 +48,8 @@ pub struct FeatureCheck {
     quantity: PositiveCount,
 }
 
-/// The result of the check or, for a request with `checks`, an object whose `checks` has the result of each.
+/// The result of the check or, for a request with `checks`, an object whose `checks` has the result
+/// of each.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum CheckResponse {
@@ -117,7 +118,7 @@ impl CheckRequest {
                 Ok(ParsedChecks::Several(checks))
             }
             Self { checks: Some(_), .. } => {
-                Err(Error::invalid("checks", "stands alone: each has its feature and quantity"))
+                Err(Error::invalid("checks", "cannot be combined with `feature` or `quantity`"))
             }
             Self { feature: None, .. } => Err(Error::invalid("feature", "is missing")),
         }

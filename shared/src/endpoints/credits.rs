@@ -1,7 +1,7 @@
-//! `GET` and `POST /api/credits`: what a user holds, and what moves it (CP-3, DM-3).
+//! `GET` and `POST /api/credits`: reads and changes a user's credits (CP-3, DM-3).
 //!
-//! A user, or a trusted server for them, spends. To grant or adjust is a trusted server's or an admin's
-//! alone: a user who can give themselves credits is a hole.
+//! A user may spend their own credits, and a service key may spend for any user. Only a service key
+//! or an admin may grant or adjust: a user must not give themselves credits.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use crate::domain::{
 };
 use crate::http::{Input, Query, User, cursor};
 
-/// A change of a user's credits.
+/// A change to a user's credits.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeCreditsRequest {
@@ -41,14 +41,15 @@ pub struct ChangeCreditsRequest {
     /// For `grant`: when the credits expire. Absent means never.
     #[serde(default)]
     expires_at: Option<Timestamp>,
-    /// For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50 if absent.
+    /// For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50
+    /// if absent.
     #[serde(default)]
     priority: Option<CreditPriority>,
     /// Why the credits change. Required for `grant` and `adjust`. The user can read it.
     #[serde(default)]
     reason: Option<Reason>,
-    /// The app's own data. The ledger is kept when an account is deleted, so it must not contain personal
-    /// data.
+    /// The app's own data. The ledger is kept when an account is deleted, so it must not contain
+    /// personal data.
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -57,11 +58,11 @@ pub struct ChangeCreditsRequest {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum CreditAction {
-    /// Takes credits, if the balance has as many.
+    /// Takes credits. Refused if the balance is smaller than the amount.
     Spend,
-    /// Gives credits. Only a service key or an admin may.
+    /// Gives credits. Requires a service key or an admin.
     Grant,
-    /// Corrects a balance up or down, below zero too. Only a service key or an admin may.
+    /// Corrects a balance up or down, also below zero. Requires a service key or an admin.
     Adjust,
 }
 
@@ -71,13 +72,13 @@ pub enum CreditAction {
 pub struct LedgerPage {
     /// The balance of each unit of credits.
     credits: Vec<CreditUnitBalance>,
-    /// Ledger entries, the latest first.
+    /// Ledger entries, newest first.
     data: Vec<LedgerEntry>,
     /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// A row of the ledger, which has more indexes than two.
+/// The bytes that a change stores: a ledger entry, with extra room for its many indexes.
 pub fn stored_bytes(body: &Value, _: bool) -> usize {
     let reason = body["reason"].as_str().map_or(0, str::len);
     if body.is_null() { 0 } else { 400 + row_bytes(reason + jsonb_bytes(&body["metadata"])) }
@@ -119,7 +120,7 @@ async fn change_credits(
         CreditAction::Spend => spend(&app, &user, action, idempotency_key.as_ref(), now).await?,
         CreditAction::Grant | CreditAction::Adjust => {
             if !caller.is_trusted() {
-                let message = "Only a service key or an admin may give credits.";
+                let message = "Only a service key or an admin may grant or adjust credits.";
                 return Err(Error::new(ErrorCode::ServiceOnly, message));
             }
             let grant = action.grant(now)?;
@@ -143,7 +144,7 @@ async fn spend(
     now: Timestamp,
 ) -> Result<CreditChange> {
     let ChangeCreditsRequest { unit, amount, expires_at, priority, reason, metadata, .. } = action;
-    refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
+    refuse_grant_fields(expires_at, priority)?;
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let note = LedgerNote { reason, metadata };
     Ok(app.postgres.spend(user, &unit, amount, &note, idempotency_key, now).await?)
@@ -156,7 +157,7 @@ impl ChangeCreditsRequest {
         if action == CreditAction::Grant {
             PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
         } else {
-            refuse_given(&[("expiresAt", expires_at.is_some()), ("priority", priority.is_some())])?;
+            refuse_grant_fields(expires_at, priority)?;
         }
         if reason.is_none() {
             return Err(Error::invalid("reason", "is missing"));
@@ -175,9 +176,13 @@ impl ChangeCreditsRequest {
     }
 }
 
-fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
-    match fields.iter().find(|(_, is_given)| *is_given) {
-        Some((field, _)) => Err(Error::invalid(*field, "is for `grant` alone")),
+fn refuse_grant_fields(
+    expires_at: Option<Timestamp>,
+    priority: Option<CreditPriority>,
+) -> Result<()> {
+    let fields = [("expiresAt", expires_at.is_some()), ("priority", priority.is_some())];
+    match fields.into_iter().find(|(_, is_set)| *is_set) {
+        Some((field, _)) => Err(Error::invalid(field, "is accepted only by `grant`")),
         None => Ok(()),
     }
 }

@@ -1,4 +1,5 @@
-//! The jobs, called by the platform's scheduler. Each may run twice at once, and says what it did.
+//! The scheduled jobs, called by the platform's scheduler. Two runs of a job may overlap. Each run
+//! returns a report.
 
 pub mod daily;
 pub mod minute;

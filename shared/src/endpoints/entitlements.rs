@@ -1,6 +1,7 @@
-//! `GET /api/entitlements`: what a user may do, has used and holds (DM-3).
+//! `GET /api/entitlements`: a user's plan, features, usage and credit balances (DM-3).
 //!
-//! From Redis, where it is known and fresh; else from Postgres, which answers the same.
+//! Answered from Redis if the cached value is fresh, otherwise from Postgres. Both give the same
+//! answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub struct Entitlements {
     source: String,
     #[schemars(with = "SubscriptionStatus")]
     status: String,
-    /// Null for a plan that is not paid for.
+    /// Null for a plan without a subscription.
     #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
     /// The number of seats.
@@ -42,18 +43,18 @@ pub struct Entitlements {
     current_period_start: Option<Timestamp>,
     current_period_end: Option<Timestamp>,
     cancel_at_period_end: bool,
-    /// When the subscription is going to end, if it was canceled.
+    /// When a canceled subscription is going to end.
     cancel_at: Option<Timestamp>,
     /// Every feature of the catalog, by its key.
     features: BTreeMap<String, EntitledFeature>,
     /// The balance of each unit of credits, by the unit.
     credits: BTreeMap<String, EntitledCredits>,
-    /// Rises with changes of the plan, usage and credits. Of two responses the one with the greater
-    /// version is newer.
+    /// Grows with every change of the plan, usage and credits. Of two responses, the one with the
+    /// greater version is newer.
     version: i64,
 }
 
-/// What a user may use of one feature.
+/// A user's entitlement to one feature.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum EntitledFeature {
@@ -69,10 +70,10 @@ pub enum EntitledFeature {
         limit: Option<u64>,
         /// Usage in the current period.
         used: u64,
-        /// The usage left; null if usage is unlimited.
+        /// The usage left in the current period; null if usage is unlimited.
         remaining: Option<u64>,
         overage: OveragePolicy,
-        /// When the count returns to zero; null if it never does.
+        /// When the usage resets to zero; null if it never does.
         resets_at: Option<Timestamp>,
     },
     /// Credits that the plan grants in each billing period.
@@ -89,7 +90,8 @@ pub enum EntitledFeature {
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EntitledCredits {
-    /// Negative if a clawback took more credits than the user had left; nothing can be spent then.
+    /// Negative if a clawback or an adjustment took more credits than the user had. A negative
+    /// balance cannot be spent.
     balance: i64,
     /// The credits that expire next; null if none do.
     next_expiry: Option<CreditExpiry>,

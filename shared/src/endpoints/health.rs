@@ -1,5 +1,5 @@
-//! `GET /api/health`: this process answers. It asks nothing outside, so that a platform never
-//! restarts a healthy process because a database is away.
+//! `GET /api/health`: reports that the process answers. It calls no other service, so that a
+//! platform never restarts a healthy process because a database is down.
 
 pub mod ready;
 
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use crate::app::App;
 
-/// The sign that a process answers.
+/// The response of a running process.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct HealthResponse {
-    /// Always `ok`. A process that is not well does not answer.
+    /// Always `ok`.
     #[schemars(extend("const" = "ok"))]
     status: &'static str,
 }

@@ -1,4 +1,4 @@
-//! `PATCH /api/mood`: sets how a user feels (AI-5).
+//! `PATCH /api/mood`: sets a user's mood score (AI-5).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::domain::MoodScore;
 use crate::domain::error::Result;
 use crate::http::{Input, User};
 
-/// A user's mood.
+/// The mood score to set.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetMoodRequest {

@@ -1,7 +1,7 @@
-//! `PATCH /api/plan`: gives a user a plan without Stripe (AI-6): a gift, a contract, a tester.
+//! `PATCH /api/plan`: comps a plan, without Stripe (AI-6): a gift, a contract, a tester.
 //!
-//! Only a trusted server or an admin may: a user who can set their own plan is a hole. The plan outranks
-//! whatever Stripe says until it ends; giving the plan of those who pay nothing ends it.
+//! Only a service key or an admin may call it: a user must not set their own plan. A comp takes
+//! precedence over a subscription until it ends. Giving the catalog's default plan ends it.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ async fn set_plan(
     })?;
     let pushed = EntitlementCache::of(&app).push(&user, now, &entitlement, None).await;
     if let Err(error) = pushed {
-        // What is shown now is not what to answer.
+        // Redis may still have the old plan, so its stats are not returned.
         app.postgres.repair_cache(&user, now).await?;
         return Err(comped_but_not_pushed(error));
     }
@@ -69,7 +69,7 @@ async fn set_plan(
 }
 
 fn comped_but_not_pushed(error: RedisError) -> Error {
-    let message =
-        "The plan is given, and is shown within minutes: the store that shows it does not answer.";
+    let message = "The plan was set, but Redis did not answer. The cached plan is updated within \
+                   minutes; the request need not be repeated.";
     Error::new(ErrorCode::RedisUnavailable, message).with_cause(error)
 }

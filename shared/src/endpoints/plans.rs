@@ -1,6 +1,7 @@
-//! `GET /api/plans`: what is sold, for a pricing page (DM-6).
+//! `GET /api/plans`: the plans and credit packs on sale, for a pricing page (DM-6).
 //!
-//! The same for everybody, so caches between us and the browser may keep it; Redis is not asked.
+//! Every caller gets the same response, so CDNs and browsers may cache it. It is read from
+//! Postgres, not from Redis.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::app::App;
 use crate::domain::error::{Error, Result};
 use crate::domain::hash::sha256_hex;
 
-/// A change of prices shows within a minute, or on the visit after one that is not kept waiting.
+/// A cache serves the catalog for a minute. For ten more minutes it may serve it while it fetches a
+/// new one.
 const CACHING: &str = "public, max-age=60, stale-while-revalidate=600";
 
 pub fn routes() -> MethodRouter<Arc<App>> {
@@ -33,7 +35,8 @@ async fn list_plans(State(app): State<Arc<App>>, asked: HeaderMap) -> Result<Res
     Ok((headers, [(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// Whether the caller has this body. A cache on the way may have made the tag a weak one (`W/`).
+/// Returns true if the caller already has this body. A proxy may have made the tag a weak one
+/// (`W/`).
 fn is_known(asked: &HeaderMap, etag: &str) -> bool {
     let values = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);

@@ -1,7 +1,7 @@
-//! `POST /api/rate-limit`: a named limit of the app, asked by its server (CR-1).
+//! `POST /api/rate-limit`: takes from one of the app's own rate limits (CR-1).
 //!
-//! A question, so the answer is 200 with `allowed`, never an error. The limits' names and rates are
-//! configuration (`RATE_LIMITS`).
+//! A refusal is a 200 with `allowed: false`, never an error. The setting `RATE_LIMITS` names the
+//! limits and their rates.
 
 use std::sync::Arc;
 
@@ -32,17 +32,17 @@ pub struct RateLimitRequest {
     cost: u32,
 }
 
-/// Whether a rate limit allows an action.
+/// The result of taking from a rate limit.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitResponse {
-    /// Whether the units were taken. If not, nothing was.
+    /// True if the units were taken. If false, none were taken.
     allowed: bool,
-    /// The number of units in the whole limit.
+    /// The limit: the number of units available when nothing has been taken.
     limit: u32,
     /// The number of units left.
     remaining: u32,
-    /// When the whole limit is available again.
+    /// When all units are available again.
     resets_at: Timestamp,
 }
 
@@ -61,10 +61,10 @@ async fn take_rate_limit(
 ) -> Result<(HeaderMap, Json<RateLimitResponse>)> {
     let RateLimitRequest { action, identifier, cost } = question;
     let Some(rate) = app.config.rate_limits.get(&action).copied() else {
-        return Err(Error::invalid("action", "is not one of the configured limits"));
+        return Err(Error::invalid("action", "is not in the setting RATE_LIMITS"));
     };
     if cost == 0 || cost > rate.limit {
-        let message = format!("must be from 1 to {}, the whole limit", rate.limit);
+        let message = format!("must be between 1 and {}, the limit", rate.limit);
         return Err(Error::invalid("cost", message));
     }
     let policy = format!("action:{action}");

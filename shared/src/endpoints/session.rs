@@ -1,7 +1,7 @@
-//! `/api/session`: signing in and out (AI-1, AI-2).
+//! `POST` and `DELETE /api/session`: records sign-ins and sign-outs (AI-1, AI-2).
 //!
-//! The identity provider owns the session itself. Signing in counts the day; signing out asks the
-//! browser to drop what it cached of this user, and takes nothing back: the day stays counted.
+//! The identity provider owns the session itself. A sign-in counts the day. A sign-out asks the
+//! browser to clear its cache; the day stays counted.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::domain::IdempotencyKey;
 use crate::domain::error::Result;
 use crate::http::User;
 
-/// The answer that Redis remembers.
+/// The bytes that a sign-in stores: the response kept for its idempotency key.
 pub fn stored_bytes(_: &Value, has_key: bool) -> usize {
     if has_key { stats::REMEMBERED_BYTES } else { 0 }
 }

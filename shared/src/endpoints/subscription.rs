@@ -1,6 +1,7 @@
-//! `GET` and `PATCH /api/subscription`: what a billing page shows (CR-5), and what it changes (DM-11).
+//! `GET` and `PATCH /api/subscription`: a user's subscription, for a billing page (CR-5), and
+//! changes to it (DM-11).
 //!
-//! A trusted server may name Stripe's id of the subscription in place of the user (PT-6).
+//! A service key may look a subscription up by its Stripe id instead of its user (PT-6).
 
 use std::sync::Arc;
 
@@ -28,12 +29,13 @@ use crate::http::{Input, Query, User};
 pub struct SubscriptionResponse {
     /// The user; null only in the replay of a response stored by an older version.
     user_id: Option<String>,
-    /// The key of the plan in effect, from whatever source; null before a catalog is published.
+    /// The key of the plan in effect; null before a catalog is published.
     plan: Option<String>,
     plan_name: Option<String>,
     #[schemars(with = "Option<PlanSource>")]
     source: Option<String>,
-    /// The plan given by an operator, which takes precedence over the subscription; null if there is none.
+    /// The plan given by an operator, which takes precedence over the subscription; null if there
+    /// is none.
     granted: Option<ActivePlanComp>,
     #[schemars(with = "SubscriptionStatus")]
     status: String,
@@ -41,7 +43,7 @@ pub struct SubscriptionResponse {
     subscription: Option<Subscription>,
 }
 
-/// A plan given by an operator that is in effect.
+/// A plan given by an operator and currently in effect.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct ActivePlanComp {
@@ -51,7 +53,7 @@ struct ActivePlanComp {
     ends_at: Option<Timestamp>,
 }
 
-/// A subscription, as Stripe has it.
+/// A Stripe subscription.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct Subscription {
@@ -59,7 +61,7 @@ struct Subscription {
     id: String,
     plan: Option<String>,
     plan_name: Option<String>,
-    /// The version of the plan that was bought.
+    /// The version of the plan that the customer bought.
     plan_version: Option<i32>,
     #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
@@ -75,7 +77,8 @@ struct Subscription {
     cancel_at: Option<Timestamp>,
     canceled_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
-    /// Why the subscription was or is going to be canceled: the app's reason, or Stripe's word.
+    /// Why the subscription was or is going to be canceled: the reason that the app sent, or the
+    /// one that Stripe reports.
     cancellation_reason: Option<String>,
     /// A downgrade that takes effect when the period ends.
     scheduled_change: Option<ScheduledSubscriptionChange>,
@@ -96,7 +99,7 @@ struct ScheduledSubscriptionChange {
     at: Timestamp,
 }
 
-/// A change that waits for its payment.
+/// A change that takes effect once it is paid.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 struct PendingSubscriptionChange {
@@ -104,11 +107,11 @@ struct PendingSubscriptionChange {
     #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
     quantity: i64,
-    /// When Stripe drops the change if it is still unpaid.
+    /// When Stripe discards the change if it is still unpaid.
     expires_at: Timestamp,
 }
 
-/// A change of a subscription. `action` decides which other fields are accepted.
+/// A change to a subscription. `action` decides which other fields are accepted.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeSubscriptionRequest {
@@ -130,12 +133,12 @@ pub struct ChangeSubscriptionRequest {
     reason: Option<Reason>,
 }
 
-/// What to do with a subscription.
+/// The change to make to a subscription.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum SubscriptionAction {
-    /// Change the plan, the interval or the number of seats. An upgrade is charged and takes effect now; a
-    /// downgrade takes effect when the period ends.
+    /// Change the plan, the interval or the number of seats. An upgrade is charged and takes effect
+    /// now; a downgrade takes effect when the period ends.
     Change,
     /// Cancel the subscription.
     Cancel,
@@ -147,9 +150,9 @@ enum SubscriptionAction {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "snake_case")]
 enum CancellationTime {
-    /// When the paid period ends.
+    /// When the current period ends.
     PeriodEnd,
-    /// At once.
+    /// Immediately.
     Now,
 }
 
@@ -166,11 +169,11 @@ async fn get_subscription(
     let Some(id) = Query::of(&uri).get("subscriptionId", SubscriptionId::try_from)? else {
         return Ok(Json(app.postgres.get_subscription(&user?.0, now).await?));
     };
-    // Without a user it is a trusted server that asks: everybody else is one.
+    // Without a user, the caller is a service key or an admin: a user's token always has a user.
     let user = user.ok().map(|User(id)| id);
     let found = app.postgres.find_subscription(&id, user.as_ref(), now).await?;
     found.map(Json).ok_or_else(|| {
-        let message = "There is no such subscription.";
+        let message = "There is no such subscription. Check `subscriptionId`.";
         Error::new(ErrorCode::SubscriptionNotFound, message)
     })
 }
@@ -203,8 +206,8 @@ fn change_request(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
         SubscriptionAction::Change => {
             refuse_given(&to_cancel)?;
             if to_change.iter().all(|(_, given)| !given) {
-                let what = "is missing: name a tier, an interval or a quantity";
-                return Err(Error::invalid("tier", what));
+                let message = "is missing: send `tier`, `interval` or `quantity`";
+                return Err(Error::invalid("tier", message));
             }
             Ok(ChangeRequest::Change { plan: tier, interval, quantity })
         }
@@ -222,7 +225,7 @@ fn change_request(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
 
 fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
     match fields.iter().find(|(_, given)| *given) {
-        Some((field, _)) => Err(Error::invalid(*field, "does not belong to this action")),
+        Some((field, _)) => Err(Error::invalid(*field, "is not accepted by this action")),
         None => Ok(()),
     }
 }

@@ -1,7 +1,8 @@
-//! `GET` and `POST /api/usage`: what a user uses, counted and limited (PT-5, DM-5).
+//! `GET` and `POST /api/usage`: reads and records a user's usage (PT-5, DM-5).
 //!
-//! One call of SQL checks and counts, so that no two calls use the same unit. Over a hard limit nothing is
-//! counted and the answer is 402; over a soft one it is counted as overage.
+//! One SQL call checks the limit and counts, so two requests never use the same unit. Usage beyond
+//! a hard limit is not counted and is refused with 402; usage beyond a soft limit is counted as
+//! overage.
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub struct TrackUsageRequest {
     /// The app's own data, kept with the entry. Not together with `entries`.
     #[serde(default)]
     metadata: Option<Metadata>,
-    /// Several entries, answered in the same order.
+    /// Several entries. The results have the same order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     entries: Option<Vec<TrackUsageEntry>>,
@@ -66,7 +67,7 @@ pub struct TrackUsageEntry {
     metadata: Option<Metadata>,
 }
 
-/// What happens if one of several usage entries exceeds its limit.
+/// How to handle several usage entries if one of them exceeds its limit.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum UsageMode {
@@ -76,8 +77,8 @@ pub enum UsageMode {
     Each,
 }
 
-/// The result of the entry or, for a request with `entries`, an object whose `entries` has the result of
-/// each.
+/// The result of the entry or, for a request with `entries`, an object whose `entries` has the
+/// result of each.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum UsageResponse {
@@ -91,13 +92,14 @@ pub enum UsageResponse {
 pub struct UsagePage {
     /// Usage of every metered feature in the current period.
     current: Vec<CurrentUsage>,
-    /// Usage by period, the latest first.
+    /// Usage by period, newest first.
     data: Vec<UsagePeriod>,
     /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// A row and its indexes for each use that has metadata, and the answer that is remembered for a day.
+/// The bytes that a request stores: a row for each entry with metadata, and the response kept for a
+/// day for its idempotency key.
 pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
     let metadata_bytes = |entry: &Value| match &entry["metadata"] {
         Value::Null => 0,
@@ -127,7 +129,7 @@ async fn get_usage(
     let found = app.postgres.get_usage(&user, feature.as_ref(), cursor.as_ref(), limit.more(), now);
     let found = found.await?;
     if !found.is_known {
-        return Err(Error::invalid("feature", "is not a feature that is counted"));
+        return Err(Error::invalid("feature", "is not a metered feature of the catalog"));
     }
     let (data, next_cursor) =
         limit.page(found.periods, |last| (last.period_start, last.feature.clone()));
@@ -165,7 +167,8 @@ async fn track_usage(
     }
 }
 
-/// Nothing was counted. With mode `each` the results say so; with mode `all` the request is refused.
+/// Handles a call that counted nothing. Mode `each` returns the result of every entry; mode `all`
+/// refuses the request.
 fn refused(
     error: PostgresError,
     usage_entries: &[UsageEntry],
@@ -177,7 +180,7 @@ fn refused(
             serde_json::from_value(Value::Array(results.clone())).map_err(Error::internal)?
         }
         Some(Refusal::InvalidInput(reason)) if !is_one => {
-            return Err(of_entry(reason, usage_entries));
+            return Err(invalid_entry(reason, usage_entries));
         }
         _ => return Err(error.into()),
     };
@@ -189,8 +192,8 @@ fn refused(
     }
 }
 
-/// An invalid entry, named by its position.
-fn of_entry(reason: &InvalidReason, usage_entries: &[UsageEntry]) -> Error {
+/// The error of an invalid entry, which names the entry by its position.
+fn invalid_entry(reason: &InvalidReason, usage_entries: &[UsageEntry]) -> Error {
     let (field, message) = reason.field_and_message();
     let (InvalidReason::CountTooLarge { feature }
     | InvalidReason::NotMetered { feature }
@@ -204,12 +207,13 @@ fn of_entry(reason: &InvalidReason, usage_entries: &[UsageEntry]) -> Error {
     }
 }
 
-/// `before` is what was counted before it in the same call, and was taken back.
+/// The error of an entry over its limit. `before` are the entries that the same call had counted
+/// before it and rolled back.
 fn over_quota(refused: &UsageResult, before: &[UsageEntry]) -> Error {
     let UsageResult { feature, limit, used, resets_at, .. } = refused;
-    let of_it = before.iter().filter(|one| one.feature.as_str() == feature);
-    let taken_back: u64 = of_it.map(|one| one.quantity.get().unsigned_abs()).sum();
-    let used = used.saturating_sub(taken_back);
+    let same_feature = before.iter().filter(|one| one.feature.as_str() == feature);
+    let rolled_back: u64 = same_feature.map(|one| one.quantity.get().unsigned_abs()).sum();
+    let used = used.saturating_sub(rolled_back);
     let message = match limit {
         Some(limit) if *limit > 0 => format!("{used} of {limit} {feature} are used."),
         _ => format!("The plan does not include {feature}."),
@@ -239,9 +243,10 @@ impl TrackUsageRequest {
                 Ok(entries.into_iter().map(UsageEntry::from).collect())
             }
             Self { entries: Some(_), .. } => {
-                Err(Error::invalid("entries", "stand alone: each has its own feature"))
+                let message = "cannot be combined with `feature`, `quantity` or `metadata`";
+                Err(Error::invalid("entries", message))
             }
-            Self { mode: Some(_), .. } => Err(Error::invalid("mode", "is for `entries`")),
+            Self { mode: Some(_), .. } => Err(Error::invalid("mode", "requires `entries`")),
             Self { .. } => Err(Error::invalid("feature", "is missing")),
         }
     }

@@ -6,7 +6,7 @@ use tower_http::cors::CorsLayer;
 
 use super::Endpoint;
 
-/// Lets the configured origins call this endpoint's methods, and nobody else.
+/// Returns the CORS layer of an endpoint. Only the configured origins may call its methods.
 pub(super) fn layer(endpoint: &Endpoint, origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect();

@@ -6,15 +6,17 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::Rate;
 
-/// The handlers of one endpoint. A function pointer, so that a deployed function links its own
-/// handlers and no others.
+/// The handlers of one endpoint. A function pointer, so that a deployed function links only its own
+/// handlers.
 pub type Routes = fn() -> MethodRouter<Arc<App>>;
 
-/// How many bytes a call may add to the stores at most, by its body, and by whether it has an idempotency key,
-/// under which its answer is remembered.
+/// Computes the maximum number of bytes that a call adds to Postgres and Redis.
+///
+/// The arguments are the body, and whether the call has an idempotency key: with a key, its
+/// response is stored too.
 pub type StoredBytes = fn(&Value, bool) -> usize;
 
-/// Who may call an endpoint.
+/// The callers that an endpoint admits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Anyone, without a token.
@@ -30,7 +32,7 @@ pub enum Access {
     Stripe,
 }
 
-/// The methods that endpoints use. axum's own type cannot stand in a constant table.
+/// The methods that endpoints use. axum's own type cannot be part of a constant table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
     Get,
@@ -46,15 +48,15 @@ pub struct Endpoint {
     pub path: &'static str,
     pub methods: &'static [Method],
     pub access: Access,
-    /// How often one caller may call.
+    /// The rate limit of each caller.
     pub rate: Option<Rate>,
-    /// It changes nothing, so the limiter may run beside the handler instead of before it.
+    /// The endpoint changes nothing, so the limiter may run concurrently with the handler.
     pub reads: bool,
-    /// What a call keeps counts against its caller's share of the stores.
+    /// The bytes that a call stores, which count against the caller's storage limit.
     pub stores: Option<StoredBytes>,
-    /// The longest body in bytes.
+    /// The maximum length of the body in bytes.
     pub body_limit: usize,
-    /// When the platform calls it: a cron expression of five fields, in UTC.
+    /// The schedule on which the platform calls it: a cron expression of five fields, in UTC.
     pub schedule: Option<&'static str>,
     pub routes: Routes,
 }
@@ -106,7 +108,7 @@ impl Endpoint {
         Self { schedule: Some(cron), ..self }
     }
 
-    /// The file that holds this endpoint in `api/` and `functions/`, without its ending.
+    /// Returns the path of the endpoint's file in `api/` and `functions/`, without its extension.
     pub fn file(&self) -> &'static str {
         self.path.trim_start_matches("/api/")
     }

@@ -1,10 +1,10 @@
 //! The pipeline in front of every handler, in this order: request id, CORS, method, length of the
-//! body, caller, body, whom it is about, rate limit, handler, problem+json, one log line.
+//! body, caller, body, user, rate limit, handler, problem+json, one log line.
 //!
-//! Nothing is read from a request, and nothing outside is asked, before the step that needs it: a
-//! body of a stranger is never buffered, and a refused call never reaches its handler (but for rows
-//! marked `reads`, where the limiter runs beside a handler that changes nothing, unless the caller was
-//! refused a moment ago).
+//! A step reads no more of the request, and calls no other service, than it needs. The body of an
+//! unauthorized caller is never buffered, and a refused call never reaches its handler. Endpoints
+//! marked `reads` are an exception: the limiter runs concurrently with their handler, unless the
+//! caller was refused a moment ago.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -40,20 +40,21 @@ use crate::domain::Rate;
 use crate::domain::error::{Error, ErrorCode, Result, error_chain};
 use crate::domain::hash::hex;
 
-/// Longer than the slowest honest upload of a few kilobytes.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// Long enough to upload a few kilobytes over the slowest connection.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What one caller's calls may add to the stores, all routes together, in bytes. In the first minute it is
-/// twice that at most, which with what is not counted stays under five megabytes.
+/// The bytes that one caller may store per minute, over all routes. The bucket starts full, so the
+/// first minute allows at most twice that. Together with the data that is not counted, it stays
+/// under five megabytes.
 const STORED: Rate = Rate::per_minute(2_000_000);
 const STORED_POLICY: &str = "stored-bytes";
 
-/// One endpoint behind its guard, as a router of its own.
+/// Returns a router with one endpoint behind its guard.
 pub fn mount(endpoint: &'static Endpoint, app: &Arc<App>) -> Router {
     mount_all(&[endpoint], app)
 }
 
-/// Several endpoints, each behind its own guard. Any other path is a 404.
+/// Returns a router with several endpoints, each behind its own guard. Any other path is a 404.
 pub fn mount_all(endpoints: &[&'static Endpoint], app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for &endpoint in endpoints {
@@ -72,13 +73,15 @@ async fn not_found() -> Error {
     Error::new(ErrorCode::NotFound, "There is nothing at this path.")
 }
 
-/// What the log line tells of a request beside its answer.
+/// The fields of the log line that are not part of the response.
 #[derive(Clone, Copy, Debug)]
 struct Record {
     caller: &'static str,
-    /// What the limiter found of Redis: `used`, `down`, `spared` (a known block) or `none`.
+    /// How the limiter decided: `used` (Redis), `down` (without Redis), `spared` (a known block) or
+    /// `none`.
     cache: &'static str,
-    /// Where an entitlement came from: `cache`, `database`, `database-alone` (without Redis) or `none`.
+    /// The source of the entitlement: `cache`, `database`, `database-alone` (without Redis) or
+    /// `none`.
     source: &'static str,
 }
 
@@ -86,7 +89,7 @@ impl Record {
     const EMPTY: Self = Self { caller: "anyone", cache: "none", source: "none" };
 }
 
-/// The outside of the pipeline: the request's id, the error's form, the log line.
+/// The outer part of the pipeline: request id, problem+json and log line.
 async fn observe(State(route): State<&'static str>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
@@ -104,7 +107,7 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
     if let Ok(value) = HeaderValue::try_from(&id) {
         headers.insert("x-request-id", value);
     }
-    // An answer is for its caller alone, unless its handler says otherwise.
+    // A response must not be cached, unless its handler set another policy.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let Record { caller, cache, source } =
@@ -122,7 +125,7 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
     response
 }
 
-/// The inside of the pipeline. A panic in it, or in the handler, costs this one request.
+/// The inner part of the pipeline. A panic in it or in the handler fails only this request.
 async fn admit(
     State((endpoint, app)): State<(&'static Endpoint, Arc<App>)>,
     request: Request,
@@ -177,9 +180,10 @@ async fn pass(
 
     let Some(rate) = endpoint.rate else { return Ok(next.run(request).await) };
     let limit = limit(app, endpoint, &identity, rate, stored);
-    // A caller who was refused a moment ago costs the stores nothing before the limiter has let them in.
-    let is_beside = endpoint.reads && !app.limiter.refused_lately(endpoint.name, &identity);
-    let ((policy, verdict), response) = if is_beside {
+    // If the caller was refused a moment ago, the handler waits for the limiter.
+    let is_concurrent =
+        endpoint.reads && !app.limiter.was_refused_recently(endpoint.name, &identity);
+    let ((policy, verdict), response) = if is_concurrent {
         let (verdict, response) = join(limit, next.run(request)).await;
         let (policy, verdict) = verdict?;
         ((policy, verdict), verdict.allowed.then_some(response))
@@ -198,8 +202,10 @@ async fn pass(
     Ok(response)
 }
 
-/// How often the caller may call, and how much of theirs is kept. Redis is asked for both at once, unless the
-/// caller was refused a moment ago; of two refusals the first is told.
+/// Applies the rate limit of the endpoint and the limit of stored bytes.
+///
+/// Both are checked at once, unless the caller was refused a moment ago. If both refuse the call,
+/// the verdict is that of the rate limit.
 async fn limit(
     app: &App,
     endpoint: &Endpoint,
@@ -213,7 +219,7 @@ async fn limit(
     }
     let bytes = u32::try_from(stored).unwrap_or(u32::MAX);
     let room = app.limiter.take(STORED_POLICY, identity, STORED, bytes, None);
-    let (calls, room) = if app.limiter.refused_lately(endpoint.name, identity) {
+    let (calls, room) = if app.limiter.was_refused_recently(endpoint.name, identity) {
         let calls = calls.await?;
         if !calls.allowed {
             return Ok((endpoint.name, calls));
@@ -253,7 +259,8 @@ async fn authenticate(
     }
 }
 
-/// Whose bucket a call is taken from. A trusted server's calls for a user do not use up the user's.
+/// Returns the identity whose bucket is charged. A trusted server's calls for a user do not count
+/// against the user's own limit.
 fn identity(caller: &Caller, subject: &Subject, address: Option<ClientIp>) -> String {
     match (caller, &subject.0) {
         (Caller::User { id, .. }, _) => format!("user:{id}"),
@@ -262,7 +269,7 @@ fn identity(caller: &Caller, subject: &Subject, address: Option<ClientIp>) -> St
         (Caller::Cron, _) => "cron".to_owned(),
         (Caller::Anonymous, _) => match address.map(|ClientIp(ip)| ip.to_canonical()) {
             Some(IpAddr::V4(ip)) => format!("ip:{ip}"),
-            // A household has a whole /64: its addresses are one caller.
+            // A household has a whole /64, so its addresses count as one caller.
             Some(IpAddr::V6(ip)) => format!("ip:{:x}", ip.to_bits() >> 64),
             None => "ip:unknown".to_owned(),
         },
@@ -278,7 +285,7 @@ fn refuse_announced_length(headers: &HeaderMap, limit: usize) -> Result<()> {
 }
 
 async fn read(body: HttpBody, limit: usize) -> Result<Bytes> {
-    let reading = timeout(BODY_TIME, Limited::new(body, limit).collect()).await;
+    let reading = timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
     match reading {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(limit)),
@@ -294,7 +301,7 @@ async fn read(body: HttpBody, limit: usize) -> Result<Bytes> {
 }
 
 fn too_long(limit: usize) -> Error {
-    let message = format!("The body may have {limit} bytes at most.");
+    let message = format!("The body must be at most {limit} bytes long.");
     Error::new(ErrorCode::BodyTooLarge, message)
 }
 
@@ -302,7 +309,7 @@ fn too_many(policy: &str, verdict: &Verdict) -> Error {
     let seconds = verdict.retry_after_seconds();
     if policy == STORED_POLICY {
         let message = format!(
-            "Too much to keep: {} bytes a minute are kept for one user. Try again in {seconds} s.",
+            "Too much data: one caller may store {} bytes a minute. Try again in {seconds} s.",
             STORED.limit
         );
         return Error::new(ErrorCode::StorageRateLimited, message);
@@ -314,7 +321,7 @@ fn too_many(policy: &str, verdict: &Verdict) -> Error {
 fn method_not_allowed(endpoint: &Endpoint) -> Response {
     let methods: Vec<&str> = endpoint.methods.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(", ");
-    let message = format!("This path answers {methods}.");
+    let message = format!("This path accepts only {methods}.");
     let error = Error::new(ErrorCode::MethodNotAllowed, message);
     let mut response = error.into_response();
     if let Ok(methods) = HeaderValue::try_from(methods) {
@@ -324,14 +331,14 @@ fn method_not_allowed(endpoint: &Endpoint) -> Response {
 }
 
 impl Endpoint {
-    /// Where there is GET there is HEAD (RFC 9110).
+    /// Returns whether the endpoint accepts the method. GET implies HEAD (RFC 9110).
     fn answers(&self, method: &Method) -> bool {
         let asked = if method == Method::HEAD { "GET" } else { method.as_str() };
         self.methods.iter().any(|method| method.as_str() == asked)
     }
 }
 
-/// The answer to a request that is refused before it reaches an endpoint, in the form of every other.
+/// Returns the response to a request that is refused before it reaches an endpoint.
 pub fn refuse(error: &Error, headers: &HeaderMap) -> Response {
     let id = request_id(headers);
     let status = problem::status(error.code).as_u16();
@@ -343,8 +350,8 @@ pub fn refuse(error: &Error, headers: &HeaderMap) -> Response {
     response
 }
 
-/// A caller's own id if it is a plain short word, so that one id can follow a call through several
-/// services; else a new one.
+/// Returns the caller's `X-Request-Id` if it is short and plain, so that one id can follow a call
+/// through several services. Otherwise generates an id.
 fn request_id(headers: &HeaderMap) -> String {
     let given =
         headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -353,7 +360,7 @@ fn request_id(headers: &HeaderMap) -> String {
         return given.to_owned();
     }
     let mut random = [0; 12];
-    // Without randomness the id is not unique, which is no reason to refuse a request.
+    // If the random generator fails, the id is not unique. The request is served all the same.
     let _ = SystemRandom::new().fill(&mut random);
     format!("req_{}", hex(&random))
 }
@@ -361,5 +368,5 @@ fn request_id(headers: &HeaderMap) -> String {
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("a panic: {}", text.unwrap_or("without a message"))
+    format!("panicked: {}", text.unwrap_or("no message"))
 }

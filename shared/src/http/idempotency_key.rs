@@ -27,7 +27,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
         let extensions = &parts.extensions;
         let endpoint = extensions.get::<&'static Endpoint>().map_or("", |endpoint| endpoint.name);
         let caller = match extensions.get() {
-            // The id of a user has no space: it is never a kind of caller.
+            // It contains a space, so it never equals the kind of another caller.
             Some(Caller::User { id, .. }) => format!("user {id}"),
             Some(caller) => caller.kind().to_owned(),
             None => String::new(),

@@ -1,4 +1,4 @@
-//! A request's JSON, checked, with every complaint naming its field.
+//! The extractor of a JSON body. Every error names its field.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -9,15 +9,15 @@ use serde_json::Value;
 use crate::domain::UniqueFields;
 use crate::domain::error::{Error, ErrorCode, Result};
 
-/// How much of what was sent is said again.
-const SHOWN: usize = 60;
+/// The maximum number of characters of the input that an error message repeats.
+const MAX_QUOTED_CHARS: usize = 60;
 
-/// The body as `T`. It must be there, be JSON, and have no field that `T` does not know.
+/// The body as `T`. It must be present, be JSON, and have no field that `T` does not have.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<T>(pub T);
 
-/// The parsed body, put on the request by the guard; `Null` if there was none. The `userId` in it
-/// has been checked and taken out, so that no `T` has to know of it.
+/// The parsed body, which the guard adds to the request; `Null` if there was none. The guard has
+/// checked and removed its `userId`, so that `T` does not need that field.
 #[derive(Clone, Debug)]
 pub(super) struct Body(pub(super) Value);
 
@@ -34,7 +34,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
     }
 }
 
-/// The body of a JSON route. No route takes anything but an object.
+/// Parses the body of a JSON route, which must be an object.
 pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value> {
     if bytes.is_empty() {
         return Ok(Value::Null);
@@ -88,8 +88,8 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     })
 }
 
-/// `invalid type: string "8", expected f64` is `must be a number, not string "8"`, and an unknown word is
-/// told the known ones.
+/// Rewords a message of serde: `invalid type: string "8", expected f64` becomes `must be a number,
+/// not string "8"`. For an unknown variant, the message lists the known ones.
 fn in_plain_words(message: &str) -> String {
     if let Some((_, words)) =
         message.strip_prefix("unknown variant ").and_then(|it| it.split_once(", expected "))
@@ -110,7 +110,7 @@ fn in_plain_words(message: &str) -> String {
         other if other.starts_with("struct ") => "an object",
         other => other,
     };
-    let found: String = found.chars().take(SHOWN).collect();
+    let found: String = found.chars().take(MAX_QUOTED_CHARS).collect();
     format!("must be {expected}, not {found}")
 }
 
@@ -120,11 +120,11 @@ fn quoted_after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHOWN, in_plain_words};
+    use super::{MAX_QUOTED_CHARS, in_plain_words};
 
     #[test]
-    fn complaints_are_in_plain_words_and_short() {
-        for (told, expected) in [
+    fn messages_are_in_plain_words_and_short() {
+        for (message, expected) in [
             ("invalid type: string \"8\", expected f64", "must be a number, not string \"8\""),
             ("invalid type: null, expected struct Entry", "must be an object, not null"),
             (
@@ -134,9 +134,9 @@ mod tests {
             ("invalid type: map, expected a sequence", "must be a list, not map"),
             ("unknown variant `x`, expected `all` or `each`", "must be one of: all, each"),
         ] {
-            assert_eq!(in_plain_words(told), expected);
+            assert_eq!(in_plain_words(message), expected);
         }
         let long = format!("invalid type: string \"{}\", expected u64", "x".repeat(3_000));
-        assert!(in_plain_words(&long).len() < SHOWN + 60);
+        assert!(in_plain_words(&long).len() < MAX_QUOTED_CHARS + 60);
     }
 }

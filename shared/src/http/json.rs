@@ -1,5 +1,5 @@
-//! A JSON answer. Unlike axum's it is written to a plain vector, which takes serde's many short writes
-//! several times as fast.
+//! A JSON response. Unlike axum's, it is serialized into a plain vector, which is several times
+//! faster with serde's many short writes.
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;

@@ -1,5 +1,5 @@
-//! An [`Error`] on the wire: RFC 9457 `application/problem+json`. The only place that knows which HTTP
-//! status a code is answered with.
+//! The response for an [`Error`]: RFC 9457 `application/problem+json`. Only this module maps codes
+//! to HTTP statuses.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::domain::error::{Error, ErrorCode, FieldError, ProblemExtension};
 
-/// The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` says what
-/// kind of problem it is, and which of the optional fields it has.
+/// The body of every response that is not a success (RFC 9457, `application/problem+json`). `code`
+/// names the kind of problem, which decides the optional fields.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem<'a> {
@@ -25,11 +25,11 @@ pub struct Problem<'a> {
     pub title: &'a str,
     pub status: u16,
     pub code: ErrorCode,
-    /// What is wrong and what to do, for people. The wording may change.
+    /// A message for people: the problem, and how to solve it. The wording may change.
     pub detail: &'a str,
     /// The id of this request in Farebox's log, as in the header `X-Request-Id`.
     pub request_id: &'a str,
-    /// With `invalid_input` and `malformed_json`: what is wrong, field by field.
+    /// With `invalid_input` and `malformed_json`: the invalid fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<FieldError>")]
     pub errors: Option<&'a [FieldError]>,
@@ -43,8 +43,8 @@ pub struct Problem<'a> {
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct ProblemFields {
-    /// With `payment_failed` and `payment_confirmation_required`: the page where the user can pay or confirm
-    /// the payment, if there is one.
+    /// With `payment_failed` and `payment_confirmation_required`: the page where the user can pay
+    /// or confirm the payment, if there is one.
     #[schemars(with = "String")]
     #[schemars(skip_serializing_if = "Option::is_none")]
     payment_url: Option<String>,
@@ -76,7 +76,7 @@ struct ProblemFields {
     needed: Option<i64>,
 }
 
-/// The status that a code is answered with.
+/// Returns the HTTP status of a code.
 pub fn status(code: ErrorCode) -> StatusCode {
     use ErrorCode::*;
     match code {
@@ -112,7 +112,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
-/// The answer as it goes out, naming the request it belongs to.
+/// Builds the response for an error, with the id of its request.
 pub fn response(error: &Error, request_id: &str) -> Response {
     let status = status(error.code);
     let problem = Problem {
@@ -139,7 +139,7 @@ pub fn response(error: &Error, request_id: &str) -> Response {
     response
 }
 
-/// A handler's error on its way to the guard, which gives it its request id.
+/// An error for which the guard builds the response, with the request id.
 #[derive(Clone, Debug)]
 pub(super) struct PendingProblem(pub(super) Arc<Error>);
 

@@ -9,12 +9,12 @@ use url::form_urlencoded;
 
 use crate::domain::error::{Error, Result};
 
-/// What a request asks for in its query. Of a name that stands in it twice the last counts; others than
-/// those that are asked for are nobody's business.
+/// The query parameters of a request. If a name is repeated, its last value counts. Unknown
+/// parameters are ignored.
 #[derive(Debug)]
 pub struct Query(Vec<(String, String)>);
 
-/// How many entries a page of a list has.
+/// The number of entries on a page of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct PageSize(usize);
 
@@ -24,7 +24,7 @@ impl Query {
         Self(pairs.into_owned().collect())
     }
 
-    /// A field, if it is there, as what it must be.
+    /// Returns a parsed parameter, if it is present.
     pub fn get<T, E: Display>(
         &self,
         name: &str,
@@ -39,7 +39,7 @@ impl Query {
         }
     }
 
-    /// Behind which entry the page begins.
+    /// Returns the cursor: the entry after which the page begins.
     pub fn cursor<T: DeserializeOwned>(
         &self,
         is_possible: impl FnOnce(&T) -> bool,
@@ -47,17 +47,17 @@ impl Query {
         self.get("cursor", |text| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok();
             let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            place.filter(is_possible).ok_or("must be the nextCursor of another page")
+            place.filter(is_possible).ok_or("must be the nextCursor of an earlier page")
         })
     }
 
     pub fn limit(&self) -> Result<PageSize> {
-        Ok(self.get("limit", PageSize::read)?.unwrap_or(PageSize::USUAL))
+        Ok(self.get("limit", PageSize::read)?.unwrap_or(PageSize::DEFAULT))
     }
 }
 
 impl PageSize {
-    const USUAL: Self = Self(20);
+    const DEFAULT: Self = Self(20);
     const MAX: usize = 100;
 
     fn read(text: String) -> Result<Self, String> {
@@ -66,12 +66,12 @@ impl PageSize {
         Ok(Self(size))
     }
 
-    /// One more than is shown tells whether there is another page.
+    /// Returns how many entries to fetch: one more than the page has, to detect another page.
     pub fn more(self) -> i32 {
         self.0 as i32 + 1
     }
 
-    /// The page, and the cursor of the next one.
+    /// Returns the page, and the cursor of the next one if there is another.
     pub fn page<T, C: Serialize>(
         self,
         mut found: Vec<T>,
@@ -84,7 +84,7 @@ impl PageSize {
     }
 }
 
-/// Where a page ends, in a form that nobody is tempted to read.
+/// Encodes the end of a page as an opaque cursor.
 pub fn cursor(place: &impl Serialize) -> String {
     // Numbers and texts always serialize; the fallback is for the type checker.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())

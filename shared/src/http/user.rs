@@ -7,15 +7,15 @@ use url::form_urlencoded;
 use crate::domain::UserId;
 use crate::domain::error::{Error, Result};
 
-/// The user a request is about: the caller, or whom a trusted caller named.
+/// The user that a request is about: the caller, or the user that a trusted caller named.
 #[derive(Clone, Debug)]
 pub struct User(pub UserId);
 
-/// Whom the request is about, as the guard found it; absent where a trusted caller named nobody.
+/// The user that the guard found; `None` if a trusted caller named no user.
 #[derive(Clone, Debug)]
 pub(super) struct Subject(pub(super) Option<UserId>);
 
-/// Every user id that a request names: in the query, in a header, in the body.
+/// Returns every user id that a request names, in the query, in a header or in the body.
 pub(super) fn named(query: Option<&str>, headers: &HeaderMap, body: &Value) -> Result<Vec<String>> {
     let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let from_query = query.filter(|(name, _)| name == "userId").map(|(_, id)| id.into_owned());
@@ -24,7 +24,7 @@ pub(super) fn named(query: Option<&str>, headers: &HeaderMap, body: &Value) -> R
     let from_body = match body.get("userId") {
         None => None,
         Some(Value::String(id)) => Some(id.clone()),
-        // Somebody's undefined variable must not become a user called "null".
+        // A client's undefined variable must not become a user called "null".
         Some(_) => return Err(Error::invalid("userId", "must be a string")),
     };
     Ok(from_query.chain(from_headers).chain(from_body).collect())
@@ -36,7 +36,10 @@ impl<S: Sync> FromRequestParts<S> for User {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         match parts.extensions.get() {
             Some(Subject(Some(id))) => Ok(Self(id.clone())),
-            _ => Err(Error::invalid("userId", "must name the user this is about")),
+            _ => Err(Error::invalid(
+                "userId",
+                "must name a user, in the query, the body or the header x-user-id",
+            )),
         }
     }
 }

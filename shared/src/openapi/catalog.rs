@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: catalog.
+//! The operations of the tag "Catalog".
 
 use serde_json::json;
 
@@ -16,14 +16,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "listPlans",
             "List plans and credit packs",
-            "Returns the plans and credit packs on sale, for a pricing page. Anyone may call it. \
-             The response is the same for everybody and may be cached for a minute; with \
-             `If-None-Match`, an unchanged catalog is not sent again.",
+            "Returns the plans and credit packs on sale, for a pricing page. No authentication is \
+             needed. The response is the same for every caller and may be cached for a minute. \
+             With `If-None-Match`, an unchanged catalog is not sent again.",
         )
         .header(
             "If-None-Match",
             json!({ "type": "string" }),
-            "The `ETag` of an earlier response. If it still applies, the status is 304.",
+            "The `ETag` of an earlier response. If the catalog is unchanged, the status is 304.",
         )
         .response::<Catalog>(
             schemas,

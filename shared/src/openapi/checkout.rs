@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: checkout.
+//! The operations of the tag "Checkout".
 
 use serde_json::json;
 
@@ -26,12 +26,13 @@ fn get(schemas: &mut Schemas) -> Operation {
         "Get a Checkout session",
         "Returns the state of a Checkout session, for the page that a customer returns to. A \
          session that Stripe reports as paid is applied at once, without waiting for the \
-         webhook. Another user's session is answered like one that does not exist.",
+         webhook. For another user's session, the response is the same as for a session that does \
+         not exist.",
     )
     .required_query(
         "sessionId",
         json!({ "type": "string", "maxLength": 255, "pattern": "^cs_[A-Za-z0-9_]*$" }),
-        "The session's id, as `createCheckoutSession` returned it.",
+        "The `sessionId` that `createCheckoutSession` returned.",
     )
     .response::<stripe::checkout_session::CheckoutSession>(
         schemas,
@@ -51,16 +52,16 @@ fn create(schemas: &mut Schemas) -> Operation {
         Post,
         "createCheckoutSession",
         "Create a Checkout session",
-        "Creates a page of Stripe Checkout where the user buys a plan (`tier` and `interval`) or \
-         a credit pack (`pack`). The catalog decides the price. A user has at most one open \
+        "Creates a Stripe Checkout page where the user buys a plan (`tier` and `interval`) or a \
+         credit pack (`pack`). The catalog decides the price. A user has at most one open \
          subscription checkout: before creating another, Farebox expires it, or applies it if \
-         it was paid. A user who has a subscription is refused with `already_subscribed`; \
-         change it with `PATCH /api/subscription`.",
+         it was paid. If the user already has a subscription, buying a plan is refused with \
+         `already_subscribed`; change the subscription with `PATCH /api/subscription`.",
     )
     .header(
         "x-user-email",
         schemas.request::<Email>(),
-        "The customer's e-mail address, in place of the body's `email`.",
+        "The customer's e-mail address, in place of the field `email` in the body.",
     )
     .request::<stripe::create_checkout_session::CheckoutRequest>(
         schemas,
@@ -72,12 +73,12 @@ fn create(schemas: &mut Schemas) -> Operation {
     )
     .response::<stripe::create_checkout_session::CheckoutResponse>(
         schemas,
-        "The session. Send the customer to `url`.",
+        "The session. Redirect the customer to `url`.",
         json!({
             "sessionId": "cs_test_a1B2c3", "url": "https://checkout.stripe.com/c/pay/cs_test_a1B2c3",
         }),
     )
-    .idempotent("for a day")
+    .idempotent("For a day")
     .codes(&[
         AlreadySubscribed,
         TrialAlreadyUsed,
@@ -95,8 +96,8 @@ fn portal(schemas: &mut Schemas) -> Operation {
         "createPortalSession",
         "Create a customer portal session",
         "Creates a page of Stripe's customer portal, where the user changes their card, sees \
-         their invoices and cancels. A user who has never started a checkout has no customer at \
-         Stripe and is refused with `no_customer`.",
+         their invoices and cancels. A user who never started a checkout has no customer at \
+         Stripe; the request is refused with `no_customer`.",
     )
     .request::<stripe::create_portal_session::PortalRequest>(
         schemas,
@@ -104,10 +105,10 @@ fn portal(schemas: &mut Schemas) -> Operation {
     )
     .response::<stripe::create_portal_session::PortalResponse>(
         schemas,
-        "The portal session. Send the customer to `url`.",
+        "The portal session. Redirect the customer to `url`.",
         json!({ "url": "https://billing.stripe.com/p/session/test_a1B2c3" }),
     )
-    .idempotent("for a day")
+    .idempotent("For a day")
     .codes(&[
         NoCustomer,
         RequestInProgress,

@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: companion.
+//! The operations of the tag "Companion app".
 
 use serde_json::{Value, json};
 
@@ -19,8 +19,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getDashboard",
             "Get a user's live stats",
-            "Returns the user's stats under the field names of the Redis hash. A user who never \
-             signed in has zeros.",
+            "Returns the user's stats. The fields have the names of the fields of the Redis hash \
+             `user:{userId}:stats`. For a user who never signed in, the numbers are zero.",
         )
         .response::<UserStats>(schemas, "The user's stats.", stats())
         .codes(&[AccountErased, RedisUnavailable]),
@@ -32,9 +32,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             "deleteAccount",
             "Delete an account",
             "Deletes the user's customer at Stripe, which cancels their subscriptions, and then \
-             everything that Farebox stores about the user. The ledger and the billing events \
-             stay, without the user's id. A user may delete their own account; a service key \
-             names the user. Repeating the request is safe: after a failure, send it again \
+             the data that Farebox stores about the user. The credit ledger and the billing events \
+             are kept without the user's id. Users may delete their own account; with a service \
+             key, name the user. The request is safe to repeat: after a failure, send it again \
              until it succeeds.",
         )
         .empty("204", "The account is deleted.")
@@ -50,37 +50,37 @@ fn changes(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "signIn",
             "Record a sign-in",
-            "Counts the day of the sign-in, once a day however often it is called, and creates \
-             the stats of a new user. The identity provider owns the session itself.",
+            "Adds the current day to the user's active days, and creates the stats of a new user. \
+             Each day is counted once, however many sign-ins it has. The sign-in itself happens at \
+             the app's identity provider.",
         )
         .response::<UserStats>(schemas, "The user's stats.", stats())
-        .idempotent("for a day")
+        .idempotent("For a day")
         .codes(&[AccountErased, RedisUnavailable]),
         Operation::new(
             &SESSION,
             Delete,
             "signOut",
             "Record a sign-out",
-            "Asks the browser to drop what it cached for this user (`Clear-Site-Data`). Nothing \
-             else changes: the day stays counted, and the identity provider ends the session \
-             itself.",
+            "Asks the browser to clear its cache, with the header `Clear-Site-Data`. The stats do \
+             not change. The sign-out itself happens at the app's identity provider.",
         )
-        .empty("204", "The browser may drop its cache."),
+        .empty("204", "The response has the header `Clear-Site-Data`."),
         Operation::new(
             &CHAT_SAVE,
             Post,
             "saveChat",
             "Save a conversation",
-            "Counts a conversation and puts its summary in front of the last three. With \
-             `content`, the text is kept in the user's history too. Without an Idempotency-Key, \
-             a retry counts again.",
+            "Adds one to the user's conversations, and puts the summary first in their list of the \
+             last three. If the request has `content`, the text is also stored in the user's \
+             history. Without an Idempotency-Key, a retry counts the conversation again.",
         )
         .request::<chat::save::SaveChatRequest>(
             schemas,
             json!({ "summary": "Plans for the weekend", "content": "Shall we go to the lake on Saturday?" }),
         )
         .response::<UserStats>(schemas, "The user's updated stats.", stats())
-        .idempotent("for a day")
+        .idempotent("For a day")
         .codes(&[AccountErased, DatabaseUnavailable, RedisUnavailable]),
         Operation::new(
             &MOOD,

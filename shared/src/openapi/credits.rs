@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: credits.
+//! The operations of the tag "Credits".
 
 use serde_json::json;
 
@@ -22,11 +22,11 @@ fn get_credits(schemas: &mut Schemas) -> Operation {
         Get,
         "getCredits",
         "Get credit balances and ledger",
-        "Returns the user's balance of each unit of credits, with the first 100 open credit \
-         grants it consists of, and a page of the ledger, the latest entry first. A user may read their \
-         own credits; a service key names the user.",
+        "Returns the user's balance of each unit of credits, with the first 100 of its open \
+         credit grants, and a page of the ledger, newest entry first. Users may read their own \
+         credits; with a service key, name the user.",
     )
-    .query("unit", schemas.request::<CatalogKey>(), "Only this unit of credits.")
+    .query("unit", schemas.request::<CatalogKey>(), "Return only this unit of credits.")
     .paged()
     .response::<credits::LedgerPage>(
         schemas,
@@ -64,11 +64,12 @@ fn change_credits(schemas: &mut Schemas) -> Operation {
             Post,
             "changeCredits",
             "Spend, grant or adjust credits",
-            "Changes a user's credits and returns the ledger entry. A user or a service key may \
-             `spend`; only a service key or an admin may `grant` and `adjust`, which need a \
-             `reason`. A spending beyond the balance is refused with `insufficient_credits`, \
-             and nothing is taken. Grants that expire first are spent first. An Idempotency-Key \
-             is remembered as long as the ledger entry, which is never deleted.",
+            "Changes a user's credits and returns the ledger entry. Users may `spend` their own \
+             credits. Only a service key or an admin may `grant` or `adjust`, and must send a \
+             `reason`. If the balance is smaller than the amount to spend, the request is refused \
+             with `insufficient_credits` and nothing is taken. The credits that expire first are \
+             spent first. An Idempotency-Key is kept with its ledger entry, which is never \
+             deleted.",
         )
         .request::<credits::ChangeCreditsRequest>(
             schemas,
@@ -76,14 +77,14 @@ fn change_credits(schemas: &mut Schemas) -> Operation {
         )
         .response::<LedgerEntry>(
             schemas,
-            "The ledger entry that was written, or the one that this Idempotency-Key wrote before.",
+            "The new ledger entry or, for a retry, the entry that the first request created.",
             json!({
                 "id": "mail_credit:42", "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
                 "reason": null, "metadata": { "letter": "l_17" }, "sessionId": null,
                 "createdAt": "2026-03-03T12:00:00Z",
             }),
         )
-        .idempotent("for good")
+        .idempotent("At any later time")
         .codes(&[InsufficientCredits, ServiceOnly, AccountErased, DatabaseUnavailable])
 }
 
@@ -93,15 +94,15 @@ fn verify_ledger(schemas: &mut Schemas) -> Operation {
         Get,
         "verifyLedger",
         "Verify the credit ledger",
-        "Checks that every ledger entry follows from the one before it, that purchases were paid, \
-         and that every balance equals its ledger. Only an admin may call it. It changes \
-         nothing. A request checks as much as it can in five seconds; follow `nextCursor` until \
-         it is null.",
+        "Checks that every ledger entry follows from the previous one, that purchased credits \
+         were paid for, and that every balance equals the sum of its ledger entries. It changes \
+         nothing. Only an admin may call it. Each request runs for up to five seconds; send \
+         `nextCursor` as `cursor` until it is null.",
     )
     .cursor()
     .response::<admin::ledger::LedgerAuditReport>(
         schemas,
-        "What was checked, and the inconsistencies found.",
+        "The number of records checked, and the inconsistencies found.",
         json!({ "rows": 1204, "users": 311, "problems": [], "nextCursor": null }),
     )
     .codes(&[DatabaseUnavailable])

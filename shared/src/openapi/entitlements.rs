@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: entitlements.
+//! The operations of the tag "Entitlements".
 
 use serde_json::json;
 
@@ -22,10 +22,10 @@ fn get_entitlements(schemas: &mut Schemas) -> Operation {
             Get,
             "getEntitlements",
             "Get entitlements",
-            "Returns the user's plan, what they may use of every feature of the catalog, and \
+            "Returns the user's plan, their entitlement to every feature of the catalog, and \
              their credit balances. A user without a subscription has the catalog's default \
-             plan. Answered from the cache in Redis, or from Postgres if Redis does not know or \
-             does not answer; both give the same answer.",
+             plan. The response comes from the cache in Redis or, if Redis has no fresh value or \
+             does not answer, from Postgres; the content is the same.",
         )
         .response::<entitlements::Entitlements>(
             schemas,
@@ -62,15 +62,15 @@ fn check_features(schemas: &mut Schemas) -> Operation {
         Post,
         "checkFeatures",
         "Check features",
-        "Tells whether the user may use a feature now or, with `checks`, each of up to 50 \
-         features. It counts nothing: report usage with `POST /api/usage`, which checks again. \
-         A refusal is a response with `allowed: false`, a `reason`, and the plan that would \
-         allow it; it is never an error.",
+        "Checks whether the user may use a feature now or, with `checks`, each of up to 50 \
+         features. A check counts no usage: report usage with `POST /api/usage`, which checks \
+         the limit again. A refusal is not an error: the response has `allowed: false`, a \
+         `reason` and, in `upgradeTo`, a plan that would allow it.",
     )
     .request::<check::CheckRequest>(schemas, json!({ "feature": "letters", "quantity": 3 }))
     .response::<check::CheckResponse>(
         schemas,
-        "Whether the features may be used.",
+        "The result of each check.",
         json!({
             "feature": "letters", "allowed": false, "reason": "limit_reached", "balance": 2,
             "resetsAt": "2026-04-01T00:00:00Z", "upgradeTo": "pro",
@@ -85,17 +85,17 @@ fn set_plan(schemas: &mut Schemas) -> Operation {
         Patch,
         "setPlan",
         "Comp a plan",
-        "Gives the user a plan without a subscription: a gift, a contract, a tester. Only a \
-         service key or an admin may call it. The comp takes precedence over a subscription \
-         until it ends. A later comp replaces it, and giving the catalog's default plan ends \
-         it. Giving the same comp again changes nothing.",
+        "Gives the user a plan without a subscription, for example as a gift, under a contract or \
+         for a test. Only a service key or an admin may call it. This comp takes precedence over \
+         a subscription until it ends. A later comp replaces it. Giving the catalog's default plan \
+         ends it. Giving the same comp again changes nothing.",
     )
     .request::<plan::PlanComp>(
         schemas,
         json!({
-            "plan": "Plus", "endsAt": "2027-01-01T00:00:00Z", "reason": "A year for a tester",
+            "plan": "Plus", "endsAt": "2027-01-01T00:00:00Z", "reason": "One year free for a beta tester",
         }),
     )
-    .response::<UserStats>(schemas, "The user's stats, with the new plan.", companion::stats())
+    .response::<UserStats>(schemas, "The user's stats with the new plan.", companion::stats())
     .codes(&[AccountErased, DatabaseUnavailable, RedisUnavailable])
 }

@@ -1,4 +1,4 @@
-//! Which problems an operation may answer, and what each code means.
+//! The error codes of each operation, and their meanings.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use super::operation::Operation;
 use crate::domain::error::ErrorCode;
 use crate::http::{Access, Method, problem};
 
-/// The codes of an operation by the status that they come with, in alphabetical order.
+/// The error codes of an operation, grouped by status, in alphabetical order.
 pub(super) fn by_status(operation: &Operation) -> BTreeMap<u16, Vec<ErrorCode>> {
-    let mut codes = from_the_table(operation);
+    let mut codes = from_endpoint(operation);
     codes.extend(&operation.codes);
     codes.sort_by_key(ErrorCode::to_string);
     codes.dedup();
@@ -19,8 +19,9 @@ pub(super) fn by_status(operation: &Operation) -> BTreeMap<u16, Vec<ErrorCode>> 
     statuses
 }
 
-/// What the guard and the extractors answer, by the endpoint's row and the operation's parameters.
-fn from_the_table(operation: &Operation) -> Vec<ErrorCode> {
+/// The error codes of the guard and the extractors, which follow from the endpoint's row and the
+/// operation's parameters.
+fn from_endpoint(operation: &Operation) -> Vec<ErrorCode> {
     use ErrorCode::*;
     let endpoint = operation.endpoint;
     let mut codes = vec![BodyTooLarge, Internal];
@@ -55,76 +56,74 @@ fn from_the_table(operation: &Operation) -> Vec<ErrorCode> {
     codes
 }
 
-/// A list of codes and what they mean.
+/// Lists codes with their meanings, in Markdown.
 pub(super) fn describe(codes: &[ErrorCode]) -> String {
     let lines: Vec<String> =
         codes.iter().map(|code| format!("- `{code}`: {}", meaning(*code))).collect();
     lines.join("\n")
 }
 
-/// What a code tells the caller.
+/// The public description of a code.
 pub(super) fn meaning(code: ErrorCode) -> &'static str {
     use ErrorCode::*;
     match code {
         AccountErased => "The user's account has been deleted.",
         AdminOnly => "Only an admin may call this.",
-        AlreadySubscribed => "The user has a subscription. Change it instead of buying another.",
+        AlreadySubscribed => "The user already has a subscription. Change it instead.",
         AuthKeysUnavailable => "The identity provider's keys could not be fetched. Try again.",
-        BodyTooLarge => "The body is longer than this route accepts.",
-        BrokenBody => "The body ended before it was complete.",
-        CancellationPending => "The subscription is going to end. Resume it first.",
-        ChangePlanned => {
-            "A change is scheduled for the end of the period. Resume first to undo it."
-        }
+        BodyTooLarge => "The body is larger than this route accepts.",
+        BrokenBody => "The body ended before it was complete. Send the request again.",
+        CancellationPending => "The subscription is going to end. Undo that with `resume` first.",
+        ChangePlanned => "A change is scheduled for the period's end. Undo it with `resume` first.",
         DatabaseUnavailable => "Postgres did not answer. Try again, with the same Idempotency-Key.",
         ExpiredToken => "The token has expired. Send a new one.",
-        ForeignHost => "The request was made for another host.",
-        IdempotencyKeyReused => "The Idempotency-Key came with another request. Use a new one.",
+        ForeignHost => "The Host header names a host that this server does not serve.",
+        IdempotencyKeyReused => "The Idempotency-Key belongs to another request. Use a new one.",
         InsufficientCredits => "The balance is smaller than the amount to spend.",
-        Internal => "Something went wrong in Farebox. `requestId` finds it in the log.",
+        Internal => "An unexpected error in Farebox. Find its cause in the log by `requestId`.",
         InvalidHost => "The Host header is missing or malformed.",
-        InvalidInput => "A field, query parameter or header has a value that is not accepted.",
-        InvalidSignature => "The Stripe-Signature header does not match the body, or is too old.",
-        InvalidToken => "The bearer token is not one that Farebox trusts.",
-        InvalidTransferEncoding => "The Transfer-Encoding header is not one that is understood.",
+        InvalidInput => "A field, parameter or header is missing or invalid; see `errors`.",
+        InvalidSignature => {
+            "The Stripe-Signature header is missing or too old, or does not match the body."
+        }
+        InvalidToken => "Farebox does not accept the bearer token.",
+        InvalidTransferEncoding => "The Transfer-Encoding header is not supported.",
         MalformedEvent => "The body is not a Stripe event.",
         MalformedJson => "The body is not a JSON object.",
-        MethodNotAllowed => "The path does not answer this method.",
-        MissingBody => "This route takes a JSON body.",
-        MissingToken => "Send one Authorization header with a bearer token.",
-        NoCustomer => "The user has not bought anything yet, so there is no customer at Stripe.",
+        MethodNotAllowed => "This path does not support the method. See the Allow header.",
+        MissingBody => "This route requires a JSON body.",
+        MissingToken => "The request needs exactly one Authorization header, with a bearer token.",
+        NoCustomer => "The user has never started a checkout, so Stripe has no customer for them.",
         NoSubscription => "The user has no subscription to change.",
         NotFound => "There is nothing at this path.",
-        NotInGoodStanding => "The subscription has an unpaid invoice. It must be paid first.",
+        NotInGoodStanding => "The subscription has an unpaid invoice, which must be paid first.",
         NothingIsSold => "No catalog is published yet.",
-        NothingToResume => "The subscription is neither paused, nor canceled, nor about to change.",
-        OtherUser => "A user's token may only act for that user.",
-        PayloadForgotten => "The event's payload was deleted after 30 days. Resolve it instead.",
+        NothingToResume => "The subscription is not paused, canceled or about to change.",
+        OtherUser => "A user's token may act only for its own user.",
+        PayloadForgotten => "The payload was deleted after 30 days. Resolve the event instead.",
         PaymentConfirmationRequired => {
-            "The bank wants the customer to confirm the payment at `paymentUrl`. Nothing changes \
-             until then."
+            "The customer's bank requires them to confirm the payment, at `paymentUrl`. The change \
+             takes effect after that."
         }
-        PaymentFailed => {
-            "The payment failed. The customer can pay at `paymentUrl`, if it is there."
-        }
+        PaymentFailed => "The payment failed. The customer can pay at `paymentUrl`, if present.",
         QuotaExceeded => "The usage would exceed the plan's hard limit. Nothing was counted.",
-        RateLimited => "Too many requests. Try again after the seconds in Retry-After.",
+        RateLimited => "Too many requests. Try again after the time in the Retry-After header.",
         RedisUnavailable => "Redis did not answer. Try again, with the same Idempotency-Key.",
-        RequestInProgress => "Another request of this user to Stripe is in progress. Try again.",
+        RequestInProgress => "Another request for this user is in progress at Stripe. Try again.",
         ServiceOnly => "Only a service key or an admin may do this.",
         SessionNotFound => "The user has no such Checkout session.",
         SlowBody => "The body took too long to arrive.",
         StorageRateLimited => {
-            "The caller's requests store too much data a minute. Try again later."
+            "The caller's requests stored too much data. Try again after the time in Retry-After."
         }
         StripeUnavailable => "Stripe did not answer. Try again, with the same Idempotency-Key.",
-        SubscriptionChanged => "The subscription has changed at Stripe. Get it again.",
+        SubscriptionChanged => "The subscription has changed at Stripe. Get it again and retry.",
         SubscriptionNotFound => "There is no such subscription, or it belongs to another user.",
         TrialAlreadyUsed => {
-            "The user has had a trial since the first request with this Idempotency-Key."
+            "The user had a trial since this Idempotency-Key was first used. Use a new key."
         }
-        UnsupportedMediaType => "Send the body with Content-Type: application/json.",
-        WebhookNotFound => "No event with this id has failed.",
-        WebhookResolved => "This event was settled before.",
+        UnsupportedMediaType => "The body must have the header Content-Type: application/json.",
+        WebhookNotFound => "No failed webhook has this id.",
+        WebhookResolved => "The failed webhook was already applied or resolved.",
     }
 }

@@ -1,4 +1,4 @@
-//! One method of one endpoint: what the table does not say of it, and how it is written down.
+//! An operation: one method of one endpoint, with its description, and its OpenAPI JSON.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use super::schemas::Schemas;
 use crate::domain::error::ErrorCode;
 use crate::http::{Access, Endpoint, Method};
 
-/// What the table does not say of one method of one endpoint.
+/// One method of one endpoint, with the details that the endpoint table does not contain.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) endpoint: &'static Endpoint,
@@ -28,7 +28,7 @@ pub(super) struct Operation {
 pub(super) struct Content {
     pub(super) schema: Value,
     pub(super) example: Value,
-    /// Reads the example as the handler would, for the tests.
+    /// Parses the example as the handler does, for the tests.
     #[cfg_attr(not(test), expect(dead_code, reason = "only a test reads the examples"))]
     pub(super) read: fn(Value) -> Result<(), serde_json::Error>,
 }
@@ -53,15 +53,15 @@ impl Operation {
             parameters.push(query(
                 "userId",
                 json!({ "type": "string", "minLength": 1, "maxLength": 255 }),
-                "The user whom the request is about. A user's token may leave it out; a service \
-                 key names the user here, in the header `x-user-id`, or in a body's `userId`.",
+                "The user that the request is about. Optional with a user's token. With a service \
+                 key, name the user here, in the header `x-user-id`, or as `userId` in a JSON body.",
             ));
         }
         let (request, responses, codes) = (None, Vec::new(), Vec::new());
         Self { endpoint, method, id, summary, description, parameters, request, responses, codes }
     }
 
-    /// Whether the request names a user.
+    /// Returns true if the request accepts a `userId`.
     pub(super) fn names_user(&self) -> bool {
         self.parameters.iter().any(|parameter| parameter["name"] == "userId")
     }
@@ -75,7 +75,7 @@ impl Operation {
         self
     }
 
-    /// A body that the handler reads by itself.
+    /// Adds a request body that the handler parses without a type.
     pub(super) fn raw_request(mut self, schema: Value, example: Value) -> Self {
         self.request = Some(Content { schema, example, read: |_| Ok(()) });
         self
@@ -103,7 +103,7 @@ impl Operation {
         self
     }
 
-    /// A response without a body.
+    /// Adds a response without a body.
     pub(super) fn empty(mut self, status: &'static str, description: &'static str) -> Self {
         self.responses.push(Response { status, description, content: None });
         self
@@ -121,10 +121,10 @@ impl Operation {
         self
     }
 
-    /// The list comes in pages.
+    /// Adds the query parameters of a paginated list.
     pub(super) fn paged(self) -> Self {
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 });
-        self.query("limit", limit, "The number of entries on a page.").cursor()
+        self.query("limit", limit, "The maximum number of entries on the page.").cursor()
     }
 
     pub(super) fn cursor(self) -> Self {
@@ -132,7 +132,7 @@ impl Operation {
         self.query(
             "cursor",
             cursor,
-            "The `nextCursor` of the page before. Absent for the first page.",
+            "The `nextCursor` of the previous page. Omit it for the first page.",
         )
     }
 
@@ -151,24 +151,24 @@ impl Operation {
         operation
     }
 
-    /// A retry with the same key replays the first response for that long.
-    pub(super) fn idempotent(mut self, how_long: &str) -> Self {
+    /// Adds the `Idempotency-Key` header. `period` begins a sentence: how long a key is kept.
+    pub(super) fn idempotent(mut self, period: &str) -> Self {
         self.codes.push(ErrorCode::IdempotencyKeyReused);
         let text = format!(
-            "Makes a retry safe: {how_long}, the same key with the same request returns the first \
-             response again, and nothing happens twice."
+            "A unique key that makes retries safe. {period}, the same key with the same request \
+             returns the first response again and changes nothing."
         );
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
         self.header("Idempotency-Key", schema, &text)
     }
 
-    /// Codes besides those that follow from the table.
+    /// Adds error codes that do not follow from the endpoint table.
     pub(super) fn codes(mut self, codes: &[ErrorCode]) -> Self {
         self.codes.extend(codes);
         self
     }
 
-    /// The operation as the document has it. `problem` refers to the schema of problems.
+    /// The operation's OpenAPI JSON. `problem` is a reference to the schema of error responses.
     pub(super) fn to_json(&self, tag: &str, problem: &Value) -> Value {
         let Self { endpoint, id, summary, description, parameters, .. } = self;
         let mut responses = Map::new();

@@ -1,11 +1,12 @@
-//! The components: schemas of what handlers take and answer, in the form that generators of clients
-//! understand best.
+//! The document's components: the schemas of requests and responses, in the form that client
+//! generators handle best.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Collects schemas. Requests are described as they are read, responses as they are written.
+/// Collects schemas. A request's schema follows from how it is deserialized, a response's from how
+/// it is serialized.
 #[derive(Debug)]
 pub(super) struct Schemas {
     requests: SchemaGenerator,
@@ -20,12 +21,12 @@ impl Schemas {
         Self { requests, responses: settings.for_serialize().into_generator() }
     }
 
-    /// Refers to the schema of a request.
+    /// Adds the schema of a request, and returns a reference to it.
     pub(super) fn request<T: JsonSchema>(&mut self) -> Value {
         self.requests.subschema_for::<T>().to_value()
     }
 
-    /// Refers to the schema of a response.
+    /// Adds the schema of a response, and returns a reference to it.
     pub(super) fn response<T: JsonSchema>(&mut self) -> Value {
         self.responses.subschema_for::<T>().to_value()
     }
@@ -35,7 +36,7 @@ impl Schemas {
         (self.requests.take_definitions(true), self.responses.take_definitions(true))
     }
 
-    /// Every schema that was referred to, by name.
+    /// Every schema that was added, by name.
     pub(super) fn into_components(self) -> Map<String, Value> {
         let (requests, mut schemas) = self.definitions();
         schemas.extend(requests);
@@ -49,7 +50,7 @@ impl Schemas {
     }
 }
 
-/// A list of constants becomes one `enum`, whose description lists what each of them means.
+/// Replaces a choice of constants by one `enum`, whose description lists the meaning of each value.
 fn join_words(schema: &mut Value) {
     let Some(choices) = schema["oneOf"].as_array() else { return };
     let words: Option<Vec<&str>> = choices.iter().map(|choice| choice["const"].as_str()).collect();
@@ -62,8 +63,8 @@ fn join_words(schema: &mut Value) {
     *schema = json!({ "type": "string", "enum": words, "description": description.trim() });
 }
 
-/// Variants that have a title become components of their own, and the choice between them names the
-/// field that tells them apart.
+/// Makes each variant that has a title a component, and adds the discriminator: the field whose
+/// value identifies the variant.
 fn name_variants(schema: &mut Value, components: &mut Map<String, Value>) {
     let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
     let mut mapping = Map::new();

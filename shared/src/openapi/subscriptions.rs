@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: subscriptions.
+//! The operations of the tag "Subscriptions".
 
 use serde_json::{Value, json};
 
@@ -20,14 +20,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getSubscription",
             "Get a subscription",
-            "Returns the user's plan and the subscription behind it, for a billing page. A \
-             service key may name a subscription by Stripe's id instead of its user; a user may \
-             name only their own.",
+            "Returns the user's plan and the subscription behind it, for a billing page. With \
+             `subscriptionId`, returns that subscription: a service key needs no `userId` then, and \
+             users may name only their own subscriptions.",
         )
         .query(
             "subscriptionId",
             schemas.request::<SubscriptionId>(),
-            "Stripe's id of the subscription, instead of its user.",
+            "The subscription's id at Stripe.",
         )
         .response::<subscription::SubscriptionResponse>(
             schemas,
@@ -40,13 +40,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Patch,
             "changeSubscription",
             "Change, cancel or resume a subscription",
-            "`change` moves to another plan, interval or number of seats: an upgrade is charged \
-             and takes effect now, a downgrade takes effect when the period ends. `cancel` ends \
-             the subscription when the period ends, or now. `resume` undoes a cancellation or a \
-             scheduled change, or ends a pause. If the payment of an upgrade fails, the plan \
-             stays as it is, and the problem has the page where the customer can pay. A change \
-             that is already in effect returns the subscription unchanged. One change of a user \
-             runs at a time; a second one is refused with `request_in_progress`.",
+            "`change` moves the subscription to another plan, interval or number of seats. An \
+             upgrade is charged and takes effect now; a downgrade takes effect when the period \
+             ends. `cancel` ends the subscription when the period ends, or now. `resume` undoes a \
+             cancellation or a scheduled change, or ends a pause. If the payment for an upgrade \
+             fails, the plan does not change, and the problem's `paymentUrl` is the page where the \
+             customer can pay. If the change is already in effect, the subscription is returned \
+             unchanged. Only one change per user runs at a time; another is refused with \
+             `request_in_progress`.",
         )
         .request::<subscription::ChangeSubscriptionRequest>(
             schemas,
@@ -57,7 +58,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             "The plan and the subscription after the change.",
             example(true),
         )
-        .idempotent("for a day")
+        .idempotent("For a day")
         .codes(&[
             NoSubscription,
             NothingToResume,

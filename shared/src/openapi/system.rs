@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: system.
+//! The operations of the tag "Operations".
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getHealth",
             "Check that the process answers",
-            "Answers without asking Postgres, Redis or Stripe, so that a platform never restarts \
-             a healthy process because a store is down. Anyone may call it.",
+            "Responds without calling Postgres, Redis or Stripe, so that a platform never restarts \
+             a healthy process because a store is down. No authentication is needed.",
         )
         .response::<health::HealthResponse>(
             schemas,
@@ -36,18 +36,19 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getReadiness",
             "Check that the stores answer",
-            "Asks Postgres and Redis for an answer within 700 milliseconds. Anyone may call it. \
-             Not ready is a response that names what is down, not a problem.",
+            "Checks that Postgres and Redis answer within 700 milliseconds. If one does not, the \
+             status is 503 and the response names the store that is down. No authentication is \
+             needed.",
         )
         .response::<health::ready::ReadinessResponse>(
             schemas,
-            "All stores answer.",
+            "Both stores answer.",
             readiness("ready", "up"),
         )
         .response_with::<health::ready::ReadinessResponse>(
             schemas,
             "503",
-            "A store does not answer.",
+            "At least one store does not answer.",
             readiness("degraded", "down"),
         ),
     );
@@ -57,11 +58,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "takeRateLimit",
             "Take from a rate limit",
-            "Takes units from one of the app's own rate limits, which the setting `RATE_LIMITS` \
-             defines, for one identifier. The limit holds across all instances. Only a service \
-             key or an admin may call it. A refusal is a response with `allowed: false`, never \
-             an error. If Redis does not answer, a tenth of the limit is enforced in each \
-             process.",
+            "Takes units from one of the app's own rate limits, for one identifier such as a user \
+             id. The setting `RATE_LIMITS` defines the limits, and each holds across all instances \
+             of Farebox. Only a service key or an admin may call it. A refusal is not an error: \
+             the response has `allowed: false`. While Redis does not answer, each process \
+             enforces a tenth of the limit.",
         )
         .request::<rate_limit::RateLimitRequest>(
             schemas,
@@ -69,10 +70,10 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         )
         .response::<rate_limit::RateLimitResponse>(
             schemas,
-            "Whether the action is allowed.",
+            "The result: allowed or refused.",
             json!({ "allowed": true, "limit": 5, "remaining": 4, "resetsAt": "2026-03-03T12:00:12Z" }),
         )
-        .idempotent("for a day"),
+        .idempotent("For a day"),
     );
     operations
 }
@@ -84,14 +85,14 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runDailyJob",
             "Run the daily job",
-            "Deletes records that are no longer needed, warms the entitlement cache, and compares \
-             events and subscriptions with Stripe. The platform's scheduler calls it with the \
-             cron secret. A run that is out of time leaves the rest to the next run; running it \
-             twice does no harm.",
+            "Creates and drops monthly partitions, deletes expired records, warms the entitlement \
+             cache, and compares events and subscriptions with Stripe. The platform's scheduler \
+             calls it with the cron secret. A run that is out of time leaves the rest to the next \
+             run. Running the job twice is safe.",
         )
         .response::<cron::daily::DailyReport>(
             schemas,
-            "What the run did.",
+            "The result of the run.",
             json!({
                 "deleted": {
                     "audit_log": 0, "failed_webhooks": 0, "history": 3, "outbox": 12,
@@ -120,13 +121,13 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runMinuteJob",
             "Run the minute job",
-            "Recomputes the entitlements that time has changed, delivers due outbox messages, and \
-             retries failed webhooks. The platform's scheduler calls it with the cron secret. \
-             Two runs at once share the work.",
+            "Recomputes the entitlements that time has changed, delivers due outbox messages \
+             (e-mails, alerts and updates of other systems), and retries failed webhooks. The \
+             platform's scheduler calls it with the cron secret. Two runs at once share the work.",
         )
         .response::<cron::minute::MinuteReport>(
             schemas,
-            "What the run did.",
+            "The result of the run.",
             json!({
                 "settled": 2, "replayed": 1, "stillFailing": 0,
                 "messages": { "delivered": 4, "retried": 1, "givenUp": 0 },

@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension};
 use crate::endpoints as table;
 
-/// Codes of requests that are refused before they reach an operation.
+/// Codes of requests that are refused before an operation is chosen.
 const OUTSIDE: [ErrorCode; 5] = [
     ErrorCode::ForeignHost,
     ErrorCode::InvalidHost,
@@ -44,7 +44,7 @@ fn operation_ids_are_unique() {
 }
 
 #[test]
-fn every_example_of_a_request_is_one_that_the_handler_reads() {
+fn handlers_accept_every_request_example() {
     let document = document();
     for operation in operations() {
         let Some(content) = operation.request else { continue };
@@ -56,7 +56,7 @@ fn every_example_of_a_request_is_one_that_the_handler_reads() {
 }
 
 #[test]
-fn every_example_of_a_response_is_what_its_schema_says() {
+fn every_response_example_matches_its_schema() {
     let document = document();
     for operation in operations() {
         for content in operation.responses.iter().filter_map(|response| response.content.as_ref()) {
@@ -67,7 +67,7 @@ fn every_example_of_a_response_is_what_its_schema_says() {
 }
 
 #[test]
-fn every_problem_is_what_its_schema_says() {
+fn every_problem_matches_its_schema() {
     let document = document();
     let schema = &document["components"]["schemas"]["Problem"];
     let quota = ProblemExtension::Quota {
@@ -101,7 +101,7 @@ fn every_problem_is_what_its_schema_says() {
 }
 
 #[test]
-fn every_code_comes_from_an_operation_or_from_before_one() {
+fn every_error_code_is_listed() {
     let all = document()["components"]["schemas"]["ErrorCode"].clone();
     let all: BTreeSet<String> = codes(&all).iter().map(ErrorCode::to_string).collect();
     let operations = operations();
@@ -113,7 +113,7 @@ fn every_code_comes_from_an_operation_or_from_before_one() {
 }
 
 #[test]
-fn a_name_means_the_same_in_requests_and_in_responses() {
+fn requests_and_responses_share_schemas_by_name() {
     let mut schemas = Schemas::new();
     for tag in &TAGS {
         (tag.operations)(&mut schemas);
@@ -126,7 +126,7 @@ fn a_name_means_the_same_in_requests_and_in_responses() {
 }
 
 #[test]
-fn a_wrong_example_is_found() {
+fn a_wrong_example_is_detected() {
     let document = document();
     let schema = json!({ "$ref": "#/components/schemas/UserStats" });
     let wrong = |field: &str, value: Value| {

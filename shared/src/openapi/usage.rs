@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: usage.
+//! The operations of the tag "Usage".
 
 use serde_json::json;
 
@@ -16,11 +16,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "getUsage",
             "Get usage",
-            "Returns the usage of every metered feature in the current period, and a page of the \
-             usage of each period, the latest first. A user may read their own usage; a service \
-             key names the user.",
+            "Returns the usage of every metered feature in the current period, and a page of usage \
+             by period, newest first. Users may read their own usage; with a service key, name the \
+             user.",
         )
-        .query("feature", schemas.request::<CatalogKey>(), "Only this metered feature.")
+        .query("feature", schemas.request::<CatalogKey>(), "Return only this metered feature.")
         .paged()
         .response::<usage::UsagePage>(
             schemas,
@@ -43,12 +43,12 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             Post,
             "trackUsage",
             "Report usage",
-            "Adds usage of one or more metered features to the user's count, if the plan allows \
-             it. The check and the count are one step, so two requests never use the same unit. \
-             Usage beyond a hard limit is refused with `quota_exceeded`; usage beyond a soft \
-             limit is counted as overage. With `entries`, `mode` decides whether one refused \
-             entry refuses all. A user may report their own usage; a service key names the \
-             user. Without an Idempotency-Key, a retry counts again.",
+            "Counts usage of one or more metered features, if the user's plan allows it. The check \
+             and the count are one step, so two requests never use the same unit. Usage beyond a \
+             hard limit is refused with `quota_exceeded`; usage beyond a soft limit is counted as \
+             overage. With `entries`, `mode` decides whether one refused entry refuses all. Users \
+             may report their own usage; with a service key, name the user. Without an \
+             Idempotency-Key, a retry counts the usage again.",
         )
         .request::<usage::TrackUsageRequest>(
             schemas,
@@ -56,13 +56,13 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         )
         .response::<usage::UsageResponse>(
             schemas,
-            "The usage was counted or, for an entry in mode `each`, refused.",
+            "The result of each entry: counted or, in mode `each`, possibly refused.",
             json!({
                 "feature": "letters", "allowed": true, "used": 4, "limit": 5, "overage": 0,
                 "resetsAt": "2026-04-01T00:00:00Z",
             }),
         )
-        .idempotent("for a day")
+        .idempotent("For a day")
         .codes(&[QuotaExceeded, AccountErased, DatabaseUnavailable]),
     ]
 }

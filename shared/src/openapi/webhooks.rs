@@ -1,4 +1,4 @@
-//! Operations of the tag that this file is named after: webhooks.
+//! The operations of the tag "Webhooks".
 
 use serde_json::{Value, json};
 
@@ -34,21 +34,20 @@ fn list(schemas: &mut Schemas) -> Operation {
         Get,
         "listFailedWebhooks",
         "List failed webhooks",
-        "Returns a page of the Stripe events that Farebox could not apply, the latest failure \
-         first. With `id`, it returns that event alone, with its payload. Only an admin may \
-         call it.",
+        "Returns a page of the Stripe events that Farebox could not apply, newest failure first. \
+         With `id`, returns only that event, with its payload. Only an admin may call it.",
     )
-    .query("id", schemas.request::<EventId>(), "Only this event, with its payload.")
+    .query("id", schemas.request::<EventId>(), "Return only this event, with its payload.")
     .query(
         "status",
         json!({ "type": "string", "enum": ["open", "resolved", "all"], "default": "open" }),
-        "Only open events, only settled events, or both.",
+        "Return only open events, only resolved events, or both.",
     )
-    .query("type", schemas.request::<EventType>(), "Only events of this type.")
+    .query("type", schemas.request::<EventType>(), "Return only events of this type.")
     .paged()
     .response::<admin::webhooks::FailedWebhooksResponse>(
         schemas,
-        "A page of failed webhooks, or the one that was asked for.",
+        "A page of failed webhooks or, with `id`, one failed webhook.",
         json!({ "data": [failed()], "nextCursor": null }),
     )
     .codes(&[WebhookNotFound, DatabaseUnavailable])
@@ -65,9 +64,9 @@ fn handle(schemas: &mut Schemas) -> Operation {
         Post,
         "handleFailedWebhook",
         "Replay or resolve a failed webhook",
-        "`replay` applies the event again now; `resolve` sets it aside without applying it, and \
-         needs a `note`. Only an admin may call it, and the audit trail keeps who did. An event \
-         that fails again stays open. Resolving with the same note again changes nothing.",
+        "`replay` applies the event again now; an event that fails again stays open. `resolve` \
+         closes it without applying it, and requires a `note`. Only an admin may call it, and the \
+         audit trail records who did. Resolving again with the same note changes nothing.",
     )
     .request::<admin::webhooks::HandleFailedWebhookRequest>(
         schemas,
@@ -95,10 +94,11 @@ fn receive(
         id,
         summary,
         "The endpoint to register at Stripe. Farebox checks the signature over the raw body and \
-         applies each event exactly once, in any order. An event that cannot be applied is kept \
-         as a failed webhook and answered with 200, since a delivery by Stripe would not help; \
-         if Postgres or Stripe does not answer, the status is 503, and Stripe delivers the \
-         event again. Events of types that Farebox does not use are recorded.",
+         applies each event exactly once. Events may arrive in any order. An event that cannot be \
+         applied is stored as a failed webhook, and the status is 200, because another delivery \
+         by Stripe would fail too. If Postgres or Stripe does not answer, the status is 503, and \
+         Stripe delivers the event again. Events of types that Farebox does not use are recorded \
+         and change nothing else.",
     )
     .required_header(
         "Stripe-Signature",
@@ -108,7 +108,7 @@ fn receive(
     .raw_request(
         json!({
             "type": "object", "required": ["id", "type", "data"], "additionalProperties": true,
-            "description": "An event, as Stripe's API reference describes it.",
+            "description": "A Stripe event, as described in Stripe's API reference.",
             "properties": {
                 "id": { "type": "string" },
                 "type": { "type": "string" },
@@ -122,7 +122,7 @@ fn receive(
     )
     .response::<stripe::webhook::WebhookResponse>(
         schemas,
-        "The event was applied, had been applied before, or was kept as a failed webhook.",
+        "The event was applied now or earlier, or was stored as a failed webhook.",
         json!({ "received": true }),
     )
     .codes(&[InvalidSignature, MalformedEvent, DatabaseUnavailable, StripeUnavailable])

@@ -5,7 +5,7 @@ use shared::domain::catalog::BillingInterval;
 use super::{SMALL, plan, problems_of, read};
 use crate::catalog::{Catalog, Ids};
 
-/// Reads the small catalog with settings set.
+/// Reads the small catalog after one replacement, with these settings.
 fn with(from: &str, to: &str, settings: &[(&str, &str)]) -> Result<Catalog, String> {
     let find = |name: &str| {
         let setting = settings.iter().find(|(known, _)| *known == name);
@@ -17,7 +17,7 @@ fn with(from: &str, to: &str, settings: &[(&str, &str)]) -> Result<Catalog, Stri
 
 /// PT-2, AI-7: an app's existing ids come from its settings.
 #[test]
-fn ids_come_inline_or_by_the_name_of_a_setting() {
+fn ids_are_inline_or_in_a_setting() {
     let by_setting = "amount = 999, price_env = \"STRIPE_PRICE_PRO\"";
     let catalog = with("amount = 999", by_setting, &[("STRIPE_PRICE_PRO", " price_1 ")]).unwrap();
     let price =
@@ -41,13 +41,12 @@ fn a_malformed_id_is_reported() {
             "price_env = \"STRIPE_PRICE_PRO\"",
             &[][..],
             "price_env names STRIPE_PRICE_PRO, which is not set: set it to the id of a price in \
-             Stripe, \
-             or leave price_env out, and a push makes the price",
+             Stripe, or remove price_env to create the price with the push",
         ),
         (
             "price_env = \"STRIPE_PRICE_PRO\"",
             &[("STRIPE_PRICE_PRO", "price 1")],
-            "price_env names STRIPE_PRICE_PRO, whose value is not an id of Stripe's",
+            "price_env names STRIPE_PRICE_PRO, whose value is not a Stripe id",
         ),
         (
             "price_env = \"price_1\"",
@@ -55,11 +54,11 @@ fn a_malformed_id_is_reported() {
             "price_env must be the name of a setting, such as STRIPE_PRICE_PRO_MONTHLY, not \
              \"price_1\"",
         ),
-        ("price = \"a/b\"", &[], "price must be an id of Stripe's, not \"a/b\""),
+        ("price = \"a/b\"", &[], "price must be a Stripe id, not \"a/b\""),
         (
             "price = \"price_1\", price_env = \"STRIPE_PRICE_PRO\"",
             &[],
-            "price_env stands beside price: give one of them",
+            "price_env cannot be combined with price: keep one of them",
         ),
     ] {
         let problems = with("amount = 999", &price(fields), settings).unwrap_err();
@@ -68,14 +67,14 @@ fn a_malformed_id_is_reported() {
 }
 
 #[test]
-fn one_id_is_not_given_to_two_prices() {
+fn two_prices_cannot_have_the_same_id() {
     let twice = "yearly = { amount = 9_590, price_env = \"STRIPE_PRICE\" }\n\
                  weekly = { amount = 300, price_env = \"STRIPE_PRICE\" }";
-    let expected = "c.toml:23: plans.pro.prices.yearly.price_env gives STRIPE_PRICE, which \
-                    plans.pro.prices.weekly.price_env gives already";
+    let expected = "c.toml:23: plans.pro.prices.yearly.price_env has STRIPE_PRICE, which \
+                    plans.pro.prices.weekly.price_env already has";
     assert_eq!(problems_of("yearly = 9_590", twice), expected);
     let settings = [("STRIPE_A", "price_1"), ("STRIPE_B", "price_1")];
     let by_two = twice.replacen("STRIPE_PRICE", "STRIPE_A", 1).replace("STRIPE_PRICE", "STRIPE_B");
     let same = with("yearly = 9_590", &by_two, &settings).unwrap_err();
-    assert!(same.contains("gives price_1, which plans.pro.prices.weekly.price_env"), "{same}");
+    assert!(same.contains("has price_1, which plans.pro.prices.weekly.price_env"), "{same}");
 }

@@ -32,7 +32,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "credits = 10",
         "credits = 1_000_000_000_000_001",
-        "c.toml:33: packs.stamps.credits must be at most 1000000000000000: no balance may be larger",
+        "c.toml:33: packs.stamps.credits must be at most 1000000000000000, the largest balance",
     ),
     (
         "credits = 10",
@@ -49,37 +49,36 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "{ type = \"boolean\" }",
         "{ type = \"boolean\", limit = 5 }",
-        "c.toml:10: features.scheduling.limit is not known; what can stand here is type, name",
+        "c.toml:10: features.scheduling.limit is unknown; expected one of type, name",
     ),
     (
         "scheduling = { type = \"boolean\" }",
         "scheduling = { type = \"boolean\" }\nx = { type = \"credits\", unit = \"mail_credit\" }",
-        "c.toml:12: features.mail_credits counts its credits in the unit of features.x",
+        "c.toml:12: features.mail_credits needs its own unit: features.x has the same unit",
     ),
     (
         "scheduling = { type = \"boolean\" }",
         "scheduling = { type = \"boolean\", name = \"LETTERS\" }",
-        "c.toml:10: features.scheduling is called \"letters\", and so is features.letters",
+        "c.toml:10: features.scheduling has the key or name \"letters\", which features.letters \
+         already has",
     ),
     (
         "name = \"Pro\"",
         "name = \"FREE\"",
-        "c.toml:18: plans.pro is called \"free\", and so is plans.free",
+        "c.toml:18: plans.pro has the key or name \"free\", which plans.free already has",
     ),
     (
         "[plans.free]",
         "[plans.Free]",
-        "c.toml:13: plans.Free is not a key: up to 50 lower-case letters, digits, _ and -, a \
-         letter \
-             first; what people read is the name",
+        "c.toml:13: plans.Free is not a valid key: use up to 50 lower-case letters, digits, _ and \
+         -, a letter first; put the display name in name",
     ),
     (
         "trial_days = 14",
         "trail_days = 14",
-        "c.toml:20: plans.pro.trail_days is not known; what can stand here is name, description, \
-             rank, default, listed, trial_days, past_due_grace_days, per_seat, product, \
-             product_env, \
-             prices, features",
+        "c.toml:20: plans.pro.trail_days is unknown; expected one of name, description, rank, \
+         default, listed, trial_days, past_due_grace_days, per_seat, product, product_env, prices, \
+         features",
     ),
     (
         "trial_days = 14",
@@ -104,24 +103,23 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "default = true",
         "listed = false",
-        "c.toml:13: plans have no default: say default = true in that of those who pay nothing",
+        "c.toml:13: plans have no default plan: set default = true in the free plan",
     ),
     (
         "default = true",
         "default = true\nlisted = false",
-        "c.toml:13: plans.free is the default, which is always listed",
+        "c.toml:13: plans.free is the default plan, which is always listed: remove listed = false",
     ),
     (
         "default = true",
         "default = true\ntrial_days = 3",
-        "c.toml:13: plans.free has trial_days, and no prices",
+        "c.toml:13: plans.free has trial_days but no prices",
     ),
     (
         "[packs.stamps]",
         "[plans.other]\nname = \"Other\"\n[packs.stamps]",
-        "c.toml:30: plans.other has no prices: give it some, or say listed = false if it is given \
-         by \
-             hand",
+        "c.toml:30: plans.other has no prices: add some, or set listed = false if only operators \
+         give it",
     ),
     (
         "amount = 999",
@@ -152,16 +150,15 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "yearly = 9_590",
         "annually = 9_590",
-        "c.toml:23: plans.pro.prices.annually is not known; what can stand here is weekly, \
-         monthly, \
-             quarterly, yearly",
+        "c.toml:23: plans.pro.prices.annually is unknown; expected one of weekly, monthly, \
+         quarterly, yearly",
     ),
     ("yearly = 9_590", "monthly = 9_590", "c.toml:23: duplicate key"),
     (
         "eur = 899",
         "usd = 899",
-        "c.toml:22: plans.pro.prices.monthly.currencies.usd gives the price a second time: that is \
-             its own currency",
+        "c.toml:22: plans.pro.prices.monthly.currencies.usd is the price's own currency, whose \
+         amount is in amount",
     ),
     (
         "eur = 899",
@@ -178,19 +175,19 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "scheduling = true",
         "scheduling = 5",
-        "c.toml:27: plans.pro.features.scheduling is a boolean feature: true or false, not 5",
+        "c.toml:27: plans.pro.features.scheduling must be true or false, for a boolean feature, \
+         not 5",
     ),
     (
         "scheduling = true",
         "sheduling = true",
-        "c.toml:27: plans.pro.features.sheduling is not one of the catalog's features",
+        "c.toml:27: plans.pro.features.sheduling is not a feature of this catalog",
     ),
     (
         "letters = 5",
         "letters = true",
-        "c.toml:16: plans.free.features.letters is a metered feature: a whole number, \
-         \"unlimited\", \
-             { limit = 100, overage = \"soft\" }, or false, not true",
+        "c.toml:16: plans.free.features.letters must be a whole number, \"unlimited\", { limit = \
+         100, overage = \"soft\" } or false, for a metered feature, not true",
     ),
     (
         "letters = 5",
@@ -224,7 +221,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "unit = \"mail_credit\"\ncredits",
         "unit = \"stamp\"\ncredits",
-        "c.toml:32: packs.stamps.unit is \"stamp\", which is the unit of no credits feature",
+        "c.toml:32: packs.stamps.unit is \"stamp\", but no credits feature has this unit",
     ),
     (
         "credits = 10",
@@ -235,7 +232,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[packs.stamps]",
         "[bundles.stamps]",
-        "c.toml:30: bundles is not known; what can stand here is product, features, plans, packs",
+        "c.toml:30: bundles is unknown; expected one of product, features, plans, packs",
     ),
 ];
 
@@ -247,22 +244,23 @@ fn every_mistake_is_reported_by_line_and_field() {
 }
 
 #[test]
-fn more_than_a_page_can_show_is_too_much() {
+fn the_number_of_features_is_limited() {
     let flags: String = (0..97).map(|n| format!("flag_{n} = {{ type = \"boolean\" }}\n")).collect();
     let many = format!("[features]\n{flags}");
-    assert_eq!(problems_of("[features]", &many), "c.toml:7: features are 101, and can be 100");
+    let expected = "c.toml:7: features has 101 entries; the maximum is 100";
+    assert_eq!(problems_of("[features]", &many), expected);
 }
 
 #[test]
-fn two_defaults_are_one_too_many() {
+fn a_catalog_has_one_default_plan() {
     let second = "[plans.none]\nname = \"None\"\ndefault = true\n[packs.stamps]";
-    let expected = "c.toml:30: plans.none is default, and so is plans.free: there is one";
+    let expected = "c.toml:30: plans.none is a second default plan, after plans.free: keep one";
     assert_eq!(problems_of("[packs.stamps]", second), expected);
     let paid = problems_of("name = \"Pro\"", "name = \"Pro\"\ndefault = true");
     assert_eq!(
         paid,
-        "c.toml:18: plans.pro is the default of those who pay nothing, and has prices\n\
-         c.toml:18: plans.pro is default, and so is plans.free: there is one"
+        "c.toml:18: plans.pro is the default plan, which must be free, but has prices\n\
+         c.toml:18: plans.pro is a second default plan, after plans.free: keep one"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The checks of Stripe: the key works, the catalog's prices exist, webhooks can be verified.
+//! Checks Stripe: that the key works, the catalog's prices exist, and a webhook secret is set.
 
 use shared::app::App;
 use shared::domain::object::flag;
@@ -7,7 +7,7 @@ use stripe_product::price::{ListPrice, RetrievePrice};
 
 use super::{DoctorReport, with_causes};
 
-/// A price that the catalog sells and that Stripe must have.
+/// A price of the published catalog, which must exist in Stripe.
 struct OnSale {
     name: String,
     price: String,
@@ -18,13 +18,13 @@ pub(super) async fn check(app: &App, report: &mut DoctorReport) {
     match app.stripe.send(&ListPrice::new().limit(1).build()).await {
         Ok(_) => report.passed("stripe", format!("the key works, in {mode} mode")),
         Err(error) => {
-            let fix = "Check STRIPE_SECRET_KEY; a restricted key has to read prices.";
+            let fix = "Check STRIPE_SECRET_KEY. A restricted key needs permission to read prices.";
             report.failed("stripe", error.in_words(), fix);
             return check_webhook(app, report);
         }
     }
     match check_prices(app).await {
-        Ok(0) => report.passed("catalog", "nothing is on sale"),
+        Ok(0) => report.passed("catalog", "no prices to check"),
         Ok(prices) => report.passed("catalog", format!("Stripe has all {prices} prices")),
         Err(error) => {
             let fix = "Run `farebox catalog push FILE`.";
@@ -39,10 +39,10 @@ fn check_webhook(app: &App, report: &mut DoctorReport) {
         0 => {
             let fix =
                 "Set STRIPE_WEBHOOK_SECRET to the whsec_... of the webhook endpoint at Stripe.";
-            report.failed("webhook", "there is no secret, so no event will be believed", fix);
+            report.failed("webhook", "no secret is set, so every event is refused", fix);
         }
-        1 => report.passed("webhook", "its secret is set"),
-        some => report.passed("webhook", format!("any of {some} secrets is believed")),
+        1 => report.passed("webhook", "a secret is set"),
+        some => report.passed("webhook", format!("{some} secrets are set")),
     }
 }
 
@@ -55,7 +55,7 @@ async fn check_prices(app: &App) -> anyhow::Result<usize> {
             Ok(found) if flag(&found.object, "active") => {}
             Ok(_) => missing.push(format!("{price} of {name} is archived")),
             Err(error) if error.refusal().is_some() => {
-                missing.push(format!("{price} of {name} is not there"));
+                missing.push(format!("{price} of {name} does not exist"));
             }
             Err(error) => return Err(anyhow::anyhow!(error.in_words())),
         }

@@ -1,4 +1,4 @@
-//! An identity provider of the tests' own: its keys, and where it publishes them.
+//! An identity provider for tests: its signing keys, and the URL that publishes them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -97,7 +97,7 @@ impl Signer {
     }
 }
 
-/// An identity provider that publishes keys, counts who asks, and can be down.
+/// An identity provider that publishes keys, counts requests and can be down.
 #[derive(Clone, Default)]
 pub struct Provider {
     keys: Arc<Mutex<Vec<Value>>>,

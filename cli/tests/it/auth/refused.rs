@@ -1,4 +1,4 @@
-//! Tokens that cannot be judged, that say two things at once or live too long; ids with unseen characters.
+//! Tokens that cannot be verified, repeat a claim or live too long; ids with invisible characters.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use super::provider::{Provider, Signer, encode};
 use super::status;
 use crate::support::{SECRET, Setup, TestApp, claims};
 
-/// A token with exactly this header and these claims, under the app's own secret.
+/// A token with exactly this header and these claims, signed with the app's secret.
 fn signed(header: &str, claims: &str) -> String {
     let signed = format!("{}.{}", encode(header), encode(claims));
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
@@ -19,15 +19,16 @@ fn signed(header: &str, claims: &str) -> String {
 
 const HEADER: &str = r#"{"alg":"HS256"}"#;
 
-/// Claims with one more, in front of the others.
+/// Valid claims, with one more claim in front.
 fn with_claim(app: &TestApp, claim: &str) -> String {
     let rest = claims(app.now(), json!({ "sub": "ann" })).to_string();
     format!("{{{claim},{}", rest.trim_start_matches('{'))
 }
 
-/// While no key was ever learned no token can be judged, which is no reason to sign anyone out.
+/// Until keys have been fetched once, no token can be verified. The answer is 503: a 401 would sign
+/// users out.
 #[tokio::test]
-async fn a_provider_never_reached_is_a_503_until_its_keys_are_known() {
+async fn tokens_are_answered_503_until_the_providers_keys_are_known() {
     let (signer, stranger) = (Signer::p256(), Signer::p256());
     let provider = Provider::default();
     provider.publish(&[signer.jwk("one")]);
@@ -39,19 +40,19 @@ async fn a_provider_never_reached_is_a_503_until_its_keys_are_known() {
         let answer = answer.expect_problem(503, "auth_keys_unavailable");
         assert_eq!(answer.header("retry-after"), "5");
     }
-    assert_eq!(status(&app, "not a token").await, 401, "needs no key");
-    assert_eq!(status(&app, &app.token("ann")).await, 200, "nor does a shared secret");
+    assert_eq!(status(&app, "not a token").await, 401, "malformed whatever the keys");
+    assert_eq!(status(&app, &app.token("ann")).await, 200, "a shared secret needs no provider");
 
     provider.down.store(false, Ordering::SeqCst);
     app.clock.advance(SignedDuration::from_secs(5));
     assert_eq!(status(&app, &signer.good_token(&app, "one")).await, 200);
     provider.down.store(true, Ordering::SeqCst);
     app.clock.advance(SignedDuration::from_mins(2));
-    assert_eq!(status(&app, &stranger.good_token(&app, "two")).await, 401, "some key is known");
+    assert_eq!(status(&app, &stranger.good_token(&app, "two")).await, 401, "keys are known by now");
 }
 
 #[tokio::test]
-async fn a_token_has_each_claim_once() {
+async fn a_token_with_a_repeated_claim_is_refused() {
     let app = TestApp::new().await;
     let good = claims(app.now(), json!({ "sub": "ann" })).to_string();
     assert_eq!(status(&app, &signed(HEADER, &good)).await, 200);
@@ -67,9 +68,9 @@ async fn a_token_has_each_claim_once() {
     }
 }
 
-/// Present is enough: null is not absent.
+/// Each of these fields is refused even when its value is null.
 #[tokio::test]
-async fn a_header_that_asks_to_be_understood_is_refused() {
+async fn a_header_with_crit_or_key_fields_is_refused() {
     let app = TestApp::new().await;
     let good = claims(app.now(), json!({ "sub": "ann" })).to_string();
     for field in ["crit", "jku", "x5u", "jwk"] {
@@ -80,7 +81,8 @@ async fn a_header_that_asks_to_be_understood_is_refused() {
     }
 }
 
-/// An erased user's id is remembered for as long as a token may live, so none lives longer.
+/// An erased user's id is remembered for the maximum lifetime of a token, so no token may live
+/// longer.
 #[tokio::test]
 async fn a_token_lives_no_longer_than_the_settings_say() {
     let app = Setup::default().set("AUTH_TOKEN_LIFETIME_HOURS", "2").start().await;
@@ -108,9 +110,9 @@ async fn a_token_lives_no_longer_than_the_settings_say() {
     }
 }
 
-/// One more character that is not seen makes an id that looks like another user's.
+/// An invisible character would make an id that looks like another user's.
 #[tokio::test]
-async fn ids_with_characters_that_are_not_seen_are_refused() {
+async fn ids_with_invisible_characters_are_refused() {
     let app = TestApp::new().await;
     let odd = "\u{200b}\u{200d}\u{feff}\u{2060}\u{ad}\u{202e}\u{2066}\u{200f}\u{61c}\u{3164}\u{fe0f}\u{e0041}";
     let control = "\0\u{7f}\u{9f}\u{2028} ";

@@ -1,4 +1,4 @@
-//! `farebox catalog`, as it is typed.
+//! The `farebox catalog` commands.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -34,7 +34,7 @@ fn output_text(output: &Output) -> String {
     String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
 }
 
-/// What CI runs: no network, no settings.
+/// `check` as CI runs it: no network, no settings.
 #[tokio::test]
 async fn check_reports_the_problems_of_each_file() {
     let all = ["aira", "coderev", "credits", "dearme", "demo", "paintracker"];
@@ -60,7 +60,7 @@ async fn check_reports_the_problems_of_each_file() {
 }
 
 #[tokio::test]
-async fn a_push_shows_what_it_does_asks_and_is_done_once() {
+async fn a_push_prints_its_changes_asks_and_applies_once() {
     let shop = Shop::new().await;
     let file = file("small.toml", SMALL);
     let file = file.to_str().unwrap();
@@ -74,7 +74,7 @@ async fn a_push_shows_what_it_does_asks_and_is_done_once() {
     }
     let unanswered = run(&shop, &["push", file]).await;
     assert!(!unanswered.status.success());
-    assert!(output_text(&unanswered).contains("say --yes"), "{}", output_text(&unanswered));
+    assert!(output_text(&unanswered).contains("pass --yes"), "{}", output_text(&unanswered));
     assert_eq!(count(&shop.url).await, (0, 0));
 
     let pushed = run(&shop, &["push", file, "--yes"]).await;
@@ -82,7 +82,7 @@ async fn a_push_shows_what_it_does_asks_and_is_done_once() {
     assert!(output_text(&pushed).ends_with("Done.\n"), "{}", output_text(&pushed));
     assert_eq!(count(&shop.url).await, (2, 3));
     let again = run(&shop, &["push", file, "--yes"]).await;
-    assert_eq!(output_text(&again), "Nothing to do: this is what is sold.\n");
+    assert_eq!(output_text(&again), "Nothing to do: Stripe and the database match this catalog.\n");
 }
 
 #[tokio::test]

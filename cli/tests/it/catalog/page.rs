@@ -1,4 +1,4 @@
-//! `GET /api/plans`: what a pricing page is made of.
+//! `GET /api/plans`: the data of a pricing page.
 
 use farebox::catalog::publish;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn sell(app: &TestApp, catalog: &farebox::catalog::Catalog) {
     publish(catalog, &settings(&app.owner_url), &stripe, app.now()).await.unwrap();
 }
 
-/// DM-6: everything a pricing page needs, typed, without a token.
+/// DM-6: everything that a pricing page needs, typed, without a token.
 #[tokio::test]
 async fn a_pricing_page_lists_every_plan_and_pack() {
     let app = TestApp::new().await;
@@ -59,7 +59,7 @@ async fn a_pricing_page_lists_every_plan_and_pack() {
 }
 
 #[tokio::test]
-async fn a_pricing_page_does_not_learn_what_is_not_for_it() {
+async fn a_pricing_page_has_no_stripe_ids_or_unlisted_plans() {
     let app = TestApp::new().await;
     sell(&app, &of_app("paintracker")).await;
     let answer = app.get("/api/plans").send().await.expect_status(200);
@@ -71,14 +71,14 @@ async fn a_pricing_page_does_not_learn_what_is_not_for_it() {
     }
 }
 
-/// A cache may keep it for a minute, and then ask whether it is still so.
+/// A cache may keep the list for a minute and then revalidates it.
 #[tokio::test]
 async fn a_conditional_request_gets_304_until_the_catalog_changes() {
     let app = TestApp::new().await;
     sell(&app, &catalog(SMALL)).await;
     let first = app.get("/api/plans").send().await.expect_status(200);
     let etag = first.header("etag").to_owned();
-    assert!(etag.starts_with('"'), "it is a strong one: {etag}");
+    assert!(etag.starts_with('"'), "a strong ETag: {etag}");
     let caching = "public, max-age=60, stale-while-revalidate=600";
     assert_eq!(first.header("cache-control"), caching);
 
@@ -113,7 +113,7 @@ async fn without_postgres_there_is_no_pricing_page() {
     app.postgres.set(Mode::Down).await;
     let answer = app.get("/api/plans").send().await;
     let answer = answer.expect_problem(503, "database_unavailable");
-    assert_eq!(answer.header("cache-control"), "no-store", "no cache keeps a failure");
+    assert_eq!(answer.header("cache-control"), "no-store", "errors are not cached");
     app.postgres.set(Mode::Pass).await;
     app.get("/api/plans").send().await.expect_status(200);
 }

@@ -1,4 +1,4 @@
-//! What a push makes in Stripe and in the database, and what it leaves.
+//! The objects that a push creates in Stripe and in the database, and those it leaves alone.
 
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::shop::{SMALL, Shop, catalog, of_app};
 use super::stripe::{self, call, count};
 use crate::support::{clock, execute, until};
 
-/// A price that an app has already.
+/// A price that the app already has in Stripe.
 const PLUS_YEARLY: [(&str, &str); 4] = [
     ("product", "prod_plus"),
     ("currency", "usd"),
@@ -18,7 +18,7 @@ const PLUS_YEARLY: [(&str, &str); 4] = [
 const PRO_MONTHLY: &str = "prices?lookup_keys[0]=farebox_small_plan_pro_monthly";
 
 #[tokio::test]
-async fn a_first_push_makes_everything_and_a_second_has_nothing_to_do() {
+async fn a_first_push_creates_everything_and_a_second_changes_nothing() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
     let pushed = shop.push(&catalog).await.unwrap().to_string();
     assert_eq!(
@@ -50,9 +50,9 @@ async fn planning_changes_nothing() {
     assert!(shop.rows("select * from pricing_plan_versions").await.is_empty());
 }
 
-/// Whoever subscribed at the old price keeps it, in Stripe and in the database.
+/// Existing subscribers keep the old price, in Stripe and in the database.
 #[tokio::test]
-async fn a_changed_price_makes_a_new_one_and_leaves_the_old_to_its_subscribers() {
+async fn a_changed_price_is_created_and_subscribers_keep_the_old_one() {
     let shop = Shop::new().await;
     shop.push(&catalog(SMALL)).await.unwrap();
     let old = call(&shop.url, PRO_MONTHLY, &[]).await["data"][0].clone();
@@ -62,11 +62,10 @@ async fn a_changed_price_makes_a_new_one_and_leaves_the_old_to_its_subscribers()
     assert_eq!(
         changes,
         format!(
-            "stripe    ~ price    farebox_small_plan_pro_monthly  1099 usd monthly, 899 eur; {id} \
-             stays \
-             for its subscribers\n\
+            "stripe    ~ price    farebox_small_plan_pro_monthly  1099 usd monthly, 899 eur; \
+             replaces {id} for new customers\n\
              database  ~ plan     pro                             prices.monthly.amount_minor \
-             999 → 1099, prices.monthly.stripe_price_id \"{id}\" → a new one, trial_days 14 → 30\n"
+             999 → 1099, prices.monthly.stripe_price_id \"{id}\" → a new price, trial_days 14 → 30\n"
         )
     );
     let left = call(&shop.url, &format!("prices/{id}"), &[]).await;
@@ -98,9 +97,9 @@ async fn a_changed_price_makes_a_new_one_and_leaves_the_old_to_its_subscribers()
     );
 }
 
-/// An idempotency key that only said what is wanted would answer the price of the day before.
+/// Idempotency keys that only described the wanted price would return an earlier, archived price.
 #[tokio::test]
-async fn going_back_to_an_earlier_amount_makes_a_price_that_is_sold() {
+async fn returning_to_an_earlier_amount_creates_an_active_price() {
     let shop = Shop::new().await;
     for amount in [999, 1_099, 999, 1_099] {
         let text = SMALL.replace("amount = 999", &format!("amount = {amount}"));
@@ -135,20 +134,20 @@ async fn plans_removed_from_the_file_are_no_longer_sold_but_kept() {
     let changes = shop.push(&less).await.unwrap().to_string();
     assert_eq!(
         changes,
-        "database  - plan     pro  no longer sold; whoever has the plan keeps it\n\
-         database  - pack     ten  no longer sold; whoever has the pack keeps it\n"
+        "database  - plan     pro  no longer sold; customers who have the plan keep it\n\
+         database  - pack     ten  no longer sold; customers who have the pack keep it\n"
     );
     assert_eq!(shop.rows("select plan from current_plans").await, [json!({ "plan": "free" })]);
     assert!(shop.rows("select * from credit_packs").await.is_empty());
     assert_eq!(shop.rows("select 1 from pricing_plan_prices where plan = 'pro'").await.len(), 2);
-    // It comes back as it was.
+    // Adding the plan back restores its version.
     shop.push(&catalog(SMALL)).await.unwrap();
     let versions = "select version from pricing_plan_versions where plan = 'pro'";
     assert_eq!(shop.rows(versions).await, [json!({ "version": 1 })]);
     assert_eq!(count(&shop.url).await, (2, 3));
 }
 
-/// All of them have looked before any of them publishes, and then go on at the same moment.
+/// All pushes plan before any of them applies, and then apply at the same time.
 #[tokio::test]
 async fn eight_pushes_at_once_make_one_version() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
@@ -178,9 +177,9 @@ async fn eight_pushes_at_once_make_one_version() {
     assert_eq!(shop.rows(versions).await, [&first; 3].map(Clone::clone));
 }
 
-/// Stripe has been told, and the database has not: whoever pushes next finishes it.
+/// The push changed Stripe but not the database. The next push completes it.
 #[tokio::test]
-async fn a_push_cut_off_between_stripe_and_the_database_is_finished_by_the_next() {
+async fn a_push_interrupted_before_the_database_is_finished_by_the_next() {
     let (shop, catalog) = (Shop::new().await, catalog(SMALL));
     let mut changes = shop.plan_changes(&catalog).await.unwrap();
     let now = clock().now();
@@ -194,11 +193,11 @@ async fn a_push_cut_off_between_stripe_and_the_database_is_finished_by_the_next(
     assert_eq!(shop.rows("select * from pricing_plans").await.len(), 2);
 }
 
-/// Stripe itself fails midway: what it made is found again.
+/// The push failed between two calls to Stripe. The next push finds the existing objects.
 #[tokio::test]
-async fn a_push_cut_off_within_stripe_is_finished_by_the_next() {
+async fn a_push_interrupted_within_stripe_is_finished_by_the_next() {
     let (shop, whole) = (Shop::new().await, catalog(SMALL));
-    // As far as a push came that was cut off after its first price.
+    // The state after a push that stopped after its first price.
     let product = [("id", "farebox_small_plan_pro"), ("name", "Pro")];
     call(&shop.url, "products", &product).await;
     let price = [
@@ -215,16 +214,16 @@ async fn a_push_cut_off_within_stripe_is_finished_by_the_next() {
     assert_eq!(shop.rows(yearly).await, [json!({ "stripe_price_id": made["id"] })]);
 }
 
-/// PT-2, AI-7: prices and products that an app has already are checked, not made.
+/// PT-2, AI-7: prices and products that an app already has are checked, not created.
 #[tokio::test]
-async fn ids_that_the_catalog_gives_are_checked_and_used() {
+async fn ids_in_the_catalog_are_checked_and_used() {
     let shop = Shop::new().await;
     call(&shop.url, "products", &[("id", "prod_plus"), ("name", "Plus")]).await;
     let made = call(&shop.url, "prices", &PLUS_YEARLY).await;
     let id = made["id"].as_str().unwrap();
     let yearly = format!("yearly = {{ amount = 9_590, price = \"{id}\" }}");
     let text = SMALL.replace("yearly = 9_590", &yearly);
-    // Without a product of its own the other price gets one of ours.
+    // Without a product in the catalog, the other price gets a product created by Farebox.
     let changes = shop.plan_changes(&catalog(&text)).await.unwrap().to_string();
     assert!(changes.contains("+ product  farebox_small_plan_pro "), "{changes}");
     assert!(!changes.contains("pro_yearly"), "{changes}");
@@ -257,7 +256,7 @@ async fn all_ids_that_do_not_match_the_catalog_are_reported_at_once() {
         ("= 9_590,", "= 9_591,", format!("prices.yearly names {id}, which {costs}")),
         ("yearly =", "quarterly =", format!("prices.quarterly names {id}, which {costs}")),
         (id, "price_x", "names price_x, which this Stripe account does not have".to_owned()),
-        ("prod_plus", "prod_x", "prices.monthly is of the product prod_x, which this".to_owned()),
+        ("prod_plus", "prod_x", "prices.monthly belongs to the product prod_x, which".to_owned()),
         (
             "prod_plus",
             "farebox_small_pack_ten",
@@ -275,13 +274,13 @@ async fn all_ids_that_do_not_match_the_catalog_are_reported_at_once() {
         format!(
             "Stripe and the catalog disagree:\n\
              plans.pro.prices.yearly names {id}, which is archived in Stripe\n\
-             packs.ten is of the product farebox_small_pack_ten, which is archived in Stripe"
+             packs.ten belongs to the product farebox_small_pack_ten, which is archived in Stripe"
         )
     );
 }
 
 #[tokio::test]
-async fn stripes_own_words_reach_the_operator() {
+async fn stripes_error_messages_reach_the_operator() {
     let shop = Shop::new().await;
     let nobody = stripe::client("http://127.0.0.1:9");
     let catalog = of_app("dearme");
@@ -289,7 +288,7 @@ async fn stripes_own_words_reach_the_operator() {
     let error =
         farebox::catalog::publish(&catalog, &shop.database, &nobody, now).await.unwrap_err();
     assert!(format!("{error:#}").contains("Stripe cannot be reached"), "{error:#}");
-    // The database is of an older release.
+    // A database migrated by an older release.
     execute(&shop.owner().await, "drop function publish_catalog").await;
     let error = shop.push(&catalog).await.unwrap_err();
     assert!(format!("{error:#}").contains("run `farebox migrate` first"), "{error:#}");

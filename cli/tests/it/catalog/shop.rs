@@ -1,4 +1,4 @@
-//! A database and a Stripe account with nothing in them, and small catalogs to push to both.
+//! An empty database and an empty Stripe account, with small catalogs to push to both.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use super::stripe;
 use crate::support::{Stack, settings};
 
-/// One plan to buy and one pack, and the plan of those who pay nothing.
+/// One plan, one pack, and the free plan.
 pub const SMALL: &str = r#"
 [product]
 key = "small"
@@ -45,7 +45,7 @@ pub fn catalog(text: &str) -> Catalog {
     Catalog::read("small.toml", text, &Ids::Taken(&|_| None)).unwrap()
 }
 
-/// A catalog of the project's own, without the ids that its app has in Stripe.
+/// A catalog of the repository, without the app's Stripe ids.
 pub fn of_app(name: &str) -> Catalog {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let text = std::fs::read_to_string(root.join(format!("catalogs/{name}.toml"))).unwrap();
@@ -79,7 +79,7 @@ impl Shop {
         publish(catalog, &self.database, &self.stripe, Timestamp::UNIX_EPOCH).await
     }
 
-    /// What a push of this text is refused with.
+    /// The error with which a push of this text is refused.
     pub async fn refusal(&self, text: &str) -> String {
         format!("{:#}", self.push(&catalog(text)).await.unwrap_err())
     }

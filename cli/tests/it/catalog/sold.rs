@@ -1,11 +1,11 @@
-//! What the database holds of what is sold, and was.
+//! The plans, prices and packs in the database, current and past.
 
 use serde_json::{Value, json};
 
 use super::shop::{SMALL, Shop, catalog, of_app};
 use super::stripe::call;
 
-/// Every app's catalog is published, and a second time changes nothing.
+/// Every app's catalog can be published; publishing it again changes nothing.
 #[tokio::test]
 async fn the_catalogs_of_all_apps_are_published() {
     for (name, plans, prices, packs) in [
@@ -28,7 +28,7 @@ async fn the_catalogs_of_all_apps_are_published() {
     }
 }
 
-/// PT-2, PT-7: the tiers and what they cost.
+/// PT-2, PT-7: the tiers and their prices.
 #[tokio::test]
 async fn the_symptom_tracker_sells_basic_and_pro() {
     let shop = Shop::new().await;
@@ -55,7 +55,7 @@ async fn the_symptom_tracker_sells_basic_and_pro() {
     assert_eq!(shop.rows(tiers).await, names);
 }
 
-/// DM-1, DM-4: one row for each current paid plan and interval, with what it gives.
+/// DM-1, DM-4: one row for each current paid plan and interval, with its features.
 #[tokio::test]
 async fn the_letters_app_has_two_pricing_plans_with_their_features() {
     let shop = Shop::new().await;
@@ -112,7 +112,7 @@ async fn the_companion_app_sells_under_its_own_products() {
     );
 }
 
-/// What somebody bought cannot be edited under them: the database refuses even its owner.
+/// A plan version that users bought cannot be edited: the database refuses even its owner.
 #[tokio::test]
 async fn a_published_version_cannot_be_changed_even_by_the_owner() {
     let shop = Shop::new().await;
@@ -154,7 +154,7 @@ async fn the_functions_role_reads_what_is_sold_and_publishes_nothing() {
     }
 }
 
-/// Not even by SQL: what follows from nobody's plan has to be clear.
+/// SQL refuses it too: the plan of users without a subscription must be unambiguous.
 #[tokio::test]
 async fn a_catalog_with_two_defaults_is_refused_by_the_database() {
     let owner = Shop::new().await.owner().await;

@@ -1,4 +1,4 @@
-//! A Stripe account with nothing in it, and a look at what is in it afterwards.
+//! An empty Stripe account, and functions that inspect it afterwards.
 
 use farebox::catalog::Stripe;
 use farebox::server;
@@ -11,7 +11,7 @@ use crate::support::clock;
 
 pub const KEY: &str = "sk_test_of_the_tests";
 
-/// Serves an account with nothing in it; answers its URL.
+/// Serves an empty account; returns its URL.
 pub async fn start() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ pub fn client(url: &str) -> Stripe {
     Stripe::from_settings(setting).unwrap()
 }
 
-/// A call to the account, as anybody's client would make it; answers the object.
+/// Calls the account's API as any client would; returns the object.
 pub async fn call(url: &str, path: &str, fields: &[(&str, &str)]) -> Value {
     let http = reqwest::Client::new();
     let url = format!("{url}/v1/{path}");
@@ -56,7 +56,7 @@ pub async fn call(url: &str, path: &str, fields: &[(&str, &str)]) -> Value {
     body
 }
 
-/// How many products and prices there are.
+/// The number of products and of prices.
 pub async fn count(url: &str) -> (usize, usize) {
     let mut counts = Vec::new();
     for path in ["products?limit=100", "prices?limit=100"] {

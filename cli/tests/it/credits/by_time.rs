@@ -1,4 +1,5 @@
-//! A period that begins by time alone, with its plan's credits: Stripe's word confirms or corrects it.
+//! Periods, with their plan credits, that begin by time alone. Stripe's later event confirms or
+//! corrects them.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ fn months_later(at: i64, months: i32) -> i64 {
     at.checked_add(months.months()).unwrap().timestamp().as_second()
 }
 
-/// A subscription whose months are counted from `anchor`, in the one of them that begins with `starts`.
+/// A subscription whose months count from `anchor`, in the month that begins at `starts`.
 fn subscription(ann: &Customer, status: &str, sold: &Sold, (anchor, starts): (i64, i64)) -> Value {
     let mut subscription = ann.subscription("1", status, sold);
     subscription["billing_cycle_anchor"] = anchor.into();
@@ -35,13 +36,13 @@ impl TestApp {
         self.held(user, "ai_credit").await["balance"].as_i64().unwrap()
     }
 
-    /// A minute after the end of so many months of a subscription that began then.
+    /// Advances to a minute after the end of the given number of months since `since`.
     async fn advance_months(&self, since: Timestamp, months: i64) {
         let then = months_after(since, months) + SignedDuration::from_mins(1);
         self.advance_to(then).await;
     }
 
-    /// Buys it by the month; answers when it began.
+    /// Buys the plan by the month; returns the start of the subscription.
     async fn buys_monthly(&self, user: &str, plan: &str) -> Timestamp {
         self.buy(user, json!({ "tier": plan, "interval": "monthly" })).await;
         let since = &self.subscription(user).await["subscription"]["currentPeriodStart"];
@@ -49,11 +50,12 @@ impl TestApp {
     }
 }
 
-/// A month from then ends on 28 March; one of an anchor on 31 January ends three days later.
+/// A month from this moment ends on 28 March; with an anchor on 31 January it ends three days
+/// later.
 const END_OF_FEBRUARY: &str = "2026-02-28T12:00:00Z";
 
-/// With every webhook lost a paying subscriber has the next period's credits a minute after it began, and the
-/// renewal that is heard of late gives them no more.
+/// With every webhook lost, a subscriber has the next period's credits a minute after it began. A
+/// renewal that is applied late grants no more.
 #[tokio::test]
 async fn a_period_has_its_credits_before_stripes_event() {
     let app = TestApp::selling("demo").await;
@@ -88,7 +90,7 @@ async fn a_period_has_its_credits_before_stripes_event() {
     app.books_are_right().await;
 }
 
-/// A period that has begun is given once, however many calls and jobs are the first to come after it.
+/// A new period is granted once, however many calls and jobs race to begin it.
 #[tokio::test]
 async fn concurrent_reads_begin_one_period() {
     let app = TestApp::selling("demo").await;
@@ -102,7 +104,8 @@ async fn concurrent_reads_begin_one_period() {
     app.books_are_right().await;
 }
 
-/// A subscription that is set to end has no period after its end, even if the event arrives after the period began.
+/// A subscription that is set to end has no period after its end, even if the event arrives after
+/// that period began.
 #[tokio::test]
 async fn a_subscription_set_to_end_has_no_next_period() {
     let app = TestApp::selling("demo").await;
@@ -127,13 +130,14 @@ async fn a_subscription_set_to_end_has_no_next_period() {
     assert_eq!(app.left_of("eve").await, 100, "the period begins before the end");
     app.spend("bob", "ai_credit", 30).send().await.expect_status(200);
     app.apply_event(&bob.subscribed("updated", 5, &ends_with_period(&bob))).await;
-    assert_eq!(app.left_of("bob").await, 0, "it never began");
+    assert_eq!(app.left_of("bob").await, 0, "the next period is revoked");
     app.apply_event(&bob.subscribed("updated", 6, &active(&bob))).await;
     assert_eq!(app.left_of("bob").await, 70, "the cancellation was taken back");
     app.books_are_right().await;
 }
 
-/// The first month after a trial is Stripe's to begin: nothing has been paid yet.
+/// The first month after a trial begins only with Stripe's event, because nothing has been paid
+/// yet.
 #[tokio::test]
 async fn a_trial_has_no_next_period_by_time_alone() {
     let app = TestApp::selling("demo").await;
@@ -149,7 +153,7 @@ async fn a_trial_has_no_next_period_by_time_alone() {
     app.spend("ann", "ai_credit", 20).send().await.expect_status(200);
     app.clock.advance(SignedDuration::from_secs(ends - since + 60));
     assert_eq!(app.left_of("ann").await, 0);
-    // It was longer than was known: what expired of it is there again.
+    // The period was longer than expected: the expired credits are back.
     let mut longer = trial.clone();
     for field in ["billing_cycle_anchor", "trial_end"] {
         longer[field] = (ends + 7 * DAY).into();
@@ -165,14 +169,16 @@ async fn a_trial_has_no_next_period_by_time_alone() {
     app.books_are_right().await;
 }
 
-/// A renewal in several events, heard of a day after the period began, and what is left in the end of 100.
+/// A renewal in several events, applied a day after the period began, and how many of 100 credits
+/// remain.
 struct Renewal {
     name: &'static str,
     events: Vec<Value>,
     ends: i64,
 }
 
-/// How a renewal may turn out, for one user. `since` is when they subscribed, `next` when the next period began.
+/// The possible outcomes of a renewal. `since` is when the user subscribed, `next` when the next
+/// period began.
 fn renewals(ann: &Customer, sold: &Sold, since: i64, spent: i64) -> Vec<Renewal> {
     let next = months_later(since, 1);
     let after = |seconds: i64| next - since + seconds;
@@ -219,10 +225,10 @@ fn renewals(ann: &Customer, sold: &Sold, since: i64, spent: i64) -> Vec<Renewal>
     .into()
 }
 
-/// However a renewal turns out, in every order of its events, whether or not credits were spent before it is
-/// heard of: what is left is what the plan gives for the period, without what was spent.
+/// For every outcome and every order of its events, with and without credits spent before, the
+/// balance is the period's credits less those spent.
 #[tokio::test]
-async fn every_order_of_a_late_renewal_ends_alike() {
+async fn every_order_of_a_late_renewal_ends_in_one_state() {
     let app = TestApp::selling("demo").await;
     let sold = app.plan_sold("pro").await;
     let since = app.now().as_second();
@@ -255,8 +261,8 @@ async fn every_order_of_a_late_renewal_ends_alike() {
     app.books_are_right().await;
 }
 
-/// What is left of a plan's 100 credits a month, at each of five moments: a period that was thought to be over
-/// runs on, by an anchor that is corrected three times.
+/// The balance of a plan with 100 credits a month at five moments, while corrections of the anchor
+/// extend a period that had already ended.
 async fn runs_on(app: &TestApp) -> Vec<i64> {
     let sold = app.plan_sold("pro").await;
     let since = app.now().as_second();
@@ -278,9 +284,9 @@ async fn runs_on(app: &TestApp) -> Vec<i64> {
     left
 }
 
-/// Such a period and the one after it give the credits of one period.
+/// Such a period and the one after it together grant the credits of one period.
 #[tokio::test]
-async fn a_period_that_was_thought_to_be_over_runs_on() {
+async fn a_corrected_period_end_grants_the_credits_of_one_period() {
     let app = Setup::default().sells("demo").at(END_OF_FEBRUARY).start().await;
     assert_eq!(runs_on(&app).await, [100, 30, 30, 30, 100]);
     assert_eq!(app.count("select count(*) from failed_webhooks").await, 0);
@@ -288,7 +294,7 @@ async fn a_period_that_was_thought_to_be_over_runs_on() {
 }
 
 #[tokio::test]
-async fn each_rule_for_a_period_that_runs_on_is_needed() {
+async fn each_rule_for_a_corrected_period_end_is_needed() {
     for (function, rule, instead) in [
         ("expire_credits", "case e.kind when 'plan' then e.remaining else 0 end", "0"),
         ("move_plan_grant", "amount + p_grant.amount - p_grant.remaining", "amount"),
@@ -301,9 +307,10 @@ async fn each_rule_for_a_period_that_runs_on_is_needed() {
     }
 }
 
-/// `pause_collection` with `behavior: void`: no period is paid, and none is served until it is resumed.
+/// `pause_collection` with `behavior: void`: no period is paid, so the plan is paused until
+/// collection resumes.
 #[tokio::test]
-async fn while_invoices_are_void_the_plan_is_paused() {
+async fn a_plan_is_paused_while_its_invoices_are_voided() {
     let app = TestApp::selling("demo").await;
     let sold = app.plan_sold("pro").await;
     let since = app.now().as_second();

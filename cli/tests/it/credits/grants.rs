@@ -1,4 +1,4 @@
-//! Which credits go first: to a spend, to time, and to a refund.
+//! The order in which spends, expiry and refunds consume credits.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::{TestApp, execute};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The soonest to expire, then the lowest priority, then the oldest.
+/// The grant that expires first, then the lowest priority, then the oldest.
 #[tokio::test]
 async fn credits_that_expire_first_are_spent_first() {
     let app = TestApp::selling("demo").await;
@@ -43,9 +43,10 @@ async fn credits_that_expire_first_are_spent_first() {
     app.books_are_right().await;
 }
 
-/// What nobody spent in time goes once, however late or often the job runs; nobody spends it meanwhile.
+/// Unspent credits expire once, however late or often the job runs. Nothing can spend them after
+/// they expire.
 #[tokio::test]
-async fn expired_credits_leave_once() {
+async fn expired_credits_are_removed_once() {
     let app = TestApp::selling("demo").await;
     let soon = json!({ "expiresAt": app.now() + DAY });
     for user in ["ann", "bob"] {
@@ -68,7 +69,7 @@ async fn expired_credits_leave_once() {
     app.books_are_right().await;
 }
 
-/// What a pack gave is taken back from what is left of it, though others would be spent before.
+/// A refund takes the pack's own remaining credits, even if others would be spent first.
 #[tokio::test]
 async fn a_refund_takes_its_own_credits_first() {
     let app = TestApp::selling("demo").await;
@@ -91,9 +92,9 @@ async fn a_refund_takes_its_own_credits_first() {
     app.books_are_right().await;
 }
 
-/// Below zero nothing can be spent, and whatever comes in pays what is owed first.
+/// A negative balance allows no spend, and incoming credits pay it off first.
 #[tokio::test]
-async fn a_negative_balance_is_settled_first() {
+async fn a_negative_balance_is_paid_off_first() {
     let app = TestApp::selling("credits").await;
     let payment = app.buy_pack("ann", "starter").await;
     app.spend("ann", "credit", 80).send().await.expect_status(200);
@@ -118,7 +119,7 @@ async fn a_negative_balance_is_settled_first() {
     app.books_are_right().await;
 }
 
-/// A refund comes to the same before and after what was bought expires: nobody owes what went unspent.
+/// A refund has the same result before and after the credits expire: expired credits are not owed.
 #[tokio::test]
 async fn expired_credits_are_not_owed() {
     let app = TestApp::selling("demo").await;
@@ -146,9 +147,9 @@ async fn expired_credits_are_not_owed() {
     app.books_are_right().await;
 }
 
-/// A dispute takes what is there, and when it is won the credits are back where they were, as many.
+/// A dispute takes the available credits, and winning it restores the same grants.
 #[tokio::test]
-async fn a_dispute_that_is_won_puts_credits_back_where_they_were() {
+async fn a_won_dispute_restores_the_same_grants() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let ann = Customer::of("ann", app.now().as_second());
@@ -166,10 +167,10 @@ async fn a_dispute_that_is_won_puts_credits_back_where_they_were() {
     app.books_are_right().await;
 }
 
-/// What a dispute took from elsewhere goes back there, though the pack has expired: whoever wins it has what
-/// they would have without it, in whatever order it is told.
+/// A won dispute returns credits to the grants it took them from, even after the pack expired. The
+/// result is the same as without the dispute, in any order of events.
 #[tokio::test]
-async fn a_dispute_that_is_won_gives_back_what_others_lent() {
+async fn a_won_dispute_returns_credits_taken_from_other_grants() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_1000").await;
     let since = app.now().as_second();
@@ -205,8 +206,8 @@ async fn a_dispute_that_is_won_gives_back_what_others_lent() {
     app.books_are_right().await;
 }
 
-/// Of two disputes that take from others, whichever is won first: what stays taken is what would be spent
-/// first, and a payment that was refunded meanwhile keeps nothing of what comes back.
+/// Two disputes take from other grants. When one is won, its credits return to the grant that would
+/// be spent last, whichever dispute came first.
 #[tokio::test]
 async fn a_won_dispute_returns_the_credits_that_would_be_spent_last() {
     let app = TestApp::selling("demo").await;
@@ -235,7 +236,7 @@ async fn a_won_dispute_returns_the_credits_that_would_be_spent_last() {
     app.books_are_right().await;
 }
 
-/// A purchase without a grant of its own goes and comes back all the same.
+/// A dispute of a purchase without its own grant takes and returns credits too.
 #[tokio::test]
 async fn a_dispute_of_a_purchase_without_a_grant_is_won() {
     let app = TestApp::selling("demo").await;

@@ -1,4 +1,4 @@
-//! The ledger and a model of it, in step: whatever happens, both hold the same.
+//! The ledger and a model of it: after every step, both have the same state.
 
 mod model;
 mod player;
@@ -18,14 +18,14 @@ use self::steps::steps;
 use crate::support::TestApp;
 use crate::webhook::guards::without;
 
-/// How many stories of at most 80 steps, where nothing else is asked for.
+/// The number of stories, each of at most 80 steps, unless `LEDGER_STORIES` sets another.
 const STORIES: u32 = 60;
 
 fn stories(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }
 
-/// Plays them, until one in which the ledger and the model are not in step.
+/// Plays the stories until the ledger and the model differ.
 async fn play_stories(app: &TestApp, config: Config) -> Result<(), String> {
     app.clock.let_sql_take_any_time().await;
     let mut shop = Shop { plans: Vec::new(), packs: Vec::new() };
@@ -54,7 +54,8 @@ async fn play_stories(app: &TestApp, config: Config) -> Result<(), String> {
     played.map_err(|error| error.to_string())
 }
 
-/// CP-3, CP-4: thousands of steps in every order; `LEDGER_STORIES` asks for more of them.
+/// CP-3, CP-4: thousands of steps in random order. `LEDGER_STORIES` sets a larger number of
+/// stories.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_change_of_credits_agrees_with_a_model() {
     let app = TestApp::selling("demo").await;
@@ -69,9 +70,9 @@ async fn every_change_of_credits_agrees_with_a_model() {
     }
 }
 
-/// Each rule is needed: where one is broken, the two are soon out of step.
+/// Each rule is needed: with one rule broken, the ledger and the model soon differ.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_model_sees_each_rule_broken() {
+async fn the_model_detects_each_broken_rule() {
     let mut unseen = Vec::new();
     for (function, rule, instead) in [
         ("amount_owed", "greatest(-balance, 0)", "0"),

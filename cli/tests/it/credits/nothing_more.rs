@@ -1,4 +1,4 @@
-//! Ways to be given more than a plan gives: none of them works.
+//! Attempts to get more credits or usage than a plan includes. None of them works.
 
 use jiff::{SignedDuration, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn an_extended_or_repeated_comp_keeps_its_month() {
     }
     assert_eq!(app.counts_exports("ann", 1).await, 8);
     app.is_given("ann", json!({ "plan": "enterprise" })).await;
-    assert_eq!(app.left("ann").await, 4_900, "a larger plan adds what it gives more");
+    assert_eq!(app.left("ann").await, 4_900, "a larger plan adds the difference");
     app.books_are_right().await;
 }
 
@@ -58,11 +58,11 @@ async fn another_interval_or_subscription_keeps_the_month() {
     assert_eq!(app.left("ann").await, 0);
     assert_eq!(app.counts_exports("ann", 1).await, 8);
     app.advance("1mo").await;
-    assert_eq!(app.left("ann").await, 500, "the next month is another one");
+    assert_eq!(app.left("ann").await, 500, "the next month grants again");
     app.books_are_right().await;
 }
 
-/// During a trial every change of plan is for nothing: a plan that has no trial gives nothing then.
+/// Plan changes are free during a trial, so a plan without a trial grants nothing until it is paid.
 #[tokio::test]
 async fn a_trial_gives_the_credits_of_plans_with_a_trial() {
     let app = TestApp::selling("demo").await;
@@ -72,11 +72,11 @@ async fn a_trial_gives_the_credits_of_plans_with_a_trial() {
     app.change("ann", team).await.expect_status(200);
     assert_eq!(app.left("ann").await, 0);
     app.advance("15d").await;
-    assert_eq!(app.left("ann").await, 500, "it is paid for");
+    assert_eq!(app.left("ann").await, 500, "the plan is paid");
     app.books_are_right().await;
 }
 
-/// Also one that is longer than the month in which it begins.
+/// A trial grants once, even if it is longer than the month in which it begins.
 #[tokio::test]
 async fn a_trial_gives_its_credits_once() {
     let app = TestApp::selling("demo").await;

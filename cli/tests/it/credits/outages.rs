@@ -1,11 +1,11 @@
-//! Credits page by page, for whom they are, with a store away, and after an erasure.
+//! The ledger page by page, access of other users, outages of a store, and erasure.
 
 use serde_json::{Value, json};
 
 use crate::support::{Mode, TestApp, execute};
 use crate::webhook::guards::without;
 
-/// The latest first, page by page; a cursor of another user's shows nothing of theirs.
+/// Entries come newest first, page by page. A cursor of another user shows nothing of theirs.
 #[tokio::test]
 async fn the_ledger_is_read_page_by_page() {
     let app = TestApp::selling("demo").await;
@@ -31,7 +31,7 @@ async fn the_ledger_is_read_page_by_page() {
         [vec![7, 6, 5], vec![4, 3, 2], vec![1]]
     );
     assert_eq!(last["nextCursor"], Value::Null);
-    assert_eq!(first["credits"][0]["balance"], 28, "what is held stands on each page");
+    assert_eq!(first["credits"][0]["balance"], 28, "each page has the balance");
 
     assert_eq!(page("eve", Some(&first["nextCursor"])).await["data"], json!([]));
     let get = |name: &str, value: &str| {
@@ -53,11 +53,11 @@ async fn the_ledger_is_read_page_by_page() {
     assert_eq!(
         app.count("select count(*) from accounts where id = 'eve'").await,
         0,
-        "who reads is not made known"
+        "a read creates no account"
     );
 }
 
-/// AI-10: nobody sees or spends what is another's.
+/// AI-10: a user cannot see or spend another user's credits.
 #[tokio::test]
 async fn another_users_credits_are_out_of_reach() {
     let app = TestApp::selling("credits").await;
@@ -79,9 +79,10 @@ async fn another_users_credits_are_out_of_reach() {
     assert_eq!(app.balance("ann").await, 10);
 }
 
-/// CP-7: with Redis away credits move as ever, and are shown when it is back; with Postgres away none do.
+/// CP-7: without Redis credits still change, and are pushed when it is back; without Postgres they
+/// do not change.
 #[tokio::test]
-async fn credits_move_without_redis_and_not_without_postgres() {
+async fn credits_change_without_redis_and_not_without_postgres() {
     let app = TestApp::selling("credits").await;
     app.buy_pack("ann", "starter").await;
     app.redis.set(Mode::Down).await;
@@ -89,7 +90,7 @@ async fn credits_move_without_redis_and_not_without_postgres() {
     assert_eq!(app.held("ann", "credit").await["balance"], 70);
     app.redis.set(Mode::Pass).await;
     app.redis_is_back().await;
-    app.all_are_told().await;
+    app.deliver_outbox().await;
     assert_eq!(app.redis_command(&["HGET", "user:ann:credits", "credit"]).await, "70");
 
     app.postgres.set(Mode::Down).await;
@@ -104,7 +105,7 @@ async fn credits_move_without_redis_and_not_without_postgres() {
     app.books_are_right().await;
 }
 
-/// CP-5: what is cached of a user's credits is made what the ledger comes to, and Redis follows.
+/// CP-5: a user's cached balance is rebuilt from the ledger, and Redis follows.
 #[tokio::test]
 async fn cached_credits_are_rebuilt_from_the_ledger() {
     let app = TestApp::selling("demo").await;
@@ -127,20 +128,20 @@ async fn cached_credits_are_rebuilt_from_the_ledger() {
         app.books_are_right().await;
         assert_eq!(app.held("ann", "ai_credit").await["balance"], 130, "{damage}");
         app.redis_command(&["DEL", "user:ann:credits"]).await;
-        app.all_are_told().await;
+        app.deliver_outbox().await;
         let shown = app.redis_command(&["HGET", "user:ann:credits", "ai_credit"]).await;
         assert_eq!(shown, "130", "{damage}");
     }
-    assert_eq!(app.ledger("ann").await, ledger, "nothing is written to it");
+    assert_eq!(app.ledger("ann").await, ledger, "the ledger is unchanged");
     execute(&owner, "select sync_user_credits('nobody')").await;
     assert_eq!(app.count("select count(*) from accounts where id = 'nobody'").await, 0);
     app.spend("ann", "ai_credit", 130).send().await.expect_status(200);
     app.books_are_right().await;
 }
 
-/// Whoever is erased holds nothing, and is given nothing; what was moved stays, without their name.
+/// An erased user has no credits and gets none. The ledger entries stay, without the user id.
 #[tokio::test]
-async fn an_erasure_takes_what_is_held() {
+async fn an_erasure_removes_all_credits() {
     let app = TestApp::selling("credits").await;
     app.grant("ann", "credit", 10, json!({})).await;
     app.spend("ann", "credit", 4).send().await.expect_status(200);
@@ -157,7 +158,8 @@ async fn an_erasure_takes_what_is_held() {
     assert_eq!(app.tables().await, before);
 }
 
-/// Who cannot be settled keeps nobody else waiting: a minute for what passes, an hour for what does not.
+/// A user who cannot be recomputed does not block others: the job retries after a minute for a
+/// transient error, after an hour otherwise.
 #[tokio::test]
 async fn a_user_who_cannot_be_recomputed_is_retried_later() {
     for (code, minutes) in [("40P01", 1), ("53200", 1), ("23505", 60)] {
@@ -171,6 +173,10 @@ async fn a_user_who_cannot_be_recomputed_is_retried_later() {
         let waits = "select extract(epoch from retry_at - '2026-05-01 12:00:00Z')::bigint / 60 from accounts";
         assert_eq!(app.count(waits).await, minutes, "{code}");
         let due = "select count(*) from accounts where due_at = 'epoch'";
-        assert_eq!(app.count(due).await, 1, "{code}: nothing that has expired can be spent");
+        assert_eq!(
+            app.count(due).await,
+            1,
+            "{code}: the account stays due, so expired credits cannot be spent"
+        );
     }
 }

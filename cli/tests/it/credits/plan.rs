@@ -1,4 +1,4 @@
-//! Credits that a plan gives: once a period, and as many as the plan that counts gives.
+//! Credits of a plan: granted once per period, in the amount of the effective plan.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::events::Customer;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 impl TestApp {
-    /// What Stripe says of a subscription, at such a second.
+    /// Delivers a subscription event of that second.
     async fn subscribed(&self, ann: &Customer, at: i64, plan: &str, status: &str) {
         let sold = self.plan_sold(plan).await;
         let subscription = ann.subscription("1", status, &sold);
@@ -19,8 +19,8 @@ impl TestApp {
     }
 }
 
-/// DM-4: the letters app's two a month, however often the webhook and the job run; what is left of them
-/// goes with the month.
+/// DM-4: the letters app grants two a month, however often the webhook and the job run. Unused ones
+/// expire with the month.
 #[tokio::test]
 async fn mail_credits_come_once_a_month() {
     let app = TestApp::selling("dearme").await;
@@ -41,7 +41,8 @@ async fn mail_credits_come_once_a_month() {
     app.books_are_right().await;
 }
 
-/// DM-4: a year is paid at once, and its credits come by the month, however late the job is.
+/// DM-4: a yearly plan is paid at once, and its credits are granted monthly, however late the job
+/// is.
 #[tokio::test]
 async fn a_yearly_plan_gives_its_credits_by_the_month() {
     let app = TestApp::selling("dearme").await;
@@ -57,7 +58,7 @@ async fn a_yearly_plan_gives_its_credits_by_the_month() {
         ledger.extend([json!(["expiry", -2, 0]), json!(["plan", 2, 2])]);
     }
     assert_eq!(app.ledger("ann").await, Value::from(ledger.clone()));
-    // Nobody ran the job for weeks: whoever asks has what is theirs.
+    // The job has not run for weeks. A read grants what is due.
     app.advance("50d").await;
     app.spend("ann", "mail_credit", 2).send().await.expect_status(200);
     ledger.extend([json!(["expiry", -2, 0]), json!(["plan", 2, 2]), json!(["spend", -2, 0])]);
@@ -66,8 +67,8 @@ async fn a_yearly_plan_gives_its_credits_by_the_month() {
     app.books_are_right().await;
 }
 
-/// Another plan in the same month adds what it gives more, and takes back of what it gives less what
-/// nobody spent; so does its end.
+/// A change of plan within a month adds the difference, or takes back unspent credits. So does the
+/// end of the plan.
 #[tokio::test]
 async fn another_plan_adds_or_takes_back_the_difference() {
     let app = TestApp::selling("demo").await;
@@ -94,10 +95,10 @@ async fn another_plan_adds_or_takes_back_the_difference() {
     app.books_are_right().await;
 }
 
-/// While a payment is late and the plan's grace lasts its credits stay; then they go, and they come back with
-/// the payment, without what was spent.
+/// During the grace period of a late payment the credits stay. After it they are taken back, and a
+/// payment returns those that were not spent.
 #[tokio::test]
-async fn a_payment_that_is_made_late_gives_back_what_was_taken() {
+async fn a_late_payment_returns_the_plans_credits() {
     let app = TestApp::selling("demo").await;
     let ann = Customer::of("ann", app.now().as_second());
     app.subscribed(&ann, 1, "starter", "active").await;
@@ -105,7 +106,7 @@ async fn a_payment_that_is_made_late_gives_back_what_was_taken() {
     app.subscribed(&ann, 2, "starter", "past_due").await;
     app.clock.advance(DAY * 6);
     app.two_jobs().await;
-    assert_eq!(app.held("ann", "ai_credit").await["balance"], 6, "there is grace");
+    assert_eq!(app.held("ann", "ai_credit").await["balance"], 6, "within the grace period");
     app.clock.advance(DAY * 2);
     app.two_jobs().await;
     assert_eq!(app.held("ann", "ai_credit").await["balance"], 0);
@@ -115,7 +116,7 @@ async fn a_payment_that_is_made_late_gives_back_what_was_taken() {
     app.books_are_right().await;
 }
 
-/// A plan given by hand gives its credits too, month by month, and takes them along when it ends.
+/// A comp grants its plan's credits too, month by month, and takes unspent ones back when it ends.
 #[tokio::test]
 async fn a_comp_grants_its_credits_while_it_lasts() {
     let app = TestApp::selling("demo").await;
@@ -139,9 +140,9 @@ async fn a_comp_grants_its_credits_while_it_lasts() {
     app.books_are_right().await;
 }
 
-/// What a plan gives pays what is owed; what it takes back is never more than is there.
+/// Plan credits pay off a negative balance. Taking them back never exceeds the unspent ones.
 #[tokio::test]
-async fn a_plan_pays_what_is_owed() {
+async fn plan_credits_pay_off_a_negative_balance() {
     let app = TestApp::selling("demo").await;
     let adjust =
         json!({ "action": "adjust", "unit": "ai_credit", "amount": -30, "reason": "owed" });

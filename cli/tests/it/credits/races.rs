@@ -1,4 +1,4 @@
-//! Credits moved by many at once.
+//! Concurrent changes of credits.
 
 use std::pin::pin;
 
@@ -9,8 +9,9 @@ use serde_json::json;
 use crate::support::{ApiResponse, TestApp, execute};
 use crate::webhook::guards::without;
 
-/// What those calls were answered that came through: where Redis is late in a crowd, the limit of this process
-/// keeps a few of it away, and they change nothing.
+/// The answers of the calls, except those refused by the process's own rate limit. It replaces
+/// Redis when Redis is slow under load, refuses at most a tenth of the calls, and a refused call
+/// changes nothing.
 async fn at_once(
     calls: impl IntoIterator<Item = impl Future<Output = ApiResponse>>,
 ) -> Vec<ApiResponse> {
@@ -21,7 +22,7 @@ async fn at_once(
     answers
 }
 
-/// How many of these were done; the others found too little.
+/// The number of successful calls; all others were refused for insufficient credits.
 fn done(answers: &[ApiResponse]) -> usize {
     let refused = answers.iter().filter(|answer| answer.body["code"] == "insufficient_credits");
     let done = answers.iter().filter(|answer| answer.status == 200).count();
@@ -29,7 +30,8 @@ fn done(answers: &[ApiResponse]) -> usize {
     done
 }
 
-/// CP-3: of 64 spends at once with credits for three, three are done, in each of 100 rounds.
+/// CP-3: of 64 concurrent spends with credits for three, exactly three succeed, in each of 100
+/// rounds.
 #[tokio::test]
 async fn sixty_four_spends_with_credits_for_three() {
     let app = TestApp::selling("credits").await;
@@ -52,7 +54,8 @@ async fn sixty_four_spends_with_credits_for_three() {
     app.books_are_right().await;
 }
 
-/// The unique index on sources is needed: without it a retry that does not find the first spend is another.
+/// The unique index on sources is needed: without it, a retry that misses the first spend spends
+/// again.
 #[tokio::test]
 async fn without_unique_sources_a_retry_spends_again() {
     let app = TestApp::selling("demo").await;
@@ -69,8 +72,8 @@ async fn without_unique_sources_a_retry_spends_again() {
     panic!("nothing went wrong");
 }
 
-/// Of two grants, of which the second begins before the first ends and goes first, the priority of the one that
-/// the wallet spends.
+/// Runs two concurrent grants, of which the second has the lower priority number. Returns the
+/// priority of the wallet's head.
 async fn head_of_two_grants_at_once(app: &TestApp) -> i64 {
     let grant = |priority: i32| {
         format!(
@@ -95,8 +98,8 @@ async fn head_of_two_grants_at_once(app: &TestApp) -> i64 {
     app.count("select priority::bigint from credit_grants join wallets on head_id = id").await
 }
 
-/// The lock on the account is needed: without it two grants at once do not know of one another, and the wallet
-/// spends from the wrong one.
+/// The account lock is needed: without it, two concurrent grants do not see each other, and the
+/// wallet spends from the wrong one.
 #[tokio::test]
 async fn without_the_lock_of_the_account_the_head_is_wrong() {
     assert_eq!(head_of_two_grants_at_once(&TestApp::selling("demo").await).await, 1);
@@ -104,10 +107,10 @@ async fn without_the_lock_of_the_account_the_head_is_wrong() {
     assert_eq!(head_of_two_grants_at_once(&app).await, 9);
 }
 
-/// A retry that takes the slow path while the first spend is not committed gets its answer, though less than
-/// its amount is left then.
+/// A retry on the slow path waits for the first spend to commit and returns its answer, although
+/// the balance no longer covers the amount.
 #[tokio::test]
-async fn a_retry_that_waits_for_the_wallet_is_answered_the_first_spend() {
+async fn a_retry_that_waits_for_the_wallet_gets_the_first_answer() {
     let app = TestApp::selling("demo").await;
     app.grant("ann", "ai_credit", 10, json!({})).await;
     let (first, second) = (app.owner().await, app.owner().await);
@@ -132,7 +135,7 @@ async fn a_retry_that_waits_for_the_wallet_is_answered_the_first_spend() {
     app.books_are_right().await;
 }
 
-/// CP-3: 64 retries of one key, ten rounds: one debit, and the same answer for all.
+/// CP-3: ten rounds of 64 retries with one key: one debit, and the same answer for all.
 #[tokio::test]
 async fn sixty_four_retries_of_one_key_spend_once() {
     let app = TestApp::selling("credits").await;
@@ -153,7 +156,7 @@ async fn sixty_four_retries_of_one_key_spend_once() {
     app.books_are_right().await;
 }
 
-/// Sixty-four concurrent grants with one key are one.
+/// Sixty-four concurrent grants with one key count once.
 #[tokio::test]
 async fn sixty_four_retries_of_one_grant_count_once() {
     let app = TestApp::selling("credits").await;
@@ -166,9 +169,10 @@ async fn sixty_four_retries_of_one_grant_count_once() {
     app.books_are_right().await;
 }
 
-/// CP-3: of spends beside an erasure each is done before it, and its entry keeps no name, or is refused.
+/// CP-3: a spend during an erasure is either refused, or committed before it with the user id
+/// removed.
 #[tokio::test]
-async fn spends_beside_an_erasure_leave_no_name() {
+async fn spends_during_an_erasure_leave_no_user_id() {
     let app = TestApp::selling("credits").await;
     for round in 0..10 {
         let user = format!("r{round}");
@@ -186,9 +190,9 @@ async fn spends_beside_an_erasure_leave_no_name() {
     assert_eq!(app.count("select count(*) from wallets").await, 0);
 }
 
-/// Credits that expire meanwhile are spent or gone, never both.
+/// Credits that expire during spends are either spent or expired, never both.
 #[tokio::test]
-async fn spends_beside_an_expiry_take_what_was_there() {
+async fn credits_are_spent_or_expired_and_never_both() {
     let app = TestApp::selling("credits").await;
     for round in 0..20 {
         let user = format!("r{round:02}");
@@ -213,7 +217,7 @@ async fn spends_beside_an_expiry_take_what_was_there() {
     app.books_are_right().await;
 }
 
-/// DM-4: two jobs, spends and reads at the start of a month bring its credits once.
+/// DM-4: two jobs, spends and reads at the start of a month grant its credits once.
 #[tokio::test]
 async fn a_new_month_brings_its_credits_once() {
     let app = TestApp::selling("dearme").await;
@@ -228,7 +232,7 @@ async fn a_new_month_brings_its_credits_once() {
         let spends =
             users.iter().flat_map(|user| (0..3).map(|_| app.spend(user, "mail_credit", 1).send()));
         let (spends, (), ()) = tokio::join!(at_once(spends), app.two_jobs(), app.two_jobs());
-        assert_eq!(done(&spends), 40, "two of three for each user");
+        assert_eq!(done(&spends), 40, "two of three succeed for each user");
         let plan = "select count(*) from credit_transactions where kind = 'plan'";
         assert_eq!(app.count(plan).await, 20 * (month + 1));
     }

@@ -1,4 +1,4 @@
-//! Credits of a plan that stay when its month is over.
+//! Plan credits that roll over to the next month.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::events::Customer;
 use crate::support::{TestApp, execute};
 
-/// The letters app, whose two mail credits a month roll over.
+/// The letters app, with its two mail credits a month rolling over.
 async fn app() -> TestApp {
     let app = TestApp::new().await;
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalogs/dearme.toml");
@@ -24,7 +24,7 @@ fn given(times: i64) -> Vec<Value> {
     (1..=times).map(|time| json!(["plan", 2, 2 * time])).collect()
 }
 
-/// What is left stays, and the oldest goes first.
+/// Unused credits stay, and the oldest are spent first.
 #[tokio::test]
 async fn unused_credits_of_a_month_stay_and_the_oldest_go_first() {
     let app = app().await;
@@ -40,7 +40,8 @@ async fn unused_credits_of_a_month_stay_and_the_oldest_go_first() {
     app.books_are_right().await;
 }
 
-/// DM-4: however late the job is, nobody has less than if it had come every day, and nobody more.
+/// DM-4: however late the job is, a user has exactly the credits that a daily job would have
+/// granted.
 #[tokio::test]
 async fn months_without_a_read_grant_their_credits_too() {
     let app = app().await;
@@ -62,7 +63,7 @@ async fn months_without_a_read_grant_their_credits_too() {
     app.books_are_right().await;
 }
 
-/// Months in which another plan counted are not made up for.
+/// Months in which another plan applied grant nothing.
 #[tokio::test]
 async fn months_before_the_plan_give_nothing() {
     let app = app().await;
@@ -87,9 +88,9 @@ async fn months_before_the_plan_give_nothing() {
     app.books_are_right().await;
 }
 
-/// Whatever comes first after months, a change or a gift: what the plan gave for them is not lost with it.
+/// The months before a plan change or a comp are granted before the change applies.
 #[tokio::test]
-async fn a_change_does_not_take_the_months_before_it() {
+async fn a_plan_change_keeps_the_credits_of_earlier_months() {
     let app = app().await;
     let sold = app.plan_sold("pro").await;
     let years = async |user, status| {
@@ -112,8 +113,8 @@ async fn a_change_does_not_take_the_months_before_it() {
     app.books_are_right().await;
 }
 
-/// Where it is not known from when a plan counts, as of those who were there before this was kept, only the
-/// month that runs is given.
+/// If the start of the plan is unknown, as for rows older than that column, only the current month
+/// is granted.
 #[tokio::test]
 async fn without_a_known_start_only_the_current_month_is_granted() {
     let app = app().await;

@@ -1,11 +1,11 @@
-//! Whose rows are read: a user's own alone, though a query forgets to ask for them.
+//! Row Level Security: a query sees only the user's own rows, even without a WHERE.
 
 use tokio_postgres::Client;
 
 use crate::support::{TestApp, execute, settings};
 use serde_json::json;
 
-/// Every table and view with a user in it, as Postgres knows them.
+/// Every table and view with a user column, according to Postgres.
 const TABLES: &str = "
   select c.relname::text
   from pg_class c
@@ -20,7 +20,7 @@ async fn names(client: &Client, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Two users who have something everywhere.
+/// Two users who have rows in every table.
 async fn lived_in() -> TestApp {
     let app = TestApp::selling("demo").await;
     for user in ["ann", "bob"] {
@@ -39,7 +39,8 @@ async fn lived_in() -> TestApp {
     app
 }
 
-/// CP-6: under a user's identity no table, and no function of the caller's own rights, shows another's rows.
+/// CP-6: under a user's identity, no table and no function with the caller's rights returns another
+/// user's rows.
 #[tokio::test]
 async fn a_query_without_a_where_shows_a_user_their_own_rows() {
     let app = lived_in().await;
@@ -83,7 +84,7 @@ async fn a_query_without_a_where_shows_a_user_their_own_rows() {
             seen += anns.len();
         }
     }
-    assert!(seen >= 9, "there was something to hide in {seen} of them");
+    assert!(seen >= 9, "only {seen} of them have rows of other users");
     execute(&role, "begin; set local farebox.user_id = 'eve'").await;
     for table in &tables {
         let nothing = names(&role, &format!("select user_id::text from {table}")).await;
@@ -91,7 +92,7 @@ async fn a_query_without_a_where_shows_a_user_their_own_rows() {
     }
 }
 
-/// CP-3: what is in the ledger stays, each column of it.
+/// CP-3: no column of a ledger entry can be changed.
 #[tokio::test]
 async fn no_column_of_the_ledger_changes() {
     let app = TestApp::selling("credits").await;

@@ -1,4 +1,4 @@
-//! Looking at the whole ledger, over HTTP and from the command line (CP-4).
+//! Verification of the whole ledger, over HTTP and from the command line (CP-4).
 
 use std::process::Output;
 
@@ -9,7 +9,7 @@ use crate::support::events::Customer;
 use crate::support::{TestApp, execute};
 
 impl TestApp {
-    /// What an admin is told, to the last page.
+    /// An admin's report, collected from all pages.
     async fn ledger_report(&self) -> Value {
         let mut cursor: Option<String> = None;
         let (mut rows, mut users, mut problems) = (0, 0, Vec::new());
@@ -41,9 +41,9 @@ impl TestApp {
     }
 }
 
-/// CP-4: what is right is found to be, after an erasure too.
+/// CP-4: a consistent ledger has no problems, also after an erasure.
 #[tokio::test]
-async fn a_ledger_that_is_right_has_no_problems() {
+async fn a_consistent_ledger_has_no_problems() {
     let app = TestApp::selling("demo").await;
     let payment = app.buy_pack("ann", "ai_100").await;
     app.refund(&payment, "100").await;
@@ -68,7 +68,7 @@ async fn a_ledger_that_is_right_has_no_problems() {
     assert_eq!(output, "rows      7\nusers     3\nproblems  0\n");
 }
 
-/// What moves while it is looked at is no problem.
+/// Changes during the verification are no problems.
 #[tokio::test]
 async fn a_ledger_in_use_has_no_problems() {
     let app = TestApp::selling("credits").await;
@@ -84,7 +84,7 @@ async fn a_ledger_in_use_has_no_problems() {
     assert_eq!(app.balance("ann").await, 700);
 }
 
-/// What may go wrong, of whom and in which row it is found, and what is said of it.
+/// Damage, the user and entry where it is found, and the problem that is reported.
 const DAMAGES: [(&str, &str, Option<i64>, &str); 15] = [
     ("update wallets set balance = 7", "ann", None, "the balance of credit is not the ledger's"),
     (
@@ -113,7 +113,7 @@ const DAMAGES: [(&str, &str, Option<i64>, &str); 15] = [
         None,
         "the number of the last entry of credit is not the wallet's",
     ),
-    ("delete from wallets", "ann", Some(1), "its balance is kept nowhere"),
+    ("delete from wallets", "ann", Some(1), "its wallet is missing"),
     (
         "delete from credit_transactions where seq = 2",
         "ann",
@@ -148,20 +148,25 @@ const DAMAGES: [(&str, &str, Option<i64>, &str); 15] = [
         "update credit_transactions set user_id = 'nobody' where seq = 3",
         "nobody",
         Some(3),
-        "nobody knows its user",
+        "its user has no account",
     ),
     (
         "update credit_transactions set payment_id = null where seq = 1",
         "ann",
         Some(1),
-        "nothing was paid for it",
+        "its payment is missing or did not succeed",
     ),
-    ("update payments set status = 'failed'", "ann", Some(1), "nothing was paid for it"),
+    (
+        "update payments set status = 'failed'",
+        "ann",
+        Some(1),
+        "its payment is missing or did not succeed",
+    ),
 ];
 
-/// CP-4: each thing that can be wrong is named, with whose it is.
+/// CP-4: each problem is reported, with the user concerned.
 #[tokio::test]
-async fn each_thing_that_is_wrong_is_named() {
+async fn each_problem_of_a_ledger_is_reported() {
     for (damage, whose, seq, problem) in DAMAGES {
         let app = TestApp::selling("credits").await;
         app.buy_pack("ann", "starter").await;
@@ -183,10 +188,10 @@ async fn each_thing_that_is_wrong_is_named() {
     }
 }
 
-/// A ledger of many pages is gone through to its end, whatever users are called, and what is wrong on either
-/// side of a page's end is found once.
+/// The check covers all pages, whatever the user ids are, and reports a problem at a page boundary
+/// once.
 #[tokio::test]
-async fn a_ledger_of_many_pages_is_gone_through() {
+async fn a_ledger_of_many_pages_is_checked_to_its_end() {
     let app = TestApp::selling("credits").await;
     let owner = app.owner().await;
     execute(
@@ -221,7 +226,7 @@ async fn a_ledger_of_many_pages_is_gone_through() {
     let call = |cursor: &str| {
         app.get("/api/admin/ledger").query("cursor", cursor).bearer(&app.admin_key).send()
     };
-    // In the last one a user's name has a character that no name has: {"User":"\u0000"}.
+    // The last cursor has a user id with a character that no id may contain: {"User":"\u0000"}.
     for cursor in ["x", "e30", "eyJVc2VyIjoiXHUwMDAwIn0"] {
         call(cursor).await.expect_invalid("cursor");
     }

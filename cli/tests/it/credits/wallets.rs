@@ -1,4 +1,4 @@
-//! Wallets with many grants and with several units. The head is spent first.
+//! Wallets with many grants and several units. A wallet's head is the grant that is spent first.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -8,9 +8,9 @@ use crate::support::{TestApp, execute};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Grants of one kind that expire together with one priority are one, unless another stands between them.
+/// Grants with the same kind, expiry and priority are merged, unless another grant is between them.
 #[tokio::test]
-async fn equal_grants_are_one() {
+async fn grants_with_equal_terms_are_merged() {
     let app = TestApp::selling("demo").await;
     let later = app.now() + DAY * 10;
     for amount in [1, 2, 3] {
@@ -34,7 +34,7 @@ async fn equal_grants_are_one() {
     app.books_are_right().await;
 }
 
-/// Of many grants the first hundred are listed, with how many there are.
+/// The first hundred grants are listed, with the total number of grants.
 #[tokio::test]
 async fn a_hundred_grants_are_listed() {
     let app = TestApp::selling("demo").await;
@@ -55,7 +55,7 @@ async fn a_hundred_grants_are_listed() {
     app.books_are_right().await;
 }
 
-/// Entries of several units are read page by page, each once, the latest first.
+/// Entries of several units are read page by page, each once, the newest first.
 #[tokio::test]
 async fn the_ledger_of_several_units_is_read_page_by_page() {
     let app = TestApp::selling("demo").await;
@@ -94,7 +94,7 @@ async fn the_ledger_of_several_units_is_read_page_by_page() {
     assert_eq!(ids[..4], ["mail_credit:3", "ai_credit:6", "ai_credit:5", "mail_credit:2"]);
 }
 
-/// In one transaction, a spend may follow a grant.
+/// A spend may follow a grant in the same transaction.
 #[tokio::test]
 async fn a_grant_is_spent_in_its_own_transaction() {
     let app = TestApp::selling("demo").await;
@@ -106,9 +106,10 @@ async fn a_grant_is_spent_in_its_own_transaction() {
     app.books_are_right().await;
 }
 
-/// A wallet that a function left open is right: it shows its credits, and its next spend gives it a head.
+/// An open wallet (one without a head) is consistent: it shows its credits, and its next spend sets
+/// a head.
 #[tokio::test]
-async fn a_wallet_left_open_is_right() {
+async fn an_open_wallet_is_consistent() {
     let app = TestApp::selling("demo").await;
     app.grant("ann", "ai_credit", 10, json!({})).await;
     app.spend("ann", "ai_credit", 1).send().await.expect_status(200);
@@ -125,9 +126,9 @@ async fn a_wallet_left_open_is_right() {
     app.books_are_right().await;
 }
 
-/// A renewal by the short way ends as one by the long way does.
+/// A renewal on the fast path leaves the same state as one on the slow path.
 #[tokio::test]
-async fn a_short_renewal_ends_as_a_long_one() {
+async fn both_renewal_paths_end_in_one_state() {
     let app = TestApp::selling("demo").await;
     let users = ["ann", "bob"];
     for user in users {
@@ -159,7 +160,7 @@ async fn a_short_renewal_ends_as_a_long_one() {
             assert_eq!(app.ledger(user).await, json!(ledger), "{user}");
         }
     }
-    // The two began at different moments.
+    // The two subscriptions began at different moments.
     let states = "select count(distinct state) from (
                     select jsonb_build_object(
                       'wallet', to_jsonb(w) - '{user_id,version,head_id,due_at,head_ends}'::text[],

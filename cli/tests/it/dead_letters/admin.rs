@@ -12,10 +12,10 @@ fn ids(page: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn dead_letters_are_listed_newest_first_page_by_page() {
     let app = TestApp::new().await;
-    app.bury(5).await;
+    app.create_dead_letters(5).await;
     let resolve = json!({ "id": "evt_02", "action": "resolve", "note": "known" });
     app.decide(resolve).await.expect_status(200);
-    let mut other = app.hopeless("evt_05");
+    let mut other = app.unusable_event("evt_05");
     other["type"] = "customer.subscription.deleted".into();
     app.deliver(&other).await.expect_status(200);
 
@@ -30,12 +30,12 @@ async fn dead_letters_are_listed_newest_first_page_by_page() {
     assert_eq!(ids(&app.letters("status=resolved").await), ["evt_02"]);
     assert_eq!(ids(&app.letters("status=all").await).len(), 6);
     assert_eq!(ids(&app.letters("type=customer.subscription.deleted").await), ["evt_05"]);
-    assert_eq!(first["data"][0]["payload"], Value::Null, "a list is for an overview");
+    assert_eq!(first["data"][0]["payload"], Value::Null, "the list has no payloads");
     assert_eq!(app.letter("evt_05").await["payload"], other);
 }
 
 #[tokio::test]
-async fn bad_input_is_refused_by_name() {
+async fn bad_input_is_refused_with_its_field() {
     let app = TestApp::new().await;
     let list = |query: &str| {
         app.get(&format!("/api/admin/webhooks?{query}")).bearer(&app.admin_key).send()
@@ -71,7 +71,7 @@ async fn bad_input_is_refused_by_name() {
 #[tokio::test]
 async fn dead_letters_are_for_admins_alone() {
     let app = TestApp::new().await;
-    app.bury(1).await;
+    app.create_dead_letters(1).await;
     let replay = json!({ "id": "evt_00", "action": "replay" });
     for token in [app.token("ann"), app.service_key.clone()] {
         let answer = app.get("/api/admin/webhooks").bearer(&token).send().await;
@@ -87,11 +87,11 @@ async fn dead_letters_are_for_admins_alone() {
     assert_eq!(call.send().await.expect_status(200).body["attempts"], 2);
 }
 
-/// What was replayed is answered as it is then: applied, or with why it failed this time.
+/// The answer of a replay is the dead letter afterwards: resolved, or with the new cause.
 #[tokio::test]
 async fn an_admin_replays_a_dead_letter_at_once() {
     let app = TestApp::new().await;
-    app.subscribe_to_the_unknown("aira").await;
+    app.subscribe_to_an_unknown_price("aira").await;
     let id = app.event("customer.subscription.created")["id"].clone();
     let replay = json!({ "id": id, "action": "replay" });
     let still = app.decide(replay.clone()).await.expect_status(200).body;
@@ -106,11 +106,11 @@ async fn an_admin_replays_a_dead_letter_at_once() {
     assert_eq!(app.count(audited).await, 2);
 }
 
-/// What only a person could help with still does not try itself after they tried in vain.
+/// A dead letter without a scheduled retry has none after a failed manual replay either.
 #[tokio::test]
-async fn a_replay_in_vain_leaves_it_to_a_person() {
+async fn a_failed_replay_schedules_no_retry_after_the_last() {
     let app = TestApp::new().await;
-    app.bury(1).await;
+    app.create_dead_letters(1).await;
     let replay = json!({ "id": "evt_00", "action": "replay" });
     for attempts in 2..=9 {
         let letter = app.decide(replay.clone()).await.expect_status(200).body;
@@ -121,11 +121,11 @@ async fn a_replay_in_vain_leaves_it_to_a_person() {
     assert_eq!(app.replay_due().await, (0, 0));
 }
 
-/// The same decision again is answered the same; another one comes too late.
+/// The same decision again gets the same answer; another decision is refused.
 #[tokio::test]
 async fn an_admin_resolves_a_dead_letter_with_a_note() {
     let app = TestApp::new().await;
-    app.bury(1).await;
+    app.create_dead_letters(1).await;
     let resolve = |note: &str| json!({ "id": "evt_00", "action": "resolve", "note": note });
     let first = app.decide(resolve("refunded by hand")).await.expect_status(200).body;
     assert_eq!(first["resolvedBy"], "operator");
@@ -138,15 +138,15 @@ async fn an_admin_resolves_a_dead_letter_with_a_note() {
     assert_eq!(app.count(audited).await, 1);
     app.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(app.replay_due().await, (0, 0));
-    app.bury(1).await;
+    app.create_dead_letters(1).await;
     assert_eq!(app.letter("evt_00").await["resolvedAt"], Value::Null, "Stripe sent it again");
 }
 
-/// Of many who replay one letter at once it counts once.
+/// Concurrent replays of one dead letter apply it once.
 #[tokio::test]
-async fn replays_at_once_apply_it_once() {
+async fn concurrent_replays_apply_a_dead_letter_once() {
     let app = TestApp::new().await;
-    app.subscribe_to_the_unknown("aira").await;
+    app.subscribe_to_an_unknown_price("aira").await;
     let id = app.event("customer.subscription.created")["id"].clone();
     app.sell("aira").await;
     let replays = (0..8).map(|_| app.decide(json!({ "id": id, "action": "replay" })));

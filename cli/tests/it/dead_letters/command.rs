@@ -1,4 +1,4 @@
-//! `farebox webhooks` (DM-8), as it is typed.
+//! The `farebox webhooks` commands (DM-8).
 
 use std::process::Output;
 
@@ -14,8 +14,8 @@ async fn webhooks(app: &TestApp, args: &[&str]) -> (bool, String) {
 #[tokio::test]
 async fn an_operator_lists_and_resolves_from_the_command_line() {
     let app = TestApp::new().await;
-    assert_eq!(webhooks(&app, &["list"]).await, (true, "There are none.\n".to_owned()));
-    app.bury(2).await;
+    assert_eq!(webhooks(&app, &["list"]).await, (true, "No failed webhooks.\n".to_owned()));
+    app.create_dead_letters(2).await;
     let (_, listed) = webhooks(&app, &["list", "--type", "customer.subscription.updated"]).await;
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!(lines.len(), 3, "{listed}");
@@ -24,7 +24,7 @@ async fn an_operator_lists_and_resolves_from_the_command_line() {
     assert_eq!(lines[0].find("CAUSE"), lines[1].find("an object of"), "{listed}");
 
     let (found, shown) = webhooks(&app, &["show", "evt_00"]).await;
-    assert!(found && shown.contains("tries         1"), "{shown}");
+    assert!(found && shown.contains("attempts      1"), "{shown}");
     let payload = shown.lines().last().unwrap();
     let payload: Value = serde_json::from_str(payload).unwrap();
     assert_eq!(payload["id"], "evt_00");
@@ -40,7 +40,7 @@ async fn an_operator_lists_and_resolves_from_the_command_line() {
 #[tokio::test]
 async fn an_operator_replays_from_the_command_line() {
     let app = TestApp::new().await;
-    app.subscribe_to_the_unknown("aira").await;
+    app.subscribe_to_an_unknown_price("aira").await;
     let id = app.event("customer.subscription.created")["id"].clone();
     let id = id.as_str().unwrap();
     let (done, output) = webhooks(&app, &["replay", id]).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Dev, directory, farebox, processes_in, run, stdout_of};
 
-/// With a simulated Stripe there is a catalog from the first start.
+/// With the simulator, the catalog is published at the first start.
 #[tokio::test]
 async fn a_stack_sells_the_demo_or_the_named_catalog() {
     let dir = directory("sells");
@@ -29,7 +29,7 @@ async fn a_stack_sells_the_demo_or_the_named_catalog() {
         assert_eq!(page.body["plans"].as_array().unwrap().len(), listed, "{}", page.text);
         let sold = catalog.unwrap_or(&catalogs.join("demo.toml")).display().to_string();
         let difference = stdout_of(&dir, &["catalog", "diff", &sold]).await;
-        assert_eq!(difference, "Nothing to do: this is what is sold.");
+        assert_eq!(difference, "Nothing to do: Stripe and the database match this catalog.");
         dev.stop(&dir).await;
     }
 

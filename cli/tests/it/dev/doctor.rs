@@ -1,10 +1,10 @@
-//! `farebox doctor` (CR-2): every connection as a function would use it, and what to fix.
+//! `farebox doctor` (CR-2): checks every connection as a function uses it, and says what to fix.
 
 use super::{Dev, Redis, directory, farebox, run, stdout_of};
 use crate::support::{Mode, Stack, TestApp};
 
 #[tokio::test]
-async fn doctor_finds_a_healthy_stack_well() {
+async fn doctor_reports_a_healthy_stack() {
     let dir = directory("doctor");
     let dev = Dev::start(&dir, Redis::Found).await;
     let report = stdout_of(&dir, &["doctor"]).await;
@@ -14,10 +14,10 @@ async fn doctor_finds_a_healthy_stack_well() {
         "request 6: blocked, remaining 0",
         "request 7: blocked, remaining 0",
         "ok    migrations: all applied",
-        "ok    rights: as they should be",
+        "ok    rights: as expected",
         "ok    time limit: Postgres ends a statement after 5s",
         "as farebox, directly",
-        "Everything is well.",
+        "All checks passed.",
     ] {
         assert!(report.contains(line), "{line}: {report}");
     }
@@ -46,11 +46,11 @@ async fn doctor_suggests_fixes() {
     assert!(report.contains("FAIL  redis: ") && report.contains("Check UPSTASH_"), "{report}");
     assert!(report.contains("FAIL  postgres: ") && report.contains("Check DATABASE_"), "{report}");
     assert!(report.contains("FAIL  stripe: ") && report.contains("STRIPE_SECRET_KEY"), "{report}");
-    assert!(report.contains("3 things to fix."), "{report}");
+    assert!(report.contains("3 checks failed."), "{report}");
 }
 
 #[tokio::test]
-async fn doctor_sees_a_wrong_role_and_missing_migrations() {
+async fn doctor_finds_a_wrong_role_and_missing_migrations() {
     let dir = directory("role");
     let app = TestApp::new().await;
     let empty = Stack::start().await.empty_database().await;
@@ -72,7 +72,7 @@ async fn doctor_sees_a_wrong_role_and_missing_migrations() {
     assert!(applied.contains("applied   0001_accounts"), "{applied}");
     let report = doctor(&empty.owner).await;
     assert!(report.contains("ok    migrations: all applied"), "{report}");
-    assert!(report.contains("FAIL  rights: the role farebox_owner"), "{report}");
+    assert!(report.contains("FAIL  rights: the connecting role farebox_owner"), "{report}");
     assert!(report.contains("FAIL  time limit: the role farebox_owner has no"), "{report}");
     assert!(report.contains("alter role farebox_owner set statement_timeout"), "{report}");
 }

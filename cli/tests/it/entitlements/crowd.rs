@@ -1,4 +1,4 @@
-//! Many who miss at once.
+//! Many concurrent cache misses.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use shared::domain::UserId;
 use super::{clear_cache, get_entitlements, track_usage};
 use crate::support::{Mode, TestApp, execute, until};
 
-/// 200 who miss at once in one process ask Postgres once or twice, and all are answered the same.
+/// 200 concurrent misses in one process query Postgres once or twice, and get the same answer.
 #[tokio::test]
 async fn two_hundred_concurrent_misses_query_postgres_once_or_twice() {
     let app = TestApp::selling("demo").await;
@@ -25,7 +25,7 @@ async fn two_hundred_concurrent_misses_query_postgres_once_or_twice() {
     assert!((1..=2).contains(&asked), "{asked}");
 }
 
-/// Who comes after a change is not given the answer to a question that was asked before it.
+/// A read never shares the answer to a query that started before the read.
 #[tokio::test]
 async fn a_read_never_shares_an_answer_requested_before_it() {
     let app = TestApp::selling("demo").await;
@@ -36,7 +36,7 @@ async fn a_read_never_shares_an_answer_requested_before_it() {
         let (found, _) = EntitlementCache::of(&inside).read(&ann).await.unwrap();
         found.unwrap().used_of("reports")
     };
-    // The first has asked, and sees the state of that moment, but is not answered yet.
+    // The first query has started and sees the state of that moment, but has no answer yet.
     let (holding, changing) = (app.owner().await, app.owner().await);
     execute(&holding, "begin").await;
     execute(&holding, "lock table subscriptions in access exclusive mode").await;
@@ -51,10 +51,10 @@ async fn a_read_never_shares_an_answer_requested_before_it() {
     };
     let (first, second) = tokio::join!(used(), change);
     assert_eq!((first, second), (1, 2));
-    assert_eq!(used().await, 2, "the late answer of the first is not kept");
+    assert_eq!(used().await, 2, "the first query's late answer is not cached");
 }
 
-/// While Postgres hangs nobody waits for the others' questions as well as for their own.
+/// While Postgres hangs, no read waits for other reads' queries in addition to its own.
 #[tokio::test]
 async fn while_postgres_hangs_no_read_waits_for_the_others() {
     let app = TestApp::selling("demo").await;

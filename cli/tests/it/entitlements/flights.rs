@@ -1,4 +1,4 @@
-//! What each route costs in flights.
+//! The round trips of each route.
 
 use serde_json::json;
 
@@ -11,8 +11,8 @@ fn questions(app: &TestApp) -> [Call; 2] {
     [app.get("/api/entitlements").bearer(&token), check]
 }
 
-/// Where the cache knows, one flight; where it does not, two and one of Postgres. The limit goes along
-/// with the read.
+/// A hit costs one round trip to Redis; a miss costs two, and one to Postgres. The rate limit and
+/// the read share a round trip.
 #[tokio::test]
 async fn a_read_costs_one_flight_and_a_miss_two() {
     let app = TestApp::selling("demo").await;
@@ -22,7 +22,7 @@ async fn a_read_costs_one_flight_and_a_miss_two() {
         clear_cache(&app, "ann").await;
         flights();
         question.send().await.expect_status(200);
-        assert_eq!(flights(), (2, 1), "the limit and the read; the query; what it found is kept");
+        assert_eq!(flights(), (2, 1), "the limit and the read; the query; the push to the cache");
         let [entitlements, check] = questions(&app);
         let again = if which == 0 { entitlements } else { check };
         again.send().await.expect_status(200);
@@ -30,7 +30,7 @@ async fn a_read_costs_one_flight_and_a_miss_two() {
     }
 }
 
-/// A use, and a spend: the limit, one call of SQL, the push.
+/// Tracking usage and spending credits: the limit, one SQL call, the push.
 #[tokio::test]
 async fn a_use_and_a_spend_cost_one_call_of_sql() {
     let app = TestApp::selling("demo").await;

@@ -1,5 +1,5 @@
-//! Changes, their pushes, reads, and readers who were slow, in every order: whoever asks after a change was
-//! acknowledged sees it.
+//! Changes, their pushes, reads and slow readers, in every order: a read after an acknowledged
+//! change sees that change.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -22,46 +22,46 @@ use crate::support::{TestApp, execute};
 
 const PLANS: [&str; 4] = ["starter", "pro", "team", "enterprise"];
 
-/// What may happen next. Pushes and answers that are under way arrive in any order.
+/// The next step. Pushes and slow readers' results arrive in any order.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     TrackUsage,
     Spend,
     Plan(usize),
-    /// A push arrives, and the change is acknowledged.
+    /// A push arrives, and its change is acknowledged.
     Push(usize),
-    /// A reader who missed has the answer of Postgres, and is slow to keep it.
+    /// A reader misses and has the answer of Postgres, but has not cached it yet.
     SlowRead,
-    /// What a slow reader found arrives.
+    /// A slow reader's result arrives at the cache.
     Keep(usize),
     Read,
 }
 
-/// What is pushed after a change.
+/// The data that is pushed after a change.
 enum Push {
     Whole(Entitlement),
     Usage(RecordedUsage),
     Credits(CreditChange),
 }
 
-/// How a push is made.
+/// The way a push is written.
 #[derive(Clone, Copy, PartialEq)]
 enum Guard {
     Versions,
-    /// The last one to arrive is shown.
+    /// The last push to arrive wins.
     None,
 }
 
-/// One user, what they had, and what is under way.
+/// One user, the user's past states, and the pushes that have not arrived.
 struct Life<'a> {
     app: &'a App,
     user: UserId,
     guard: Guard,
-    /// What was so after each change.
+    /// The state after each change.
     past: Vec<Entitlement>,
     pushes: Vec<(usize, Push)>,
     found: Vec<Entitlement>,
-    /// The last change of each part that was acknowledged.
+    /// The last acknowledged change of each part.
     terms: usize,
     used: usize,
     units: usize,
@@ -100,7 +100,7 @@ impl<'a> Life<'a> {
         Self { app, user, guard, past, pushes, found, terms: 0, used: 0, units: 0, hits: 0 }
     }
 
-    /// Whether nobody saw anything old.
+    /// Returns the number of cache hits, or an error if a read returned an old state.
     async fn live(mut self, steps: &[Step]) -> Result<usize, String> {
         for step in steps {
             self.take(*step).await?;
@@ -192,7 +192,7 @@ impl<'a> Life<'a> {
         pushed.unwrap();
     }
 
-    /// The same fields without a look at what is there.
+    /// Writes the same fields without comparing versions.
     async fn overwrite(&self, push: &Push) {
         let fresh_until = self.app.clock.now().as_millisecond() + 60_000;
         let field = |name: String, version: i64, value: Value| (name, version, value);
@@ -227,7 +227,7 @@ impl<'a> Life<'a> {
         self.app.redis.run::<i64>(&hash).await.unwrap();
     }
 
-    /// Each part is of the last change of it that was acknowledged, or newer.
+    /// Each part is from its last acknowledged change, or newer.
     async fn read(&mut self) -> Result<(), String> {
         let (found, source) = EntitlementCache::of(self.app).read(&self.user).await.unwrap();
         let found = found.unwrap();
@@ -251,7 +251,7 @@ fn values<T>(parts: &BTreeMap<String, Versioned<T>>) -> Vec<(&String, &T)> {
     parts.iter().map(|(name, part)| (name, &part.value)).collect()
 }
 
-/// So many lives, each told as the steps of its number say; how each ended.
+/// Plays 240 lives of random steps; returns the result of each.
 async fn lives(guard: Guard) -> Vec<Result<usize, String>> {
     const LIVES: usize = 240;
     let app = TestApp::selling("demo").await;
@@ -263,10 +263,11 @@ async fn lives(guard: Guard) -> Vec<Result<usize, String>> {
     );
     execute(&app.owner().await, &begin).await;
     let mut runner = TestRunner::deterministic();
-    let told = (0..LIVES).map(|number| (number, steps().new_tree(&mut runner).unwrap().current()));
-    let told: BTreeMap<usize, Vec<Step>> = told.collect();
+    let stories =
+        (0..LIVES).map(|number| (number, steps().new_tree(&mut runner).unwrap().current()));
+    let stories: BTreeMap<usize, Vec<Step>> = stories.collect();
     let inside = app.inside();
-    let living = stream::iter(&told).map(async |(number, steps)| {
+    let living = stream::iter(&stories).map(async |(number, steps)| {
         let life = Life::begin(&inside, &format!("l{number}"), guard).await;
         life.live(steps).await.map_err(|old| format!("{old}, after {steps:?}"))
     });
@@ -274,9 +275,9 @@ async fn lives(guard: Guard) -> Vec<Result<usize, String>> {
 }
 
 /// DM-3: however pushes, misses and slow readers interleave, a read that starts after a change was
-/// acknowledged never sees the old plan, the old count or the old balance; and most need not ask Postgres.
+/// acknowledged never returns the old plan, count or balance. Most reads do not query Postgres.
 #[tokio::test]
-async fn nothing_old_is_seen_however_it_interleaves() {
+async fn no_interleaving_returns_an_old_state() {
     let mut hits = 0;
     for ended in lives(Guard::Versions).await {
         hits += ended.unwrap();
@@ -284,9 +285,9 @@ async fn nothing_old_is_seen_however_it_interleaves() {
     assert!(hits > 1_000, "most reads are from the cache: {hits}");
 }
 
-/// The versions are needed: where the last push to arrive is shown, the same lives see what is old.
+/// Versions are needed: if the last push to arrive wins, the same lives return old states.
 #[tokio::test]
-async fn without_versions_something_old_is_seen() {
+async fn without_versions_old_states_are_returned() {
     let ended = lives(Guard::None).await;
     let stale = ended.iter().filter(|ended| ended.is_err()).count();
     assert!(stale * 2 > ended.len(), "{stale} of {} lives", ended.len());

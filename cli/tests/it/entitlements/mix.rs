@@ -1,4 +1,4 @@
-//! How often the cache knows the answer (DM-10).
+//! The cache hit rate (DM-10).
 
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
@@ -7,8 +7,8 @@ use shared::clock::Clock;
 use super::{get_entitlements, set_plan, track_usage};
 use crate::support::TestApp;
 
-/// DM-10: 50 users, each of whom calls every five seconds for ten minutes, from a cold start; of 100 calls 97
-/// are reads, two are uses, and one is a change of plan. More than 95 % of the reads are hits.
+/// DM-10: 50 users call every five seconds for ten minutes, from a cold start. Of 100 calls, 97 are
+/// reads, two track usage and one changes the plan. More than 95 % of the reads are hits.
 #[tokio::test]
 async fn more_than_95_percent_of_the_reads_are_answered_by_the_cache() {
     const USERS: usize = 50;
@@ -17,9 +17,9 @@ async fn more_than_95_percent_of_the_reads_are_answered_by_the_cache() {
     let between = SignedDuration::from_mins(10) / i32::try_from(CALLS).unwrap();
     app.postgres.flights();
     let calling = stream::iter(0..CALLS).map(async |call| {
-        // Still behind the machine, whose clock SQL goes by as well.
+        // Stays behind the machine's clock, which SQL uses too.
         Clock::advance(&app.clock, between);
-        // A step that meets every user, though not in turn.
+        // A step that reaches every user, but not in order.
         let user = format!("u{}", call * 7_919 % 10_007 % USERS);
         match call % 100 {
             0 => set_plan(&app, &user, if call % 200 == 0 { "pro" } else { "team" }, None).await,

@@ -1,4 +1,4 @@
-//! Redis away, slow, or full of nonsense: the database answers, and answers the same.
+//! Redis down, slow, or with invalid entries: Postgres answers, with the same answer.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ async fn check(app: &TestApp) -> ApiResponse {
     call.send().await.expect_status(200)
 }
 
-async fn somebody() -> TestApp {
+async fn user_with_usage() -> TestApp {
     let app = TestApp::selling("aira").await;
     set_plan(&app, "ann", "Plus", None).await;
     track_usage(&app, "ann", "messages", 3).await;
     app
 }
 
-/// DM-3: without Redis the same is answered.
+/// DM-3: without Redis the answers are the same.
 #[tokio::test]
 async fn without_redis_the_answers_are_the_same() {
-    let app = somebody().await;
+    let app = user_with_usage().await;
     let (entitlements, checked) =
         (entitlements_response(&app, "ann").await.text, check(&app).await.text);
     for mode in [
@@ -50,10 +50,10 @@ async fn without_redis_the_answers_are_the_same() {
     );
 }
 
-/// Whatever somebody else wrote there is not believed, and is mended by whoever reads.
+/// Invalid entries that another program wrote are ignored, and the next read repairs them.
 #[tokio::test]
 async fn an_invalid_cache_entry_is_ignored_and_repaired() {
-    let app = somebody().await;
+    let app = user_with_usage().await;
     let expected = entitlements_response(&app, "ann").await.text;
     let version = async |field: &str| {
         let part = app.redis_command(&["HGET", "user:ann:entitlement", field]).await;
@@ -72,7 +72,7 @@ async fn an_invalid_cache_entry_is_ignored_and_repaired() {
         ("used:messages", format!("{used} {later} -3")),
         ("used:messages", format!("{used} {later} 3.5")),
         ("credits:gold", "a lot".to_owned()),
-        ("nothing of ours", "1 2 3".to_owned()),
+        ("unknown", "1 2 3".to_owned()),
     ] {
         app.redis_command(&["HSET", "user:ann:entitlement", field, &value]).await;
         assert_eq!(entitlements_response(&app, "ann").await.text, expected, "{field} = {value}");
@@ -95,7 +95,7 @@ async fn an_invalid_cache_entry_is_ignored_and_repaired() {
     assert_eq!(entitlements_response(&app, "ann").await.body["features"]["messages"]["used"], 4);
 }
 
-/// DM-10: the log says of each read where it was answered from, which is how a hit rate is known.
+/// DM-10: the log has the source of each read, from which a hit rate is computed.
 #[tokio::test]
 async fn the_log_records_the_source_of_an_entitlement() {
     let app = Setup::default().set("LOG_LEVEL", "info").sells("aira").start().await;
@@ -117,14 +117,15 @@ async fn the_log_records_the_source_of_an_entitlement() {
     let log = server.end().await;
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let lines: Vec<_> = lines.filter(|line| line["route"].is_string()).collect();
-    let told: Vec<_> = lines.iter().map(|line| (&line["route"], &line["source"])).collect();
-    let told: Vec<_> = told.iter().map(|(route, source)| format!("{route} {source}")).collect();
+    let sources: Vec<_> = lines.iter().map(|line| (&line["route"], &line["source"])).collect();
+    let sources: Vec<_> =
+        sources.iter().map(|(route, source)| format!("{route} {source}")).collect();
     let expected = [
         "\"entitlements\" \"database\"",
         "\"entitlements\" \"cache\"",
         "\"check\" \"cache\"",
         "\"entitlements\" \"database-alone\"",
     ];
-    assert_eq!(told, expected);
-    assert!(!log.contains("ann"), "nobody is named in {log}");
+    assert_eq!(sources, expected);
+    assert!(!log.contains("ann"), "a user id is in {log}");
 }

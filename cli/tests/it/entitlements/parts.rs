@@ -1,4 +1,4 @@
-//! Each part of an entitlement has its own version: of two copies of a part the newer stays.
+//! Each part of an entitlement has its own version: of two copies of a part, the newer one stays.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ async fn fill(app: &App, user: &UserId, entitlement: &Entitlement) {
     EntitlementCache::of(app).fill(user, app.clock.now(), entitlement).await.unwrap();
 }
 
-/// The entitlement, if the cache has it.
+/// The entitlement, if it is cached.
 async fn in_cache(app: &App, user: &UserId) -> Option<Entitlement> {
     let (found, source) = EntitlementCache::of(app).read(user).await.unwrap();
     found.filter(|_| source == Source::Cache)
@@ -44,7 +44,7 @@ fn soon(now: Timestamp, seconds: i64) -> i64 {
     now.as_millisecond() + seconds * SECOND
 }
 
-/// A copy that is newer in one part and older in another replaces the one and leaves the other.
+/// A copy that is newer in one part and older in another replaces only the newer part.
 #[tokio::test]
 async fn a_copy_replaces_only_the_parts_in_which_it_is_newer() {
     let (_app, inside, ann) = known_user().await;
@@ -69,7 +69,8 @@ async fn a_copy_replaces_only_the_parts_in_which_it_is_newer() {
     assert_eq!(seen.version(), newest);
 }
 
-/// A count of a period that is over and the zero after it have one version: the zero is fresh for longer.
+/// The count of an ended period and the zero after it have the same version; the one that is fresh
+/// for longer wins.
 #[tokio::test]
 async fn a_new_period_replaces_the_count_of_the_old_one() {
     let (app, inside, ann) = known_user().await;
@@ -108,9 +109,9 @@ async fn a_first_use_replaces_a_count_without_a_version() {
     assert_eq!(in_cache(&inside, &ann).await.unwrap().used_of("reports"), 2, "a slow reader");
 }
 
-/// Terms that were pushed while the user was unknown are not served beside newer parts.
+/// Terms that were pushed for an unknown user are not served together with newer parts.
 #[tokio::test]
-async fn terms_of_an_unknown_user_are_not_served_beside_newer_parts() {
+async fn terms_of_an_unknown_user_are_not_served_with_newer_parts() {
     let app = TestApp::selling("demo").await;
     let inside = app.inside();
     let ann = UserId::try_from("ann".to_owned()).unwrap();
@@ -119,12 +120,12 @@ async fn terms_of_an_unknown_user_are_not_served_beside_newer_parts() {
     fill(&inside, &ann, &unknown).await;
     assert!(in_cache(&inside, &ann).await.is_some());
     track_usage(&app, "ann", "reports", 1).await;
-    assert_eq!(in_cache(&inside, &ann).await, None, "it is read from Postgres");
+    assert_eq!(in_cache(&inside, &ann).await, None, "a miss: Postgres is read");
     assert_eq!(in_cache(&inside, &ann).await.unwrap().used_of("reports"), 1);
     // A slow reader pushes the old terms again.
     fill(&inside, &ann, &unknown).await;
     let seen = in_cache(&inside, &ann).await.unwrap();
     assert!(seen.terms.version > 0);
     app.clock.advance(HOUR);
-    assert_eq!(in_cache(&inside, &ann).await, None, "nothing is fresh for an hour");
+    assert_eq!(in_cache(&inside, &ann).await, None, "no entry is fresh for an hour");
 }

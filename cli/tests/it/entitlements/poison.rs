@@ -1,11 +1,11 @@
-//! A cache that a clock far ahead, or another program, wrote to.
+//! A cache with entries from a clock far ahead, or from another program.
 
 use serde_json::{Value, json};
 
 use super::{credits, get_entitlements, track_usage};
 use crate::support::TestApp;
 
-/// Rewrites all that is shown of ann: other figures, of that version and fresh until then.
+/// Rewrites all cached data of ann: other values, with this version and freshness.
 async fn spoil(app: &TestApp, version: i64, fresh_until: i64) {
     let key = "user:ann:entitlement";
     let shown = app.redis_command(&["HGETALL", key]).await;
@@ -34,7 +34,8 @@ fn five() -> Value {
 
 const FAR: i64 = 4_000_000_000_000;
 
-/// Nothing is fresh for longer than five minutes. What says so is absent, and the next reader mends it.
+/// No entry is fresh for more than five minutes. An entry that claims more counts as missing, and
+/// the next read repairs it.
 #[tokio::test]
 async fn an_entry_fresh_for_too_long_is_ignored() {
     let app = TestApp::selling("demo").await;
@@ -48,19 +49,20 @@ async fn an_entry_fresh_for_too_long_is_ignored() {
         let seen = get_entitlements(&app, "ann").await;
         assert_eq!(seen["features"], truth["features"], "{version} {fresh_until}");
         assert_eq!(seen["plan"], truth["plan"]);
-        assert!(is_served_from_the_cache(&app).await, "{version} {fresh_until}: it is mended");
+        assert!(is_served_from_the_cache(&app).await, "{version} {fresh_until}: it is repaired");
     }
     spoil(&app, now, now + 6 * 60_000).await;
     assert_eq!(
         get_entitlements(&app, "ann").await["features"],
         truth["features"],
-        "a minute too long"
+        "fresh for a minute too long"
     );
 }
 
-/// A change is shown in spite of it: each count, the balance for other readers, and the plan in the stats.
+/// A change replaces such entries: each count, the balance for other readers, and the plan in the
+/// stats.
 #[tokio::test]
-async fn a_push_takes_the_place_of_what_is_fresh_for_too_long() {
+async fn a_push_replaces_an_entry_fresh_for_too_long() {
     let app = TestApp::selling("demo").await;
     app.post("/api/session").bearer(&app.token("ann")).send().await.expect_status(200);
     credits(&app, "ann", five()).await;

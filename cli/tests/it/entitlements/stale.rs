@@ -1,5 +1,5 @@
-//! What is shown after a change, through the routes: races of webhook, uses and reads, and pushes that are
-//! lost.
+//! The cache after a change, through the routes: races of webhook, usage and reads, and lost
+//! pushes.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -9,10 +9,10 @@ use super::{get_entitlements, track_usage};
 use crate::support::events::Customer;
 use crate::support::{Mode, TestApp, until};
 
-/// DM-3: once the webhook has answered nobody sees the old plan, however many were reading, missing and
-/// using meanwhile.
+/// DM-3: once the webhook has answered, no read returns the old plan, whatever reads, misses and
+/// usage run at the same time.
 #[tokio::test]
-async fn once_the_webhook_has_answered_the_new_plan_is_seen() {
+async fn the_new_plan_is_served_once_the_webhook_has_answered() {
     let app = TestApp::selling("demo").await;
     let (starter, team) = (app.plan_sold("starter").await, app.plan_sold("team").await);
     let since = app.now().as_second();
@@ -44,7 +44,8 @@ async fn once_the_webhook_has_answered_the_new_plan_is_seen() {
     }
 }
 
-/// A push that is lost: what is old is seen until the repair, which the minute job makes if nobody did.
+/// After a lost push the old state is served until a repair. The minute job makes the repair if no
+/// call did.
 #[tokio::test]
 async fn a_lost_push_is_repaired_by_the_job() {
     let app = TestApp::selling("demo").await;
@@ -58,7 +59,7 @@ async fn a_lost_push_is_repaired_by_the_job() {
     app.redis.lost().await;
     app.redis.set(Mode::Pass).await;
     app.clock.advance(SignedDuration::from_mins(1));
-    // What is told after the webhook's answer may have it already, and the job leaves it to that.
+    // The webhook's background delivery may hold the repair already; then the job leaves it alone.
     until(async || {
         app.get("/api/cron/minute").cron().send().await.expect_status(200);
         get_entitlements(&app, "ann").await["plan"] == "starter"
@@ -66,13 +67,13 @@ async fn a_lost_push_is_repaired_by_the_job() {
     .await;
 }
 
-/// Without the job it takes five minutes at most, whatever was lost.
+/// Without the job, an old entry expires within five minutes.
 #[tokio::test]
-async fn without_a_repair_what_is_old_is_gone_after_five_minutes() {
+async fn without_a_repair_an_old_entry_expires_after_five_minutes() {
     let app = TestApp::selling("demo").await;
     track_usage(&app, "ann", "reports", 1).await;
     get_entitlements(&app, "ann").await;
-    // The limit, then the push.
+    // The first request is the rate limit, the second is the push.
     app.redis.set(Mode::LoseRequest(2)).await;
     track_usage(&app, "ann", "reports", 1).await;
     app.redis.set(Mode::Pass).await;
@@ -84,7 +85,8 @@ async fn without_a_repair_what_is_old_is_gone_after_five_minutes() {
     assert_eq!(used().await, 2);
 }
 
-/// With Redis away the answers are right, and what was shown before is not believed when it is back.
+/// Answers are right while Redis is down, and entries from before the outage are not served after
+/// it.
 #[tokio::test]
 async fn changes_during_a_redis_outage_are_pushed_afterwards() {
     let app = TestApp::selling("demo").await;

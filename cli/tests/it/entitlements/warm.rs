@@ -1,4 +1,4 @@
-//! Showing everybody who has a plan what they may do, before they ask (DM-9).
+//! Warm-up: caches the entitlement of every user with a plan before the first read (DM-9).
 
 use serde_json::{Value, json};
 use shared::billing::warm_up::{self, Options};
@@ -6,7 +6,7 @@ use shared::billing::warm_up::{self, Options};
 use super::{entitlements_response, get_entitlements};
 use crate::support::{Mode, TestApp, execute};
 
-/// So many users who were given a plan, and one who has none.
+/// This many users with a comp, and one user without a plan.
 async fn subscribers(number: usize) -> TestApp {
     let app = TestApp::selling("demo").await;
     let given = format!(
@@ -30,13 +30,17 @@ async fn job(app: &TestApp) -> Value {
     done["warmed"].clone()
 }
 
-/// DM-9: after a deploy the first read of each subscriber is a hit, and the plan stands in their stats again.
+/// DM-9: after a deploy, each subscriber's first read is a hit, and their stats have the plan
+/// again.
 #[tokio::test]
 async fn after_a_warm_up_no_read_waits_for_postgres() {
     let app = subscribers(230).await;
     let output = app.farebox(&["cache", "warm"]).await;
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "230 users are shown.\n");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "Pushed the entitlements of 230 users.\n"
+    );
     assert_eq!(shown(&app).await, 230);
     app.postgres.flights();
     for user in ["u0001", "u0100", "u0101", "u0230"] {
@@ -44,7 +48,7 @@ async fn after_a_warm_up_no_read_waits_for_postgres() {
         assert_eq!(app.stats(user).await["plan"], "Pro");
     }
     assert_eq!(app.postgres.flights(), 0);
-    assert_eq!(app.count("select count(*) from job_cursors").await, 0, "it leaves no trace");
+    assert_eq!(app.count("select count(*) from job_cursors").await, 0, "no cursor is left");
 }
 
 #[tokio::test]
@@ -57,9 +61,9 @@ async fn the_daily_job_warms_the_cache() {
     assert_eq!(entitlements_response(&app, user).await.text, from_cache);
 }
 
-/// What there was no time for is the next run's, which begins where the last one stopped.
+/// A run that is out of time stops, and the next run continues from there.
 #[tokio::test]
-async fn a_run_without_time_leaves_its_place_to_the_next() {
+async fn a_run_out_of_time_is_continued_by_the_next() {
     let app = subscribers(250).await;
     let inside = app.inside();
     let run = async || {
@@ -72,16 +76,16 @@ async fn a_run_without_time_leaves_its_place_to_the_next() {
         assert_eq!(run().await.is_complete, is_complete, "run {number}");
         assert_eq!(shown(&app).await, all, "run {number}");
     }
-    // Whoever it stopped at is forgotten with everything else.
+    // Erasing the user at whom a run stopped deletes the cursor too.
     let cursor = "select count(*) from job_cursors where cursor = 'u0100'";
     assert_eq!(app.count(cursor).await, 1);
     app.delete("/api/account").bearer(&app.token("u0100")).send().await.expect_status(204);
     assert_eq!(app.count(cursor).await, 0);
 }
 
-/// So many users a second, and no more.
+/// A warm-up is limited to this many users a second.
 #[tokio::test]
-async fn a_warm_up_takes_its_time() {
+async fn a_warm_up_is_limited_per_second() {
     let app = subscribers(201).await;
     let started = std::time::Instant::now();
     let options = Options { per_second: 200, time: None };
@@ -90,7 +94,8 @@ async fn a_warm_up_takes_its_time() {
     assert!(started.elapsed() >= std::time::Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
-/// Without Redis it stops and says so; the job does the rest of its work, and comes again to where it was.
+/// Without Redis the warm-up stops and reports it. The job does its other work, and the next run
+/// continues.
 #[tokio::test]
 async fn without_redis_a_warm_up_stops_and_reports_it() {
     let app = subscribers(30).await;
@@ -106,7 +111,7 @@ async fn without_redis_a_warm_up_stops_and_reports_it() {
     assert_eq!(shown(&app).await, 30);
 }
 
-/// What somebody spoiled of one user is no reason to leave out the others.
+/// One user's invalid key does not keep the others from being cached.
 #[tokio::test]
 async fn one_spoiled_key_does_not_stop_a_warm_up() {
     let app = subscribers(3).await;

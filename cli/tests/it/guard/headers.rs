@@ -1,4 +1,4 @@
-//! Headers that every answer carries.
+//! Headers of every answer.
 
 use shared::endpoints::ALL;
 use shared::http::Access;
@@ -12,10 +12,10 @@ fn expect_headers(answer: &ApiResponse, caching: &str) {
     assert_eq!(answer.headers.get_all("cache-control").iter().count(), 1, "{answer:?}");
 }
 
-/// An answer holds what is its caller's alone: no cache keeps it, and no browser takes it for a page. What
-/// is sold is the same for all.
+/// An answer is private to its caller: caches do not store it, and browsers do not render it. The
+/// list of plans is public.
 #[tokio::test]
-async fn no_answer_is_kept_but_the_list_of_plans() {
+async fn only_the_list_of_plans_is_cached() {
     let app = TestApp::selling("paintracker").await;
     let (ann, admin) = (app.token("ann"), app.admin_key.clone());
     for row in ALL {

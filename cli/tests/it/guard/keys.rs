@@ -1,4 +1,4 @@
-//! Idempotency keys are of a kind of caller, not of a credential.
+//! Idempotency keys belong to a kind of caller, not to a credential.
 
 use serde_json::{Value, json};
 use shared::auth::service_key;
@@ -6,7 +6,7 @@ use shared::domain::hash::hex;
 
 use crate::support::{ApiResponse, Setup, TestApp};
 
-/// An app with two service keys, as while one takes the place of the other, and with an admin key.
+/// An app with two service keys, as during a rotation, and an admin key.
 async fn rotating() -> (TestApp, [String; 3]) {
     let keys = [(); 3].map(|()| service_key::generate().unwrap());
     let hash = |key: &String| hex(&service_key::sha256(key));
@@ -25,7 +25,7 @@ fn grant(amount: i64) -> Value {
     json!({ "action": "grant", "unit": "ai_credit", "amount": amount, "reason": "a test" })
 }
 
-/// A server that retries after its key was rotated repeats nothing, in either store.
+/// A server that retries with its rotated key repeats nothing, in either store.
 #[tokio::test]
 async fn a_retry_with_a_rotated_key_repeats_nothing() {
     let (app, [old, new, _]) = rotating().await;
@@ -48,9 +48,9 @@ async fn a_retry_with_a_rotated_key_repeats_nothing() {
     refused.expect_problem(422, "idempotency_key_reused");
 }
 
-/// A server, an admin's tool, two admins and the user each number their requests as they like.
+/// A server, an admin's tool, two admins and the user may each use the same keys.
 #[tokio::test]
-async fn callers_of_other_kinds_have_keys_of_their_own() {
+async fn different_kinds_of_caller_have_separate_keys() {
     let (app, [service, _, admin]) = rotating().await;
     let person = |id: &str| app.token_with(json!({ "sub": id, "role": "admin" }));
     let callers = [service, admin, person("eve"), person("service"), app.token("ann")];

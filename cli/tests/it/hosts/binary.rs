@@ -1,5 +1,5 @@
-//! The functions' binaries: built once per process, and started with nothing but the environment
-//! that a platform gives them.
+//! The functions' binaries: built once per test process, and started with only the environment that
+//! a platform provides.
 
 use std::env::consts::ARCH;
 use std::ffi::OsString;
@@ -16,10 +16,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::timeout;
 
-/// No start and no answer takes this long.
+/// Longer than any start or answer takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A running function. It ends with the test.
+/// A running function, which is killed when the test ends.
 pub struct Binary {
     pid: Pid,
     log: Arc<Mutex<Vec<String>>>,
@@ -39,7 +39,7 @@ impl Binary {
         tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
             while let Some(line) = lines.next_line().await.unwrap() {
-                // Seen if the test fails.
+                // Printed if the test fails.
                 eprintln!("{name}: {line}");
                 kept.lock().unwrap().push(line);
             }
@@ -48,7 +48,7 @@ impl Binary {
         Self { pid, log, ended }
     }
 
-    /// What the future comes to; nothing if the process ends before.
+    /// The future's value, or `None` if the process ends first.
     pub async fn unless_it_ends<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut ended = self.ended.clone();
         let first = async {
@@ -58,14 +58,14 @@ impl Binary {
                 _ = ended.wait_for(Option::is_some) => None,
             }
         };
-        timeout(LIMIT, first).await.expect("it takes too long")
+        timeout(LIMIT, first).await.expect("the function takes too long")
     }
 
     /// Waits until the process has ended.
     pub async fn ended(&self) -> ExitStatus {
         let mut ended = self.ended.clone();
         let status = timeout(LIMIT, ended.wait_for(Option::is_some)).await;
-        status.expect("it never ends").unwrap().unwrap()
+        status.expect("the function does not exit").unwrap().unwrap()
     }
 
     pub fn terminate(&self) {
@@ -83,10 +83,10 @@ async fn watch_over(mut child: Child, ended: &watch::Sender<Option<ExitStatus>>)
     ended.send_replace(Some(status));
 }
 
-/// Runs a function that ends by itself.
+/// Runs a function that exits by itself.
 pub async fn run(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> Output {
     let mut command = command(name, settings).await;
-    timeout(LIMIT, command.output()).await.expect("it never ends").unwrap()
+    timeout(LIMIT, command.output()).await.expect("the function does not exit").unwrap()
 }
 
 async fn command(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> Command {
@@ -96,15 +96,16 @@ async fn command(name: &str, settings: impl IntoIterator<Item = (String, String)
     command
 }
 
-/// Builds every function just as this test was built; takes a second when nothing has changed.
+/// Builds every function with the profile and target of this test; takes a second when nothing has
+/// changed.
 ///
-/// Only the functions are named: `farebox` itself is in use by the tests that run beside this.
+/// Builds only the functions, because other tests are running the `farebox` binary.
 async fn build() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_farebox")).parent().unwrap();
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--workspace", "--bin", "vercel-*", "--bin", "lambda-*", "--locked"]);
     command.args(same_place(folder)).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    // cargo tells a test which package it belongs to. Told so too, build scripts would run again.
+    // cargo sets these variables for a test. With them, build scripts would run again.
     let of_this_package =
         |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
@@ -118,8 +119,8 @@ async fn build() -> PathBuf {
     folder.to_owned()
 }
 
-/// The options that make cargo write into `folder`: `target/debug`, or, where the target is named,
-/// `target/x86_64-unknown-linux-gnu/debug`.
+/// The options that make cargo write into `folder`: `target/debug`, or
+/// `target/x86_64-unknown-linux-gnu/debug` if a target is set.
 fn same_place(folder: &Path) -> Vec<OsString> {
     let profile = folder.file_name().unwrap();
     let profile = if profile == "debug" { "dev".into() } else { profile.to_owned() };

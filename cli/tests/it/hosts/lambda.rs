@@ -1,5 +1,5 @@
-//! What Lambda is to a function: the Runtime API, from which it takes events and to which it gives
-//! answers, and the HTTP API or function URL that turns requests into events.
+//! Lambda as a function sees it: the Runtime API, which provides events and receives answers, and
+//! the HTTP API or function URL, which turn requests into events.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,21 +21,21 @@ use super::binary::Binary;
 use super::request::Request;
 use crate::support::{ApiResponse, listen};
 
-/// What stands between the caller and the function.
+/// The AWS service between the caller and the function.
 #[derive(Clone, Copy, Debug)]
 pub enum Front {
     HttpApi,
     FunctionUrl,
 }
 
-/// How a body travels inside an event.
+/// The encoding of a body inside an event.
 #[derive(Clone, Copy, Debug)]
 pub enum Encoding {
     Text,
     Base64,
 }
 
-/// A function that waits for events. Like a real one, it takes one at a time.
+/// A function that waits for events. As on AWS, it handles one at a time.
 pub struct Lambda {
     binary: Binary,
     events: mpsc::UnboundedSender<Invocation>,
@@ -87,7 +87,7 @@ impl Lambda {
         answer(&self.invoke(event(request, front, encoding)).await)
     }
 
-    /// What the function makes of an event.
+    /// The function's answer to an event.
     pub async fn invoke(&self, event: Value) -> Value {
         let (outcome, outcome_comes) = oneshot::channel();
         self.events.send(Invocation { event, outcome }).expect("the Runtime API is gone");
@@ -107,14 +107,14 @@ fn runtime_api(events: mpsc::UnboundedReceiver<Invocation>) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// Hands out an event, as soon as there is one.
+/// Hands out the next event when there is one.
 async fn next(State(api): State<Arc<RuntimeApi>>) -> impl IntoResponse {
     let Some(Invocation { event, outcome }) = api.events.lock().await.recv().await else {
         return std::future::pending().await;
     };
     let id = format!("invocation-{}", api.taken.fetch_add(1, Ordering::Relaxed));
     let unanswered = api.running.lock().unwrap().replace((id.clone(), outcome));
-    assert!(unanswered.is_none(), "it asks for more before it has answered");
+    assert!(unanswered.is_none(), "the function asks for an event before it answered the last");
     let deadline = Timestamp::now().as_millisecond() + 30_000;
     let headers = [
         ("lambda-runtime-aws-request-id", id),
@@ -141,7 +141,7 @@ async fn error(
     api.settle(&id, Err(serde_json::from_str(&error).unwrap()))
 }
 
-/// The process ends next, and that is what a test sees.
+/// The process exits next, which the test detects.
 async fn init_error(error: String) -> StatusCode {
     eprintln!("the function could not start: {error}");
     StatusCode::ACCEPTED
@@ -151,7 +151,7 @@ impl RuntimeApi {
     fn settle(&self, id: &str, outcome: Outcome) -> StatusCode {
         match self.running.lock().unwrap().take() {
             Some((running, waiting)) if running == id => {
-                // A test may have lost interest.
+                // The receiver is gone if the test has ended.
                 let _ = waiting.send(outcome);
                 StatusCode::ACCEPTED
             }
@@ -160,7 +160,7 @@ impl RuntimeApi {
     }
 }
 
-/// A request as an event of the payload format 2.0.
+/// A request as an event of payload format 2.0.
 pub fn event(request: &Request, front: Front, encoding: Encoding) -> Value {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let method = &request.method;
@@ -210,8 +210,8 @@ pub fn event(request: &Request, front: Front, encoding: Encoding) -> Value {
     event
 }
 
-/// The caller's headers, several of one name joined, and those that AWS adds. It passes on what a
-/// caller claims about where it comes from, with the truth behind it.
+/// The caller's headers, repeated ones joined, and those that AWS adds. AWS keeps the address that
+/// a caller claims, and appends the real one.
 fn headers(request: &Request, domain: &str) -> Map<String, Value> {
     let mut headers = BTreeMap::<&str, Vec<String>>::new();
     for (name, value) in &request.headers {
@@ -229,7 +229,7 @@ fn headers(request: &Request, domain: &str) -> Map<String, Value> {
     joined.collect()
 }
 
-/// The answer that AWS would send for what the function returned.
+/// The HTTP response that AWS would send for the function's answer.
 fn answer(returned: &Value) -> ApiResponse {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &Value| {

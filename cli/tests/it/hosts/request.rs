@@ -1,4 +1,4 @@
-//! A request that can be carried to any host.
+//! A request that can be sent to any host.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::ApiResponse;
 
-/// Everything a host is told of a call.
+/// Everything that a host receives of a call.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -16,14 +16,14 @@ pub struct Request {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
-    /// Whether the caller says beforehand how long the body is.
+    /// True if the request has a Content-Length header.
     pub announces_length: bool,
-    /// Where the platform sees it come from.
+    /// The address from which the platform sees the request come.
     pub from: IpAddr,
 }
 
 impl Request {
-    /// With a fixed request id, so that two answers to it can be the same to the byte.
+    /// Sets a fixed request id, so that two answers can be compared byte by byte.
     pub fn new(method: &str, path: impl Into<String>) -> Self {
         let request = Self {
             method: method.to_owned(),
@@ -49,7 +49,7 @@ impl Request {
         self.raw(&body.to_string())
     }
 
-    /// A body as it stands, said to be JSON.
+    /// An unchanged body with the content type of JSON.
     pub fn raw(self, body: &str) -> Self {
         let body = Bytes::copy_from_slice(body.as_bytes());
         Self { body, ..self.header("content-type", "application/json") }
@@ -63,7 +63,7 @@ impl Request {
         Self { from: address, ..self }
     }
 
-    /// Sends it to a server, with what a proxy in front adds.
+    /// Sends the request to a server, with the headers that a proxy in front adds.
     pub async fn over_http(&self, http: &reqwest::Client, base: &str) -> ApiResponse {
         let method = self.method.parse().unwrap();
         let mut request = http.request(method, format!("{base}{}", self.path));

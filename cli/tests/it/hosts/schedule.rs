@@ -1,4 +1,4 @@
-//! What the platforms' schedulers send, and what comes of it.
+//! The events of the platforms' schedulers, and their effects.
 
 use serde_json::Value;
 use shared::endpoints::ALL;
@@ -7,7 +7,7 @@ use shared::http::Endpoint;
 use super::lambda::Lambda;
 use crate::support::{Setup, TestApp};
 
-/// The event is the template's own.
+/// The event is read from `template.yaml`.
 #[tokio::test]
 async fn a_schedule_of_the_template_runs_its_job() {
     let app = Setup::default().at_machine_time().start().await;
@@ -32,17 +32,19 @@ async fn a_schedule_of_the_template_runs_its_job() {
     }
 }
 
-/// What `template.yaml` has EventBridge send, with the secret that CloudFormation puts into it.
+/// The event that EventBridge sends according to `template.yaml`, with the secret that
+/// CloudFormation inserts.
 fn scheduled_event(row: &Endpoint, secret: &str) -> Value {
     let template = include_str!("../../../../template.yaml");
     let is_of_row = |line: &&str| {
         line.starts_with('{') && line.contains(&format!("\"rawPath\": \"{}\"", row.path))
     };
-    let line = template.lines().map(str::trim).find(is_of_row).expect("it has no such schedule");
+    let line =
+        template.lines().map(str::trim).find(is_of_row).expect("the template has no such schedule");
     serde_json::from_str(&line.replace("${CronSecret}", secret)).unwrap()
 }
 
-/// A history entry of the day before yesterday, saved with a key.
+/// A history entry that was saved with a key two days ago.
 async fn leave_an_old_key(app: &TestApp) {
     let sql = "with someone as (
            insert into accounts values ('old', farebox_now()) returning id

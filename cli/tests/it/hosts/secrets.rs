@@ -1,4 +1,4 @@
-//! Settings out of AWS Secrets Manager.
+//! Settings in AWS Secrets Manager.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use super::lambda::Lambda;
 use super::request::Request;
 use crate::support::{Setup, listen};
 
-/// Settings may lie in Secrets Manager, on Lambda. What the environment says as well, wins.
+/// On Lambda, settings may be in Secrets Manager. A setting in the environment takes precedence.
 #[tokio::test]
 async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
     let app = Setup::default().at_machine_time().start().await;
@@ -57,7 +57,7 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:1:secret:farebox";
 
-/// The one log line of a function that cannot read its settings out of a secret.
+/// The single log line of a function that cannot read its settings from a secret.
 async fn log_without_secret(settings: &[(&str, &str)]) -> Value {
     let settings = [("FAREBOX_SECRET_ARN", ARN)].iter().chain(settings);
     let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -68,7 +68,7 @@ async fn log_without_secret(settings: &[(&str, &str)]) -> Value {
     serde_json::from_str(line).expect(line)
 }
 
-/// A function that cannot start says which secret it was to read, where, and what stood in its way.
+/// A function that cannot start logs which secret it tried to read, where, and the cause.
 #[tokio::test]
 async fn a_function_that_cannot_read_its_secret_reports_the_cause() {
     let denied = json!({

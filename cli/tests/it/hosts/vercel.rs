@@ -1,5 +1,5 @@
-//! What Vercel is to a function: a proxy that passes requests on to its port, and the other end of
-//! a socket on which it says that it listens, and that it is done with a request.
+//! Vercel as a function sees it: a proxy that forwards requests to its port, and a socket on which
+//! the function reports that it listens and that a request is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::binary::Binary;
 use super::request::Request;
 use crate::support::ApiResponse;
 
-/// Someone else may take a free port before the function does.
+/// Another process may take a free port before the function does.
 const PORT_ATTEMPTS: usize = 5;
 
 /// A function that waits for requests.
@@ -25,7 +25,7 @@ pub struct Vercel {
     base: String,
     http: reqwest::Client,
     next_id: AtomicU64,
-    /// The requests that the function is done with.
+    /// The requests that the function has reported as done.
     done: watch::Receiver<BTreeSet<u64>>,
 }
 
@@ -39,7 +39,7 @@ impl Vercel {
         panic!("{PORT_ATTEMPTS} free ports in a row were taken before {name} could listen on them");
     }
 
-    /// Nothing, if the port was taken.
+    /// `None` if the port was taken.
     async fn start_on(port: u16, name: &str, settings: &BTreeMap<String, String>) -> Option<Self> {
         let path = socket_path();
         let listener = UnixListener::bind(&path).unwrap();
@@ -50,7 +50,7 @@ impl Vercel {
         let binary = Binary::start(name, settings.clone().into_iter().chain(runtime)).await;
         let connected = binary.unless_it_ends(listener.accept()).await;
         std::fs::remove_file(path).unwrap();
-        let (stream, _) = connected.expect("it ended before it connected").unwrap();
+        let (stream, _) = connected.expect("the function ended before it connected").unwrap();
 
         let mut messages = BufReader::new(stream);
         let Some(message) = next(&mut messages).await else {
@@ -67,11 +67,11 @@ impl Vercel {
         Some(Self { binary, base, http, next_id, done })
     }
 
-    /// The answer, once the function has also said that it is done with the request.
+    /// The answer, once the function has also reported the request as done.
     pub async fn send(&self, request: &Request) -> ApiResponse {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut carried = request.clone();
-        // Vercel's proxy replaces this one, whatever the caller sent.
+        // Vercel's proxy replaces this header, whatever the caller sent.
         carried.headers.retain(|(name, _)| name != "x-real-ip");
         let carried = carried
             .header("x-real-ip", &request.from.to_string())
@@ -80,9 +80,7 @@ impl Vercel {
         let answer = carried.over_http(&self.http, &self.base).await;
         let mut done = self.done.clone();
         let finished = self.binary.unless_it_ends(done.wait_for(|done| done.contains(&id))).await;
-        drop(
-            finished.expect("it ended").expect("it went away without being done with the request"),
-        );
+        drop(finished.expect("the function ended").expect("the request was not reported as done"));
         answer
     }
 
@@ -95,19 +93,19 @@ impl Vercel {
     }
 }
 
-/// Keeps the requests that the function is done with, until it closes the socket.
+/// Records the requests that the function has reported as done, until the socket closes.
 async fn note_ends(mut messages: BufReader<UnixStream>, done: watch::Sender<BTreeSet<u64>>) {
     while let Some(message) = next(&mut messages).await {
         if message["type"] == "end" {
             let context = &message["payload"]["context"];
             let id = context["requestId"].as_u64().unwrap();
             assert_eq!(context["invocationId"], format!("invocation-{id}"), "{message}");
-            done.send_modify(|done| assert!(done.insert(id), "it ended twice: {message}"));
+            done.send_modify(|done| assert!(done.insert(id), "the request ended twice: {message}"));
         }
     }
 }
 
-/// The next message: JSON up to a zero byte.
+/// The next message: JSON, terminated by a zero byte.
 async fn next(messages: &mut BufReader<UnixStream>) -> Option<Value> {
     let mut bytes = Vec::new();
     messages.read_until(0, &mut bytes).await.unwrap();
@@ -115,7 +113,7 @@ async fn next(messages: &mut BufReader<UnixStream>) -> Option<Value> {
     Some(serde_json::from_slice(json).unwrap())
 }
 
-/// A new name in the system's own directory: the names of sockets must be short.
+/// A new name in the system's temporary directory, because socket names must be short.
 fn socket_path() -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

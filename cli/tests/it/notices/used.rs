@@ -1,4 +1,4 @@
-//! That a limit comes near, or credits come to an end.
+//! Notices about usage near a limit and credits running out.
 
 use serde_json::json;
 
@@ -20,21 +20,22 @@ impl TestApp {
         call.send().await.expect_status(200);
     }
 
-    /// Reaches the limit of what is free, and waits until everything due was tried.
+    /// Reaches the limit of the free plan, and waits until every due message was attempted.
     async fn uses_up(&self, user: &str) {
         self.uses(user, "reports", 5).await;
-        self.all_are_told().await;
+        self.deliver_outbox().await;
     }
 
-    /// What was written under a subject, in its order, once everything is.
+    /// The texts sent under a subject, in order, once every message was sent.
     async fn written(&self, subject: &str) -> Vec<String> {
-        self.all_are_told().await;
+        self.deliver_outbox().await;
         let messages = self.mail.messages().into_iter();
         messages.filter(|one| one.subject == subject).map(|one| one.text).collect()
     }
 }
 
-/// At four fifths of a limit and at all of it, once a period each; not of what starts again every day.
+/// One notice at 80 % of a limit and one at 100 %, once per period each. Daily limits have no
+/// notices.
 #[tokio::test]
 async fn a_user_near_a_limit_gets_one_notice() {
     let app = TestApp::selling("demo").await;
@@ -44,10 +45,7 @@ async fn a_user_near_a_limit_gets_one_notice() {
     assert_eq!(app.written(NEAR).await, [""; 0]);
     app.uses("ann", "reports", 1).await;
     let [near] = &app.written(NEAR).await[..] else { panic!("{:?}", app.mail.messages()) };
-    assert!(
-        near.contains("Reports: 4 of 5 (80 %)") && near.contains("starts again on 1 "),
-        "{near}"
-    );
+    assert!(near.contains("Reports: 4 of 5 (80 %)") && near.contains("resets on 1 "), "{near}");
     app.uses("ann", "reports", 1).await;
     let over = app.post("/api/usage").bearer(&app.token("ann"));
     over.json(json!({ "feature": "reports" })).send().await.expect_status(402);
@@ -57,14 +55,14 @@ async fn a_user_near_a_limit_gets_one_notice() {
     app.clock.advance(jiff::SignedDuration::from_hours(24 * 31));
     app.uses("ann", "reports", 5).await;
     let [.., again] = &app.written(NEAR).await[..] else { panic!("{:?}", app.mail.messages()) };
-    assert!(again.contains("(100 %)"), "all at once is all: {again}");
+    assert!(again.contains("(100 %)"), "one report up to the limit: {again}");
     assert_eq!(app.written(NEAR).await.len(), 3);
     app.uses("ann", "dashboards", 1).await;
     let [.., never] = &app.written(NEAR).await[..] else { panic!("{:?}", app.mail.messages()) };
-    assert!(never.contains("Dashboards: 1 of 1") && !never.contains("starts again"), "{never}");
+    assert!(never.contains("Dashboards: 1 of 1") && !never.contains("resets"), "{never}");
 }
 
-/// When four fifths of what came in last are spent, and when all of it is, once each.
+/// One notice when 80 % of the last credits are spent, and one when all are.
 #[tokio::test]
 async fn a_user_out_of_credits_gets_one_notice() {
     let app = TestApp::selling("demo").await;
@@ -80,21 +78,21 @@ async fn a_user_out_of_credits_gets_one_notice() {
     assert!(all.contains("AI credits: 0 left, 100 % used"), "{all}");
     app.buy("ann", json!({ "pack": "ai_100" })).await;
     app.spends("ann", 85).await;
-    assert_eq!(app.written(RUNNING_OUT).await.len(), 3, "what came in is counted anew");
+    assert_eq!(app.written(RUNNING_OUT).await.len(), 3, "new credits are counted from zero");
 }
 
 const STRANGER: &str = "stranger@mail.example";
 
-/// A checkout that was begun and not paid for.
+/// An open checkout that has not been paid.
 async fn begun(app: &TestApp, email: &str) -> serde_json::Value {
     let session = app.session("ann", json!({ "pack": "ai_100", "email": email })).await;
     app.simulator.delivered().await;
     let known = "select count(*) from stripe_customers where user_id = 'ann' and email is not null";
-    assert_eq!(app.count(known).await, 1, "Stripe told the address back");
+    assert_eq!(app.count(known).await, 1, "Stripe returned the address");
     session
 }
 
-/// An address named at a checkout that is not paid for may be anyone's: no notice goes there.
+/// The address of an unpaid checkout is unverified, so no notice goes there.
 #[tokio::test]
 async fn no_notice_goes_to_an_address_that_was_only_claimed() {
     let app = TestApp::selling("demo").await;
@@ -102,12 +100,12 @@ async fn no_notice_goes_to_an_address_that_was_only_claimed() {
     app.uses_up("ann").await;
     credits_run_out(&app).await;
     for _ in 0..8 {
-        app.all_are_told().await;
+        app.deliver_outbox().await;
         app.clock.advance(jiff::SignedDuration::from_mins(5));
     }
     assert!(app.mail.messages().is_empty(), "{:?}", app.mail.messages());
     let waiting = "select count(*) from outbox where kind = 'email' and done_at is null";
-    assert_eq!(app.count(waiting).await, 0, "and no message waits for it");
+    assert_eq!(app.count(waiting).await, 0, "no message waits for the address");
     app.clock.advance(jiff::SignedDuration::from_hours(25));
     app.simulator.delivered().await;
     let session = app.ask_stripe("GET", &path_of(&session), &[]).await;
@@ -121,7 +119,7 @@ fn path_of(session: &serde_json::Value) -> String {
     format!("/v1/checkout/sessions/{}", session["sessionId"].as_str().unwrap())
 }
 
-/// What an operator gave, and the user spends.
+/// Grants credits as an operator, and spends all of them.
 async fn credits_run_out(app: &TestApp) {
     let grant = json!({ "action": "grant", "unit": "ai_credit", "amount": 10, "reason": "a test" });
     let call = app.post("/api/credits?userId=ann").bearer(&app.service_key).json(grant);
@@ -129,7 +127,7 @@ async fn credits_run_out(app: &TestApp) {
     app.spends("ann", 10).await;
 }
 
-/// A user who completes a checkout is written to, also of what happened a moment before.
+/// A user who completes a checkout gets mail, also about events from a moment before.
 #[tokio::test]
 async fn an_address_counts_once_its_checkout_is_completed() {
     let app = TestApp::selling("demo").await;
@@ -143,7 +141,7 @@ async fn an_address_counts_once_its_checkout_is_completed() {
     assert!(reached.contains("(100 %)"), "{reached}");
 }
 
-/// Nor does an address wait for a purchase that a trusted server named, or that Stripe has been given since.
+/// An address from a trusted server, or one set at Stripe, counts without a completed purchase.
 #[tokio::test]
 async fn an_address_from_a_trusted_server_or_from_stripe_counts() {
     let order = json!({
@@ -173,9 +171,9 @@ async fn an_address_from_a_trusted_server_or_from_stripe_counts() {
     assert_eq!(app.mail.messages()[0].to, ["ann@mail.example"]);
 }
 
-/// A user's own header is no trusted server's.
+/// An address in the user's own header is unverified too.
 #[tokio::test]
-async fn a_header_of_the_users_own_is_a_claim_too() {
+async fn an_address_in_the_users_own_header_is_unverified() {
     let app = TestApp::selling("demo").await;
     let order = app.order("ann", json!({ "pack": "ai_100" })).header("x-user-email", STRANGER);
     order.send().await.expect_status(200);

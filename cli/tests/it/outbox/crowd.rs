@@ -1,4 +1,4 @@
-//! Workers at once, and workers that are gone.
+//! Concurrent workers, and workers that were killed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,34 +14,34 @@ use crate::support::{TestApp, until};
 #[tokio::test]
 async fn a_killed_workers_messages_are_delivered_by_another() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.enqueue_mail("1", "ann").await;
-    let lent = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap();
-    assert_eq!(lent.len(), 1);
-    assert_eq!(app.drain().await, counts(0, 0, 0), "it may be at it still");
+    let claimed = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(app.drain().await, counts(0, 0, 0), "the worker may still be delivering");
     app.end_leases().await;
     assert_eq!(app.drain().await, counts(1, 0, 0));
     assert_eq!(app.message_ids(), [app.message_id("receipt:1").await]);
 }
 
-/// The clock of a local stack leaps over months while a message is on its way.
+/// The local stack's clock jumps over months while a message is being delivered.
 #[tokio::test]
-async fn a_leaping_clock_takes_no_message_from_its_worker() {
+async fn a_jumping_clock_takes_no_message_from_its_worker() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.enqueue_mail("1", "ann").await;
-    let lent = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
+    let claimed = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
     app.clock.advance(SignedDuration::from_hours(24 * 365));
-    assert_eq!(app.drain().await, counts(0, 0, 0), "it is on its way");
-    app.finish(lent).await;
-    assert_eq!(app.drain().await, counts(0, 0, 0), "it has arrived");
+    assert_eq!(app.drain().await, counts(0, 0, 0), "it is being delivered");
+    app.finish(claimed).await;
+    assert_eq!(app.drain().await, counts(0, 0, 0), "it was delivered");
     assert_eq!(app.message_ids(), [""; 0]);
 }
 
 #[tokio::test]
-async fn eight_workers_at_once_tell_each_thing_once() {
+async fn eight_concurrent_workers_deliver_each_message_once() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     for number in 0..60 {
         app.enqueue_mail(&number.to_string(), "ann").await;
     }
@@ -55,7 +55,7 @@ async fn eight_workers_at_once_tell_each_thing_once() {
 #[tokio::test]
 async fn a_run_delivers_no_more_than_its_limit() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     for number in 0..15 {
         app.enqueue_mail(&number.to_string(), "ann").await;
     }
@@ -63,7 +63,8 @@ async fn a_run_delivers_no_more_than_its_limit() {
     assert_eq!(app.message_ids().len(), 12);
 }
 
-/// PT-11 and CR-6: an e-mail at least once, under one Message-ID; a plan exactly once.
+/// PT-11 and CR-6: an e-mail is sent at least once, under one Message-ID; a plan is set exactly
+/// once.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once() {
     let (app, clerk) = with_clerk().await;
@@ -94,7 +95,7 @@ async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once()
     .await;
     let killed = workers.remove(0);
     killed.abort();
-    assert!(killed.await.is_err(), "it was in the middle of it");
+    assert!(killed.await.is_err(), "the worker was killed during the run");
     for worker in workers {
         worker.await.unwrap();
     }
@@ -107,13 +108,13 @@ async fn ten_thousand_due_rows_drained_by_four_workers_are_each_delivered_once()
     assert_eq!(counts.len(), 5_000);
     assert!(counts.values().all(|count| *count == 1), "{counts:?}");
     let messages = app.mail.messages();
-    assert!(messages.len() <= 5_010, "but for one batch each came once: {}", messages.len());
+    assert!(messages.len() <= 5_010, "more than one batch was sent twice: {}", messages.len());
     let sent: BTreeSet<_> =
         messages.iter().map(|message| (&message.to[0], &message.message_id)).collect();
-    assert_eq!(sent.len(), 5_000, "to each under one Message-ID");
+    assert_eq!(sent.len(), 5_000, "one Message-ID per message");
 }
 
-/// Until nothing is due.
+/// Delivers until nothing is due.
 async fn drain_all(worker: Arc<App>) {
     while drain(&worker, usize::MAX).await.delivered > 0 {}
 }

@@ -7,7 +7,7 @@ use shared::config::Config;
 use super::{PAUSE, counts, drain};
 use crate::support::{Setup, TestApp};
 
-/// What each kind is about, under which subject, and words it says of that.
+/// Each kind of e-mail: its payload, its subject, and texts that it must contain.
 fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
     [
         (
@@ -61,18 +61,18 @@ fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
     ]
 }
 
-/// PT-11: each kind of mail, as text and as HTML, under the subject of the settings.
+/// PT-11: each kind of e-mail, as text and as HTML, with the subject of the settings.
 #[tokio::test]
 async fn every_kind_of_mail_arrives_as_text_and_as_html() {
     let setup = Setup::default().set("EMAIL_SUBJECT_RECEIPT", "Ihre Quittung über Bücher");
     let app = setup.set("EMAIL_PRODUCT_NAME", "Acme").start().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     for (template, payload, subject, says) in letters() {
         let mut payload = payload;
         payload["template"] = template.into();
         let key = format!("{template}:1");
         app.enqueue("email", &key, "ann", payload.clone()).await;
-        // The same is written once.
+        // Enqueued twice, it is sent once.
         app.enqueue("email", &key, "ann", payload).await;
         assert_eq!(app.drain().await, counts(1, 0, 0), "{template}");
 
@@ -89,19 +89,19 @@ async fn every_kind_of_mail_arrives_as_text_and_as_html() {
         }
         assert!(message.html.contains("<html") && !message.text.contains('<'), "{message:?}");
     }
-    assert_eq!(app.drain().await, counts(0, 0, 0), "all of it is told");
+    assert_eq!(app.drain().await, counts(0, 0, 0), "everything was sent");
 }
 
 #[tokio::test]
 async fn a_mail_server_that_is_away_gets_the_same_message_later() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(0, 1, 0));
-    assert_eq!(app.drain().await, counts(0, 0, 0), "not before it has waited");
+    assert_eq!(app.drain().await, counts(0, 0, 0), "not before its delay");
     let row = app.row("receipt:1").await;
-    assert_eq!(row["problem"], "the mail server said 451");
+    assert_eq!(row["problem"], "the mail server answered 451");
 
     app.clock.advance(PAUSE);
     assert_eq!(app.drain().await, counts(0, 1, 0));
@@ -111,12 +111,13 @@ async fn a_mail_server_that_is_away_gets_the_same_message_later() {
     assert_eq!(app.message_ids(), [app.message_id("receipt:1").await]);
 }
 
-/// Nobody knows whether it arrived: it is sent again, and can be told to be the same.
+/// The outcome of the first attempt is unknown. The message is sent again under the same
+/// Message-ID.
 #[tokio::test]
 async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
-    app.mail.set_mode(Mode::LosesAnswer);
+    app.create_user("ann").await;
+    app.mail.set_mode(Mode::DropsReply);
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(0, 1, 0));
     app.mail.set_mode(Mode::Accepts);
@@ -129,7 +130,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_under_the_same_id() {
 #[tokio::test]
 async fn mail_that_is_never_accepted_fails_permanently() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     for _ in 1..ATTEMPTS {
@@ -142,11 +143,11 @@ async fn mail_that_is_never_accepted_fails_permanently() {
     assert_eq!(app.count("select count(*) from outbox where failed_at is not null").await, 1);
 }
 
-/// A mailbox that does not exist is not tried for days, and operators are told.
+/// A mailbox that does not exist is not retried for days, and operators are alerted.
 #[tokio::test]
-async fn a_mailbox_that_refuses_is_left_alone_soon() {
+async fn mail_to_a_refusing_mailbox_is_not_retried() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.mail.set_mode(Mode::Refuses(550));
     app.enqueue_mail("1", "ann").await;
     for _ in 1..4 {
@@ -160,10 +161,10 @@ async fn a_mailbox_that_refuses_is_left_alone_soon() {
 #[tokio::test]
 async fn a_user_without_an_address_gets_no_mail() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.sql("update stripe_customers set email = null").await;
     app.enqueue_mail("1", "ann").await;
-    // It may come to be known.
+    // The address may become known later.
     for _ in 1..5 {
         assert_eq!(app.drain().await, counts(0, 1, 0));
         app.clock.advance(PAUSE);
@@ -173,11 +174,11 @@ async fn a_user_without_an_address_gets_no_mail() {
     assert_eq!(app.message_ids(), [""; 0]);
 }
 
-/// The address of the customer that checkouts use, or else of the newest.
+/// The address of the customer that checkouts use, or otherwise of the newest customer.
 #[tokio::test]
-async fn a_user_of_several_customers_is_written_to_once() {
+async fn a_user_with_several_customers_gets_one_email() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.sql(
         "insert into stripe_customers (id, user_id, created_at, email)
          values ('cus_2', 'ann', 'now', 'new@mail.example')",
@@ -195,7 +196,7 @@ async fn a_user_of_several_customers_is_written_to_once() {
 #[tokio::test]
 async fn an_erased_users_mail_is_never_sent() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.mail.set_mode(Mode::Refuses(451));
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
@@ -210,7 +211,7 @@ async fn an_erased_users_mail_is_never_sent() {
 #[tokio::test]
 async fn without_a_mail_server_no_mail_is_sent() {
     let app = Setup::default().set("SMTP_URL", "").start().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.enqueue_mail("1", "ann").await;
     assert_eq!(app.drain().await, counts(1, 0, 0));
     assert_eq!(app.row("receipt:1").await["problem"], "not configured");
@@ -224,7 +225,7 @@ async fn a_mail_server_without_encryption_gets_no_message() {
     settings.insert("SMTP_URL".to_owned(), url);
     let config = Config::from_vars(|name| settings.get(name).cloned()).unwrap();
     let worker = App::new(config, app.clock.clone(), PoolSize::Function).unwrap();
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.enqueue_mail("1", "ann").await;
     assert_eq!(drain(&worker, 10).await.retried, 1);
     let problem = app.row("receipt:1").await["problem"].clone();
@@ -235,7 +236,7 @@ async fn a_mail_server_without_encryption_gets_no_message() {
 #[tokio::test]
 async fn delivered_messages_are_deleted_after_a_month() {
     let app = TestApp::new().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.enqueue_mail("1", "ann").await;
     app.drain().await;
     let deleted = async || {

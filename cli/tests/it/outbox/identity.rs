@@ -7,12 +7,12 @@ fn metadata(plan: &str, name: &str) -> Value {
     json!({ "plan": plan, "planName": name, "status": "active" })
 }
 
-/// CR-6: plan and status stand in the user's metadata, as they are when they are told.
+/// CR-6: the user's metadata has plan and status, as they are at the time of delivery.
 #[tokio::test]
 async fn the_identity_provider_gets_the_current_plan() {
     let (app, clerk) = with_clerk().await;
     for user in ["ann", "bob/../nobody"] {
-        app.someone(user).await;
+        app.create_user(user).await;
         app.entitle(user, "free", 1).await;
         app.enqueue_plan(user).await;
     }
@@ -23,15 +23,15 @@ async fn the_identity_provider_gets_the_current_plan() {
 
     app.entitle("ann", "free", 3).await;
     app.enqueue_plan("ann").await;
-    assert_eq!(app.drain().await, counts(1, 0, 0), "there is news of ann");
+    assert_eq!(app.drain().await, counts(1, 0, 0), "ann's plan is pending");
     assert_eq!(clerk.changes("ann"), [metadata("pro", "Pro"), metadata("free", "Free")]);
 }
 
-/// CR-6: it is retried until it succeeds, and no sooner than the provider asks for.
+/// CR-6: the message is retried until it succeeds, and not sooner than the provider allows.
 #[tokio::test]
 async fn an_identity_provider_gets_the_plan_after_its_outage() {
     let (app, clerk) = with_clerk().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.entitle("ann", "pro", 1).await;
     app.enqueue_plan("ann").await;
     for status in [503, 429, 401] {
@@ -39,7 +39,11 @@ async fn an_identity_provider_gets_the_plan_after_its_outage() {
         assert_eq!(app.drain().await, counts(0, 1, 0), "{status}");
         assert_eq!(app.row("identity:ann").await["problem"], format!("Clerk answered {status}"));
         app.clock.advance(jiff::SignedDuration::from_secs(590));
-        assert_eq!(app.drain().await, counts(0, 0, 0), "{status}: it asked for ten minutes");
+        assert_eq!(
+            app.drain().await,
+            counts(0, 0, 0),
+            "{status}: the provider asked for ten minutes"
+        );
         app.clock.advance(PAUSE);
     }
     clerk.answer();
@@ -47,11 +51,11 @@ async fn an_identity_provider_gets_the_plan_after_its_outage() {
     assert_eq!(clerk.changes("ann"), [metadata("pro", "Pro")]);
 }
 
-/// CR-6: an answer that was lost changes nothing twice.
+/// CR-6: a lost answer does not apply a change twice.
 #[tokio::test]
 async fn a_change_whose_answer_was_lost_counts_once_at_the_identity_provider() {
     let (app, clerk) = with_clerk().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.entitle("ann", "pro", 1).await;
     app.enqueue_plan("ann").await;
     clerk.lose_answers();
@@ -62,29 +66,29 @@ async fn a_change_whose_answer_was_lost_counts_once_at_the_identity_provider() {
     assert_eq!(clerk.changes("ann").len(), 1);
 }
 
-/// Somebody tells what was current; meanwhile there is news. It waits for them, and is told then.
+/// A newer message for a user waits while an older one is being delivered.
 #[tokio::test]
 async fn a_new_message_waits_for_the_one_in_delivery() {
     let (app, clerk) = with_clerk().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.entitle("ann", "free", 1).await;
     app.enqueue_plan("ann").await;
-    let lent = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
+    let claimed = app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap().remove(0);
     app.entitle("ann", "pro", 2).await;
     app.enqueue_plan("ann").await;
-    assert_eq!(app.drain().await, counts(0, 0, 0), "nobody overtakes whoever has the row");
+    assert_eq!(app.drain().await, counts(0, 0, 0), "the row is leased");
 
-    app.finish(lent).await;
+    app.finish(claimed).await;
     assert_eq!(app.drain().await, counts(1, 0, 0));
     assert_eq!(clerk.changes("ann"), [metadata("pro", "Pro")]);
     assert!(app.row("identity:ann").await["done_at"].is_string());
 }
 
-/// A worker that was away for longer than its lease has no say in what became of the row.
+/// A worker that outlived its lease does not change the row.
 #[tokio::test]
-async fn a_worker_that_comes_too_late_changes_nothing() {
+async fn a_worker_with_an_expired_lease_changes_nothing() {
     let (app, clerk) = with_clerk().await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.entitle("ann", "pro", 1).await;
     app.enqueue_plan("ann").await;
     let claim = async || app.worker().postgres.claim_outbox(app.now(), 10, 30).await.unwrap();
@@ -100,9 +104,9 @@ async fn a_worker_that_comes_too_late_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_unknown_to_the_identity_provider_is_no_failure() {
+async fn a_user_unknown_to_the_identity_provider_is_not_a_failure() {
     let (app, _clerk) = with_clerk().await;
-    app.someone("nobody").await;
+    app.create_user("nobody").await;
     app.entitle("nobody", "pro", 1).await;
     app.enqueue_plan("nobody").await;
     assert_eq!(app.drain().await, counts(1, 0, 0));
@@ -110,12 +114,12 @@ async fn a_user_unknown_to_the_identity_provider_is_no_failure() {
 }
 
 impl TestApp {
-    /// Says that what was lent out is told.
-    pub(super) async fn finish(&self, lent: shared::adapters::postgres::OutboxMessage) {
+    /// Reports the leased message as delivered.
+    pub(super) async fn finish(&self, claimed: shared::adapters::postgres::OutboxMessage) {
         let finished = shared::adapters::postgres::DeliveryResult {
-            id: lent.id,
-            generation: lent.generation,
-            leased_until: lent.leased_until,
+            id: claimed.id,
+            generation: claimed.generation,
+            leased_until: claimed.leased_until,
             done: true,
             problem: None,
             retry_at: None,

@@ -5,9 +5,9 @@ use super::{PAUSE, counts};
 use crate::support::{Mode, TestApp, execute, until};
 
 #[tokio::test]
-async fn a_cache_that_was_away_shows_the_plan_later() {
+async fn the_plan_is_pushed_after_a_redis_outage() {
     let app = TestApp::selling("dearme").await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     app.entitle("ann", "pro", 1).await;
     app.enqueue("cache", "cache:ann", "ann", Value::Null).await;
     app.redis.set(Mode::Down).await;
@@ -36,12 +36,12 @@ async fn a_refetch_applies_a_subscription_whose_events_were_lost() {
     assert_eq!(app.subscription("ann").await["plan"], "pro");
 }
 
-/// Whoever repairs the cache waits for the user's row before the outbox's, as everybody does: it does not
-/// meet who holds the one and wants the other.
+/// A cache repair locks the user's row before the outbox row, as every change does, so the two
+/// cannot deadlock.
 #[tokio::test]
 async fn a_repair_waits_for_the_user_first() {
     let app = TestApp::selling("dearme").await;
-    app.someone("ann").await;
+    app.create_user("ann").await;
     let (change, inside) = (app.owner().await, app.inside());
     execute(&change, "begin").await;
     execute(&change, "select id from accounts where id = 'ann' for update").await;

@@ -1,4 +1,5 @@
-//! Routes that read, whose limiter runs beside the handler: a caller who is refused costs Postgres nothing.
+//! Read routes run their limiter concurrently with the handler. A refused caller causes no Postgres
+//! query.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -24,22 +25,22 @@ async fn send(app: &TestApp, method: &str, path: &str) -> ApiResponse {
 }
 
 #[test]
-fn these_are_all_that_read() {
+fn all_limited_read_routes_are_tested() {
     let rows = shared::endpoints::ALL.iter().filter(|row| row.reads && row.rate.is_some());
     let paths: Vec<_> = rows.map(|row| row.path).collect();
     assert_eq!(paths, READS.map(|(_, path, _)| path));
 }
 
-/// Once a caller was refused, a flood of theirs reaches no store but the limiter's.
+/// Once a caller is refused, further calls reach only the limiter's store.
 #[tokio::test]
-async fn a_refused_read_asks_postgres_nothing() {
+async fn a_refused_read_sends_no_query_to_postgres() {
     let app = TestApp::selling("demo").await;
     let spent = (app.now() + SignedDuration::from_hours(240)).as_microsecond().to_string();
     for (method, path, key) in READS {
         app.redis_command(&["SET", &format!("limit:{key}"), &spent]).await;
         send(&app, method, path).await.expect_problem(429, "rate_limited");
         app.postgres.flights();
-        // Again while the refusal is believed, and when Redis is asked about it again.
+        // While the refusal is cached, and when Redis is asked again.
         for pause in [0, 1, 5] {
             app.clock.advance(SignedDuration::from_secs(pause));
             for answer in join_all((0..20).map(|_| send(&app, method, path))).await {
@@ -54,7 +55,7 @@ async fn a_refused_read_asks_postgres_nothing() {
     }
 }
 
-/// Nor where this process refuses by itself, since Redis is away.
+/// The same holds for refusals by the process itself, while Redis is down.
 #[tokio::test]
 async fn a_read_refused_without_redis_sends_no_query_to_postgres() {
     let app = Setup::default().sells("demo").set("REDIS_TIMEOUT_MS", "200").start().await;
@@ -72,6 +73,6 @@ async fn a_read_refused_without_redis_sends_no_query_to_postgres() {
     let allowed_meanwhile = app.postgres.flights();
     assert!(
         refused == 20 && allowed_meanwhile <= 2,
-        "{refused} refused, {allowed_meanwhile} asked"
+        "{refused} refused, {allowed_meanwhile} queries"
     );
 }

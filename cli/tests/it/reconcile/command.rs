@@ -1,4 +1,4 @@
-//! `farebox reconcile`, as it is typed.
+//! The `farebox reconcile` command.
 
 use std::process::Output;
 
@@ -12,7 +12,7 @@ impl TestApp {
     }
 }
 
-/// A dry run says what differs, fails, and changes nothing.
+/// A dry run reports differences, exits with an error, and changes nothing.
 #[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let app = TestApp::selling("aira").await;
@@ -35,6 +35,6 @@ async fn a_dry_run_changes_nothing() {
     app.assert_nothing_is_lost().await;
     let output = app.farebox(&["reconcile"]).await;
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.ends_with("Everything is here as it is at Stripe.\n"), "{text}");
+    assert!(text.ends_with("Farebox and Stripe agree.\n"), "{text}");
     assert_eq!(json!(output.status.code()), json!(0));
 }

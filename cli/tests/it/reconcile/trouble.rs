@@ -1,4 +1,5 @@
-//! What is not there, not ours, not in time, or cannot be applied.
+//! Subscriptions that are missing or foreign, runs that are interrupted, and events that cannot be
+//! applied.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ impl TestApp {
         self.simulator.change(remove).unwrap();
     }
 
-    /// A price of something that the catalog does not know.
+    /// A price of a product that is not in the catalog.
     async fn foreign_price_cause(&self) -> String {
         let price = [
             ("currency", "usd"),
@@ -32,7 +33,7 @@ impl TestApp {
     }
 }
 
-/// Of another account, or deleted with its customer's data: it is said, and it stays.
+/// Subscriptions of another account, or deleted with their customer's data, are reported and kept.
 #[tokio::test]
 async fn subscriptions_missing_at_stripe_are_reported_and_kept() {
     let app = TestApp::selling("aira").await;
@@ -41,23 +42,23 @@ async fn subscriptions_missing_at_stripe_are_reported_and_kept() {
     }
     let gone = app.id_of_subscription("bob").await;
     app.remove_at_stripe(&gone);
-    let report = app.swept().await;
+    let report = app.compare_subscriptions().await;
     assert_eq!(report.missing_at_stripe, [gone]);
     assert!(report.drifts == 0 && !report.is_clean(), "{report:?}");
     assert_eq!(app.subscription("bob").await["status"], "active");
 }
 
-/// What the account sells besides is counted; of a user we know, it is an operator's to look at.
+/// Foreign subscriptions are counted. If a known user has one, it is reported to an operator.
 #[tokio::test]
 async fn foreign_subscriptions_are_left_alone() {
     let app = TestApp::selling("aira").await;
     app.lose_webhooks();
     let price = app.foreign_price_cause().await;
     app.subscribe_at_stripe(None, &price).await;
-    let report = app.swept().await;
+    let report = app.compare_subscriptions().await;
     assert_eq!((report.foreign, report.drifts, report.failed.len()), (1, 0, 0), "{report:?}");
     let of_ann = app.subscribe_at_stripe(Some("ann"), &price).await;
-    let report = app.swept().await;
+    let report = app.compare_subscriptions().await;
     assert_eq!((report.foreign, report.drifts, report.repaired), (1, 1, 0), "{report:?}");
     assert_eq!(report.failed[0].id, of_ann);
     let problem = &report.failed[0].problem;
@@ -66,9 +67,9 @@ async fn foreign_subscriptions_are_left_alone() {
     assert_eq!(app.count("select count(*) from subscriptions").await, 0);
 }
 
-/// A subscription to a plan of the catalog without a user is counted, and an operator is alerted.
+/// A catalog subscription without a user is counted, and an operator is alerted.
 #[tokio::test]
-async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
+async fn a_catalog_subscription_without_a_user_is_counted() {
     let (url, alerts) = alert_receiver().await;
     let app = Setup::default().set("ALERT_WEBHOOK_URL", url).sells("aira").start().await;
     app.lose_webhooks();
@@ -89,7 +90,7 @@ async fn a_subscription_of_ours_whose_user_is_not_named_is_counted() {
     assert!(!named.is_empty(), "{alerts:?}");
 }
 
-/// As with the webhook: it is kept with its cause, and not heard again every day.
+/// As with the webhook, the event is stored with its cause, and is not applied again every day.
 #[tokio::test]
 async fn a_missed_event_that_cannot_be_applied_becomes_a_dead_letter() {
     let app = TestApp::selling("aira").await;
@@ -113,12 +114,12 @@ async fn erased_users_do_not_come_back() {
     app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);
     app.simulator.delivered().await;
-    let report = app.swept().await;
+    let report = app.compare_subscriptions().await;
     assert!(report.is_clean() && report.drifts == 0, "{report:?}");
     assert_eq!(app.count("select count(*) from accounts").await, 0);
 }
 
-/// What there is no time for is the next run's.
+/// A run that is out of time leaves the rest to the next run.
 #[tokio::test]
 async fn the_next_run_continues_where_one_stopped() {
     let app = TestApp::selling("aira").await;
@@ -152,15 +153,16 @@ async fn the_next_run_continues_where_one_stopped() {
     assert_eq!(missing, [gone], "on the second of three pages");
 }
 
-/// A run that loses Stripe midway says so, and leaves what it did.
+/// A run that loses Stripe midway reports it, and keeps the repairs made so far.
 #[tokio::test]
-async fn stripe_away_midway_is_reported_and_made_up_for() {
+async fn an_outage_of_stripe_midway_is_reported_and_the_next_run_continues() {
     let app = TestApp::selling("aira").await;
     app.lose_webhooks();
     let plus = app.plan_sold("plus").await.price;
     let one = app.subscribe_at_stripe(Some("ann"), &plus).await;
     app.multiply(&one, 150);
-    // The events, the first page of subscriptions, and not the second.
+    // Requests 1 and 2 (the events and the first page) arrive, request 3 (the second page) does
+    // not.
     app.stripe.set(Mode::LoseRequest(3)).await;
     let goes_away = async {
         app.stripe.lost().await;
@@ -175,6 +177,6 @@ async fn stripe_away_midway_is_reported_and_made_up_for() {
     away.expect_problem(503, "stripe_unavailable");
     app.stripe.set(Mode::Pass).await;
     let report = app.reconciled().await;
-    // The one that was copied was heard of with the missed events.
+    // The subscription that was copied was applied with the missed events.
     assert_eq!(found(&report), (json!(true), json!(50)), "{}", report["problem"]);
 }

@@ -1,4 +1,4 @@
-//! The address that a request is from, behind a proxy and without one.
+//! The address that a request comes from, with and without a proxy.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use tokio::net::TcpStream;
 use super::serve_within;
 use crate::support::{Process, Setup, TestApp, until};
 
-/// Asks as a proxy does that adds its peer to what it was told.
+/// Sends the header of a proxy that appends its peer to the received addresses.
 async fn status_for(base: &str, forwarded_for: &str) -> u16 {
     let request = reqwest::Client::new().get(format!("{base}{}", HEALTH_READY.path));
     request.header("x-forwarded-for", forwarded_for).send().await.unwrap().status().as_u16()
 }
 
-/// Uses up what an address may ask.
+/// Uses up an address's limit.
 async fn use_up(base: &str, forwarded_for: &str) {
     for _ in 0..HEALTH_READY.rate.unwrap().limit * 3 {
         if status_for(base, forwarded_for).await == 429 {
@@ -29,7 +29,8 @@ async fn use_up(base: &str, forwarded_for: &str) {
     panic!("{forwarded_for} is never limited");
 }
 
-/// Waits until both are limited at once: on a busy machine a limit refills while it is asked.
+/// Waits until both are limited at the same time, because on a busy machine a limit refills during
+/// the calls.
 async fn share_a_limit(base: &str, one: &str, other: &str) {
     until(async || {
         use_up(base, one).await;
@@ -38,7 +39,8 @@ async fn share_a_limit(base: &str, one: &str, other: &str) {
     .await;
 }
 
-/// CR-1: callers behind a proxy have a limit each, and none can take another's or claim to be new.
+/// CR-1: callers behind a proxy have separate limits. A caller cannot use another's limit or claim
+/// a new address.
 #[tokio::test]
 async fn callers_behind_a_trusted_proxy_are_distinguished() {
     let app = Setup::default().set("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").start().await;
@@ -57,7 +59,7 @@ async fn without_a_trusted_proxy_no_caller_chooses_its_address() {
     share_a_limit(&app.base, "198.51.100.1", "198.51.100.2").await;
 }
 
-/// How many connections, each with a request that is being answered, are there at once.
+/// The number of connections, each with a request in progress, that the server holds at once.
 async fn held_at_once(limits: Limits) -> usize {
     let never = || std::future::pending::<&'static str>();
     let address = serve_within(limits, Router::new().route("/", get(never))).await;
@@ -65,7 +67,7 @@ async fn held_at_once(limits: Limits) -> usize {
     let mut streams = Vec::new();
     for _ in 0..6 {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // It may be closed by now.
+        // The server may have closed it already.
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         let ended =
             tokio::time::timeout(Duration::from_millis(300), stream.read(&mut [0; 1])).await;
@@ -75,9 +77,9 @@ async fn held_at_once(limits: Limits) -> usize {
     held
 }
 
-/// Without named proxies all callers may share one address.
+/// Without trusted proxies, all callers may share one address.
 #[tokio::test]
-async fn where_proxies_are_named_one_other_address_has_few_connections() {
+async fn with_trusted_proxies_another_address_has_few_connections() {
     let limits = |proxies: &[&str]| Limits {
         connections: 8,
         connections_per_address: 2,
@@ -88,7 +90,7 @@ async fn where_proxies_are_named_one_other_address_has_few_connections() {
     assert_eq!(held_at_once(limits(&[])).await, 6);
 }
 
-/// Its own connections make room for its new ones where they wait for it. The clock is tokio's own.
+/// An address's idle connections make room for its new ones. The clock is tokio's.
 #[tokio::test(start_paused = true)]
 async fn an_address_with_idle_connections_is_still_served() {
     let limits = Limits {

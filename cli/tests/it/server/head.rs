@@ -1,4 +1,4 @@
-//! Heads that a proxy in front and this server could read differently.
+//! Request heads that a proxy in front and this server could interpret differently.
 
 use axum::Router;
 use axum::routing::post;
@@ -28,14 +28,18 @@ async fn an_ambiguous_request_is_refused() {
         ("host: a\r\ntransfer-encoding: chunked, chunked", "invalid_transfer_encoding"),
         ("host: a\r\ntransfer-encoding: gzip, chunked", "invalid_transfer_encoding"),
         ("host: a\r\ntransfer-encoding: xchunked, chunked", "invalid_transfer_encoding"),
-        // These the HTTP library refuses by itself, without a word.
+        // The HTTP library refuses these itself, without a body.
         ("host: a\r\ntransfer-encoding: gzip", ""),
         ("host: a\r\ntransfer-encoding: xchunked", ""),
         ("host: a\r\ntransfer-encoding: chunked, gzip", ""),
     ] {
         let answer = exchange(address, &format!("POST / HTTP/1.1\r\n{head}{BODY}")).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer}");
-        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "the rest is no request: {answer}");
+        assert_eq!(
+            answer.matches("HTTP/1.1").count(),
+            1,
+            "the body was read as a request: {answer}"
+        );
         assert!(answer.contains(code), "{head}: {answer}");
         if !code.is_empty() {
             assert!(answer.contains("content-type: application/problem+json"), "{answer}");
@@ -55,7 +59,7 @@ async fn an_unambiguous_request_is_answered() {
         format!(
             "POST / HTTP/1.1\r\nhost: [::1]:3000\r\nconnection: close\r\ntransfer-encoding: Chunked {BODY}"
         ),
-        // Before HTTP/1.1 there was no Host to send.
+        // Before HTTP/1.1 there was no Host header.
         "POST / HTTP/1.0\r\ncontent-length: 2\r\n\r\nok".to_owned(),
         "POST / HTTP/1.1\r\nhost:\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok".to_owned(),
     ] {

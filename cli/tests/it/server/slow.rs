@@ -1,4 +1,4 @@
-//! Clients that take their time, and those who come while all places are taken.
+//! Slow clients, and clients that arrive while all connections are in use.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::support::until;
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
-/// Far less than any time after which a slow client is cut off.
+/// Much shorter than any timeout for slow clients.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Answers at `/`; at `/held` once it may; at `/body` when the body has come.
+/// `/` answers at once, `/held` when the test allows it, `/body` when the body has arrived.
 fn router(held: &Arc<Semaphore>) -> Router {
     let held = Arc::clone(held);
     let wait = move || async move {
@@ -41,7 +41,7 @@ async fn say(address: SocketAddr, text: &str) -> TcpStream {
     stream
 }
 
-/// Reads one answer whose body is short, and leaves the connection open.
+/// Reads one short answer, and leaves the connection open.
 async fn read_some(stream: &mut TcpStream) -> String {
     let mut answer = [0; 1_000];
     let length = stream.read(&mut answer).await.unwrap();
@@ -61,20 +61,22 @@ async fn new_clients_are_served_while_slow_ones_hold_every_place() {
     let mut slow = Vec::new();
     for text in ["", "GET / HTTP/1.1\r\nx-half", body, &large] {
         slow.push(say(address, text).await);
-        // More of them than there are places, each several times: one has to go.
+        // Each kind of slow client arrives several times, more often than there are places, so one
+        // has to go.
         for _ in 0..3 {
             let answer = timeout(SOON, exchange(address, GET_AND_CLOSE)).await;
-            assert!(answer.expect("no place is made").ends_with("ok"), "beside {text:?}");
+            assert!(answer.expect("the client is not served").ends_with("ok"), "after {text:?}");
         }
     }
     held.add_permits(1);
     let answer = timeout(SOON, read_some(&mut answering)).await.unwrap();
-    assert!(answer.ends_with("at last"), "a request that is being answered stays: {answer}");
+    assert!(answer.ends_with("at last"), "a request in progress is not cut off: {answer}");
 }
 
-/// Requests that were sent in advance keep no place: while a client waits, each answer is the last.
+/// Pipelined requests do not hold a place: while another client waits, the current answer is the
+/// connection's last.
 #[tokio::test]
-async fn a_client_is_served_beside_those_that_pipeline() {
+async fn a_client_is_served_while_others_pipeline() {
     let held = Arc::new(Semaphore::new(0));
     let limits = Limits { connections: 2, ..Limits::default() };
     let address = serve_within(limits, router(&held)).await;
@@ -91,12 +93,12 @@ async fn a_client_is_served_beside_those_that_pipeline() {
     })
     .await;
     assert!(client.await.unwrap().ends_with("ok"));
-    assert!(answered < 50, "the client waited for all that was sent in advance");
+    assert!(answered < 50, "the client waited for all pipelined requests");
 }
 
-/// Requests that are being answered make no room, and the next client waits for one of them to end.
+/// Requests in progress are not cut off. The next client waits for one of them to end.
 #[tokio::test]
-async fn a_client_waits_where_every_request_is_being_answered() {
+async fn a_client_waits_while_every_request_is_in_progress() {
     let held = Arc::new(Semaphore::new(0));
     let limits = Limits { connections: 2, ..Limits::default() };
     let address = serve_within(limits, router(&held)).await;
@@ -109,7 +111,7 @@ async fn a_client_waits_where_every_request_is_being_answered() {
     }
 }
 
-/// A client that pipelines and never reads. The clock is tokio's own, moved on instead of waited for.
+/// A client that pipelines and never reads. The clock is tokio's, which the test advances.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_no_answer_is_cut_off() {
     let address = serve_within(Limits::default(), router(&Arc::new(Semaphore::new(0)))).await;
@@ -118,7 +120,7 @@ async fn a_client_that_reads_no_answer_is_cut_off() {
     let mut stream = say(address, &large).await;
     let started = Instant::now();
     while stream.write_all(b"G").await.is_ok() {
-        assert!(started.elapsed() < Duration::from_secs(40), "it keeps its place");
+        assert!(started.elapsed() < Duration::from_secs(40), "the client keeps its place");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -139,9 +141,9 @@ async fn a_client_that_reads_slowly_gets_all_of_its_answer() {
     assert!(length > 1_000_000, "{length} bytes came");
 }
 
-/// Load balancers keep connections for a minute, and are to be the first to close them.
+/// Load balancers keep connections open for a minute, and must be the first to close them.
 #[tokio::test(start_paused = true)]
-async fn a_connection_may_rest_between_two_requests_for_a_minute() {
+async fn a_connection_may_be_idle_for_a_minute() {
     let address = serve_within(Limits::default(), router(&Arc::new(Semaphore::new(0)))).await;
     let mut stream = say(address, GET).await;
     assert!(read_some(&mut stream).await.ends_with("ok"));
@@ -150,13 +152,13 @@ async fn a_connection_may_rest_between_two_requests_for_a_minute() {
     assert!(read_some(&mut stream).await.ends_with("ok"));
 
     let rested = Instant::now();
-    assert_eq!(read_some(&mut stream).await, "", "it ends");
+    assert_eq!(read_some(&mut stream).await, "", "the server closes the connection");
     assert!((61..80).contains(&rested.elapsed().as_secs()), "{:?}", rested.elapsed());
 }
 
-/// A stream of events ends when its reader goes, not when a request would be overdue.
+/// A stream of events ends when its reader disconnects, not when a request would time out.
 #[tokio::test(start_paused = true)]
-async fn an_answer_without_an_end_is_not_cut_off() {
+async fn an_endless_answer_is_not_cut_off() {
     let events =
         axum::body::Body::from_stream(futures_util::stream::unfold(0, |count| async move {
             tokio::time::sleep(Duration::from_secs(50)).await;

@@ -1,4 +1,4 @@
-//! What each app's users may do: before they pay, once they have, and when time goes by.
+//! The features that each app allows its users: before they pay, after they pay, and over time.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ impl TestApp {
     }
 }
 
-/// PT-5: the symptom tracker counts by the month, and a tier allows more.
+/// PT-5: the symptom tracker counts by the month, and a tier raises the limit.
 #[tokio::test]
 async fn the_symptom_tracker_counts_entries_by_the_month() {
     let app = TestApp::selling("paintracker").await;
@@ -36,12 +36,12 @@ async fn the_symptom_tracker_counts_entries_by_the_month() {
 
     app.buy("user_test", json!({ "tier": "basic", "interval": "yearly" })).await;
     let used = app.visitor_uses("pain_entry", 1).await.expect_status(200).body;
-    assert_eq!((&used["used"], &used["limit"]), (&json!(51), &json!(500)), "the month goes on");
+    assert_eq!((&used["used"], &used["limit"]), (&json!(51), &json!(500)), "the month continues");
     app.advance("1mo").await;
     assert_eq!(app.visitor_uses("pain_entry", 1).await.expect_status(200).body["used"], 1);
 }
 
-/// CP-1, CP-3: the credit-pack app sells credits, and what is bought can be spent, once.
+/// CP-1, CP-3: the credit-pack app sells credits, and each can be spent once.
 #[tokio::test]
 async fn the_credit_pack_app_spends_what_was_bought() {
     let app = TestApp::selling("credits").await;
@@ -55,7 +55,7 @@ async fn the_credit_pack_app_spends_what_was_bought() {
     assert_eq!((&refused["balance"], &refused["needed"]), (&json!(70), &json!(71)));
 }
 
-/// CR-1: the code-review app counts by the day, beside its rate limits.
+/// CR-1: the code-review app counts by the day, in addition to its rate limits.
 #[tokio::test]
 async fn the_code_review_app_counts_reviews_by_the_day() {
     let app = TestApp::selling("coderev").await;
@@ -68,7 +68,7 @@ async fn the_code_review_app_counts_reviews_by_the_day() {
     assert_eq!(app.visitor_uses("review-repo", 1).await.expect_status(200).body["used"], 1);
 }
 
-/// AI-6: the companion app's plans differ in what they remember, and a gift counts at once.
+/// AI-6: the companion app's plans differ in memory features, and a comp counts at once.
 #[tokio::test]
 async fn memory_in_the_companion_app_is_for_paid_plans_and_comps() {
     let app = TestApp::selling("aira").await;
@@ -81,8 +81,8 @@ async fn memory_in_the_companion_app_is_for_paid_plans_and_comps() {
     assert_eq!(may["features"]["voice"]["enabled"], false);
 }
 
-/// DM-4: the letters app; five letters a month for nothing, all of them and two on paper for Pro, whether
-/// it is paid by the month or by the year.
+/// DM-4: the letters app; five letters a month are free. Pro has unlimited letters and two mail
+/// credits a month, whether it is paid by the month or by the year.
 #[tokio::test]
 async fn the_letters_app_gives_two_mail_credits_a_month() {
     for interval in ["monthly", "yearly"] {

@@ -1,11 +1,11 @@
-//! A subscription whose first payment never came.
+//! A subscription whose first payment was never made.
 
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
 impl TestApp {
-    /// A subscription made at Stripe whose first invoice is open.
+    /// A subscription created at Stripe, with an open first invoice.
     async fn begins_unpaid(&self, user: &str, plan: &str) -> Value {
         let price = self.plan_sold(plan).await.price;
         let named = [("metadata[userId]", user)];
@@ -22,9 +22,9 @@ impl TestApp {
     }
 }
 
-/// There is no period to wait for the end of: it ends at once, and another can be bought.
+/// Without a paid period, a cancellation takes effect at once, and the user can buy another plan.
 #[tokio::test]
-async fn canceling_what_was_never_paid_ends_it_at_once() {
+async fn canceling_an_unpaid_subscription_ends_it_at_once() {
     let app = TestApp::selling("demo").await;
     for (user, cancel) in [
         ("ann", json!({ "action": "cancel" })),

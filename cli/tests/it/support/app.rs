@@ -28,7 +28,7 @@ pub const SECRET: &str = "a-secret-of-the-tests-and-of-nobody-else";
 pub const ISSUER: &str = "https://id.example";
 pub const CRON_SECRET: &str = "the-scheduler-of-the-tests";
 const REDIS_TOKEN: &str = "redis-token";
-/// On a busy machine Redis is late where nothing is wrong.
+/// On a busy machine Redis may answer late without an error.
 const REDIS_TIMEOUT_MS: &str = "2000";
 const STRIPE_KEY: &str = "sk_test_of_the_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
@@ -49,23 +49,23 @@ const SETTINGS: [(&str, &str); 12] = [
     ("LOG_LEVEL", "error"),
 ];
 
-/// When every test begins, whatever day it is: in the middle of a month, of a week and of a day. It is in the
-/// past, so that SQL takes the times of a clock that a test has moved.
+/// The start time of every test, in the middle of a month, a week and a day. It is in the past, so
+/// that SQL accepts the times of a clock that a test has advanced.
 const BEGINNING: &str = "2026-06-10T10:20:30Z";
 
-/// More than any test sends.
+/// More messages than any test sends.
 const KEPT_MAIL: usize = 20_000;
 
-/// A Farebox of one test's own.
+/// The Farebox of one test.
 pub struct TestApp {
     pub base: String,
     pub clock: TestClock,
     pub redis: Proxy,
     pub postgres: Proxy,
-    /// On the way from Farebox to the simulator, which everybody else reaches directly.
+    /// Between Farebox and the simulator; tests reach the simulator directly.
     pub stripe: Proxy,
     pub simulator: Simulator,
-    /// What was written to users.
+    /// The e-mails sent to users.
     pub mail: Mail,
     pub settings: BTreeMap<String, String>,
     pub service_key: String,
@@ -75,7 +75,7 @@ pub struct TestApp {
     http: reqwest::Client,
 }
 
-/// What a test wants otherwise than usual.
+/// The settings in which a test differs from the others.
 #[derive(Default)]
 pub struct Setup {
     settings: Vec<(String, String)>,
@@ -95,13 +95,13 @@ impl Setup {
         self
     }
 
-    /// Begins at that moment.
+    /// Starts the clock at that time.
     pub fn at(mut self, moment: &str) -> Self {
         self.clock = Some(Clock::starting_at(moment.parse().unwrap()));
         self
     }
 
-    /// Goes by the machine's clock, as deployed functions do.
+    /// Uses the machine's clock, as deployed functions do.
     pub fn at_machine_time(mut self) -> Self {
         self.clock = Some(Clock::default());
         self
@@ -117,7 +117,7 @@ impl TestApp {
         Setup::default().start().await
     }
 
-    /// One that sells what one of the apps sells.
+    /// An app with one of the catalogs.
     pub async fn selling(catalog: &'static str) -> Self {
         Setup::default().sells(catalog).start().await
     }
@@ -189,13 +189,13 @@ impl TestApp {
         self.sell_in(&self.owner_url, name).await;
     }
 
-    /// Publishes it at Stripe, and in the database of that owner.
+    /// Publishes the catalog at Stripe, and in the database of that owner.
     pub async fn sell_in(&self, owner_url: &str, name: &str) {
         let path = format!("{}/../catalogs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         self.sell_text(owner_url, name, &std::fs::read_to_string(path).unwrap()).await;
     }
 
-    /// The same for a catalog of a test's own.
+    /// Publishes a catalog from a test's own text.
     pub async fn sell_text(&self, owner_url: &str, name: &str, text: &str) {
         let catalog = Catalog::read(name, text, &Ids::Ignored).unwrap();
         let stripe = catalog::Stripe::from_settings(|name| match name {
@@ -229,12 +229,12 @@ impl TestApp {
         Call::new(request)
     }
 
-    /// A user's token that the app's identity provider could have issued.
+    /// A user's token, as the app's identity provider would issue it.
     pub fn token(&self, user: &str) -> String {
         self.token_with(json!({ "sub": user }))
     }
 
-    /// The same with some claims set otherwise; null leaves one out.
+    /// A token with changed claims; null removes a claim.
     pub fn token_with(&self, changes: Value) -> String {
         token::sign(SECRET, &claims(self.now(), changes))
     }
@@ -243,7 +243,7 @@ impl TestApp {
         self.clock.now()
     }
 
-    /// Moves this test's clock to so long after midnight UTC, on the next day.
+    /// Moves this test's clock to the next day, this long after midnight UTC.
     pub fn to_next_day(&self, after_midnight: SignedDuration) {
         let now = self.now();
         let zoned = now.to_zoned(jiff::tz::TimeZone::UTC);
@@ -257,33 +257,33 @@ impl TestApp {
         answer.expect_status(200).body
     }
 
-    /// Waits until it is noticed that Redis answers again.
+    /// Waits until Farebox has noticed that Redis answers again.
     pub async fn redis_is_back(&self) {
         let token = self.token("waiting");
         until(async || self.get("/api/dashboard").bearer(&token).send().await.status == 200).await;
     }
 
-    /// A Redis command, past every proxy.
+    /// Sends a Redis command, bypassing every proxy.
     pub async fn redis_command(&self, command: &[&str]) -> Value {
         let request = self.http.post(&self.redis_url).bearer_auth(REDIS_TOKEN).json(command);
         let answer = ApiResponse::of(request.send().await.unwrap()).await;
         answer.expect_status(200).body["result"].clone()
     }
 
-    /// Every key and value in Redis but limits: what must not change when a call is refused.
+    /// The user's stats and last login in Redis, which a refused call must not change.
     pub async fn redis_contents(&self, user: &str) -> Value {
         let stats = self.redis_command(&["HGETALL", &format!("user:{user}:stats")]).await;
         let last_login = self.redis_command(&["GET", &format!("user:{user}:last_login")]).await;
         json!([stats, last_login])
     }
 
-    /// The app itself, for what has no route.
+    /// The app itself, for calls without a route.
     pub fn inside(&self) -> Arc<App> {
         let config = Config::from_vars(|name| self.settings.get(name).cloned()).unwrap();
         App::new(config, self.clock.clone(), PoolSize::Server).unwrap()
     }
 
-    /// Every row of every table, by the table's name.
+    /// Every row of every table, by table name.
     pub async fn tables(&self) -> BTreeMap<String, String> {
         let client = self.owner().await;
         let names = "select tablename::text from pg_tables where schemaname = 'public'";
@@ -309,19 +309,19 @@ impl TestApp {
         url.path().trim_start_matches('/').to_owned()
     }
 
-    /// The number that a query counts, as the owner.
+    /// The result of a count query, run as the owner.
     pub async fn count(&self, sql: &str) -> i64 {
         self.owner().await.query_typed_one(sql, &[]).await.unwrap().get(0)
     }
 }
 
-/// The clock of one test. `FAREBOX_DEV_CLOCK` lets all begin at another moment.
+/// The clock of one test. `FAREBOX_DEV_CLOCK` sets another start time for all tests.
 pub fn clock() -> Clock {
     let beginning = std::env::var("FAREBOX_DEV_CLOCK").unwrap_or_else(|_| BEGINNING.to_owned());
     Clock::starting_at(beginning.parse().unwrap())
 }
 
-/// A Stripe of one test's own, which tells the app of everything.
+/// A simulated Stripe for one test, which sends all its webhooks to the app.
 async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("{app}/api/stripe/webhook");
@@ -338,7 +338,7 @@ async fn simulate_stripe(app: &str, clock: &Clock, owner_url: &str) -> Simulator
     simulator
 }
 
-/// Claims of a good token, with changes; null leaves one out.
+/// The claims of a valid token, with changes; null removes a claim.
 pub fn claims(now: Timestamp, changes: Value) -> Value {
     let issued = now.as_second();
     let mut claims =

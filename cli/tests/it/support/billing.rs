@@ -1,4 +1,4 @@
-//! What a customer does in a browser, and what stands at Stripe afterwards.
+//! A customer's actions in a browser, and the resulting objects at Stripe.
 
 use jiff::Timestamp;
 use ring::hmac;
@@ -9,7 +9,7 @@ use stripe_simulator::World;
 use super::app::WEBHOOK_SECRET;
 use super::{ApiResponse, Call, TestApp, until};
 
-/// Which button is pressed on the page where one pays.
+/// The button to press on the checkout page.
 #[derive(Clone, Copy, Debug)]
 pub enum Button {
     Pay,
@@ -32,7 +32,7 @@ impl Button {
 }
 
 impl TestApp {
-    /// A request to buy, with a token of that user.
+    /// A checkout request with that user's token.
     pub fn order(&self, user: &str, changes: Value) -> Call {
         let mut order = json!({
             "successUrl": "https://app.example/done?session={CHECKOUT_SESSION_ID}",
@@ -44,28 +44,17 @@ impl TestApp {
         self.post("/api/stripe/create-checkout-session").bearer(&self.token(user)).json(order)
     }
 
-    /// The session of a purchase that was begun.
+    /// Creates a checkout session.
     pub async fn session(&self, user: &str, order: Value) -> Value {
         self.order(user, order).send().await.expect_status(200).body
     }
 
     /// Presses a button on the page of a session.
     pub async fn press(&self, session: &Value, button: Button) {
-        let page = session["url"].as_str().unwrap();
-        let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let browser = browser.build().unwrap();
-        let html = browser.get(page).send().await.unwrap().text().await.unwrap();
-        let (_, rest) = html.split_once("name=\"token\" value=\"").unwrap();
-        let token = rest.split_once('"').unwrap().0;
-        let form = [("token", token), ("outcome", button.name())];
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let form = browser.post(page).body(body);
-        let form = form.header("content-type", "application/x-www-form-urlencoded");
-        let answer = form.send().await.unwrap();
-        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+        press_button(session["url"].as_str().unwrap(), button).await;
     }
 
-    /// Buys it, and waits until Farebox has been told.
+    /// Buys it, and waits until Farebox has received the webhooks.
     pub async fn buy(&self, user: &str, order: Value) -> Value {
         let session = self.session(user, order).await;
         self.press(&session, Button::Pay).await;
@@ -82,13 +71,13 @@ impl TestApp {
         self.patch("/api/subscription").bearer(&self.token(user)).json(action).send().await
     }
 
-    /// Lets time pass, and waits until Farebox has been told what it brought: `14d`, `1mo`.
+    /// Advances the clocks (`14d`, `1mo`), and waits until the webhooks are delivered.
     pub async fn advance(&self, by: &str) {
         self.simulator.advance(by.parse().unwrap()).await.unwrap();
         self.simulator.delivered().await;
     }
 
-    /// A call of Stripe's own API, past Farebox; the form's fields are named as Stripe has them.
+    /// Calls Stripe's own API, bypassing Farebox; the form fields have Stripe's names.
     pub async fn ask_stripe(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
         let url = format!("{}{path}", self.simulator.base());
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
@@ -98,7 +87,7 @@ impl TestApp {
         ApiResponse::of(request.send().await.unwrap()).await.expect_status(200).body
     }
 
-    /// From now on this test card pays for the user's subscription.
+    /// Sets this test card as the user's payment method from here on.
     pub async fn give_card(&self, user: &str, card: &str) {
         let id = self.subscription(user).await["subscription"]["id"].clone();
         let path = format!("/v1/subscriptions/{}", id.as_str().unwrap());
@@ -111,9 +100,9 @@ impl TestApp {
         self.simulator.delivered().await;
     }
 
-    /// Waits until others have been told of what the webhooks brought; what was news while it was told is
-    /// the job's.
-    pub async fn all_are_told(&self) {
+    /// Waits until the outbox messages of the webhooks are delivered. The job delivers those that
+    /// were replaced during delivery.
+    pub async fn deliver_outbox(&self) {
         let due = format!(
             "select count(*) from outbox where done_at is null and due_at <= '{}'",
             self.now()
@@ -125,7 +114,7 @@ impl TestApp {
         .await;
     }
 
-    /// From now on Stripe tells nobody of anything.
+    /// Drops all webhooks from here on.
     pub fn lose_webhooks(&self) {
         let mut switches = self.simulator.switches();
         switches.drop = true;
@@ -144,13 +133,13 @@ impl TestApp {
         call.raw(body.to_owned()).send().await
     }
 
-    /// The last event of that type that the simulator knows.
+    /// The simulator's last event of that type.
     pub fn event(&self, kind: &str) -> Value {
         let events = self.at_stripe("event");
         events.into_iter().find(|event| event["type"] == kind).unwrap()
     }
 
-    /// Everything of a kind that stands at Stripe, the newest first.
+    /// All objects of a kind at Stripe, the newest first.
     pub fn at_stripe(&self, kind: &str) -> Vec<Value> {
         self.simulator.read(|world: &World| world.all(kind).cloned().collect())
     }
@@ -161,10 +150,25 @@ impl TestApp {
     }
 }
 
-/// The header with which Stripe would send that body, at that moment.
+/// The signature header with which Stripe would send that body at that time.
 pub fn signature(body: &str, at: Timestamp) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let time = at.as_second();
     let signature = hmac::sign(&key, format!("{time}.{body}").as_bytes());
     format!("t={time},v1={}", hex(signature.as_ref()))
+}
+
+/// Presses a button on a checkout page of the simulator.
+pub async fn press_button(page: &str, button: Button) {
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let browser = browser.build().unwrap();
+    let html = browser.get(page).send().await.unwrap().text().await.unwrap();
+    let (_, rest) = html.split_once("name=\"token\" value=\"").unwrap();
+    let token = rest.split_once('"').unwrap().0;
+    let form = [("token", token), ("outcome", button.name())];
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let form = browser.post(page).body(body);
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let answer = form.send().await.unwrap();
+    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
 }

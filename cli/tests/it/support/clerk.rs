@@ -12,7 +12,7 @@ use super::listen;
 
 pub const KEY: &str = "sk_test_of_the_identity_provider";
 
-/// As much of Clerk as is told of plans. A change counts once per idempotency key.
+/// The part of Clerk that Farebox calls. A change counts once per idempotency key.
 #[derive(Clone)]
 pub struct Clerk {
     pub url: String,
@@ -24,7 +24,7 @@ struct ClerkState {
     refuses: Option<StatusCode>,
     loses_answers: bool,
     keys: HashSet<String>,
-    /// What each user was told, in order.
+    /// The metadata set for each user, in order.
     changes: BTreeMap<String, Vec<Value>>,
 }
 
@@ -36,12 +36,12 @@ impl Clerk {
         Self { url: format!("http://{}", served.address), state }
     }
 
-    /// From now on every call is answered so, and does nothing.
+    /// Answers every call with this status from here on, and changes nothing.
     pub fn refuse(&self, status: u16) {
         self.state().refuses = Some(status.try_into().unwrap());
     }
 
-    /// From now on calls are carried out, and answered with an error.
+    /// Carries out calls from here on, but answers with an error.
     pub fn lose_answers(&self) {
         self.state().loses_answers = true;
     }
@@ -51,12 +51,12 @@ impl Clerk {
         (state.refuses, state.loses_answers) = (None, false);
     }
 
-    /// What a user was told, in order.
+    /// The metadata set for a user, in order.
     pub fn changes(&self, user: &str) -> Vec<Value> {
         self.state().changes.get(user).cloned().unwrap_or_default()
     }
 
-    /// How many changes each user was told of.
+    /// The number of changes of each user.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let state = self.state();
         state.changes.iter().map(|(user, changes)| (user.clone(), changes.len())).collect()

@@ -5,14 +5,14 @@ use jiff::SignedDuration;
 use shared::clock::Clock;
 use shared::config::Database;
 
-/// A test's clock. SQL goes by it too, and would refuse the time of an app that is ahead of it.
+/// A test's clock. SQL follows it, and would refuse the times of an app that is ahead of SQL.
 pub struct TestClock {
     clock: Clock,
     database: Database,
 }
 
 impl TestClock {
-    /// `database` names its owner, who alone may move the clock of SQL.
+    /// `database` is the owner's connection, because only the owner may move SQL's clock.
     pub async fn new(clock: Clock, database: Database) -> Self {
         sql_clock::set(&database, &clock).await.unwrap();
         Self { clock, database }
@@ -21,14 +21,14 @@ impl TestClock {
     pub fn advance(&self, by: SignedDuration) {
         let shift = self.clock.shift() + by;
         let set = async || SqlClock::connect(&self.database).await?.set(shift).await;
-        // A test's own runtime cannot wait here.
+        // The test's own runtime cannot block here.
         std::thread::scope(|scope| {
             scope.spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(set()).unwrap());
         });
         self.clock.advance(by);
     }
 
-    /// For tests that hand SQL moments of their own.
+    /// For tests that pass their own times to SQL.
     pub async fn let_sql_take_any_time(&self) {
         let sql = SqlClock::connect(&self.database).await.unwrap();
         sql.set(SignedDuration::from_hours(100 * 366 * 24)).await.unwrap();

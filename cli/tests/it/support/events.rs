@@ -1,19 +1,19 @@
-//! Events as Stripe sends them, about things that no Stripe has: for orders and races of which a real
-//! one, or the simulator, has only one to offer.
+//! Events in Stripe's form about objects that exist nowhere, for orders and races that neither
+//! Stripe nor the simulator can produce.
 
 use serde_json::{Value, json};
 use shared::domain::event::Event;
 
-/// Things of one customer's, whose ids begin alike.
+/// A customer and its objects, whose ids share a name.
 #[derive(Clone, Debug)]
 pub struct Customer {
     name: String,
-    /// When the customer came to be; everything else is so many seconds later.
+    /// When the customer was created; events are given in seconds after it.
     since: i64,
     user: Option<String>,
 }
 
-/// What is sold, as Stripe has it.
+/// A price at Stripe.
 #[derive(Clone, Debug)]
 pub struct Sold {
     pub price: String,
@@ -22,13 +22,13 @@ pub struct Sold {
 }
 
 impl Customer {
-    /// One whose things name the user they are for.
+    /// A customer whose objects all have the user in their metadata.
     pub fn of(user: &str, since: i64) -> Self {
         Self { name: user.to_owned(), since, user: Some(user.to_owned()) }
     }
 
-    /// One of whom it is not said who that is, but by [`Customer::named`].
-    pub fn nameless(name: &str, since: i64) -> Self {
+    /// A customer without a user in the metadata, unless [`Customer::named`] sets it.
+    pub fn without_user(name: &str, since: i64) -> Self {
         Self { name: name.to_owned(), since, user: None }
     }
 
@@ -52,7 +52,7 @@ impl Customer {
         self.user.as_ref().map_or(json!({}), |user| json!({ "userId": user }))
     }
 
-    /// An event that happened `at` seconds after the customer came to be.
+    /// An event `at` seconds after the customer was created.
     fn event(&self, kind: &str, at: i64, name: &str, object: Value) -> Value {
         json!({
             "id": format!("evt_{}_{at:03}_{kind}_{name}", self.name),
@@ -64,7 +64,7 @@ impl Customer {
         })
     }
 
-    /// Says who the customer is.
+    /// Sets the customer's user.
     pub fn named(&self, at: i64, user: &str) -> Value {
         let object = json!({
             "id": self.customer_id(), "object": "customer", "email": format!("{user}@example.com"),
@@ -98,7 +98,8 @@ impl Customer {
         self.event(&kind, at, name, subscription.clone())
     }
 
-    /// A paid session for a pack, made elsewhere: it names the pack, and says what it came to.
+    /// A paid session for a pack, created outside Farebox; it has the pack in its metadata, and an
+    /// amount.
     pub fn paid(&self, at: i64, name: &str, pack: &str, sold: &Sold) -> Value {
         let mut metadata = self.metadata();
         metadata["pack"] = pack.into();
@@ -112,7 +113,7 @@ impl Customer {
         self.event("checkout.session.completed", at, name, object)
     }
 
-    /// So much has been refunded of that payment, in all.
+    /// The payment's charge, with its total refunded amount.
     pub fn refunded(&self, at: i64, name: &str, sold: &Sold, in_all: i64) -> Value {
         let object = json!({
             "id": self.id("ch", name), "object": "charge", "payment_intent": self.payment_id(name),
@@ -122,7 +123,7 @@ impl Customer {
         self.event("charge.refunded", at, &format!("{name}_{in_all}"), object)
     }
 
-    /// One refund of that payment, which names nothing else.
+    /// One refund of that payment, which names no customer.
     pub fn refund(&self, at: i64, name: &str, number: usize, amount: i64, status: &str) -> Value {
         let object = json!({
             "id": self.id("re", &format!("{name}_{number}")), "object": "refund",
@@ -132,7 +133,7 @@ impl Customer {
         self.event("refund.updated", at, &format!("{name}_{number}_{status}"), object)
     }
 
-    /// A dispute about that payment, which names nothing else.
+    /// A dispute about that payment, which names no customer.
     pub fn disputed(&self, at: i64, name: &str, amount: i64, status: &str) -> Value {
         let object = json!({
             "id": self.id("dp", name), "object": "dispute", "currency": "usd",
@@ -161,7 +162,7 @@ impl Customer {
     }
 }
 
-/// The event as Farebox reads it.
+/// The event as Farebox parses it.
 pub fn parsed(event: &Value) -> Event {
     Event::parse(event.to_string().as_bytes()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Official clients of other makers, which come from npm and run in Node.js.
+//! Official third-party clients, which are installed from npm and run in Node.js.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -10,16 +10,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Fetching a few packages, or a few hundred calls.
+/// Enough to fetch a few packages, or for a few hundred calls.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Installs what a lock file says, where build products go. What is there already is what the lock
-/// file says: its directory is named after it.
+/// Installs the packages of a lock file into the build directory. An existing installation is
+/// reused, because its directory is named after the lock file.
 pub async fn install(name: &str, package: &str, lock: &str) -> PathBuf {
     let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let name = format!("{name}-{}", &shared::domain::hash::sha256_hex([package, lock])[..16]);
     let installed = base.join(&name);
-    // Another test process may be at it.
+    // Another test process may be installing it.
     let claim = File::create(base.join(format!("{name}.lock"))).unwrap();
     claim.lock().unwrap();
     if !installed.exists() {
@@ -44,20 +44,20 @@ async fn npm_ci(folder: &Path, package: &str, lock: &str) {
     assert!(output.status.success(), "npm could not install the client: {stderr}");
 }
 
-/// A script that finds the packages of a folder, since a script from standard input finds those
-/// below the current directory.
+/// Node.js in that directory: a script from standard input finds the packages below the working
+/// directory.
 pub fn node(folder: &Path) -> Command {
     let mut node = Command::new("node");
     node.arg("--input-type=module").current_dir(folder);
     node
 }
 
-/// Runs a script to its end, which is that it says this.
+/// Runs a script, and compares its output.
 pub async fn expect_output(expected: &str, node: Command, script: &str) {
     assert_eq!(output_of(node, script).await, expected);
 }
 
-/// Runs a script to its end.
+/// Runs a script; returns its output.
 pub async fn output_of(node: Command, script: &str) -> String {
     let Output { status, stdout, stderr } = run(node, script).await;
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -65,7 +65,7 @@ pub async fn output_of(node: Command, script: &str) -> String {
     stdout.into_owned()
 }
 
-/// Runs a program to its end with this as its standard input.
+/// Runs a program with this standard input.
 async fn run(mut command: Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn().unwrap_or_else(|error| {
@@ -74,10 +74,10 @@ async fn run(mut command: Command, input: &str) -> Output {
     });
     let mut stdin = child.stdin.take().unwrap();
     let ends = async {
-        // A program that ends without reading it says why.
+        // A program that exits without reading its input prints the cause.
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
         child.wait_with_output().await.unwrap()
     };
-    timeout(LIMIT, ends).await.expect("it takes too long")
+    timeout(LIMIT, ends).await.expect("the program takes too long")
 }

@@ -8,14 +8,14 @@ use tokio::process::{Child, Command};
 
 use super::until;
 
-/// The real pooler, in transaction mode, for the life of one test.
+/// PgBouncer in transaction mode, for one test.
 pub struct PgBouncer {
     pub address: SocketAddr,
     _child: Child,
 }
 
 impl PgBouncer {
-    /// None where it is not installed.
+    /// `None` if PgBouncer is not installed.
     pub async fn start(upstream: SocketAddr, user: &str, database: &str) -> Option<Self> {
         let found = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"]
             .into_iter()
@@ -40,7 +40,7 @@ impl PgBouncer {
         std::fs::write(&file, settings).unwrap();
         let mut command = Command::new(found);
         if nix::unistd::geteuid().is_root() {
-            // It does not run as root.
+            // PgBouncer refuses to run as root.
             command.args(["-u", "nobody"]);
         }
         command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);

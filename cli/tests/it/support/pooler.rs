@@ -1,5 +1,5 @@
-//! A pooler in transaction mode, stricter than any: every transaction of a client lands on another
-//! backend than the one before, so that whatever leans on a session fails at once.
+//! A transaction-mode pooler that is stricter than real ones: each transaction of a client goes to
+//! a different backend, so that code that relies on a session fails at once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ struct Pool {
     next: AtomicUsize,
 }
 
-/// Starts one in front of a database, for a user who needs no password there.
+/// Starts a pooler in front of a database, for a user without a password.
 pub async fn start(upstream: SocketAddr, user: &str, database: &str, size: usize) -> SocketAddr {
     let (user, database) = (user.to_owned(), database.to_owned());
     let (backends, next) = (Vec::new(), AtomicUsize::new(0));
@@ -41,7 +41,7 @@ pub async fn start(upstream: SocketAddr, user: &str, database: &str, size: usize
     address
 }
 
-/// One typed message, whole; nothing at the end of the stream.
+/// One complete message, or `None` at the end of the stream.
 async fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut head = [0; 5];
     stream.read_exact(&mut head).await.ok()?;
@@ -77,13 +77,13 @@ impl Pool {
         loop {
             let message = read_message(&mut client).await?;
             if message[0] == b'X' {
-                // A client's goodbye is to the pooler.
+                // A client's Terminate message ends its connection to the pooler only.
                 return None;
             }
             let next = self.next.fetch_add(1, Ordering::Relaxed) % self.backends.len();
             let mut server = self.backends[next].lock().await;
             if transaction(&mut client, &mut server, message).await.is_none() {
-                // What the client was at the backend still is: nobody else may have it.
+                // The backend still has the client's transaction, so no other client may use it.
                 *server = self.backend().await;
                 return None;
             }
@@ -91,7 +91,7 @@ impl Pool {
     }
 }
 
-/// Carries one transaction, of which the client's first message has come.
+/// Carries one transaction, whose first message has arrived.
 async fn transaction(
     client: &mut TcpStream,
     server: &mut TcpStream,
@@ -107,7 +107,7 @@ async fn transaction(
                     return Some(());
                 }
                 if answer[0] == b'Z' {
-                    // In a transaction the backend stays with its client.
+                    // Within a transaction the backend stays with its client.
                     break;
                 }
             }

@@ -3,19 +3,19 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::TestApp;
+use super::{TestApp, signature};
 
-/// A `farebox` of its own, in a process of its own.
+/// A `farebox` in a separate process.
 pub struct Process {
     pub base: String,
     child: Child,
 }
 
-/// The command line with the settings and the time of a test, and nothing else of the environment.
+/// The command with only the settings and the time of a test in its environment.
 pub fn farebox(app: &TestApp) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
     command.env_clear().envs(&app.settings);
-    // A clock that begins when the process does lags by what that takes.
+    // The process's clock starts later than it is set, by the time the process takes to start.
     if !app.clock.shift().is_zero() {
         command.env("FAREBOX_DEV_CLOCK", app.now().to_string());
     }
@@ -24,7 +24,7 @@ pub fn farebox(app: &TestApp) -> Command {
 }
 
 impl Process {
-    /// Serves with the settings and the time of a test.
+    /// Runs `farebox serve` with the settings and the time of a test.
     pub async fn serve(app: &TestApp) -> Self {
         let mut command = farebox(app);
         command.args(["serve", "--port", "0"]);
@@ -38,12 +38,20 @@ impl Process {
         panic!("farebox serve ended before it was ready");
     }
 
-    /// Kills it in the middle of whatever it is doing.
+    /// Kills the process, whatever it is doing.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Asks it to stop; answers what it logged.
+    /// Delivers a signed event, which must be answered 200.
+    pub async fn deliver(&self, app: &TestApp, event: &str) {
+        let url = format!("{}/api/stripe/webhook", self.base);
+        let signature = signature(event, app.now());
+        let call = reqwest::Client::new().post(url).header("stripe-signature", signature);
+        assert_eq!(call.body(event.to_owned()).send().await.unwrap().status(), 200);
+    }
+
+    /// Stops the process; returns its log.
     pub async fn end(self) -> String {
         let pid = nix::unistd::Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();

@@ -1,6 +1,6 @@
-//! A proxy in front of Redis or Postgres that counts flights and can be told to fail.
+//! A proxy in front of Redis, Postgres or Stripe that counts flights and can simulate faults.
 //!
-//! A flight is what a client sends before it waits: the first bytes after an answer begin one.
+//! A flight is one request of a round trip: it begins with the first bytes after an answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::until;
 
-/// How the proxy treats what comes.
+/// How the proxy treats flights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
     Pass,
@@ -21,19 +21,19 @@ pub enum Mode {
     Down,
     /// Each flight waits this long.
     Slow(Duration),
-    /// Each flight is answered with something that no client expects.
+    /// Each flight is answered with bytes that no client expects.
     InvalidResponse,
-    /// Each flight is answered with that status, in the form of Stripe's errors.
+    /// Each flight is answered with this status and an error in Stripe's form.
     Status(u16),
-    /// Each flight waits until so many have come.
+    /// Each flight waits until this many have arrived.
     HoldUntil(usize),
-    /// The flight of that number never arrives; whoever sent it waits.
+    /// The flight of this number never arrives, and its sender gets no answer.
     LoseRequest(usize),
-    /// The flight of that number arrives, and its answer never does.
+    /// The flight of this number arrives, but its answer does not.
     LoseAnswer(usize),
 }
 
-/// Whether these first bytes begin a flight worth counting.
+/// Decides by its first bytes if a flight counts.
 type Counts = fn(&[u8]) -> bool;
 
 /// Any request.
@@ -41,7 +41,7 @@ pub fn is_http(_: &[u8]) -> bool {
     true
 }
 
-/// A statement, not the greeting or a password.
+/// A statement, not the startup message or a password.
 pub fn is_postgres(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| b"PQBE".contains(first))
 }
@@ -56,7 +56,7 @@ struct Shared {
     counts: Counts,
     flights: AtomicUsize,
     arrived: Notify,
-    /// How many flights were lost.
+    /// The number of lost flights.
     lost: watch::Sender<usize>,
     mode: watch::Sender<Mode>,
 }
@@ -77,29 +77,29 @@ impl Proxy {
         self.address
     }
 
-    /// Flights since the last time this was asked.
+    /// The flights since the last call of this function.
     pub fn flights(&self) -> usize {
         self.shared.flights.swap(0, Ordering::SeqCst)
     }
 
-    /// Flights so far, which stay counted.
+    /// The flights so far, without resetting the count.
     pub fn waiting(&self) -> usize {
         self.shared.flights.load(Ordering::SeqCst)
     }
 
-    /// Resolves once the flight that was to be lost is.
+    /// Resolves once the flight has been lost.
     pub async fn lost(&self) {
         let mut lost = self.shared.lost.subscribe();
         // The sender lives as long as this proxy.
         let _ = lost.wait_for(|lost| *lost > 0).await;
     }
 
-    /// Changes what happens, to open connections too.
+    /// Sets the mode, for open connections too.
     pub async fn set(&self, mode: Mode) {
         self.shared.flights.store(0, Ordering::SeqCst);
         self.shared.lost.send_replace(0);
         self.shared.mode.send_replace(mode);
-        // The listener goes, or comes back, in a task of its own.
+        // A separate task closes or reopens the listener.
         let refused = mode == Mode::Down;
         until(async || TcpStream::connect(self.address).await.is_err() == refused).await;
     }
@@ -163,7 +163,7 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Holds what was lost until the mode changes.
+/// Holds a lost flight until the mode changes.
 async fn lose(shared: &Shared) {
     let mut mode = shared.mode.subscribe();
     mode.borrow_and_update();
@@ -172,11 +172,11 @@ async fn lose(shared: &Shared) {
 }
 
 async fn taken_down(mode: &mut watch::Receiver<Mode>) {
-    // The sender lives as long as the proxy: there is no other way for this to end.
+    // The sender lives as long as the proxy, so the wait cannot end otherwise.
     let _ = mode.wait_for(|mode| *mode == Mode::Down).await;
 }
 
-/// Treats one flight as the mode says; false ends its connection.
+/// Treats one flight according to the mode; `false` ends its connection.
 async fn may_go_on(shared: &Shared, client: &mut TcpStream, flight: usize) -> bool {
     let mut mode = shared.mode.subscribe();
     let now = *mode.borrow_and_update();
@@ -198,7 +198,7 @@ async fn may_go_on(shared: &Shared, client: &mut TcpStream, flight: usize) -> bo
         Mode::Slow(delay) => {
             tokio::select! {
                 () = tokio::time::sleep(delay) => true,
-                // Whoever turns the fault off does not wait for what it held up.
+                // A change of mode ends held flights at once.
                 _ = mode.changed() => false,
             }
         }

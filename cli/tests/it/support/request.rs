@@ -3,10 +3,10 @@ use serde_json::Value;
 
 use super::app::CRON_SECRET;
 
-/// A call being put together.
+/// A request under construction.
 pub struct Call(RequestBuilder);
 
-/// What came back.
+/// A received response.
 #[derive(Debug)]
 pub struct ApiResponse {
     pub status: u16,
@@ -41,7 +41,7 @@ impl Call {
         Self(self.0.json(&body))
     }
 
-    /// A body as it stands, said to be JSON.
+    /// An unchanged body with the content type of JSON.
     pub fn raw(self, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.header("content-type", "application/json").body(body))
     }
@@ -69,7 +69,7 @@ impl ApiResponse {
         self
     }
 
-    /// A problem with this status and code, in the form of every problem.
+    /// Expects a problem with this status and code, in the form of every problem.
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect_status(status);
         assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
@@ -79,14 +79,14 @@ impl ApiResponse {
         answer
     }
 
-    /// A 400 that names this field.
+    /// Expects a 400 that names this field.
     pub fn expect_invalid(self, field: &str) -> Self {
         let answer = self.expect_problem(400, "invalid_input");
         assert_eq!(answer.body["errors"][0]["field"], field, "{answer:?}");
         answer
     }
 
-    /// A header's value, or nothing.
+    /// A header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

@@ -1,4 +1,4 @@
-//! What a catalog sells, by the ids that Stripe's events name.
+//! The prices of a catalog, with the ids that Stripe's events use.
 
 use super::TestApp;
 use super::events::Sold;

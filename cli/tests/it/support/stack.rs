@@ -40,7 +40,7 @@ impl Stack {
         let cluster = dir.join("postgres");
         let postgres = match Postgres::start(&cluster, options.clone(), &quiet).await {
             Ok(postgres) => postgres,
-            // Another version of Postgres made it. There is nothing in it to keep.
+            // Another version of Postgres created it, and it has no data worth keeping.
             Err(_) => {
                 std::fs::remove_dir_all(&cluster).unwrap();
                 Postgres::start(&cluster, options, &quiet).await.unwrap()
@@ -56,7 +56,7 @@ impl Stack {
         stack
     }
 
-    /// What earlier runs left in this cluster.
+    /// Drops the databases of earlier runs in this cluster.
     async fn drop_databases(&self) {
         let client = self.superuser("postgres").await;
         let ours = "select datname::text from pg_database where datname like 'farebox%'";
@@ -66,7 +66,7 @@ impl Stack {
         }
     }
 
-    /// A migrated database that nobody else uses.
+    /// A migrated database for one test.
     pub async fn database(&self) -> Urls {
         let name = self.new_name();
         let client = self.superuser("postgres").await;
@@ -75,7 +75,7 @@ impl Stack {
         self.urls(&name)
     }
 
-    /// A database with nothing in it.
+    /// An empty database.
     pub async fn empty_database(&self) -> Urls {
         let name = self.new_name();
         let client = self.superuser("postgres").await;
@@ -104,7 +104,7 @@ impl Stack {
         SocketAddr::from(([127, 0, 0, 1], self.postgres.port()))
     }
 
-    /// A Redis with nothing in it.
+    /// An empty Redis.
     pub fn redis(&self) -> Backend {
         let Some(server) = &self.redis else { return Backend::in_process(None).unwrap() };
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -114,7 +114,7 @@ impl Stack {
     }
 }
 
-/// How a tool of the operator's would be told to connect.
+/// The connection settings of an operator's tool.
 pub fn settings(url: &str) -> Database {
     Database {
         url: Secret::new(url),
@@ -124,13 +124,13 @@ pub fn settings(url: &str) -> Database {
     }
 }
 
-/// Runs statements that need no parameters, as a test's author would in psql.
+/// Runs statements without parameters, as in psql.
 #[expect(clippy::disallowed_methods, reason = "a direct connection")]
 pub async fn execute(client: &Client, sql: &str) {
     client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
 }
 
-/// The first directory that no other test process uses. Clusters are kept from run to run.
+/// The first directory that no other test process uses. Clusters are reused by later runs.
 fn claim_directory() -> (PathBuf, File) {
     let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     (0..)

@@ -1,15 +1,15 @@
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes on a machine that is busy with all the other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks: what is waited for needs the processor too.
+/// Longer than any wait takes on a machine that is busy with all the other tests.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// A pause between two checks, because the awaited work needs the processor too.
 const A_MOMENT: Duration = Duration::from_millis(2);
 
-/// Waits until something holds; a test in which it never does fails.
+/// Waits until the condition holds; the test fails if it never does.
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "what the test waits for does not come about");
+        assert!(started.elapsed() < START_LIMIT, "the condition never held");
         tokio::time::sleep(A_MOMENT).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A wire to Postgres that breaks at a chosen message of the protocol.
+//! A connection to Postgres that breaks at a chosen protocol message.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Where in a message the wire breaks.
+/// Where in a message the connection breaks.
 #[derive(Clone, Copy, Debug)]
 pub enum Break {
     Before,
@@ -14,7 +14,7 @@ pub enum Break {
     After,
 }
 
-/// The message that breaks it, counted in both directions from the moment this was set.
+/// The message at which the connection breaks, counted in both directions from now on.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     messages_left: usize,
@@ -41,18 +41,18 @@ impl Wire {
         Self { address, plan }
     }
 
-    /// The message of that number, from now on, breaks the connection it is on.
+    /// Breaks the connection at the message of this number, counted from now on.
     pub fn break_at(&self, messages_left: usize, how: Break) {
         *self.plan.lock().unwrap() = Some(Plan { messages_left, how });
     }
 
-    /// Takes the plan back; answers whether the wire broke.
+    /// Cancels the break; returns whether the connection broke.
     pub fn mend(&self) -> bool {
         self.plan.lock().unwrap().take().is_none()
     }
 }
 
-/// How the next message goes.
+/// How the next message breaks, or `None` if it does not.
 fn next(plan: &Mutex<Option<Plan>>) -> Option<Break> {
     let mut plan = plan.lock().unwrap();
     let current = plan.as_mut()?;
@@ -67,14 +67,14 @@ async fn carry(client: TcpStream, upstream: SocketAddr, plan: Arc<Mutex<Option<P
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    // Where one way ends the other does too, and both connections with them.
+    // When one direction ends, so does the other, and both connections with them.
     tokio::select! {
         () = pass(from_client, to_server, &plan, 0) => {}
         () = pass(from_server, to_client, &plan, 1) => {}
     }
 }
 
-/// Passes messages on. A client's first has no type.
+/// Passes messages on. A client's first message has no type.
 async fn pass(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,

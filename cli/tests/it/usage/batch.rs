@@ -1,4 +1,4 @@
-//! Several uses in one call: all or none, or each for itself.
+//! Several usage entries in one call: all or none, or each by itself.
 
 use serde_json::{Value, json};
 
@@ -14,8 +14,8 @@ pub fn entries(uses: &[(&str, i64)], mode: Option<&str>) -> Value {
     report
 }
 
-/// Feature, whether it was counted, and the count, of each entry of an answer.
-fn told(answer: &Value) -> Value {
+/// Feature, `allowed` and count of each entry of an answer.
+fn counted(answer: &Value) -> Value {
     let entries = answer["entries"].as_array().unwrap();
     entries.iter().map(|one| json!([one["feature"], one["allowed"], one["used"]])).collect()
 }
@@ -26,9 +26,10 @@ async fn all_are_counted_or_none() {
     let fits = entries(&[("reports", 2), ("api_calls", 50), ("reports", 1)], None);
     let answer = app.report("ann", fits).await.expect_status(200).body;
     let expected = json!([["reports", true, 2], ["api_calls", true, 50], ["reports", true, 3]]);
-    assert_eq!(told(&answer), expected);
+    assert_eq!(counted(&answer), expected);
     let before = app.tables().await;
-    // The second of them alone would fit; what the first one counted does not count.
+    // Either of the two `reports` entries would fit alone. The refusal's `current` does not include
+    // the first.
     let too_many = entries(&[("api_calls", 1), ("reports", 1), ("reports", 2)], Some("all"));
     let refused = app.report("ann", too_many).await.expect_problem(402, "quota_exceeded").body;
     assert_eq!(
@@ -50,11 +51,11 @@ async fn each_is_counted_for_itself() {
         ["api_calls", true, 1],
         ["reports", true, 5],
     ]);
-    assert_eq!(told(&answer), expected);
+    assert_eq!(counted(&answer), expected);
     let before = app.tables().await;
     let none = entries(&[("reports", 1), ("exports", 1)], Some("each"));
     let answer = app.report("ann", none).await.expect_status(200).body;
-    assert_eq!(told(&answer), json!([["reports", false, 5], ["exports", false, 0]]));
+    assert_eq!(counted(&answer), json!([["reports", false, 5], ["exports", false, 0]]));
     assert_eq!(app.tables().await, before);
 }
 
@@ -84,5 +85,9 @@ async fn a_batch_has_one_to_a_hundred_entries() {
     app.report("ann", entries(&[("reports", 1)], Some("some"))).await.expect_invalid("mode");
     assert_eq!(app.tables().await, before);
     let one = app.report("ann", entries(&[("reports", 1)], None)).await.expect_status(200).body;
-    assert_eq!(told(&one), json!([["reports", true, 1]]), "a batch of one is answered as a batch");
+    assert_eq!(
+        counted(&one),
+        json!([["reports", true, 1]]),
+        "a batch of one gets a batch's answer"
+    );
 }

@@ -1,4 +1,4 @@
-//! Counters that several calls change at once: none of them loses or repeats a use.
+//! Concurrent changes of usage counters: no usage is lost or counted twice.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use tokio_postgres::Client;
 use super::batch::entries;
 use crate::support::{TestApp, execute};
 
-/// The largest count that every client can read.
+/// The largest integer that every JSON client can read.
 const LARGEST: i64 = 9_007_199_254_740_991;
 
 impl TestApp {
-    /// Uses so many times a number of a feature, from eight connections at once. Answers the results.
+    /// Reports usage this many times, from eight connections at once; returns the results.
     async fn use_at_once(
         &self,
         user: &str,
@@ -35,7 +35,7 @@ impl TestApp {
     }
 }
 
-/// A use through one of the SQL functions with a clock of its own.
+/// Tracks usage through one of the SQL functions, with its own clock.
 async fn call_at(client: &Client, function: &str, feature: &str, now: Timestamp) -> Option<Value> {
     let sql = format!(
         "select {function}('ann', '[{{\"feature\": \"{feature}\", \"quantity\": 1}}]', true, null, null,
@@ -44,7 +44,7 @@ async fn call_at(client: &Client, function: &str, feature: &str, now: Timestamp)
     client.query_typed_one(&sql, &[]).await.unwrap().get(0)
 }
 
-/// The same as Farebox does it: the version and the count after it.
+/// Tracks usage as Farebox does; returns the version and the count.
 async fn use_at(client: &Client, feature: &str, now: Timestamp) -> (i64, i64) {
     let result = match call_at(client, "track_usages", feature, now).await {
         Some(result) => result,
@@ -53,8 +53,8 @@ async fn use_at(client: &Client, feature: &str, now: Timestamp) -> (i64, i64) {
     (result["version"].as_i64().unwrap(), result["used"].as_i64().unwrap())
 }
 
-/// A use that waited for its counter until it was closed holds the counter's row. It does not wait for the
-/// account with that: a use that holds the account waits for the row.
+/// A call may wait for a counter's row until the counter is closed. It must not then wait for the
+/// account while it holds that row, because a call with the account's lock waits for the row.
 #[tokio::test]
 async fn a_use_whose_counter_is_closed_does_not_deadlock() {
     let app = TestApp::selling("demo").await;
@@ -93,7 +93,7 @@ async fn a_use_whose_counter_is_closed_does_not_deadlock() {
     }
 }
 
-/// The first entry of a period that is refused leaves the last period's count where it is.
+/// A refused first entry of a new period leaves the last period's count unchanged.
 #[tokio::test]
 async fn a_refused_entry_of_a_new_period_changes_nothing() {
     let app = TestApp::selling("demo").await;
@@ -112,7 +112,8 @@ async fn a_refused_entry_of_a_new_period_changes_nothing() {
     assert_eq!(app.count(counted).await, 97);
 }
 
-/// Uses that cross a soft limit at once each return their own overage, and each notice is sent once.
+/// Concurrent calls across a soft limit each return their own overage, and each notice is sent
+/// once.
 #[tokio::test]
 async fn uses_at_once_cross_a_soft_limit_with_one_notice_each() {
     let app = TestApp::selling("demo").await;
@@ -128,12 +129,12 @@ async fn uses_at_once_cross_a_soft_limit_with_one_notice_each() {
     assert_eq!(counts, (1..=80).map(|call| call * 3).collect::<Vec<_>>());
     let notices = "select coalesce(sum((payload ->> 'percent')::bigint), 0)::bigint from outbox
                    where payload ->> 'template' = 'limit_near'";
-    assert_eq!(app.count(notices).await, 180, "80 and 100, once each");
+    assert_eq!(app.count(notices).await, 180, "80 % and 100 %, once each");
     let overage = app.used("ann", "exports").await["overage"].clone();
     assert_eq!(overage, 40);
 }
 
-/// A daily count has no notices: a use that crosses its soft limit is counted by one update too.
+/// Daily counts have no notices, so one update also counts usage that crosses a soft limit.
 #[tokio::test]
 async fn a_use_that_crosses_a_daily_limit_is_partly_overage() {
     let app = TestApp::selling("demo").await;
@@ -149,7 +150,7 @@ async fn a_use_that_crosses_a_daily_limit_is_partly_overage() {
     assert_eq!(app.used("ann", "api_calls").await["overage"], 102);
 }
 
-/// A count that a client could not read is refused, and the largest that it can read is not.
+/// A count beyond the largest readable integer is refused; that integer itself is not.
 #[tokio::test]
 async fn a_count_stays_readable() {
     let app = TestApp::selling("demo").await;
@@ -170,7 +171,8 @@ async fn a_count_stays_readable() {
     assert_eq!(app.tables().await, before);
 }
 
-/// Servers whose clocks differ use a feature as its day ends: each use is in one of the two days.
+/// Processes whose clocks differ report usage as a day ends: each entry counts in one of the two
+/// days.
 #[tokio::test]
 async fn no_use_is_lost_as_a_period_ends() {
     const USES: i64 = 30;
@@ -182,20 +184,24 @@ async fn no_use_is_lost_as_a_period_ends() {
         let client = app.as_functions().await;
         let mut versions = BTreeMap::new();
         for number in 0..USES {
-            // From 30 seconds before midnight on, each server at its own pace.
+            // From 30 seconds before midnight, each process advances at its own speed.
             let now = Timestamp::from_second(midnight - 30 + number * (server + 2) / 2).unwrap();
             let (version, used) = use_at(&client, "api_calls", now).await;
-            assert!(versions.insert(version, used).is_none(), "a version of two counts");
-            assert_eq!(versions.last_key_value(), Some((&version, &used)), "a version goes back");
+            assert!(versions.insert(version, used).is_none(), "one version has two counts");
+            assert_eq!(
+                versions.last_key_value(),
+                Some((&version, &used)),
+                "a version is lower than an earlier one"
+            );
         }
         versions
     }))
     .await;
     let mut all = BTreeMap::new();
     for (version, used) in servers.into_iter().flatten() {
-        assert!(all.insert(version, used).is_none(), "a version of two counts");
+        assert!(all.insert(version, used).is_none(), "one version has two counts");
     }
-    // By version the counts are 1, 2, ... of the first day, and then of the second.
+    // Sorted by version, the counts are 1, 2, ... of the first day, and then of the second.
     let second = all.values().skip(1).position(|used| *used == 1).unwrap() + 1;
     let expected = (1..=second).chain(1..=all.len() - second);
     assert!(all.values().map(|used| usize::try_from(*used).unwrap()).eq(expected), "{all:?}");
@@ -204,7 +210,7 @@ async fn no_use_is_lost_as_a_period_ends() {
     assert_eq!(app.count("select count(*) from usage_tracking").await, 2);
 }
 
-/// However uses, changes of plan and reads interleave, a greater version has the greater count.
+/// However usage, plan changes and reads interleave, a greater version has the greater count.
 #[tokio::test]
 async fn versions_follow_counts_while_the_plan_changes() {
     let app = TestApp::selling("demo").await;
@@ -241,7 +247,7 @@ async fn versions_follow_counts_while_the_plan_changes() {
     assert_eq!(app.used("ann", "exports").await["used"], 160);
 }
 
-/// Uses that run while their user is erased are counted or refused, and nothing of them stays.
+/// Usage during its user's erasure is counted or refused, and nothing of it stays.
 #[tokio::test]
 async fn uses_during_an_erasure_leave_nothing() {
     let app = TestApp::selling("demo").await;
@@ -255,7 +261,7 @@ async fn uses_during_an_erasure_leave_nothing() {
                     return used.expect_problem(403, "account_erased");
                 }
             }
-            panic!("the erasure is over");
+            panic!("no call was refused");
         }));
         let call = app.delete("/api/account").bearer(&app.token(&user));
         let (_, erased) = tokio::join!(using, call.send());
@@ -266,7 +272,7 @@ async fn uses_during_an_erasure_leave_nothing() {
     }
 }
 
-/// A new limit of the default plan counts from the publishing on, for uses at once with it too.
+/// A new limit of the default plan applies from its publication on, also to concurrent usage.
 #[tokio::test]
 async fn a_new_default_limit_counts_from_the_next_use_on() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalogs/demo.toml");
@@ -293,7 +299,7 @@ async fn a_new_default_limit_counts_from_the_next_use_on() {
     }
 }
 
-/// New credits of the default plan reach its users by and by, a few in one transaction.
+/// New credits of the default plan reach its users gradually, a few per transaction.
 #[tokio::test]
 async fn new_default_credits_reach_every_user_in_small_batches() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalogs/demo.toml");
@@ -308,7 +314,7 @@ async fn new_default_credits_reach_every_user_in_small_batches() {
     app.sell_text(&app.owner_url, "demo", &text.replace(before, after)).await;
     let due = "select count(*) from accounts where due_at <= farebox_now()";
     assert_eq!(app.count(due).await, 0, "publishing touches no account");
-    // A call for the account does not wait for the job.
+    // A call for the account grants its credits without waiting for the job.
     let spent = app.spend("u50", "ai_credit", 1).send().await;
     spent.expect_status(200);
     let mut calls = 0;

@@ -1,4 +1,4 @@
-//! Uses that one update of the counter counts, and the moments at which they must not be.
+//! Usage that is counted by a single update of the counter, and the cases where it must not be.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -9,13 +9,13 @@ use crate::support::{Stack, TestApp, execute, until};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 impl TestApp {
-    /// Uses one of a feature, and answers the count after it.
+    /// Reports a usage of one; returns the count after it.
     async fn use_one(&self, user: &str, feature: &str) -> i64 {
         let used = self.report(user, json!({ "feature": feature })).await.expect_status(200);
         used.body["used"].as_i64().unwrap()
     }
 
-    /// Waits until so many connections wait for a lock.
+    /// Waits until this many connections wait for a lock.
     pub async fn until_waiting(&self, connections: i64) {
         let watcher = Stack::start().await.superuser(&self.database_name()).await;
         let sql = "select count(*) from pg_stat_activity
@@ -25,7 +25,7 @@ impl TestApp {
     }
 }
 
-/// A use whose counter says all takes no lock on the account; one that has more to do waits for it.
+/// Usage within an open counter takes no lock on the account. Usage with metadata waits for it.
 #[tokio::test]
 async fn a_use_does_not_wait_for_the_account() {
     let app = TestApp::selling("demo").await;
@@ -46,9 +46,9 @@ async fn a_use_does_not_wait_for_the_account() {
     assert_eq!(app.count("select entitlement_version from accounts").await, before);
 }
 
-/// A comp that ends, a plan that changes, and a new default plan end what a counter says, without a job.
+/// A comp that ends, a changed plan and a new default plan close a counter, without a job.
 #[tokio::test]
-async fn a_counter_is_not_believed_beyond_its_plan() {
+async fn a_counter_is_not_used_beyond_its_plan() {
     let app = TestApp::selling("demo").await;
     let until_soon = json!({ "plan": "pro", "endsAt": app.now() + HOUR });
     let call = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key);
@@ -79,7 +79,7 @@ async fn a_counter_is_not_believed_beyond_its_plan() {
     app.report("ann", json!({ "feature": "reports" })).await.expect_problem(402, "quota_exceeded");
 }
 
-/// From the mark of an erasure on nothing is counted.
+/// After the mark of an erasure nothing is counted.
 #[tokio::test]
 async fn a_counter_of_an_erased_user_counts_nothing() {
     let app = TestApp::selling("demo").await;
@@ -91,7 +91,7 @@ async fn a_counter_of_an_erased_user_counts_nothing() {
     assert_eq!(app.count("select used from usage_counters").await, 1);
 }
 
-/// However uses and changes of plan interleave, each use counts once, in the period that runs.
+/// However usage and plan changes interleave, each entry counts once, in the current period.
 #[tokio::test]
 async fn no_use_is_lost_while_the_plan_changes() {
     let app = TestApp::selling("demo").await;
@@ -112,7 +112,7 @@ async fn no_use_is_lost_while_the_plan_changes() {
     assert_eq!(app.count(total).await, 200);
 }
 
-/// The clock of one server may be behind that of another: each use counts once, in the later period.
+/// One process's clock may be behind another's: each entry counts once, in the later period.
 #[tokio::test]
 async fn a_late_clock_counts_in_the_period_that_has_begun() {
     let app = TestApp::selling("demo").await;

@@ -1,4 +1,4 @@
-//! When periods begin and end, by Postgres and, in another way, by hand.
+//! The starts and ends of periods, computed by Postgres and independently by the test.
 
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
@@ -12,7 +12,7 @@ use crate::support::{TestApp, execute};
 
 const PAIRS: usize = 4_000;
 
-/// The anchor's day and hour so many months after the anchor's, or that month's last day.
+/// The anchor's day and hour this many months later, or the last day of that month.
 fn turn(anchor: DateTime, months: i32) -> DateTime {
     let count = i32::from(anchor.year()) * 12 + i32::from(anchor.month()) - 1 + months;
     let (year, month) = (count.div_euclid(12) as i16, count.rem_euclid(12) as i8 + 1);
@@ -26,7 +26,7 @@ fn turn(anchor: DateTime, months: i32) -> DateTime {
     date(year, month, anchor.day().min(days)).to_datetime(anchor.time())
 }
 
-/// The months of an anchor are walked until one holds the moment.
+/// Goes through the anchor's months until one contains the time.
 fn billing_period(anchor: DateTime, now: DateTime) -> (DateTime, DateTime) {
     let mut months = 0;
     while turn(anchor, months) > now {
@@ -42,7 +42,7 @@ fn instant(moment: DateTime) -> Timestamp {
     moment.to_zoned(TimeZone::UTC).unwrap().timestamp()
 }
 
-/// Anchors of which many are late in their month, and moments of which many are at a turn.
+/// Anchors, many of them late in their month, and times, many of them at a period's end.
 fn pairs() -> Vec<(DateTime, DateTime)> {
     let day = prop_oneof![1_i8..=31, 28_i8..=31];
     let anchor = (1995_i16..=2045, 1_i8..=12, day, 0_i64..86_400_000_000);
@@ -60,10 +60,10 @@ fn pairs() -> Vec<(DateTime, DateTime)> {
     (0..PAIRS).map(|_| pair.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// PT-5: months from an anchor, over the ends of months, leap years and years in both directions, whatever
-/// the session's time zone.
+/// PT-5: months from an anchor, across ends of months, leap years and years in both directions, in
+/// any session time zone.
 #[tokio::test]
-async fn billing_periods_are_those_of_the_calendar() {
+async fn billing_periods_follow_the_calendar() {
     let app = TestApp::new().await;
     let pairs = pairs();
     let anchors: Vec<Timestamp> = pairs.iter().map(|(anchor, _)| instant(*anchor)).collect();
@@ -88,7 +88,8 @@ async fn billing_periods_are_those_of_the_calendar() {
     }
 }
 
-/// Every moment is in one period: where one ends the next begins, and any moment of one finds the same.
+/// Every time is in one period: periods follow each other without a gap, and any time within one
+/// finds the same period.
 #[tokio::test]
 async fn periods_of_every_kind_follow_each_other_without_a_gap() {
     let app = TestApp::new().await;
@@ -117,7 +118,7 @@ async fn periods_of_every_kind_follow_each_other_without_a_gap() {
     }
 }
 
-/// What the catalog calls them, at moments that are easily got wrong.
+/// The catalog's kinds of period, at times that are easily computed wrong.
 #[tokio::test]
 async fn periods_are_where_people_expect_them() {
     let app = TestApp::new().await;

@@ -1,4 +1,4 @@
-//! What a change of plan does to what is counted, and how long a plan counts whose payment is late.
+//! Effects of plan changes on usage, and the grace period of a late payment.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::support::{TestApp, until};
 
 impl TestApp {
-    /// Plan and status that count for a user.
+    /// A user's effective plan and status.
     async fn plan_and_status(&self, user: &str) -> Value {
         let call = self.get("/api/entitlements").bearer(&self.token(user));
-        let told = call.send().await.expect_status(200).body;
-        json!([told["plan"], told["status"]])
+        let found = call.send().await.expect_status(200).body;
+        json!([found["plan"], found["status"]])
     }
 
     /// A subscriber whose first payment after the trial fails.
@@ -29,7 +29,7 @@ fn exports(quantity: i64) -> Value {
     json!({ "feature": "exports", "quantity": quantity })
 }
 
-/// In the middle of a period the count stays and the limit is the new plan's, up and down.
+/// In the middle of a period, a plan change keeps the count and applies the new limit, up and down.
 #[tokio::test]
 async fn an_upgrade_keeps_the_count_and_a_downgrade_takes_nothing_back() {
     let app = TestApp::selling("dearme").await;
@@ -50,8 +50,8 @@ async fn an_upgrade_keeps_the_count_and_a_downgrade_takes_nothing_back() {
     assert_eq!(app.report("ann", letters(5)).await.expect_status(200).body["used"], 5);
 }
 
-/// Another plan of the same subscription has the same periods. Before the first of them there is the
-/// trial, whose period ends when the trial does.
+/// Another plan of the same subscription has the same periods. Before them is the trial's period,
+/// which ends with the trial.
 #[tokio::test]
 async fn a_trial_is_a_period_of_its_own_and_a_change_of_plan_keeps_it() {
     let app = TestApp::selling("demo").await;
@@ -73,8 +73,8 @@ async fn a_trial_is_a_period_of_its_own_and_a_change_of_plan_keeps_it() {
     assert_eq!(app.plan_and_status("ann").await, json!(["pro", "active"]));
 }
 
-/// What starts again by the billing period is counted by the months of the plan that counts, and goes on
-/// where another plan's months take their place.
+/// Features that reset each billing period follow the months of the effective plan, and keep their
+/// count when another plan's months replace them.
 #[tokio::test]
 async fn a_comp_keeps_the_usage_counted_so_far() {
     let app = TestApp::selling("demo").await;
@@ -86,18 +86,14 @@ async fn a_comp_keeps_the_usage_counted_so_far() {
     app.comp("ann", "enterprise").await;
     let counted = app.report("ann", exports(2)).await.expect_status(200).body;
     assert_eq!(counted["used"], 7);
-    assert_ne!(counted["resetsAt"], before["resetsAt"], "it has months of its own");
-    assert_eq!(
-        app.used("ann", "reports").await["used"],
-        5,
-        "a month of the calendar is everybody's"
-    );
+    assert_ne!(counted["resetsAt"], before["resetsAt"], "a comp has its own months");
+    assert_eq!(app.used("ann", "reports").await["used"], 5, "calendar months do not change");
     app.comp("ann", "free").await;
     let counted = app.report("ann", exports(1)).await.expect_status(200).body;
     assert_eq!(json!([counted["used"], counted["resetsAt"]]), json!([8, before["resetsAt"]]));
 }
 
-/// Nobody begins from nothing by ending a subscription and beginning another.
+/// A user cannot reset usage by ending a subscription and starting another.
 #[tokio::test]
 async fn a_new_subscription_keeps_the_usage_counted_so_far() {
     let app = TestApp::selling("demo").await;
@@ -110,8 +106,8 @@ async fn a_new_subscription_keeps_the_usage_counted_so_far() {
     assert_eq!(app.report("ann", exports(1)).await.expect_status(200).body["used"], 6);
 }
 
-/// A plan whose payment is late counts for its days of grace, from the first invoice that is unpaid; then
-/// the plan of those who pay nothing does, whether or not the job has run. A payment brings it back.
+/// A plan with a late payment counts for its days of grace, from its first unpaid invoice. Then the
+/// free plan applies, whether or not the job has run. A payment restores the plan.
 #[tokio::test]
 async fn a_late_payer_keeps_the_plan_for_the_days_of_its_grace() {
     let app = TestApp::selling("demo").await;
@@ -128,7 +124,7 @@ async fn a_late_payer_keeps_the_plan_for_the_days_of_its_grace() {
     assert_eq!(
         app.plan_and_status("ann").await,
         json!(["free", "past_due"]),
-        "read, without the job"
+        "without a run of the job"
     );
     let refused = app.report("ann", exports(1)).await.expect_problem(402, "quota_exceeded").body;
     assert_eq!(refused["limit"], 0);
@@ -137,10 +133,11 @@ async fn a_late_payer_keeps_the_plan_for_the_days_of_its_grace() {
     app.advance("7d").await;
     assert_eq!(app.plan_and_status("ann").await, json!(["starter", "active"]));
     let counted = app.report("ann", exports(1)).await.expect_status(200).body;
-    assert_eq!(counted["used"], 5, "the period is the same");
+    assert_eq!(counted["used"], 5, "the period has not changed");
 }
 
-/// The job ends a grace of somebody who does not come by, and shows it; each plan has its own.
+/// The job ends the grace period of a user who makes no calls, and pushes it. Each plan has its own
+/// days of grace.
 #[tokio::test]
 async fn the_job_ends_the_grace_of_each_plan() {
     for (tier, days) in [("starter", 7), ("pro", 14)] {
@@ -163,7 +160,7 @@ async fn the_job_ends_the_grace_of_each_plan() {
     }
 }
 
-/// A gift that ends by itself ends on time for whoever asks, whether or not the job has run.
+/// A comp ends on time for every read, whether or not the job has run.
 #[tokio::test]
 async fn a_comp_ends_on_its_day() {
     let app = TestApp::selling("demo").await;

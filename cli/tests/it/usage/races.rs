@@ -1,4 +1,4 @@
-//! Everything at once.
+//! Concurrent usage.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::support::TestApp;
 
-/// Of 64 uses at once with room for three, three are counted; the others are refused.
+/// Of 64 concurrent calls with room for three, three are counted and the others are refused.
 #[tokio::test]
-async fn a_hundred_rounds_of_sixty_four_uses_count_as_many_as_there_is_room_for() {
+async fn a_hundred_rounds_of_sixty_four_uses_count_up_to_the_limit() {
     let app = TestApp::selling("dearme").await;
     let letter = json!({ "feature": "letters" });
     for round in 0..100 {
@@ -28,7 +28,7 @@ async fn a_hundred_rounds_of_sixty_four_uses_count_as_many_as_there_is_room_for(
     assert_eq!(app.count("select count(*) from usage_tracking where used = 5").await, 100);
 }
 
-/// Of 64 retries of one key at once one is counted, and all are answered the same.
+/// Of 64 concurrent retries of one key, one is counted and all get the same answer.
 #[tokio::test]
 async fn sixty_four_retries_of_one_key_count_once() {
     let app = TestApp::selling("dearme").await;
@@ -45,8 +45,7 @@ async fn sixty_four_retries_of_one_key_count_once() {
     assert_eq!(app.count("select count(*) from usage_events").await, 20);
 }
 
-/// Batches of two features, each in the other's order, neither wait for each other for ever nor count
-/// more than there is room for.
+/// Batches with two features in opposite orders neither deadlock nor count more than the limit.
 #[tokio::test]
 async fn batches_in_every_order_do_not_block_each_other() {
     let app = TestApp::selling("demo").await;
@@ -55,6 +54,6 @@ async fn batches_in_every_order_do_not_block_each_other() {
     let reports = [json!({ "entries": [one, other] }), json!({ "entries": [other, one] })];
     let calls = (0..64).map(|number| app.report("ann", reports[number % 2].clone()));
     let counted = join_all(calls).await.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(counted, 5, "the reports of a month");
+    assert_eq!(counted, 5, "the monthly limit of reports");
     assert_eq!(app.used("ann", "api_calls").await["used"], 50);
 }

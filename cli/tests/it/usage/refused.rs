@@ -1,11 +1,11 @@
-//! What is no use: it is refused by the name of the field, and nothing changes.
+//! Invalid usage reports are refused with the field's name, and change nothing.
 
 use serde_json::json;
 
 use crate::support::{Mode, TestApp};
 
 #[tokio::test]
-async fn a_quantity_that_is_none_is_refused() {
+async fn an_invalid_quantity_is_refused() {
     let app = TestApp::selling("demo").await;
     let before = app.tables().await;
     for quantity in [
@@ -62,7 +62,7 @@ async fn a_feature_that_is_not_counted_is_refused() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_sold_nothing_is_counted() {
+async fn without_a_catalog_nothing_is_counted() {
     let app = TestApp::new().await;
     app.report("ann", json!({ "feature": "reports" })).await.expect_invalid("feature");
     let usage = app.usage("ann", "").await;
@@ -83,7 +83,7 @@ async fn metadata_has_a_form_and_a_size() {
     assert_eq!(app.tables().await, before);
 }
 
-/// However much has been used, every client can read how much.
+/// However much was used, every client can read the count.
 #[tokio::test]
 async fn a_count_that_no_client_could_read_is_refused() {
     let app = TestApp::selling("demo").await;
@@ -98,7 +98,7 @@ async fn a_count_that_no_client_could_read_is_refused() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_none_is_refused() {
+async fn an_invalid_page_is_refused() {
     let app = TestApp::selling("demo").await;
     for (query, field) in [
         ("limit=0", "limit"),
@@ -138,7 +138,7 @@ async fn a_user_cannot_report_or_read_usage_of_another() {
 }
 
 #[tokio::test]
-async fn the_erased_use_nothing() {
+async fn an_erased_user_cannot_track_usage() {
     let app = TestApp::selling("dearme").await;
     let report = json!({ "feature": "letters", "metadata": { "to": "myself" } });
     app.report_once("ann", "k", report.clone()).await.expect_status(200);

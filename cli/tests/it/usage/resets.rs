@@ -1,4 +1,4 @@
-//! When counts start again, as time goes by.
+//! Counts that reset as time passes.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::support::TestApp;
 
 impl TestApp {
-    /// Moves the clock so far after a moment that an answer named.
+    /// Moves the clock to this long after a time from an answer.
     fn pass(&self, moment: &Value, after: SignedDuration) {
         let moment: Timestamp = moment.as_str().unwrap().parse().unwrap();
         self.clock.advance((moment + after).duration_since(self.now()));
     }
 
-    /// Lets time pass until then, and a little more, with everything that Stripe says meanwhile.
+    /// Advances to a time and a little more, with all webhooks on the way.
     pub async fn advance_to(&self, then: Timestamp) {
         let seconds = then.duration_since(self.now()).as_secs() + 1;
         self.advance(&format!("{seconds}s")).await;
@@ -28,11 +28,11 @@ impl TestApp {
     }
 }
 
-/// The clock goes on while a call is answered.
+/// Room for the time that passes while a call is answered.
 const JUST_BEFORE: SignedDuration = SignedDuration::from_secs(-30);
 
 #[tokio::test]
-async fn a_month_and_a_day_are_the_calendars() {
+async fn months_and_days_follow_the_calendar() {
     let app = TestApp::selling("demo").await;
     app.to_next_day(SignedDuration::from_hours(1));
     for (feature, most) in [("reports", 5), ("api_calls", 100)] {
@@ -50,7 +50,7 @@ async fn a_month_and_a_day_are_the_calendars() {
             assert_eq!(app.used("ann", feature).await["used"], 0);
         }
         let periods = app.usage("ann", &format!("feature={feature}")).await["data"].clone();
-        assert_eq!(periods.as_array().unwrap().len(), 3, "what was is not forgotten: {periods}");
+        assert_eq!(periods.as_array().unwrap().len(), 3, "past periods are kept: {periods}");
     }
 }
 
@@ -65,7 +65,7 @@ async fn usage_without_a_reset_stays() {
     assert_eq!(json!([refused["current"], refused["resetsAt"]]), json!([1, null]));
 }
 
-/// A yearly plan's months begin on its own day, or on the last of a shorter month.
+/// A yearly plan's months begin on its own day, or on the last day of a shorter month.
 #[tokio::test]
 async fn a_yearly_plan_starts_again_every_month_on_its_day() {
     let app = TestApp::selling("demo").await;
@@ -75,7 +75,7 @@ async fn a_yearly_plan_starts_again_every_month_on_its_day() {
     for count in 1..=4 {
         let report = json!({ "feature": "exports", "quantity": count });
         let counted = app.report("ann", report).await.expect_status(200).body;
-        assert_eq!(counted["used"], count, "nothing of the month before");
+        assert_eq!(counted["used"], count, "the last month's usage does not count");
         let resets_at: Timestamp = counted["resetsAt"].as_str().unwrap().parse().unwrap();
         let resets_at = resets_at.to_zoned(TimeZone::UTC);
         assert_eq!(resets_at.hour(), 10);
@@ -88,7 +88,7 @@ async fn a_yearly_plan_starts_again_every_month_on_its_day() {
     assert_eq!(days, [(2, february.days_in_month()), (3, 31), (4, 30), (5, 31)]);
 }
 
-/// Renewals keep the day, and what counts follows Stripe's own periods.
+/// Renewals keep the day, and counts follow Stripe's own periods.
 #[tokio::test]
 async fn a_monthly_plan_starts_again_when_it_renews() {
     let app = TestApp::selling("demo").await;
@@ -106,5 +106,5 @@ async fn a_monthly_plan_starts_again_when_it_renews() {
         days.push(resets_at.to_zoned(TimeZone::UTC).day());
         app.advance_to(resets_at).await;
     }
-    assert_eq!(days[1..], [31, 30], "of March and of April");
+    assert_eq!(days[1..], [31, 30], "the days of March and April");
 }

@@ -1,4 +1,4 @@
-//! What is used, for those who ask in SQL.
+//! Usage in SQL views and functions.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use crate::support::{TestApp, execute, settings};
 
 impl TestApp {
-    /// A connection as the role that functions use.
+    /// A connection as `farebox_app`.
     pub async fn as_functions(&self) -> Client {
         shared::adapters::postgres::connect(&settings(&self.settings["DATABASE_URL"]))
             .await
@@ -20,13 +20,13 @@ async fn rows(client: &Client, sql: &str) -> Value {
     client.query_typed_one(&sql, &[]).await.unwrap().get(0)
 }
 
-/// The code with which a statement is refused.
+/// The error code of a refused statement.
 async fn refusal(client: &Client, sql: &str) -> String {
     let error = client.query_typed(sql, &[]).await.unwrap_err();
     error.code().unwrap_or_else(|| panic!("{sql}: {error:?}")).code().to_owned()
 }
 
-/// PT-4, PT-8: an operator's queries run as they stand, as the owner and as the functions' role.
+/// PT-4, PT-8: an operator's queries run unchanged, as the owner and as `farebox_app`.
 #[tokio::test]
 async fn usage_is_in_the_views_that_people_query() {
     let app = TestApp::selling("paintracker").await;
@@ -51,12 +51,12 @@ async fn usage_is_in_the_views_that_people_query() {
         let entries =
             current.as_array().unwrap().iter().find(|row| row["usage_type"] == "pain_entry");
         let entries = entries.unwrap();
-        let told = ["used", "quota", "remaining", "overage"].map(|name| entries[name].clone());
-        assert_eq!(json!(told), json!([3, 500, 497, 0]));
+        let counted = ["used", "quota", "remaining", "overage"].map(|name| entries[name].clone());
+        assert_eq!(json!(counted), json!([3, 500, 497, 0]));
     }
 }
 
-/// PT-5: counting in SQL is counting: the same limits, the same period, and what is shown follows.
+/// PT-5: tracking in SQL has the same limits and periods as the route, and pushes the result.
 #[tokio::test]
 async fn uses_can_be_tracked_in_sql() {
     let app = TestApp::selling("paintracker").await;
@@ -74,7 +74,7 @@ async fn uses_can_be_tracked_in_sql() {
         rows(&client, "select track_usage('u', 'pain_entry', 8) as used").await[0]["used"],
         10
     );
-    app.all_are_told().await;
+    app.deliver_outbox().await;
     assert_eq!(shown().await, 10);
     let entry = json!({ "feature": "pain_entry" });
     assert_eq!(app.report("u", entry).await.expect_status(200).body["used"], 11);
@@ -93,7 +93,7 @@ async fn uses_can_be_tracked_in_sql() {
     assert_eq!(app.tables().await, before);
 }
 
-/// PT-5: a subscription with what was used of what it gives.
+/// PT-5: a subscription with the usage of its features.
 #[tokio::test]
 async fn a_subscription_is_found_with_its_usage() {
     let app = TestApp::selling("paintracker").await;
@@ -108,14 +108,14 @@ async fn a_subscription_is_found_with_its_usage() {
     app.buy("ann", json!({ "tier": "basic", "interval": "yearly" })).await;
     let found = rows(&client, "select * from get_user_subscription('ann')").await;
     assert_eq!(found.as_array().unwrap().len(), 1);
-    let told =
+    let counted =
         ["tier", "status", "interval", "cancel_at_period_end"].map(|name| found[0][name].clone());
-    assert_eq!(json!(told), json!(["basic", "trialing", "yearly", false]));
+    assert_eq!(json!(counted), json!(["basic", "trialing", "yearly", false]));
     assert_eq!(found[0]["usage"]["export"], json!({ "used": 1, "limit": 20 }));
     assert_eq!(found[0]["usage"].as_object().unwrap().len(), 5);
 }
 
-/// DM-1: one row a user and month, whatever periods what was used counts in.
+/// DM-1: one row per user and month, whatever the periods of the features.
 #[tokio::test]
 async fn a_month_of_a_user_is_one_row() {
     let app = TestApp::selling("demo").await;
@@ -143,7 +143,7 @@ async fn a_month_of_a_user_is_one_row() {
     assert_eq!(app.count("select count(*) from subscription_usage").await, 4);
 }
 
-/// CP-6: under a user's identity a query that forgets its WHERE finds that user's rows alone.
+/// CP-6: under a user's identity, a query without a WHERE returns only that user's rows.
 #[tokio::test]
 async fn a_query_without_where_returns_only_the_users_own_usage() {
     let app = TestApp::selling("paintracker").await;
@@ -172,7 +172,7 @@ async fn a_query_without_where_returns_only_the_users_own_usage() {
     }
 }
 
-/// Where the clock of a local stack is moved, SQL that is handed no time goes by it; only the owner can.
+/// SQL calls without a time follow the local stack's clock, which only the owner can move.
 #[tokio::test]
 async fn sql_uses_the_clock_of_the_stack() {
     let app = TestApp::selling("paintracker").await;
@@ -187,12 +187,16 @@ async fn sql_uses_the_clock_of_the_stack() {
         app.now()
     );
     assert_eq!(rows(&client, &sql).await, json!([{ "count": 1 }]));
-    assert_eq!(rows(&client, used).await, json!([{ "used": 0 }]), "another month");
+    assert_eq!(rows(&client, used).await, json!([{ "used": 0 }]), "a new month");
     assert_eq!(
         rows(&client, "select track_usage('ann', 'pain_entry') as used").await[0]["used"],
         1
     );
-    assert_eq!(app.used("ann", "pain_entry").await["used"], 1, "the same month for both");
+    assert_eq!(
+        app.used("ann", "pain_entry").await["used"],
+        1,
+        "SQL and the route use the same month"
+    );
     for write in [
         "update local_clock set ahead = '1 day'",
         "delete from local_clock",

@@ -1,14 +1,14 @@
-//! How much one user's calls may add to the database: less than five megabytes a minute, whatever they send.
+//! One user's calls can add less than five megabytes a minute to the database, whatever they send.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{ApiResponse, Call, TestApp};
 
-/// What a caller's share grows by in a minute, and the most it can be worth at once.
+/// The bytes that a user may store per minute, which is also the most that can be stored at once.
 const SHARE: f64 = 2_000_000.0;
 
-/// Text that no database can make shorter.
+/// Text that does not compress.
 fn noise(seed: u64, length: usize) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -21,7 +21,7 @@ fn noise(seed: u64, length: usize) -> String {
     (0..length).map(letter).collect()
 }
 
-/// Many uses in one call, each with that metadata.
+/// Many usage entries in one call, each with this metadata.
 fn uses(count: usize, metadata: impl Fn(u64) -> Value) -> Value {
     let entry = |number| json!({ "feature": "api_calls", "metadata": metadata(number) });
     json!({ "entries": (0..count as u64).map(entry).collect::<Vec<_>>(), "mode": "each" })
@@ -29,7 +29,8 @@ fn uses(count: usize, metadata: impl Fn(u64) -> Value) -> Value {
 
 type Body = Box<dyn Fn(u64) -> Value>;
 
-/// The hostile calls: a path, whether each has an idempotency key, and a body by the number of the call.
+/// The hostile calls: the path, whether each has an idempotency key, and the body by the call's
+/// number.
 fn attacks() -> Vec<(&'static str, bool, Body)> {
     let digits = |seed: u64| -> Vec<u64> {
         noise(seed, 1_900).bytes().map(|byte| u64::from(byte) % 10).collect()
@@ -53,7 +54,7 @@ fn attacks() -> Vec<(&'static str, bool, Body)> {
     ]
 }
 
-/// What tables, long values and indexes take, without the maps that each table has once.
+/// The size of tables, TOAST tables and indexes, without their free space and visibility maps.
 async fn size(app: &TestApp) -> i64 {
     let sql = "select sum(pg_relation_size(oid))::bigint from pg_class
                where relnamespace in ('public'::regnamespace, 'pg_toast'::regnamespace)
@@ -65,7 +66,7 @@ fn attack(app: &TestApp, path: &str, user: &str, body: &Value) -> Call {
     app.post(path).bearer(&app.token(user)).json(body.clone())
 }
 
-/// Sends until it is refused; answers the refusal.
+/// Sends calls until one is refused; returns the refusal.
 async fn flood(
     app: &TestApp,
     path: &str,
@@ -109,7 +110,7 @@ async fn one_user_adds_less_than_five_megabytes_a_minute() {
     }
 }
 
-/// The refusal says that it is the bytes, and when there is room again. What keeps nothing goes on.
+/// The refusal has the byte limit and the time to wait. Calls that store nothing still succeed.
 #[tokio::test]
 async fn a_value_too_large_to_store_is_refused_with_its_own_code() {
     let app = TestApp::selling("demo").await;
@@ -123,7 +124,7 @@ async fn a_value_too_large_to_store_is_refused_with_its_own_code() {
     assert!((1..=2).contains(&seconds), "{refused:?}");
     let kept = app.count("select count(*) from history").await;
 
-    // One share for all routes; a call that keeps nothing needs none of it.
+    // All routes share one limit; a call that stores nothing needs none of it.
     let large = uses(28, |number| json!({ "a": noise(number, 4_000) }));
     let refused = attack(&app, "/api/usage", "ann", &large).send().await;
     refused.expect_problem(429, "storage_rate_limited");
@@ -139,7 +140,7 @@ async fn a_value_too_large_to_store_is_refused_with_its_own_code() {
     assert_eq!(app.count("select count(*) from history").await, kept + 2);
 }
 
-/// One call has a size too, which its refusal names.
+/// A single call has a size limit too, which its refusal names.
 #[tokio::test]
 async fn a_report_that_is_too_large_is_refused() {
     let app = TestApp::selling("demo").await;

@@ -1,13 +1,13 @@
-//! A payment that took several attempts has several charges, and a dispute may name any of them.
+//! A payment with several attempts has several charges, and a dispute may name any of them.
 
 use serde_json::{Value, json};
 
-use super::foreign::{CREDITS, LETTERS};
+use super::foreign::{CREDITS, DEAD_LETTERS};
 use super::orders::orders;
 use crate::support::TestApp;
 use crate::support::events::Customer;
 
-/// What Stripe tells of the payment intent after an attempt.
+/// The payment intent's event after an attempt.
 fn attempt(of: &Customer, at: i64, name: &str, charge: &str, is_paid: bool) -> Value {
     let verb = if is_paid { "succeeded" } else { "payment_failed" };
     let status = if is_paid { "succeeded" } else { "requires_payment_method" };
@@ -22,7 +22,7 @@ fn attempt(of: &Customer, at: i64, name: &str, charge: &str, is_paid: bool) -> V
     })
 }
 
-/// In every order, with the third attempt's charge as with the second's.
+/// In every order, with the charge of the second or of the third attempt.
 #[tokio::test]
 async fn a_dispute_that_names_a_later_charge_finds_its_payment() {
     let app = TestApp::selling("demo").await;
@@ -54,10 +54,10 @@ async fn a_dispute_that_names_a_later_charge_finds_its_payment() {
         );
         assert_eq!(app.count(&charges).await, 1, "{order:?}");
     }
-    assert_eq!(app.count(LETTERS).await, 0);
+    assert_eq!(app.count(DEAD_LETTERS).await, 0);
 }
 
-/// Until 2022 the intent listed all of its charges.
+/// Until 2022 a payment intent listed all of its charges.
 #[tokio::test]
 async fn a_dispute_that_names_a_listed_charge_finds_its_payment() {
     let app = TestApp::selling("demo").await;

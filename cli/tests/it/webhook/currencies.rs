@@ -1,5 +1,5 @@
-//! Refunds and disputes take back credits by their amounts, and not by the order of their events: with
-//! amounts that shrink, currencies that are left out, and a session in another currency than its charge.
+//! Refunds and disputes claw back credits by their amounts, in any order of events. Amounts may
+//! shrink, currencies may be missing, and a session may have another currency than its charge.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::story::books;
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
-/// The same event under an id of its own, with other fields of its object.
+/// The same event with another id and changed fields of its object.
 fn with(mut event: Value, changes: Value) -> Value {
     for (field, value) in changes.as_object().unwrap() {
         event["data"]["object"][field] = value.clone();
@@ -17,7 +17,8 @@ fn with(mut event: Value, changes: Value) -> Value {
     event
 }
 
-/// Delivers the story in every order; expects these credits of 100 after each, and one row for the dispute.
+/// Delivers the story in every order; expects these credits of 100 after each, and one row for the
+/// dispute.
 async fn ends(credits: i64, dispute: Value, story: impl Fn(&Customer, &Sold) -> Vec<Value>) {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
@@ -66,7 +67,7 @@ async fn a_disputes_currency_may_be_left_out_once() {
     .await;
 }
 
-/// A charge in euros, with the amount refunded of it; its session is in dollars.
+/// A charge in euros, with its refunded amount; its session is in dollars.
 fn charged(ann: &Customer, at: i64, pack: &Sold, refunded: i64) -> Value {
     let eur = json!({ "currency": "eur", "amount": 460, "amount_captured": 460 });
     with(ann.refunded(at, "pack", pack, refunded), eur)
@@ -101,9 +102,9 @@ async fn a_refund_is_compared_in_the_currency_of_its_charge() {
     }
 }
 
-/// The charge says what was paid, and waits for its payment in a row of its own.
+/// The charge has the paid amount, and waits for its payment in a row of its own.
 #[tokio::test]
-async fn a_charge_that_names_no_intent_brings_its_currency() {
+async fn a_charge_without_an_intent_provides_its_currency() {
     ends(0, json!(["won", 460, "eur", "fraudulent"]), |ann, pack| {
         vec![
             ann.paid(0, "pack", "ai_100", pack),

@@ -1,10 +1,10 @@
-//! Whoever was erased stays erased, whatever Stripe goes on telling.
+//! An erased user stays erased, whatever events arrive later.
 
 use super::orders::seven_events;
 use crate::support::events::Customer;
 use crate::support::{TestApp, execute};
 
-/// Everything but what says that an event was taken note of, and what was asked of Stripe.
+/// Every table except those that record events and requests to Stripe.
 const CONTENTS: [&str; 12] = [
     "users",
     "stripe_customers",
@@ -33,7 +33,7 @@ async fn events_of_erased_users_change_nothing() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let (events, _) = seven_events("ann", &plan, &pack);
-    let ann = Customer::nameless("ann", app.now().as_second());
+    let ann = Customer::without_user("ann", app.now().as_second());
     let others = [
         ann.named(1, "ann"),
         ann.disputed(2, "pack", 500, "needs_response"),
@@ -42,7 +42,8 @@ async fn events_of_erased_users_change_nothing() {
         ann.subscribed("updated", 5, &ann.subscription("2", "active", &plan)),
     ];
     for event in events.iter().take(4) {
-        // The second of one second asks a Stripe that does not have it.
+        // The second event of the same second fetches a subscription that the simulator does not
+        // have.
         let answer = app.deliver(event).await;
         assert!([200, 404, 503].contains(&answer.status), "{answer:?}");
     }
@@ -59,7 +60,7 @@ async fn events_of_erased_users_change_nothing() {
     assert_eq!(app.count(letters).await, 0);
 }
 
-/// Erasing and hearing of somebody at once: either comes first, and in the end nothing is left.
+/// An erasure races with events of its user. Whichever comes first, nothing is left.
 #[tokio::test]
 async fn an_erasure_wins_over_events_that_race_it() {
     let app = TestApp::selling("demo").await;

@@ -1,5 +1,5 @@
-//! The connection to Postgres breaks, at any message of the protocol: what Stripe is answered is true, and
-//! once it has tried again everything is as if nothing had happened.
+//! The connection to Postgres breaks at any protocol message. The answer to Stripe is always
+//! correct, and after Stripe's retry the state is as if nothing had happened.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use crate::support::events::{Customer, Sold};
 use crate::support::wire::{Break, Wire};
 use crate::support::{PgBouncer, Stack, TestApp, listen, pooler, signature};
 
-/// Another process of the same app, which reaches Postgres by a wire that breaks.
+/// Another process of the same app, whose connection to Postgres breaks.
 struct Fragile<'a> {
     app: &'a TestApp,
     base: String,
@@ -46,8 +46,8 @@ impl<'a> Fragile<'a> {
         call.send().await.unwrap().status().as_u16()
     }
 
-    /// Breaks the wire at each message of a delivery, on a connection that is open already or on a new
-    /// one, before, within and after it.
+    /// Breaks the connection at each message of a delivery: on an open connection or a new one;
+    /// before, within and after the message.
     async fn break_everywhere(&mut self) {
         for how in [Break::Before, Break::Within, Break::After] {
             for is_open in [false, true] {
@@ -55,23 +55,23 @@ impl<'a> Fragile<'a> {
                 while self.breaks(at, how, is_open).await {
                     at += 1;
                 }
-                assert!(at > 5, "a delivery is some messages: {at}");
+                assert!(at > 5, "a delivery has more messages than {at}");
             }
         }
     }
 
-    /// One delivery, and Stripe's next attempt. Answers whether the wire did break.
+    /// One delivery, and Stripe's retry. Returns whether the connection broke.
     async fn breaks(&mut self, at: usize, how: Break, is_open: bool) -> bool {
         self.runs += 1;
         let ann = Customer::of(&format!("f{:04}", self.runs), SINCE);
         let event = ann.paid(0, "pack", "ai_100", &self.pack);
         if is_open {
-            let other = Customer::nameless(&format!("other{:04}", self.runs), SINCE);
+            let other = Customer::without_user(&format!("other{:04}", self.runs), SINCE);
             assert_eq!(self.deliver(&other.named(0, "other")).await, 200);
         } else {
-            // Whatever connection there was is gone.
+            // Existing connections are gone.
             self.wire.break_at(0, Break::Before);
-            self.deliver(&Customer::nameless("nobody", SINCE).named(0, "nobody")).await;
+            self.deliver(&Customer::without_user("nobody", SINCE).named(0, "nobody")).await;
             self.wire.mend();
         }
         self.wire.break_at(at, how);
@@ -104,7 +104,7 @@ impl<'a> Fragile<'a> {
 }
 
 #[tokio::test]
-async fn a_wire_that_breaks_anywhere_changes_nothing_in_the_end() {
+async fn a_broken_connection_does_not_change_the_final_state() {
     let app = TestApp::selling("demo").await;
     let stack = Stack::start().await;
     let url = app.owner_url.replace("farebox_owner", "farebox");
@@ -114,7 +114,7 @@ async fn a_wire_that_breaks_anywhere_changes_nothing_in_the_end() {
 }
 
 #[tokio::test]
-async fn nor_does_it_behind_a_pooler() {
+async fn a_broken_connection_behind_a_pooler_changes_nothing_in_the_end() {
     let app = TestApp::selling("demo").await;
     let stack = Stack::start().await;
     allow_without_password(stack).await;
@@ -126,9 +126,9 @@ async fn nor_does_it_behind_a_pooler() {
     fragile.all_is_well().await;
 }
 
-/// Where PgBouncer is installed, it is the pooler too.
+/// Repeated with PgBouncer, where it is installed.
 #[tokio::test]
-async fn nor_does_it_behind_pgbouncer() {
+async fn a_broken_connection_behind_pgbouncer_changes_nothing_in_the_end() {
     let app = TestApp::selling("demo").await;
     let stack = Stack::start().await;
     allow_without_password(stack).await;

@@ -1,4 +1,5 @@
-//! Sessions and subscriptions that Farebox did not make: payment links, a cut-over, Stripe's own tools.
+//! Sessions and subscriptions that Farebox did not create: payment links, a migrated business,
+//! Stripe's own tools.
 
 use serde_json::json;
 
@@ -6,7 +7,7 @@ use crate::support::events::{Customer, Sold};
 use crate::support::{Button, TestApp};
 
 impl TestApp {
-    /// A session made straight at Stripe, for one price, with such fields besides; it is paid.
+    /// A paid session created directly at Stripe, for one price, with these additional fields.
     pub(super) async fn paid_elsewhere(&self, price: &str, quantity: &str, more: &[(&str, &str)]) {
         let mut form = vec![
             ("mode", "payment"),
@@ -22,47 +23,48 @@ impl TestApp {
 }
 
 pub(super) const CREDITS: &str = "select coalesce(sum(balance), 0)::bigint from wallets";
-pub(super) const LETTERS: &str = "select count(*) from failed_webhooks where resolved_at is null";
+pub(super) const DEAD_LETTERS: &str =
+    "select count(*) from failed_webhooks where resolved_at is null";
 
 #[tokio::test]
 async fn a_session_made_elsewhere_counts_for_what_it_sold() {
     let app = TestApp::selling("credits").await;
     let pack = app.pack_sold("starter").await;
-    // Its lines say what it sold; to see them Stripe is asked.
+    // Its line items have the purchase, so Farebox fetches them.
     app.paid_elsewhere(&pack.price, "2", &[("metadata[userId]", "ann")]).await;
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (200, 0));
-    // Its metadata does.
+    assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (200, 0));
+    // Its metadata has the purchase.
     let named = [("metadata[user_id]", "ann"), ("metadata[pack]", "starter")];
     app.stripe.flights();
     app.paid_elsewhere(&pack.price, "1", &named).await;
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (300, 0));
-    assert_eq!(app.stripe.flights(), 0, "nothing had to be asked");
+    assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (300, 0));
+    assert_eq!(app.stripe.flights(), 0, "nothing was fetched");
 }
 
-/// Metadata that does not fit what was paid is not believed.
+/// Metadata that does not match the paid amount is ignored.
 #[tokio::test]
 async fn a_session_that_claims_more_than_it_paid_gives_what_it_paid() {
     let app = TestApp::selling("credits").await;
     let pack = app.pack_sold("starter").await;
     let claims = [("metadata[userId]", "ann"), ("metadata[pack]", "scale")];
     app.paid_elsewhere(&pack.price, "1", &claims).await;
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (100, 0));
+    assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (100, 0));
 }
 
-/// What its lines say it sold must be what it came to.
+/// The cost of a session's line items must equal its amount.
 #[tokio::test]
-async fn a_session_that_came_to_another_amount_than_its_lines_cost_is_a_dead_letter() {
+async fn a_session_whose_amount_differs_from_its_lines_is_a_dead_letter() {
     let app = TestApp::selling("credits").await;
     let pack = app.pack_sold("starter").await;
     for (user, amount, currency, quantity) in [
         (Some("ann"), pack.amount, "usd", 2),
         (Some("ann"), 2 * pack.amount, "cad", 2),
         (None, 1, "usd", 1),
-        // More credits than any balance may have.
+        // More credits than a balance may have.
         (Some("ann"), pack.amount * 100_000_000_000_000, "usd", 100_000_000_000_000_i64),
     ] {
-        let before = app.count(LETTERS).await;
-        let ann = Customer::nameless(&format!("c{before}"), app.now().as_second());
+        let before = app.count(DEAD_LETTERS).await;
+        let ann = Customer::without_user(&format!("c{before}"), app.now().as_second());
         let mut paid = ann.paid(0, "pack", "starter", &pack);
         let object = &mut paid["data"]["object"];
         object["metadata"] = user.map_or(json!({}), |user| json!({ "userId": user }));
@@ -72,7 +74,7 @@ async fn a_session_that_came_to_another_amount_than_its_lines_cost_is_a_dead_let
             "quantity": quantity, "price": { "id": pack.price, "product": pack.product },
         }] });
         app.deliver(&paid).await.expect_status(200);
-        assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, before + 1));
+        assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (0, before + 1));
     }
     let price = format!("select count(*) from failed_webhooks where cause like '%{}%'", pack.price);
     assert_eq!(app.count(&price).await, 3);
@@ -92,19 +94,19 @@ async fn a_purchase_outside_the_catalog_is_a_dead_letter_if_it_names_a_user() {
     let price = app.ask_stripe("POST", "/v1/prices", &form).await;
     let price = price["id"].as_str().unwrap();
     app.paid_elsewhere(price, "1", &[]).await;
-    assert_eq!(app.count(LETTERS).await, 0, "nobody's mug is none of ours");
+    assert_eq!(app.count(DEAD_LETTERS).await, 0, "a foreign purchase without a user is ignored");
     app.paid_elsewhere(price, "1", &[("metadata[userId]", "ann")]).await;
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, 1));
+    assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (0, 1));
     let cause = "select count(*) from failed_webhooks where cause like '%FB007%'";
     assert_eq!(app.count(cause).await, 1);
 }
 
-/// What was heard of a customer waits until it is said who that is.
+/// A customer's purchases are applied to its user once the user is known.
 #[tokio::test]
 async fn a_customer_named_last_gets_every_purchase() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("pro").await, app.pack_sold("ai_100").await);
-    let ann = Customer::nameless("ann", app.now().as_second());
+    let ann = Customer::without_user("ann", app.now().as_second());
     let events = [
         ann.subscribed("created", 0, &ann.subscription("1", "active", &plan)),
         ann.paid(1, "pack", "ai_100", &pack),
@@ -113,26 +115,28 @@ async fn a_customer_named_last_gets_every_purchase() {
     for event in &events {
         app.deliver(event).await.expect_status(200);
     }
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (0, 2));
+    assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (0, 2));
     app.deliver(&ann.named(3, "ann")).await.expect_status(200);
-    assert_eq!(app.count(LETTERS).await, 0);
-    assert_eq!(app.count(CREDITS).await, 50 + 100, "what is left of the pack, and the plan's");
+    assert_eq!(app.count(DEAD_LETTERS).await, 0);
+    assert_eq!(app.count(CREDITS).await, 50 + 100, "the rest of the pack, and the plan's credits");
     assert_eq!(app.subscription("ann").await["plan"], json!("pro"));
     assert_eq!(app.stats("ann").await["plan"], "Pro");
 }
 
-/// A subscription's own event says last, or first, whose it is: what it gives is given.
+/// Either of the subscription's events may name the user, who gets the plan's credits.
 #[tokio::test]
 async fn a_subscription_that_names_its_user_late_counts() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     for (user, order) in [("ann", [0, 1]), ("bob", [1, 0])] {
-        let someone = Customer::nameless(user, app.now().as_second());
-        let nameless = someone.subscription("1", "active", &plan);
-        let mut named = nameless.clone();
+        let someone = Customer::without_user(user, app.now().as_second());
+        let without_user = someone.subscription("1", "active", &plan);
+        let mut named = without_user.clone();
         named["metadata"] = json!({ "userId": user });
-        let events =
-            [someone.subscribed("created", 2, &nameless), someone.subscribed("updated", 0, &named)];
+        let events = [
+            someone.subscribed("created", 2, &without_user),
+            someone.subscribed("updated", 0, &named),
+        ];
         for place in order {
             app.deliver(&events[place]).await.expect_status(200);
         }
@@ -140,9 +144,9 @@ async fn a_subscription_that_names_its_user_late_counts() {
     }
 }
 
-/// A subscription that is moved to a price of nothing in the catalog, and ends there, has ended.
+/// A subscription that moved to a price outside the catalog still ends.
 #[tokio::test]
-async fn a_subscription_ends_whatever_its_price_had_become() {
+async fn a_subscription_at_a_foreign_price_still_ends() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     let special = elsewhere(&plan);
@@ -152,18 +156,19 @@ async fn a_subscription_ends_whatever_its_price_had_become() {
     app.deliver(&ann.subscribed("created", 0, &active)).await.expect_status(200);
     let moved = ann.subscription("1", "active", &special);
     app.deliver(&ann.subscribed("updated", 1, &moved)).await.expect_status(200);
-    assert_eq!((shown().await, app.count(LETTERS).await), (json!("Pro"), 1));
+    assert_eq!((shown().await, app.count(DEAD_LETTERS).await), (json!("Pro"), 1));
     let ended = ann.subscription("1", "canceled", &special);
     app.deliver(&ann.subscribed("deleted", 2, &ended)).await.expect_status(200);
     assert_eq!(shown().await, "Free");
 }
 
-/// Something else that the account sells keeps nobody from buying a plan.
+/// A subscription to another product of the account gets no user, so it does not keep the user from
+/// buying a plan.
 #[tokio::test]
 async fn a_subscription_to_another_product_gets_no_owner() {
     let app = TestApp::selling("demo").await;
     let mug = elsewhere(&app.plan_sold("pro").await);
-    let ann = Customer::nameless("ann", app.now().as_second());
+    let ann = Customer::without_user("ann", app.now().as_second());
     let active = ann.subscription("1", "active", &mug);
     app.deliver(&ann.subscribed("created", 0, &active)).await.expect_status(200);
     let mut named = ann.named(1, "ann");
@@ -173,12 +178,12 @@ async fn a_subscription_to_another_product_gets_no_owner() {
     assert_eq!(app.count(refused).await, 0);
 }
 
-/// The same amount, for something of which the catalog knows nothing.
+/// The same amount, for a product outside the catalog.
 fn elsewhere(sold: &Sold) -> Sold {
     Sold { price: "price_else".to_owned(), product: "prod_else".to_owned(), amount: sold.amount }
 }
 
-/// Whatever a refund says of whom it is for: credits go back from where they are.
+/// A refund claws back credits from the user who has them, not from the user that it names.
 #[tokio::test]
 async fn a_refund_claws_back_from_the_user_who_has_the_credits() {
     let app = TestApp::selling("demo").await;
@@ -195,7 +200,7 @@ async fn a_refund_claws_back_from_the_user_who_has_the_credits() {
     assert_eq!((app.count(CREDITS).await, app.count(bobs).await), (0, 0));
 }
 
-/// A session pays out once, whatever payment it is said to have been paid with.
+/// A session grants its credits once, whatever payments its events name.
 #[tokio::test]
 async fn one_session_gives_its_credits_once() {
     let app = TestApp::selling("demo").await;
@@ -211,7 +216,7 @@ async fn one_session_gives_its_credits_once() {
     assert_eq!(app.count(CREDITS).await, 100);
 }
 
-/// What names a charge alone finds its payment, before it or after it.
+/// A dispute that names only a charge finds its payment, in any order of events.
 #[tokio::test]
 async fn a_dispute_that_names_a_charge_alone_finds_its_payment() {
     let app = TestApp::selling("demo").await;

@@ -1,5 +1,5 @@
-//! What the engine rests on is needed: without each of its guards a story ends wrong, and the tests that
-//! stand for it see that.
+//! Each guard of the event handling is needed: without it the final state is wrong, and the tests
+//! for it detect that.
 
 use farebox::migrate::Files;
 use futures_util::future::join_all;
@@ -27,8 +27,8 @@ pub async fn change(app: &TestApp, function: &str, guard: &str, instead: &str) {
     execute(&app.owner().await, &format!("set search_path to public, pg_temp; {text}")).await;
 }
 
-/// The story of seven events without its end, in every order.
-async fn six_events_end_alike(app: &TestApp) -> Result<(), String> {
+/// The story of seven events without the last one, in every order.
+async fn six_events_end_in_one_state(app: &TestApp) -> Result<(), String> {
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let stories = orders(6).into_iter().enumerate().map(|(number, order)| {
         let name = format!("o{number:04}");
@@ -51,7 +51,7 @@ async fn six_events_end_alike(app: &TestApp) -> Result<(), String> {
     all_are(&end_states(app, "o").await, &all)
 }
 
-async fn meetings_end_alike(app: &TestApp) -> Result<(), String> {
+async fn meetings_end_in_one_state(app: &TestApp) -> Result<(), String> {
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let player = Player::new(app);
     for round in 0..100 {
@@ -71,7 +71,7 @@ async fn deliveries_count_once(app: &TestApp) -> Result<(), String> {
     }
 }
 
-/// A payment and a dispute that names nothing else, at once, when a refund has been heard of.
+/// A payment and a dispute that names only the payment arrive at once, after a refund.
 async fn disputes_meet_their_payments(app: &TestApp) -> Result<(), String> {
     let pack = app.pack_sold("ai_100").await;
     let player = Player::new(app);
@@ -84,14 +84,14 @@ async fn disputes_meet_their_payments(app: &TestApp) -> Result<(), String> {
     }
     match app.count("select count(*) from wallets where user_id like 'd%' and balance <> 0").await {
         0 => Ok(()),
-        kept => Err(format!("{kept} keep credits that were disputed")),
+        kept => Err(format!("{kept} users keep disputed credits")),
     }
 }
 
 #[tokio::test]
-async fn with_all_guards_all_is_well() {
+async fn with_all_guards_every_story_ends_correctly() {
     let app = TestApp::selling("demo").await;
-    six_events_end_alike(&app).await.unwrap();
+    six_events_end_in_one_state(&app).await.unwrap();
     deliveries_count_once(&app).await.unwrap();
     disputes_meet_their_payments(&app).await.unwrap();
 }
@@ -101,7 +101,7 @@ async fn without_the_order_of_events_stories_end_differently() {
     let rule = "(p_old.observed_at, p_old.event_rank, p_old.tie_breaker collate \"C\")
        >= (v_at, v_rank, v_event collate \"C\")";
     let app = without("next_subscription_row", rule, "false").await;
-    six_events_end_alike(&app).await.unwrap_err();
+    six_events_end_in_one_state(&app).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn without_the_greatest_of_refunds_credits_come_back() {
     let greatest = "greatest(refunded_minor, (v_fact ->> 'refunded')::bigint)";
     let last = "coalesce((v_fact ->> 'refunded')::bigint, refunded_minor)";
     let app = without("merge_payment", greatest, last).await;
-    six_events_end_alike(&app).await.unwrap_err();
+    six_events_end_in_one_state(&app).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -122,8 +122,8 @@ async fn without_the_mark_of_an_event_it_counts_again() {
 #[tokio::test]
 async fn without_the_lock_of_a_customer_facts_keep_no_owner() {
     let app = without("lock_customer", "for update", "").await;
-    // Wrong in the end, or an error that Stripe would be told.
-    let ended = tokio::spawn(async move { meetings_end_alike(&app).await }).await;
+    // Either a wrong final state, or an error that Stripe would receive.
+    let ended = tokio::spawn(async move { meetings_end_in_one_state(&app).await }).await;
     assert!(!matches!(ended, Ok(Ok(()))), "the lock is not needed");
 }
 
@@ -133,10 +133,10 @@ async fn without_the_lock_of_a_payment_its_dispute_is_missed() {
     disputes_meet_their_payments(&app).await.unwrap_err();
 }
 
-/// The mark of an event and what it changes belong in one transaction: whoever is cut off between two of
-/// them has lost what it changes.
+/// The mark of an event and its effects must be in one transaction. After a crash between the two,
+/// the effects would be lost.
 #[tokio::test]
-async fn a_mark_apart_from_its_effects_loses_them() {
+async fn a_mark_in_a_separate_transaction_loses_the_effects() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);

@@ -1,5 +1,5 @@
-//! Longer stories, made up at random: what is there in the end is what a model says, which looks at what
-//! happened and at nothing that was sent.
+//! Longer random stories: the final state equals that of a model, which computes it from what
+//! happened and not from the events.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
-/// What happened to one customer.
+/// The history of one customer.
 #[derive(Clone, Debug)]
 struct Life {
-    /// It is said last, or somewhere, who the customer is; else everything says it, or nothing ever does.
+    /// Which events name the user: all of them, one at a random place, the last one, or none.
     known: Known,
     subscriptions: Vec<Subscription>,
     purchases: Vec<Purchase>,
-    /// How often an invoice failed before it was paid, if it was.
+    /// True for each invoice that was paid in the end; the others only failed.
     invoices: Vec<bool>,
-    /// Where each event comes, and which come twice.
+    /// The position of each event, and whether it is delivered twice.
     shuffle: Vec<(u32, bool)>,
 }
 
@@ -36,7 +36,8 @@ enum Known {
 
 #[derive(Clone, Debug)]
 struct Subscription {
-    /// Status, plan, quantity, whether it ends with its period, and how many seconds after the one before.
+    /// Status, plan, quantity, whether it ends with its period, and the seconds since the previous
+    /// state.
     states: Vec<(&'static str, usize, i64, bool, i64)>,
     is_deleted: bool,
 }
@@ -44,15 +45,15 @@ struct Subscription {
 #[derive(Clone, Debug)]
 struct Purchase {
     is_large: bool,
-    /// In hundredths of the price, and whether it failed after all.
+    /// The percentage of the price, and whether the refund failed later.
     refunds: Vec<(i64, bool)>,
-    /// In hundredths of the price, and how it ended, if it did.
+    /// The percentage of the price, and the outcome if there is one.
     dispute: Option<(i64, Option<&'static str>)>,
 }
 
-/// The second is of the higher rank; and how many credits each gives.
+/// The plans by rank, with the credits that each grants.
 const PLANS: [(&str, i64); 2] = [("starter", 10), ("pro", 100)];
-/// The subscriptions' trials end before this many seconds are over, and their first month does then.
+/// By this many seconds, trials and first months have ended.
 const FIRST_MONTH: i64 = 31 * 86_400;
 const PACKS: [(&str, i64); 2] = [("ai_100", 100), ("ai_1000", 1_000)];
 
@@ -103,13 +104,13 @@ impl Life {
     fn story(&self, name: &str, shop: &Shop) -> Story {
         let ann = match self.known {
             Known::Always => Customer::of(name, SINCE),
-            _ => Customer::nameless(name, SINCE),
+            _ => Customer::without_user(name, SINCE),
         };
         let mut events = Vec::new();
         let mut subscriptions = Vec::new();
         for (number, subscription) in self.subscriptions.iter().enumerate() {
-            let (told, truth) = subscription.events(&ann, number, shop);
-            events.extend(told);
+            let (sent, truth) = subscription.events(&ann, number, shop);
+            events.extend(sent);
             subscriptions.push(truth);
         }
         for (number, purchase) in self.purchases.iter().enumerate() {
@@ -119,8 +120,8 @@ impl Life {
             let name = format!("i{number}");
             let kinds: &[&str] =
                 if *is_paid { &["paid", "payment_succeeded"] } else { &["payment_failed"] };
-            let told = kinds.iter().zip(1..);
-            events.extend(told.map(|(kind, at)| ann.invoiced(kind, at, &name, &shop.plans[0])));
+            let sent = kinds.iter().zip(1..);
+            events.extend(sent.map(|(kind, at)| ann.invoiced(kind, at, &name, &shop.plans[0])));
         }
         if self.known == Known::BySomebody {
             events.push(ann.named(50, name));
@@ -145,7 +146,7 @@ impl Life {
         places.into_iter().map(|(_, event)| event).collect()
     }
 
-    /// What is there in the end.
+    /// The final state.
     fn end(&self, shop: &Shop, now: i64) -> Value {
         let is_known = self.known != Known::Never;
         let whose = is_known.then_some("one");
@@ -153,26 +154,26 @@ impl Life {
         let listed = ends.iter().enumerate().map(|(number, (status, plan, quantity, ends))| {
             json!([format!("sub_one_{number}"), whose, status, PLANS[*plan].0, quantity, ends])
         });
-        // Of two that live the larger plan counts, and of two alike the later one.
+        // Of two live subscriptions the higher plan counts, and of two equal ones the newer.
         let live = ends.iter().enumerate();
         let live = live.filter(|(_, (status, ..))| ["active", "trialing"].contains(status));
         let best = live.max_by_key(|(number, (_, plan, ..))| (*plan, *number));
         let (entitlement, given) = match best {
             Some((_, (status, plan, _, ends))) => {
-                // Only what is active, and goes on, has a next period by time alone.
+                // By time alone, only an active subscription that is not ending has a next period.
                 let gives = *status == "active" && !ends || now < SINCE + FIRST_MONTH;
                 let given = if gives { PLANS[*plan].1 } else { 0 };
                 (json!([PLANS[*plan].0, "stripe", status]), given)
             }
-            // It was so long ago that no grace lasts.
+            // The events are old enough for every grace period to be over.
             None => {
                 let mut late = ends.iter().rev().map(|(status, ..)| *status);
                 let late = late.find(|status| ["past_due", "unpaid"].contains(status));
                 (json!(["free", "default", late.unwrap_or("none")]), 0)
             }
         };
-        // Whoever was never heard of has no entitlement either.
-        let is_there = is_known && self.is_heard_of();
+        // A customer whose user was never named has no entitlement.
+        let is_there = is_known && self.is_known_user();
         let (payments, mut ledger, mut balance) = self.books(shop);
         if given > 0 {
             ledger.insert("plan".to_owned(), given);
@@ -196,9 +197,9 @@ impl Life {
         })
     }
 
-    fn is_heard_of(&self) -> bool {
+    fn is_known_user(&self) -> bool {
         match self.known {
-            // An invoice does not say whose it is.
+            // An invoice does not name its user.
             Known::Always => !self.subscriptions.is_empty() || !self.purchases.is_empty(),
             Known::BySomebody | Known::Last => true,
             Known::Never => false,
@@ -313,7 +314,8 @@ fn list(values: Vec<Value>) -> Value {
     if values.is_empty() { Value::Null } else { values.into() }
 }
 
-/// PT-3: 400 lives, told out of order, in part twice and four at a time, end as a model says.
+/// PT-3: 400 histories, out of order, partly delivered twice and four at a time, end as the model
+/// predicts.
 #[tokio::test]
 async fn every_history_ends_as_the_model_predicts() {
     let app = TestApp::selling("demo").await;
@@ -333,7 +335,7 @@ async fn every_history_ends_as_the_model_predicts() {
 
     let now = app.now().as_second();
     let ends = end_states(&app, "l").await;
-    assert!(ends.len() > 300, "most lives leave a trace");
+    assert!(ends.len() > 300, "most histories change the state");
     for (name, end) in ends {
         let life = &lives[name[1..].parse::<usize>().unwrap()];
         let ended = all_are(&[(name, end)], &life.end(&shop, now));

@@ -1,8 +1,8 @@
-//! A subscription that moves to a price of nothing in the catalog, or to a quantity that pays for nothing.
+//! A subscription that moves to a price outside the catalog, or to a quantity that pays nothing.
 
 use serde_json::{Value, json};
 
-use super::foreign::{CREDITS, LETTERS};
+use super::foreign::{CREDITS, DEAD_LETTERS};
 use super::orders::orders;
 use crate::dead_letters::alerts::{alert_receiver, latest_alert};
 use crate::support::events::{Customer, Sold};
@@ -12,9 +12,9 @@ fn elsewhere() -> Sold {
     Sold { price: "price_foreign".to_owned(), product: "prod_foreign".to_owned(), amount: 100 }
 }
 
-/// Bought, moved, and the user named by the customer alone.
+/// The events of a purchase, a move, and a customer that names the user.
 fn story(name: &str, since: i64, plan: &Sold) -> [Value; 3] {
-    let someone = Customer::nameless(name, since);
+    let someone = Customer::without_user(name, since);
     [
         someone.subscribed("created", 0, &someone.subscription("1", "active", plan)),
         someone.subscribed("updated", 10, &someone.subscription("1", "active", &elsewhere())),
@@ -31,7 +31,7 @@ const MOVED: &str = "
     and cause like '%price_foreign%'";
 
 #[tokio::test]
-async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
+async fn a_move_to_a_foreign_price_ends_in_one_state_in_every_order() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     for (number, order) in (1..).zip(orders(3)) {
@@ -48,7 +48,7 @@ async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
         );
         assert_eq!(app.held(&user, "ai_credit").await["balance"], 100, "{order:?}");
         assert_eq!(
-            (app.count(LETTERS).await, app.count(MOVED).await),
+            (app.count(DEAD_LETTERS).await, app.count(MOVED).await),
             (number, number),
             "{order:?}"
         );
@@ -56,7 +56,8 @@ async fn a_move_to_a_foreign_price_ends_alike_in_every_order() {
     app.books_are_right().await;
 }
 
-/// The move was applied without a user. Once its plan is known, Farebox alerts once.
+/// The move was applied before its purchase. Once the purchase's plan is known, Farebox alerts
+/// once.
 #[tokio::test]
 async fn a_move_applied_before_its_purchase_is_a_dead_letter_with_an_alert() {
     let (url, alerts) = alert_receiver().await;
@@ -66,19 +67,19 @@ async fn a_move_applied_before_its_purchase_is_a_dead_letter_with_an_alert() {
     for event in [&moved, &named] {
         app.deliver(event).await.expect_status(200);
     }
-    assert_eq!(app.count(LETTERS).await, 0, "accounts sell other things too");
+    assert_eq!(app.count(DEAD_LETTERS).await, 0, "a foreign price without a known plan is ignored");
     let deliveries = (0..8).map(|_| app.deliver(&bought));
     for answer in futures_util::future::join_all(deliveries).await {
         answer.expect_status(200);
     }
-    assert_eq!((app.count(LETTERS).await, app.count(MOVED).await), (1, 1));
-    app.all_are_told().await;
+    assert_eq!((app.count(DEAD_LETTERS).await, app.count(MOVED).await), (1, 1));
+    app.deliver_outbox().await;
     let alert = latest_alert(&alerts, 1).await;
     assert!(alert.contains("price_foreign") && alert.contains("FB007"), "{alert}");
     assert_eq!(app.subscription("ann").await["plan"], "pro");
 }
 
-/// Back at a price of the catalog it counts, whatever was taken back before.
+/// Back at a price of the catalog, the subscription counts again, whatever was taken back before.
 #[tokio::test]
 async fn a_subscription_that_moves_back_counts() {
     let app = TestApp::selling("demo").await;
@@ -87,7 +88,7 @@ async fn a_subscription_that_moves_back_counts() {
         let user = format!("u{number}");
         let since = app.now().as_second();
         let [bought, moved, named] = story(&user, since, &starter);
-        let someone = Customer::nameless(&user, since);
+        let someone = Customer::without_user(&user, since);
         let mut back =
             someone.subscribed("updated", 30, &someone.subscription("1", "active", &pro));
         back["id"] = format!("evt_back_{user}").into();
@@ -101,9 +102,10 @@ async fn a_subscription_that_moves_back_counts() {
     app.books_are_right().await;
 }
 
-/// Of no seat nothing is paid, so nothing is served; with a seat it is again.
+/// With a quantity of zero nothing is paid, so the plan is paused; with a positive quantity it is
+/// active again.
 #[tokio::test]
-async fn a_subscription_of_no_seat_gives_nothing() {
+async fn a_subscription_without_seats_is_paused() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     let ann = Customer::of("ann", app.now().as_second());
@@ -111,7 +113,7 @@ async fn a_subscription_of_no_seat_gives_nothing() {
         (0, 0, ("free", 1, 0, 0)),
         (1, 1, ("pro", 0, 100, 0)),
         (2, 0, ("free", 1, 0, 0)),
-        // No one can buy that: it changes nothing.
+        // A negative quantity is invalid, and changes nothing.
         (3, -5, ("free", 1, 0, 1)),
         (4, 2, ("pro", 0, 100, 1)),
         (5, -1, ("pro", 0, 100, 2)),
@@ -121,7 +123,7 @@ async fn a_subscription_of_no_seat_gives_nothing() {
         app.deliver(&ann.subscribed("updated", at, &subscription)).await.expect_status(200);
         let shown = app.subscription("ann").await;
         let paused = app.count("select count(*) from subscriptions where status = 'paused'").await;
-        let (credits, letters) = (app.count(CREDITS).await, app.count(LETTERS).await);
+        let (credits, letters) = (app.count(CREDITS).await, app.count(DEAD_LETTERS).await);
         let is = (shown["plan"].as_str().unwrap(), paused, credits, letters);
         assert_eq!(is, expected, "{quantity}");
     }

@@ -1,4 +1,4 @@
-//! Whatever the order in which a story's events arrive, and however often, it ends in one way.
+//! A story's events lead to one final state, whatever their order and number of deliveries.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -11,8 +11,8 @@ use crate::support::events::{Customer, Sold};
 /// 19 March 2026.
 pub const SINCE: i64 = 1_773_878_400;
 
-/// A subscription that begins incomplete, is paid and changed within one second, and is canceled; a pack
-/// that is paid and refunded in two steps.
+/// A subscription begins incomplete, is paid and changed within one second, and is canceled. A pack
+/// is paid, and refunded in two steps.
 pub fn seven_events(name: &str, plan: &Sold, pack: &Sold) -> (Vec<Value>, Value) {
     let ann = Customer::of(name, SINCE);
     let incomplete = ann.subscription("1", "incomplete", plan);
@@ -35,7 +35,7 @@ pub fn seven_events(name: &str, plan: &Sold, pack: &Sold) -> (Vec<Value>, Value)
     (events, two_seats)
 }
 
-/// In the end: no subscription, and half of the credits.
+/// The final state: a canceled subscription, and half of the credits.
 pub fn seven_events_end() -> Value {
     json!({
         "subscriptions": [["sub_one_1", "one", "canceled", "starter", 1, false]],
@@ -49,7 +49,7 @@ pub fn seven_events_end() -> Value {
     })
 }
 
-/// Every order of so many things.
+/// Every order of this many things.
 pub fn orders(count: usize) -> Vec<Vec<usize>> {
     let mut orders = vec![Vec::new()];
     for next in 0..count {
@@ -68,19 +68,20 @@ pub fn orders(count: usize) -> Vec<Vec<usize>> {
 
 /// The events in that order, some of them twice.
 pub fn in_order(events: &[Value], order: &[usize], seed: usize) -> Vec<Value> {
-    let mut told: Vec<Value> = order.iter().map(|&place| events[place].clone()).collect();
+    let mut ordered: Vec<Value> = order.iter().map(|&place| events[place].clone()).collect();
     for (place, event) in order.iter().enumerate() {
         let chance = (seed * 31 + place * 17 + event * 7) % 10;
         if chance < 3 {
-            told.insert((seed + place * 5) % (told.len() + 1), events[*event].clone());
+            ordered.insert((seed + place * 5) % (ordered.len() + 1), events[*event].clone());
         }
     }
-    told
+    ordered
 }
 
-/// PT-3, CP-2: all 5,040 orders of a story of seven events, with duplicates, end in one state.
+/// PT-3, CP-2: all 5,040 orders of a story of seven events, with duplicates, lead to one final
+/// state.
 #[tokio::test]
-async fn every_order_of_a_story_ends_alike() {
+async fn every_order_of_events_ends_in_one_state() {
     let app = TestApp::selling("demo").await;
     let (plan, pack) = (app.plan_sold("starter").await, app.pack_sold("ai_100").await);
     let stories = orders(7).into_iter().enumerate().map(|(number, order)| {
@@ -96,7 +97,7 @@ async fn every_order_of_a_story_ends_alike() {
 }
 
 #[test]
-fn all_orders_are_there_once() {
+fn each_order_is_generated_once() {
     let mut all = orders(5);
     all.sort();
     all.dedup();
@@ -105,8 +106,8 @@ fn all_orders_are_there_once() {
     runner
         .run(&(0..120usize, 0..1_000usize), |(place, seed)| {
             let events: Vec<Value> = (0..5).map(Value::from).collect();
-            let told = in_order(&events, &all[place], seed);
-            prop_assert!(events.iter().all(|event| told.contains(event)));
+            let ordered = in_order(&events, &all[place], seed);
+            prop_assert!(events.iter().all(|event| ordered.contains(event)));
             Ok(())
         })
         .unwrap();

@@ -1,5 +1,4 @@
-//! The push to Redis fails in every way it can: what is shown is repaired, by the outbox or by Stripe's
-//! next attempt.
+//! The push to Redis may fail in any way: the outbox or Stripe's retry repairs the cache.
 
 use super::orders::SINCE;
 use crate::support::events::Customer;
@@ -10,7 +9,7 @@ async fn shown(app: &TestApp, user: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_push_that_fails_is_made_later() {
+async fn a_failed_push_is_retried() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let ways = [
@@ -30,7 +29,7 @@ async fn a_push_that_fails_is_made_later() {
         assert_eq!(app.count(&repairs).await, 1, "{way:?}");
         app.redis.set(Mode::Pass).await;
         app.redis_is_back().await;
-        // What the webhook itself began to tell may be put off once more.
+        // The webhook's own attempt may postpone the message once more.
         until(async || {
             app.clock.advance(jiff::SignedDuration::from_mins(80));
             app.get("/api/cron/minute").cron().send().await.expect_status(200);
@@ -40,14 +39,14 @@ async fn a_push_that_fails_is_made_later() {
     }
 }
 
-/// With neither to write to, Stripe is asked to come again.
+/// With both stores unavailable, the answer is 503 and Stripe retries.
 #[tokio::test]
 async fn without_redis_and_postgres_stripe_retries() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     let event = Customer::of("ann", SINCE).paid(0, "pack", "ai_100", &pack);
     app.redis.set(Mode::Down).await;
-    // The event is applied; that it could not be shown cannot be written down.
+    // The event is applied, but the outbox message for the failed push cannot be stored.
     app.postgres.set(Mode::LoseRequest(2)).await;
     app.deliver(&event).await.expect_problem(503, "database_unavailable");
     app.redis.set(Mode::Pass).await;

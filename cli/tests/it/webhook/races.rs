@@ -1,4 +1,4 @@
-//! Everything at once.
+//! Concurrent events.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::story::{Player, Story, all_are, books, end_states};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
-/// CP-2: of 64 deliveries of one event at once one is applied, and none is answered an error.
+/// CP-2: of 64 concurrent deliveries of one event, one is applied, and none gets an error.
 #[tokio::test]
 async fn two_hundred_rounds_of_sixty_four_deliveries_count_once_each() {
     let app = TestApp::selling("demo").await;
@@ -30,9 +30,9 @@ async fn two_hundred_rounds_of_sixty_four_deliveries_count_once_each() {
     books(&app).await.unwrap();
 }
 
-/// Things of a customer of whom it is said once who that is, among all else that is said.
+/// The events of a customer whose user is named by one event only, in the middle of the others.
 pub fn meeting(name: &str, plan: &Sold, pack: &Sold) -> Story {
-    let ann = Customer::nameless(name, SINCE);
+    let ann = Customer::without_user(name, SINCE);
     let active = ann.subscription("1", "active", plan);
     let events = vec![
         ann.subscribed("created", 0, &ann.subscription("1", "incomplete", plan)),
@@ -61,7 +61,8 @@ pub fn meeting_end() -> Value {
     })
 }
 
-/// A payment, its refund and its dispute, a subscription, and the word whose they are, at once.
+/// A payment, its refund and dispute, a subscription, and the event that names the user, all at
+/// once.
 #[tokio::test]
 async fn racing_events_of_one_customer_all_reach_their_user() {
     let app = TestApp::selling("demo").await;

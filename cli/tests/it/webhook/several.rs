@@ -1,4 +1,5 @@
-//! Subscriptions of several items, and users of several subscriptions: the plan among them counts.
+//! Subscriptions with several items, and users with several subscriptions: the plan among them
+//! counts.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,7 @@ fn addon() -> Sold {
     Sold { price: "price_addon".to_owned(), product: "prod_addon".to_owned(), amount: 100 }
 }
 
-/// A subscription with an item for each of these.
+/// A subscription with one item for each of these prices.
 fn with_items(ann: &Customer, status: &str, sold: &[&Sold]) -> Value {
     let mut subscription = ann.subscription("1", status, sold[0]);
     let items = sold.iter().enumerate().map(|(place, sold)| {
@@ -57,13 +58,13 @@ async fn the_item_that_is_a_plan_counts_at_any_position() {
     }
     let causes = causes(&app).await;
     assert!(causes.contains("nothing of the catalog"), "{causes}");
-    // What is changed is the plan's item.
+    // Changes apply to the plan's item.
     let item =
         "select count(*) from subscriptions where user_id = 'ann' and stripe_item_id = 'si_1'";
     assert_eq!(app.count(item).await, 1);
 }
 
-/// An item at a price of the catalog goes before one that is only of a plan's product.
+/// An item at a price of the catalog outranks an item that only has a plan's product.
 #[tokio::test]
 async fn a_price_of_the_catalog_outranks_a_product() {
     let app = TestApp::selling("demo").await;
@@ -93,13 +94,14 @@ async fn several_plans_in_one_subscription_are_a_dead_letter_with_that_cause() {
     assert!(causes.contains("several plans of the catalog"), "{causes}");
     assert!(causes.contains("starter") && causes.contains("pro"), "{causes}");
     assert_eq!(app.subscription("ann").await["plan"], "free");
-    // Corrected at Stripe, it counts.
+    // Once it is corrected at Stripe, the plan counts.
     let corrected = with_items(&ann, "active", &[&pro]);
     app.deliver(&ann.subscribed("updated", 5, &corrected)).await.expect_status(200);
     assert_eq!(app.subscription("ann").await["plan"], "pro");
 }
 
-/// Of two that live the better plan counts, whichever is newer or is heard of first, and operators are told.
+/// Of two live subscriptions the better plan counts, whichever is newer or applied first, and
+/// operators are alerted.
 #[tokio::test]
 async fn of_two_live_subscriptions_the_better_plan_counts() {
     let alerts: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -129,15 +131,19 @@ async fn of_two_live_subscriptions_the_better_plan_counts() {
             (&shown["plan"], &shown["subscription"]["plan"]),
             (&json!("pro"), &json!("pro"))
         );
-        assert_eq!(app.held(user, "ai_credit").await["balance"], 100, "the better plan's, once");
-        app.all_are_told().await;
+        assert_eq!(
+            app.held(user, "ai_credit").await["balance"],
+            100,
+            "the better plan's credits, once"
+        );
+        app.deliver_outbox().await;
         until(async || alerts.lock().unwrap().len() > number).await;
         let messages = alerts.lock().unwrap().clone();
         assert_eq!(messages.len(), number + 1, "{messages:?}");
         let both = [someone.subscription_id("better"), someone.subscription_id("newer")];
         assert!(both.iter().all(|id| messages[number].contains(id)), "{messages:?}");
 
-        // A change is about the one that counts; with its end the other one does.
+        // When the effective subscription ends, the other one becomes effective.
         let mut ended = better;
         ended["status"] = "canceled".into();
         app.deliver(&someone.subscribed("deleted", 9, &ended)).await.expect_status(200);
@@ -147,9 +153,9 @@ async fn of_two_live_subscriptions_the_better_plan_counts() {
     app.books_are_right().await;
 }
 
-/// One that is set to end is paid for no more: there is no alert.
+/// A subscription that is set to end is not paid twice, so there is no alert.
 #[tokio::test]
-async fn a_subscription_in_the_place_of_one_that_ends_is_no_alert() {
+async fn replacing_a_subscription_that_ends_causes_no_alert() {
     let app = TestApp::selling("demo").await;
     let (starter, pro) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
     let ann = Customer::of("ann", app.now().as_second());

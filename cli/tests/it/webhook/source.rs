@@ -1,5 +1,5 @@
-//! Events that Stripe signed and that are none of ours: of another account, or of the other mode. And
-//! those that say nothing of their own.
+//! Signed events that do not belong to this Farebox: of another account, or of the other mode. Also
+//! thin events, which have no object.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::dead_letters::alerts::{alert_receiver, latest_alert};
 use crate::support::events::Customer;
 use crate::support::{Setup, TestApp, execute};
 
-/// What a stranger's connected account could send: our product, and a user of ours.
+/// An event that a foreign connected account could send, with a product and a user of this one.
 async fn of_account(app: &TestApp, account: &str, name: &str) -> Value {
     let plan = app.plan_sold("pro").await;
     let someone = Customer::of(name, app.now().as_second());
@@ -45,7 +45,7 @@ async fn an_event_of_another_account_is_ignored_with_one_alert_a_day() {
 }
 
 #[tokio::test]
-async fn only_events_of_the_own_account_are_applied() {
+async fn only_events_of_the_configured_account_are_applied() {
     let app = Setup::default().set("STRIPE_ACCOUNT", "acct_ours").sells("demo").start().await;
     app.deliver(&of_account(&app, "acct_stranger", "ann").await).await.expect_status(200);
     assert_eq!(known_events(&app).await, (0, 0));
@@ -69,7 +69,7 @@ async fn an_event_of_the_other_mode_causes_an_alert_too() {
     assert_eq!(known_events(&app).await, (0, 0));
 }
 
-/// One that was kept when the settings were others is not applied by the replay.
+/// A dead letter from another account, stored under other settings, is not applied by a replay.
 #[tokio::test]
 async fn a_dead_letter_of_another_account_stays_one() {
     let app = TestApp::selling("demo").await;
@@ -90,7 +90,7 @@ async fn a_dead_letter_of_another_account_stays_one() {
     assert_eq!(known_events(&app).await, (0, 0));
 }
 
-/// A thin event has no object: it is recorded, once.
+/// A thin event has no object: it is recorded once.
 #[tokio::test]
 async fn thin_events_are_recorded() {
     let app = TestApp::selling("demo").await;

@@ -1,4 +1,4 @@
-//! Playing a story's events into the store, in any order, and looking at what is there in the end.
+//! Plays the events of a story into the store, in any order, and reads the final state.
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -12,15 +12,15 @@ use std::sync::Arc;
 use crate::support::events::parsed;
 use crate::support::{TestApp, clock};
 
-/// One customer's story: what happens, in one order or another.
+/// The events of one customer.
 pub struct Story {
     pub events: Vec<Value>,
-    /// The subscriptions as Stripe has them when it is asked.
+    /// The subscriptions as Stripe returns them.
     pub subscriptions: Vec<Value>,
 }
 
 impl Story {
-    /// What Stripe answers when it is asked for what that event is about.
+    /// The object that Stripe returns for that event.
     fn truth(&self, event: &Value) -> &Value {
         let id = &event["data"]["object"]["id"];
         let mut subscriptions = self.subscriptions.iter();
@@ -28,7 +28,7 @@ impl Story {
     }
 }
 
-/// Without the way over HTTP, which costs more than what is looked at here.
+/// Applies events without HTTP, which would cost more than the code under test.
 pub struct Player {
     app: Arc<App>,
 }
@@ -39,7 +39,7 @@ impl Player {
         Self { app: App::new(config, clock(), PoolSize::Server).unwrap() }
     }
 
-    /// Each story from its beginning to its end, eight of them at a time.
+    /// Plays each story from beginning to end, eight stories at a time.
     pub async fn play(&self, stories: impl IntoIterator<Item = Story>) {
         let playing = stream::iter(stories).map(|story| self.play_one(story));
         playing.buffer_unordered(8).collect::<()>().await;
@@ -51,7 +51,7 @@ impl Player {
         }
     }
 
-    /// Each story from its beginning to its end, but so many of its events at once.
+    /// Plays each story from beginning to end, with this many of its events at a time.
     pub async fn play_in_chunks(&self, stories: Vec<Story>, size: usize) {
         let playing = stream::iter(&stories).map(async |story| {
             for events in story.events.chunks(size) {
@@ -63,14 +63,15 @@ impl Player {
         playing.buffer_unordered(4).collect::<()>().await;
     }
 
-    /// All of a story's events at once.
+    /// Applies all events of a story at once.
     pub async fn play_at_once(&self, story: Story) {
         let deliveries =
             story.events.iter().map(|event| self.apply_event(event, story.truth(event)));
         join_all(deliveries).await;
     }
 
-    /// Applies one event; on a tie what Stripe would answer. Answers whether it was a duplicate.
+    /// Applies one event; on a tie, the subscription that Stripe would return. Returns whether the
+    /// event was a duplicate.
     pub async fn apply_event(&self, event: &Value, subscription: &Value) -> bool {
         let (now, event) = (self.app.clock.now(), parsed(event));
         let observation = Observation::from_event(&event, event.facts().unwrap());
@@ -94,7 +95,7 @@ impl Player {
     }
 }
 
-/// What is there of each of these customers, as those who use it see it: everything but when it came.
+/// The stored state of each of these customers, without times.
 const END_STATE: &str = "
   select jsonb_build_object(
     'subscriptions', (
@@ -133,20 +134,20 @@ const END_STATE: &str = "
   where c.id like $1
   order by c.id";
 
-/// What each customer whose name begins so has in the end, by name.
+/// The final state of each customer with this prefix, by name.
 pub async fn end_states(app: &TestApp, prefix: &str) -> Vec<(String, Value)> {
     use tokio_postgres::types::Type;
     let pattern = format!("cus_{prefix}%");
     let rows = app.owner().await.query_typed(END_STATE, &[(&pattern, Type::TEXT)]).await.unwrap();
     let end_state = |row: &tokio_postgres::Row| {
         let (text, name): (String, String) = (row.get(0), row.get(1));
-        // Whose it is makes no difference.
+        // Removes the user from the state, for comparison.
         (name.clone(), serde_json::from_str(&text.replace(&name, "one")).unwrap())
     };
     rows.iter().map(end_state).collect()
 }
 
-/// What is written in the books adds up: credits, and the monthly revenue step by step.
+/// Checks that the books add up: credits, and each change of the monthly revenue.
 pub async fn books(app: &TestApp) -> Result<(), String> {
     let off = app.count("select count(*) from validate_credits_consistency()").await;
     let revenue = "
@@ -166,10 +167,10 @@ pub async fn books(app: &TestApp) -> Result<(), String> {
     }
 }
 
-/// Whether they all end alike, and as expected.
+/// Fails unless all customers have the expected final state.
 pub fn all_are(end_states: &[(String, Value)], expected: &Value) -> Result<(), String> {
     match end_states.iter().find(|(_, end_state)| end_state != expected) {
         None => Ok(()),
-        Some((name, end_state)) => Err(format!("{name}: {end_state:#}\nand not {expected:#}")),
+        Some((name, end_state)) => Err(format!("{name}: {end_state:#}\ninstead of {expected:#}")),
     }
 }

@@ -1,16 +1,17 @@
-//! A paid session that does not name its payment: a refund would not find what it sold.
+//! A paid session that does not name its payment: a refund could not find the purchase.
 
 use serde_json::{Value, json};
 
-use super::foreign::{CREDITS, LETTERS};
+use super::foreign::{CREDITS, DEAD_LETTERS};
 use super::orders::orders;
 use super::story::books;
 use crate::support::TestApp;
 use crate::support::events::Customer;
 
-/// Stripe does not know the session either: the event is a dead letter, and what names the payment counts.
+/// Stripe does not know the session either: this event is a dead letter, and the event that names
+/// the payment counts.
 #[tokio::test]
-async fn a_refund_finds_what_a_session_without_its_payment_sold() {
+async fn a_refund_finds_the_purchase_of_a_session_without_its_payment() {
     let app = TestApp::selling("demo").await;
     let pack = app.pack_sold("ai_100").await;
     for (number, order) in orders(3).into_iter().enumerate() {
@@ -31,12 +32,12 @@ async fn a_refund_finds_what_a_session_without_its_payment_sold() {
         );
         assert_eq!(app.count(&taken).await, 2, "{order:?}");
         assert_eq!(app.count(CREDITS).await, 0, "{order:?}");
-        assert_eq!(app.count(LETTERS).await, i64::try_from(number).unwrap() + 1, "{order:?}");
+        assert_eq!(app.count(DEAD_LETTERS).await, i64::try_from(number).unwrap() + 1, "{order:?}");
     }
     books(&app).await.unwrap();
 }
 
-/// Stripe, which is asked, names it.
+/// Farebox fetches the session, which names the payment.
 #[tokio::test]
 async fn a_session_without_its_payment_is_fetched() {
     let app = TestApp::selling("demo").await;
@@ -49,7 +50,7 @@ async fn a_session_without_its_payment_is_fetched() {
         app.deliver(&without).await.expect_status(200);
     }
     assert_eq!(app.stripe.flights(), 2);
-    assert_eq!((app.count(CREDITS).await, app.count(LETTERS).await), (100, 0));
+    assert_eq!((app.count(CREDITS).await, app.count(DEAD_LETTERS).await), (100, 0));
     app.refund(&payment, "500").await;
     assert_eq!(app.held("ann", "ai_credit").await["balance"], json!(0));
     assert_eq!(app.count("select count(*) from payments where id like 'cs_%'").await, 0);

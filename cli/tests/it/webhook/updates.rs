@@ -1,5 +1,5 @@
-//! Events that change a subscription's period at most take a short way. They end as the long way ends, and
-//! each condition of the short way is needed.
+//! Events that change at most a subscription's period take the fast path. It leads to the same
+//! state as the slow path, and each of its conditions is needed.
 
 mod renewals;
 mod stories;
@@ -20,13 +20,13 @@ use super::story::{Player, Story};
 use crate::support::events::{Customer, Sold};
 use crate::support::{TestApp, execute};
 use stories::{
-    DAY, Teller, a_customer_of_another, a_dead_letter, a_late_payment, a_later_end,
+    DAY, StoryRunner, a_customer_of_another, a_dead_letter, a_late_payment, a_later_end,
     a_price_of_one_second, a_price_of_one_second_that_comes_late, a_schedule, a_second_delivery,
     a_trial_without_an_end, an_older_period, an_older_price, another_name, another_quantity,
     many_updates, periods_without_an_anchor, two_periods, with,
 };
 
-type StoryOf = for<'a> fn(&'a Teller<'a>, &'a str) -> BoxFuture<'a, Value>;
+type StoryOf = for<'a> fn(&'a StoryRunner<'a>, &'a str) -> BoxFuture<'a, Value>;
 
 const STATUSES: &str =
     "and (v_new.status = 'active' or v_new.status = 'trialing' and v_new.trial_end is not null)";
@@ -34,7 +34,7 @@ const RENEW: &str = "renew_plan_credits";
 const UPDATE: &str = "apply_subscription_update";
 const ROW: &str = "next_subscription_row";
 
-/// A function, one of its conditions, what stands in its place, and the story that then ends differently.
+/// A function, one of its conditions, the replacement, and the story that then ends differently.
 const GUARDS: [(&str, &str, &str, StoryOf); 26] = [
     (UPDATE, "and observed_at < v_at", "", |t, n| an_older_period(t, n).boxed()),
     (UPDATE, "and digest = p_digest", "", |t, n| another_quantity(t, n).boxed()),
@@ -87,7 +87,7 @@ const GUARDS: [(&str, &str, &str, StoryOf); 26] = [
     }),
 ];
 
-/// Without its digest an event takes the long way.
+/// An event without its digest takes the slow path.
 const LONG_WAY: (&str, &str, &str) = (ROW, "(v_fact ->> 'digest')::bigint", "null");
 
 async fn restore(app: &TestApp, function: &str) {
@@ -97,17 +97,17 @@ async fn restore(app: &TestApp, function: &str) {
         .await;
 }
 
-/// A month that is as long as the one after it, so that stories of different years compare.
+/// A month that is as long as the next one, so that stories of different years have equal results.
 fn next_july(now: Timestamp) -> Timestamp {
     let year = now.to_zoned(TimeZone::UTC).year() + 1;
     date(year, 7, 1).to_zoned(TimeZone::UTC).unwrap().timestamp()
 }
 
-/// Each story ends by the short way as by the long one, and otherwise without a condition of the short way.
+/// Each story has the same result on both paths, and another result without the condition.
 #[tokio::test]
-async fn each_condition_of_the_short_way_is_needed() {
+async fn each_condition_of_the_fast_path_is_needed() {
     let app = TestApp::selling("demo").await;
-    let teller = Teller::of(&app).await;
+    let runner = StoryRunner::of(&app).await;
     let mut failed = Vec::new();
     for (number, (function, guard, instead, story)) in GUARDS.iter().enumerate() {
         let is_of_a_renewal =
@@ -117,7 +117,7 @@ async fn each_condition_of_the_short_way_is_needed() {
                 app.clock.advance(next_july(app.now()).duration_since(app.now()));
             }
             let name = format!("u{number}{way}");
-            let text = story(&teller, &name).await.to_string().replace(&name, "ann");
+            let text = story(&runner, &name).await.to_string().replace(&name, "ann");
             serde_json::from_str::<Value>(&text).unwrap()
         };
         let short = run("short").await;
@@ -126,7 +126,7 @@ async fn each_condition_of_the_short_way_is_needed() {
         restore(&app, LONG_WAY.0).await;
         if short != long {
             failed.push(format!(
-                "{guard}: the short way ends with {short}\nthe long one with {long}"
+                "{guard}: the fast path ends with {short}\nthe slow path with {long}"
             ));
         }
         change(&app, function, guard, instead).await;
@@ -140,23 +140,23 @@ async fn each_condition_of_the_short_way_is_needed() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// An event that changes nothing but the period takes two statements, and none of the long way.
+/// An event that changes only the period takes two statements, and none of the slow path.
 #[tokio::test]
-async fn an_update_of_the_period_takes_the_short_way() {
+async fn an_update_of_the_period_takes_the_fast_path() {
     let app =
         without("apply_observation", "v_facts        jsonb :=", "v_facts jsonb := 1 / 0 +").await;
-    let teller = Teller::of(&app).await;
-    let since = teller.now();
+    let runner = StoryRunner::of(&app).await;
+    let since = runner.now();
     let ann = Customer::of("ann", since);
-    let [first, second] = two_periods(&ann, "active", &teller.pro, since, json!({}));
+    let [first, second] = two_periods(&ann, "active", &runner.pro, since, json!({}));
     restore(&app, "apply_observation").await;
-    teller.tell(&ann.subscribed("created", 0, &first)).await;
+    runner.apply_event(&ann.subscribed("created", 0, &first)).await;
     change(&app, "apply_observation", "v_facts        jsonb :=", "v_facts jsonb := 1 / 0 +").await;
-    teller.tell(&ann.subscribed("updated", 5, &second)).await;
-    assert_eq!(teller.state("ann", since).await["subscription"][6], 60 * DAY);
+    runner.apply_event(&ann.subscribed("updated", 5, &second)).await;
+    assert_eq!(runner.state("ann", since).await["subscription"][6], 60 * DAY);
 }
 
-/// Renewals, a change and a change back: events that differ in their period alone among others.
+/// Renewals, a change and a change back: some events differ only in their period.
 fn renewals(name: &str, since: i64, sold: &Sold) -> Vec<Value> {
     let ann = Customer::of(name, since);
     let [first, second] = two_periods(&ann, "active", sold, since, json!({}));
@@ -174,8 +174,8 @@ fn renewals(name: &str, since: i64, sold: &Sold) -> Vec<Value> {
 }
 
 /// The stored state of that customer, without its credits.
-async fn end_of(teller: &Teller<'_>, name: &str) -> Value {
-    let mut end = teller.state(name, SINCE).await;
+async fn end_of(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let mut end = runner.state(name, SINCE).await;
     for part in ["grants", "wallets"] {
         end.as_object_mut().unwrap().remove(part);
     }
@@ -194,31 +194,31 @@ fn renewals_end() -> Value {
 }
 
 #[tokio::test]
-async fn renewals_end_alike_in_every_order() {
+async fn renewals_end_in_one_state_in_every_order() {
     let app = TestApp::selling("demo").await;
-    let teller = Teller::of(&app).await;
+    let runner = StoryRunner::of(&app).await;
     let since = SINCE;
     let stories = orders(6).into_iter().enumerate().map(|(number, order)| {
-        let events = renewals(&format!("o{number:03}"), since, &teller.pro);
+        let events = renewals(&format!("o{number:03}"), since, &runner.pro);
         Story { events: in_order(&events, &order, number), subscriptions: Vec::new() }
     });
     Player::new(&app).play(stories).await;
     for number in 0..720 {
         let name = format!("o{number:03}");
-        assert_eq!(end_of(&teller, &name).await, renewals_end(), "{name}");
+        assert_eq!(end_of(&runner, &name).await, renewals_end(), "{name}");
     }
 }
 
-/// The last two of them at once, as often as it takes for a guard to be missed.
-async fn races_end_alike(teller: &Teller<'_>) -> Result<(), String> {
+/// Plays all six events at once, for 100 customers, after the first event of each.
+async fn races_end_in_one_state(runner: &StoryRunner<'_>) -> Result<(), String> {
     let since = SINCE;
-    let player = Player::new(teller.app);
+    let player = Player::new(runner.app);
     for round in 0..100 {
         let name = format!("r{round:03}");
-        let events = renewals(&name, since, &teller.pro);
-        teller.tell(&events[0]).await;
+        let events = renewals(&name, since, &runner.pro);
+        runner.apply_event(&events[0]).await;
         player.play_at_once(Story { events, subscriptions: Vec::new() }).await;
-        let end = end_of(teller, &name).await;
+        let end = end_of(runner, &name).await;
         if end != renewals_end() {
             return Err(format!("{name}: {end}"));
         }
@@ -227,18 +227,19 @@ async fn races_end_alike(teller: &Teller<'_>) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn racing_renewals_end_alike() {
+async fn racing_renewals_end_in_one_state() {
     let app = TestApp::selling("demo").await;
-    races_end_alike(&Teller::of(&app).await).await.unwrap();
+    races_end_in_one_state(&StoryRunner::of(&app).await).await.unwrap();
 }
 
-/// Whether they end differently, or with an error that Stripe would receive.
+/// True if customers end differently, or with an error that Stripe would receive.
 async fn races_go_wrong(app: TestApp) -> bool {
-    let ended = tokio::spawn(async move { races_end_alike(&Teller::of(&app).await).await });
+    let ended =
+        tokio::spawn(async move { races_end_in_one_state(&StoryRunner::of(&app).await).await });
     !matches!(ended.await, Ok(Ok(())))
 }
 
-/// The long way would write the row that it read before the short way changed it.
+/// The slow path would write back the row that it read before the fast path changed it.
 #[tokio::test]
 async fn without_the_lock_of_a_subscription_a_renewal_is_lost() {
     let read = "where id = v_facts -> 'subscription' ->> 'id'\n    for update";
@@ -246,7 +247,7 @@ async fn without_the_lock_of_a_subscription_a_renewal_is_lost() {
     assert!(races_go_wrong(without("apply_observation", read, unlocked).await).await);
 }
 
-/// The short way would wait for the customer with the subscription's row locked.
+/// The fast path would wait for the customer while it holds the subscription's row.
 #[tokio::test]
 async fn without_the_refusal_of_a_lost_race_events_deadlock() {
     let (lost, never) = ("and xmax = pg_current_xact_id()::xid", "and false");

@@ -1,4 +1,4 @@
-//! Which version of a plan a subscription has, and as what it ended: whatever the order of its events.
+//! The plan version of a subscription, and its final state, whatever the order of its events.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ use super::story::{Player, Story};
 use crate::support::TestApp;
 use crate::support::events::{Customer, Sold};
 
-/// What Stripe said at that second: status, price and quantity.
+/// The second, status, price and quantity of an event.
 type SubscriptionChange<'a> = (i64, &'a str, &'a Sold, i64);
 
-/// Publishes the catalog once more, a hundred seconds after the first time, with a larger first plan at the
-/// same prices. Answers when both were there: a second after the first.
+/// Publishes the catalog again 100 seconds after the first time, with more credits in the first
+/// plan at the same price. Returns the second after the first publication.
 pub async fn republish(app: &TestApp) -> i64 {
     let since = app.now().as_second() + 1;
     app.clock.advance(SignedDuration::from_secs(100));
@@ -38,8 +38,8 @@ fn event(ann: &Customer, change: SubscriptionChange<'_>, metadata: &Value) -> Va
     ann.subscribed(what, at, &subscription)
 }
 
-/// Plays a story in every order, in part twice; answers in how many ways it ended: status, plan, version and
-/// quantity.
+/// Plays a story in every order, partly twice; returns the distinct final states: status, plan,
+/// version and quantity.
 async fn ends(
     app: &TestApp,
     name: &str,
@@ -62,7 +62,8 @@ async fn ends(
     app.owner().await.query_typed_one(sql, &[(&like, Type::TEXT)]).await.unwrap().get(0)
 }
 
-/// Prices A, B, A across a republished catalog: the version is the one that was sold when the price came back.
+/// Prices A, B, A across a republished catalog: the version is the one on sale when the price came
+/// back.
 #[tokio::test]
 async fn a_price_used_again_has_one_version_in_every_order() {
     let app = TestApp::selling("demo").await;
@@ -84,7 +85,7 @@ async fn a_price_used_again_has_one_version_in_every_order() {
     assert_eq!(ends(&app, "c", since, &never_left, json!({})).await, expected);
 }
 
-/// What the sale names counts until the price is changed, also where its first event comes late.
+/// The version that was sold counts until the price changes, even if its first event arrives late.
 #[tokio::test]
 async fn the_version_that_was_sold_counts_until_the_price_is_changed() {
     let app = TestApp::selling("demo").await;
@@ -101,7 +102,7 @@ async fn the_version_that_was_sold_counts_until_the_price_is_changed() {
 
 /// Of two events that end a subscription the later one counts, not the first to arrive.
 #[tokio::test]
-async fn of_two_ends_the_later_one_stays() {
+async fn the_later_of_two_cancellations_counts() {
     let app = TestApp::selling("demo").await;
     let since = app.now().as_second() + 1;
     let (a, b) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
@@ -115,7 +116,7 @@ async fn of_two_ends_the_later_one_stays() {
     assert_eq!(ends(&app, "f", since, &ended, json!({})).await, expected);
 }
 
-/// Without what older events say of the price, the version follows from their order.
+/// Without the prices of older events, the version depends on the order.
 #[tokio::test]
 async fn without_older_prices_versions_differ() {
     let app = without("merge_older_price", "(v_row.price_seen, v_row.other_price_at)\n     is not distinct from (p_row.price_seen, p_row.other_price_at)", "true").await;

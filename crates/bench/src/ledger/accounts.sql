@@ -1,6 +1,6 @@
 create schema bench;
 
--- The floor: one row that is updated in a transaction.
+-- The baseline: a transaction that updates one row.
 create table bench.bare (
   id      integer primary key,
   balance bigint not null
@@ -19,7 +19,7 @@ select u.id, c.plan, c.version, now() - interval '1 hour'
 from accounts u
 join current_plans c on c.plan = 'pro';
 
--- `plain` is left with one bucket that does not expire: what the plan gives goes first.
+-- Spends the plan's grant of each `plain` account, which keeps one credit grant that does not expire.
 select count(grant_credits(id, 'grant', 'ai_credit', 1000000000000, null, null, '{}', 'bench', null, null, now()))
 from accounts
 where id like 'plain%';

@@ -1,4 +1,4 @@
-//! The measured calls: SQL, and for some the request that makes it.
+//! The measured calls: their SQL, and for some the HTTP request that runs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use super::SPREAD;
 use crate::load::Requests;
 use crate::sql::{self, Calls};
 
-/// The floor: one row that is updated in a transaction.
+/// The baseline: a transaction that updates one row.
 pub const BARE: &str = "update bench.bare set balance = balance - 1 where id = $1::integer";
 
 /// A measured call. Its `$1` is the number of an account.
@@ -35,14 +35,14 @@ pub const CALLS: [Call; 4] = [
         request: None,
     },
     Call {
-        name: "use",
+        name: "track",
         sql: r#"select track_usages(
           'plain_' || $1, '[{"feature": "reports", "quantity": 1}]', true, null, null, now())"#,
         request: Some(("/api/usage", r#""feature":"reports""#)),
     },
 ];
 
-/// Which accounts are called.
+/// The accounts of the calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Accounts {
     Hot,
@@ -59,7 +59,7 @@ impl Accounts {
         }
     }
 
-    /// The statement as a script of pgbench.
+    /// Returns the statement as a pgbench script.
     pub fn script(self, sql: &str) -> String {
         let number = match self {
             Self::Hot => "\\set n 0".to_owned(),
@@ -68,7 +68,7 @@ impl Accounts {
         format!("{number}\n{};\n", sql.replace("$1", ":n"))
     }
 
-    /// The statement as calls of one connection.
+    /// Returns the statement as calls for one connection.
     pub fn calls(self, sql: &'static str) -> Calls {
         let next = self.numbers();
         Arc::new(move || Some(vec![sql::with(sql, next())]))
@@ -78,7 +78,7 @@ impl Accounts {
         let sent = AtomicU64::default();
         move || match self {
             Self::Hot => 0,
-            // Rows that follow in time are far apart in the table.
+            // Consecutive calls use rows that are far apart in the table.
             Self::Spread => sent.fetch_add(1, Ordering::Relaxed).wrapping_mul(617) % SPREAD + 1,
         }
     }

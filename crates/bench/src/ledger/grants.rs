@@ -1,4 +1,4 @@
-//! Measures calls on an account with many open credit grants, beside an account with one.
+//! Compares calls on an account with many open credit grants and on an account with one.
 
 use std::time::Instant;
 
@@ -7,9 +7,9 @@ use crate::report::{Report, figure};
 use crate::samples::Samples;
 use crate::sql::{self, with};
 
-/// Two accounts, with one grant and with many.
+/// Creates two accounts: one with one grant, one with many.
 const GRANTS: &str = include_str!("grants.sql");
-/// Calls of each kind, one after the other.
+/// Measured calls of each kind, one after the other.
 const CALLS: usize = 30;
 
 /// The calls; `$1` is the account.
@@ -20,14 +20,14 @@ const MEASURED: [(&str, &str); 6] = [
         "select spend_credits($1, 'ai_credit', 200, '{}', null, null, now())",
     ),
     (
-        "give",
+        "grant",
         "select grant_credits($1, 'grant', 'ai_credit', 10, now() + random() * interval '9 days',
            null, '{}', 'bench', null, null, now())",
     ),
     ("get the credits", "select get_credits($1, null, null, 20, now())"),
     ("get the entitlements", "select get_entitlements($1, now())"),
     (
-        "use",
+        "track",
         r#"select track_usages(
              $1, '[{"feature": "reports", "quantity": 1}]', true, null, null, now())"#,
     ),
@@ -35,7 +35,7 @@ const MEASURED: [(&str, &str); 6] = [
 
 /// Adds a table of times to the report.
 pub async fn measure(database: &Database, grants: u32, report: &mut Report) -> anyhow::Result<()> {
-    eprintln!("giving {grants} grants");
+    eprintln!("creating {grants} grants");
     database.execute(&GRANTS.replace("{grants}", &grants.to_string())).await?;
     database.execute("vacuum analyze").await?;
     let many = format!("{grants} grants");
@@ -58,7 +58,8 @@ pub async fn measure(database: &Database, grants: u32, report: &mut Report) -> a
     Ok(())
 }
 
-/// The milliseconds of each call. The first ones plan, and do not count.
+/// Measures the milliseconds of each call. The first half of the calls is a warm-up and does not
+/// count.
 async fn times(
     database: &Database,
     sql: &'static str,

@@ -1,4 +1,4 @@
--- No two of the many end at the same time, so that none of them can be merged.
+-- No two of the many grants expire at the same time, so that none of them can be merged.
 insert into accounts (id, created_at)
 values
   ('one_grant', now()),

@@ -1,4 +1,4 @@
-//! Measures calls per second, and the cost of each, beside bare updates.
+//! Compares calls per second, and the cost of each call, with bare updates.
 
 use std::net::SocketAddr;
 use std::time::Duration;

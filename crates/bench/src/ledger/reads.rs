@@ -20,11 +20,11 @@ use crate::machine::thread_nanoseconds;
 use crate::report::Report;
 use crate::samples::Samples;
 
-/// Reads until every connection is open and warm, and measured reads.
+/// Reads before the measurement, so that every connection is open.
 const WARM: u32 = 500;
 const MEASURED: u32 = 5_000;
 
-/// Milliseconds of one read at a time, and processor time.
+/// Milliseconds of single calls, and processor time of a read.
 pub struct Reads {
     database: Samples,
     cache: Samples,
@@ -73,9 +73,9 @@ impl Reads {
         report.table(["one at a time, ms", "median", "p95"]);
         for (what, times) in [
             ("entitlements from the cache", &self.cache),
-            ("entitlements from the database, and kept", &self.database),
-            ("a use", &self.tracking),
-            ("the push of a use to Redis alone", &self.push),
+            ("entitlements from the database, then cached", &self.database),
+            ("tracking one usage entry", &self.tracking),
+            ("its push to Redis alone", &self.push),
         ] {
             let figures = [times.median(), times.p95()].map(|figure| format!("{figure:.2}"));
             report.row([what.to_owned()].into_iter().chain(figures));
@@ -117,8 +117,9 @@ async fn push(app: &App) -> anyhow::Result<Vec<f64>> {
     Ok(times)
 }
 
-/// Processor time of one thread for a read: with the guard and the limiter, and without. It includes
-/// the Redis client, and excludes the host, Redis, its front and the log line.
+/// Measures the processor time of one thread for a read: with the guard and the limiter, and
+/// without. It includes the Redis client, and excludes the HTTP host, Redis, its front and the log
+/// line.
 fn processor_time(settings: &Settings, key: &str) -> anyhow::Result<(f64, f64)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,5 +1,5 @@
-//! Measures a hot account while another session holds a snapshot, as a dump does: until it ends, Postgres
-//! cannot reuse the space of the versions that an update leaves behind.
+//! Measures a hot account while another session holds a snapshot, as a dump does. Until the
+//! snapshot ends, Postgres cannot reuse the space of old row versions.
 
 use super::calls::{Accounts, BARE, CALLS};
 use crate::database::Database;
@@ -7,7 +7,7 @@ use crate::report::{Report, figure, percent};
 use crate::sql;
 
 const CONCURRENCY: u32 = 10;
-/// Seconds without a snapshot, under one, and at its end.
+/// Seconds without a snapshot, under one, and at the end of one.
 const WITHOUT: u32 = 2;
 const HELD: u32 = 8;
 const LAST: u32 = 2;

@@ -1,4 +1,4 @@
--- Spends of one credit each, as many for each account, which nobody made.
+-- Inserts {each} spends of one credit for each `plain` account, without calling spend_credits.
 begin;
 
 insert into credit_transactions (user_id, unit, seq, delta, balance_after, kind, created_at)

@@ -1,4 +1,4 @@
-//! Measures the verification of the whole ledger, page by page, as `farebox ledger verify` does.
+//! Measures the verification of the whole ledger, page by page, as `farebox ledger verify` does it.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl Verified {
     }
 
     pub fn add_to(&self, report: &mut Report) {
-        report.table(["ledger rows verified", "seconds", "of the database's process, KiB"]);
+        report.table(["ledger rows verified", "seconds", "memory of the session, KiB"]);
         report.row([
             grouped(self.rows),
             format!("{:.0}", self.took.as_secs_f64()),

@@ -15,7 +15,7 @@ pub struct Measured {
     pub per_cpu_second: f64,
 }
 
-/// Installs the peers once, as the lock file says.
+/// Installs the peers from the lock file, if they are not installed.
 pub async fn install() -> anyhow::Result<()> {
     if dir().join("node_modules").exists() {
         return Ok(());
@@ -31,7 +31,7 @@ pub async fn install() -> anyhow::Result<()> {
 pub fn versions() -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(dir().join("package.json"))?;
     let package: Value = serde_json::from_str(&text)?;
-    let peers = package["dependencies"].as_object().context("package.json names no peer")?;
+    let peers = package["dependencies"].as_object().context("package.json has no dependencies")?;
     let version = |version: &Value| version.as_str().unwrap_or_default().to_owned();
     Ok(peers.iter().map(|(name, found)| format!("{name} {}", version(found))).collect())
 }
@@ -50,7 +50,8 @@ pub async fn measure(
     let output = node.kill_on_drop(true).output().await.context("cannot run node")?;
     let why = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{script} failed: {why}");
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{script} measured nothing"))
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{script} printed no measurements"))
 }
 
 fn dir() -> PathBuf {

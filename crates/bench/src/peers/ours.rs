@@ -1,4 +1,4 @@
-//! The same work by Farebox's own code, in this process.
+//! Does the same work as the peers with Farebox's own code, in this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,13 +21,13 @@ use crate::load;
 use crate::machine::thread_nanoseconds;
 use crate::webhooks::{Stream, Stripe};
 
-/// As long as a peer warms up.
+/// The warm-up time, as in `peers/load.js`.
 const WARM: Duration = Duration::from_millis(500);
-const UNMET: Rate = Rate::per_minute(1_000_000);
+const UNREACHED_LIMIT: Rate = Rate::per_minute(1_000_000);
 
 type Call = Arc<dyn Fn(u64) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
-/// One side of a comparison.
+/// Farebox's side of a comparison.
 pub enum Ours {
     /// Calls per second of this process.
     Rate { call: Call, next: Arc<AtomicU64> },
@@ -76,7 +76,7 @@ impl Ours {
         Self::Rate { call: Arc::new(call), next: Arc::default() }
     }
 
-    /// Of a peer's figures the one that this side is compared by.
+    /// Selects the peer's figure that this comparison uses.
     pub fn figure_of(&self, measured: Measured) -> f64 {
         match self {
             Self::Rate { .. } => measured.rate,
@@ -124,7 +124,8 @@ async fn rate(
     Ok(made as f64 / began.elapsed().as_secs_f64())
 }
 
-/// The host of Redis runs in other threads.
+/// Counts checks per second of this thread's processor time. The host of Redis runs in other
+/// threads.
 fn checks(settings: &Settings, concurrency: u32, length: Duration) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -142,7 +143,7 @@ async fn check(app: &App, concurrency: u32, length: Duration) -> anyhow::Result<
         let mut made = 0_u64;
         while Instant::now() < until {
             let identifier = format!("user:{}", (made + u64::from(caller) * 50) % 1_000);
-            let verdict = app.limiter.take("peers", &identifier, UNMET, 1, None).await;
+            let verdict = app.limiter.take("peers", &identifier, UNREACHED_LIMIT, 1, None).await;
             let verdict = verdict.map_err(|error| anyhow::anyhow!("{error:?}"))?;
             ensure!(verdict.allowed, "a call was refused");
             made += 1;

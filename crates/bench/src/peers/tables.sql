@@ -1,4 +1,4 @@
--- Accounts of the peer, with what its transaction writes.
+-- The accounts and the ledger that the peer's transaction writes.
 create table bench.peer_accounts (
   id      integer primary key,
   balance bigint not null

@@ -1,4 +1,4 @@
-//! The request of each measured function: one of its own route.
+//! The requests of the measured functions, each to a route that the function serves.
 
 use serde_json::{Value, json};
 use shared::endpoints::{CHAT_SAVE, DASHBOARD, HEALTH, MOOD};
@@ -12,12 +12,12 @@ pub struct Call {
     endpoint: &'static Endpoint,
     method: Method,
     body: Option<fn() -> Value>,
-    /// Whether its settings require TLS to Postgres, as in a deployment. The local Postgres has no TLS,
-    /// so this is for a function that does not connect.
+    /// Require TLS to Postgres, as in a deployment. The local Postgres has no TLS, so only a
+    /// function that does not connect to it can set this.
     pub encrypted: bool,
 }
 
-/// A call for a user.
+/// The HTTP request of a call.
 #[derive(Debug)]
 pub struct Request {
     pub method: &'static str,
@@ -27,8 +27,8 @@ pub struct Request {
     pub body: String,
 }
 
-/// No outside call (health), one call of Redis (dashboard), two in series (mood), and Redis with
-/// Postgres (a chat with its content).
+/// Calls without a store (health), with one call to Redis (dashboard), with two in series (mood),
+/// and with Redis and Postgres (a chat with its content).
 pub static CALLS: [Call; 6] = [
     call(HEALTH.name, &HEALTH, Method::Get, None),
     Call { encrypted: true, ..call(HEALTH.name, &HEALTH, Method::Get, None) },

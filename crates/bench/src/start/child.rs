@@ -9,21 +9,21 @@ use tokio::process::{Child, Command};
 use crate::machine::{kib, process_nanoseconds};
 use crate::stack::Stack;
 
-/// A function that takes longer never answers.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// The time after which a start fails.
+pub const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// The measurements of one start.
 #[derive(Debug)]
 pub struct Start {
-    /// From exec to the moment it is ready for a request.
+    /// From exec until it is ready for a request.
     pub ready: Duration,
     /// From exec to the end of its first answer.
     pub answered: Duration,
-    /// Processor time until then. A function with a small share of a processor waits many times as
-    /// long; a busy machine changes this figure least.
+    /// Processor time until then. A function with a small share of a processor needs many times as
+    /// long. A busy machine affects this figure least.
     pub cpu: Duration,
     pub resident_kib: u64,
-    /// Its private pages, without those of files.
+    /// Its private pages, without pages of files.
     pub private_kib: u64,
 }
 
@@ -35,7 +35,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The environment is the stack's settings and `host` alone.
+    /// Starts a process. Its environment is only the stack's settings and `host`.
     pub fn exec(
         path: &Path,
         stack: &Stack,
@@ -51,7 +51,7 @@ impl Running {
         Ok(Self { child, exec })
     }
 
-    /// Reads the resources that it used, and ends it.
+    /// Reads the resources that the process used, and kills it.
     pub async fn finish(mut self, ready: Instant, answered: Instant) -> anyhow::Result<Start> {
         let id = self.child.id().context("the function has ended")?;
         let status = format!("/proc/{id}/status");

@@ -1,4 +1,4 @@
-//! The part of Lambda that a function sees: the Runtime API, with one event.
+//! Imitates Lambda for a function: the Runtime API, with one event.
 
 use std::future::pending;
 use std::path::Path;
@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::call::Request;
-use super::child::{PATIENCE, Running, Start};
+use super::child::{Running, START_LIMIT, Start};
 use crate::stack::Stack;
 
-/// A call of the function to the Runtime API, and its time.
+/// A call of the function to the Runtime API, with its time.
 enum Sign {
     AskedForEvent(Instant),
     Answered(Instant, Bytes),
@@ -29,7 +29,7 @@ enum Sign {
 }
 
 struct RuntimeApi {
-    /// None once the function has received it.
+    /// `None` once the function has received it.
     event: Mutex<Option<String>>,
     signs: mpsc::UnboundedSender<Sign>,
 }
@@ -56,7 +56,10 @@ pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Res
                 Sign::AskedForEvent(at) => ready = ready.or(Some(at)),
                 Sign::Answered(at, answer) => {
                     check(&answer)?;
-                    return anyhow::Ok((ready.context("an answer to no event")?, at));
+                    return anyhow::Ok((
+                        ready.context("the function answered before it asked for an event")?,
+                        at,
+                    ));
                 }
                 Sign::Failed(error) => {
                     anyhow::bail!("the function failed: {}", String::from_utf8_lossy(&error));
@@ -64,7 +67,7 @@ pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Res
             }
         }
     };
-    let (ready, answered) = timeout(PATIENCE, watch).await??;
+    let (ready, answered) = timeout(START_LIMIT, watch).await??;
     let start = running.finish(ready, answered).await;
     serving.abort();
     start
@@ -102,13 +105,13 @@ async fn error(State(api): State<Arc<RuntimeApi>>, error: Bytes) -> StatusCode {
 }
 
 impl RuntimeApi {
-    /// The receiver is gone after the answer.
+    /// Reports a call. After the answer there is no receiver any more.
     fn report(&self, sign: Sign) {
         let _ = self.signs.send(sign);
     }
 }
 
-/// The event that a function URL makes of the request, in payload format 2.0.
+/// Returns the event that a function URL sends for the request, in payload format 2.0.
 fn event(request: &Request) -> Value {
     let headers: serde_json::Map<String, Value> =
         request.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -142,7 +145,7 @@ fn event(request: &Request) -> Value {
 }
 
 fn check(answer: &[u8]) -> anyhow::Result<()> {
-    let answer: Value = serde_json::from_slice(answer).context("the answer is no JSON")?;
+    let answer: Value = serde_json::from_slice(answer).context("the answer is not JSON")?;
     ensure!(answer["statusCode"] == 200, "the answer is {answer}");
     Ok(())
 }

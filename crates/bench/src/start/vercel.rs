@@ -1,4 +1,4 @@
-//! The part of Vercel that a function sees: it receives a port and a unix socket, reports its start on
+//! Imitates Vercel for a function, which receives a port and a unix socket, reports its start on
 //! the socket, and serves HTTP.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
 
 use super::call::Request;
-use super::child::{PATIENCE, Running, Start};
+use super::child::{Running, START_LIMIT, Start};
 use crate::stack::Stack;
 
 pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Result<Start> {
@@ -41,7 +41,7 @@ pub async fn start(path: &Path, request: &Request, stack: &Stack) -> anyhow::Res
         // The platform keeps its end open until the process has ended.
         anyhow::Ok((ready, Instant::now(), messages))
     };
-    let (ready, answered, _messages) = timeout(PATIENCE, talk).await??;
+    let (ready, answered, _messages) = timeout(START_LIMIT, talk).await??;
     running.finish(ready, answered).await
 }
 

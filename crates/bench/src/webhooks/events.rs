@@ -1,5 +1,5 @@
-//! Stripe's events about the stored customers, made before they are measured: what it takes to make
-//! them is charged to nothing.
+//! Makes Stripe's events about the stored customers, before the measurement, so that no figure
+//! includes the time to make them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use crate::database::Database;
 use crate::load::Requests;
 
 const PATH: &str = "/api/stripe/webhook";
-/// The number of customers whose updates take turns.
+/// The number of customers that updates are about, in turns.
 const TURNS: u32 = 25_000;
 
 /// A kind of event about a subscription.
@@ -28,7 +28,8 @@ const TURNS: u32 = 25_000;
 pub enum Event {
     /// The user's entitlement does not change, as with most events.
     Update,
-    /// Another month is paid: the user gets credits, and those of the last month expire.
+    /// The user has paid for another month. The user's credits of the last month expire, and new
+    /// credits are granted.
     Renewal,
 }
 
@@ -47,8 +48,8 @@ impl Stripe {
         Ok(Self { secret, price, times: prepare::times(database).await? })
     }
 
-    /// The bodies of so many events: of every second customer from that number on, and of each one once
-    /// if they are renewals.
+    /// Returns the bodies of `number` events about every second customer from `first` on. Each
+    /// customer has only one renewal.
     pub fn bodies(&self, event: Event, first: u32, number: u32) -> Vec<String> {
         let Times { began, ended, next_ends } = self.times;
         let body = |index: u32| match event {
@@ -61,7 +62,7 @@ impl Stripe {
         (0..number).map(body).collect()
     }
 
-    /// The digest of what Stripe says of that customer's subscription, as text.
+    /// Returns the digest of a customer's subscription at Stripe, as text.
     pub fn digest(&self, customer: u32) -> anyhow::Result<String> {
         let Times { began, ended, .. } = self.times;
         let parameters = update(&self.body(customer, began, began, ended))?;
@@ -92,7 +93,7 @@ impl Stripe {
         .to_string()
     }
 
-    /// Signs each event when it is sent, because a signature is good for minutes only.
+    /// Signs each event when it is sent, because a signature is valid only for minutes.
     pub fn requests(self: &Arc<Self>, bodies: &Arc<Stream<String>>) -> Requests {
         let (stripe, bodies) = (Arc::clone(self), Arc::clone(bodies));
         Arc::new(move || bodies.next().map(|body| stripe.signed(body)))
@@ -108,7 +109,7 @@ impl Stripe {
         )
     }
 
-    /// The same, for a router in this process.
+    /// Returns a signed event as a request to a router in this process.
     pub fn request(&self, body: &str) -> anyhow::Result<Request<Body>> {
         let request = Request::post(PATH).header("stripe-signature", self.signature(body));
         Ok(request.body(Body::from(body.to_owned()))?)
@@ -121,12 +122,15 @@ impl Stripe {
     }
 }
 
-/// The parameters of `apply_subscription_update` that Farebox's own code derives from an event's body.
+/// The parameters of `apply_subscription_update` that Farebox's own code derives from an event's
+/// body.
 pub fn update(body: &str) -> anyhow::Result<Vec<String>> {
-    let event = StripeEvent::parse(body.as_bytes()).context("this is no event")?;
+    let event = StripeEvent::parse(body.as_bytes()).context("the body is not an event")?;
     let facts = event.facts().map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let observation = Observation::from_event(&event, facts);
-    let update = observation.subscription_update().context("not of one subscription alone")?;
+    let update = observation
+        .subscription_update()
+        .context("the event is not only about one subscription")?;
     Ok(vec![
         update.event.id.to_owned(),
         update.event.kind.to_owned(),
@@ -140,7 +144,7 @@ pub fn update(body: &str) -> anyhow::Result<Vec<String>> {
     ])
 }
 
-/// Values that are used once each, in order.
+/// Values that are each used once, in order.
 pub struct Stream<T> {
     values: Vec<T>,
     used: AtomicUsize,
@@ -155,7 +159,7 @@ impl<T> Stream<T> {
         self.values.get(self.used.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether more were wanted than there are.
+    /// Returns true if callers requested more values than there are.
     pub fn ran_out(&self) -> bool {
         self.used.load(Ordering::Relaxed) > self.values.len()
     }

@@ -1,4 +1,5 @@
-//! The data before the first measurement: customers with a subscription each, and the bare tables.
+//! Stores the data that the measurements need: customers with one subscription each, and the bare
+//! tables.
 
 use anyhow::Context as _;
 
@@ -6,13 +7,13 @@ use super::events::Stripe;
 use crate::database::Database;
 use crate::sql::{self, Statement};
 
-/// Customers of the measured events, with their earlier events.
+/// Stores the customers of the measured events, with their earlier events.
 const STORE: &str = include_str!("store.sql");
 const DIGESTS: &str = "
   insert into bench.digests (n, digest)
   select $1::integer + number - 1, digest
   from unnest($2::bigint[]) with ordinality as made (digest, number)";
-/// Digests that are sent at once.
+/// Digests in one statement.
 const BATCH: usize = 10_000;
 pub const TABLES: &str = include_str!("tables.sql");
 
@@ -24,7 +25,7 @@ pub struct Times {
     pub next_ends: i64,
 }
 
-/// Stores so many customers from that number on.
+/// Stores the customers `from..to`.
 pub async fn store(database: &Database, stripe: &Stripe, from: u32, to: u32) -> anyhow::Result<()> {
     eprintln!("storing customers {from} to {to}");
     database.execute("truncate bench.digests").await?;
@@ -39,7 +40,7 @@ pub async fn store(database: &Database, stripe: &Stripe, from: u32, to: u32) -> 
     database.execute(&sql).await
 }
 
-/// The price that they all pay.
+/// The price id and the product id of every subscription.
 pub async fn price(database: &Database) -> anyhow::Result<(String, String)> {
     let sql = "select stripe_price_id, stripe_product_id from bench.price";
     let row = database.owner.query_typed_one(sql, &[]).await.context("there is no price")?;

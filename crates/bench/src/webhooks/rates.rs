@@ -1,4 +1,4 @@
-//! Measures events per second, and the cost of each, beside bare statements.
+//! Compares events per second, and the cost of each event, with bare statements.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::report::{Report, figure, percent};
 use crate::samples::{Samples, median};
 use crate::sql::{Calls, Connections, Statement, plain, with};
 
-/// As Farebox applies an event that describes one subscription and nothing else.
+/// Applies an event that describes only one subscription, as Farebox does.
 const APPLY: &str = "
   select apply_subscription_update(
     $1, $2, $3::bigint, $4::integer, $5, $6::bigint, $7::bigint, $8::bigint, $9, now())";
-/// One row in a transaction, as wide and as much indexed as an event's.
+/// Inserts one row, with the width and the indexes of an event's row.
 const INSERT: &str = "
   insert into bench.bare (id, kind, created_at, processed_at)
   values (gen_random_uuid(), 'an.event', now(), $1::bigint)";
@@ -29,7 +29,7 @@ const SECOND_UPDATE: &str = "
   set balance = balance - 1
   where id = 100001 - $1::integer";
 const FIVE: &str = "select bench.five($1::bigint)";
-/// The rows that are updated.
+/// The number of rows that the updates use.
 const ROWS: u32 = 100_000;
 
 /// The connections, the server and the settings of a measurement.
@@ -40,7 +40,7 @@ pub struct Bench<'a> {
     pub args: &'a Args,
 }
 
-/// One concurrency's figures, per second. Those of which the events ran out are missing.
+/// The rates per second at one concurrency. A rate is `None` if its events ran out.
 #[derive(Default)]
 pub struct Rates {
     bare: Option<f64>,
@@ -49,8 +49,7 @@ pub struct Rates {
 }
 
 impl Bench<'_> {
-    /// Adds a table of costs and one of rates to the report. Takes the events of the customers from
-    /// that number on.
+    /// Adds a table of costs and one of rates to the report. Uses customers from `first` on.
     pub async fn measure(
         &self,
         meter: &Meter,
@@ -155,7 +154,7 @@ async fn costs(
     Ok(())
 }
 
-/// How much slower each rate is with more rows. Bare inserts are the reference.
+/// Adds a table of slowdowns with more stored rows. Bare inserts are the reference.
 pub fn compare(what: &str, few: &[Rates], many: &[Rates], report: &mut Report) {
     let head = format!("{what}: times slower with more");
     report.table([&head, "bare", "our SQL", "over HTTP"]);
@@ -182,8 +181,8 @@ fn insert() -> Calls {
     numbered(|n| vec![with(INSERT, n)])
 }
 
-/// Two updates and three inserts, as a renewal must write at least: mark, subscription, balance, and
-/// two rows of the ledger.
+/// Two updates and three inserts, which a renewal needs at least: the event's row, the
+/// subscription, the balance, and two ledger entries.
 fn pipeline() -> Calls {
     numbered(|n| {
         vec![
@@ -202,7 +201,7 @@ fn numbered(statements: impl Fn(u32) -> Vec<Statement> + Send + Sync + 'static) 
     let next = std::sync::atomic::AtomicU32::default();
     Arc::new(move || {
         let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        // Rows that follow in time are far apart in the table.
+        // Consecutive calls use rows that are far apart in the table.
         Some(statements(number.wrapping_mul(617) % ROWS + 1))
     })
 }

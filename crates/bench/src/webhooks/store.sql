@@ -1,4 +1,4 @@
--- Customers whose month is over: of the credits that their plan gave for it they have a fifth left.
+-- Stores customers whose paid month is over, with a fifth of the plan's credits for that month left.
 begin;
 
 insert into accounts (id, created_at, stripe_customer_id, due_at, entitlement_version, catalog_epoch)
@@ -34,7 +34,7 @@ select
 from generate_series({from}, {to} - 1) n, bench.period t;
 
 insert into wallets (
-  user_id, unit, seq, version, due_at, balance, topped_up, notice_at, head_id, head_left, head_ends, ends_beside)
+  user_id, unit, seq, version, due_at, balance, topped_up, notice_at, head_id, head_left, head_ends, also_expiring)
 select g.user_id, g.unit, 2, 2, g.expires_at, 20, 100, 0, g.id, 20, g.expires_at, 0
 from credit_grants g
 join generate_series({from}, {to} - 1) n on g.user_id = 'user_' || n;

@@ -1,6 +1,6 @@
 create schema bench;
 
--- The floor: one row a transaction, as wide and as much indexed as an event's.
+-- The baseline: one row a transaction, with the width and the indexes of an event's row.
 create table bench.bare (
   id           uuid primary key,
   kind         text not null,
@@ -14,12 +14,12 @@ from pricing_plans
 where plan = 'pro'
   and interval = 'monthly';
 
--- The month that everybody has paid for, which ended a moment ago.
+-- The month that every customer has paid for. It ended a second ago.
 create table bench.period as
 select ends_at - interval '1 month' as began_at, ends_at
 from (select date_trunc('second', now()) - interval '1 second') as ended (ends_at);
 
--- The same, and when the next one ends, as Stripe writes times.
+-- The same month, and the end of the next one, as Unix times.
 create table bench.times as
 select
   extract(epoch from began_at)::bigint as began,
@@ -33,7 +33,7 @@ create table bench.digests (
   digest bigint not null
 );
 
--- What five bare statements update.
+-- The rows that the five bare statements update.
 create table bench.rows (
   id      integer primary key,
   balance bigint not null
@@ -43,7 +43,7 @@ insert into bench.rows
 select n, 0
 from generate_series(1, 100000) n;
 
--- The same five statements, as one that Postgres sends itself.
+-- The five bare statements in one function.
 create function bench.five(p_n bigint)
 returns void
 language plpgsql

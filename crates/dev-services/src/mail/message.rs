@@ -13,7 +13,7 @@ pub struct Message {
     pub to: Vec<String>,
     pub subject: String,
     pub message_id: String,
-    /// In the order of the message, unfolded, otherwise as they were sent.
+    /// In the order of the message. Folded lines are joined; nothing else changes.
     pub headers: Vec<(String, String)>,
     pub text: String,
     pub html: String,
@@ -31,7 +31,7 @@ impl Message {
             ..envelope
         };
         message.message_id = message.header("message-id").to_owned();
-        // `body_html` would make a page of a message that has only text, and the reverse.
+        // `body_html` would convert a message that has only text, and `body_text` the reverse.
         for part in &parsed.parts {
             match &part.body {
                 PartType::Text(text) => message.text = unix_lines(text),

@@ -1,5 +1,5 @@
-//! The captured messages as pages: a list, and each message as text and as HTML. A message's HTML is
-//! in a frame that runs no script and fetches nothing.
+//! Pages of the captured messages: a list, and each message as text and as HTML. A frame shows the
+//! HTML; it runs no script and loads nothing.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -41,7 +41,7 @@ async fn list_messages(State(mail): State<Mail>) -> Response {
 fn message_table(messages: &[Message]) -> Markup {
     let caption = "Messages, the latest first";
     html! {
-        // A wide table scrolls by itself, also by keyboard.
+        // A wide table scrolls inside this element, which the keyboard can reach.
         div.scrolls tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
@@ -106,8 +106,8 @@ async fn stylesheet() -> Response {
 }
 
 fn not_found() -> Response {
-    let content = html! { p { "There is no message of this number." } };
-    page(StatusCode::NOT_FOUND, "Not there", &content)
+    let content = html! { p { "There is no message with this number." } };
+    page(StatusCode::NOT_FOUND, "Not found", &content)
 }
 
 fn page(status: StatusCode, title: &str, content: &Markup) -> Response {

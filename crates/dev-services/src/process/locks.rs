@@ -1,6 +1,6 @@
-//! File locks that show which processes of an earlier run are still alive. A [`Claim`] lasts as long
-//! as this process, the lock on a [`ChildLog`] as long as the child and its descendants. The kernel
-//! releases both when their holders end, however they end; a pid file can become stale.
+//! File locks that detect processes of an earlier run that are still alive. This process holds a
+//! [`Claim`]; the child and its descendants hold the lock on a [`ChildLog`]. The kernel releases a
+//! lock whenever its holders end, so it cannot become stale as a pid file can.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -25,7 +25,7 @@ impl Claim {
         let file = open_for_lock(&path)?;
         if !lock_within(&file, CLAIM_WAIT).await? {
             bail!(
-                "another farebox is using {}: stop it, or give this one another directory",
+                "another farebox is using {}: stop it, or start this one in another directory",
                 dir.display()
             );
         }
@@ -46,7 +46,7 @@ impl ChildLog {
         let file = open_for_lock(path)?;
         if !lock_within(&file, limit).await? {
             bail!(
-                "a process of an earlier run is still alive and writes to {}: end it, then try again",
+                "a process of an earlier run still writes to {}: stop it, then try again",
                 path.display()
             );
         }
@@ -57,7 +57,10 @@ impl ChildLog {
 
 fn open_for_lock(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).with_context(|| {
-        format!("cannot write {} (if another user made it, remove its directory)", path.display())
+        format!(
+            "cannot write {} (if another user created it, remove its directory)",
+            path.display()
+        )
     })
 }
 
@@ -66,7 +69,8 @@ async fn lock_within(file: &File, limit: Duration) -> anyhow::Result<bool> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(true),
-            // Some shared folders of virtual machines have no locks. Farebox then runs without one.
+            // Some shared folders of virtual machines do not support locks. Farebox then runs
+            // without one.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 return Ok(true);
             }

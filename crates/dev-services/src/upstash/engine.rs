@@ -35,9 +35,9 @@ use snapshot::SnapshotFile;
 use store::Store;
 use worker::{Job, Worker};
 
-/// How many requests may wait for the thread; further ones are refused.
+/// The number of requests that may wait for the thread. The engine refuses further ones.
 const QUEUE_LENGTH: usize = 1024;
-/// Enough for scripts and JSON nested as deeply as Redis allows.
+/// Enough for scripts and for JSON nested as deeply as Redis allows.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// A handle on the engine. Dropping the last one writes the snapshot file.
@@ -47,7 +47,7 @@ pub struct Engine {
 }
 
 struct Shared {
-    /// None only while dropping: the thread stops when the last sender is gone.
+    /// `None` only during the drop: the thread stops when the last sender is dropped.
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }

@@ -1,7 +1,7 @@
 //! The HTTP side: parses a request, runs its commands and writes their replies.
 //!
-//! One handler serves every path, because in this API a path is a command. Deliberately absent: limits
-//! other than the size of a request.
+//! One handler serves every path, because in this API a path is a command. Deliberately absent:
+//! limits other than the size of a request.
 
 mod access;
 mod answer;
@@ -59,7 +59,7 @@ async fn serve(front: &Front, parts: &Parts, body: Body) -> Result<Response, Ref
     let access = access::authorize(&front.tokens, parts)?;
     let encoding = encoding(&parts.headers)?;
     let body = read(body).await?;
-    if wants_events(&parts.headers) {
+    if accepts_events(&parts.headers) {
         let command = request::command_in_path(&parts.uri, &[]);
         return stream::events(&front.backend, access, command).await;
     }
@@ -79,7 +79,7 @@ async fn serve(front: &Front, parts: &Parts, body: Body) -> Result<Response, Ref
 }
 
 impl Front {
-    /// Runs the commands that the caller may run, and answers an error for each of the others.
+    /// Runs the commands that the caller may run, and returns an error for each of the others.
     async fn pipeline(&self, access: Access, all: Vec<Command>) -> Result<Vec<Reply>, Refusal> {
         let objections: Vec<_> = all.iter().map(|command| access.objection(command)).collect();
         let allowed = all.into_iter().zip(&objections);
@@ -99,7 +99,7 @@ impl Front {
         Ok(in_order.collect())
     }
 
-    /// Runs all or none: a command that the caller may not run stops the others too.
+    /// Runs all commands or none. One that the caller may not run stops the others too.
     async fn transaction(&self, access: Access, all: Vec<Command>) -> Result<Reply, Refusal> {
         if all.iter().any(|command| access.objection(command).is_some()) {
             return Ok(Reply::aborted());
@@ -107,8 +107,8 @@ impl Front {
         self.backend.transaction(all).await.map_err(unavailable)
     }
 
-    /// Upstash's token lets a client read its own writes from a replica. There are no replicas here: a
-    /// caller's token is ignored, and a new one returned.
+    /// Upstash's token lets a client read its own writes from a replica. This server has no
+    /// replicas: it ignores a caller's token and returns a new one.
     fn next_sync_token(&self) -> Option<HeaderValue> {
         let answered = self.answered.fetch_add(1, Ordering::Relaxed) + 1;
         HeaderValue::from_str(&STANDARD.encode(format!("farebox:{answered}"))).ok()
@@ -131,12 +131,13 @@ async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
     Ok(bytes.into())
 }
 
-fn wants_events(headers: &HeaderMap) -> bool {
+fn accepts_events(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes);
     accept.is_some_and(|accept| accept.starts_with(b"text/event-stream"))
 }
 
-/// The backend failed. The answer shows the cause to the developer who runs `farebox dev`.
+/// The response if the backend fails. It includes the cause, for the developer who runs `farebox
+/// dev`.
 pub fn unavailable(error: anyhow::Error) -> Refusal {
     tracing::warn!(error = format!("{error:#}"), "the Upstash front could not run a command");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("ERR {error:#}"))

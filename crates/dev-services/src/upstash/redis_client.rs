@@ -1,7 +1,7 @@
 //! The client of a real Redis server: a pool of connections, each used by one request at a time.
 //!
 //! Deliberately absent: retries. A command may have run although its reply was lost, and only the
-//! caller knows whether it may run twice. A connection with any error is dropped.
+//! caller knows whether it may run twice. The client drops a connection after any error.
 
 use std::fmt;
 use std::io;
@@ -76,7 +76,7 @@ impl RedisClient {
         Ok(exec)
     }
 
-    /// A connection outside the pool, for a command whose replies never end.
+    /// Opens a connection outside the pool, for a command whose replies never end.
     pub(super) async fn dedicated(&self, command: &Command) -> anyhow::Result<Connection> {
         let mut connection = self.connect().await?;
         connection.send(std::slice::from_ref(command)).await?;
@@ -136,7 +136,7 @@ impl RedisClient {
     }
 }
 
-/// An open connection with no reply outstanding, unless it is of [`RedisClient::dedicated`].
+/// An open connection. No reply is outstanding, unless it comes from [`RedisClient::dedicated`].
 pub(super) struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -162,8 +162,9 @@ impl Connection {
         }
     }
 
-    /// Whether it has nothing to read and is open. A restarted server has closed its end; a command has
-    /// not been sent yet, so the caller loses nothing.
+    /// Returns true if the connection is open and has no unread bytes. A restarted server has
+    /// closed its end. The client has not sent a command on it yet, so it can use another
+    /// connection.
     fn is_quiet(&self) -> bool {
         let unread = self.stream.get_ref().try_read(&mut [0]);
         self.stream.buffer().is_empty()

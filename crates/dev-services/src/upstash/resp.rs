@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-/// Redis itself never sends a longer status, error or length line than this.
+/// Redis never sends a longer status, error or length line.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// Redis's own limit on the size of one string.
 const MAX_STRING_BYTES: i64 = 512 * 1024 * 1024;
@@ -30,7 +30,7 @@ impl Reply {
         Reply::Status("OK".to_owned())
     }
 
-    /// EXEC's answer when one of the commands can never run.
+    /// EXEC's reply if one of the commands is invalid.
     pub fn aborted() -> Reply {
         Reply::Error("EXECABORT Transaction discarded because of previous errors.".to_owned())
     }

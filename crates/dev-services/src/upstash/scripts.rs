@@ -1,11 +1,12 @@
-//! Script hashes, and scripts with Upstash's flag on a real Redis.
+//! Computes script hashes, and rewrites scripts with Upstash's flag for a real Redis.
 //!
-//! Upstash runs a script without stopping the database if its first line is
-//! `#!lua flags=allow-key-locking`. Redis 7 refuses a script with an unknown flag, so a real server
-//! receives the script without it. That changes the script's SHA-1. This module maps one hash to the
-//! other, so that clients see only the hash of their own text.
+//! Upstash runs a script without stopping the database if its first line is `#!lua
+//! flags=allow-key-locking`. Redis 7 refuses a script with an unknown flag, so a real server
+//! receives the script without it. That changes the script's SHA-1. This module maps one hash to
+//! the other, so that clients see only the hash of their own text.
 //!
-//! Deliberately absent: a record of the scripts that the server has loaded. It answers NOSCRIPT itself.
+//! Deliberately absent: a record of the scripts that the server has loaded. It answers NOSCRIPT
+//! itself.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ use super::Command;
 use super::resp::Reply;
 
 const KEY_LOCKING: &str = "allow-key-locking";
-/// More scripts than a program has, unless it builds scripts from data.
+/// Only a program that builds scripts from data has more.
 const MAX_REMEMBERED: usize = 4096;
 
 /// Redis's name for a script: the SHA-1 of its text, in lower-case hexadecimal.
@@ -31,8 +32,8 @@ pub struct ScriptHashes {
 }
 
 impl ScriptHashes {
-    /// Rewrites a command for the server. The hash returned, if any, is the one the client must
-    /// see in the reply.
+    /// Rewrites a command for the server. Returns the hash that the client expects in the reply, if
+    /// the reply contains a hash that differs.
     pub fn rewrite(&mut self, command: &mut Command) -> Option<String> {
         let upper = |index: usize| -> String {
             let name = command.get(index).map(Vec::as_slice).unwrap_or_default();
@@ -75,7 +76,7 @@ impl ScriptHashes {
     }
 }
 
-/// Replaces the server's hashes in its replies by the client's.
+/// Replaces the server's hashes in its replies with the client's.
 pub fn restore(hashes: Vec<Option<String>>, replies: &mut [Reply]) {
     for (hash, reply) in hashes.into_iter().zip(replies) {
         if let (Some(hash), Reply::String(shown)) = (hash, reply) {
@@ -84,8 +85,8 @@ pub fn restore(hashes: Vec<Option<String>>, replies: &mut [Reply]) {
     }
 }
 
-/// The script without the flag, or None if it has none. The line stays, blank if necessary, so that
-/// line numbers in error messages stay right.
+/// Returns the script without the flag, or `None` if it does not have the flag. The first line
+/// remains, blank if necessary, so that line numbers in error messages are correct.
 fn without_key_locking(script: &[u8]) -> Option<Vec<u8>> {
     let end = script.iter().position(|byte| *byte == b'\n').unwrap_or(script.len());
     let (line, body) = script.split_at(end);

@@ -1,4 +1,4 @@
-//! The account that a secret key belongs to: always the same one.
+//! `/v1/account`: the simulator's only account.
 
 use serde_json::{Value, json};
 

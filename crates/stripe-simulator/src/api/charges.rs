@@ -1,4 +1,4 @@
-//! Charges and what they brought, to look at. They are made by payment intents only.
+//! Charges and balance transactions. Only payment intents create charges.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `/v1/checkout/sessions`: sessions made, listed, changed and expired.
+//! `/v1/checkout/sessions`: creates, lists, updates and expires sessions.
 
 use serde_json::Value;
 

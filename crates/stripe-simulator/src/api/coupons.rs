@@ -1,4 +1,4 @@
-//! Coupons: how much is taken off, and for how long. What they do to a bill is said elsewhere.
+//! `/v1/coupons`: the amount and duration of reductions. `lifecycle::discounts` applies them.
 
 use serde_json::{Map, Value, json};
 
@@ -15,10 +15,10 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/coupons/{id}", delete),
 ];
 
-/// Length of an id that the caller did not choose.
+/// The length of a generated id.
 const ID_LENGTH: usize = 8;
 
-/// A coupon as of now: whether it may still be redeemed depends on the time.
+/// Returns a coupon with `valid` as of now: it depends on the time and on past redemptions.
 pub fn as_of_now(world: &World, coupon: &Value) -> Value {
     let mut coupon = coupon.clone();
     let over = coupon["redeem_by"].as_i64().is_some_and(|end| end <= world.now());
@@ -26,7 +26,7 @@ pub fn as_of_now(world: &World, coupon: &Value) -> Value {
     coupon
 }
 
-/// Whether a coupon, or a code for one, has been redeemed as often as it may be.
+/// Returns true if a coupon or promotion code has reached `max_redemptions`.
 pub fn is_used_up(object: &Value) -> bool {
     let times = object["times_redeemed"].as_i64().unwrap_or(0);
     object["max_redemptions"].as_i64().is_some_and(|most| times >= most)
@@ -64,7 +64,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("coupon", &id, "id").cloned()
 }
 
-/// Stripe chooses eight characters, of which none is mistaken for another.
+/// Returns a random id of eight characters, as Stripe generates for coupons.
 fn short_id(world: &World) -> String {
     let random = world.new_id("");
     random.trim_start_matches('_').chars().take(ID_LENGTH).collect()
@@ -75,7 +75,7 @@ fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     Ok(as_of_now(world, world.find("coupon", call.id(), "id")?))
 }
 
-/// A coupon's reduction never changes.
+/// Updates the name, metadata and currency options. A coupon's reduction cannot change.
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let form = &call.form;
     let coupon = world.find("coupon", call.id(), "id")?;
@@ -99,7 +99,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     Ok(as_of_now(world, world.find("coupon", call.id(), "id")?))
 }
 
-/// Customers who have redeemed it keep the discount.
+/// Deletes a coupon. Customers who have redeemed it keep the discount.
 fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("coupon", call.id(), "id")?;
     call.form.finish()?;
@@ -122,7 +122,7 @@ fn read_redeem_by(world: &World, form: &Params) -> Result<Option<i64>, StripeErr
     }
 }
 
-/// Either a share, or an amount in one or more currencies.
+/// Reads the reduction: a percentage, or an amount in one or more currencies.
 fn read_reduction(form: &Params) -> Result<Map<String, Value>, StripeError> {
     let (percent, amount) = (form.decimal("percent_off")?, form.integer_from("amount_off", 1)?);
     let currency = form.text("currency")?.map(|currency| currency.to_lowercase());

@@ -1,4 +1,4 @@
-//! `/v1/customers/{customer}/balance_transactions`: credit that invoices use up.
+//! `/v1/customers/{customer}/balance_transactions`: credit that invoices consume.
 
 use serde_json::{Value, json};
 

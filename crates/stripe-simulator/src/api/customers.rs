@@ -18,7 +18,7 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/customers/{id}/discount", delete_discount),
 ];
 
-/// Known to Stripe, and without an effect here.
+/// Stripe's parameters that have no effect here.
 const WITHOUT_EFFECT: &[&str] =
     &["cash_balance", "next_invoice_sequence", "source", "tax", "tax_id_data", "test_clock"];
 
@@ -27,7 +27,7 @@ const TEXTS: &[&str] =
 
 const ADDRESS: &[&str] = &["city", "country", "line1", "line2", "postal_code", "state"];
 
-/// An address, `null` where it is taken away.
+/// Reads an address; `null` if the parameter unsets it.
 pub fn read_address(form: &Params, name: &str) -> Result<Option<Value>, StripeError> {
     if form.is_unset(name) {
         return Ok(Some(Value::Null));
@@ -75,7 +75,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("customer", call.id(), "id").cloned()
 }
 
-/// Cancels what the customer pays for, at once, and leaves a stub.
+/// Cancels the customer's subscriptions immediately and leaves a stub marked as deleted.
 fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     customers::find_existing(world, call.id(), "id")?;
     call.form.finish()?;

@@ -1,7 +1,7 @@
 //! `/v1/disputes`: evidence and its submission.
 //!
-//! Only a payer opens a dispute, so the API has no route for it: a test card or the simulator's
-//! controls do.
+//! The API has no route that opens a dispute, because only a payer can. A test card or the control
+//! API opens one.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn retrieve(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find(KIND, call.id(), "id").cloned()
 }
 
-/// Takes evidence and, unless told to wait, hands it to the bank.
+/// Stores evidence and submits it to the bank, unless `submit` is false.
 fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let dispute = world.find(KIND, call.id(), "id")?.clone();
     let metadata = metadata::merged(&call.form, &dispute["metadata"])?;
@@ -102,7 +102,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find(KIND, call.id(), "id").cloned()
 }
 
-/// The merchant gives in.
+/// Closes a dispute as lost: the merchant accepts it.
 fn close(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let dispute = world.find(KIND, call.id(), "id")?;
     call.form.finish()?;

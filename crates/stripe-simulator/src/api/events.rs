@@ -1,4 +1,4 @@
-//! Events over the API: what a reconciliation reads when webhooks were lost.
+//! `/v1/events`: lists events, so that a reconciliation can find lost webhooks.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     list::response(call, "/v1/events", found)
 }
 
-/// `customer.subscription.*` stands for all that begin so.
+/// Matches an event type against a filter: `customer.subscription.*` matches by prefix.
 fn matches(asked: &str, kind: &str) -> bool {
     match asked.strip_suffix('*') {
         Some(start) => kind.starts_with(start),

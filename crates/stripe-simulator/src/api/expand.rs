@@ -1,5 +1,5 @@
-//! Renders objects for answers and events: links expanded where asked for, without fields that Stripe
-//! shows only on request.
+//! Renders objects for responses and events: expands links on request, and omits the fields that
+//! Stripe includes only when expanded.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::world::{World, shapes, text};
 
 const MAX_LEVELS: usize = 4;
 
-/// Fields that are there only when they are expanded: kind and field.
+/// Fields that are included only when expanded, as (kind, field).
 const SHOWN_WHEN_ASKED: &[(&str, &str)] = &[
     ("charge", "refunds"),
     ("checkout.session", "line_items"),
@@ -53,7 +53,7 @@ impl Expansions {
     }
 }
 
-/// An object, or a list of them, as it is answered or sent.
+/// Renders an object, or a list of objects, for a response or an event.
 pub fn render(world: &World, value: &Value, wanted: &Expansions) -> Result<Value, StripeError> {
     match value {
         Value::Array(values) => {
@@ -65,13 +65,13 @@ pub fn render(world: &World, value: &Value, wanted: &Expansions) -> Result<Value
     }
 }
 
-/// An object as events carry it.
+/// Renders an object for an event, with nothing expanded.
 pub fn render_unexpanded(world: &World, value: &Value) -> Value {
-    // Nothing is wanted, so that nothing can be refused.
+    // Without expansions, rendering cannot fail.
     render(world, value, &Expansions::default()).unwrap_or_else(|_| value.clone())
 }
 
-/// Whether a field of such objects is there only when it is asked for.
+/// Returns true if objects of this kind include the field only when it is expanded.
 pub fn is_hidden(kind: &str, field: &str) -> bool {
     SHOWN_WHEN_ASKED.contains(&(kind, field))
 }
@@ -120,7 +120,7 @@ fn expanded(
     }
 }
 
-/// Follows a link. A value that is there in full is returned as it is.
+/// Follows a link. An embedded object is returned unchanged.
 fn followed<'a>(world: &'a World, name: &str, value: &'a Value) -> Result<&'a Value, StripeError> {
     match value {
         Value::String(id) if name != "id" => world.get(id).ok_or_else(|| cannot_expand(name)),
@@ -129,7 +129,7 @@ fn followed<'a>(world: &'a World, name: &str, value: &'a Value) -> Result<&'a Va
     }
 }
 
-/// Lists that Stripe makes when asked, and that no object carries.
+/// Computes a field that no object stores and that Stripe returns only when expanded.
 fn computed(world: &World, object: &Value, name: &str) -> Option<Value> {
     let id = text(object, "id");
     match (text(object, "object"), name) {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_where_asked() {
+    fn requested_links_are_expanded() {
         let render_unexpanded = answered("sub_1", &[]).unwrap();
         assert_eq!(render_unexpanded["customer"], "cus_1");
         let asked = answered("sub_1", &["customer", "items.data.price.product"]).unwrap();
@@ -207,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_cannot_be_expanded() {
+    fn only_links_can_be_expanded() {
         for path in ["nonsense", "currency", "id", "a.b.c.d.e", "product.nonsense"] {
             assert!(answered("price_1", &[path]).is_err(), "{path}");
         }
-        assert!(answered("price_1", &["nickname"]).is_ok(), "there could be one");
+        assert!(answered("price_1", &["nickname"]).is_ok(), "a null field may hold a link");
     }
 }

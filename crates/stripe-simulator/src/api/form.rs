@@ -1,7 +1,7 @@
-//! Stripe's way of writing nested parameters into a form or a query: `items[0][price]=price_1`,
+//! Parses Stripe's nested parameters in a form or a query: `items[0][price]=price_1`,
 //! `expand[]=data.customer`.
 //!
-//! This module does not interpret names: a map whose keys are numbers may be a list or metadata.
+//! This module does not interpret names: a map with numeric keys may be a list or metadata.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use url::form_urlencoded;
 
 use crate::error::StripeError;
 
-/// Stripe nests less deeply, and no client sends as many.
+/// Limits above what Stripe's parameters need.
 const MAX_DEPTH: usize = 10;
 
 const MAX_FIELDS: usize = 2_000;
 
-/// A parameter's value, with fields in the order in which they were sent.
+/// A parameter's value. Fields keep the order in which they were sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     Text(String),
@@ -27,7 +27,7 @@ impl Node {
     }
 }
 
-/// As a client library writes such a value into a form.
+/// Encodes a JSON value as a client library would.
 impl From<Value> for Node {
     fn from(value: Value) -> Self {
         match value {
@@ -45,18 +45,18 @@ impl From<Value> for Node {
     }
 }
 
-/// Adds what a query or a body says to what is known already.
+/// Adds the parameters of a query or a body to `into`.
 pub fn read(into: &mut Node, encoded: &[u8]) -> Result<(), StripeError> {
     for (count, (name, value)) in form_urlencoded::parse(encoded).enumerate() {
         if count >= MAX_FIELDS {
             return Err(refused(&name, format!("more than {MAX_FIELDS} parameters")));
         }
-        let keys = keys_of(&name).ok_or_else(|| refused(&name, "its brackets do not match"))?;
+        let keys = keys_of(&name).ok_or_else(|| refused(&name, "the brackets do not match"))?;
         if keys.len() > MAX_DEPTH {
-            return Err(refused(&name, "it is nested too deeply"));
+            return Err(refused(&name, "the nesting is too deep"));
         }
         put(into, &keys, value.into_owned())
-            .ok_or_else(|| refused(&name, "it is given as a value and as a map"))?;
+            .ok_or_else(|| refused(&name, "it is sent both as a value and as a map"))?;
     }
     Ok(())
 }
@@ -67,7 +67,8 @@ fn refused(name: &str, why: impl std::fmt::Display) -> StripeError {
     StripeError { status: StatusCode::BAD_REQUEST, body }
 }
 
-/// `items[0][price]` as `items`, `0`, `price`; `expand[]` as `expand` and nothing.
+/// Splits `items[0][price]` into `items`, `0`, `price`, and `expand[]` into `expand` and an empty
+/// key.
 fn keys_of(name: &str) -> Option<Vec<&str>> {
     let Some((first, rest)) = name.split_once('[') else { return Some(vec![name]) };
     let inner = rest.strip_suffix(']')?;
@@ -77,7 +78,7 @@ fn keys_of(name: &str) -> Option<Vec<&str>> {
     (clean && !first.is_empty()).then_some(keys)
 }
 
-/// `None` if something is already there that is of another kind.
+/// Stores a value at a path of keys. Returns `None` if the path holds a value of another kind.
 fn put(node: &mut Node, keys: &[&str], value: String) -> Option<()> {
     let [key, rest @ ..] = keys else {
         return match node {
@@ -104,7 +105,7 @@ fn put(node: &mut Node, keys: &[&str], value: String) -> Option<()> {
     put(&mut entries[place].1, rest, value)
 }
 
-/// Where `[]` puts what follows: into the last element as long as that lacks it, else behind.
+/// The index that `[]` refers to: the last element while it lacks the field, otherwise a new one.
 fn next_key(entries: &[(String, Node)], rest: &[&str]) -> String {
     let last = entries.last().map(|(_, node)| node);
     match (last, rest.first()) {

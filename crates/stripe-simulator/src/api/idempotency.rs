@@ -1,4 +1,4 @@
-//! Idempotency keys: the first answer to a key is given again for a day.
+//! Idempotency keys: a key's first response is replayed for 24 hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ const MAX_KEY_LENGTH: usize = 255;
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct IdempotencyKeys {
     remembered: BTreeMap<String, StoredResponse>,
-    /// Keys whose first answer has not left yet.
+    /// Keys whose first request is still in progress.
     #[serde(skip)]
     in_flight: BTreeSet<String>,
 }
 
-/// A first request and its answer.
+/// The first request of a key, with its response.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StoredResponse {
     pub path: String,
-    /// The parameters, as they were sent.
+    /// The encoded parameters.
     pub form: String,
     pub at: i64,
     pub request_id: String,
@@ -33,7 +33,7 @@ pub struct StoredResponse {
 }
 
 impl IdempotencyKeys {
-    /// The answer that a key has had, if it may be given to this request.
+    /// Returns the stored response of a key. The error says why this request may not reuse the key.
     pub fn recall(
         &self,
         key: &str,
@@ -68,8 +68,8 @@ impl IdempotencyKeys {
         Err(refused(StatusCode::BAD_REQUEST, message))
     }
 
-    /// Remembers the answer to a key. Complaints about the request itself are not remembered: it
-    /// may be mended and sent again.
+    /// Stores the response to a key. An `invalid_request_error` is not stored, so that the caller
+    /// can correct the request and send it again.
     pub fn remember(&mut self, key: &str, answer: StoredResponse) {
         let complaint = answer.body["error"]["type"] == "invalid_request_error";
         if !complaint {

@@ -1,4 +1,4 @@
-//! Fields that Stripe computes when they are asked for, and that no object here carries.
+//! Fields that no object stores and that are computed when expanded.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::lifecycle::checkout::items;
 use crate::lifecycle::invoicing;
 use crate::world::{World, shapes, text};
 
-/// The value of such a field; `None` if objects of that kind do not have it.
+/// Computes such a field; `None` if objects of this kind do not have it.
 pub fn included(world: &World, object: &Value, field: &str) -> Option<Value> {
     let id = text(object, "id");
     match (text(object, "object"), field) {

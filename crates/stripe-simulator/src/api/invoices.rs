@@ -1,6 +1,6 @@
-//! Invoices over the API: to look at, to preview, to pay, to give up.
+//! `/v1/invoices`: lists, previews, pays, voids and writes off invoices.
 //!
-//! Making one by hand is not simulated: subscriptions and checkout sessions make them.
+//! The API does not create invoices here: subscriptions and checkout sessions do.
 
 use serde_json::{Value, json};
 
@@ -100,7 +100,7 @@ fn finalize(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.edit(call.id(), |invoice| {
         if invoice["status"] == "open" {
             invoice["auto_advance"] = json!(tries);
-            // Stripe charges about an hour later what was finalised by hand.
+            // Stripe charges an invoice about an hour after it was finalized through the API.
             let attempt = tries.then_some(now + invoicing::DRAFT_FOR);
             invoice["next_payment_attempt"] = json!(attempt);
         }
@@ -135,18 +135,18 @@ fn pay(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     if elsewhere {
         settlement::invoice_paid(world, call.id(), None);
     } else if world.get(call.id()).is_some_and(|invoice| invoice["status"] != "paid") {
-        // What was given up may be paid after all.
+        // An uncollectible invoice can still be paid.
         world.edit(call.id(), |invoice| invoice["status"] = json!("open"));
         let method = method.map(|method| payment_methods::insert_if_new(world, method));
         let payer = if off_session { Payer::Absent } else { Payer::Present };
         invoicing::collect(world, call.id(), method, payer)?;
-        must_be_done(world, call.id())?;
+        require_completed(world, call.id())?;
     }
     world.find(KIND, call.id(), "id").cloned()
 }
 
-/// A payer who has to prove who they are makes paying an error, as with Stripe.
-fn must_be_done(world: &World, invoice_id: &str) -> Result<(), StripeError> {
+/// Returns Stripe's error if the payment needs authentication.
+fn require_completed(world: &World, invoice_id: &str) -> Result<(), StripeError> {
     let intent = world.get(invoicing::intent_of(world, invoice_id));
     match intent.filter(|intent| intent["status"] == "requires_action") {
         None => Ok(()),

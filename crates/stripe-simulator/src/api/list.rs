@@ -1,4 +1,4 @@
-//! Lists as Stripe pages them: newest first, from or up to an object, between two times.
+//! Stripe's pagination: newest first, with `starting_after`, `ending_before` and `created` filters.
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ const DEFAULT_LIMIT: usize = 10;
 
 const MAX_LIMIT: usize = 100;
 
-/// Answers a list of these objects, which come newest first. Whatever other parameters the route
-/// has must have been read before.
+/// Returns one page of these objects, which must be ordered newest first. Reads the remaining
+/// parameters, so the route must have read its own before.
 pub fn response<'a>(
     call: &Call,
     url: &str,
@@ -56,7 +56,7 @@ impl Pagination {
         let within = &objects[from..to];
         let has_more = within.len() > self.limit;
         let shown = match self.ending_before {
-            // The nearest to that object, which are the last.
+            // The objects nearest to `ending_before` are the last ones.
             Some(_) => &within[within.len().saturating_sub(self.limit)..],
             None => &within[..within.len().min(self.limit)],
         };
@@ -64,7 +64,7 @@ impl Pagination {
     }
 }
 
-/// How many are asked for.
+/// Reads `limit`.
 pub fn limit(form: &Params) -> Result<usize, StripeError> {
     let Some(given) = form.integer("limit")? else { return Ok(DEFAULT_LIMIT) };
     let within = usize::try_from(given).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
@@ -74,7 +74,7 @@ pub fn limit(form: &Params) -> Result<usize, StripeError> {
     })
 }
 
-/// `created=1` or `created[gte]=1`.
+/// A range of times: `created=1` or `created[gte]=1`.
 pub struct Times {
     from: i64,
     to: i64,

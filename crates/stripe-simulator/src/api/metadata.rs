@@ -1,4 +1,4 @@
-//! Metadata: what callers hang on objects, by Stripe's rules.
+//! Metadata, with Stripe's limits.
 
 use serde_json::{Map, Value};
 
@@ -11,8 +11,8 @@ const MAX_KEY_LENGTH: usize = 40;
 
 const MAX_VALUE_LENGTH: usize = 500;
 
-/// The parameter `metadata` merged into what is there: an empty value takes its key away, and
-/// `metadata` sent as nothing takes all away.
+/// Merges the parameter `metadata` into the current metadata. An empty value removes its key; an
+/// empty `metadata` removes all keys.
 pub fn merged(form: &Params, current: &Value) -> Result<Value, StripeError> {
     let mut merged = current.as_object().cloned().unwrap_or_default();
     let Some(given) = form.text_map("metadata")? else { return Ok(Value::Object(merged)) };
@@ -38,7 +38,7 @@ pub fn merged(form: &Params, current: &Value) -> Result<Value, StripeError> {
     Ok(Value::Object(merged))
 }
 
-/// That of a new object.
+/// Reads the metadata of a new object.
 pub fn of(form: &Params) -> Result<Value, StripeError> {
     merged(form, &Value::Null)
 }

@@ -1,7 +1,7 @@
-//! Typed reading of a request's parameters, with Stripe's own complaints.
+//! Typed access to a request's parameters, with Stripe's own errors.
 //!
-//! Each read marks its parameter as known; [`Params::finish`], which every route calls before it
-//! changes anything, refuses what was not read.
+//! Each read marks its parameter as known. Every route calls [`Params::finish`] before it changes
+//! anything; it refuses the parameters that were not read.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use crate::api::form::Node;
 use crate::error::StripeError;
 
-/// The parameters of a request, or those below one of them. Cheap to clone.
+/// The parameters of a request, or those nested in one of them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Params {
-    /// Where these are: nothing, or `line_items[0]`.
+    /// The prefix of these parameters: empty, or `line_items[0]`.
     at: String,
     entries: Vec<(String, Node)>,
     record: Rc<Record>,
 }
 
-/// The parameters of the whole request that have been read.
+/// The whole request, and the parameters read so far.
 #[derive(Debug)]
 struct Record {
     whole: Node,
@@ -40,7 +40,7 @@ impl Params {
         Self { at: String::new(), entries, record: Rc::new(record) }
     }
 
-    /// Refuses parameters that the route has not read. Call it after reading and before changing anything.
+    /// Refuses parameters that the route has not read. Call it after all reads, before any change.
     pub fn finish(&self) -> Result<(), StripeError> {
         self.record.finished.set(true);
         let mut unknown = Vec::new();
@@ -51,7 +51,7 @@ impl Params {
         Err(StripeError::invalid("parameter_unknown", first, message))
     }
 
-    /// Whether a route has asked for unknown parameters, as it must.
+    /// Returns true if the route has called `finish`, as it must.
     pub fn is_finished(&self) -> bool {
         self.record.finished.get()
     }
@@ -61,12 +61,12 @@ impl Params {
         if self.at.is_empty() { name.to_owned() } else { format!("{}[{name}]", self.at) }
     }
 
-    /// Whether it was sent, be it empty.
+    /// Returns true if the parameter was sent, even if empty.
     pub fn has(&self, name: &str) -> bool {
         self.node(name).is_some()
     }
 
-    /// Whether it was sent as nothing, which is how a value is taken away.
+    /// Returns true if the parameter was sent empty, which unsets a value.
     pub fn is_unset(&self, name: &str) -> bool {
         let unset = matches!(self.node(name), Some(Node::Text(text)) if text.is_empty());
         if unset {
@@ -75,7 +75,7 @@ impl Params {
         unset
     }
 
-    /// Parameters that Stripe knows and that change nothing here.
+    /// Accepts Stripe's parameters that have no effect here.
     pub fn ignore(&self, names: &[&str]) {
         names.iter().for_each(|name| self.know(name));
     }
@@ -91,7 +91,7 @@ impl Params {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// For what may be taken away: not sent, `null` where it was sent as nothing, or text.
+    /// Reads a text that can be unset: `None` if not sent, `null` if sent empty.
     pub fn text_or_unset(&self, name: &str) -> Result<Option<Value>, StripeError> {
         let value = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         Ok(self.scalar(name)?.map(value))
@@ -110,7 +110,7 @@ impl Params {
         self.integer(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// A whole number of at least that much.
+    /// Reads a whole number of at least `least`.
     pub fn integer_from(&self, name: &str, least: i64) -> Result<Option<i64>, StripeError> {
         match self.integer(name)? {
             Some(number) if number < least => {
@@ -137,7 +137,7 @@ impl Params {
         }
     }
 
-    /// One of a few words.
+    /// Reads one of the listed words.
     pub fn choice(
         &self,
         name: &str,
@@ -151,7 +151,7 @@ impl Params {
         words.iter().find(|word| **word == text).map(|word| Some(*word)).ok_or_else(complain)
     }
 
-    /// The parameters below one of them, `None` where it was not sent or sent as nothing.
+    /// Reads an object: `None` if not sent or sent empty.
     pub fn object(&self, name: &str) -> Result<Option<Self>, StripeError> {
         match self.node(name) {
             None => Ok(None),
@@ -164,7 +164,7 @@ impl Params {
         }
     }
 
-    /// A list of objects, `None` where it was not sent; sent as nothing it is empty.
+    /// Reads a list of objects: `None` if not sent, an empty list if sent empty.
     pub fn objects(&self, name: &str) -> Result<Option<Vec<Self>>, StripeError> {
         let Some(elements) = self.elements(name)? else { return Ok(None) };
         let element = |(key, node): (usize, &Node)| match node {
@@ -174,7 +174,7 @@ impl Params {
         elements.into_iter().map(element).collect::<Result<_, _>>().map(Some)
     }
 
-    /// A list of texts, `None` where it was not sent; sent as nothing it is empty.
+    /// Reads a list of texts: `None` if not sent, an empty list if sent empty.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, StripeError> {
         let Some(elements) = self.elements(name)? else { return Ok(None) };
         self.know(name);
@@ -185,7 +185,7 @@ impl Params {
         elements.into_iter().map(element).collect::<Result<_, _>>().map(Some)
     }
 
-    /// A map from free keys (currencies) to objects; empty where it was not sent.
+    /// Reads a map from free keys (currencies) to objects: empty if not sent.
     pub fn named_objects(&self, name: &str) -> Result<Vec<(String, Self)>, StripeError> {
         let Some(map) = self.object(name)? else { return Ok(Vec::new()) };
         let mut named = Vec::new();
@@ -195,7 +195,7 @@ impl Params {
         Ok(named)
     }
 
-    /// A map of texts, whole; `None` where it was not sent, empty where it was sent as nothing.
+    /// Reads a map of texts: `None` if not sent, an empty map if sent empty.
     pub fn text_map(&self, name: &str) -> Result<Option<Vec<(String, String)>>, StripeError> {
         let entries = match self.node(name) {
             None => return Ok(None),
@@ -217,7 +217,7 @@ impl Params {
         StripeError::invalid("parameter_missing", &full, message)
     }
 
-    /// A complaint about one parameter that has no code of its own.
+    /// An `invalid_request_error` about one parameter, without a code.
     pub fn refuse(&self, name: &str, message: String) -> StripeError {
         let param = self.name(name);
         let body = json!({ "type": "invalid_request_error", "param": param, "message": message });
@@ -242,7 +242,7 @@ impl Params {
         }
     }
 
-    /// The elements of a list, in the order of their numbers.
+    /// The elements of a list, ordered by index.
     fn elements(&self, name: &str) -> Result<Option<Vec<(usize, &Node)>>, StripeError> {
         let entries = match self.node(name) {
             None => return Ok(None),
@@ -273,7 +273,7 @@ impl Params {
     }
 }
 
-/// Names of leaves that are not known, nor lie below something that is.
+/// Collects the names of leaves that are not known and have no known ancestor.
 fn collect_unknown(node: &Node, at: &str, known: &BTreeSet<String>, found: &mut Vec<String>) {
     if known.contains(at) {
         return;
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_what_they_are_asked_to_be() {
+    fn values_are_read_as_typed() {
         let form = params();
         assert_eq!(form.text("name").unwrap().as_deref(), Some("Ann"));
         assert_eq!(form.integer("count").unwrap(), Some(3));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_names_its_parameter() {
+    fn an_error_names_its_parameter() {
         let form = params();
         let items = form.objects("items").unwrap().unwrap();
         let deep = form.object("nested").unwrap().unwrap().object("deep").unwrap().unwrap();
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_read_is_unknown() {
+    fn unread_parameters_are_unknown() {
         let form = params();
         for item in form.objects("items").unwrap().unwrap() {
             item.text("price").unwrap();

@@ -1,6 +1,6 @@
-//! Payment intents over the API: a server that charges a card without the checkout page.
+//! `/v1/payment_intents`: charges a card without the checkout page.
 //!
-//! Capturing later is not simulated: what succeeds is captured.
+//! Manual capture is not simulated: a successful payment is captured immediately.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::world::{World, amounts, notes, shapes, text};
 
 const KIND: &str = "payment_intent";
 
-/// Known to Stripe, and without an effect here.
+/// Stripe's parameters that have no effect here.
 const WITHOUT_EFFECT: &[&str] = &[
     "amount_details",
     "automatic_payment_methods",
@@ -84,9 +84,10 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
 
 fn refuse_manual(form: &Params) -> Result<(), StripeError> {
     match form.choice("capture_method", &["automatic", "automatic_async", "manual"])? {
-        Some("manual") => {
-            Err(form.refuse("capture_method", "Capturing later is not simulated.".to_owned()))
-        }
+        Some("manual") => Err(form.refuse(
+            "capture_method",
+            "Manual capture is not simulated: use automatic or automatic_async.".to_owned(),
+        )),
         _ => Ok(()),
     }
 }
@@ -99,7 +100,7 @@ fn read_method(world: &World, form: &Params) -> Result<Option<Value>, StripeErro
     data.map(|data| payment_methods::read(world, &data)).transpose()
 }
 
-/// Charges an intent, and keeps its method for later where that was asked for.
+/// Charges an intent, and attaches its method to the customer if `setup_future_usage` is set.
 fn pay(world: &mut World, id: &str, off_session: bool) -> Result<(), StripeError> {
     let payer = if off_session { Payer::Absent } else { Payer::Present };
     let intent = world.find(KIND, id, "id")?.clone();

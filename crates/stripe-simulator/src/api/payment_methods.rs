@@ -1,4 +1,4 @@
-//! `/v1/payment_methods`: test cards made, attached to customers and detached.
+//! `/v1/payment_methods`: creates test cards, attaches them to customers and detaches them.
 
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ fn of_one_customer(world: &mut World, call: &Call) -> Result<Value, StripeError>
     listed(world, call, Some(&customer), &format!("/v1/customers/{customer}/payment_methods"))
 }
 
-/// Without a customer there is nothing to list: cards are only found through whom they belong to.
+/// Lists a customer's payment methods. Without a customer the list is empty, as with Stripe.
 fn listed(
     world: &World,
     call: &Call,
@@ -163,7 +163,7 @@ fn attach(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find(KIND, &id, "id").cloned()
 }
 
-/// Takes a method away from its customer, and from wherever it was the default.
+/// Detaches a method from its customer and clears the defaults that refer to it.
 fn detach(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let method = world.find(KIND, call.id(), "id")?.clone();
     call.form.finish()?;

@@ -1,5 +1,4 @@
-//! The billing portal: sessions that lead to its page, and configurations that say what may be
-//! done there. The page itself is among the pages.
+//! The billing portal's sessions and configurations. `pages::portal` renders the portal.
 
 use serde_json::{Value, json};
 
@@ -56,7 +55,7 @@ fn create_session(world: &mut World, call: &Call) -> Result<Value, StripeError> 
     world.find(SESSION, &id, "id").cloned()
 }
 
-/// `flow_data`: the one thing that the customer is sent to the portal for.
+/// Reads `flow_data`: the single task that the portal session is for.
 fn read_flow(world: &World, form: &Params, customer: &str) -> Result<Value, StripeError> {
     let Some(data) = form.object("flow_data")? else { return Ok(Value::Null) };
     let words = &[
@@ -112,8 +111,8 @@ fn read_items(details: &Params, flow: &mut Value) -> Result<(), StripeError> {
     Ok(())
 }
 
-/// The configuration that sessions have which name none: everything simple is allowed. A real
-/// account has one as soon as its owner opens the portal's settings.
+/// Returns the configuration of sessions that name none, and creates it if necessary. It enables
+/// every feature. A real account gets one when its owner saves the portal's settings.
 fn default_configuration(world: &mut World) -> String {
     let found = world
         .all(CONFIGURATION)

@@ -7,7 +7,7 @@ use crate::error::StripeError;
 
 pub const TAX_BEHAVIORS: &[&str] = &["exclusive", "inclusive", "unspecified"];
 
-/// The fields of a price that follow from its terms.
+/// Reads the fields of a price that define its amount and interval.
 pub fn read(form: &Params) -> Result<Map<String, Value>, StripeError> {
     let currency = read_currency(form)?;
     let recurring = form.object("recurring")?;
@@ -56,7 +56,7 @@ fn read_currency(form: &Params) -> Result<String, StripeError> {
     Ok(currency)
 }
 
-/// The amount of one unit in one currency.
+/// The unit amount in one currency.
 #[derive(Debug)]
 struct PriceTerms {
     unit_amount: Option<i64>,
@@ -101,7 +101,7 @@ impl PriceTerms {
     }
 }
 
-/// An amount as a whole number, if it is one, and as a decimal.
+/// Reads an amount as a decimal, and as an integer if it is whole.
 fn read_amount(form: &Params, name: &str) -> Result<(Option<i64>, Option<String>), StripeError> {
     if let Some(amount) = form.integer_from(name, 0)? {
         return Ok((Some(amount), Some(amount.to_string())));
@@ -122,7 +122,7 @@ fn read_recurring(form: &Params) -> Result<Value, StripeError> {
     let interval = form.choice("interval", &["day", "month", "week", "year"])?;
     let count = form.integer_from("interval_count", 1)?.unwrap_or(1);
     if form.choice("usage_type", &["licensed", "metered"])? == Some("metered") {
-        let message = "The simulator has no metered prices.";
+        let message = "Metered prices are not simulated: use licensed.";
         return Err(form.refuse("usage_type", message.to_owned()));
     }
     Ok(json!({

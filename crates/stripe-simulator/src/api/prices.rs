@@ -1,6 +1,6 @@
-//! Prices. What one costs is never edited: a new price takes its place, and its lookup key.
+//! `/v1/prices`. A price's amount cannot change: a new price replaces it and takes its lookup key.
 //!
-//! Deliberately absent: metered prices, since there is no route to report usage.
+//! Metered prices are not simulated, because there is no route to report usage.
 
 use serde_json::{Map, Value, json};
 
@@ -18,8 +18,8 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/prices/{id}", update),
 ];
 
-/// Reads a price from `price_data`, with its product: an existing one, or one to be made from
-/// `product_data`. Such prices are inactive, so that no other purchase uses them.
+/// Reads a price from `price_data`, with an existing product or a new one from `product_data`. Such
+/// prices are inactive, so that no other purchase uses them.
 pub fn read_inline(world: &World, form: &Params) -> Result<Inline, StripeError> {
     let mut price = price_terms::read(form)?;
     price.insert("active".to_owned(), json!(false));
@@ -27,7 +27,7 @@ pub fn read_inline(world: &World, form: &Params) -> Result<Inline, StripeError> 
     Ok(Inline { price, product })
 }
 
-/// A price that has been checked and is not made yet.
+/// A checked price that is not created yet.
 #[derive(Clone, Debug)]
 pub struct Inline {
     price: Map<String, Value>,
@@ -50,7 +50,7 @@ impl Product {
 }
 
 impl Inline {
-    /// Fields of the product, before it is made.
+    /// The price's fields, available before the price is created.
     pub fn terms(&self) -> Value {
         Value::Object(self.price.clone())
     }
@@ -144,7 +144,7 @@ fn search(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     search::response(call, "/v1/prices/search", &fields, world.all("price"))
 }
 
-/// The other active price that has a lookup key, if it may be taken from it.
+/// Returns the other price that has this lookup key. Without `transfer` it is an error.
 fn owner_of_key(
     world: &World,
     key: Option<&str>,

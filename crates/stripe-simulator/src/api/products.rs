@@ -1,4 +1,4 @@
-//! `/v1/products`: products made, changed, searched and deleted.
+//! `/v1/products`: creates, updates, searches and deletes products.
 
 use serde_json::{Map, Value, json};
 
@@ -71,7 +71,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("product", call.id(), "id").cloned()
 }
 
-/// Only a product that never had a price can go; others are made inactive.
+/// Deletes a product that has no price. Others can only be made inactive.
 fn delete(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("product", call.id(), "id")?;
     call.form.finish()?;

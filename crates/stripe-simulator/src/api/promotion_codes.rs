@@ -1,4 +1,4 @@
-//! Promotion codes: what a buyer types to redeem a coupon.
+//! `/v1/promotion_codes`: codes that a buyer enters to redeem a coupon.
 
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ fn list(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     list::response(call, "/v1/promotion_codes", found.iter())
 }
 
-/// A code that has run out is not active, nor is one whose coupon has.
+/// Returns a code with `active` as of now: false if the code or its coupon is expired or used up.
 fn as_of_now(world: &World, promotion_code: &Value) -> Value {
     let mut result = promotion_code.clone();
     let over = result["expires_at"].as_i64().is_some_and(|end| end <= world.now());

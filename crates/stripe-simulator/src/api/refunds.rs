@@ -1,4 +1,4 @@
-//! `/v1/refunds`: all of a charge or a part of it, several times until nothing is left.
+//! `/v1/refunds`: full and partial refunds of charges.
 
 use serde_json::{Value, json};
 

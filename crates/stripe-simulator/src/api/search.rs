@@ -1,6 +1,6 @@
 //! Stripe's search: `email:'ann@example.com' AND metadata['userId']:'user_1'`.
 //!
-//! Unlike Stripe's, which lags behind by up to a minute, it sees what has just been made.
+//! Stripe's search lags by up to a minute; this one finds new objects immediately.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::api::{Call, list};
 use crate::error::StripeError;
 use crate::world::text;
 
-/// Answers those of the objects, which come newest first, that the query asks for.
+/// Returns a page of the objects that match the query. `objects` must be ordered newest first.
 pub fn response<'a>(
     call: &Call,
     url: &str,
@@ -41,7 +41,7 @@ pub fn response<'a>(
     }))
 }
 
-/// Clauses of which all must hold, or any.
+/// Clauses joined by AND or by OR.
 #[derive(Debug)]
 struct Query {
     clauses: Vec<Clause>,
@@ -52,16 +52,16 @@ struct Query {
 struct Clause {
     not: bool,
     field: String,
-    /// Within metadata.
+    /// The metadata key.
     key: Option<String>,
     operator: &'static str,
-    /// `null` asks whether the field is not there.
+    /// `None` matches a field that is null.
     value: Option<String>,
 }
 
 impl Query {
     fn parse(query: &str, fields: &[&str]) -> Result<Self, StripeError> {
-        let unreadable = || refused(format!("The search query cannot be read: {query}"));
+        let unreadable = || refused(format!("Invalid search query: {query}"));
         let mut rest = query.trim();
         let (mut clauses, mut joined) = (Vec::new(), None);
         loop {
@@ -81,7 +81,7 @@ impl Query {
                 ["AND", "OR"].into_iter().find(|word| after.starts_with(&format!("{word} ")));
             let join = joins.unwrap_or("AND");
             if joined.is_some_and(|joined| joined != join) {
-                return Err(refused("AND and OR cannot be in one query.".to_owned()));
+                return Err(refused("A search query cannot combine AND and OR.".to_owned()));
             }
             joined = Some(join);
             rest = after.strip_prefix(join).unwrap_or(after).trim_start();
@@ -99,7 +99,7 @@ impl Query {
 }
 
 impl Clause {
-    /// The clause at the start of a text, and what follows it.
+    /// Parses the clause at the start of a text. Returns it with the rest.
     fn parse(text: &str) -> Option<(Self, &str)> {
         let (not, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.')?;
@@ -162,7 +162,7 @@ fn compare(found: &Value, operator: &str, value: &str) -> bool {
     }
 }
 
-/// A quoted text at the start, and what follows it. A backslash takes the quote's meaning away.
+/// Parses the quoted text at the start, with backslash escapes. Returns it with the rest.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let (mut value, mut escaped) = (String::new(), false);
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_finds_what_it_says() {
+    fn a_query_matches_by_its_clauses() {
         let ann = json!({
             "email": "Ann@example.com", "created": 100, "active": true, "name": null,
             "metadata": { "userId": "o'hara", "plan": "pro" },

@@ -1,4 +1,4 @@
-//! `/v1/setup_intents`: a card kept without a payment, confirmed at once or later.
+//! `/v1/setup_intents`: saves a card without a payment.
 
 use serde_json::Value;
 

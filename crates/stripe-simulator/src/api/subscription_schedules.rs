@@ -1,6 +1,7 @@
-//! `/v1/subscription_schedules`: schedules made of subscriptions, changed, released and canceled.
+//! `/v1/subscription_schedules`: creates, updates, releases and cancels schedules.
 //!
-//! A schedule is made from a subscription; one that starts a subscription later is not simulated.
+//! A schedule is created from a subscription. Schedules that start a subscription later are not
+//! simulated.
 
 use serde_json::{Value, json};
 
@@ -110,7 +111,7 @@ fn active(world: &World, id: &str, form: &Params) -> Result<Value, StripeError> 
     Err(form.refuse("id", message))
 }
 
-/// The subscription goes on as it is, without its schedule.
+/// Releases a schedule. The subscription continues unchanged.
 fn release(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     active(world, call.id(), &call.form)?;
     call.form.ignore(&["preserve_cancel_date"]);
@@ -119,7 +120,7 @@ fn release(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find(KIND, call.id(), "id").cloned()
 }
 
-/// The subscription ends with its schedule.
+/// Cancels a schedule and its subscription.
 fn cancel(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let schedule = active(world, call.id(), &call.form)?;
     call.form.ignore(&["invoice_now", "prorate"]);

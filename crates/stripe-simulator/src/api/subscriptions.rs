@@ -114,7 +114,8 @@ fn index(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     list::response(call, "/v1/subscriptions", world.all(KIND).filter(wanted))
 }
 
-/// A paused subscription goes on: at once if there is nothing to pay, else when that is paid.
+/// Resumes a paused subscription: immediately if nothing is due, otherwise once its invoice is
+/// paid.
 fn resume(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let before = world.find(KIND, call.id(), "id")?.clone();
     let restarts = update::read_anchor(&call.form)? != Some("unchanged");
@@ -153,7 +154,7 @@ fn resume(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.emit("invoice.created", &invoice_id);
     invoicing::finalize(world, &invoice_id);
     if world.get(&invoice_id).is_some_and(|invoice| invoice["status"] == "open") {
-        // A decline leaves the subscription paused, which is the answer.
+        // A declined card is not an error: the subscription stays paused.
         let _ = invoicing::collect(world, &invoice_id, None, cards::Payer::Present);
     }
     world.find(KIND, call.id(), "id").cloned()

@@ -1,4 +1,4 @@
-//! Webhook endpoints that the API is told of, beside the simulator's own target.
+//! `/v1/webhook_endpoints`: endpoints in addition to the simulator's configured target.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/webhook_endpoints/{id}", delete),
 ];
 
-/// As many as Stripe allows.
+/// Stripe's limit.
 const MAX_ENDPOINTS: usize = 16;
 
 fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
@@ -42,7 +42,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, StripeError> {
         "url": url,
     });
     form.finish()?;
-    // Only this answer tells the secret.
+    // Only this response contains the secret.
     let id = world.insert(endpoint);
     world.find("webhook_endpoint", &id, "id").cloned()
 }

@@ -1,4 +1,4 @@
-//! Moves the clock.
+//! `/simulator/api/clock`: advances the clock.
 
 use axum::Json;
 use axum::extract::State as Given;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::control::{Refusal, malformed};
 use crate::simulator::Simulator;
 
-/// RFC 3339, in UTC.
+/// Formats a time as RFC 3339, in UTC.
 pub fn rfc3339(second: i64) -> String {
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
@@ -26,7 +26,7 @@ pub async fn advance(
     Json(asked): Json<Advance>,
 ) -> Result<Json<Value>, Refusal> {
     let span: Span = asked.advance.parse().map_err(|_| {
-        malformed(format!("'{}' is no span of time such as 14d, 1mo or 2h", asked.advance))
+        malformed(format!("invalid duration '{}': use for example 14d, 1mo or 2h", asked.advance))
     })?;
     let now = simulator.advance(span).await.map_err(|error| malformed(format!("{error:#}")))?;
     Ok(Json(json!({ "now": rfc3339(now) })))

@@ -1,4 +1,4 @@
-//! Opens a dispute of a charge, as a payer does, and decides it, as a bank does.
+//! `/simulator/api/disputes`: opens disputes and decides them.
 
 use axum::Json;
 use axum::extract::{Path, State as Given};
@@ -14,7 +14,7 @@ use crate::world::World;
 #[serde(deny_unknown_fields)]
 pub struct Dispute {
     charge: String,
-    /// One of Stripe's; without one, `fraudulent`.
+    /// One of Stripe's reasons. Default: `fraudulent`.
     reason: Option<String>,
 }
 

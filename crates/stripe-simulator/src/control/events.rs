@@ -1,4 +1,4 @@
-//! Lists events with their delivery attempts, and sends one again.
+//! `/simulator/api/events`: lists events with their delivery attempts, and resends them.
 
 use axum::Json;
 use axum::extract::{Path, State as Given};
@@ -8,10 +8,10 @@ use crate::control::Refusal;
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
-/// As many of the latest events as are listed.
+/// The number of events listed.
 pub const LISTED_EVENTS: usize = 100;
 
-/// The latest events, the newest first, each with what became of its deliveries.
+/// Lists the latest events, newest first, with their delivery attempts.
 pub async fn list_events(Given(simulator): Given<Simulator>) -> Json<Value> {
     let latest =
         |world: &World| world.all("event").take(LISTED_EVENTS).cloned().collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! Shows and sets the switches.
+//! `/simulator/api/switches`: returns and sets the switches.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub async fn get_switches(Given(simulator): Given<Simulator>) -> Json<Switches> 
     Json(simulator.switches())
 }
 
-/// Those that are named are set; the others stay as they are.
+/// Sets the named switches and leaves the others unchanged.
 pub async fn set_switches(
     Given(simulator): Given<Simulator>,
     Json(asked): Json<BTreeMap<String, Value>>,

@@ -1,8 +1,7 @@
-//! Makes one thing happen, in the spirit of `stripe trigger`: what is missing is created, and then
-//! the event is caused by the very calls of the API that cause it in a shop. So other events come
-//! with it, in Stripe's own order.
+//! Triggers an event, like `stripe trigger`. It creates the missing objects, then makes the same
+//! API calls as a real integration. The related events therefore follow in Stripe's order.
 //!
-//! Deliberately absent: events without objects that can be retrieved.
+//! Events whose objects cannot be retrieved are not supported.
 
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ pub mod summary;
 
 type Recipe = fn(&mut FixtureContext<'_>) -> Result<(), StripeError>;
 
-/// Everything that can be asked for.
+/// All events that can be triggered.
 pub const EVENTS: [&str; 25] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -63,7 +62,7 @@ fn recipe(event: &str) -> Option<Recipe> {
         | "invoice.finalized"
         | "invoice_payment.paid" => a_paid_invoice,
         "invoice.payment_failed" => a_declined_invoice,
-        "invoice.payment_action_required" => an_invoice_that_the_bank_asks_about,
+        "invoice.payment_action_required" => an_invoice_needing_authentication,
         "customer.updated" => a_changed_customer,
         "customer.deleted" => a_deleted_customer,
         "payment_intent.succeeded" => |context| context.charge("pm_card_visa").map(drop),
@@ -79,8 +78,8 @@ fn recipe(event: &str) -> Option<Recipe> {
     })
 }
 
-/// Causes an event for a user, with the plan that is called so; answers the ids of all events that
-/// came about, in their order. If that fails, nothing has happened.
+/// Triggers an event for a user and a plan. Returns the ids of all new events, in order. On an
+/// error, the world is unchanged.
 pub fn trigger(
     world: &mut World,
     event: &str,
@@ -88,7 +87,7 @@ pub fn trigger(
     plan: Option<&str>,
 ) -> Result<Vec<String>, StripeError> {
     let recipe = recipe(event).ok_or_else(|| {
-        let message = format!("No event to trigger is called {event}: try {}.", EVENTS.join(", "));
+        let message = format!("Unknown event {event}. Supported events: {}.", EVENTS.join(", "));
         StripeError::invalid("parameter_invalid", "event", message)
     })?;
     let mut context = FixtureContext { world, user, plan };
@@ -105,7 +104,7 @@ pub fn trigger(
     Ok(ids)
 }
 
-/// A checkout session of the user's for the plan, to be paid by hand; answers its id.
+/// Opens a checkout session for the user and the plan, to be paid on its page. Returns its id.
 pub fn open_session(
     world: &mut World,
     user: Option<&str>,
@@ -116,7 +115,7 @@ pub fn open_session(
     context.session()
 }
 
-/// A change that is one, however often it is made.
+/// A metadata change with a random value, so that it always changes the object.
 fn mark(context: &FixtureContext<'_>) -> Value {
     json!({ "metadata": { "triggered": context.world.new_id("mark") } })
 }
@@ -134,8 +133,8 @@ fn a_late_refusal(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
     settled_later(context, PaymentOutcome::FailsLater)
 }
 
-/// A session whose payment takes its time, and that time gone by: just the bank's answer is
-/// brought forward, and nothing else.
+/// Completes a session with a delayed payment method, and settles its payment immediately. Nothing
+/// else is brought forward.
 fn settled_later(
     context: &mut FixtureContext<'_>,
     outcome: PaymentOutcome,
@@ -156,7 +155,7 @@ fn a_new_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeErro
     context.subscribe(&customer, json!({})).map(drop)
 }
 
-/// Another plan if one was named that differs; else a mark in the metadata.
+/// Changes to the named plan if it differs. Otherwise changes only the metadata.
 fn a_changed_subscription(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
     let subscription = context.subscription()?;
     let item = &subscription["items"]["data"][0];
@@ -181,13 +180,13 @@ fn a_resumed_subscription(context: &mut FixtureContext<'_>) -> Result<(), Stripe
     context.post(&format!("/v1/subscriptions/{subscription}/resume"), json!({})).map(drop)
 }
 
-/// The warning comes three days before the end.
+/// Starts a trial of 14 days 11 days ago: Stripe sends the event three days before the end.
 fn a_trial_about_to_end(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
     let customer = context.customer_with_card("pm_card_visa")?;
     context.trial_begun_ago(&customer, 11, json!({ "trial_period_days": 14 })).map(drop)
 }
 
-/// Begins a new period, which is paid at once, with the card named.
+/// Begins a new period and charges the card for it.
 fn new_period(context: &mut FixtureContext<'_>, card: &str) -> Result<(), StripeError> {
     let subscription = context.subscription()?;
     context.customer_with_card(card)?;
@@ -205,9 +204,7 @@ fn a_declined_invoice(context: &mut FixtureContext<'_>) -> Result<(), StripeErro
     new_period(context, "pm_card_chargeCustomerFail")
 }
 
-fn an_invoice_that_the_bank_asks_about(
-    context: &mut FixtureContext<'_>,
-) -> Result<(), StripeError> {
+fn an_invoice_needing_authentication(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
     new_period(context, "pm_card_authenticationRequired")
 }
 
@@ -240,7 +237,7 @@ fn a_dispute(context: &mut FixtureContext<'_>) -> Result<String, StripeError> {
 
 fn a_changed_dispute(context: &mut FixtureContext<'_>) -> Result<(), StripeError> {
     let dispute = a_dispute(context)?;
-    let form = json!({ "evidence": { "product_description": "What was sold." } });
+    let form = json!({ "evidence": { "product_description": "A subscription." } });
     context.post(&format!("/v1/disputes/{dispute}"), form).map(drop)
 }
 
@@ -268,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_that_is_offered_comes_about() {
+    fn every_supported_event_can_be_triggered() {
         for event in EVENTS {
             let mut world = world();
             for attempt in ["in an empty world", "again"] {
@@ -289,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triggered_purchase_is_the_users_and_of_the_plan() {
+    fn a_triggered_purchase_is_for_the_user_and_plan() {
         let mut world = world();
         trigger(&mut world, "checkout.session.completed", Some("user_1"), Some("pro")).unwrap();
         let session = world.all("checkout.session").next().unwrap().clone();
@@ -303,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_plan_is_refused_where_there_are_others() {
+    fn an_unknown_plan_is_refused_if_plans_exist() {
         let mut world = world();
         trigger(&mut world, "customer.subscription.created", None, Some("plus")).unwrap();
         let events = world.all("event").count();
@@ -311,7 +308,7 @@ mod tests {
             trigger(&mut world, "checkout.session.completed", None, Some("gold")).unwrap_err(),
             open_session(&mut world, None, Some("gold")).unwrap_err(),
         ] {
-            let expected = "no plan or pack is called gold: there are plus";
+            let expected = "unknown plan or pack gold; available: plus";
             assert_eq!(text(&refused.body, "message"), expected);
         }
         assert_eq!(world.all("event").count(), events);

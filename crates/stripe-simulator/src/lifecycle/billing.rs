@@ -1,7 +1,7 @@
 //! The effects of time: renewals, trial ends, retries, expiries.
 //!
-//! Due dates are read from the objects themselves, so that no plan can get lost or out of
-//! date; only what they do not say (a warning that was sent already) stands in notes.
+//! Due dates are read from the objects themselves, so that no task can be lost or outdated. Facts
+//! that objects do not contain, such as a warning already sent, are stored in notes.
 
 use serde_json::{Value, json};
 
@@ -11,19 +11,19 @@ use crate::lifecycle::{checkout, disputes, refunds, schedules, settlement};
 use crate::world::calendar::{DAY, HOUR};
 use crate::world::{World, notes, shapes, text};
 
-/// How long before the end of a trial the customer is warned.
+/// `customer.subscription.trial_will_end` is sent this long before the end of a trial.
 const TRIAL_WARNING: i64 = 3 * DAY;
 
-/// How long before a renewal it is announced.
+/// `invoice.upcoming` is sent this long before a renewal.
 const UPCOMING: i64 = 7 * DAY;
 
-/// How long a first payment may take.
+/// An incomplete subscription expires after this time.
 const INCOMPLETE_FOR: i64 = 23 * HOUR;
 
-/// More would mean that something comes due again and again without end.
+/// More steps than this would mean an endless loop.
 const MAX_STEPS: usize = 100_000;
 
-/// Something that happens by itself.
+/// A task that runs when its time comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
     SettlePayment,
@@ -42,15 +42,15 @@ enum Task {
     Cancel,
 }
 
-/// When, what, and to which object. Ordered: of two at once the first is done first.
+/// The time, the task and the object's id. Tasks at the same time run in the enum's order.
 type Due = (i64, Task, String);
 
-/// The next moment at which something is to happen.
+/// Returns the time of the next task.
 pub fn next_due(world: &World) -> Option<i64> {
     earliest(world).map(|(at, _, _)| at)
 }
 
-/// Does everything that is due by now, each at its own time.
+/// Runs all tasks due by now, each at its own time.
 pub fn run_due(world: &mut World) {
     let now = world.now();
     for _ in 0..MAX_STEPS {
@@ -137,7 +137,7 @@ fn of_subscription(world: &World, subscription: &Value) -> Vec<(Option<i64>, Tas
     due
 }
 
-/// Whether that has been said already about the same moment.
+/// Returns true if this notice was already sent for this moment.
 fn already(world: &World, subscription: &Value, name: &str, moment: i64) -> bool {
     notes::read(world, text(subscription, "id"), name).as_i64() == Some(moment)
 }
@@ -149,7 +149,7 @@ fn run(world: &mut World, task: Task, id: &str) {
         Task::DecideDispute => disputes::run_due(world, id),
         Task::ExpireSession => checkout::expire(world, id),
         Task::FinalizeInvoice => finalize(world, id),
-        Task::RetryInvoice => invoicing::collect_quietly(world, id),
+        Task::RetryInvoice => invoicing::collect_automatically(world, id),
         Task::WarnOfTrialEnd => warn_of_trial_end(world, id),
         Task::AnnounceRenewal => announce_renewal(world, id),
         Task::ExpirePendingUpdate => priced_change::expire_pending(world, id),
@@ -161,7 +161,7 @@ fn run(world: &mut World, task: Task, id: &str) {
     }
 }
 
-/// A draft's hour is over: it becomes final and is charged, unless its collection is paused.
+/// Finalizes a draft after its hour and charges it, unless collection is paused.
 fn finalize(world: &mut World, invoice_id: &str) {
     invoicing::finalize(world, invoice_id);
     let Some(invoice) = world.get(invoice_id).filter(|it| it["status"] == "open").cloned() else {
@@ -171,7 +171,7 @@ fn finalize(world: &mut World, invoice_id: &str) {
     match text(&subscription["pause_collection"], "behavior") {
         "void" => invoicing::write_off(world, invoice_id, "void"),
         "mark_uncollectible" => invoicing::write_off(world, invoice_id, "uncollectible"),
-        _ => invoicing::collect_quietly(world, invoice_id),
+        _ => invoicing::collect_automatically(world, invoice_id),
     }
 }
 
@@ -182,7 +182,7 @@ fn warn_of_trial_end(world: &mut World, id: &str) {
     world.emit("customer.subscription.trial_will_end", id);
 }
 
-/// The event carries the next invoice as it would be now; it has no other existence.
+/// Emits `invoice.upcoming` with a preview of the next invoice. The preview is not stored.
 fn announce_renewal(world: &mut World, id: &str) {
     let Some(subscription) = world.get(id).cloned() else { return };
     let (_, end) = items::period(&subscription);
@@ -193,7 +193,7 @@ fn announce_renewal(world: &mut World, id: &str) {
     world.remove(&preview_id);
 }
 
-/// The invoice of the next period, before it is drafted.
+/// Previews the invoice of the next period.
 pub fn upcoming(world: &World, subscription: &Value) -> Value {
     let ended = items::period(subscription);
     let anchor = subscription["billing_cycle_anchor"].as_i64().unwrap_or(ended.1);

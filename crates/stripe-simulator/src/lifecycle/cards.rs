@@ -1,11 +1,10 @@
-//! The test cards. How one behaves is decided by its last four digits, as with Stripe's own, so
-//! that a developer who knows those needs nothing else.
+//! The test cards. A card's last four digits determine its behavior, as with Stripe's test cards.
 
 use serde_json::{Value, json};
 
 use crate::world::{World, shapes, text};
 
-/// A payment method that is there without having been made: `pm_card_visa`.
+/// A predefined payment method, such as `pm_card_visa`.
 #[derive(Debug)]
 struct TestMethod {
     token: &'static str,
@@ -45,7 +44,7 @@ const TEST_METHODS: &[TestMethod] = &[
     card("pm_usBankAccount_insufficientFunds", BANK, "1116"),
 ];
 
-/// Why a bank says no.
+/// The reason for a decline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decline {
     pub code: &'static str,
@@ -84,24 +83,24 @@ pub const DEBIT_FAILED: Decline = Decline {
 pub enum BankResponse {
     Accepted,
     Declined(Decline),
-    /// The payer has to prove who they are.
+    /// The payer must authenticate.
     NeedsAuthentication,
-    /// The bank answers later.
+    /// The payment is processing and settles later.
     Later {
         succeeds: bool,
     },
 }
 
-/// Whether the payer can answer the bank's questions.
+/// The payer's presence, which decides if a card that needs authentication can be charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payer {
     Present,
-    /// On a page of ours, which has asked the bank already: only a card it refuses to know fails.
+    /// Has authenticated on one of our pages: only the cards of [`refusal`] are declined.
     Authenticated,
     Absent,
 }
 
-/// The bank's response when that method is charged.
+/// Returns the bank's response to a charge of this method.
 pub fn authorize(method: &Value, payer: Payer) -> BankResponse {
     match (last4(method), payer) {
         ("6789", _) if !is_card(method) => BankResponse::Later { succeeds: true },
@@ -113,7 +112,7 @@ pub fn authorize(method: &Value, payer: Payer) -> BankResponse {
     }
 }
 
-/// Cards that a bank refuses even to know.
+/// Returns the decline of a card that cannot even be attached to a customer.
 pub fn refusal(method: &Value) -> Option<Decline> {
     let (code, decline_code, message) = match last4(method) {
         "0002" => return Some(GENERIC),
@@ -138,7 +137,7 @@ pub fn is_disputed(method: &Value) -> bool {
     last4(method) == "0259"
 }
 
-/// The first status of a refund to that method.
+/// The initial status of a refund to this method.
 pub fn refund_status(method: &Value) -> &'static str {
     match last4(method) {
         "7726" | "5126" => "pending",
@@ -158,13 +157,14 @@ pub fn last4(method: &Value) -> &str {
     text(&method[text(method, "type")], "last4")
 }
 
-/// A payment method made of one of the test tokens; not yet in the world.
+/// Builds a payment method from a test token, without storing it.
 pub fn from_token(world: &World, token: &str) -> Option<Value> {
     let known = TEST_METHODS.iter().find(|known| known.token == token)?;
     Some(if known.brand == BANK { bank_account(world, known.last4) } else { make(world, known) })
 }
 
-/// A payment method made of a test card's number. The number need not be in the table above.
+/// Builds a payment method from a card number, without storing it. Any number of 12 to 19 digits is
+/// accepted.
 pub fn from_number(world: &World, number: &str, month: i64, year: i64) -> Option<Value> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     if !(12..=19).contains(&digits.len()) {
@@ -221,7 +221,7 @@ fn bank_account(world: &World, last4: &str) -> Value {
     method
 }
 
-/// How a charge describes what it was paid with.
+/// The `payment_method_details` of a charge.
 pub fn payment_method_details(method: &Value, amount: i64, payer: Payer) -> Value {
     if !is_card(method) {
         let kind = text(method, "type");
@@ -256,7 +256,7 @@ mod tests {
     use crate::world::World;
 
     #[test]
-    fn a_card_behaves_as_its_last_four_digits_say() {
+    fn the_last_four_digits_determine_a_cards_behavior() {
         let world = World::default();
         let later = |succeeds| BankResponse::Later { succeeds };
         let cases = [
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn only_cards_the_bank_refuses_cannot_be_kept() {
+    fn a_card_that_fails_only_when_charged_can_be_attached() {
         let world = World::default();
         let kept = |token| refusal(&from_token(&world, token).expect(token)).is_none();
         assert!(kept("pm_card_visa") && kept("pm_card_chargeCustomerFail"));

@@ -1,10 +1,10 @@
-//! New products and prices.
+//! Creates products and prices.
 
 use serde_json::{Map, Value, json};
 
 use crate::world::World;
 
-/// Like any new product, but for what `fields` say.
+/// Creates a product. `fields` override the defaults.
 pub fn insert_product(world: &mut World, fields: Map<String, Value>) -> String {
     let mut product = json!({
         "id": world.new_id("prod"),
@@ -37,7 +37,7 @@ pub fn insert_product(world: &mut World, fields: Map<String, Value>) -> String {
     id
 }
 
-/// Makes a price of a product, like any new one but for what `fields` say.
+/// Creates a price of a product. `fields` override the defaults.
 pub fn insert_price(world: &mut World, fields: Map<String, Value>, product: &str) -> String {
     let mut price = json!({
         "id": world.new_id("price"),

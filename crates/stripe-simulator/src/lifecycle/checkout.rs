@@ -1,6 +1,6 @@
-//! Checkout sessions: a purchase that waits for its payer.
+//! Checkout sessions.
 //!
-//! Not simulated: embedded pages, shipping, custom fields, taxes other than none.
+//! Not simulated: embedded pages, shipping, custom fields and taxes.
 
 use serde_json::{Value, json};
 
@@ -13,14 +13,14 @@ pub mod pay;
 
 pub const KIND: &str = "checkout.session";
 
-/// When the trial of a session's subscription ends if it is completed now; `None` without one.
+/// The end of the subscription's trial if the session is completed now; `None` without a trial.
 pub fn trial_end(world: &World, session: &Value) -> Option<i64> {
     let data = notes::read(world, text(session, "id"), "subscription_data");
     let days = data["trial_period_days"].as_i64();
     data["trial_end"].as_i64().or_else(|| Some(world.now() + days? * calendar::DAY))
 }
 
-/// Lets a session know how a payment stands that it was completed with before the bank answered.
+/// Applies the result of a delayed payment to the session that was completed with it.
 pub fn follow_payment(world: &mut World, intent: &Value, invoice_id: &str) {
     let about = if invoice_id.is_empty() { text(intent, "id") } else { invoice_id };
     let session_id = notes::read_text(world, about, "session");
@@ -41,7 +41,7 @@ pub fn follow_payment(world: &mut World, intent: &Value, invoice_id: &str) {
     }
 }
 
-/// The session's time is over.
+/// Expires a session and cancels its payment intent.
 pub fn expire(world: &mut World, session_id: &str) {
     let previous = world.edit(session_id, |session| {
         session["status"] = json!("expired");

@@ -1,11 +1,11 @@
-//! New customers, and customers that are not deleted.
+//! Creates and finds customers.
 
 use serde_json::{Value, json};
 
 use crate::error::StripeError;
 use crate::world::World;
 
-/// Makes a customer like any new one, but for what `fields` say.
+/// Creates a customer. `fields` override the defaults.
 pub fn create(world: &mut World, fields: Value) -> String {
     let id = world.new_id("cus");
     let prefix = id.chars().rev().take(8).collect::<String>().to_uppercase();
@@ -40,7 +40,7 @@ pub fn create(world: &mut World, fields: Value) -> String {
     id
 }
 
-/// A customer that has not been deleted.
+/// Finds a customer that is not deleted.
 pub fn find_existing<'a>(
     world: &'a World,
     id: &str,

@@ -1,6 +1,7 @@
-//! Coupons and promotion codes at work: who may use them, what they take off, how long they last.
+//! Checks, redeems and applies coupons and promotion codes.
 //!
-//! Discounts on single items are not simulated: they hang on sessions, subscriptions and invoices.
+//! Discounts apply to sessions, subscriptions and invoices. Discounts on single items are not
+//! simulated.
 
 use serde_json::{Value, json};
 
@@ -27,16 +28,16 @@ pub fn by_code(code: &Value) -> Result<Redemption, StripeError> {
     Ok(Redemption { coupon, promotion_code: Some(text(code, "id").to_owned()) })
 }
 
-/// The redemption of a code as a buyer types it.
+/// The redemption of a code entered by a buyer.
 pub fn of_code(world: &World, typed: &str) -> Result<Redemption, StripeError> {
     let typed = typed.trim();
     let matches =
         |code: &&Value| code["active"] == true && text(code, "code").eq_ignore_ascii_case(typed);
     let found = world.all("promotion_code").find(matches);
-    by_code(found.ok_or_else(|| refused(&format!("This code is invalid: {typed}")))?)
+    by_code(found.ok_or_else(|| refused(&format!("Invalid promotion code: {typed}")))?)
 }
 
-/// Whether that purchase may have it.
+/// Checks that the purchase may use the coupon or code.
 pub fn check(
     world: &World,
     wanted: &Redemption,
@@ -60,7 +61,7 @@ pub fn check(
         && coupon["currency"] != purchase.currency
         && coupon["currency_options"][purchase.currency].is_null()
     {
-        return Err(refused("This coupon is in another currency than the purchase."));
+        return Err(refused("This coupon has no amount in the currency of the purchase."));
     }
     let Some(code_id) = &wanted.promotion_code else { return Ok(()) };
     let code = world.find("promotion_code", code_id, "discounts")?;
@@ -81,12 +82,12 @@ fn check_restrictions(
 ) -> Result<(), StripeError> {
     let for_customer = &code["customer"];
     if !for_customer.is_null() && *for_customer != purchase.customer {
-        return Err(refused("This promotion code is for another customer."));
+        return Err(refused("This promotion code is restricted to another customer."));
     }
     let restrictions = &code["restrictions"];
     let minimum = restrictions["minimum_amount"].as_i64().unwrap_or(0);
     if purchase.amount < minimum && restrictions["minimum_amount_currency"] == purchase.currency {
-        return Err(refused("The purchase does not reach this promotion code's minimum amount."));
+        return Err(refused("The purchase is below this promotion code's minimum amount."));
     }
     let paid_before =
         |charge: &Value| charge["customer"] == purchase.customer && charge["paid"] == true;
@@ -108,7 +109,7 @@ fn refused(message: &str) -> StripeError {
     StripeError::invalid("coupon_not_applicable", "discounts", message)
 }
 
-/// Redeems what was checked: a discount that hangs on what `about` names.
+/// Redeems a checked coupon or code: creates a discount on the object that `about` names.
 pub fn redeem(world: &mut World, wanted: &Redemption, customer: &str, about: Value) -> String {
     let coupon = world.get(&wanted.coupon).cloned().unwrap_or(Value::Null);
     let mut discount = shapes::object(world, "discount", "di");
@@ -150,7 +151,7 @@ fn count_redemption(world: &mut World, id: &str) {
     });
 }
 
-/// The discounts of a subscription that count at that moment.
+/// The discounts that have not ended at `moment`.
 pub fn active(world: &World, discounts: &Value, moment: i64) -> Vec<String> {
     let ids = discounts.as_array().map(Vec::as_slice).unwrap_or_default();
     let counts = |id: &&str| {
@@ -161,7 +162,7 @@ pub fn active(world: &World, discounts: &Value, moment: i64) -> Vec<String> {
     ids.iter().filter_map(Value::as_str).filter(counts).map(str::to_owned).collect()
 }
 
-/// Whether a discount is used up by its first invoice.
+/// Returns true if a discount applies only to its first invoice.
 pub fn is_once(world: &World, discount_id: &str) -> bool {
     coupon_of(world, discount_id).is_some_and(|coupon| coupon["duration"] == "once")
 }
@@ -170,7 +171,7 @@ fn coupon_of<'a>(world: &'a World, discount_id: &str) -> Option<&'a Value> {
     world.get(text(&world.get(discount_id)?["source"], "coupon"))
 }
 
-/// Takes the discounts off the lines, one after the other, and answers what each took in all.
+/// Applies the discounts to the lines, one after the other. Returns the total of each.
 pub fn apply(
     world: &World,
     lines: &mut [Value],
@@ -211,7 +212,7 @@ fn push(line: &mut Value, name: &str, entry: Value) {
     }
 }
 
-/// The same amount as Stripe repeats it among the credits before tax.
+/// The same amount as an entry of `pretax_credit_amounts`.
 pub fn as_credit(entry: &Value) -> Value {
     json!({ "amount": entry["amount"], "discount": entry["discount"], "type": "discount" })
 }
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn discounts_apply_one_after_the_other_to_the_products_they_are_for() {
+    fn discounts_apply_in_order_to_their_products() {
         let mut world = world();
         let five = redeem(&mut world, &redemption("FIVE"), "cus_1", json!({}));
         let ten = redeem(&mut world, &redemption("TEN"), "cus_1", json!({}));
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coupon_is_redeemed_as_often_as_it_says() {
+    fn a_coupon_is_limited_to_max_redemptions() {
         let mut world = world();
         let purchase = Purchase { customer: "cus_1", currency: "usd", amount: 100 };
         assert!(check(&world, &redemption("TEN"), purchase).is_ok());

@@ -1,6 +1,6 @@
-//! Disputes: a payer asks their bank for the money back, the merchant answers, the bank decides.
+//! Disputes: a payer disputes a charge, the merchant submits evidence, and the bank decides.
 //!
-//! Evidence decides as in Stripe's test mode, by the words `winning_evidence`.
+//! As in Stripe's test mode, evidence that contains `winning_evidence` wins the dispute.
 
 use serde_json::{Value, json};
 
@@ -9,19 +9,20 @@ use crate::world::{World, calendar, notes, shapes, text};
 
 pub const KIND: &str = "dispute";
 
-/// How long the merchant may take to answer, and the bank to decide after that.
+/// The merchant's time to respond.
 const ANSWER_WITHIN: i64 = 7 * calendar::DAY;
 
+/// The bank's time to decide after evidence is submitted.
 pub const DECIDED_AFTER: i64 = calendar::MINUTE;
 
 /// Stripe's fee for a dispute.
 const FEE: i64 = 1_500;
 
-/// A payer disputes a charge: the money is taken back until the bank has decided.
+/// Opens a dispute for a charge and withdraws its amount until the bank decides.
 pub fn open(world: &mut World, charge_id: &str, reason: &str) -> Result<String, StripeError> {
     let charge = world.find("charge", charge_id, "charge")?.clone();
     if charge["status"] != "succeeded" || charge["disputed"] == true {
-        let message = "This charge was not paid, or is disputed already.";
+        let message = "This charge has not succeeded or is already disputed.";
         return Err(StripeError::invalid("charge_disputed", "charge", message));
     }
     let mut dispute = shapes::object(world, KIND, "du");
@@ -54,7 +55,7 @@ pub fn open(world: &mut World, charge_id: &str, reason: &str) -> Result<String, 
     Ok(id)
 }
 
-/// The bank decides. A dispute that is closed already stays as it is.
+/// Decides a dispute. A closed dispute does not change.
 pub fn decide(world: &mut World, dispute_id: &str, won: bool) {
     let Some(dispute) = world.get(dispute_id).filter(|dispute| is_open(dispute)).cloned() else {
         return;
@@ -77,7 +78,7 @@ pub fn decide(world: &mut World, dispute_id: &str, won: bool) {
     world.emit_change("charge.dispute.closed", dispute_id, previous);
 }
 
-/// When something is due for a dispute: the bank's decision, or the end of the merchant's time.
+/// Returns when a dispute is decided: at the merchant's deadline, or after the bank's review.
 pub fn due(world: &World, dispute: &Value) -> Option<i64> {
     match text(dispute, "status") {
         "needs_response" => dispute["evidence_details"]["due_by"].as_i64(),
@@ -86,7 +87,7 @@ pub fn due(world: &World, dispute: &Value) -> Option<i64> {
     }
 }
 
-/// Decides a dispute that is due. Silence and evidence that does not win lose.
+/// Decides a dispute that is due. It is lost without winning evidence.
 pub fn run_due(world: &mut World, dispute_id: &str) {
     let words =
         world.get(dispute_id).map(|dispute| text(&dispute["evidence"], "uncategorized_text"));

@@ -1,6 +1,6 @@
-//! How invoices come to be and end: drafted from lines, finalised, collected, paid or given up.
+//! The lifecycle of invoices: drafted from lines, finalized, collected, paid or written off.
 //!
-//! Taxes are deliberately absent: an invoice that asks for them is told that none are due.
+//! Taxes are not simulated: they are always zero.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub mod lines;
 
 pub const KIND: &str = "invoice";
 
-/// A renewal can be looked at and changed for an hour before it is charged.
+/// A renewal's invoice stays a draft, open to changes, for an hour before it is charged.
 pub const DRAFT_FOR: i64 = calendar::HOUR;
 
 /// The content of an invoice.
@@ -29,20 +29,20 @@ pub struct Draft {
     pub period: (i64, i64),
     /// Ids of discounts, in the order in which they apply.
     pub discounts: Vec<String>,
-    /// Whether time finalises it after an hour. Otherwise its creator finalises it at once.
+    /// True if the draft is finalized after an hour. Otherwise its creator finalizes it.
     pub waits: bool,
     pub other: Value,
 }
 
-/// Adds a draft to the world without an event: the caller emits `invoice.created` when the
-/// subscription has been told of.
+/// Stores a draft without an event. The caller emits `invoice.created` after the subscription's
+/// events.
 pub fn draft(world: &mut World, draft: Draft) -> String {
     let invoice = build(world, draft);
     lines::claim_items(world, &invoice);
     world.insert(invoice)
 }
 
-/// The invoice that a draft would be.
+/// Builds the invoice of a draft, without storing it.
 pub fn build(world: &World, draft: Draft) -> Value {
     let mut invoice = shapes::object(world, KIND, "in");
     let id = text(&invoice, "id").to_owned();
@@ -110,13 +110,13 @@ fn parent(world: &World, subscription_id: Option<&str>) -> Value {
     })
 }
 
-/// The subscription an invoice is for; empty if it is for none.
+/// The id of an invoice's subscription, or an empty string.
 pub fn subscription_of(invoice: &Value) -> &str {
     text(&invoice["parent"]["subscription_details"], "subscription")
 }
 
-/// Makes a draft final: it gets its number, the customer's balance is applied, and what is left
-/// waits to be paid. Nothing left means paid.
+/// Finalizes a draft: assigns its number, applies the customer's balance, and creates a payment
+/// intent for the amount due. If nothing is due, the invoice is paid.
 pub fn finalize(world: &mut World, invoice_id: &str) {
     let Some(invoice) = world.get(invoice_id).filter(|it| it["status"] == "draft").cloned() else {
         return;
@@ -144,7 +144,7 @@ pub fn finalize(world: &mut World, invoice_id: &str) {
     }
 }
 
-/// The payment intent of a final invoice, and the invoice payment that links the two.
+/// Creates the payment intent of a finalized invoice, and the invoice payment that links the two.
 fn ask_for_payment(world: &mut World, invoice_id: &str, due: i64) {
     let Some(invoice) = world.get(invoice_id).cloned() else { return };
     let reason = text(&invoice, "billing_reason");
@@ -193,7 +193,7 @@ fn next_number(world: &mut World, customer_id: &str) -> String {
     format!("{prefix}-{sequence:04}")
 }
 
-/// The payment intent that an invoice waits for or was paid by; empty if there was nothing to pay.
+/// The id of an invoice's payment intent, or an empty string if nothing was due.
 pub fn intent_of<'a>(world: &'a World, invoice_id: &str) -> &'a str {
     notes::read(world, invoice_id, "payment_intent").as_str().unwrap_or_default()
 }
@@ -210,8 +210,8 @@ pub fn method_of(world: &World, invoice: &Value) -> Option<String> {
     candidates.into_iter().find_map(Value::as_str).map(str::to_owned)
 }
 
-/// Charges an open invoice. A decline is recorded with all that follows from it, and answered as
-/// an error; so is having nothing to charge, which changes nothing but the count of attempts.
+/// Charges an open invoice. A decline is recorded with all its effects and returned as an error.
+/// Without a payment method, the failed attempt is recorded and an error returned.
 pub fn collect(
     world: &mut World,
     invoice_id: &str,
@@ -225,7 +225,7 @@ pub fn collect(
     };
     let intent_id = intent_of(world, invoice_id).to_owned();
     if world.get(&intent_id).is_some_and(|intent| intent["status"] == "processing") {
-        let message = "A payment of this invoice is on its way.";
+        let message = "A payment of this invoice is already processing.";
         return Err(StripeError::invalid("invoice_payment_in_progress", "id", message));
     }
     world.edit(&intent_id, |intent| {
@@ -246,7 +246,7 @@ fn no_method() -> StripeError {
     )
 }
 
-/// Gives an invoice up: `void` or `uncollectible`.
+/// Writes an invoice off as `void` or `uncollectible`.
 pub fn write_off(world: &mut World, invoice_id: &str, status: &str) {
     let now = world.now();
     let transition = if status == "void" { "voided_at" } else { "marked_uncollectible_at" };
@@ -273,8 +273,8 @@ pub fn write_off(world: &mut World, invoice_id: &str, status: &str) {
     world.emit(event, invoice_id);
 }
 
-/// Charges an invoice that is due, as time does it: whether it works shows in what follows.
-pub fn collect_quietly(world: &mut World, invoice_id: &str) {
-    // The failure is recorded on the invoice and in its events. There is no caller to tell.
+/// Charges a due invoice automatically. The result is visible only on the invoice and in events.
+pub fn collect_automatically(world: &mut World, invoice_id: &str) {
+    // `collect` has recorded a failure on the invoice and in its events.
     let _ = collect(world, invoice_id, None, Payer::Absent);
 }

@@ -1,6 +1,6 @@
-//! Payment methods: test cards kept, and given to customers.
+//! Payment methods: stores test cards and attaches them to customers.
 //!
-//! A real card's number is as good as any: only its last four digits are kept, and decide.
+//! Any card number works. Only its last four digits are stored, and they determine its behavior.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::world::{World, text};
 
 pub const KIND: &str = "payment_method";
 
-/// A method that is there, or a new one made of a test token.
+/// Returns a stored method, or a new one from a test token.
 pub fn resolve(world: &World, id: &str, param: &str) -> Result<Value, StripeError> {
     if let Some(method) = cards::from_token(world, id) {
         return Ok(method);
@@ -18,7 +18,7 @@ pub fn resolve(world: &World, id: &str, param: &str) -> Result<Value, StripeErro
     world.find(KIND, id, param).cloned()
 }
 
-/// A method that the customer may be charged with.
+/// Checks that a method is attached to the customer.
 pub fn of_customer(
     world: &World,
     id: &str,
@@ -36,7 +36,7 @@ pub fn of_customer(
     Err(StripeError::invalid("resource_missing", param, message))
 }
 
-/// Gives a method to a customer. A card that the bank refuses cannot be kept.
+/// Attaches a method to a customer. A card that the bank declines cannot be attached.
 pub fn attach_checked(
     world: &mut World,
     method: Value,
@@ -48,7 +48,7 @@ pub fn attach_checked(
     Ok(attach(world, method, customer_id))
 }
 
-/// The same for a method that has just paid.
+/// Attaches a method without a check, for example one that has just paid.
 pub fn attach(world: &mut World, method: Value, customer_id: &str) -> String {
     let id = insert_if_new(world, method);
     let previous = world.edit(&id, |method| method["customer"] = json!(customer_id));
@@ -58,7 +58,7 @@ pub fn attach(world: &mut World, method: Value, customer_id: &str) -> String {
     id
 }
 
-/// Adds a method to the world, unless it is there.
+/// Stores a method unless it exists.
 pub fn insert_if_new(world: &mut World, method: Value) -> String {
     let id = text(&method, "id").to_owned();
     if world.get(&id).is_none() {

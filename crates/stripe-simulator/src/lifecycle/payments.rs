@@ -1,5 +1,5 @@
-//! Payment intents and what their confirmation does: charges that succeed, fail, wait for the
-//! payer or for the bank. What follows for an invoice or a session is decided in `settlement`.
+//! Payment intents and their charges, which succeed, fail, need authentication or are processing.
+//! `settlement` applies the result to the invoice or session.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::lifecycle::cards::{self, BankResponse, Decline, Payer};
 use crate::lifecycle::disputes;
 use crate::world::{World, calendar, notes, shapes, text};
 
-/// How long a delayed payment takes.
+/// The duration of a delayed payment.
 pub const SETTLES_AFTER: i64 = calendar::MINUTE;
 
 /// The fields of a new payment intent.
@@ -20,11 +20,11 @@ pub struct NewPayment {
     pub description: Value,
     pub metadata: Value,
     pub payment_method: Value,
-    /// Anything else that Stripe's object has a field for.
+    /// Other fields of Stripe's object.
     pub other: Value,
 }
 
-/// Makes a payment intent that waits for its payment method or its confirmation.
+/// Creates a payment intent that requires a payment method or confirmation.
 pub fn create(world: &mut World, wanted: NewPayment) -> String {
     let mut intent = shapes::object(world, "payment_intent", "pi");
     let secret = format!("{}_{}", text(&intent, "id"), world.new_id("secret"));
@@ -53,7 +53,7 @@ pub fn create(world: &mut World, wanted: NewPayment) -> String {
     id
 }
 
-/// Charges an intent's payment method. A decline is recorded and answered as an error.
+/// Charges an intent's payment method. A decline is recorded and returned as an error.
 pub fn confirm(world: &mut World, intent_id: &str, payer: Payer) -> Result<(), StripeError> {
     let intent = world.find("payment_intent", intent_id, "id")?.clone();
     let method = world.find("payment_method", text(&intent, "payment_method"), "payment_method")?;
@@ -75,7 +75,7 @@ pub fn confirm(world: &mut World, intent_id: &str, payer: Payer) -> Result<(), S
     }
 }
 
-/// The payer came back from their bank's page.
+/// Applies the result of the payer's authentication.
 pub fn authenticate(world: &mut World, intent_id: &str, approved: bool) -> Result<(), StripeError> {
     if approved {
         return confirm(world, intent_id, Payer::Authenticated);
@@ -86,7 +86,7 @@ pub fn authenticate(world: &mut World, intent_id: &str, approved: bool) -> Resul
     Ok(())
 }
 
-/// The bank has answered a delayed payment.
+/// Settles a delayed payment.
 pub fn settle(world: &mut World, intent_id: &str) {
     let succeeds = notes::read(world, intent_id, "succeeds") == &json!(true);
     let Some(intent) = world.get(intent_id).cloned() else { return };
@@ -107,7 +107,7 @@ pub fn settle(world: &mut World, intent_id: &str) {
     }
 }
 
-/// Ends an intent that has not been paid.
+/// Cancels an unpaid intent.
 pub fn cancel(world: &mut World, intent_id: &str, reason: Value) {
     let now = world.now();
     let previous = world.edit(intent_id, |intent| {
@@ -131,7 +131,7 @@ fn accept(world: &mut World, intent: &Value, method: &Value, payer: Payer) {
     world.insert(charge);
     mark_succeeded(world, intent, &charge_id);
     if cards::is_disputed(method) {
-        // The charge has just been made, so that it can be disputed.
+        // A new charge can always be disputed.
         let _ = disputes::open(world, &charge_id, "fraudulent");
     }
 }
@@ -150,7 +150,7 @@ fn mark_succeeded(world: &mut World, intent: &Value, charge_id: &str) {
     world.emit("payment_intent.succeeded", intent_id);
 }
 
-/// Records a declined charge, and returns the error for the caller who confirmed it.
+/// Records a declined charge and returns the error for the caller.
 fn decline(world: &mut World, intent: &Value, method: &Value, decline: Decline) -> StripeError {
     fail(world, intent, method, decline);
     let mut error = refusal(method, decline);
@@ -246,7 +246,7 @@ fn wait_for_bank(world: &mut World, intent: &Value, method: &Value, succeeds: bo
     notes::write(world, intent_id, "succeeds", json!(succeeds));
 }
 
-/// A charge of all of an intent, successful until told otherwise; not yet in the world.
+/// Builds a successful charge of an intent's full amount, without storing it.
 fn charge_of(world: &World, intent: &Value, method: &Value, payer: Payer) -> Value {
     let amount = intent["amount"].as_i64().unwrap_or(0);
     let mut charge = shapes::object(world, "charge", "ch");
@@ -292,7 +292,7 @@ fn outcome(network: &str, advice: Value, seller_message: &str, reason: Value) ->
     })
 }
 
-/// Records the merchant's proceeds of a charge, after Stripe's usual fee of 2.9 % and 30 cents.
+/// Records a charge's proceeds after Stripe's usual fee of 2.9 % and 30 cents.
 fn balance_transaction(world: &mut World, intent: &Value, charge_id: &str) -> String {
     let amount = intent["amount"].as_i64().unwrap_or(0);
     let fee = (amount * 29 + 500) / 1_000 + 30;

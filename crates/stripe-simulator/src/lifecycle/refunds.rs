@@ -1,4 +1,4 @@
-//! Refunds: money returned from a charge, at once or when the bank has answered.
+//! Refunds of charges, which succeed immediately or are pending for a minute.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use crate::world::{World, calendar, shapes, text};
 
 pub const KIND: &str = "refund";
 
-/// How long a bank takes that does not answer at once.
+/// The duration of a pending refund.
 const SETTLES_AFTER: i64 = calendar::MINUTE;
 
-/// Pays back that much of a charge, or all that is left of it.
+/// Refunds `amount` of a charge, or the whole remaining amount.
 pub fn refund(
     world: &mut World,
     charge_id: &str,
@@ -102,13 +102,13 @@ fn transaction(world: &mut World, charge: &Value, refund_id: &str, amount: i64) 
     world.insert(transaction)
 }
 
-/// When a pending refund is decided.
+/// Returns when a pending refund settles.
 pub fn due(refund: &Value) -> Option<i64> {
     let created = refund["created"].as_i64()?;
     (refund["status"] == "pending").then_some(created + SETTLES_AFTER)
 }
 
-/// The bank has answered. A refund that fails leaves its money with the merchant.
+/// Settles a pending refund. A failed refund no longer counts as refunded on its charge.
 pub fn settle(world: &mut World, refund_id: &str) {
     let Some(refund) = world.get(refund_id).cloned() else { return };
     let method = world.get(text(&refund, "payment_method")).cloned().unwrap_or(Value::Null);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_refunded_than_was_paid() {
+    fn refunds_cannot_exceed_the_charge() {
         let charge = |refunded, disputed| {
             json!({
                 "id": "ch_1", "status": "succeeded", "amount": 100,

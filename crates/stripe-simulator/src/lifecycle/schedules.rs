@@ -1,4 +1,4 @@
-//! Subscription schedules: changes of a subscription that happen at set times.
+//! Subscription schedules: changes of a subscription at set times.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub mod phases;
 
 pub const KIND: &str = "subscription_schedule";
 
-/// Links the subscription to its schedule, or to none.
+/// Sets the subscription's `schedule`; null detaches it.
 pub fn attach(world: &mut World, subscription_id: &str, schedule: Value) {
     let previous = world.edit(subscription_id, |subscription| subscription["schedule"] = schedule);
     subscriptions::emit_updated(world, subscription_id, previous);
@@ -38,7 +38,7 @@ pub fn release(world: &mut World, id: &str) {
     attach(world, subscription.as_str().unwrap_or_default(), Value::Null);
 }
 
-/// The subscription has ended, and the schedule with it.
+/// Cancels the schedule of an ended subscription.
 pub fn subscription_ended(world: &mut World, id: &str) {
     let now = world.now();
     if !world.get(id).is_some_and(|schedule| schedule["status"] == "active") {
@@ -51,13 +51,13 @@ pub fn subscription_ended(world: &mut World, id: &str) {
     world.emit("subscription_schedule.canceled", id);
 }
 
-/// When the phase that runs ends.
+/// Returns when the current phase ends.
 pub fn due(schedule: &Value) -> Option<i64> {
     let end = schedule["current_phase"]["end_date"].as_i64()?;
     (schedule["status"] == "active").then_some(end)
 }
 
-/// A phase has ended: the next one begins, or the schedule is over.
+/// Begins the next phase, or ends the schedule after the last one.
 pub fn advance(world: &mut World, id: &str) {
     let Some(schedule) = world.get(id).cloned() else { return };
     let now = world.now();
@@ -68,7 +68,7 @@ pub fn advance(world: &mut World, id: &str) {
     let current = json!({ "end_date": next["end_date"], "start_date": next["start_date"] });
     let previous = world.edit(id, |schedule| schedule["current_phase"] = current);
     world.emit_change("subscription_schedule.updated", id, previous);
-    // What a phase asks for was checked when the schedule was written.
+    // The phase was checked when the schedule was written.
     let _ = enter_phase(world, id, None);
 }
 
@@ -86,7 +86,7 @@ fn finish(world: &mut World, schedule: &Value) {
     cancel::now(world, text(schedule, "subscription"), None);
 }
 
-/// Makes the subscription what the phase that runs says.
+/// Applies the current phase to the subscription.
 pub fn enter_phase(
     world: &mut World,
     id: &str,
@@ -115,7 +115,7 @@ pub fn enter_phase(
     let now = world.now();
     let interval_changes = items::interval(items::of(&subscription)) != items::interval(&wanted);
     let begins_cycle = interval_changes || phase["billing_cycle_anchor"] == "phase_start";
-    // At the end of a period the renewal, which comes next, bills the new items in full.
+    // At the end of a period, the following renewal bills the new items in full.
     let at_boundary = items::period(&subscription).1 == now;
     if at_boundary && begins_cycle {
         after["billing_cycle_anchor"] = json!(now);

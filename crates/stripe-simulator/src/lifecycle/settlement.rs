@@ -1,5 +1,4 @@
-//! The consequences of a payment for its invoice, for the subscription behind that, and for the
-//! checkout session that asked for it.
+//! Applies the result of a payment to its invoice, subscription and checkout session.
 
 use serde_json::{Value, json};
 
@@ -10,11 +9,11 @@ use crate::world::calendar::DAY;
 use crate::world::notes::{self, read_text};
 use crate::world::{World, shapes, text};
 
-/// Days after the first failure on which a renewal is tried again; then it is given up. Stripe
-/// chooses the days by what it has learnt; these are fixed.
+/// Days after the first failure on which an invoice is retried. Unlike Stripe's Smart Retries, the
+/// days are fixed.
 const RETRY_ON_DAYS: [i64; 3] = [3, 5, 7];
 
-/// Lets everything that depends on a payment intent know how it stands.
+/// Applies a payment intent's status to its invoice and session.
 pub fn follow(world: &mut World, intent_id: &str) {
     let Some(intent) = world.get(intent_id).cloned() else { return };
     let invoice_id = read_text(world, intent_id, "invoice");
@@ -30,14 +29,14 @@ pub fn follow(world: &mut World, intent_id: &str) {
     checkout::follow_payment(world, &intent, &invoice_id);
 }
 
-/// The bank has answered a delayed payment.
+/// Settles a delayed payment.
 pub fn settle(world: &mut World, intent_id: &str) {
     payments::settle(world, intent_id);
     notes::write(world, intent_id, "settles_at", Value::Null);
     follow(world, intent_id);
 }
 
-/// An invoice has nothing left to pay.
+/// Marks an invoice as paid.
 pub fn invoice_paid(world: &mut World, invoice_id: &str, intent: Option<&Value>) {
     let Some(invoice) = world.get(invoice_id).cloned() else { return };
     if invoice["status"] == "paid" {
@@ -74,7 +73,7 @@ pub fn invoice_paid(world: &mut World, invoice_id: &str, intent: Option<&Value>)
     status::invoice_paid(world, &invoice, method);
 }
 
-/// An attempt to collect an invoice has failed.
+/// Records a failed attempt to collect an invoice.
 pub fn invoice_failed(world: &mut World, invoice_id: &str) {
     let Some(invoice) = world.get(invoice_id).filter(|it| it["status"] == "open").cloned() else {
         return;
@@ -93,7 +92,7 @@ pub fn invoice_failed(world: &mut World, invoice_id: &str) {
     status::invoice_failed(world, &invoice, retry_at.is_none());
 }
 
-/// Whether the customer's latest invoice could not be collected.
+/// Sets the customer's `delinquent`: true if the latest attempt to collect an invoice failed.
 fn set_delinquent(world: &mut World, customer_id: &str, delinquent: bool) {
     let previous = world.edit(customer_id, |customer| customer["delinquent"] = json!(delinquent));
     if !previous.is_empty() {
@@ -101,7 +100,7 @@ fn set_delinquent(world: &mut World, customer_id: &str, delinquent: bool) {
     }
 }
 
-/// When an invoice is tried again: first payments and manual invoices never are.
+/// Returns when an invoice is retried. First and one-time invoices are not retried.
 fn next_attempt(world: &mut World, invoice: &Value) -> Option<i64> {
     let subscription = world.get(subscription_of(invoice))?;
     let is_first = invoice["billing_reason"] == "subscription_create";
@@ -116,7 +115,7 @@ fn next_attempt(world: &mut World, invoice: &Value) -> Option<i64> {
     days.into_iter().find(|at| *at > now)
 }
 
-/// The payer has to authenticate. Until then the payment is not retried.
+/// Records that the payer must authenticate. For a renewal this is also a failed attempt.
 fn action_required(world: &mut World, invoice_id: &str) {
     let Some(invoice) = world.get(invoice_id).filter(|it| it["status"] == "open").cloned() else {
         return;
@@ -137,7 +136,7 @@ fn action_required(world: &mut World, invoice_id: &str) {
     status::invoice_failed(world, &invoice, gives_up);
 }
 
-/// A delayed payment is on its way. Until it settles the subscription may be used.
+/// Records that a delayed payment is processing. A new subscription is active in the meantime.
 fn invoice_processing(world: &mut World, invoice_id: &str) {
     let Some(invoice) = world.get(invoice_id).cloned() else { return };
     world.edit(invoice_id, |invoice| {
@@ -148,7 +147,7 @@ fn invoice_processing(world: &mut World, invoice_id: &str) {
     status::invoice_processing(world, &invoice);
 }
 
-/// Brings forward the bank's answer to a delayed payment. A session that waits for none stays.
+/// Settles a session's delayed payment now. Without one, it does nothing.
 pub fn settle_session(world: &mut World, session_id: &str) {
     let intent_id = read_text(world, session_id, "payment_intent");
     if world.get(&intent_id).is_some_and(|intent| intent["status"] == "processing") {

@@ -1,4 +1,4 @@
-//! Setup intents: a card kept without a payment. Checkout sessions and the API make them.
+//! Setup intents, which save a card without a payment. Checkout sessions and the API create them.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub fn begin(world: &mut World, customer: &str, metadata: &Value) -> String {
     id
 }
 
-/// One that has kept that method already.
+/// Creates a succeeded setup intent.
 pub fn succeeded(world: &mut World, customer: &str, method_id: &str, metadata: &Value) -> String {
     let id = begin(world, customer, metadata);
     succeed(world, &id, method_id);

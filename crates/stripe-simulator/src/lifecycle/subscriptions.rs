@@ -1,4 +1,4 @@
-//! The life of a subscription: it begins, changes, renews, follows its invoices and ends.
+//! The lifecycle of subscriptions: creation, changes, renewal, status and cancellation.
 
 use serde_json::{Map, Value, json};
 
@@ -42,7 +42,7 @@ pub fn emit_updated(world: &mut World, subscription_id: &str, previous: Map<Stri
     }
 }
 
-/// The discounts that are left after an invoice: those for one invoice are used up.
+/// The discounts that remain after an invoice: those with the duration `once` are removed.
 pub fn without_once(world: &World, subscription: &Value) -> Value {
     let ids = subscription["discounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let kept = ids.iter().filter(|id| !discounts::is_once(world, id.as_str().unwrap_or_default()));

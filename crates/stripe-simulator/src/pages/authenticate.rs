@@ -1,4 +1,4 @@
-//! The bank's page: where `next_action.redirect_to_url` of a payment intent leads (3D Secure).
+//! The 3D Secure page: the target of a payment intent's `next_action.redirect_to_url`.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use url::Url;
 use crate::lifecycle::{payments, settlement};
 use crate::pages::layout::{button, document, form, main_button};
 use crate::pages::readable::amount;
-use crate::pages::{FormTarget, VerifiedForm, not_there, object, page, see_other};
+use crate::pages::{FormTarget, VerifiedForm, not_found, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
@@ -22,7 +22,7 @@ pub async fn get_authentication(
 ) -> Response {
     let intent = simulator.read(|world| object(world, KIND, &json!(id)));
     if intent.is_null() {
-        return not_there("payment");
+        return not_found("payment");
     }
     page(StatusCode::OK, view(&intent, simulator.page_token()), FormTarget::AnySite)
 }
@@ -31,21 +31,21 @@ fn view(intent: &Value, token: &str) -> String {
     let content = html! {
         @match text(intent, "status") {
             "requires_action" => {
-                p { "The bank asks whether " (amount(intent, "amount")) " may be taken." }
+                p { "Approve this payment of " (amount(intent, "amount")) "?" }
                 (answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token))
             },
-            "succeeded" => p { "The bank has agreed, and it is paid." },
-            _ => p { "There is nothing to approve (any more)." },
+            "succeeded" => p { "The payment succeeded." },
+            _ => p { "This payment does not require authentication." },
         }
     };
-    document("Your bank asks (3D Secure)", None, content)
+    document("3D Secure authentication", None, content)
 }
 
-/// The form that answers the bank's question.
+/// The form that approves or declines an authentication.
 pub fn answers(path: &str, token: &str) -> Markup {
     let buttons = html! {
         (main_button("act", "approve", "Approve"))
-        (button("act", "refuse", "Refuse"))
+        (button("act", "refuse", "Decline"))
     };
     form(path, token, buttons)
 }
@@ -57,10 +57,10 @@ pub async fn post_authentication(
 ) -> Response {
     let approved = fields.get("act") == Some("approve");
     let before = simulator.change(|world| {
-        // Once it is answered, the intent no longer says where the shop is.
+        // Authentication clears `next_action`, which contains the shop's return URL.
         let before = world.find(KIND, &id, "id")?.clone();
         if asks(world, &id) {
-            answer_bank(world, &id, approved);
+            complete_authentication(world, &id, approved);
         }
         Ok(before)
     });
@@ -69,23 +69,23 @@ pub async fn post_authentication(
             let shop = return_url(&intent, approved);
             see_other(&shop.unwrap_or_else(|| format!("/simulator/authenticate/{id}")))
         }
-        Err(_) => not_there("payment"),
+        Err(_) => not_found("payment"),
     }
 }
 
-/// Whether a payment waits for the payer's authentication.
+/// Returns true if a payment requires the payer's authentication.
 pub fn asks(world: &World, intent: &str) -> bool {
     world.get(intent).is_some_and(|intent| intent["status"] == "requires_action")
 }
 
-/// Applies the payer's answer to the bank, and its consequences. A card that is declined after all is
-/// recorded with the intent, which says so.
-pub fn answer_bank(world: &mut World, intent: &str, approved: bool) {
+/// Applies the result of the authentication and its effects. A decline after it is recorded on the
+/// intent.
+pub fn complete_authentication(world: &mut World, intent: &str, approved: bool) {
     let _recorded = payments::authenticate(world, intent, approved);
     settlement::follow(world, intent);
 }
 
-/// Where the shop wants its payer back, told what came of it, as Stripe tells it.
+/// The shop's return URL, with the query parameters that Stripe adds.
 fn return_url(intent: &Value, approved: bool) -> Option<String> {
     let given = &intent["next_action"]["redirect_to_url"]["return_url"];
     let mut url = Url::parse(given.as_str()?).ok()?;

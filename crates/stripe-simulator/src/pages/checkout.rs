@@ -1,4 +1,4 @@
-//! Paying a checkout session by clicking.
+//! The checkout page.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use crate::lifecycle::checkout::{self, items};
 use crate::pages::checkout::view::PageData;
 use crate::pages::fields::Fields;
 use crate::pages::layout::Notice;
-use crate::pages::{FormTarget, VerifiedForm, failed, not_there, object, page, see_other};
+use crate::pages::{FormTarget, VerifiedForm, failed, not_found, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::text;
 
@@ -27,8 +27,8 @@ pub async fn get_checkout(
     let asked = Fields::read(query.unwrap_or_default().as_bytes());
     let notice = match asked.get("notice") {
         Some("declined") => Some(Notice::Failed("The card was declined.".to_owned())),
-        Some("refused") => Some(Notice::Failed("The bank was not convinced.".to_owned())),
-        Some("applied") => Some(Notice::Success("The promotion code is applied.".to_owned())),
+        Some("refused") => Some(Notice::Failed("Authentication failed.".to_owned())),
+        Some("applied") => Some(Notice::Success("Promotion code applied.".to_owned())),
         _ => None,
     };
     shown(&simulator, &id, StatusCode::OK, Fields::default(), notice)
@@ -45,7 +45,7 @@ fn shown(
         Some((session, data)) => {
             page(status, view::page(&session, &data, notice), FormTarget::AnySite)
         }
-        None => not_there("checkout session"),
+        None => not_found("checkout session"),
     }
 }
 
@@ -63,7 +63,7 @@ fn known(simulator: &Simulator, id: &str, typed: Fields) -> Option<(Value, PageD
     })
 }
 
-/// Does what the pressed button says.
+/// Runs the action of the pressed button.
 pub async fn post_checkout(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
@@ -85,7 +85,7 @@ pub async fn post_checkout(
         return shown(&simulator, &id, error.status, typed, Some(failed(&error)));
     }
     let Some((session, _)) = known(&simulator, &id, typed) else {
-        return not_there("checkout session");
+        return not_found("checkout session");
     };
     let here = format!("/simulator/checkout/{id}");
     match text(&session, "status") {
@@ -94,7 +94,7 @@ pub async fn post_checkout(
     }
 }
 
-/// Takes a promotion code into the session's totals before it is paid.
+/// Applies a promotion code to the session's totals before payment.
 fn apply(simulator: &Simulator, id: &str, typed: Fields) -> Response {
     let code = typed.filled("promotion_code").unwrap_or_default();
     let applied = simulator.change(|world| items::preview_promotion(world, id, code).map(drop));
@@ -110,7 +110,7 @@ fn authenticate(simulator: &Simulator, id: &str, typed: Fields) -> Response {
             page(StatusCode::OK, view::authentication(&session, &data), FormTarget::AnySite)
         }
         Some(_) => see_other(&format!("/simulator/checkout/{id}")),
-        None => not_there("checkout session"),
+        None => not_found("checkout session"),
     }
 }
 

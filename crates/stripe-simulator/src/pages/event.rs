@@ -1,4 +1,4 @@
-//! One event as the shop is sent it, and what came of sending it.
+//! The page of one event: its payload and delivery attempts.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::pages::home::view::delivery_attempts;
 use crate::pages::layout::{document, form, hidden};
-use crate::pages::{FormTarget, not_there, object, page};
+use crate::pages::{FormTarget, not_found, object, page};
 use crate::simulator::Simulator;
 use crate::webhooks::deliveries::Attempt;
 use crate::world::text;
@@ -16,7 +16,7 @@ use crate::world::text;
 pub async fn get_event(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
     let event = simulator.read(|world| object(world, "event", &json!(id)));
     if event.is_null() {
-        return not_there("event");
+        return not_found("event");
     }
     let html = view(&event, &simulator.attempts(&id), simulator.page_token());
     page(StatusCode::OK, html, FormTarget::ThisSite)
@@ -27,13 +27,13 @@ fn view(event: &Value, attempts: &[Attempt], token: &str) -> String {
         (hidden("event", text(event, "id")))
         button { "Resend" }
     };
-    // What cannot be written as JSON is not in a JSON value.
+    // A JSON value always serializes.
     let body = serde_json::to_string_pretty(event).unwrap_or_default();
     let content = html! {
-        h2 { "Told the shop" }
+        h2 { "Webhook delivery" }
         (delivery_attempts(attempts))
         (form("/simulator/act/resend", token, resend))
-        h2 { "What is sent" }
+        h2 { "Payload" }
         pre tabindex="0" { (body) }
     };
     document(text(event, "type"), None, content)
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_shown_as_it_is_sent() {
+    fn an_event_page_shows_the_escaped_payload() {
         let event = json!({
             "id": "evt_1", "type": "customer.created",
             "data": { "object": { "name": "</pre><script>" } },
@@ -55,6 +55,6 @@ mod tests {
             page.contains("&quot;name&quot;: &quot;&lt;/pre&gt;&lt;script&gt;&quot;"),
             "{page}"
         );
-        assert!(page.contains("not yet") && page.contains("value=\"evt_1\""), "{page}");
+        assert!(page.contains("No attempts yet") && page.contains("value=\"evt_1\""), "{page}");
     }
 }

@@ -1,9 +1,9 @@
-//! The fields of a form that a page posts, or of a link's query.
+//! The fields of a posted form or a query.
 
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-/// Fields by name, in their order.
+/// Form fields, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Fields(Vec<(String, String)>);
 
@@ -16,7 +16,7 @@ impl Fields {
         self.0.iter().find_map(|(other, value)| (other == name).then_some(value.as_str()))
     }
 
-    /// A field in which something stands.
+    /// Returns a field's trimmed value, if it is not empty.
     pub fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).map(str::trim).filter(|value| !value.is_empty())
     }
@@ -25,7 +25,7 @@ impl Fields {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Some of them as an object; null for those that are empty.
+    /// Returns the named fields as an object, with null for empty ones.
     pub fn object(&self, names: &[&str]) -> Value {
         names.iter().map(|name| ((*name).to_owned(), json!(self.filled(name)))).collect()
     }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_a_name_counts() {
+    fn the_first_field_with_a_name_is_used() {
         let fields = Fields::read(b"token=a&token=b&name=+Ada+%26+Co+");
         assert_eq!(fields.get("token"), Some("a"));
         assert_eq!(fields.filled("name"), Some("Ada & Co"));

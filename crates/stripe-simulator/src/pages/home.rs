@@ -1,4 +1,4 @@
-//! The actions of the simulator's home page.
+//! The simulator's home page and its actions.
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -20,12 +20,12 @@ pub mod view;
 
 const HOME: &str = "/simulator";
 
-/// How many of each kind are listed.
+/// The number of objects of each kind that are listed.
 const MAX_LISTED: usize = 30;
 
 pub async fn get_home(State(simulator): State<Simulator>, RawQuery(query): RawQuery) -> Response {
-    let done = query.is_some_and(|query| query == "notice=done");
-    let notice = done.then(|| Notice::Success("It is done.".to_owned()));
+    let notice = query.as_deref().and_then(notice_message);
+    let notice = notice.map(|message| Notice::Success(message.to_owned()));
     shown(&simulator, StatusCode::OK, notice)
 }
 
@@ -59,8 +59,19 @@ fn latest(
     world.all(kind).filter(move |one| shown(one)).take(MAX_LISTED).cloned()
 }
 
-fn done() -> Response {
-    see_other(&format!("{HOME}?notice=done"))
+fn done(notice: &str) -> Response {
+    see_other(&format!("{HOME}?notice={notice}"))
+}
+
+/// The message for the query that `done` redirects to.
+fn notice_message(query: &str) -> Option<&'static str> {
+    match query {
+        "notice=advanced" => Some("Clock advanced."),
+        "notice=saved" => Some("Fault injection saved."),
+        "notice=triggered" => Some("Event triggered."),
+        "notice=resent" => Some("Event resent."),
+        _ => None,
+    }
 }
 
 pub async fn post_clock(
@@ -68,10 +79,10 @@ pub async fn post_clock(
     VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let Ok(by) = fields.get("by").unwrap_or_default().parse::<Span>() else {
-        return message_page(StatusCode::BAD_REQUEST, "Not done", "This is no span of time.");
+        return message_page(StatusCode::BAD_REQUEST, "Invalid duration", "Use for example 1mo.");
     };
     match simulator.advance(by).await {
-        Ok(_) => done(),
+        Ok(_) => done("advanced"),
         Err(error) => {
             shown(&simulator, StatusCode::BAD_REQUEST, Some(Notice::Failed(error.to_string())))
         }
@@ -99,7 +110,7 @@ pub async fn post_switches(
         }
     }
     simulator.set_switches(switches);
-    done()
+    done("saved")
 }
 
 pub async fn post_trigger(
@@ -109,12 +120,12 @@ pub async fn post_trigger(
     let event = fields.get("event").unwrap_or_default();
     let (user, plan) = (fields.filled("user"), fields.filled("plan"));
     match simulator.change(|world| trigger::trigger(world, event, user, plan)) {
-        Ok(_) => done(),
+        Ok(_) => done("triggered"),
         Err(error) => shown(&simulator, error.status, Some(failed(&error))),
     }
 }
 
-/// A checkout session to click through, as the shop would make one.
+/// Creates a checkout session, as the shop would, and opens its page.
 pub async fn post_checkout(
     State(simulator): State<Simulator>,
     VerifiedForm(fields): VerifiedForm,
@@ -131,12 +142,12 @@ pub async fn post_resend(
     VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     match simulator.resend(fields.get("event").unwrap_or_default()) {
-        Ok(()) => done(),
+        Ok(()) => done("resent"),
         Err(error) => shown(&simulator, error.status, Some(failed(&error))),
     }
 }
 
-/// A portal session for a customer, as the shop would make one.
+/// Creates a portal session for a customer, as the shop would, and opens its page.
 pub async fn post_portal(
     State(simulator): State<Simulator>,
     VerifiedForm(fields): VerifiedForm,

@@ -1,4 +1,4 @@
-//! An invoice's page, the invoice to print, and receipts.
+//! The pages of invoices, printable invoices and receipts.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::api::{Verb, request};
 use crate::error::StripeError;
 use crate::lifecycle::invoicing;
-use crate::pages::authenticate::{answer_bank, asks};
+use crate::pages::authenticate::{asks, complete_authentication};
 use crate::pages::fields::Fields;
 use crate::pages::invoice::view::PageData;
 use crate::pages::layout::Notice;
-use crate::pages::{FormTarget, VerifiedForm, card, failed, not_there, object, page, see_other};
+use crate::pages::{FormTarget, VerifiedForm, card, failed, not_found, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
@@ -25,8 +25,8 @@ pub async fn get_invoice(
 ) -> Response {
     let asked = Fields::read(query.unwrap_or_default().as_bytes());
     let notice = match asked.get("notice") {
-        Some("declined") => Some(Notice::Failed("The payment did not go through.".to_owned())),
-        Some("done") => Some(Notice::Success("Thank you.".to_owned())),
+        Some("declined") => Some(Notice::Failed("The payment failed.".to_owned())),
+        Some("done") => Some(Notice::Success("The payment was submitted.".to_owned())),
         _ => None,
     };
     shown(&simulator, &id, StatusCode::OK, notice)
@@ -43,7 +43,7 @@ fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Not
         Some((invoice, data)) => {
             page(status, view::page(&invoice, &data, notice), FormTarget::ThisSite)
         }
-        None => not_there("invoice"),
+        None => not_found("invoice"),
     }
 }
 
@@ -69,7 +69,7 @@ pub async fn post_invoice(
     let here = format!("/simulator/invoice/{id}");
     match acted {
         Ok(()) => see_other(&format!("{here}?notice=done")),
-        // The card's refusal is a thing that happened: a reload must not try again.
+        // The declined attempt is recorded: a reload must not try again.
         Err(error) if error.status == StatusCode::PAYMENT_REQUIRED => {
             let asks = simulator.read(|world| asks(world, invoicing::intent_of(world, &id)));
             see_other(&if asks { here } else { format!("{here}?notice=declined") })
@@ -90,7 +90,7 @@ fn settle(world: &mut World, id: &str, fields: &Fields) -> Result<(), StripeErro
     };
     let intent = invoicing::intent_of(world, id).to_owned();
     if asks(world, &intent) {
-        answer_bank(world, &intent, approved);
+        complete_authentication(world, &intent, approved);
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ pub async fn get_printable_invoice(
 ) -> Response {
     let invoice = simulator.read(|world| object(world, "invoice", &json!(id)));
     if invoice.is_null() {
-        return not_there("invoice");
+        return not_found("invoice");
     }
     page(StatusCode::OK, view::printable(&invoice), FormTarget::ThisSite)
 }
@@ -109,7 +109,7 @@ pub async fn get_printable_invoice(
 pub async fn get_receipt(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
     let charge = simulator.read(|world| object(world, "charge", &json!(id)));
     if charge.is_null() {
-        return not_there("charge");
+        return not_found("charge");
     }
     page(StatusCode::OK, view::receipt(&charge), FormTarget::ThisSite)
 }

@@ -1,11 +1,10 @@
-//! The parts of every page: its head, the banner that says SIMULATOR, landmarks, and forms that carry
-//! the token without which no page takes a post.
+//! Parts of all pages: head, SIMULATOR banner, tables, and forms with the token for posts.
 //!
-//! maud escapes every text and value; no page has a script.
+//! maud escapes every text and value. No page has a script.
 
 use maud::{DOCTYPE, Markup, html};
 
-/// The one stylesheet, served beside the pages: their policy allows no style within them.
+/// The stylesheet. It is a separate file, because the pages' policy forbids inline styles.
 pub const STYLE: &str = include_str!("style.css");
 
 pub const STYLE_PATH: &str = "/simulator/style.css";
@@ -13,7 +12,7 @@ pub const STYLE_PATH: &str = "/simulator/style.css";
 /// The name of the field that carries the token.
 pub const TOKEN: &str = "token";
 
-/// A whole document. `notice` is what came of the last click.
+/// Renders a page. `notice` is the result of the last action.
 pub fn document(title: &str, notice: Option<Notice>, content: Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -29,7 +28,7 @@ pub fn document(title: &str, notice: Option<Notice>, content: Markup) -> String 
                 header {
                     strong { "SIMULATOR" }
                     span { "No money moves. No card is real." }
-                    a href="/simulator#happened" { "All that happened" }
+                    a href="/simulator#events" { "Events" }
                 }
                 main {
                     h1 { (title) }
@@ -42,7 +41,7 @@ pub fn document(title: &str, notice: Option<Notice>, content: Markup) -> String 
     page.into_string()
 }
 
-/// The result of a click, at the top of the page.
+/// The result of an action, shown at the top of the page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Notice {
     Success(String),
@@ -58,17 +57,17 @@ impl Notice {
     }
 }
 
-/// A link to a page. The object's creator chose the address: one that is no page of the web, like
-/// `javascript:`, leads nowhere.
+/// A link. The caller of the API chose the address, so other schemes, such as `javascript:`, are
+/// not linked.
 pub fn link(address: &str, label: &str) -> Markup {
     let leads = ["http://", "https://", "/"].iter().any(|start| address.starts_with(start));
     html! { a href=[leads.then_some(address)] { (label) } }
 }
 
-/// A table with a caption for those who hear it and column heads.
+/// A table with column heads, and a caption for screen readers.
 pub fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
     html! {
-        // A wide table scrolls by itself, and can be reached by keyboard to do so.
+        // A wide table scrolls by itself. `tabindex` allows scrolling by keyboard.
         div.scrolls tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
@@ -85,7 +84,7 @@ pub fn span(text: &str) -> Markup {
     html! { span { (text) } }
 }
 
-/// An amount of money, which stays on its line.
+/// An amount of money, which does not wrap.
 pub fn sum(text: &str) -> Markup {
     html! { span.sum { (text) } }
 }
@@ -94,7 +93,7 @@ pub fn code(text: &str) -> Markup {
     html! { code { (text) } }
 }
 
-/// A form that posts to a path of ours.
+/// A form with the token, which posts to one of our paths.
 pub fn form(path: &str, token: &str, content: Markup) -> Markup {
     html! { form method="post" action=(path) { (hidden(TOKEN, token)) (content) } }
 }
@@ -107,7 +106,7 @@ fn input(name: &str, kind: &str, value: &str) -> Markup {
     html! { input type=(kind) name=(name) value=(value); }
 }
 
-/// A group of fields with its name.
+/// A group of fields with a legend.
 pub fn fieldset(legend: &str, content: Markup) -> Markup {
     html! { fieldset { legend { (legend) } (content) } }
 }
@@ -117,7 +116,7 @@ pub fn field(name: &str, kind: &str, label: &str, value: &str) -> Markup {
     labelled(label, input(name, kind, value))
 }
 
-/// The same, with what the browser may fill in by itself.
+/// A field with an `autocomplete` value.
 pub fn filled_in(name: &str, kind: &str, label: &str, value: &str, autocomplete: &str) -> Markup {
     let input = html! {
         input type=(kind) name=(name) value=(value) autocomplete=(autocomplete);
@@ -138,7 +137,7 @@ pub fn checkbox(name: &str, label: &str, checked: bool) -> Markup {
     }
 }
 
-/// One of several choices: value, label.
+/// A select with (value, label) choices.
 pub fn choice(name: &str, label: &str, choices: &[(String, String)], chosen: &str) -> Markup {
     let select = html! {
         select name=(name) {
@@ -150,12 +149,12 @@ pub fn choice(name: &str, label: &str, choices: &[(String, String)], chosen: &st
     labelled(label, select)
 }
 
-/// A button; several in one form say which of them was pressed by name and value.
+/// A submit button. Its name and value identify it among several buttons of a form.
 pub fn button(name: &str, value: &str, label: &str) -> Markup {
     html! { button name=(name) value=(value) { (label) } }
 }
 
-/// The button that a page is about.
+/// The primary submit button of a page.
 pub fn main_button(name: &str, value: &str, label: &str) -> Markup {
     html! { button name=(name) value=(value) class="main" { (label) } }
 }
@@ -165,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_page_says_that_it_is_a_simulator() {
+    fn every_page_is_marked_as_a_simulator() {
         let page = document("Pay", None, html! { p { "<b>" } });
         assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\"><head>"), "{page}");
         assert!(page.contains("<title>Pay · Simulator</title>"));
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_announced_to_those_who_hear_the_page() {
+    fn a_failure_is_announced_to_screen_readers() {
         let failed = Notice::Failed("Your card was declined.".to_owned());
         let page = document("Pay", Some(failed), html! {});
         assert!(page.contains("<p class=\"failed\" role=\"alert\">Your card was declined.</p>"));
@@ -187,13 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn the_stylesheet_is_small_and_asks_for_nothing_else() {
+    fn the_stylesheet_is_small_and_loads_nothing_else() {
         assert!(STYLE.len() < 4_096);
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
     }
 
     #[test]
-    fn what_a_customer_typed_is_never_markup() {
+    fn typed_text_is_escaped() {
         let hostile = "<script>alert('1')</script>\" onload=\"x & y";
         let escaped = "&lt;script&gt;alert('1')&lt;/script&gt;&quot; onload=&quot;x &amp; y";
         let shown = html! { p title=(hostile) { (hostile) } }.into_string();
@@ -201,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_element_has_no_end() {
+    fn a_void_element_has_no_end_tag() {
         let field = html! { input name="email" required[true] disabled[false]; };
         assert_eq!(field.into_string(), "<input name=\"email\" required>");
     }
 
     #[test]
-    fn only_pages_of_the_web_are_linked() {
+    fn only_http_addresses_are_linked() {
         for (address, expected) in [
             ("https://app.example/?a=1&b=2", "<a href=\"https://app.example/?a=1&amp;b=2\">x</a>"),
             ("/simulator", "<a href=\"/simulator\">x</a>"),

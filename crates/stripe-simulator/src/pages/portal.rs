@@ -1,5 +1,5 @@
-//! The customer portal by clicking: each button is a call of the API on the customer's behalf,
-//! within what the session's configuration offers.
+//! The billing portal page. Each button calls the API for the customer, if the session's
+//! configuration enables it.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use crate::error::StripeError;
 use crate::lifecycle::subscriptions;
 use crate::pages::fields::Fields;
 use crate::pages::layout::Notice;
-use crate::pages::{FormTarget, VerifiedForm, card, failed, not_there, object, page, see_other};
+use crate::pages::{FormTarget, VerifiedForm, card, failed, not_found, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
@@ -20,7 +20,7 @@ pub mod view;
 
 const KIND: &str = "billing_portal.session";
 
-/// The most invoices and prices that a page lists.
+/// The maximum number of invoices and prices on a page.
 const MAX_LISTED: usize = 50;
 
 /// Data of the page besides the session.
@@ -29,12 +29,12 @@ pub struct PageData {
     /// The `features` of the session's configuration.
     pub features: Value,
     pub customer: Value,
-    /// The customer's subscriptions that are not over.
+    /// The customer's current subscriptions.
     pub subscriptions: Vec<Value>,
-    /// Prices that a subscription may change to, each with its product's name.
+    /// Prices that a subscription can change to, with their products' names.
     pub prices: Vec<(Value, String)>,
     pub invoices: Vec<Value>,
-    /// The kept card: `visa ending in 4242`.
+    /// The saved card: `visa ending in 4242`.
     pub card: Option<String>,
     pub token: String,
 }
@@ -44,8 +44,8 @@ pub async fn get_portal(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let done = query.is_some_and(|query| query == "notice=done");
-    let notice = done.then(|| Notice::Success("It is done.".to_owned()));
+    let act = query.as_deref().and_then(|query| query.strip_prefix("notice="));
+    let notice = act.and_then(done_message).map(|message| Notice::Success(message.to_owned()));
     shown(&simulator, &id, StatusCode::OK, notice)
 }
 
@@ -60,7 +60,20 @@ fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Not
         Some((session, data)) => {
             page(status, view::page(&session, &data, notice), FormTarget::AnySite)
         }
-        None => not_there("portal session"),
+        None => not_found("portal session"),
+    }
+}
+
+/// The message after a successful action.
+fn done_message(act: &str) -> Option<&'static str> {
+    match act {
+        "change_plan" => Some("Plan change saved."),
+        "cancel" => Some("Cancellation saved."),
+        "keep" => Some("Subscription kept."),
+        "resume" => Some("Resume requested."),
+        "change_card" => Some("Card changed."),
+        "change_details" => Some("Details saved."),
+        _ => None,
     }
 }
 
@@ -91,9 +104,9 @@ fn data(world: &World, session: &Value) -> PageData {
     }
 }
 
-/// The prices that the configuration names; if it names none, those a customer of these
-/// subscriptions could have bought instead: recurring, in the same currency. What is not for sale is
-/// not offered, nor what lost its lookup key to a newer price of its product.
+/// The prices that the configuration lists. If it lists none: the recurring prices in the
+/// subscriptions' currency, without those that lost their lookup key to a newer price of the
+/// product. Inactive prices are excluded. The current prices are always included.
 fn prices(world: &World, features: &Value, subscriptions: &[Value]) -> Vec<(Value, String)> {
     let listed = features["subscription_update"]["products"].as_array();
     let named: Vec<&str> = listed
@@ -142,7 +155,11 @@ pub async fn post_portal(
     match acted {
         Ok(session) => match view::after_flow(&session) {
             Some(url) => see_other(url),
-            None => see_other(&format!("/simulator/portal/{id}?notice=done")),
+            None => {
+                let act = fields.get("act").filter(|act| done_message(act).is_some());
+                let act = act.unwrap_or_default();
+                see_other(&format!("/simulator/portal/{id}?notice={act}"))
+            }
         },
         Err(error) => shown(&simulator, &id, error.status, Some(failed(&error))),
     }
@@ -162,7 +179,7 @@ fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), Str
     match fields.get("act").unwrap_or_default() {
         "change_plan" => plan::change(world, ours, &data, fields),
         "cancel" => cancel(world, &path, &data, fields),
-        // A customer who may cancel may also keep the subscription.
+        // `subscription_cancel` also allows undoing a cancellation.
         "keep" => {
             offered(&data, "subscription_cancel")?;
             let form = match ours["cancel_at_period_end"] == true {
@@ -180,12 +197,12 @@ fn manage(world: &mut World, session: &Value, fields: &Fields) -> Result<(), Str
     }
 }
 
-/// Refuses a change that the configuration does not offer.
+/// Refuses an action that the configuration does not enable.
 pub fn offered(data: &PageData, feature: &str) -> Result<(), StripeError> {
     if data.features[feature]["enabled"] == true {
         return Ok(());
     }
-    let message = "The portal's configuration does not offer this.";
+    let message = "The portal configuration does not enable this feature.";
     Err(StripeError::invalid("portal_feature_disabled", feature, message))
 }
 
@@ -211,7 +228,7 @@ fn cancel(
     request(world, Verb::Post, path, form).map(drop)
 }
 
-/// Keeps another card, for the customer and for each subscription that named the old one.
+/// Sets another card for the customer, and for each subscription that has its own default.
 fn change_card(world: &mut World, data: &PageData, fields: &Fields) -> Result<(), StripeError> {
     offered(data, "payment_method_update")?;
     let customer = text(&data.customer, "id");

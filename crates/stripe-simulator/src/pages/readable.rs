@@ -1,6 +1,6 @@
-//! Amounts, intervals and moments as a person reads them.
+//! Formats amounts, intervals and times for the pages.
 //!
-//! English alone: the simulator is a tool of the people who build a shop, not a page of the shop.
+//! English only: the simulator is a developer tool.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -8,12 +8,12 @@ use serde_json::Value;
 use crate::pages::money::money;
 use crate::world::text;
 
-/// An amount beside the currency of the same object.
+/// Formats an amount field in the object's currency.
 pub fn amount(object: &Value, field: &str) -> String {
     money(object[field].as_i64().unwrap_or_default(), text(object, "currency"))
 }
 
-/// `USD 9.99 per month`, `USD 30.00 every 3 months`; a one-time price has no interval.
+/// Formats a price: `USD 9.99 per month`, `USD 30.00 every 3 months`, or `USD 5.00` if one-time.
 pub fn price(price: &Value) -> String {
     let amount = amount(price, "unit_amount");
     match interval(&price["recurring"]) {
@@ -22,7 +22,7 @@ pub fn price(price: &Value) -> String {
     }
 }
 
-/// The cost of a quantity of a price: `USD 48.00 per month (2 × USD 24.00)`.
+/// Formats a quantity of a price: `USD 48.00 per month (2 × USD 24.00)`.
 pub fn priced(each: &Value, quantity: &Value) -> String {
     let count = quantity.as_i64().unwrap_or(1);
     if count == 1 {
@@ -35,7 +35,7 @@ pub fn priced(each: &Value, quantity: &Value) -> String {
     format!("{} ({count} × {unit})", price(&all))
 }
 
-/// How often a recurring price is paid.
+/// Formats an interval: `per month`, `every 3 months`.
 pub fn interval(recurring: &Value) -> Option<String> {
     let unit = recurring["interval"].as_str()?;
     Some(match recurring["interval_count"].as_i64() {
@@ -44,7 +44,7 @@ pub fn interval(recurring: &Value) -> Option<String> {
     })
 }
 
-/// `20 Nov 2026, 13:14:05 UTC`.
+/// Formats a time: `20 Nov 2026, 13:14:05 UTC`.
 pub fn moment(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(
         |_| "a time out of range".to_owned(),
@@ -52,7 +52,7 @@ pub fn moment(seconds: i64) -> String {
     )
 }
 
-/// `20 November 2026`.
+/// Formats a day: `20 November 2026`.
 pub fn day(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(
         |_| "a day out of range".to_owned(),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_price_says_how_often_it_is_paid() {
+    fn a_price_includes_its_interval() {
         let recurring = |count: i64| json!({ "interval": "month", "interval_count": count });
         for (recurring, expected) in [
             (recurring(1), "USD 9.99 per month"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn several_of_a_price_say_what_they_cost_together() {
+    fn a_quantity_shows_the_total_and_the_unit_price() {
         let recurring = json!({ "interval": "month", "interval_count": 1 });
         let each = json!({ "unit_amount": 2_400, "currency": "usd", "recurring": recurring });
         assert_eq!(priced(&each, &json!(2)), "USD 48.00 per month (2 × USD 24.00)");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_told_in_utc() {
+    fn times_are_in_utc() {
         assert_eq!(moment(0), "1 Jan 1970, 00:00:00 UTC");
         assert_eq!(day(1_795_180_445), "20 November 2026");
         assert_eq!(moment(i64::MAX), "a time out of range");

@@ -1,4 +1,4 @@
-//! The API on the wire: who may call, idempotency, and how answers and errors look.
+//! Stripe's API over HTTP: authentication, idempotency, responses and errors.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ pub fn router(simulator: Simulator) -> Router {
     Router::new().route("/v1/{*path}", any(answer)).with_state(simulator)
 }
 
-/// A request that may be run.
+/// An authenticated and parsed request.
 #[derive(Debug)]
 struct ApiRequest {
     id: String,
     verb: Verb,
     path: String,
     given: Node,
-    /// An idempotency key, and the parameters as they were sent.
+    /// The idempotency key and the encoded parameters.
     key: Option<(String, String)>,
 }
 
@@ -52,7 +52,7 @@ async fn answer(Given(simulator): Given<Simulator>, request: Request) -> Respons
     let id = simulator.read(|world| world.new_id("req"));
     let request_read = match to_bytes(body, MAX_BODY_BYTES).await {
         Ok(body) => parse(&simulator, &head, &body, &id),
-        Err(_) => Err(invalid("The request's body is too long.".to_owned())),
+        Err(_) => Err(invalid("The request body must be at most 1 MB.".to_owned())),
     };
     let (answer, held_ms) = match request_read {
         Ok(request_read) => run(&simulator, request_read),
@@ -85,8 +85,8 @@ fn parse(
     Ok(ApiRequest { id: id.to_owned(), verb, path: head.uri.path().to_owned(), given, key })
 }
 
-/// Runs a request in one visit of the world. Also returns for how long the answer is
-/// to be held back.
+/// Runs a request under the world's lock. Also returns how long to delay the response, in
+/// milliseconds.
 fn run(simulator: &Simulator, request_read: ApiRequest) -> (ApiResponse, u32) {
     let key = request_read.key.as_ref().map(|(key, _)| key.as_str());
     let request = json!({ "id": request_read.id, "idempotency_key": key });
@@ -177,18 +177,18 @@ fn wire_response(simulator: &Simulator, answer: ApiResponse, key: &str, id: &str
     response
 }
 
-/// `Fri, 20 Nov 2026 13:15:00 GMT`
+/// Formats a time as `Fri, 20 Nov 2026 13:15:00 GMT`.
 fn http_date(now: Timestamp) -> String {
     now.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// The idempotency key, empty where there is none.
+/// The idempotency key, or an empty string.
 fn key_of(headers: &HeaderMap) -> String {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     key.unwrap_or_default().to_owned()
 }
 
-/// A bearer's key, or the user of basic authentication.
+/// Checks the secret key: a bearer token, or the user name of basic authentication.
 fn authenticate(headers: &HeaderMap, expected: &str) -> Result<(), StripeError> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = given.and_then(|given| {
@@ -213,7 +213,7 @@ fn authenticate(headers: &HeaderMap, expected: &str) -> Result<(), StripeError> 
     }
 }
 
-/// `sk_test_****abcd`
+/// Masks a key, such as `sk_test_****abcd`.
 fn masked(key: &str) -> String {
     let letters: Vec<char> = key.chars().collect();
     let shown = |range: std::ops::Range<usize>| letters[range].iter().collect::<String>();

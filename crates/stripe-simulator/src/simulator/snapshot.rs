@@ -1,7 +1,7 @@
-//! The file in which the simulator outlives the process.
+//! The snapshot file, which keeps the simulator's state between runs.
 //!
-//! It is JSON, so that a developer can read it. It is replaced whole by renaming, so a killed process
-//! leaves the old file or the new one. Deliberately absent: waiting for the disk.
+//! It is JSON, so that a developer can read it. Each write replaces the file by renaming, so a
+//! killed process leaves the old file or the new one. Writes are not synced to disk.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -31,11 +31,11 @@ impl SnapshotFile {
             }
         };
         serde_json::from_slice(&text).map(Some).with_context(|| {
-            format!("the simulator's snapshot {name} is damaged; delete it to start from nothing")
+            format!("the simulator's snapshot {name} is damaged; delete it to start with an empty account")
         })
     }
 
-    /// It holds endpoints' secrets, so that only its owner may read it.
+    /// Writes the file, readable only by its owner because it contains the endpoints' secrets.
     pub fn save(&self, text: &[u8]) -> anyhow::Result<()> {
         let new = self.path.with_extension("new");
         let mut options = fs::OpenOptions::new();

@@ -1,4 +1,4 @@
-//! The state of a simulator under its lock, and how one enters it.
+//! The state of the simulator under its lock, and access to it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,18 +15,18 @@ use crate::webhooks::deliveries::Deliveries;
 use crate::webhooks::events;
 use crate::world::World;
 
-/// The part of a simulator that its worker and its callers share.
+/// The part of the simulator that the worker and the callers share.
 pub struct Inner {
     pub options: Options,
     pub state: Mutex<State>,
     pub snapshot: Option<SnapshotFile>,
-    /// The worker has something to look at.
+    /// Wakes the worker.
     pub wake: Notify,
     /// A token in the pages' forms, so that no other site can send them.
     pub page_token: String,
-    /// There is something for the snapshot.
+    /// Notified when the snapshot is outdated.
     pub dirty: Notify,
-    /// A delivery has ended.
+    /// Notified when a delivery has ended.
     pub progress: watch::Sender<()>,
 }
 
@@ -36,24 +36,25 @@ impl std::fmt::Debug for Inner {
     }
 }
 
-/// Everything that is kept from one run to the next.
+/// Everything that the snapshot stores.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct State {
     pub world: World,
     pub keys: IdempotencyKeys,
     pub deliveries: Deliveries,
     pub switches: Switches,
-    /// How far the simulator's clock is ahead of the world's.
+    /// How far the simulator's clock is ahead of the machine's.
     pub shift_ms: i64,
     #[serde(skip)]
     pub changed: bool,
-    /// When billing has something to do, as of a revision of the world.
+    /// The time of the next billing task, with the revision of the world it was computed for.
     #[serde(skip)]
     next_bill: Option<(u64, Option<i64>)>,
 }
 
 impl State {
-    /// When billing has something to do. It looks at everything, so only after a change.
+    /// Returns the time of the next billing task. It is recomputed only after a change, because
+    /// that reads all objects.
     fn next_bill(&mut self) -> Option<i64> {
         let revision = self.world.revision();
         match self.next_bill {
@@ -68,7 +69,7 @@ impl State {
 }
 
 impl Inner {
-    /// Runs what is due, then the visit, and queues the events of both.
+    /// Applies everything due, then calls `visit`, and queues the events of both.
     pub fn enter<T>(&self, request: &Value, visit: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.options.clock.now().as_second();
@@ -85,7 +86,7 @@ impl Inner {
         result
     }
 
-    /// Queues what has just happened, each event with its object as the API would show it.
+    /// Queues the new events, each with its object as the API returns it.
     fn queue_events(&self, state: &mut State, request: &Value) {
         let events = state.world.take_pending_events();
         if events.is_empty() {
@@ -98,7 +99,7 @@ impl Inner {
         events::remove_old(&mut state.world, &mut state.deliveries);
     }
 
-    /// When something is to happen next, or to be sent.
+    /// Returns the time of the next billing task or delivery.
     pub fn next_due(&self) -> Option<i64> {
         self.enter(&Value::Null, |state| {
             let due = [state.next_bill(), state.deliveries.next_due()];

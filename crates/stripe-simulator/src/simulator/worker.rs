@@ -1,4 +1,4 @@
-//! The simulator's worker: lets happen what is due, sends events, and writes the snapshot.
+//! The worker: runs due tasks, sends events and writes the snapshot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::webhooks::deliveries::{Delivery, DeliveryOutcome};
 use crate::webhooks::sender::{Sender, Target};
 use crate::world::{World, text};
 
-/// Clocks can be moved by others, so the worker looks at them this often, whatever is due.
+/// The worker checks the clock at least this often, because others can move it.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a change may stay out of the snapshot, so that many changes are written at once.
+/// The delay before a snapshot is written, so that one write covers many changes.
 const SNAPSHOT_DELAY: Duration = Duration::from_millis(50);
 
-/// Works until it is aborted.
+/// Runs until it is aborted.
 pub async fn run(inner: Arc<Inner>) {
     tokio::join!(send_when_due(&inner), save_when_changed(&inner));
 }
@@ -31,16 +31,16 @@ async fn send_when_due(inner: &Arc<Inner>) {
         for delivery in begun {
             tokio::spawn(deliver(Arc::clone(inner), Arc::clone(&sender), delivery));
         }
-        // Woken or not, it is time to look again.
+        // Either result leads to another round.
         let _ = timeout(until_next(inner), inner.wake.notified()).await;
     }
 }
 
-/// How long nothing will be due, as far as this clock knows.
+/// The time until the next task or delivery, at most `LONGEST_WAIT`.
 fn until_next(inner: &Inner) -> Duration {
     let Some(due) = inner.next_due() else { return LONGEST_WAIT };
     let left_ms = due.saturating_mul(1_000) - inner.options.clock.now().as_millisecond();
-    // What is overdue waits for a delivery to end, which wakes.
+    // An overdue delivery waits for another one to end, which wakes the worker.
     let left = u64::try_from(left_ms).ok().filter(|left| *left > 0).map(Duration::from_millis);
     left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT))
 }
@@ -48,7 +48,6 @@ fn until_next(inner: &Inner) -> Duration {
 async fn save_when_changed(inner: &Inner) {
     loop {
         inner.dirty.notified().await;
-        // Many changes are written at once.
         tokio::time::sleep(SNAPSHOT_DELAY).await;
         if let Err(error) = inner.save() {
             let error = format!("{error:#}");
@@ -57,7 +56,7 @@ async fn save_when_changed(inner: &Inner) {
     }
 }
 
-/// Sends an event once, signed as of now, and notes how it went.
+/// Sends an event once, signed as of now, and records the result.
 async fn deliver(inner: Arc<Inner>, sender: Arc<Sender>, delivery: Delivery) {
     let prepared = inner.enter(&Value::Null, |state| {
         let event = state.world.get(&delivery.event)?;

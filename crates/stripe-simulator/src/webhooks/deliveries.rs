@@ -1,7 +1,7 @@
-//! Which event is to be sent where and when, and what became of it.
+//! The queue of webhook deliveries, and the record of their attempts.
 //!
-//! Pure bookkeeping: the worker sends, and tells how it went. Deliberately absent: giving up on an
-//! endpoint that fails for days, as Stripe does by disabling it.
+//! This module does no I/O: the worker sends the events and reports the results. Unlike Stripe, the
+//! simulator does not disable an endpoint that fails for days.
 
 use std::collections::BTreeMap;
 
@@ -11,33 +11,33 @@ use serde_json::{Value, json};
 use crate::switches::Switches;
 use crate::world::{World, text};
 
-/// How long after each failed attempt the next one is made: three days in all, as in live mode.
+/// The delays after failed attempts: three days in total, as in live mode.
 const RETRY_SECONDS: [i64; 10] =
     [300, 1_800, 7_200, 18_000, 36_000, 43_200, 43_200, 43_200, 43_200, 23_100];
 
-/// One event on its way to one place.
+/// The delivery of one event to one target.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Delivery {
     number: u64,
     pub event: String,
-    /// An endpoint that the API was told of; without one, the simulator's own target.
+    /// The id of a webhook endpoint; `None` means the simulator's configured target.
     pub endpoint: Option<String>,
     due: i64,
     failures: usize,
     #[serde(skip)]
-    on_its_way: bool,
+    in_progress: bool,
 }
 
-/// How one sending went.
+/// A delivery attempt, as the control API returns it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Attempt {
     /// In seconds since 1970, by the simulator's clock.
     pub at: i64,
     pub url: String,
     pub status: Option<u16>,
-    /// Why there was no answer.
+    /// The reason if the endpoint did not respond.
     pub error: Option<String>,
-    /// When it will be tried again.
+    /// The time of the next attempt, if there is one.
     pub next: Option<i64>,
 }
 
@@ -57,7 +57,7 @@ pub struct DeliveryOutcome {
 }
 
 impl Deliveries {
-    /// Queues events that came about together, as the switches say.
+    /// Queues events that were created together, and applies the switches to them.
     pub fn queue(
         &mut self,
         world: &mut World,
@@ -91,7 +91,7 @@ impl Deliveries {
         }
     }
 
-    /// Queues an event once more, whatever became of it and whatever the switches say.
+    /// Queues an event again, without applying the switches.
     pub fn queue_again(&mut self, world: &World, event: &str, own_target: bool) {
         for endpoint in endpoints_for(world, event, own_target) {
             self.add(event, endpoint, world.now());
@@ -101,10 +101,10 @@ impl Deliveries {
     fn add(&mut self, event: &str, endpoint: Option<String>, due: i64) {
         self.last_number += 1;
         let (number, event) = (self.last_number, event.to_owned());
-        self.queue.push(Delivery { number, event, endpoint, due, failures: 0, on_its_way: false });
+        self.queue.push(Delivery { number, event, endpoint, due, failures: 0, in_progress: false });
     }
 
-    /// The next deliveries to begin: those that are due, but no event that is on its way already.
+    /// Starts the next due deliveries. Two deliveries of one event never run concurrently.
     pub fn begin(&mut self, now: i64, at_once: usize) -> Vec<Delivery> {
         let mut busy: Vec<String> = self.on_their_way().map(|one| one.event.clone()).collect();
         let mut begun = Vec::new();
@@ -112,8 +112,8 @@ impl Deliveries {
             if busy.len() >= at_once {
                 break;
             }
-            if !delivery.on_its_way && delivery.due <= now && !busy.contains(&delivery.event) {
-                delivery.on_its_way = true;
+            if !delivery.in_progress && delivery.due <= now && !busy.contains(&delivery.event) {
+                delivery.in_progress = true;
                 busy.push(delivery.event.clone());
                 begun.push(delivery.clone());
             }
@@ -121,7 +121,7 @@ impl Deliveries {
         begun
     }
 
-    /// Notes how a delivery went, and when it is to be tried again.
+    /// Records the result of an attempt, and schedules the next one if it failed.
     pub fn end(&mut self, world: &mut World, delivery: &Delivery, outcome: DeliveryOutcome) {
         let Some(place) = self.queue.iter().position(|other| other.number == delivery.number)
         else {
@@ -133,7 +133,7 @@ impl Deliveries {
         match next {
             Some(due) => {
                 let delivery = &mut self.queue[place];
-                (delivery.due, delivery.on_its_way) = (due, false);
+                (delivery.due, delivery.in_progress) = (due, false);
                 delivery.failures += 1;
             }
             None => drop(self.queue.remove(place)),
@@ -154,19 +154,19 @@ impl Deliveries {
         before.push(Attempt { at: outcome.at, url: outcome.url, status, error, next });
     }
 
-    /// Gives a delivery up: its endpoint is not there any more, or does not want events.
+    /// Removes a delivery whose endpoint was deleted or disabled.
     pub fn abandon(&mut self, delivery: &Delivery) {
         self.queue.retain(|other| other.number != delivery.number);
     }
 
-    /// Whether something is due, or on its way.
+    /// Returns true if a delivery is due or in progress.
     pub fn is_busy(&self, now: i64) -> bool {
-        self.queue.iter().any(|delivery| delivery.on_its_way || delivery.due <= now)
+        self.queue.iter().any(|delivery| delivery.in_progress || delivery.due <= now)
     }
 
-    /// When the next delivery that is not on its way is due.
+    /// Returns when the next waiting delivery is due.
     pub fn next_due(&self) -> Option<i64> {
-        self.queue.iter().filter(|one| !one.on_its_way).map(|one| one.due).min()
+        self.queue.iter().filter(|one| !one.in_progress).map(|one| one.due).min()
     }
 
     /// The delivery attempts of an event so far.
@@ -174,7 +174,7 @@ impl Deliveries {
         self.attempts.get(event).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// How many are still to be sent.
+    /// The number of queued deliveries.
     pub fn pending(&self) -> usize {
         self.queue.len()
     }
@@ -188,11 +188,11 @@ impl Deliveries {
     }
 
     fn on_their_way(&self) -> impl Iterator<Item = &Delivery> {
-        self.queue.iter().filter(|delivery| delivery.on_its_way)
+        self.queue.iter().filter(|delivery| delivery.in_progress)
     }
 }
 
-/// Where an event goes: to the simulator's own target, and to every endpoint that asks for its type.
+/// The targets of an event: the configured one, and every endpoint that subscribes to its type.
 fn endpoints_for(world: &World, event: &str, own_target: bool) -> Vec<Option<String>> {
     let kind = world.get(event).map(|event| text(event, "type").to_owned()).unwrap_or_default();
     let asks = |endpoint: &&Value| {
@@ -213,7 +213,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    /// A world in which two things have happened, and its deliveries.
+    /// A world with two events, and its deliveries.
     fn two_events(switches: &Switches) -> (World, Deliveries, Vec<String>) {
         let mut world = World::default();
         for created in [NOW - 1, NOW] {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_switches_change_what_is_sent() {
+    fn the_switches_change_the_deliveries() {
         let off = Switches::default();
         let cases: [(Switches, &[usize]); 5] = [
             (off.clone(), &[0, 1]),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_delivery_is_tried_for_three_days() {
+    fn a_failed_delivery_is_retried_for_three_days() {
         let (mut world, mut deliveries, events) = two_events(&Switches::default());
         let mut at = Vec::new();
         while let Some(due) = deliveries.next_due() {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_never_on_its_way_twice() {
+    fn deliveries_of_one_event_do_not_run_concurrently() {
         let switches = Switches { duplicate: true, ..Switches::default() };
         let (mut world, mut deliveries, events) = two_events(&switches);
         let begun = deliveries.begin(NOW, 4);

@@ -1,4 +1,4 @@
-//! Events before they are sent: each carries its object as the API shows it.
+//! Completes new events before they are sent, and removes old ones.
 
 use serde_json::Value;
 
@@ -6,10 +6,11 @@ use crate::api::expand;
 use crate::webhooks::deliveries::Deliveries;
 use crate::world::{World, text};
 
-/// For how long Stripe lists events.
+/// Stripe lists events for this long.
 const EVENTS_KEPT_SECONDS: i64 = 30 * 24 * 3_600;
 
-/// Completes new events: their objects as the API shows them, and the request that caused them.
+/// Completes new events: their objects as the API returns them, and the request that caused
+/// them.
 pub fn complete(world: &mut World, events: &[String], request: &Value) {
     for id in events {
         let Some(event) = world.get(id) else { continue };
@@ -28,7 +29,7 @@ pub fn complete(world: &mut World, events: &[String], request: &Value) {
     }
 }
 
-/// Removes events older than thirty days, as Stripe does, but for what is still to be sent.
+/// Removes events older than 30 days, as Stripe does, except those still to be delivered.
 pub fn remove_old(world: &mut World, deliveries: &mut Deliveries) {
     let before = world.now() - EVENTS_KEPT_SECONDS;
     let is_old = |event: &&Value| event["created"].as_i64().is_some_and(|at| at < before);

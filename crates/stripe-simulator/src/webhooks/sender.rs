@@ -15,17 +15,18 @@ use tokio::time::timeout;
 
 use crate::webhooks::signature;
 
-/// How long an endpoint may take to answer, as with Stripe, and of that to accept a connection.
+/// The time within which an endpoint must accept the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The time within which an endpoint must respond.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 const MAX_ANSWER_BYTES: usize = 1_000_000;
 
-/// Shorter than the idle time after which load balancers drop a connection silently.
+/// Shorter than the idle timeout after which load balancers drop a connection silently.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Where events are sent, and the secret they are signed with.
+/// A webhook target: its URL and the secret that signs its events.
 #[derive(Clone)]
 pub struct Target {
     pub url: String,
@@ -38,20 +39,20 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// Why an endpoint did not answer.
+/// The reason why an endpoint did not respond.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
-    #[error("the machine's certificates cannot be read")]
+    #[error("cannot read the machine's root certificates")]
     Certificates(#[from] std::io::Error),
-    #[error("no answer")]
+    #[error("no response")]
     NotAnswered(#[from] hyper_util::client::legacy::Error),
-    #[error("the answer cannot be read")]
+    #[error("cannot read the response")]
     Unreadable(#[source] Box<dyn Error + Send + Sync>),
-    #[error("no answer within 20 seconds")]
+    #[error("no response within 20 seconds")]
     TimedOut,
 }
 
-/// A pooled HTTP client. It reads the machine's certificates only if an endpoint needs them.
+/// A pooled HTTP client. It reads the root certificates only if an endpoint uses HTTPS.
 #[derive(Debug, Default)]
 pub struct Sender {
     plain: OnceCell<Client<HttpConnector, Full<Bytes>>>,
@@ -59,7 +60,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends `payload` signed as of `now`. Answers the endpoint's status, or why there is none.
+    /// Sends `payload` signed as of `now`. Returns the endpoint's status, or the reason for none.
     pub async fn send(&self, target: &Target, payload: String, now: i64) -> Result<u16, String> {
         let request = request(target, payload, now).map_err(|error| error.to_string())?;
         let status = timeout(ANSWER_TIMEOUT, self.call(request)).await;
@@ -75,7 +76,7 @@ impl Sender {
             client.request(request).await?
         };
         let (head, body) = response.into_parts();
-        // A connection can be used again once its answer has been read.
+        // A connection can be reused once its response is read.
         Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(SendError::Unreadable)?;
         Ok(head.status.as_u16())
     }
@@ -118,7 +119,7 @@ where
         .build(connector)
 }
 
-/// The error with everything that caused it, on one line.
+/// The error and its causes, on one line.
 fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

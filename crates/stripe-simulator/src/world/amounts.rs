@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::error::StripeError;
 
-/// The most that Stripe takes at once.
+/// Stripe's maximum amount of a charge.
 const MOST: i64 = 99_999_999;
 
-/// Refuses what is more than Stripe would take.
+/// Refuses an amount above Stripe's maximum.
 pub fn check_total(amount: i64, param: &str) -> Result<(), StripeError> {
     if amount <= MOST {
         return Ok(());
@@ -16,8 +16,8 @@ pub fn check_total(amount: i64, param: &str) -> Result<(), StripeError> {
     Err(StripeError::invalid("amount_too_large", param, message))
 }
 
-/// The cost of a quantity of a price in a currency; `None` if it isn't sold in it, or is
-/// priced in a way that isn't simulated (tiers, or what the customer likes to pay).
+/// Returns the cost of a quantity of a price in a currency. `None` if the price has no amount in
+/// that currency, overflows, or is not simulated (tiers and `custom_unit_amount`).
 pub fn price_amount(price: &Value, currency: &str, quantity: i64) -> Option<i64> {
     let terms =
         if price["currency"] == currency { price } else { &price["currency_options"][currency] };
@@ -29,7 +29,7 @@ pub fn price_amount(price: &Value, currency: &str, quantity: i64) -> Option<i64>
     Some(round(decimal * units as f64))
 }
 
-/// Packages: `transform_quantity` divides and rounds the quantity first.
+/// Applies `transform_quantity`, which divides and rounds the quantity.
 fn transformed(price: &Value, quantity: i64) -> i64 {
     let transform = &price["transform_quantity"];
     match transform["divide_by"].as_i64() {
@@ -39,7 +39,7 @@ fn transformed(price: &Value, quantity: i64) -> i64 {
     }
 }
 
-/// The part of an amount for what is left of a period.
+/// Returns the share of an amount for the rest of a period.
 pub fn prorate(amount: i64, period: (i64, i64), from: i64) -> i64 {
     let (start, end) = period;
     let whole = i128::from(end - start);
@@ -52,8 +52,8 @@ pub fn prorate(amount: i64, period: (i64, i64), from: i64) -> i64 {
     i64::try_from((product + half) / whole).unwrap_or(0)
 }
 
-/// Computes the discount on each of these amounts. A fixed amount is spread in proportion; what
-/// rounding leaves over goes to the last. Never more than there is, and nothing off a credit.
+/// Computes the discount on each of these amounts. A fixed amount is distributed in proportion. A
+/// discount never exceeds its amount, and negative amounts get none.
 pub fn discount(amounts: &[i64], coupon: &Value, currency: &str) -> Vec<i64> {
     let amounts: Vec<i64> = amounts.iter().map(|amount| (*amount).max(0)).collect();
     if let Some(percent) = coupon["percent_off"].as_f64() {
@@ -76,7 +76,8 @@ pub fn discount(amounts: &[i64], coupon: &Value, currency: &str) -> Vec<i64> {
     amounts.iter().map(share).collect()
 }
 
-/// Sharing what is left among what is left is exact in the end, without a last one to correct.
+/// The share of `left` for one amount of the `remaining` total. Computing each share from the rest
+/// makes the shares add up exactly.
 fn share_of(left: i64, amount: i64, remaining: i64) -> i64 {
     if remaining <= 0 {
         return 0;
@@ -94,11 +95,11 @@ fn amount_off(coupon: &Value, currency: &str) -> i64 {
 }
 
 fn round(amount: f64) -> i64 {
-    // Amounts are far below 2^53, where every whole number is a double of its own.
+    // Amounts are far below 2^53, so an f64 represents them exactly.
     amount.round() as i64
 }
 
-/// As a person reads it: `$9.99`, `€12.00`, `¥500`, `9.99 CHF`.
+/// Formats an amount: `$9.99`, `€12.00`, `¥500`, `9.99 CHF`.
 pub fn text(amount: i64, currency: &str) -> String {
     let digits = if is_zero_decimal(currency) { 0 } else { 2 };
     let (sign, amount) = (if amount < 0 { "-" } else { "" }, amount.unsigned_abs());
@@ -115,7 +116,7 @@ pub fn text(amount: i64, currency: &str) -> String {
     }
 }
 
-/// Currencies whose smallest unit is the unit itself.
+/// Returns true for Stripe's zero-decimal currencies.
 fn is_zero_decimal(currency: &str) -> bool {
     const ZERO_DECIMAL: [&str; 16] = [
         "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv",
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_of_a_period_is_paid_in_proportion() {
+    fn the_rest_of_a_period_is_prorated() {
         let cases = [
             (1000, (0, 30), 15, 500),
             (-1000, (0, 30), 15, -500),
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coupon_never_takes_more_than_there_is() {
+    fn a_discount_never_exceeds_the_amount() {
         let percent = json!({ "percent_off": 33.33 });
         let fixed = json!({ "amount_off": 100, "currency": "usd" });
         let cases: [(&[i64], &Value, &[i64]); 6] = [
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_written_for_people() {
+    fn amounts_are_formatted_by_currency() {
         let cases = [
             (999, "usd", "$9.99"),
             (-500, "eur", "-€5.00"),

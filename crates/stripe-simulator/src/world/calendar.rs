@@ -1,7 +1,7 @@
-//! When billing periods begin and end. All in UTC, in seconds since 1970.
+//! Billing periods. All times are in UTC, in seconds since 1970.
 //!
-//! Every boundary is counted from the anchor, never from the boundary before: a subscription that
-//! began on 31 January renews on 28 February and then on 31 March.
+//! Every boundary is computed from the anchor, never from the previous boundary: a subscription
+//! that began on 31 January renews on 28 February and then on 31 March.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -13,7 +13,7 @@ pub const HOUR: i64 = 60 * MINUTE;
 
 pub const DAY: i64 = 24 * HOUR;
 
-/// How often something recurs, as prices say it.
+/// The billing interval of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     pub unit: Unit,
@@ -29,7 +29,7 @@ pub enum Unit {
 }
 
 impl Interval {
-    /// From the `recurring` of a price: `{"interval": "month", "interval_count": 1}`.
+    /// Reads the `recurring` of a price: `{"interval": "month", "interval_count": 1}`.
     pub fn of(recurring: &serde_json::Value) -> Self {
         let unit = match recurring["interval"].as_str() {
             Some("day") => Unit::Day,
@@ -40,7 +40,7 @@ impl Interval {
         Self { unit, count: recurring["interval_count"].as_i64().unwrap_or(1).max(1) }
     }
 
-    /// The `n`-th boundary after the anchor; the anchor itself for 0, earlier ones below.
+    /// Returns the `n`-th boundary after the anchor. 0 is the anchor; negative ones are before it.
     pub fn boundary(self, anchor: i64, n: i64) -> i64 {
         let steps = n.saturating_mul(self.count);
         match self.unit {
@@ -51,13 +51,13 @@ impl Interval {
         }
     }
 
-    /// The period that holds the moment: it begins at or before it and ends after it.
+    /// Returns the period that contains the moment. It begins at or before it, and ends after it.
     pub fn period_at(self, anchor: i64, moment: i64) -> (i64, i64) {
         let mut n = (moment - anchor) / self.longest();
         while self.boundary(anchor, n) > moment {
             n -= 1;
         }
-        // The bound keeps a calendar that has come to its end from looping for ever.
+        // The bound prevents an endless loop at the end of the calendar.
         for _ in 0..MAX_STEPS {
             let end = self.boundary(anchor, n + 1);
             if end > moment {
@@ -68,7 +68,7 @@ impl Interval {
         (moment, moment.saturating_add(self.longest()))
     }
 
-    /// No period of this interval is longer.
+    /// The maximum length of a period, in seconds.
     fn longest(self) -> i64 {
         let days = match self.unit {
             Unit::Day => 1,
@@ -80,10 +80,10 @@ impl Interval {
     }
 }
 
-/// A division by the longest period undercounts by at most some percent of a few centuries.
+/// Dividing by the longest period undercounts by a few percent, over at most a few centuries.
 const MAX_STEPS: usize = 1_000;
 
-/// The same day and time of day some months later, or the month's last day where it has fewer.
+/// Returns the same day and time `months` later, or the last day of a shorter month.
 pub fn months_later(moment: i64, months: i64) -> i64 {
     let later = civil(moment).and_then(|start| {
         let span = Span::new().try_months(months).ok()?;
@@ -93,7 +93,7 @@ pub fn months_later(moment: i64, months: i64) -> i64 {
     later.unwrap_or(moment)
 }
 
-/// As an invoice writes a day: `14 Feb 2027`.
+/// Formats a day as on an invoice: `14 Feb 2027`.
 pub fn day_text(moment: i64) -> String {
     civil(moment).map(|day| day.strftime("%-d %b %Y").to_string()).unwrap_or_default()
 }
@@ -123,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_day_comes_back_after_four_years() {
+    fn a_yearly_leap_day_recurs_after_four_years() {
         let anchor = at("2028-02-29T00:00:00Z");
         assert_eq!(YEARLY.boundary(anchor, 1), at("2029-02-28T00:00:00Z"));
         assert_eq!(YEARLY.boundary(anchor, 4), at("2032-02-29T00:00:00Z"));
     }
 
     #[test]
-    fn a_moment_is_in_the_period_that_began_at_it() {
+    fn a_period_includes_its_start_and_excludes_its_end() {
         let anchor = at("2027-01-31T00:00:00Z");
         let cases = [
             ("2027-01-31T00:00:00Z", "2027-01-31T00:00:00Z", "2027-02-28T00:00:00Z"),

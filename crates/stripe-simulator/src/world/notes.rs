@@ -1,7 +1,7 @@
-//! Facts that Stripe's objects have no field for: when a delayed payment settles,
-//! which warnings were sent already.
+//! Facts that Stripe's objects have no field for: when a delayed payment settles, and which
+//! warnings were already sent.
 //!
-//! A note is an object of the world like any other, so that a snapshot keeps it; no route shows it.
+//! A note is an object of the world, so that the snapshot stores it. No route returns notes.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::world::World;
 
 pub const KIND: &str = "simulator.note";
 
-/// Reads the note about an object under a name; null if there is none.
+/// Reads a value of an object's note; null if it is not set.
 pub fn read<'a>(world: &'a World, about: &str, name: &str) -> &'a Value {
     world.get(&id_of(about)).map_or(&Value::Null, |note| &note[name])
 }

@@ -1,8 +1,8 @@
-//! The initial shapes of Stripe's objects about money: every key that
-//! the API returns, with what stands there when it does not apply.
+//! The initial shapes of Stripe's objects about money: every key that the API returns, with its
+//! default value.
 //!
-//! The shapes themselves are data, in `shapes/*.json`. Customers, products and the other objects
-//! that a merchant describes are not among them; their own files make those.
+//! The shapes are data, in `shapes/*.json`. Customers, products, prices, coupons and promotion
+//! codes are not among them; their own modules build them.
 
 use std::sync::LazyLock;
 
@@ -16,22 +16,23 @@ static SHAPES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
         include_str!("shapes/pages.json"),
         include_str!("shapes/payments.json"),
     ];
-    // A file that does not parse is found by the tests below.
+    // The tests find a file that does not parse.
     files.iter().filter_map(|file| serde_json::from_str::<Map<_, _>>(file).ok()).flatten().collect()
 });
 
-/// A part of an object, or an object without an identity.
+/// Returns a shape: an object, or a part of one.
 pub fn part(name: &str) -> Value {
     SHAPES.get(name).cloned().unwrap_or_else(|| json!({}))
 }
 
-/// Kinds that do not say when they came to be, and kinds that do not say in which mode.
+/// Kinds without a `created` field.
 const TIMELESS: &[&str] = &["discount", "invoiceitem", "item", "line_item"];
 
+/// Kinds without a `livemode` field.
 const MODELESS: &[&str] =
     &["balance_transaction", "discount", "item", "refund", "subscription_item"];
 
-/// A new object of that kind, created now.
+/// Builds an object of this kind with a new id, created now.
 pub fn object(world: &World, kind: &str, prefix: &str) -> Value {
     let mut object = part(kind);
     object["id"] = json!(world.new_id(prefix));
@@ -54,7 +55,7 @@ pub fn set(object: &mut Value, fields: Value) {
     }
 }
 
-/// A price as other objects carry it: without what is only shown when asked for.
+/// Returns a price as other objects embed it: without the fields that must be expanded.
 pub fn embedded_price(price: &Value) -> Value {
     let mut price = price.clone();
     if let Some(fields) = price.as_object_mut() {
@@ -64,7 +65,7 @@ pub fn embedded_price(price: &Value) -> Value {
     price
 }
 
-/// The older name for a recurring price, which subscriptions still carry.
+/// Returns a recurring price in the legacy `plan` format, which subscriptions still contain.
 pub fn plan(price: &Value) -> Value {
     let recurring = &price["recurring"];
     let mut plan = part("plan");
@@ -93,7 +94,7 @@ pub fn plan(price: &Value) -> Value {
     plan
 }
 
-/// The name of a price's product; the price's own id if it has none.
+/// Returns the name of a price's product, or the price's id if it has none.
 pub fn product_name<'a>(world: &'a World, price: &'a Value) -> &'a str {
     let product = world.get(text(price, "product"));
     product
@@ -102,7 +103,7 @@ pub fn product_name<'a>(world: &'a World, price: &'a Value) -> &'a str {
         .unwrap_or_else(|| text(price, "id"))
 }
 
-/// `1 × Basic (at $9.99 / month)`, as Stripe's invoices describe what recurs.
+/// Describes a price as on Stripe's invoices: `1 × Basic (at $9.99 / month)`.
 pub fn describe(world: &World, price: &Value, quantity: i64, currency: &str) -> String {
     let name = product_name(world, price);
     let unit = amounts::price_amount(price, currency, 1).unwrap_or(0);
@@ -120,7 +121,7 @@ pub fn describe(world: &World, price: &Value, quantity: i64, currency: &str) -> 
     }
 }
 
-/// A list nested in an object, whole.
+/// Builds a complete list nested in an object.
 pub fn list(objects: Vec<Value>, url: &str) -> Value {
     let count = objects.len();
     json!({ "object": "list", "data": objects, "has_more": false, "total_count": count, "url": url })

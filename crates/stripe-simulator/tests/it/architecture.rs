@@ -1,7 +1,7 @@
-//! How the crate's modules may depend on each other.
+//! The crate's module dependencies and size limits.
 //!
-//! At every level, a folder and the file that names it count as one module. Modules with the same
-//! parent never form a circle. A module may import its parent, and a parent its children.
+//! A folder and the file with its name are one module. Modules with the same parent must not import
+//! each other in a circle. A module may import its parent, and a parent its children.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,11 +11,11 @@ const MOST_LINES: usize = 400;
 const MOST_FUNCTION_LINES: usize = 70;
 
 type ModulePath = Vec<String>;
-/// By the path of a parent: which of its children imports which other child.
+/// For each parent: the imports between its children.
 type Imports = BTreeMap<ModulePath, BTreeMap<String, BTreeSet<String>>>;
 
 #[test]
-fn modules_with_the_same_parent_form_no_circle() {
+fn modules_with_the_same_parent_form_no_import_circle() {
     let mut imports = Imports::new();
     for (module, source) in modules() {
         for imported in imported_paths(&module, &source) {
@@ -77,7 +77,7 @@ fn path(text: &str) -> ModulePath {
     text.split("::").map(str::to_owned).collect()
 }
 
-/// Every module of the crate with its source, but for the crate's roots.
+/// All modules of the crate with their sources, except `lib` and `main`.
 fn modules() -> Vec<(ModulePath, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut found, mut folders) = (Vec::new(), vec![(root, ModulePath::new())]);
@@ -98,7 +98,7 @@ fn modules() -> Vec<(ModulePath, String)> {
     found
 }
 
-/// The paths in a module's `use` lines, from the crate's root; unit tests are left out.
+/// The paths in a module's `use` lines, from the crate's root, without those of unit tests.
 fn imported_paths(module: &[String], source: &str) -> Vec<ModulePath> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let mut found = Vec::new();
@@ -117,7 +117,7 @@ fn imported_paths(module: &[String], source: &str) -> Vec<ModulePath> {
     found.into_iter().filter_map(|path| absolute(module, path)).collect()
 }
 
-/// The paths that a tree such as `crate::{a, b::{c, d}}` stands for.
+/// Expands a `use` tree such as `crate::{a, b::{c, d}}` into paths.
 fn expand(tree: &str, prefix: &[String], found: &mut Vec<ModulePath>) {
     let tree = tree.trim();
     let (head, list) = match tree.split_once('{') {
@@ -161,16 +161,16 @@ fn absolute(module: &[String], path: ModulePath) -> Option<ModulePath> {
     Some(base)
 }
 
-/// Notes an import between two children of the deepest module that both lie in.
+/// Records an import between two children of the deepest common module.
 fn add(imports: &mut Imports, module: &[String], imported: &[String]) {
     let common = module.iter().zip(imported).take_while(|(one, other)| one == other).count();
-    // A name of an ancestor itself, or of a child.
+    // The imported name is in an ancestor or a child.
     let (Some(from), Some(to)) = (module.get(common), imported.get(common)) else { return };
     let children = imports.entry(module[..common].to_vec()).or_default();
     children.entry(from.clone()).or_default().insert(to.clone());
 }
 
-/// A circle among the children of a module, described.
+/// Finds a circle among the children of a module and describes it.
 fn circle(
     (parent, children): (&ModulePath, &BTreeMap<String, BTreeSet<String>>),
 ) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The program: it says where it listens, serves there, and keeps its state.
+//! The `stripe-simulator` binary: its start-up message, its server and its state file.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Starts the program with a state file; answers it and the URL of its API.
+/// Starts the binary with a state file. Returns the process and the URL of its API.
 async fn start(state: &std::path::Path) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_stripe-simulator"))
         .args(["--port", "0", "--clock", "2027-01-31T10:00:00Z", "--state"])
@@ -38,7 +38,7 @@ async fn get(url: String) -> Value {
 }
 
 #[tokio::test]
-async fn the_program_serves_moves_its_clock_and_keeps_its_state() {
+async fn the_binary_serves_advances_its_clock_and_keeps_its_state() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     std::fs::create_dir_all(folder).unwrap();
     let state = folder.join("binary-state.json");

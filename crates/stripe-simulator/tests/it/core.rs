@@ -1,4 +1,4 @@
-//! The simulator's API in general, its catalog and customers, its webhooks and its clock.
+//! Tests of the API in general, the catalog, customers, webhooks and the clock.
 
 mod api;
 mod catalog;

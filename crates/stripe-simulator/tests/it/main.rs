@@ -1,4 +1,4 @@
-//! The simulator as its users meet it: over HTTP, with webhooks and with Stripe's official client.
+//! Tests of the simulator over HTTP, with webhooks and Stripe's official client.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Money in the simulator: purchases, subscriptions, invoices, payments, and time.
+//! Purchases, subscriptions, invoices, payments, and the effects of time.
 
 mod invoices;
 mod payments;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::Stripe;
 
-/// A simulator whose clock stands at that moment.
+/// Starts a simulator and advances its clock to this moment.
 async fn stripe_at(moment: &str) -> Stripe {
     let stripe = Stripe::new().await;
     let ahead = seconds(moment) - stripe.now();
@@ -29,7 +29,7 @@ fn seconds(moment: &str) -> i64 {
     moment.parse::<Timestamp>().unwrap().as_second()
 }
 
-/// A form with more in it.
+/// Adds fields to a form.
 fn with(mut form: Value, other: Value) -> Value {
     for (name, value) in other.as_object().into_iter().flatten() {
         form[name] = value.clone();
@@ -41,7 +41,7 @@ fn id(object: &Value) -> &str {
     object["id"].as_str().unwrap()
 }
 
-/// A price of a product of its own.
+/// Creates a price of a new product.
 async fn price(stripe: &Stripe, amount: i64, interval: Option<&str>) -> String {
     let mut form = json!({
         "currency": "usd", "unit_amount": amount,
@@ -53,7 +53,7 @@ async fn price(stripe: &Stripe, amount: i64, interval: Option<&str>) -> String {
     id(&stripe.post("/v1/prices", form).await).to_owned()
 }
 
-/// A customer who pays with that test card.
+/// Creates a customer with this test card as the default.
 async fn customer(stripe: &Stripe, card: &str) -> String {
     let customer = stripe.post("/v1/customers", json!({ "email": "ada@example.com" })).await;
     give_card(stripe, id(&customer), card).await;
@@ -67,7 +67,7 @@ async fn give_card(stripe: &Stripe, customer: &str, card: &str) {
     stripe.post(&format!("/v1/customers/{customer}"), settings).await;
 }
 
-/// A subscription of that customer to that price.
+/// Subscribes a customer to a price.
 async fn subscribe(stripe: &Stripe, customer: &str, price: &str, other: Value) -> Value {
     let form = json!({ "customer": customer, "items": [{ "price": price }] });
     stripe.post("/v1/subscriptions", with(form, other)).await
@@ -77,7 +77,7 @@ async fn subscription(stripe: &Stripe, id: &str) -> Value {
     stripe.get(&format!("/v1/subscriptions/{id}"), json!({ "expand": ["latest_invoice"] })).await
 }
 
-/// The invoices of a subscription, the first one first.
+/// The invoices of a subscription, oldest first.
 async fn invoices_of(stripe: &Stripe, subscription: &str) -> Vec<Value> {
     let form = json!({ "subscription": subscription, "limit": 100 });
     let mut invoices = stripe.get("/v1/invoices", form).await["data"].as_array().unwrap().clone();
@@ -85,7 +85,7 @@ async fn invoices_of(stripe: &Stripe, subscription: &str) -> Vec<Value> {
     invoices
 }
 
-/// A session for one of that price, with `{CHECKOUT_SESSION_ID}` where it leads to.
+/// Creates a checkout session for one unit of a price.
 async fn session(stripe: &Stripe, mode: &str, price: &str, other: Value) -> Value {
     let form = json!({
         "mode": mode,
@@ -95,7 +95,7 @@ async fn session(stripe: &Stripe, mode: &str, price: &str, other: Value) -> Valu
     stripe.post("/v1/checkout/sessions", with(form, other)).await
 }
 
-/// Does something on the checkout page, and answers the session as it is then.
+/// Submits the checkout page with an outcome, and returns the session afterwards.
 async fn submit(stripe: &Stripe, session: &Value, outcome: &str, fields: &[(&str, &str)]) -> Value {
     let path = format!("{}/simulator/checkout/{}", stripe.base, id(session));
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -113,7 +113,7 @@ async fn submit(stripe: &Stripe, session: &Value, outcome: &str, fields: &[(&str
     stripe.get(&format!("/v1/checkout/sessions/{}", id(session)), json!({})).await
 }
 
-/// The events of those kinds, in order, from the last event of that type on.
+/// The types of the events with these prefixes, in order, starting at the last event `since`.
 async fn trail(stripe: &Stripe, since: &str, kinds: &[&str]) -> Vec<String> {
     let mut types = stripe.happened().await;
     let from = types.iter().rposition(|one| one == since).unwrap_or(0);
@@ -122,12 +122,12 @@ async fn trail(stripe: &Stripe, since: &str, kinds: &[&str]) -> Vec<String> {
     types
 }
 
-/// How many events of that type there were.
+/// The number of events of this type.
 async fn count(stripe: &Stripe, kind: &str) -> usize {
     stripe.happened().await.iter().filter(|one| *one == kind).count()
 }
 
-/// The last event of that type.
+/// The last event of this type.
 async fn last_event(stripe: &Stripe, kind: &str) -> Value {
     stripe.get("/v1/events", json!({ "type": kind, "limit": 1 })).await["data"][0].clone()
 }

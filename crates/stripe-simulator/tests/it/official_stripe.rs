@@ -1,7 +1,6 @@
-//! Stripe's own client for JavaScript against the simulator: the simulator understands what Stripe's
-//! clients send, and answers what they expect.
+//! Runs Stripe's official JavaScript client against the simulator.
 //!
-//! The script plays the shop, its customers (by the simulator's pages) and the receiver of webhooks.
+//! The script plays the shop, its customers (on the simulator's pages) and the webhook receiver.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ const SCRIPT: &str = include_str!("fixtures/official-stripe.mjs");
 const KEY: &str = "sk_test_of_the_tests";
 
 #[tokio::test]
-async fn the_official_client_describes_what_is_for_sale() {
+async fn the_official_client_manages_the_catalog() {
     expect_to_work("catalog").await;
 }
 
@@ -32,7 +31,7 @@ async fn the_official_client_manages_subscriptions() {
 }
 
 #[tokio::test]
-async fn the_official_client_sees_unpaid_invoices_through() {
+async fn the_official_client_handles_unpaid_invoices() {
     expect_to_work("invoices").await;
 }
 
@@ -46,7 +45,7 @@ async fn the_official_client_understands_errors_and_webhooks() {
     expect_to_work("protocol").await;
 }
 
-/// Runs one part of the script against a simulator of its own.
+/// Runs one part of the script against a new simulator.
 async fn expect_to_work(part: &str) {
     let simulator = simulator().await;
     let parts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/official-stripe");
@@ -56,7 +55,7 @@ async fn expect_to_work(part: &str) {
     node::expect_output("all of it works\n", script, SCRIPT).await;
 }
 
-/// Where the client is installed.
+/// The folder of the installed client.
 async fn client() -> &'static Path {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
     INSTALLED.get_or_init(|| node::install("official-stripe", PACKAGE, LOCK)).await

@@ -1,4 +1,4 @@
-//! The simulator's pages, as a browser without scripts sees them.
+//! The simulator's pages, in a browser without scripts.
 
 mod buying;
 mod home;
@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::support::Stripe;
 
-/// A visitor who does not follow redirects.
+/// A browser that does not follow redirects.
 struct Browser {
     base: String,
     http: reqwest::Client,
@@ -52,7 +52,7 @@ impl Browser {
         self.send(self.http.get(self.url(path))).await
     }
 
-    /// Opens a page and submits a form of it.
+    /// Opens a page and posts a form with its token.
     async fn press(&self, at: &str, action: &str, fields: &[(&str, &str)]) -> ShownPage {
         let token = self.open(at).await.token().to_owned();
         self.post(action, &[&[("token", token.as_str())], fields].concat()).await
@@ -75,7 +75,7 @@ impl Browser {
     }
 }
 
-/// A checkout session for one thing at 5 dollars.
+/// Creates a checkout session for one item at 5 dollars.
 async fn session(stripe: &Stripe) -> Value {
     let product = json!({ "name": "<script>alert(1)</script>" });
     let price = json!({ "currency": "usd", "unit_amount": 500, "product_data": product });
@@ -92,7 +92,7 @@ fn path_of(session: &Value) -> String {
     format!("/simulator/checkout/{}", session["id"].as_str().unwrap())
 }
 
-/// A paid subscription of a user, by what was triggered on the home page.
+/// Creates a user's paid subscription through a trigger on the home page.
 async fn subscription(stripe: &Stripe, browser: &Browser) -> Value {
     let asked = [("event", "customer.subscription.created"), ("user", "user_1"), ("plan", "pro")];
     browser.press("/simulator", "/simulator/act/trigger", &asked).await.location();
@@ -100,7 +100,7 @@ async fn subscription(stripe: &Stripe, browser: &Browser) -> Value {
 }
 
 #[tokio::test]
-async fn every_page_says_simulator_and_allows_no_script() {
+async fn every_page_is_marked_and_allows_no_script() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let session = path_of(&session(&stripe).await);
@@ -118,7 +118,7 @@ async fn every_page_says_simulator_and_allows_no_script() {
 }
 
 #[tokio::test]
-async fn what_the_shop_sells_is_shown_as_text() {
+async fn product_names_are_escaped() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let session = session(&stripe).await;
@@ -127,7 +127,7 @@ async fn what_the_shop_sells_is_shown_as_text() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_site_does_nothing() {
+async fn a_form_of_another_site_is_refused() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let session = session(&stripe).await;

@@ -1,4 +1,4 @@
-//! The support of every test: a simulator and an app on ports of their own, and a clock.
+//! Shared test support: a simulator and an app on free ports, and a clock.
 
 pub mod node;
 mod stripe;
@@ -13,7 +13,7 @@ pub use until::until;
 
 const BEGINNING: &str = "2026-06-10T10:20:30Z";
 
-/// The clock of one test. `STRIPE_SIMULATOR_CLOCK` lets all begin at another moment.
+/// The clock of one test. `STRIPE_SIMULATOR_CLOCK` overrides its start.
 pub fn clock() -> Clock {
     let beginning =
         std::env::var("STRIPE_SIMULATOR_CLOCK").unwrap_or_else(|_| BEGINNING.to_owned());
@@ -49,7 +49,7 @@ impl Response {
         self
     }
 
-    /// A header's value, or nothing.
+    /// A header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

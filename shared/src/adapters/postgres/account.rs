@@ -1,4 +1,4 @@
-//! Erasing an account.
+//! Erases accounts.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use super::function::sql_functions;
 use super::{Postgres, PostgresError};
 use crate::domain::UserId;
 
-/// What must end at Stripe before a user is erased.
+/// The customers to delete and the sessions to expire at Stripe before a user is erased.
 #[derive(Debug, Deserialize)]
 pub struct StripeResources {
     pub customers: Vec<String>,
@@ -15,8 +15,8 @@ pub struct StripeResources {
 }
 
 impl Postgres {
-    /// Deletes a user and everything of theirs for good. The user is marked as erased before, in a
-    /// transaction of its own: from then on no other call adds anything to them.
+    /// Deletes a user and all their data for good. A separate transaction marks the user as erased
+    /// first, so that no other call adds data before the deletion.
     pub async fn erase_account(&self, user: &UserId, now: Timestamp) -> Result<(), PostgresError> {
         self.mark_erased(user, now).await?;
         self.erase_user(user, now).await
@@ -24,7 +24,7 @@ impl Postgres {
 }
 
 sql_functions! {
-    /// Answers the user's customers and open sessions.
+    /// Returns the user's customers and open sessions.
     pub fn get_erasure_targets(user: &UserId) -> json StripeResources;
 
     fn mark_erased(user: &UserId, now: Timestamp);

@@ -46,7 +46,7 @@ impl<T: Parameter> Parameter for Option<T> {
     }
 }
 
-macro_rules! as_they_are {
+macro_rules! native_types {
     ($($kind:ty => $sql:ident),+ $(,)?) => {
         $(impl Parameter for $kind {
             const TYPE: Type = Type::$sql;
@@ -85,7 +85,7 @@ macro_rules! json_values {
     };
 }
 
-as_they_are! {
+native_types! {
     bool => BOOL,
     i32 => INT4,
     i64 => INT8,
@@ -119,7 +119,7 @@ impl Parameter for &Observation<'_> {
     }
 }
 
-/// Its whole text comes last: it is parsed only if the other values do not say enough.
+/// The full text comes last. SQL parses it only if the other values are not enough.
 impl<'a> Argument<'a> for &'a SubscriptionUpdate<'a> {
     const TYPES: &'static [Type] = &[
         Type::TEXT,
@@ -146,7 +146,7 @@ impl<'a> Argument<'a> for &'a SubscriptionUpdate<'a> {
     }
 }
 
-/// The key and the fingerprint of its request.
+/// The key, and the fingerprint of its request.
 impl<'a> Argument<'a> for Option<&'a IdempotencyKey> {
     const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT];
 

@@ -1,6 +1,6 @@
-//! What is sold, as `get_catalog()` answers it and as a pricing page shows it.
+//! The catalog for pricing pages, as `get_catalog()` returns it.
 //!
-//! Deliberately absent: Stripe's ids, and plans that are only given by hand.
+//! Stripe's ids and unlisted plans are deliberately absent.
 
 use std::collections::BTreeMap;
 
@@ -24,17 +24,17 @@ pub struct Catalog {
 pub struct CatalogPlan {
     /// The plan's key, which a checkout takes as `tier`.
     pub key: String,
-    /// Rises with every change of the plan. Subscribers keep the version they bought.
+    /// Increases with every change of the plan. Subscribers keep the version they bought.
     pub version: u32,
     pub name: String,
     pub description: String,
-    /// Whether this is the plan of users who pay nothing.
+    /// True for the plan of users who pay nothing.
     pub default: bool,
     /// The length of the free trial in days; 0 for none.
     pub trial_days: u32,
     /// One price for each billing interval, the shortest first; empty for a free plan.
     pub prices: Vec<CatalogPrice>,
-    /// What the plan includes of every feature of the catalog, by the feature's key.
+    /// Every feature of the catalog and what the plan includes of it, by the feature's key.
     pub features: BTreeMap<String, PlanFeature>,
 }
 
@@ -49,7 +49,7 @@ pub struct CatalogPrice {
     pub amount_minor: u64,
     /// The price in other currencies, in minor units.
     pub currencies: BTreeMap<String, u64>,
-    /// Whether the price is for each seat.
+    /// True if the price is for each seat.
     pub per_seat: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct CatalogPrice {
 pub struct CatalogPack {
     /// The pack's key, which a checkout takes as `pack`.
     pub key: String,
-    /// Rises with every change of the pack.
+    /// Increases with every change of the pack.
     pub version: u32,
     pub name: String,
     pub description: String,
@@ -69,7 +69,7 @@ pub struct CatalogPack {
     pub credits: u64,
     /// Null if the credits do not expire.
     pub expires_after_days: Option<u32>,
-    /// The most packs in one checkout; null if the pack sets no limit.
+    /// The maximum number of packs in one checkout; null if the pack sets no limit.
     pub max_quantity: Option<u32>,
     /// The currency of `amountMinor`.
     pub currency: String,
@@ -80,6 +80,6 @@ pub struct CatalogPack {
 }
 
 sql_functions! {
-    /// Answers what is sold now: empty lists before the first catalog is published.
+    /// Returns the catalog; empty lists before the first catalog is published.
     pub fn get_catalog() -> json Catalog;
 }

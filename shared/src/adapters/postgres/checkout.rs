@@ -1,4 +1,4 @@
-//! Checkout: claiming a request to Stripe, and storing what came of it.
+//! Checkout: claims a request to Stripe and stores its result.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::domain::{
     ReturnUrl, UserId,
 };
 
-/// What a user wants to buy, and where Stripe sends them afterwards.
+/// A plan or a credit pack to buy, and the return URLs.
 #[derive(Debug, Serialize)]
 pub struct Purchase {
     #[serde(flatten)]
@@ -20,7 +20,8 @@ pub struct Purchase {
     pub quantity: Option<Quantity>,
     pub currency: Option<Currency>,
     pub email: Option<Email>,
-    /// The user named the address, not a trusted server: it may belong to another person.
+    /// True if the user, not a trusted server, entered the address. It may belong to another
+    /// person.
     pub email_is_claimed: bool,
     pub success_url: ReturnUrl,
     pub cancel_url: ReturnUrl,
@@ -34,11 +35,11 @@ pub enum Wanted {
     Payment { pack: CatalogKey },
 }
 
-/// How a checkout begins.
+/// The result of beginning a checkout.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Checkout {
-    /// The first answer to this idempotency key.
+    /// The stored answer to this idempotency key.
     Answer(Value),
     Claimed(Box<ClaimedCheckout>),
 }
@@ -56,7 +57,7 @@ pub struct ClaimedCheckout {
     pub open_session: Option<String>,
 }
 
-/// A session that was requested before, and of which no answer arrived: it may exist.
+/// A session that was requested before and may exist: Stripe's answer did not arrive.
 #[derive(Debug, Deserialize)]
 pub struct UnconfirmedSession {
     pub stripe_key: String,
@@ -70,17 +71,17 @@ pub enum Customer {
     New { stripe_key: String, email: Option<String> },
 }
 
-/// The stored requests to delete when the lease on a request is released. Stripe answers a key the same
-/// forever, so a request that it refused for good needs a new key.
+/// The stored requests to delete when a lease is released. Stripe repeats its answer to an
+/// idempotency key, so a request that it refused for good needs a new key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReleaseScope {
-    /// A retry continues with it.
+    /// A retry continues the stored request.
     Nothing,
     Request,
     RequestAndCustomer,
 }
 
-/// Whether Stripe refused the request for good, and whether it refused to create the customer for good.
+/// Two flags: Stripe refused the request for good, and it refused to create the customer for good.
 impl<'a> Argument<'a> for ReleaseScope {
     const TYPES: &'static [Type] = &[Type::BOOL, Type::BOOL];
 
@@ -98,8 +99,8 @@ sql_functions! {
         now: Timestamp,
     ) -> json Checkout;
 
-    /// Answers whether this process still held the request. If not, another one took it over and has
-    /// closed the session.
+    /// Returns whether this process still held the request. If not, another process took it over
+    /// and closes this session.
     pub fn finish_checkout(
         request: i64,
         customer: &str,
@@ -108,12 +109,12 @@ sql_functions! {
         now: Timestamp,
     ) -> value bool;
 
-    /// Releases the lease on a request, and forgets what `scope` says.
+    /// Releases the lease on a request, and deletes the stored requests in `scope`.
     pub fn release_stripe_request(request: i64, scope: ReleaseScope, now: Timestamp);
 
     /// Clears the user's Stripe customer, which was deleted at Stripe.
     pub fn unlink_customer(user: &UserId, customer: &str, now: Timestamp);
 
-    /// Answers the user's own session; none for a session of another user.
+    /// Returns a session of the user; none for a session of another user.
     pub fn get_checkout_session<T>(user: &UserId, session: &str) -> json Option<T>;
 }

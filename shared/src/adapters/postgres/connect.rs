@@ -1,5 +1,5 @@
-//! How connections are made: from the URLs that Neon, Supabase, Vercel and Prisma hand out, and so
-//! that they survive a function being frozen.
+//! Opens connections. It accepts the URLs that Neon, Supabase, Vercel and Prisma provide, and
+//! replaces connections that a frozen function has lost.
 
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use super::{PostgresError, STATEMENT_TIME};
 use crate::adapters::tls;
 use crate::config;
 
-/// A frozen function wakes up with connections that the server closed long ago. A connection that was
-/// idle for longer than this is dropped.
+/// The maximum idle time of a connection. A function that was frozen resumes with connections that
+/// the server has closed.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// A sleeping serverless database takes about a second to wake.
+/// The time limit of a connection attempt. A suspended serverless database takes about a second to
+/// start.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// A wait for a connection in use lasts at most as long as a statement.
+/// The time limit for a free connection of the pool.
 const WAIT_TIME: Duration = STATEMENT_TIME;
 
 pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, PostgresError> {
@@ -40,7 +41,8 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Postg
         });
     Pool::builder(manager)
         .max_size(size)
-        // The connection used last: its server has planned our functions already.
+        // The connection that was used last: its server process has cached the plans of Farebox's
+        // functions.
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(WAIT_TIME))
@@ -51,7 +53,7 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Postg
         .map_err(PostgresError::unexpected)
 }
 
-/// One connection outside any pool, for the operator's tools: they may use session state.
+/// Opens a connection outside the pool, for operators' tools. They may use session state.
 pub async fn connect(config: &config::Database) -> Result<Client, PostgresError> {
     let connection = connection_config(config.url.expose())?;
     let connecting = async {
@@ -76,11 +78,12 @@ fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, PostgresE
     Ok(MakeRustlsConnect::new(tls))
 }
 
-/// Parses a connection URL, and keeps the parameters that Farebox uses.
+/// Parses a connection URL. Keeps only the parameters that Farebox uses.
 ///
-/// TLS is required unless the URL says otherwise or the server is on this machine. Certificates are
-/// verified with every `sslmode`, so `verify-ca` and `verify-full` mean the same as `require`. Parameters
-/// for other clients (`pgbouncer`, `connection_limit`, `schema`, `options` ...) are dropped.
+/// TLS is required unless the URL sets another `sslmode` or the server is local. Certificates are
+/// verified with every `sslmode`, so `verify-ca` and `verify-full` mean the same as `require`.
+/// Parameters for other clients (`pgbouncer`, `connection_limit`, `schema`, `options` ...) are
+/// dropped.
 pub fn connection_config(url: &str) -> Result<tokio_postgres::Config, PostgresError> {
     let mut url = Url::parse(url).map_err(PostgresError::unexpected)?;
     let mut kept = Vec::new();
@@ -109,7 +112,7 @@ mod tests {
     use super::connection_config;
 
     #[test]
-    fn the_urls_that_providers_hand_out_are_understood() {
+    fn urls_of_providers_are_accepted() {
         for (url, mode) in [
             ("postgres://u:p@h/db", SslMode::Require),
             ("postgres://u:p@127.0.0.1/db", SslMode::Prefer),
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_and_channel_binding_survive() {
+    fn a_password_and_channel_binding_are_kept() {
         let url = "postgres://u:p%40ss@h/db?channel_binding=require&pgbouncer=true";
         let config = connection_config(url).unwrap();
         assert_eq!(config.get_password(), Some(&b"p@ss"[..]));

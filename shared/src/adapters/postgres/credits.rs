@@ -15,7 +15,7 @@ use crate::domain::entitlement::CreditBalance;
 use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
 use crate::domain::{CatalogKey, IdempotencyKey, Metadata, PositiveCount, Reason, UserId};
 
-/// What a ledger entry says besides its numbers.
+/// The reason and the metadata of a ledger entry.
 #[derive(Debug, Serialize)]
 pub struct LedgerNote {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +24,7 @@ pub struct LedgerNote {
     pub metadata: Option<Metadata>,
 }
 
-/// Credits to give, or an adjustment of a balance.
+/// Credits to grant, or an adjustment of a balance.
 #[derive(Debug)]
 pub struct CreditGrant {
     /// `grant` or `adjust`.
@@ -51,13 +51,13 @@ struct ChangeRow {
     balance: i64,
     expires_at: Option<Timestamp>,
     expiring: Option<i64>,
-    /// None for most spends: the entry is then as requested, with this number and these metadata.
+    /// None for most spends. The entry is then as requested, with this `seq` and this `metadata`.
     transaction: Option<LedgerEntry>,
     seq: Option<i64>,
     metadata: Option<Value>,
 }
 
-/// One movement of credits. Entries are never changed or deleted.
+/// An entry of the credit ledger. Entries are never changed or deleted.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct LedgerEntry {
@@ -92,12 +92,12 @@ impl LedgerEntry {
 pub struct LedgerCursor(BTreeMap<String, i64>);
 
 impl LedgerCursor {
-    /// Whether Postgres can be asked for the entries before it.
+    /// Returns whether Postgres accepts the cursor.
     pub fn is_valid(&self) -> bool {
         !self.0.keys().any(|unit| unit.contains('\0'))
     }
 
-    /// The cursor behind these entries, which are the latest of each unit before this one.
+    /// Advances the cursor past these entries, the page that follows it.
     pub fn behind(mut self, entries: &[LedgerEntry]) -> Self {
         for entry in entries {
             if let Some(seq) = entry.seq() {
@@ -108,7 +108,7 @@ impl LedgerCursor {
     }
 }
 
-/// What a user holds, and what moved it.
+/// A user's balances and a page of their ledger.
 #[derive(Debug, Deserialize)]
 pub struct CreditSummary {
     pub units: Vec<CreditUnitBalance>,
@@ -128,11 +128,11 @@ pub struct CreditUnitBalance {
     pub expiring: Option<i64>,
     /// The user's first 100 open credit grants, in the order in which they are spent.
     pub grants: Vec<CreditGrantBalance>,
-    /// The number of open credit grants; 1000 stands for 1000 and more.
+    /// The number of open credit grants, counted up to 1000.
     pub grant_count: u64,
 }
 
-/// What is left of one credit grant.
+/// A credit grant and its remaining credits.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct CreditGrantBalance {
@@ -149,11 +149,11 @@ pub struct CreditGrantBalance {
     pub created_at: Timestamp,
 }
 
-/// A page of the ledger, or of the users, that was looked at.
+/// The result of checking a page of the ledger or of the users.
 #[derive(Debug, Deserialize)]
 pub struct LedgerAuditPage<T> {
     pub checked: u64,
-    /// The last that was looked at; none at the end.
+    /// The last row checked; none at the end.
     pub last: Option<T>,
     pub problems: Vec<LedgerProblem>,
 }
@@ -175,7 +175,7 @@ pub struct LedgerProblem {
     pub unit: Option<String>,
     /// The number of the ledger entry; null if the problem is in the balance.
     pub seq: Option<i64>,
-    /// The problem, in words.
+    /// A description of the problem.
     pub problem: String,
 }
 
@@ -204,7 +204,7 @@ impl<'a> Argument<'a> for &'a LedgerRow {
 }
 
 impl Postgres {
-    /// Takes credits, once per idempotency key. More than the balance is refused.
+    /// Spends credits, once per idempotency key. Refuses more than the balance.
     pub async fn spend(
         &self,
         user: &UserId,
@@ -235,7 +235,7 @@ impl Postgres {
 }
 
 impl ChangeRow {
-    /// The change; without an entry, that of a spend.
+    /// Converts the row. A row without an entry is a spend.
     fn into_change(
         self,
         unit: &CatalogKey,
@@ -260,16 +260,16 @@ impl ChangeRow {
     }
 }
 
-/// A time as Postgres stores it, in microseconds.
+/// Rounds a time to microseconds, as Postgres stores it.
 fn stored(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
-/// The number of times that a call is made before its caller is told to try again later.
+/// The maximum number of attempts at a call, before its caller gets an error.
 const ATTEMPTS: u32 = 5;
 
-/// Makes a call again if another call changed the same rows first. A call whose idempotency key was posted
-/// by the other one is answered that entry then.
+/// Repeats a call if another call changed the same rows first. If the other call posted the same
+/// idempotency key, the repetition returns its entry.
 async fn repeat_if_changed<T, F>(call: impl Fn() -> F) -> Result<T, PostgresError>
 where
     F: Future<Output = Result<T, PostgresError>>,
@@ -284,7 +284,7 @@ where
 }
 
 sql_functions! {
-    /// Takes credits, once per idempotency key. More than the balance is refused.
+    /// Spends credits, once per idempotency key. Refuses more than the balance.
     fn spend_credits(
         user: &UserId,
         unit: &CatalogKey,
@@ -303,7 +303,8 @@ sql_functions! {
         now: Timestamp,
     ) -> json ChangeRow;
 
-    /// Answers the credits of one unit, or of all, with a page of the ledger entries before those of `cursor`.
+    /// Returns the credits of one unit or of all, and the page of older ledger entries after
+    /// `cursor`.
     pub fn get_credits(
         user: &UserId,
         unit: Option<&CatalogKey>,

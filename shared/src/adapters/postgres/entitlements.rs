@@ -6,9 +6,10 @@ use super::function::sql_functions;
 use crate::domain::{Entitlement, UserId};
 
 sql_functions! {
-    /// Answers what a user may use, has used and has left; none while nothing is sold.
+    /// Returns a user's entitlement; none before the first catalog is published.
     pub fn get_entitlements(user: &UserId, now: Timestamp) -> json Option<Entitlement>;
 
-    /// Answers users with a plan after `cursor`, in the order of their ids.
+    /// Returns a page of the users with a plan other than the default, ordered by id, after
+    /// `cursor`.
     pub fn list_subscribers(cursor: &str, limit: i32, now: Timestamp) -> rows Vec<Entitlement>;
 }

@@ -1,63 +1,63 @@
-//! Why a call of Postgres failed, and what that means for the caller.
+//! Errors of calls of Postgres, and what they mean for the caller.
 
 use deadpool_postgres::PoolError;
 
 use crate::domain::Refusal;
 use crate::domain::error::{BoxError, Error, ErrorCode};
 
-/// Why Postgres gave no answer.
+/// Why a call of Postgres failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// Postgres is down, overloaded or restarting. Nothing was changed, and a retry may succeed.
+    /// Postgres is down, overloaded or restarting. Nothing changed, and a retry may succeed.
     #[error("Postgres is not available")]
     Unavailable(#[source] BoxError),
-    /// The statement was sent, and no answer arrived: it may have run.
+    /// The statement was sent and no answer arrived. It may have run.
     #[error("no answer from Postgres, the call may have run")]
     MayHaveRun(#[source] BoxError),
-    /// An SQL function of Farebox refused the request, and nothing was changed.
+    /// An SQL function of Farebox refused the request. Nothing changed.
     #[error("{0}")]
     Refused(Refusal),
-    /// An SQL function of Farebox cannot apply an event as it is, and nothing was changed. The SQLSTATE
-    /// is Farebox's own (`FB...`).
+    /// An SQL function of Farebox cannot apply an event. Nothing changed. The SQLSTATE is one of
+    /// Farebox's (`FB...`).
     #[error("{message} ({sqlstate})")]
     NotApplied { sqlstate: String, message: String },
-    /// Another call changed the same rows first: a repetition sees them. Nothing was changed.
+    /// Another call changed the same rows first. Nothing changed, and a retry sees the new rows.
     #[error("another request changed the same rows first")]
     ChangedConcurrently,
-    /// A mistake in Farebox or its schema.
+    /// A bug in Farebox or in its schema.
     #[error("Postgres returned an unexpected response")]
     Unexpected(#[source] BoxError),
 }
 
 impl PostgresError {
-    /// Two states of one subscription in one second.
+    /// Two events have different states of one subscription in the same second.
     const TIE: &str = "FB004";
-    /// A session that Farebox did not create, of which it is not known what it sold.
+    /// A session that Farebox did not create, whose line items are unknown.
     const NEEDS_LINE_ITEMS: &str = "FB006";
     /// Another transaction changed the subscription at the same time.
     const LOST_RACE: &str = "FB010";
-    /// This process's clock is ahead of the database's. Another process's clock may be right.
+    /// This process's clock is ahead of the database's. Another process may have a correct clock.
     const CLOCK_AHEAD: &str = "FB009";
 
     /// The unique index on the sources of ledger entries.
     const SOURCES: &str = "credit_transactions_source";
 
-    /// Whether only Stripe can tell which of two states is the later one.
+    /// Returns true if only Stripe knows which of two states is the later one.
     pub fn is_tie(&self) -> bool {
         matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::TIE)
     }
 
-    /// Whether only Stripe can tell what a session sold.
+    /// Returns true if the line items of a session must be retrieved from Stripe.
     pub fn needs_line_items(&self) -> bool {
         matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::NEEDS_LINE_ITEMS)
     }
 
-    /// Whether another event of the same subscription was applied at the same time.
+    /// Returns true if a concurrent event of the same subscription was applied first.
     pub(super) fn is_lost_race(&self) -> bool {
         matches!(self, Self::NotApplied { sqlstate, .. } if sqlstate == Self::LOST_RACE)
     }
 
-    /// Whether it is about a user who was erased.
+    /// Returns true if the user was erased.
     pub fn is_erased(&self) -> bool {
         matches!(self, Self::Refused(Refusal::AccountErased))
     }
@@ -84,9 +84,9 @@ impl PostgresError {
 
 impl From<tokio_postgres::Error> for PostgresError {
     fn from(error: tokio_postgres::Error) -> Self {
-        // Without an SQLSTATE it is the connection that failed, after the statement was sent.
+        // Without an SQLSTATE, the connection failed after the statement was sent.
         let Some(database) = error.as_db_error() else { return Self::may_have_run(error) };
-        // SQLSTATE and message only: a detail may quote the row.
+        // Only the SQLSTATE and the message: the detail may contain values of the row.
         let (sqlstate, message) = (database.code().code(), database.message());
         let cause = format!("{sqlstate}: {message}");
         let is_transient = ["08", "40", "53", "57"].iter().any(|class| sqlstate.starts_with(class));
@@ -108,7 +108,7 @@ impl From<tokio_postgres::Error> for PostgresError {
 impl From<PoolError> for PostgresError {
     fn from(error: PoolError) -> Self {
         match error {
-            // There was no connection to send anything on.
+            // No connection was opened, so nothing was sent.
             PoolError::Backend(error) if error.as_db_error().is_none() => Self::unavailable(error),
             PoolError::Backend(error) => error.into(),
             other => Self::unavailable(other),

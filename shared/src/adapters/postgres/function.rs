@@ -1,4 +1,4 @@
-//! SQL functions of the schema, declared as methods of [`Postgres`](super::Postgres).
+//! Declares the schema's SQL functions as methods of [`Postgres`](super::Postgres).
 
 use tokio_postgres::types::Type;
 
@@ -18,7 +18,7 @@ impl Function {
         self.arguments.concat()
     }
 
-    /// Whether Rust can read an answer of this SQL type.
+    /// Returns whether Rust can read an answer of this SQL type.
     pub fn reads(&self, answer: &Type) -> bool {
         (self.reads)(answer)
     }
@@ -41,11 +41,11 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Declares SQL functions as methods of `Postgres`, and lists them in `FUNCTIONS`, which a test compares
-/// with the schema.
+/// Declares SQL functions as methods of `Postgres`, and lists them in `FUNCTIONS`, which a test
+/// compares with the schema.
 ///
-/// The answer is `json T` (one JSON value; SQL's null is JSON's), `rows Vec<T>` (a JSON value in each
-/// row), `value T` (one value of an SQL type), or nothing.
+/// The answer is `json T` (one JSON value; SQL's null is JSON's), `rows Vec<T>` (a JSON value in
+/// each row), `value T` (one value of an SQL type), or absent.
 macro_rules! sql_functions {
     ($(
         $(#[$attribute:meta])*

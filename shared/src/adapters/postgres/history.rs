@@ -1,4 +1,4 @@
-//! The history of what users saved.
+//! The history that users save.
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
@@ -27,7 +27,7 @@ impl<'a> Argument<'a> for NewEntry<'a> {
 }
 
 sql_functions! {
-    /// Adds an entry to a user's history, once per idempotency key, and answers its id.
+    /// Adds an entry to a user's history, once per idempotency key, and returns its id.
     pub fn add_history(
         entry: NewEntry<'_>,
         idempotency_key: Option<&IdempotencyKey>,

@@ -1,4 +1,4 @@
-//! The outbox: claiming due messages, and storing what became of them.
+//! The outbox: claims due messages and stores the results of their delivery.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,31 +13,31 @@ pub struct OutboxMessage {
     pub id: String,
     pub kind: Kind,
     pub generation: i64,
-    /// Attempts so far, this one included.
+    /// The number of attempts, including this one.
     pub attempts: i32,
     pub leased_until: Timestamp,
     pub payload: Value,
     pub user_id: Option<String>,
-    /// Where an e-mail goes.
+    /// The recipient of an e-mail.
     pub email: Option<String>,
-    /// The user's entitlement now, to push.
+    /// The user's current entitlement, for a push.
     pub entitlement: Option<Entitlement>,
 }
 
-/// Where a message goes.
+/// The destination of a message.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Email,
     Identity,
     Cache,
-    /// Farebox itself: it fetches an object from Stripe and applies it.
+    /// Farebox itself, which retrieves an object from Stripe and applies it.
     Refetch,
     /// Operators.
     Alert,
 }
 
-/// The result of an attempt. Neither done nor to be retried, the message failed permanently.
+/// The result of an attempt. A message that is neither done nor to be retried failed permanently.
 #[derive(Debug, Serialize)]
 pub struct DeliveryResult {
     pub id: String,
@@ -50,9 +50,9 @@ pub struct DeliveryResult {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct PermanentFailures {
-    /// How many of these messages failed permanently.
+    /// The number of these messages that failed permanently.
     pub failed: u64,
-    /// How many messages have failed permanently in all, if some of these did.
+    /// The total number of permanently failed messages; none if none of these failed.
     pub failed_in_all: Option<i64>,
 }
 

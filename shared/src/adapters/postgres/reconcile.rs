@@ -1,4 +1,4 @@
-//! Comparisons with Stripe and with import files, and the cursors of jobs.
+//! Compares Farebox with Stripe and with import files, and stores the cursors of jobs.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,12 +11,13 @@ use super::function::sql_functions;
 use crate::domain::Entitlement;
 use crate::domain::facts::Facts;
 
-/// How subscriptions here compare with what Stripe answered.
+/// The result of comparing Farebox's subscriptions with Stripe's.
 #[derive(Debug, Deserialize)]
 pub struct SubscriptionComparison {
-    /// How many are none of ours.
+    /// The number of subscriptions of erased users, or without a known user to prices outside the
+    /// catalog.
     pub foreign: u64,
-    /// Those that live, at a price of the catalog's, and of which nothing says whose they are.
+    /// The ids of live subscriptions to a catalog price that name no user.
     pub unnamed: Vec<String>,
     pub drifted: Vec<SubscriptionDrift>,
 }
@@ -43,7 +44,7 @@ pub struct FieldDifference {
     pub stripes: Value,
 }
 
-/// The facts of subscriptions.
+/// The subscriptions in these facts, as a JSON array.
 impl Parameter for Vec<&Facts> {
     const TYPE: Type = Type::JSONB;
     type Sql = Value;
@@ -55,13 +56,13 @@ impl Parameter for Vec<&Facts> {
 }
 
 sql_functions! {
-    /// Answers which of these events were never received.
+    /// Returns which of these events were never received.
     pub fn missing_events(ids: &[&str]) -> value Vec<String>;
 
-    /// Compares Farebox's subscriptions with Stripe's, as Stripe had them at that time.
+    /// Compares Farebox's subscriptions with Stripe's state at the time `at`.
     pub fn compare_subscriptions(facts: Vec<&Facts>, at: Timestamp) -> json SubscriptionComparison;
 
-    /// Answers which subscriptions that Farebox has, created between two times, are not among these.
+    /// Returns Farebox's live subscriptions created between two times that are not in `ids`.
     pub fn unlisted_subscriptions(
         ids: &[&str],
         from: Option<Timestamp>,
@@ -69,15 +70,16 @@ sql_functions! {
         limit: i32,
     ) -> value Vec<String>;
 
-    /// Answers where a job that takes several runs continues.
+    /// Returns where a job that takes several runs continues.
     pub fn job_cursor(job: &str) -> value Option<String>;
 
     pub fn save_job_cursor(job: &str, cursor: Option<&str>, now: Timestamp);
 
-    /// Answers a word for each customer: `same`, `new`, `taken` or `erased`.
+    /// Returns a result for each customer: `same`, `new`, `taken` or `erased`.
     pub fn compare_customers(customers: &Value) -> json Vec<String>;
 
-    /// Answers a word for each line of credits: `same`, `new`, `taken`, `unknown_unit` or `erased`.
+    /// Returns a result for each line of credits: `same`, `new`, `taken`, `unknown_unit` or
+    /// `erased`.
     pub fn compare_opening_balances(lines: &Value) -> json Vec<String>;
 
     /// Posts a user's opening balance. None if it was posted before.

@@ -1,4 +1,4 @@
-//! Deleting rows that Farebox no longer keeps.
+//! Deletes rows whose retention has ended.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use serde::{Deserialize, Serialize};
 
 use super::function::sql_functions;
 
-/// One batch of a table's expired rows.
+/// The result of deleting a batch of a table's expired rows.
 #[derive(Debug, Deserialize)]
 pub struct DeletedBatch {
-    /// The number of rows deleted, or cleared of what expired.
+    /// The number of rows deleted, or cleared of expired values.
     pub rows: i64,
     pub has_more: bool,
 }
 
-/// The partitions, of one month each, that a run of the daily job made and dropped.
+/// The monthly partitions that a run of the daily job created and dropped.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct PartitionReport {
     /// The partitions made for this month and the next two.
     pub made: Vec<String>,
     /// The partitions dropped with all their rows.
     pub dropped: Vec<String>,
-    /// The partitions that could not be made or dropped, because of a lock or of rows that are already
-    /// in the default partition.
+    /// The partitions that could not be made or dropped, because of a lock or of rows that are
+    /// already in the default partition.
     pub postponed: Vec<String>,
 }
 
 sql_functions! {
-    /// Deletes a batch of expired rows from each of these tables; from all, if there is none. Answers the
-    /// batch of each table.
+    /// Deletes a batch of expired rows from each of these tables, or from all if `tables` is empty.
+    /// Returns the result of each table.
     pub fn delete_expired(
         tables: &[&str],
         now: Timestamp,
         batch: i32,
     ) -> json BTreeMap<String, DeletedBatch>;
 
-    /// Makes the next months' partitions, and drops those that expired.
+    /// Creates the partitions of the next months, and drops expired ones.
     pub fn rotate_partitions(now: Timestamp) -> json PartitionReport;
 }

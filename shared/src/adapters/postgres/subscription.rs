@@ -1,4 +1,4 @@
-//! Subscriptions: applying events, claiming changes, and the customer portal.
+//! Applies events, claims changes of subscriptions, and opens the customer portal.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::domain::{
     SubscriptionId, SubscriptionUpdate, UserId,
 };
 
-/// How a user wants to change their subscription.
+/// A change that a user requests for their subscription.
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum ChangeRequest {
@@ -27,18 +27,19 @@ pub enum ChangeRequest {
     Resume,
 }
 
-/// How a change begins.
+/// The result of beginning a change.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// The first answer to this idempotency key.
+    /// The stored answer to this idempotency key.
     Answer(Value),
-    /// The subscription is so already.
+    /// The subscription already has the requested state.
     Unchanged(Value),
     Claimed(ClaimedChange),
 }
 
-/// A change to request from Stripe. This process holds a lease on it until it finishes or releases it.
+/// A change to request from Stripe. This process holds a lease on it until it finishes or releases
+/// it.
 #[derive(Debug, Deserialize)]
 pub struct ClaimedChange {
     pub request: i64,
@@ -47,7 +48,7 @@ pub struct ClaimedChange {
     pub plan: ChangePlan,
 }
 
-/// Everything that decides which requests are sent to Stripe, as it was stored.
+/// The stored values that decide which requests are sent to Stripe.
 #[derive(Debug, Deserialize)]
 pub struct ChangePlan {
     #[serde(rename = "do")]
@@ -56,9 +57,9 @@ pub struct ChangePlan {
     pub item: Option<String>,
     pub schedule: Option<String>,
     pub reason: Option<String>,
-    /// The subscription ends on a date of its own, not at the end of its period.
+    /// True if the subscription ends on a set date, not at the end of its period.
     pub cancels_on_a_date: bool,
-    /// An upgrade waits for its payment.
+    /// True if an upgrade waits for its payment.
     pub is_pending: Option<bool>,
     pub current_price: Option<String>,
     pub price: Option<String>,
@@ -66,15 +67,15 @@ pub struct ChangePlan {
     pub interval: Option<BillingInterval>,
 }
 
-/// How Stripe makes a change.
+/// The way in which Stripe makes a change.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// Now, for its price.
+    /// Immediately; the difference is charged.
     Upgrade,
-    /// When the period ends.
+    /// At the end of the period.
     Downgrade,
-    /// Now, for free: nothing has been paid yet.
+    /// Immediately and without a charge: nothing has been paid yet.
     #[serde(rename = "replace")]
     SwapPrice,
     CancelNow,
@@ -85,21 +86,21 @@ pub enum ChangeKind {
     Unpause,
 }
 
-/// The outcome of an observation.
+/// The result of applying an observation.
 #[derive(Debug, Deserialize)]
 pub struct Applied {
     pub duplicate: bool,
-    /// The user's new entitlement, if more changed than `credits`.
+    /// The user's new entitlement, if more than `credits` changed.
     pub entitlement: Option<Entitlement>,
     /// The one balance that a renewal changed.
     pub credits: Option<RenewedCredits>,
-    /// The outbox has new messages about the user.
+    /// True if the outbox has new messages about the user.
     #[serde(default)]
     pub has_messages: bool,
-    /// The observation names another user than the one the customer belongs to.
+    /// True if the observation names a user other than the customer's.
     #[serde(default)]
     pub names_another: bool,
-    /// Why it is not known which user bought something of the catalog.
+    /// Why the user of a purchase from the catalog is unknown.
     pub unnamed_buyer: Option<String>,
 }
 
@@ -117,11 +118,11 @@ pub struct FinishedChange {
     pub entitlement: Option<Entitlement>,
 }
 
-/// How a request for the customer portal begins.
+/// The result of beginning a request for the customer portal.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Portal {
-    /// The first answer to this idempotency key.
+    /// The stored answer to this idempotency key.
     Answer(Value),
     Claimed(ClaimedPortal),
 }
@@ -155,7 +156,7 @@ impl super::Postgres {
 sql_functions! {
     fn apply_event(observation: &Observation<'_>, now: Timestamp) -> json Applied;
 
-    /// As `apply_event`, and cheaper for an event that changes nothing but a subscription's period.
+    /// As `apply_event`, but cheaper for an event that changes only a subscription's period.
     fn apply_subscription_update(
         update: &SubscriptionUpdate<'_>,
         now: Timestamp,
@@ -166,7 +167,7 @@ sql_functions! {
 
     pub fn get_subscription<T>(user: &UserId, now: Timestamp) -> json T;
 
-    /// None for a subscription without a known user, or of another user than `user`.
+    /// None for a subscription without a known user, or of a user other than `user`.
     pub fn find_subscription<T>(
         id: &SubscriptionId,
         user: Option<&UserId>,
@@ -197,7 +198,7 @@ sql_functions! {
 
     pub fn finish_portal(request: i64, answer: &Value, now: Timestamp);
 
-    /// Gives a user a plan without Stripe. The audit trail names `actor`.
+    /// Comps a plan: gives it to a user without Stripe. The audit log names `actor`.
     pub fn comp_plan(
         user: &UserId,
         plan: &str,
@@ -207,6 +208,6 @@ sql_functions! {
         now: Timestamp,
     ) -> json Entitlement;
 
-    /// Recomputes at most `batch` users whose entitlement changes with time, and answers the new ones.
+    /// Recomputes at most `batch` entitlements that are due, and returns the new ones.
     pub fn recompute_due_users(now: Timestamp, batch: i32) -> rows Vec<Entitlement>;
 }

@@ -1,4 +1,4 @@
-//! Metered usage: tracking and reading it.
+//! Tracks and reads metered usage.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
 use crate::domain::{CatalogKey, IdempotencyKey, Metadata, PositiveCount, UserId};
 
-/// Something that a user uses.
+/// An entry to count against a metered feature.
 #[derive(Debug, Serialize)]
 pub struct UsageEntry {
     pub feature: CatalogKey,
@@ -18,7 +18,7 @@ pub struct UsageEntry {
     pub metadata: Option<Metadata>,
 }
 
-/// The results of several usage entries, in their order.
+/// The results of usage entries, in the order of the entries.
 #[derive(Debug, Deserialize)]
 pub struct RecordedUsage {
     pub results: Vec<UsageResult>,
@@ -30,7 +30,7 @@ pub struct RecordedUsage {
 pub struct UsageResult {
     /// The feature's key in the catalog.
     pub feature: String,
-    /// Whether the usage was counted. False if it would exceed a hard limit.
+    /// True if the usage was counted; false if it would exceed a hard limit.
     pub allowed: bool,
     /// Usage in the current period, this entry included.
     pub used: u64,
@@ -40,16 +40,16 @@ pub struct UsageResult {
     pub overage: u64,
     /// When the count returns to zero; null if it never does.
     pub resets_at: Option<Timestamp>,
-    /// Of the count, for the cache. A refused entry changed nothing and has none.
+    /// The version of the count, for the cache. Zero for a refused entry, which changed nothing.
     #[serde(default, skip_serializing)]
     #[schemars(skip)]
     pub version: i64,
 }
 
-/// What a user uses and has used.
+/// A user's current and past usage.
 #[derive(Debug, Deserialize)]
 pub struct Usage {
-    /// The feature that was asked for is one that is counted.
+    /// False if the request names a feature that is not metered.
     pub is_known: bool,
     pub current: Vec<CurrentUsage>,
     pub periods: Vec<UsagePeriod>,
@@ -84,7 +84,7 @@ pub struct UsagePeriod {
     pub overage: u64,
 }
 
-/// The start and the feature of the last period of a page.
+/// The start and the feature of the last period on a page.
 impl<'a> Argument<'a> for Option<&'a (Timestamp, CatalogKey)> {
     const TYPES: &'static [Type] = &[Type::TIMESTAMPTZ, Type::TEXT];
 
@@ -95,8 +95,8 @@ impl<'a> Argument<'a> for Option<&'a (Timestamp, CatalogKey)> {
 }
 
 impl super::Postgres {
-    /// Counts usage entries: all of them or none, or each by itself. If none is counted the call is
-    /// refused, with the result of each.
+    /// Counts usage entries: with `all` all of them or none, otherwise each on its own. If none is
+    /// counted, the call is refused with the result of each.
     pub async fn record_usages(
         &self,
         user: &UserId,
@@ -113,8 +113,8 @@ impl super::Postgres {
 }
 
 sql_functions! {
-    /// Counts usage entries without locking the account, where the counter allows that. None if only
-    /// another transaction can count them.
+    /// Counts usage entries, where possible without locking the account. None if the caller must
+    /// call `track_usages_locked` in another transaction.
     fn track_usages(
         user: &UserId,
         entries: &[UsageEntry],
@@ -132,7 +132,7 @@ sql_functions! {
         now: Timestamp,
     ) -> json RecordedUsage;
 
-    /// Answers the usage of one feature, or of all, with a page of the periods after `cursor`.
+    /// Returns the usage of one feature or of all, and the page of periods after `cursor`.
     pub fn get_usage(
         user: &UserId,
         feature: Option<&CatalogKey>,

@@ -1,4 +1,4 @@
-//! Failed webhooks: storing, claiming, listing and resolving dead letters; alerts.
+//! Stores, claims, lists and resolves dead letters, and records the levels of alerts.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -19,22 +19,22 @@ pub struct FailedEvent<'a> {
     pub user_id: Option<&'a str>,
     pub customer_id: Option<&'a str>,
     pub payment_id: Option<&'a str>,
-    /// It waits for nothing but the name of its buyer.
+    /// True if the event was applied and only its buyer is unknown.
     pub was_applied: bool,
 }
 
-/// What is known of a dead letter that was just kept.
+/// The state of a dead letter that was just stored.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct StoredDeadLetter {
-    /// How often it has failed.
+    /// The number of failed attempts.
     pub attempts: u32,
-    /// How many dead letters there are.
+    /// The number of open dead letters.
     pub open: u64,
-    /// Operators have to be told.
+    /// True if operators must be alerted.
     pub alert: bool,
 }
 
-/// A dead letter, taken to be tried again.
+/// A dead letter, claimed to be replayed.
 #[derive(Debug, Deserialize)]
 pub struct ClaimedWebhook {
     pub id: String,
@@ -58,15 +58,15 @@ pub struct FailedWebhook {
     pub cause: String,
     /// The number of failed attempts.
     pub attempts: u32,
-    /// When the minute job retries it; null if it is settled or needs an operator.
+    /// When the minute job retries it; null if it is resolved or needs an operator.
     pub next_try_at: Option<Timestamp>,
     /// When it was last retried.
     pub retried_at: Option<Timestamp>,
-    /// When it was settled; null while it is open.
+    /// When it was resolved; null while it is open.
     pub resolved_at: Option<Timestamp>,
     #[schemars(with = "Option<WebhookResolution>")]
     pub resolved_by: Option<String>,
-    /// The operator's reason for setting it aside.
+    /// The operator's reason for resolving it without applying it.
     pub note: Option<String>,
     /// The user whom the event is about, if known.
     pub user_id: Option<String>,
@@ -76,7 +76,7 @@ pub struct FailedWebhook {
     pub payment_id: Option<String>,
 }
 
-/// The same with the event as Stripe sent it, as long as that is kept.
+/// A failed webhook with the event as Stripe sent it; none once the payload was deleted.
 #[derive(Debug, Deserialize)]
 pub struct FailedWebhookDetail {
     #[serde(flatten)]
@@ -84,12 +84,12 @@ pub struct FailedWebhookDetail {
     pub payload: Option<String>,
 }
 
-/// Which dead letters to list.
+/// A filter for listing dead letters.
 #[derive(Clone, Debug, Default)]
 pub struct FailedWebhookFilter {
     pub status: WebhookStatus,
     pub kind: Option<EventType>,
-    /// Those behind this one, by when it failed and its id.
+    /// The last dead letter of the previous page: its time of failure and its id.
     pub cursor: Option<(Timestamp, EventId)>,
 }
 
@@ -135,7 +135,8 @@ impl<'a> Argument<'a> for &'a FailedWebhookFilter {
 }
 
 sql_functions! {
-    /// Stores an event that could not be applied as a dead letter. None if it was applied since.
+    /// Stores an event that could not be applied as a dead letter. None if it has been applied
+    /// since.
     pub fn fail_webhook(
         event: &FailedEvent<'_>,
         created_at: Timestamp,
@@ -144,19 +145,20 @@ sql_functions! {
         now: Timestamp,
     ) -> json Option<StoredDeadLetter>;
 
-    /// Answers whether to alert operators of this level of a problem. Zero says that it is over.
+    /// Records the level of an alert, and returns whether to notify operators. Zero clears the
+    /// alert.
     pub fn raise_alert(name: &str, level: i64, now: Timestamp) -> value bool;
 
     /// Claims dead letters that are due.
     pub fn claim_failed_webhooks(now: Timestamp, limit: i32) -> rows Vec<ClaimedWebhook>;
 
-    /// Claims one dead letter, due or not. The audit trail names `actor`.
+    /// Claims one dead letter, due or not. The audit log names `actor`.
     pub fn claim_failed_webhook(id: &str, actor: &str, now: Timestamp) -> json ClaimedWebhook;
 
-    /// Resolves a dead letter without applying it. The audit trail names `actor`.
+    /// Resolves a dead letter without applying it. The audit log names `actor`.
     pub fn resolve_failed_webhook(id: &str, note: &Reason, actor: &str, now: Timestamp);
 
-    /// Answers dead letters, the latest failure first.
+    /// Returns dead letters, the latest failure first.
     pub fn list_failed_webhooks(
         filter: &FailedWebhookFilter,
         limit: i32,

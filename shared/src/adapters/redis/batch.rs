@@ -1,7 +1,7 @@
-//! Commands of one moment, which share a request.
+//! Batches commands that are sent at the same time into one request.
 //!
-//! A batch that waits for its turn takes on more, until it is full. What one command is answered is nobody
-//! else's concern; what becomes of the request is everybody's.
+//! A waiting batch accepts more commands until it is full. Each caller gets the replies to its own
+//! commands. If the request fails, every caller in the batch gets the error.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -12,24 +12,24 @@ use tokio::task::yield_now;
 
 use super::{Command, Redis, RedisError, Reply};
 
-/// More wait for the next one.
+/// The limits of one batch. Further calls go into the next.
 const MAX_CALLS: usize = 64;
 const MAX_BYTES: usize = 128 * 1024;
 
 type Answer = Result<Vec<Reply>, RedisError>;
 
-/// Where commands wait for their request: for each batch a task is on its way that takes the oldest.
+/// The batches that wait to be sent. Each has a spawned task, which sends the oldest batch.
 #[derive(Debug, Default)]
 pub(super) struct Queue(Mutex<VecDeque<Batch>>);
 
 #[derive(Debug, Default)]
 struct Batch {
-    /// A list of commands in JSON that lacks its end.
+    /// A JSON array of commands without its closing bracket.
     body: Vec<u8>,
     calls: Vec<Call>,
 }
 
-/// How many commands somebody sent, and where they wait for the answers.
+/// One caller's number of commands, and the channel for its replies.
 #[derive(Debug)]
 struct Call {
     commands: usize,
@@ -37,7 +37,7 @@ struct Call {
 }
 
 impl Queue {
-    /// Answers whether a batch begins, for which a task is to be started.
+    /// Adds a call. Returns true if it started a new batch, for which the caller must spawn a task.
     fn push(&self, body: &[u8], call: Call) -> bool {
         let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = batches.back_mut().filter(|last| !last.is_full()) {
@@ -60,7 +60,7 @@ impl Batch {
         self.calls.len() >= MAX_CALLS || self.body.len() >= MAX_BYTES
     }
 
-    /// Adds what a call asks, which is a list in JSON too.
+    /// Adds the commands of a call, whose body is a JSON array.
     fn add(&mut self, body: &[u8], call: Call) {
         let commands = &body[1..body.len() - 1];
         self.body.push(if self.body.is_empty() { b'[' } else { b',' });
@@ -68,20 +68,20 @@ impl Batch {
         self.calls.push(call);
     }
 
-    /// The request's body.
+    /// Takes the complete request body.
     fn take_body(&mut self) -> Vec<u8> {
         self.body.push(b']');
         mem::take(&mut self.body)
     }
 
-    /// Hands out what came back; whoever has left misses nothing.
+    /// Sends each caller its replies. A caller that was dropped is skipped.
     fn answer(self, replies: Answer) {
         let sent: usize = self.calls.iter().map(|call| call.commands).sum();
         let replies = replies.and_then(|replies| {
             let count = replies.len();
-            let is_whole = count == sent;
-            let odd = || RedisError::no_answer(format!("{count} replies to {sent} commands"));
-            is_whole.then_some(replies).ok_or_else(odd)
+            let is_complete = count == sent;
+            let mismatch = || RedisError::no_answer(format!("{count} replies to {sent} commands"));
+            is_complete.then_some(replies).ok_or_else(mismatch)
         });
         match replies {
             Ok(replies) => {
@@ -100,21 +100,21 @@ impl Batch {
 }
 
 impl Redis {
-    /// Sends these commands, in this order and with nothing of this process's in between, and awaits
-    /// their replies.
+    /// Sends these commands in this order, without other commands of this process between them, and
+    /// awaits their replies.
     pub(super) async fn send(&self, commands: &[Command]) -> Answer {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
         let body = serde_json::to_vec(commands).map_err(RedisError::not_sent)?;
-        let (answer, coming) = oneshot::channel();
+        let (answer, replies) = oneshot::channel();
         if self.0.queue.push(&body, Call { commands: commands.len(), answer }) {
             tokio::spawn(self.clone().send_oldest());
         }
-        coming.await.unwrap_or_else(|gone| Err(RedisError::no_answer(gone)))
+        replies.await.unwrap_or_else(|dropped| Err(RedisError::no_answer(dropped)))
     }
 
-    /// Lets everybody who is ready join, waits for a turn, and sends the batch that has waited longest.
+    /// Lets other ready tasks add commands, waits for a permit, and sends the oldest batch.
     async fn send_oldest(self) {
         yield_now().await;
         let permit = self.permit().await;

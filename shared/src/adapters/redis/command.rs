@@ -1,8 +1,8 @@
-//! A Redis command as its REST interface takes it.
+//! Redis commands in the form of Upstash's REST API.
 
 use serde::ser::{Serialize, Serializer};
 
-/// A Redis command with its arguments, as Upstash takes it: a JSON array of strings.
+/// A Redis command with its arguments. Upstash accepts it as a JSON array of strings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Command(Vec<String>);
 

@@ -1,26 +1,26 @@
-//! Why a Redis command failed, and whether it may have run.
+//! Errors of Redis commands, and whether the command may have run.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
 
 use crate::domain::error::{BoxError, Error, ErrorCode};
 
-/// Why Redis gave no result, and whether the command may have run all the same.
+/// Why a command has no result.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RedisError {
     #[error("Redis: the command was not sent")]
     NotSent(#[source] SharedError),
-    /// It was sent, and no readable answer came back in time.
+    /// The command was sent, and no readable answer arrived in time.
     #[error("Redis: no answer, the command may have run")]
     MayHaveRun(#[source] SharedError),
     #[error("Redis refused: {0}")]
     Refused(String),
-    /// It ran, and the answer has another shape than expected.
-    #[error("Redis answered something unexpected: {0}")]
+    /// The command ran, and the answer does not have the expected form.
+    #[error("Redis returned an unexpected response: {0}")]
     Unexpected(String),
 }
 
-/// Commands that shared a request share its failure.
+/// The error of a request, shared by every command in it.
 type SharedError = Arc<dyn StdError + Send + Sync>;
 
 impl RedisError {
@@ -37,19 +37,20 @@ impl RedisError {
     }
 }
 
-/// For routes whose data lives in Redis. The message says whether trying again may count twice. A value
-/// that another program spoiled is an internal error: trying again does not help.
+/// Converts an error for routes that store their data in Redis. The message states whether a retry
+/// may count twice. A value that another program corrupted is an internal error, since a retry
+/// would fail too.
 impl From<RedisError> for Error {
     fn from(error: RedisError) -> Self {
-        let is_spoiled = match &error {
+        let is_corrupt = match &error {
             RedisError::Unexpected(_) => true,
-            // A command inside a script met a value it cannot work with.
+            // A command in a script found a value of the wrong type.
             RedisError::Refused(message) => {
                 message.starts_with("WRONGTYPE") || message.contains("script")
             }
             RedisError::NotSent(_) | RedisError::MayHaveRun(_) => false,
         };
-        if is_spoiled {
+        if is_corrupt {
             return Self::internal(error);
         }
         Self::no_answer(ErrorCode::RedisUnavailable, "store", error.may_have_run())

@@ -1,4 +1,4 @@
-//! The names of the keys in Redis.
+//! The names of Redis keys.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -8,18 +8,19 @@ use ring::digest::{SHA256, digest};
 use crate::domain::UserId;
 use crate::domain::hash::hex;
 
-/// The names of a user's keys. An id never contains what would make two users' keys meet: all around it
-/// is fixed.
+/// The names of a user's keys. Everything around the id is fixed, so that two users never share a
+/// key.
 pub(crate) struct UserKeys {
     pub(crate) stats: String,
     pub(crate) last_login: String,
     pub(crate) erased: String,
-    /// The balance of each unit, with the version of the entitlement it belongs to.
+    /// The balance of each unit, with its version.
     pub(crate) credits: String,
-    /// What the user may do, has used and has left (billing/entitlement_cache.rs).
+    /// The cached entitlement (billing/entitlement_cache.rs).
     pub(crate) entitlement: String,
-    /// The idempotency keys of a day, whose remembered answers are the user's too.
+    /// The user's idempotency keys of today, whose stored answers are deleted with the user.
     pub(crate) index: String,
+    /// The same for yesterday.
     pub(crate) index_before: String,
 }
 
@@ -38,13 +39,13 @@ impl UserKeys {
         }
     }
 
-    /// The key that every read asks for, without making the others.
+    /// Returns only the key of the entitlement, for reads.
     pub(crate) fn entitlement_of(user: &UserId) -> String {
         format!("user:{user}:entitlement")
     }
 }
 
-/// The UTC date of an instant, and the one before.
+/// Returns the UTC date of an instant, and the date before it.
 pub(crate) fn today_and_yesterday(now: Timestamp) -> (Date, Date) {
     let today = now.to_zoned(TimeZone::UTC).date();
     (today, today.saturating_sub(1.day()))

@@ -1,8 +1,8 @@
-//! Rate limits that hold across any number of instances, in Redis.
+//! Rate limits shared by all instances, in Redis.
 //!
-//! In front of Redis stands a short memory of who is blocked, so that a flood costs no Redis call.
-//! Behind it stands a bucket in this process at a tenth of the rate, for when Redis is away: losing
-//! a cache must not stop revenue, nor open the gates.
+//! Each process remembers recent refusals, so that a blocked caller costs no Redis call. While
+//! Redis is unavailable, a bucket in the process allows a tenth of the rate: requests still
+//! succeed, and the limit still holds.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,37 +17,37 @@ use crate::domain::Rate;
 use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::rate_bucket::{self, Taken};
 
-/// A block is believed for at most this long without asking Redis again.
+/// The longest time that a refusal is reused without another call of Redis.
 const BLOCK_US: i64 = 10_000_000;
 
-/// For how long after a block its caller is asked about before anything is read for them.
+/// How long after the end of a block [`Limiter::was_refused_recently`] still returns true.
 const LATELY_US: i64 = 10_000_000;
 
-/// Buckets and blocks remembered in this process at most.
+/// The maximum number of buckets, and of refusals, in this process's memory.
 const MAX_REMEMBERED: usize = 10_000;
 
 #[derive(Debug)]
 pub struct Limiter {
     redis: Redis,
     clock: Clock,
-    /// Refusals, each with the instant until which it is believed without asking again. They are
-    /// remembered a little longer.
+    /// Refusals, each with the instant until which it is reused. They are stored for [`LATELY_US`]
+    /// longer.
     blocked: Mutex<HashMap<String, (i64, Taken)>>,
-    /// While Redis is away: when each bucket is full again.
+    /// When each bucket is full again, while Redis is unavailable.
     local: Mutex<HashMap<String, i64>>,
 }
 
-/// Who decided.
+/// The source of a verdict.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DecidedBy {
     Redis,
-    /// The memory of who is blocked.
+    /// A refusal in this process's memory.
     Blocked,
-    /// The bucket of this process, because Redis is away.
+    /// A bucket in this process, because Redis is unavailable.
     Local,
 }
 
-/// What the limiter says to one call.
+/// The limiter's decision on one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
     pub allowed: bool,
@@ -84,7 +84,10 @@ impl Limiter {
                 Ok(Some(taken)) => (taken, DecidedBy::Redis),
                 Ok(None) => return Err(Error::idempotency_key_reused()),
                 Err(error) => {
-                    tracing::warn!(cause = error_chain(&error), "limiting in this process");
+                    tracing::warn!(
+                        cause = error_chain(&error),
+                        "Redis is unavailable: limiting in this process"
+                    );
                     (self.take_locally(&key, rate.tenth(), cost, now_us), DecidedBy::Local)
                 }
             };
@@ -94,7 +97,7 @@ impl Limiter {
         Ok(Verdict::new(rate, taken, source, now_us))
     }
 
-    /// Nothing, if the idempotency key was used with another request.
+    /// Returns none if the idempotency key was used with another request.
     async fn take_in_redis(
         &self,
         key: &str,
@@ -144,16 +147,16 @@ impl Limiter {
         blocked.get(key).filter(|(until_us, _)| *until_us > now_us).map(|(_, refused)| *refused)
     }
 
-    /// Whether this caller was refused a moment ago.
-    pub fn refused_lately(&self, policy: &str, identifier: &str) -> bool {
+    /// Returns whether this caller is blocked, or was within the last ten seconds.
+    pub fn was_refused_recently(&self, policy: &str, identifier: &str) -> bool {
         let now_us = self.clock.now().as_microsecond();
         let blocked = lock(&self.blocked);
         let last = blocked.get(&key(policy, identifier));
         last.is_some_and(|(until_us, _)| until_us + LATELY_US > now_us)
     }
 
-    /// Until one unit is to be had again, nothing is. What this process refused by itself is not believed,
-    /// so that Redis is asked as soon as it answers.
+    /// Stores a refusal until one unit is available again. A refusal by this process's own bucket
+    /// is not reused, so that the next call asks Redis again.
     fn block(&self, key: String, rate: Rate, refused: Taken, source: DecidedBy, now_us: i64) {
         let retry_at_us = rate_bucket::retry_at_us(rate, 1, refused.full_at_us);
         let until_us = match source {
@@ -176,13 +179,13 @@ impl Verdict {
         self.rate
     }
 
-    /// When the whole limit is to be had again.
+    /// The time at which the full limit is available again.
     pub fn resets_at(&self) -> Timestamp {
         let at_us = self.taken.full_at_us.max(self.now_us);
         Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::MAX)
     }
 
-    /// How long until the whole limit is to be had again.
+    /// The seconds until the full limit is available again.
     pub fn reset_seconds(&self) -> u64 {
         seconds_up(self.taken.full_at_us - self.now_us)
     }
@@ -201,10 +204,10 @@ fn seconds_up(us: i64) -> u64 {
 }
 
 fn unexpected(answer: &[String]) -> RedisError {
-    RedisError::Unexpected(format!("{} strings from the limiter's script", answer.len()))
+    RedisError::Unexpected(format!("the rate limit script returned {} strings", answer.len()))
 }
 
-/// Keeps a map within its bound: first without what is over, then, if a flood of keys fills it, empty.
+/// Makes room in a full map: removes outdated entries, then all entries if it is still full.
 fn make_room<V>(map: &mut HashMap<String, V>, is_current: impl Fn(&V) -> bool) {
     if map.len() >= MAX_REMEMBERED {
         map.retain(|_, value| is_current(value));
@@ -215,6 +218,6 @@ fn make_room<V>(map: &mut HashMap<String, V>, is_current: impl Fn(&V) -> bool) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while holding it, and a half-done insert cannot be seen.
+    // No code panics while it holds the lock, so a poisoned map is still valid.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A Lua script with the hash that Redis knows it by.
+//! Lua scripts and their hashes.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::domain::hash::hex;
 
-/// A Lua script, known to Redis by the SHA-1 of its text.
+/// A Lua script, which Redis identifies by the SHA-1 of its source.
 #[derive(Debug)]
 pub struct Script {
     source: &'static str,

@@ -1,5 +1,5 @@
-//! The client: sends requests within one budget, and retries those that carry an idempotency key or
-//! change nothing twice.
+//! Sends requests to Stripe within one time limit, and retries them. Every request either carries
+//! an idempotency key or may be repeated.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +17,14 @@ use crate::adapters::http_client::{Budget, CallError, HttpClient, HttpResponse};
 use crate::config;
 use crate::domain::Snapshot;
 
-/// For one request with all its attempts.
+/// The time limit of a request with all its attempts.
 const CALL_TIME: Duration = Duration::from_secs(8);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 const ATTEMPTS: u32 = 3;
-/// Doubled before each further attempt.
+/// The pause before the second attempt. It doubles before each further one.
 const PAUSE: Duration = Duration::from_millis(150);
-/// A subscription with its latest invoice expanded is a few dozen kilobytes.
+/// The maximum size of an answer. A subscription with its latest invoice takes a few dozen
+/// kilobytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A handle to one Stripe account.
@@ -43,12 +44,12 @@ impl Stripe {
         Ok(Self { http, base, authorization })
     }
 
-    /// Asks for something, or changes what may be changed twice.
+    /// Sends a request that may be repeated: a read, or a change without an idempotency key.
     pub async fn send(&self, request: &RequestBuilder) -> Result<Snapshot, StripeError> {
         self.with_retries(request, None).await
     }
 
-    /// Changes something, once per key.
+    /// Sends a change that Stripe makes once per idempotency key.
     pub async fn send_idempotent(
         &self,
         request: &RequestBuilder,
@@ -67,14 +68,14 @@ impl Stripe {
         let mut attempts = 1;
         loop {
             let error = match self.attempt(request, key, started).await {
-                Err(error) if error.is_worth_another_try() => error,
+                Err(error) if error.is_retryable() => error,
                 answer => return answer,
             };
             if attempts == ATTEMPTS || started.elapsed() + pause >= CALL_TIME {
                 return Err(error);
             }
             let problem = crate::domain::error::error_chain(&error);
-            tracing::warn!(path = request.path, problem, "Stripe is asked again");
+            tracing::warn!(path = request.path, problem, "retrying a request to Stripe");
             sleep(pause).await;
             pause *= 2;
             attempts += 1;
@@ -89,7 +90,7 @@ impl Stripe {
     ) -> Result<Snapshot, StripeError> {
         let left = CALL_TIME.saturating_sub(started.elapsed());
         let budget = Budget { connect: CONNECT_TIME.min(left), answer: left, max_bytes: MAX_BYTES };
-        let asked = Instant::now();
+        let sent = Instant::now();
         let answer = self.http.call(self.request(request, key)?, budget).await;
         let answer = answer.map_err(|error| match error {
             CallError::NotSent(cause) => StripeError::NotSent(cause),
@@ -100,9 +101,9 @@ impl Stripe {
             path = request.path,
             status = answer.status.as_u16(),
             ms = started.elapsed().as_millis() as u64,
-            "asked Stripe"
+            "called Stripe"
         );
-        read(&answer, asked.elapsed())
+        read(&answer, sent.elapsed())
     }
 
     fn request(

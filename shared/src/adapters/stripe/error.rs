@@ -1,4 +1,4 @@
-//! Why Stripe gave no answer, or said no, and what that means for whoever called us.
+//! Errors of requests to Stripe, and what they mean for Farebox's caller.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -10,16 +10,16 @@ use crate::domain::object::text;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StripeError {
-    /// No connection: certainly nothing happened.
+    /// There was no connection, so nothing happened.
     #[error("Stripe cannot be reached")]
     NotSent(#[source] BoxError),
-    /// No answer, or a server's error: it may have happened.
+    /// There was no answer, or an error of a server. The call may have run.
     #[error("no answer from Stripe, the call may have run")]
     MayHaveRun(#[source] BoxError),
-    /// An answer, and not one of Stripe's.
-    #[error("an answer that is not Stripe's")]
+    /// The answer does not have Stripe's format.
+    #[error("the answer is not in Stripe's format")]
     InvalidResponse(#[source] BoxError),
-    /// Stripe understood, and refused.
+    /// Stripe refused the request.
     #[error("{0}")]
     Refused(Box<StripeRefusal>),
     /// The object at Stripe is not in the state that the request was built for.
@@ -27,8 +27,8 @@ pub enum StripeError {
     StateChanged,
 }
 
-/// An error of Stripe's. Displayed without its message, which may quote an address: the request's id
-/// finds it at Stripe.
+/// An error object from Stripe. It is displayed without its message, which may contain an e-mail
+/// address. The request id finds the message in Stripe's dashboard.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "Stripe refused with {} {kind} {code} {param} (request {request_id})",
@@ -41,17 +41,18 @@ pub struct StripeRefusal {
     pub code: String,
     pub param: String,
     pub message: String,
-    /// What Stripe's support asks for.
+    /// Stripe's id of the request, which Stripe's support asks for.
     pub request_id: String,
-    /// The answer is the one this idempotency key got before; it will never get another.
+    /// True if Stripe replayed the stored answer of the idempotency key. A retry gets the same
+    /// answer.
     pub replayed: bool,
     should_retry: Option<bool>,
 }
 
 impl StripeError {
-    /// An answer that lacks what every such object has.
+    /// An object lacks a required field.
     pub fn lacks(field: &str) -> Self {
-        Self::InvalidResponse(format!("an object without its {field}").into())
+        Self::InvalidResponse(format!("the object has no {field}").into())
     }
 
     pub fn may_have_run(cause: impl Into<BoxError>) -> Self {
@@ -62,7 +63,7 @@ impl StripeError {
         Self::NotSent(cause.into())
     }
 
-    /// The error that Stripe answered with, if it did.
+    /// Stripe's error, if Stripe refused the request.
     pub fn refusal(&self) -> Option<&StripeRefusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
@@ -70,7 +71,7 @@ impl StripeError {
         }
     }
 
-    /// Everything known, with Stripe's message: for an operator, not for a log.
+    /// The full error with Stripe's message, for operators. It must not be logged.
     pub fn in_words(&self) -> String {
         let message = self.refusal().map(|refusal| refusal.message.as_str());
         match message.filter(|message| !message.is_empty()) {
@@ -79,7 +80,7 @@ impl StripeError {
         }
     }
 
-    /// Whether Stripe has answered for good: the same key would get the same answer for ever.
+    /// Returns true if a retry with the same idempotency key cannot succeed.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.replayed || !refusal.is_transient(),
@@ -88,7 +89,7 @@ impl StripeError {
         }
     }
 
-    /// Whether the request was invalid for the object's state: nothing was done.
+    /// Returns true if the request was invalid for the object's state. Nothing changed.
     pub fn is_invalid_request(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.kind == "invalid_request_error",
@@ -96,7 +97,7 @@ impl StripeError {
         }
     }
 
-    pub(super) fn is_worth_another_try(&self) -> bool {
+    pub(super) fn is_retryable(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::MayHaveRun(_) => true,
             Self::InvalidResponse(_) | Self::StateChanged => false,
@@ -109,11 +110,11 @@ impl StripeError {
 
 impl StripeRefusal {
     fn is_transient(&self) -> bool {
-        // 409: another request with this key, or on this object, is being carried out.
+        // 409: another request with this key, or on this object, is in progress.
         matches!(self.status.as_u16(), 409 | 429 | 500..=599)
     }
 
-    /// Whether the object that the request named is not there.
+    /// Returns true if the object that `param` names does not exist.
     pub fn is_missing(&self, param: &str) -> bool {
         self.code == "resource_missing" && (self.param == param || self.param.is_empty())
     }
@@ -124,7 +125,7 @@ pub(super) fn refusal(answer: &HttpResponse) -> StripeError {
     let error = &body["error"];
     if !error.is_object() {
         let status = answer.status;
-        let problem = format!("status {status}, and no error in Stripe's form");
+        let problem = format!("status {status} without an error object");
         return match status.is_server_error() {
             true => StripeError::MayHaveRun(problem.into()),
             false => StripeError::InvalidResponse(problem.into()),
@@ -174,7 +175,7 @@ impl From<StripeError> for Error {
                  one.",
             )
             .with_cause(error),
-            // Whatever else Stripe does not like, we composed.
+            // Farebox composed the request, so any other refusal is a bug.
             _ => Self::internal(error),
         }
     }

@@ -1,8 +1,8 @@
-//! What Farebox asks of Stripe, built by async-stripe.
+//! Builds requests to Stripe with async-stripe.
 //!
-//! Each function is a pure function of what was written down before the call: the same parameters
-//! always make the same request, or Stripe would refuse its idempotency key. A change here is a change
-//! of what a retry over a deployment sends; the test below says so.
+//! Each function is pure: the same stored parameters always make the same request. Otherwise Stripe
+//! would refuse the idempotency key of a retry. A change here also changes the retries of requests
+//! from before a deployment; a test compares the requests for that reason.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -41,15 +41,15 @@ use crate::domain::object::{Object, integer, link, list};
 use crate::domain::{BillingInterval, UserId};
 use crate::domain::{CheckoutTerms, Snapshot};
 
-/// As many as Stripe lists at once.
+/// Stripe's maximum page size.
 const PAGE: i64 = 100;
 
 const LATEST_PAYMENTS: &str = "latest_invoice.payments";
 
-/// Stripe takes no longer reference; the id is in the metadata, where it always fits.
+/// Stripe's maximum length of `client_reference_id`. A longer user id is only in the metadata.
 const MAX_REFERENCE: usize = 200;
 
-/// The id that every object has.
+/// Returns the id of an object.
 pub fn id(object: &Snapshot) -> Result<&str, StripeError> {
     object.text("id").ok_or_else(|| StripeError::lacks("id"))
 }
@@ -62,7 +62,7 @@ pub fn create_customer(user: &UserId, email: Option<&str>) -> RequestBuilder {
     canonical(request.build())
 }
 
-/// Ends what the customer subscribed to, and forgets who they are.
+/// Deletes a customer. Stripe also cancels the customer's subscriptions.
 pub fn delete_customer(id: &str) -> RequestBuilder {
     DeleteCustomer::new(segment(id)).build()
 }
@@ -114,7 +114,7 @@ pub fn create_session(user: &UserId, customer: &str, terms: &CheckoutTerms) -> R
     canonical(request.build())
 }
 
-/// Who bought what: on the session, and on the subscription or payment that comes of it.
+/// The user and the purchase, as metadata of the session and of its subscription or payment.
 fn session_metadata(user: &UserId, terms: &CheckoutTerms) -> HashMap<String, String> {
     let version = terms.plan_version.or(terms.pack_version).map(|version| version.to_string());
     let is_plan = terms.plan.is_some();
@@ -130,7 +130,7 @@ fn session_metadata(user: &UserId, terms: &CheckoutTerms) -> HashMap<String, Str
     ])
 }
 
-/// What the customer enters at checkout is what they are invoiced with from then on.
+/// Saves the name and address from the checkout for the customer's later invoices.
 fn customer_update() -> CreateCheckoutSessionCustomerUpdate {
     CreateCheckoutSessionCustomerUpdate {
         address: Some(CreateCheckoutSessionCustomerUpdateAddress::Auto),
@@ -139,7 +139,7 @@ fn customer_update() -> CreateCheckoutSessionCustomerUpdate {
     }
 }
 
-/// With what it sold, and the subscription that came of it, whole.
+/// Retrieves a session with its line items and its subscription expanded.
 pub fn retrieve_session(id: &str) -> RequestBuilder {
     let expand = ["line_items", "subscription"].map(str::to_owned);
     RetrieveCheckoutSession::new(segment(id)).expand(expand.to_vec()).build()
@@ -165,17 +165,18 @@ pub fn void_invoice(id: &str) -> RequestBuilder {
     RequestBuilder::new(StripeMethod::Post, format!("/invoices/{}/void", segment(id)))
 }
 
-/// Stripe expands no further than four levels, and this is a fifth below a subscription.
+/// Retrieves a payment intent. It is five levels below a subscription, and Stripe expands only
+/// four.
 pub fn retrieve_payment_intent(id: &str) -> RequestBuilder {
     RequestBuilder::new(StripeMethod::Get, format!("/payment_intents/{}", segment(id)))
 }
 
-/// With the payments of its latest invoice.
+/// Retrieves a subscription with the payments of its latest invoice.
 pub fn retrieve_subscription(id: &str) -> RequestBuilder {
     RetrieveSubscription::new(segment(id)).expand(vec![LATEST_PAYMENTS.to_owned()]).build()
 }
 
-/// Another price, paid for now. Until it is paid the old one stays.
+/// Changes the price and invoices the difference now. The old price stays until that is paid.
 pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
     let request = UpdateSubscription::new(segment(subscription))
         .items(vec![item_with(item, price, quantity)])
@@ -185,7 +186,7 @@ pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> Re
     canonical(request.build())
 }
 
-/// Another price from the next payment on, with nothing owed for this period.
+/// Changes the price from the next payment on, without a charge for the current period.
 pub fn replace(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
     let request = UpdateSubscription::new(segment(subscription))
         .items(vec![item_with(item, price, quantity)])
@@ -228,8 +229,8 @@ pub fn undo_cancellation(subscription: &str) -> RequestBuilder {
     canonical(UpdateSubscription::new(segment(subscription)).cancel_at_period_end(false).build())
 }
 
-/// Takes back an end that was set as a date. Stripe unsets what is sent empty, which async-stripe's
-/// type for it cannot say.
+/// Clears `cancel_at`. Stripe clears a field that is sent empty, which async-stripe's type cannot
+/// express.
 pub fn clear_cancel_at(subscription: &str) -> RequestBuilder {
     let mut request = RequestBuilder::new(
         StripeMethod::Post,
@@ -255,8 +256,11 @@ pub fn release_schedule(schedule: &str) -> RequestBuilder {
     canonical(ReleaseSubscriptionSchedule::new(segment(schedule)).build())
 }
 
-/// Until its end the phase that is running, as Stripe has it; from then on another price in the place of the
-/// current one, with the same discounts and whatever else is paid for. After one period of that the schedule is done.
+/// Schedules a change of price for the end of the running phase.
+///
+/// The running phase does not change. In the next phase `price` replaces `current`; the
+/// discounts and the other items stay. After one period of that phase, Stripe releases the
+/// schedule.
 pub fn schedule_change(
     schedule: &str,
     running: &Object,
@@ -304,7 +308,8 @@ pub fn schedule_change(
     canonical(request.build())
 }
 
-/// Phases are replaced whole: a discount that is not named again is gone.
+/// Repeats a discount of the running phase. An update replaces whole phases, including their
+/// discounts.
 fn same_discount(running: &Object) -> UpdateSubscriptionSchedulePhasesDiscounts {
     let id = |field| link(running, field).map(str::to_owned);
     let mut same = UpdateSubscriptionSchedulePhasesDiscounts::new();
@@ -315,7 +320,7 @@ fn same_discount(running: &Object) -> UpdateSubscriptionSchedulePhasesDiscounts 
     same
 }
 
-/// One period of it.
+/// A phase of one billing period.
 fn one(interval: BillingInterval) -> UpdateSubscriptionSchedulePhasesDuration {
     use UpdateSubscriptionSchedulePhasesDurationInterval::{Month, Week, Year};
     let (interval, count) = match interval {
@@ -327,20 +332,20 @@ fn one(interval: BillingInterval) -> UpdateSubscriptionSchedulePhasesDuration {
     UpdateSubscriptionSchedulePhasesDuration { interval, interval_count: Some(count) }
 }
 
-/// Events since then that some webhook endpoint did not receive; on the page after that event.
+/// Lists events since `since` that a webhook endpoint did not receive, from the page after `after`.
 pub fn list_undelivered_events(since: i64, after: Option<&str>) -> RequestBuilder {
     let since = stripe_types::RangeQueryTs::gte(since);
     let list = ListEvent::new().delivery_success(false).created(since).limit(PAGE);
     after.map_or(list.clone(), |after| list.starting_after(after)).build()
 }
 
-/// Every subscription, those that ended too; on the page after that one.
+/// Lists every subscription, including ended ones, from the page after `after`.
 pub fn list_subscriptions(after: Option<&str>) -> RequestBuilder {
     let list = ListSubscription::new().status(ListSubscriptionStatus::All).limit(PAGE);
     after.map_or(list.clone(), |after| list.starting_after(after)).build()
 }
 
-/// Every customer who was not deleted; on the page after that one.
+/// Lists every customer that was not deleted, from the page after `after`.
 pub fn list_customers(after: Option<&str>) -> RequestBuilder {
     let list = ListCustomer::new().limit(PAGE);
     after.map_or(list.clone(), |after| list.starting_after(after)).build()
@@ -351,7 +356,8 @@ fn metadata<const N: usize>(fields: [(&str, Option<&str>); N]) -> HashMap<String
     given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// An id as one segment of a path: nothing in it leads elsewhere. Stripe's own ids stay as they are.
+/// Encodes an id as one path segment, so that it cannot change the path. Stripe's ids stay
+/// unchanged.
 fn segment(id: &str) -> String {
     let mut segment = String::with_capacity(id.len());
     for byte in id.bytes() {
@@ -364,7 +370,7 @@ fn segment(id: &str) -> String {
     segment
 }
 
-/// The form's fields in one order: metadata comes in any.
+/// Sorts the form fields, since the order of metadata is random.
 fn canonical(request: RequestBuilder) -> RequestBuilder {
     let body = request.body.map(|body| {
         let mut fields: Vec<&str> = body.split('&').collect();

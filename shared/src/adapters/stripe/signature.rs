@@ -1,52 +1,52 @@
-//! Whether an event comes from Stripe: the `Stripe-Signature` header over the raw bytes of the body.
+//! Verifies the `Stripe-Signature` header, a signature of the raw bytes of the body.
 
 use jiff::Timestamp;
 use ring::hmac;
 
 use crate::config::Secret;
 
-/// How old, or how far ahead of our clock, a signature may be.
+/// The maximum difference between a signature's time and this clock.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// More signatures than any rotation of secrets brings.
+/// The maximum number of signatures read. A rotation of secrets adds only a few.
 const MAX_SIGNATURES: usize = 16;
 
-/// Why a delivery is not believed.
+/// Why a signature is rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Disbelief {
-    /// There is no header, or it has no time or no `v1` signature.
+pub enum SignatureError {
+    /// The header is absent, or has no time or no `v1` signature.
     Malformed,
     TooOld,
-    /// None of the signatures was made with one of our secrets.
+    /// None of the signatures was made with a configured secret.
     Forged,
 }
 
-/// `t=1732100000,v1=5257a8...,v1=...`; schemes that are not `v1` are left aside.
+/// The parsed header `t=1732100000,v1=5257a8...,v1=...`. Schemes other than `v1` are ignored.
 struct Header<'a> {
     time: i64,
     time_as_sent: &'a str,
     signatures: Vec<[u8; 32]>,
 }
 
-/// Believes a body that one of the secrets signed, recently. Each comparison takes the same time
-/// wherever the difference is.
+/// Accepts a body that was recently signed with one of the secrets. The comparison takes constant
+/// time.
 pub fn verify(
     header: &str,
     body: &[u8],
     secrets: &[Secret],
     now: Timestamp,
-) -> Result<(), Disbelief> {
-    let header = parse(header).ok_or(Disbelief::Malformed)?;
+) -> Result<(), SignatureError> {
+    let header = parse(header).ok_or(SignatureError::Malformed)?;
     let signed = [header.time_as_sent.as_bytes(), b".", body].concat();
     let is_signed = secrets.iter().any(|secret| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         header.signatures.iter().any(|given| hmac::verify(&key, &signed, given).is_ok())
     });
     if !is_signed {
-        return Err(Disbelief::Forged);
+        return Err(SignatureError::Forged);
     }
     if now.as_second().abs_diff(header.time) > TOLERANCE_SECONDS.unsigned_abs() {
-        return Err(Disbelief::TooOld);
+        return Err(SignatureError::TooOld);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! What a message says: a template of ours, filled with what happened.
+//! Renders e-mails from templates.
 //!
-//! A line of a template that names something unknown is left out. Nothing that is filled in can become
-//! markup, another header, or a link to anything but a page of the web.
+//! A template line with an unknown value is omitted. A value cannot become markup or a header, and
+//! a link must be an HTTPS URL or a local one.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,10 +11,10 @@ use crate::config;
 use crate::domain::money;
 use crate::domain::object::{integer, text};
 
-/// Longer than any name or address that Stripe gives.
+/// The maximum length of a value. Stripe's names and URLs are shorter.
 const MAX_CHARS: usize = 2_000;
 
-/// The message of a row; none if its template is unknown.
+/// Renders the e-mail of an outbox message; none if its template is unknown.
 pub fn render(payload: &Value, email: &config::Email) -> Option<EmailMessage> {
     let subjects = &email.subjects;
     let (subject, plain, html) = match text(payload, "template")? {
@@ -58,7 +58,7 @@ pub fn render(payload: &Value, email: &config::Email) -> Option<EmailMessage> {
     })
 }
 
-/// What a name in a template stands for, if that is known.
+/// Returns the value of a name in a template, if it is known.
 fn value(payload: &Value, email: &config::Email, name: &str) -> Option<String> {
     let value = match name {
         "product" => email.product_name.clone()?,
@@ -74,12 +74,12 @@ fn value(payload: &Value, email: &config::Email, name: &str) -> Option<String> {
     Some(value.chars().map(plain).take(MAX_CHARS).collect())
 }
 
-/// Of the simulator's pages.
+/// Returns whether a URL is local, as those of the Stripe simulator's pages are.
 fn is_local(url: &str) -> bool {
     url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:")
 }
 
-/// `20 November 2026`, in UTC.
+/// Formats a date in UTC, such as `20 November 2026`.
 fn day(seconds: i64) -> Option<String> {
     let moment = Timestamp::from_second(seconds).ok()?;
     Some(moment.strftime("%-d %B %Y").to_string())

@@ -1,4 +1,5 @@
-//! Asks Stripe for a subscription that an invoice names and no event described, and applies the answer.
+//! Retrieves a subscription from Stripe that an invoice names but no event has described, and
+//! applies it.
 
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::domain::object::text;
 
 pub(super) async fn refetch(app: &App, payload: &Value) -> Outcome {
     let Some(id) = text(payload, "id") else {
-        return Outcome::Rejected("it names no subscription".to_owned());
+        return Outcome::Rejected("the message names no subscription".to_owned());
     };
     match apply_subscription(app, id).await {
         Ok(_) => Outcome::Delivered,

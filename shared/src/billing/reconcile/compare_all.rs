@@ -17,13 +17,14 @@ use crate::domain::error::Result;
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, text};
 
-/// So many are asked for one by one on each page: a page has to end within the time of a run.
-const ASKED: usize = 10;
+/// The maximum number of subscriptions retrieved singly per page, so that a page fits into a run's
+/// time.
+const MAX_RETRIEVED: usize = 10;
 
 const JOB: &str = "reconcile_subscriptions";
 
-/// Compares every subscription of Stripe's with what is here, and what is here with them. Whether it got
-/// to the end.
+/// Compares Stripe's subscriptions with Farebox's, in both directions. Returns whether it reached
+/// the end.
 pub(super) async fn compare_all(
     app: &App,
     until: Option<Instant>,
@@ -34,13 +35,13 @@ pub(super) async fn compare_all(
     while let Some(page) = pages.next(requests::list_subscriptions).await? {
         report.looked_at += page.objects.len() as u64;
         compare(app, &page.objects, &page.found, dry_run, report).await?;
-        ask_for_unlisted(app, &page, dry_run, report).await?;
+        check_unlisted(app, &page, dry_run, report).await?;
         pages.done(page).await?;
     }
     Ok(pages.is_complete)
 }
 
-/// Applies those that are not here as they are at Stripe, and looks whether that helped.
+/// Applies the subscriptions that differ from Stripe's, and compares them once more.
 async fn compare(
     app: &App,
     subscriptions: &[Object],
@@ -79,7 +80,7 @@ async fn compare(
         app.postgres.compare_subscriptions(facts.values().collect(), found.at).await?.drifted
     {
         report.repaired -= 1;
-        report.fails(&drift.id, "what has ended here does not begin again".to_owned());
+        report.fails(&drift.id, "the subscription has ended in Farebox, which is final".to_owned());
     }
     for (id, problem) in problems {
         report.fails(id, problem);
@@ -87,9 +88,9 @@ async fn compare(
     Ok(())
 }
 
-/// Asks for each of ours that should have been on this page. That Stripe does not have one is said, and
-/// nothing else.
-async fn ask_for_unlisted(
+/// Retrieves Farebox's subscriptions that are missing on this page of Stripe's list. One that does
+/// not exist at Stripe is reported and stays unchanged.
+async fn check_unlisted(
     app: &App,
     page: &ListPage,
     dry_run: bool,
@@ -101,8 +102,9 @@ async fn ask_for_unlisted(
     let created = |position: &Option<ListPosition>| {
         position.as_ref().and_then(|position| Timestamp::from_second(position.created).ok())
     };
-    let room =
-        ReconciliationReport::NAMED.saturating_sub(report.missing_at_stripe.len()).min(ASKED);
+    let room = ReconciliationReport::NAMED
+        .saturating_sub(report.missing_at_stripe.len())
+        .min(MAX_RETRIEVED);
     let (from, to) = (created(&page.last), created(&page.after));
     let unlisted = app.postgres.unlisted_subscriptions(&ids, from, to, room as i32).await?;
     for id in unlisted {
@@ -112,7 +114,7 @@ async fn ask_for_unlisted(
                 compare(app, one, &found, dry_run, report).await?;
             }
             Err(error) if error.refusal().is_some_and(|it| it.is_missing("id")) => {
-                tracing::error!(subscription = id, "Stripe does not have it");
+                tracing::error!(subscription = id, "a subscription does not exist at Stripe");
                 report.missing_at_stripe.push(id);
             }
             Err(error) => return Err(error.into()),

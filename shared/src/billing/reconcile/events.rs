@@ -16,10 +16,10 @@ use crate::domain::object::{Object, text};
 
 const JOB: &str = "reconcile_events";
 
-/// Stripe lists no older ones.
+/// Stripe lists events of the last 30 days.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Applies every event that was not delivered and did not arrive otherwise. Returns whether it got to the end.
+/// Applies every event that the webhook missed. Returns whether it reached the end.
 pub(super) async fn apply_missed(
     app: &App,
     background: &BackgroundTasks,
@@ -34,7 +34,7 @@ pub(super) async fn apply_missed(
         let ids: Vec<&str> = page.objects.iter().filter_map(|event| text(event, "id")).collect();
         report.looked_at += ids.len() as u64;
         let missing = app.postgres.missing_events(&ids).await?;
-        // The oldest first: then the least of them is stale.
+        // The oldest first, so that fewer events are outdated when they are applied.
         for event in page.objects.iter().rev() {
             let id = text(event, "id");
             if !missing.iter().any(|missing| Some(missing.as_str()) == id) {
@@ -50,7 +50,7 @@ pub(super) async fn apply_missed(
     Ok(pages.is_complete)
 }
 
-/// As the webhook does, but for the signature: this is what Stripe answered.
+/// Applies an event as the webhook does. It has no signature, since it comes from Stripe's API.
 async fn apply(
     app: &App,
     background: &BackgroundTasks,
@@ -59,13 +59,18 @@ async fn apply(
 ) -> Result<()> {
     let payload = event.to_string();
     let Some(event) = Event::parse(payload.as_bytes()) else {
-        report.fails(text(event, "id").unwrap_or_default(), "it is no event".to_owned());
+        report.fails(
+            text(event, "id").unwrap_or_default(),
+            "Stripe listed an object that is not an event".to_owned(),
+        );
         return Ok(());
     };
     match dead_letters::apply(app, background, &event, &payload).await? {
         Outcome::Applied { .. } => report.applied += 1,
         Outcome::DeadLettered(error) => report.fails(&event.id, error.for_operators()),
-        Outcome::Ignored => report.fails(&event.id, "it is of another account or mode".to_owned()),
+        Outcome::Ignored => {
+            report.fails(&event.id, "the event is from another account or mode".to_owned());
+        }
     }
     Ok(())
 }

@@ -15,24 +15,26 @@ pub struct ReconciliationReport {
     pub missed_events: u64,
     /// The number of missed events that this run applied.
     pub applied: u64,
-    /// The number of subscriptions to prices outside the catalog.
+    /// The number of subscriptions of erased users, or of unknown users to prices outside the
+    /// catalog.
     pub foreign: u64,
-    /// The number of subscriptions to a plan of the catalog that name no user: the customer pays, and no
-    /// user has the plan.
+    /// The number of subscriptions to a plan of the catalog that name no user: the customer pays,
+    /// and no user has the plan.
     pub unnamed: u64,
     /// The ids of the first hundred unnamed subscriptions.
     pub unnamed_subscriptions: Vec<String>,
     /// The number of subscriptions that Farebox stored differently from Stripe.
     pub drifts: u64,
-    /// The first hundred of them, with the fields that differ.
+    /// The first hundred drifted subscriptions, with the fields that differ.
     pub drifted: Vec<SubscriptionDrift>,
     /// The number of drifted subscriptions that this run repaired.
     pub repaired: u64,
-    /// The ids of the first hundred open subscriptions that Stripe does not list. Farebox keeps them.
+    /// The ids of the first hundred open subscriptions that Stripe does not list. Farebox keeps
+    /// them.
     pub missing_at_stripe: Vec<String>,
     /// The first hundred events and subscriptions that could not be applied.
     pub failed: Vec<ReconciliationFailure>,
-    /// Whether the run reached the end. If not, the next run continues.
+    /// True if the run reached the end. If not, the next run continues.
     pub is_complete: bool,
     /// Why the run stopped early.
     pub problem: Option<String>,
@@ -47,10 +49,10 @@ pub struct ReconciliationFailure {
 }
 
 impl ReconciliationReport {
-    /// As many of each kind as are named.
+    /// The maximum length of each list.
     pub(super) const NAMED: usize = 100;
 
-    /// Whether everything is here as it is at Stripe.
+    /// Returns whether Farebox agrees with Stripe.
     pub fn is_clean(&self) -> bool {
         self.is_complete
             && self.missed_events == self.applied
@@ -72,7 +74,7 @@ impl ReconciliationReport {
     }
 
     pub(super) fn fails(&mut self, id: &str, problem: String) {
-        tracing::error!(id, problem, "it cannot be applied");
+        tracing::error!(id, problem, "an event or a subscription could not be applied");
         if self.failed.len() < Self::NAMED {
             self.failed.push(ReconciliationFailure { id: id.to_owned(), problem });
         }

@@ -1,5 +1,4 @@
-//! Going through one of Stripe's lists, page by page; where there is no time for all of it, over
-//! several runs.
+//! Reads one of Stripe's lists page by page. If a run has too little time, the next run continues.
 
 use std::time::Instant;
 
@@ -20,38 +19,40 @@ pub(super) struct StripePages<'a> {
     pub is_complete: bool,
 }
 
-/// An object in a list, where the next page begins.
+/// An object in a list, after which the next page begins.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ListPosition {
     pub id: String,
-    /// When it was created, in Stripe's seconds: lists are ordered by it, the newest first.
+    /// When Stripe created the object, in seconds. Lists are ordered by this time, the newest
+    /// first.
     pub created: i64,
 }
 
 pub(super) struct ListPage {
     pub objects: Vec<Object>,
-    /// When they were so.
+    /// The answer with its time, without the objects.
     pub found: Snapshot,
-    /// The last object of the page before, if there is one.
+    /// The last object of the previous page, if there is one.
     pub after: Option<ListPosition>,
-    /// The last object of this one, if there are more.
+    /// The last object of this page, if there are more pages.
     pub last: Option<ListPosition>,
 }
 
 impl<'a> StripePages<'a> {
-    /// Where the last run stopped. A run without a limit of time begins at the beginning, and leaves no
-    /// trace.
+    /// Continues where the last run stopped. A run without a time limit starts at the beginning,
+    /// and stores no cursor.
     pub async fn begin(
         app: &'a App,
         job: &'static str,
         until: Option<Instant>,
     ) -> Result<StripePages<'a>> {
-        let kept = if until.is_some() { app.postgres.job_cursor(job).await? } else { None };
-        let after = kept.as_deref().and_then(ListPosition::parse);
+        let stored = if until.is_some() { app.postgres.job_cursor(job).await? } else { None };
+        let after = stored.as_deref().and_then(ListPosition::parse);
         Ok(Self { app, job, until, after, has_moved: false, is_complete: false })
     }
 
-    /// The next page. None at the end of the list or of the time; every run does at least one.
+    /// Returns the next page; none at the end of the list or of the time. Every run gets at least
+    /// one page.
     pub async fn next(
         &mut self,
         list: impl Fn(Option<&str>) -> RequestBuilder,
@@ -62,7 +63,7 @@ impl<'a> StripePages<'a> {
         }
         let after = self.after.as_ref().map(|position| position.id.as_str());
         let mut found = match self.app.stripe.send(&list(after)).await {
-            // What the last run ended with is no longer there to go on from.
+            // The object at which the last run stopped no longer exists.
             Err(error) if error.refusal().is_some_and(|it| it.is_missing("starting_after")) => {
                 self.after = None;
                 self.app.stripe.send(&list(None)).await?
@@ -78,7 +79,7 @@ impl<'a> StripePages<'a> {
         Ok(Some(ListPage { objects, found, after: self.after.clone(), last }))
     }
 
-    /// All of a page is dealt with.
+    /// Marks a page as processed, and stores the cursor.
     pub async fn done(&mut self, page: ListPage) -> Result<()> {
         self.has_moved = true;
         self.is_complete = page.last.is_none();
@@ -97,8 +98,8 @@ impl ListPosition {
         Some(Self { id: text(object, "id")?.to_owned(), created: integer(object, "created")? })
     }
 
-    fn parse(kept: &str) -> Option<Self> {
-        let (created, id) = kept.split_once(' ')?;
+    fn parse(stored: &str) -> Option<Self> {
+        let (created, id) = stored.split_once(' ')?;
         Some(Self { id: id.to_owned(), created: created.parse().ok()? })
     }
 }

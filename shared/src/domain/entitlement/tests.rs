@@ -1,12 +1,12 @@
-//! The rules of a check, against what a use would be answered.
+//! Tests of the feature check: it agrees with the result of the usage itself.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 
-/// Somebody with one feature, and what was used of it or is held.
-fn somebody(grant: Value, used: u64, balance: i64) -> Entitlement {
+/// A user with one feature, its usage and a balance of credits.
+fn entitled(grant: Value, used: u64, balance: i64) -> Entitlement {
     let terms = json!({
         "plan": "free", "plan_name": "Free", "plan_version": 1, "source": "default",
         "status": "none", "interval": null, "quantity": null, "trial_end": null,
@@ -40,23 +40,23 @@ fn check(entitlement: &Entitlement, quantity: u64) -> FeatureCheckResult {
 }
 
 #[test]
-fn the_whole_has_the_version_of_its_newest_part() {
-    assert_eq!(somebody(metered(Some(1), "hard", &[]), 0, 0).version(), 2);
+fn an_entitlement_has_the_version_of_its_newest_part() {
+    assert_eq!(entitled(metered(Some(1), "hard", &[]), 0, 0).version(), 2);
 }
 
 #[test]
-fn a_feature_that_is_none_has_no_verdict() {
-    let somebody = somebody(metered(Some(1), "hard", &[]), 0, 0);
-    assert_eq!(somebody.check("nothing", PositiveCount::ONE), None);
+fn an_unknown_feature_has_no_result() {
+    let entitlement = entitled(metered(Some(1), "hard", &[]), 0, 0);
+    assert_eq!(entitlement.check("nothing", PositiveCount::ONE), None);
 }
 
 #[test]
-fn what_is_there_or_not_is_not_counted() {
+fn a_boolean_feature_is_not_counted() {
     for enabled in [true, false] {
         let upgrades = json!([{ "plan": "pro", "gives": null }, { "plan": "team", "gives": null }]);
         let grant =
             json!({ "type": "boolean", "name": "Thing", "enabled": enabled, "upgrades": upgrades });
-        let verdict = check(&somebody(grant, 0, 0), 1_000);
+        let verdict = check(&entitled(grant, 0, 0), 1_000);
         assert_eq!((verdict.allowed, verdict.balance), (enabled, None));
         assert_eq!(verdict.reason, (!enabled).then_some(RefusalReason::NotInPlan));
         assert_eq!(verdict.upgrade_to.as_deref(), (!enabled).then_some("pro"));
@@ -64,7 +64,7 @@ fn what_is_there_or_not_is_not_counted() {
 }
 
 #[test]
-fn credits_are_held_by_their_unit() {
+fn credits_are_checked_by_their_unit() {
     let upgrades = json!([{ "plan": "pro", "gives": 5 }, { "plan": "team", "gives": 50 }]);
     let grant = json!({
         "type": "credits", "name": "Thing", "unit": "coin", "amount": 0, "upgrades": upgrades,
@@ -76,7 +76,7 @@ fn credits_are_held_by_their_unit() {
         (3, 51, false, None),
         (-7, 1, false, Some("pro")),
     ] {
-        let verdict = check(&somebody(grant.clone(), 0, balance), quantity);
+        let verdict = check(&entitled(grant.clone(), 0, balance), quantity);
         assert_eq!((verdict.allowed, verdict.balance), (allowed, Some(balance)));
         assert_eq!(verdict.upgrade_to.as_deref(), upgrade_to);
         let reason =
@@ -85,31 +85,31 @@ fn credits_are_held_by_their_unit() {
     }
     let mut given = grant;
     given["amount"] = 7.into();
-    assert_eq!(check(&somebody(given, 0, 0), 1).reason, Some(RefusalReason::LimitReached));
+    assert_eq!(check(&entitled(given, 0, 0), 1).reason, Some(RefusalReason::LimitReached));
 }
 
 proptest! {
-    /// A use is allowed if it stays within a hard limit, and always within a soft one or none.
+    /// Usage is allowed if it stays within a hard limit, and always with a soft limit or none.
     #[test]
-    fn a_check_says_what_a_use_is_answered(
+    fn a_check_agrees_with_the_usage(
         limit in prop::option::of(0..100_u64),
         is_hard: bool,
         used in 0..150_u64,
         quantity in 1..150_u64,
     ) {
         let overage = if is_hard { "hard" } else { "soft" };
-        let verdict = check(&somebody(metered(limit, overage, &[]), used, 0), quantity);
+        let verdict = check(&entitled(metered(limit, overage, &[]), used, 0), quantity);
         let allowed = !is_hard || limit.is_none_or(|limit| used + quantity <= limit);
         prop_assert_eq!(verdict.allowed, allowed);
         prop_assert_eq!(verdict.reason.is_none(), allowed);
         let left = limit.map(|limit| i64::try_from(limit.saturating_sub(used)).unwrap());
         prop_assert_eq!(verdict.balance, left);
         if let Some(left) = left.filter(|_| is_hard) {
-            prop_assert_eq!(allowed, i64::try_from(quantity).unwrap() <= left, "as the balance says");
+            prop_assert_eq!(allowed, i64::try_from(quantity).unwrap() <= left, "the balance agrees");
         }
     }
 
-    /// The plan that is named would allow it, and none before it would.
+    /// The named plan would allow the usage, and no lower plan would.
     #[test]
     fn the_lowest_plan_that_has_enough_is_named(
         limit in 0..50_u64,
@@ -117,17 +117,17 @@ proptest! {
         quantity in 1..100_u64,
         upgrades in prop::collection::vec(prop::option::of(0..250_u64), 0..5),
     ) {
-        let verdict = check(&somebody(metered(Some(limit), "hard", &upgrades), used, 0), quantity);
+        let verdict = check(&entitled(metered(Some(limit), "hard", &upgrades), used, 0), quantity);
         let has_enough =
-            |gives: &Option<u64>| check(&somebody(metered(*gives, "hard", &[]), used, 0), quantity).allowed;
+            |gives: &Option<u64>| check(&entitled(metered(*gives, "hard", &[]), used, 0), quantity).allowed;
         let lowest = upgrades.iter().position(has_enough).filter(|_| !verdict.allowed);
         prop_assert_eq!(verdict.upgrade_to, lowest.map(|place| place.to_string()));
     }
 
-    /// What is not paid for is the reason of every refusal, and refuses nothing that is free.
+    /// An unpaid subscription is the reason of every refusal, but does not refuse what is free.
     #[test]
-    fn who_has_not_paid_hears_of_it(limit in 0..9_u64, used in 0..9_u64, quantity in 1..9_u64) {
-        let paid = somebody(metered(Some(limit), "hard", &[]), used, 0);
+    fn an_unpaid_plan_explains_refusals(limit in 0..9_u64, used in 0..9_u64, quantity in 1..9_u64) {
+        let paid = entitled(metered(Some(limit), "hard", &[]), used, 0);
         let mut unpaid = paid.clone();
         unpaid.terms.value.status = "past_due".to_owned();
         let (paid, unpaid) = (check(&paid, quantity), check(&unpaid, quantity));

@@ -1,18 +1,18 @@
-//! What an invoice says: for what, for which period, and how its payment stands.
+//! The facts of an invoice: its subscription, its period and its payment.
 
 use serde_json::{Value, json};
 
 use super::payment::Payment;
-use super::{Unreadable, named_user};
+use super::{Unreadable, metadata_user_id};
 use crate::domain::object::{
-    Object, amount, flag, integer, is_new_word, link, list, seconds, text,
+    Object, amount, flag, integer, is_unknown_value, link, list, seconds, text,
 };
 
 const STATUSES: [&str; 5] = ["draft", "open", "paid", "uncollectible", "void"];
 
-/// Nothing, if its status is none that we know.
+/// Returns `None` for an unknown status.
 pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
-    if is_new_word(object, "status", &STATUSES) {
+    if is_unknown_value(object, "status", &STATUSES) {
         return Ok(None);
     }
     let lines = list(object, "lines");
@@ -35,7 +35,7 @@ pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
         "hosted_url": text(object, "hosted_invoice_url"),
         "pdf_url": text(object, "invoice_pdf"),
         "email": text(object, "customer_email"),
-        // Before 2019-03-14 it was called so.
+        // Before API version 2019-03-14, the field was `date`.
         "created": seconds(object, "created").or(seconds(object, "date")),
         "paid_at": seconds(&object["status_transitions"], "paid_at"),
         "period_start": seconds(&line["period"], "start"),
@@ -47,15 +47,15 @@ pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
     })))
 }
 
-/// The payment of an invoice, where the invoice names it. Since Basil it does so only if that was asked
-/// for, and another event joins the two.
+/// Returns the payment of an invoice, if the invoice names it. Since API version Basil, it does so
+/// only if `payments` is expanded, and an `invoice_payment` event joins the two.
 pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
     let tried = list(object, "payments");
     let paid = tried.iter().find(|payment| text(payment, "status") == Some("paid"));
     let payment = &paid.or(tried.first()).unwrap_or(&Value::Null)["payment"];
     let charge = link(object, "charge").or(link(payment, "charge"));
     let intent = link(object, "payment_intent").or(link(payment, "payment_intent"));
-    // What was paid elsewhere was not paid with this.
+    // An invoice that was paid out of band was not paid with this payment.
     let is_paid = status(object) == Some("paid") && !flag(object, "paid_out_of_band");
     Some(Payment {
         id: intent.or(charge)?,
@@ -70,7 +70,8 @@ pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
     })
 }
 
-/// Before 2018-11-08 there was none, and these said it. One that nobody tried to charge yet was a draft.
+/// Returns the status. Before API version 2018-11-08 there was none, so it is derived from other
+/// fields: an unpaid invoice that was never attempted counts as a draft.
 fn status(object: &Object) -> Option<&str> {
     if let Some(status) = text(object, "status") {
         return Some(status);
@@ -85,13 +86,14 @@ fn status(object: &Object) -> Option<&str> {
     })
 }
 
-/// Whom the invoice names, or the subscription it is for, which Stripe copies into it.
+/// Returns the user in the invoice's own metadata, or in the subscription's, which Stripe copies
+/// into the invoice.
 fn payer(object: &Object) -> Option<&str> {
     let line = list(object, "lines").first().unwrap_or(&Value::Null);
-    [object, subscription_details(object), line].into_iter().find_map(named_user)
+    [object, subscription_details(object), line].into_iter().find_map(metadata_user_id)
 }
 
-/// Since Basil under what the invoice comes from.
+/// Returns the details of the subscription. Since API version Basil, they are in `parent`.
 fn subscription_details(object: &Object) -> &Object {
     let own = &object["subscription_details"];
     if own.is_object() { own } else { &object["parent"]["subscription_details"] }
@@ -102,8 +104,8 @@ fn subscription_of_line(line: &Object) -> Option<&str> {
     link(line, "subscription").or(link(item, "subscription"))
 }
 
-/// A line for a period of the subscription; not one that settles a change within a period, nor something
-/// that was added to the bill.
+/// Returns whether a line bills a period of the subscription. A proration does not, and neither
+/// does an added invoice item.
 fn is_for_a_period(line: &Object) -> bool {
     let item = &line["parent"]["subscription_item_details"];
     let is_proration = flag(line, "proration") || flag(item, "proration");

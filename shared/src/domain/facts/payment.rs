@@ -1,31 +1,31 @@
-//! What is said of a payment: by its intent, its charge, its refunds, its disputes, and by the invoice and
-//! the session that it is for.
+//! The facts of a payment, from its intent, charge, refunds, disputes, invoice or session.
 //!
-//! Each knows a part. All of them name the payment by its intent, or by its charge where there is no
-//! intent, so that the parts meet in one row. What one part does not know it does not deny: it is null.
+//! Each of these objects has a part of the facts. All of them identify the payment by its intent,
+//! or by its charge if there is no intent, so that Postgres merges the parts into one row. A field
+//! that an object does not have is null, and does not overwrite a known value.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Unreadable, named_user};
-use crate::domain::object::{Object, amount, is_new_word, link, list, text};
+use super::{Unreadable, metadata_user_id};
+use crate::domain::object::{Object, amount, is_unknown_value, link, list, text};
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Payment<'a> {
     pub id: &'a str,
     pub charge: Option<&'a str>,
-    /// Every attempt to pay makes a charge. Older versions list them all in the intent.
+    /// The charges of other attempts to pay, which older API versions list in the intent.
     pub other_charges: Option<Vec<&'a str>>,
     pub customer: Option<&'a str>,
     pub user_id: Option<&'a str>,
     pub session: Option<&'a str>,
     pub invoice: Option<&'a str>,
     pub currency: Option<&'a str>,
-    /// What was paid, in all.
+    /// The total that was paid.
     pub amount: Option<i64>,
     pub status: Option<&'static str>,
     pub failure: Option<&'a str>,
-    /// What went back, in all.
+    /// The total that was refunded.
     pub refunded: Option<i64>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn of_intent(object: &Object, is_failure: bool) -> Result<Payment<'_>
         charge,
         other_charges: Some(others).filter(|others| !others.is_empty()),
         customer: link(object, "customer"),
-        user_id: named_user(object),
+        user_id: metadata_user_id(object),
         invoice: link(object, "invoice"),
         currency: text(object, "currency"),
         amount: amount(object, "amount_received").filter(|amount| *amount > 0),
@@ -53,14 +53,14 @@ pub(super) fn of_intent(object: &Object, is_failure: bool) -> Result<Payment<'_>
 pub(super) fn of_charge(object: &Object) -> Result<Payment<'_>, Unreadable> {
     let id = text(object, "id").ok_or(Unreadable("id"))?;
     let is_paid = object["paid"] == true || text(object, "status") == Some("succeeded");
-    // What is only held on a card has not been paid yet.
+    // A charge that is not captured yet is not paid.
     let is_paid = is_paid && object["captured"] != false;
     let captured = amount(object, "amount_captured").or(amount(object, "amount"));
     Ok(Payment {
         id: link(object, "payment_intent").unwrap_or(id),
         charge: Some(id),
         customer: link(object, "customer"),
-        user_id: named_user(object),
+        user_id: metadata_user_id(object),
         invoice: link(object, "invoice"),
         currency: text(object, "currency"),
         amount: captured.filter(|_| is_paid),
@@ -70,7 +70,7 @@ pub(super) fn of_charge(object: &Object) -> Result<Payment<'_>, Unreadable> {
     })
 }
 
-/// What an invoice was paid with. None, if not by a payment at Stripe.
+/// Returns the payment of an `invoice_payment`, or `None` if it is not a payment at Stripe.
 pub(super) fn of_invoice(object: &Object) -> Option<Payment<'_>> {
     let payment = &object["payment"];
     let charge = link(payment, "charge");
@@ -86,7 +86,7 @@ pub(super) fn of_invoice(object: &Object) -> Option<Payment<'_>> {
     })
 }
 
-/// The payment that a refund or a dispute is of, if it is of one.
+/// Returns the payment of a refund or a dispute, if it has one.
 pub(super) fn returned(object: &Object) -> Option<Payment<'_>> {
     let charge = link(object, "charge");
     let intent = link(object, "payment_intent").or(link(&object["charge"], "payment_intent"));
@@ -96,9 +96,9 @@ pub(super) fn returned(object: &Object) -> Option<Payment<'_>> {
 const REFUND_STATUSES: [&str; 5] =
     ["pending", "requires_action", "succeeded", "failed", "canceled"];
 
-/// Nothing, if its status is none that we know.
+/// Returns `None` for an unknown status.
 pub(super) fn refund(object: &Object) -> Result<Option<Value>, Unreadable> {
-    if is_new_word(object, "status", &REFUND_STATUSES) {
+    if is_unknown_value(object, "status", &REFUND_STATUSES) {
         return Ok(None);
     }
     Ok(Some(json!({
@@ -108,7 +108,7 @@ pub(super) fn refund(object: &Object) -> Result<Option<Value>, Unreadable> {
     })))
 }
 
-/// The last is of older versions: it was refunded instead.
+/// Older API versions have `charge_refunded`: the charge was refunded instead.
 const DISPUTE_STATUSES: [&str; 9] = [
     "needs_response",
     "under_review",
@@ -121,9 +121,9 @@ const DISPUTE_STATUSES: [&str; 9] = [
     "charge_refunded",
 ];
 
-/// Nothing, if its status is none that we know.
+/// Returns `None` for an unknown status.
 pub(super) fn dispute(object: &Object) -> Result<Option<Value>, Unreadable> {
-    if is_new_word(object, "status", &DISPUTE_STATUSES) {
+    if is_unknown_value(object, "status", &DISPUTE_STATUSES) {
         return Ok(None);
     }
     Ok(Some(json!({

@@ -1,22 +1,22 @@
-//! What a checkout session says: what was to be bought, and whether it was paid.
+//! The facts of a Checkout session: what it sells, and whether it is paid.
 
 use serde_json::{Value, json};
 
 use super::payment::Payment;
-use super::{Unreadable, named_user, user};
-use crate::domain::object::{Object, amount, integer, is_new_word, link, list, seconds, text};
+use super::{Unreadable, metadata_user_id, user};
+use crate::domain::object::{Object, amount, integer, is_unknown_value, link, list, seconds, text};
 
 const MODES: [&str; 3] = ["subscription", "payment", "setup"];
 const STATUSES: [&str; 3] = ["open", "complete", "expired"];
 
-/// Nothing, if its mode or status is none that we know.
+/// Returns `None` for an unknown mode or status.
 pub(super) fn session(object: &Object) -> Result<Option<Value>, Unreadable> {
-    if is_new_word(object, "mode", &MODES) || is_new_word(object, "status", &STATUSES) {
+    if is_unknown_value(object, "mode", &MODES) || is_unknown_value(object, "status", &STATUSES) {
         return Ok(None);
     }
     let metadata = &object["metadata"];
     let version = text(metadata, "packVersion").and_then(|version| version.parse::<i32>().ok());
-    // Before it is completed anyone may have typed the address.
+    // Before the session is complete, anyone may have entered the address.
     let is_complete = text(object, "status") == Some("complete");
     let payer = text(&object["customer_details"], "email").or(text(object, "customer_email"));
     Ok(Some(json!({
@@ -25,8 +25,8 @@ pub(super) fn session(object: &Object) -> Result<Option<Value>, Unreadable> {
         "status": text(object, "status").ok_or(Unreadable("status"))?,
         "created": seconds(object, "created").ok_or(Unreadable("created"))?,
         "payment_status": text(object, "payment_status"),
-        "user_id": named_user(object),
-        // Not believed by itself: anyone who opens a payment link can write it.
+        "user_id": metadata_user_id(object),
+        // Not trusted by default: anyone who opens a payment link can set it.
         "reference": user(object, "client_reference_id"),
         "pack": text(metadata, "pack"),
         "pack_version": version,
@@ -43,8 +43,8 @@ pub(super) fn session(object: &Object) -> Result<Option<Value>, Unreadable> {
     })))
 }
 
-/// The session with what only its event said before 2021: how far it is, and since when. What was complete
-/// then had been paid.
+/// Adds the status, the creation time and the payment status to a session that lacks them. Before
+/// 2021 only the session's event had them, and a complete session was a paid one.
 pub(super) fn completed(object: &Object, verb: &str, at: i64) -> Object {
     let mut object = object.clone();
     if !object.is_object() {
@@ -63,7 +63,7 @@ pub(super) fn completed(object: &Object, verb: &str, at: i64) -> Object {
     object
 }
 
-/// What is in the cart. Events come without it.
+/// Returns the line items. Events do not contain them.
 fn items(object: &Object) -> Option<Vec<Value>> {
     object["line_items"].as_object()?;
     let item = |line: &Object| {
@@ -76,8 +76,8 @@ fn items(object: &Object) -> Option<Vec<Value>> {
     Some(list(object, "line_items").iter().map(item).collect())
 }
 
-/// The payment that the session is for, if there is or will be one, and the session names it. Where nothing
-/// was left to pay Stripe makes no payment, and the session stands for it.
+/// Returns the payment of the session, if the session names it. If nothing was left to pay, Stripe
+/// creates no payment, and the id of the session takes its place.
 pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
     let is_purchase = text(object, "mode") == Some("payment");
     let payment_status = text(object, "payment_status");
@@ -88,7 +88,7 @@ pub(super) fn payment(object: &Object) -> Option<Payment<'_>> {
     Some(Payment {
         id: link(object, "payment_intent").or(itself)?,
         customer: link(object, "customer"),
-        user_id: named_user(object),
+        user_id: metadata_user_id(object),
         session: text(object, "id"),
         currency: text(object, "currency"),
         amount: amount(object, "amount_total").filter(|_| is_settled),

@@ -1,13 +1,13 @@
-//! What a subscription says: what was bought, for how long, and how it ends.
+//! The facts of a subscription: its items, its period and its cancellation.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Unreadable, named_user};
+use super::{Unreadable, metadata_user_id};
 use crate::domain::hash::sha256_i64;
 use crate::domain::object::{
-    Object, amount, flag, integer, is_new_word, link, list, seconds, text,
+    Object, amount, flag, integer, is_unknown_value, link, list, seconds, text,
 };
 
 const STATUSES: [&str; 8] = [
@@ -21,13 +21,15 @@ const STATUSES: [&str; 8] = [
     "incomplete_expired",
 ];
 
-/// More than Stripe allows in one.
+/// More items than Stripe allows in one subscription.
 const MAX_ITEMS: usize = 100;
 
-/// Farebox sells subscriptions of one item. One made elsewhere may have several: then all are there, and the
-/// database, which knows the catalog, takes the one that is a plan's. Nothing, if its status is none that we know.
+/// Returns the facts of a subscription, or `None` for an unknown status.
+///
+/// Farebox sells subscriptions with one item. A subscription from elsewhere may have several. The
+/// fact then lists all of them, and Postgres, which has the catalog, chooses the item of a plan.
 pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable> {
-    if is_new_word(object, "status", &STATUSES) {
+    if is_unknown_value(object, "status", &STATUSES) {
         return Ok(None);
     }
     let items = list(object, "items");
@@ -38,7 +40,7 @@ pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable>
         "customer": link(object, "customer").ok_or(Unreadable("customer"))?,
         "status": status(object).ok_or(Unreadable("status"))?,
         "created": seconds(object, "created").ok_or(Unreadable("created"))?,
-        "user_id": named_user(object),
+        "user_id": metadata_user_id(object),
         "plan": text(&object["metadata"], "plan"),
         "plan_version": text(&object["metadata"], "planVersion")
             .and_then(|version| version.parse::<i32>().ok()),
@@ -67,28 +69,31 @@ pub(super) fn subscription(object: &Object) -> Result<Option<Value>, Unreadable>
     Ok(Some(fact))
 }
 
-/// The period's fields. An event in which nothing else is new changes only them.
+/// The fields of the period. At a renewal, often only they change.
 const PERIOD: [&str; 2] = ["period_start", "period_end"];
 
-/// Equal for two facts of one subscription that differ in the period at most. Where there are several
-/// items the catalog decides which of them counts, so there is no digest.
+/// Returns a digest of all fields except the period. Two facts of a subscription that differ only
+/// in the period have the same digest. A fact with several items has no digest, because the catalog
+/// decides which of them counts.
 fn digest(fact: &Map<String, Value>) -> i64 {
     let fields = fact.iter().filter(|(name, _)| !PERIOD.contains(&name.as_str()));
     let fields: BTreeMap<_, _> = fields.collect();
     sha256_i64(&json!(fields).to_string())
 }
 
-/// Where collection is paused and invoices are void, no period is paid, and nothing is to be served: that is
-/// paused, which Stripe calls active. Invoices that are kept, or written off, are a service for nothing.
+/// Returns the status. If collection is paused and invoices are void, Stripe calls the subscription
+/// active. Its periods are not paid and must not be served, so the status here is `paused`. With
+/// draft or uncollectible invoices, the service is free and the subscription stays active.
 fn status(object: &Object) -> Option<&str> {
     let is_void = text(&object["pause_collection"], "behavior") == Some("void");
     text(object, "status")
         .map(|status| if is_void && status == "active" { "paused" } else { status })
 }
 
-/// What was bought, for how long, and what it is about to become. Less than nothing cannot be bought.
+/// Returns the facts of an item: its price, its period and its pending change. A negative quantity
+/// is unreadable.
 fn item(object: &Object, item: &Object) -> Result<Value, Unreadable> {
-    // Before there were prices there were plans; before there were items, the subscription had one.
+    // Older API versions have plans instead of prices. The oldest have no items, but one plan.
     let price = [&item["price"], &item["plan"], &object["plan"]];
     let price = price.into_iter().find(|price| price.is_object()).unwrap_or(&Value::Null);
     let quantity = integer(item, "quantity").or(integer(object, "quantity")).unwrap_or(1);
@@ -96,7 +101,7 @@ fn item(object: &Object, item: &Object) -> Result<Value, Unreadable> {
         return Err(Unreadable("quantity"));
     }
     let unit = amount(price, "unit_amount").or(amount(price, "amount"));
-    // Since Basil the period is the item's.
+    // Since API version Basil, the item has the period.
     let period = |field| seconds(item, field).or(seconds(object, field));
     let currency = text(object, "currency").or(text(price, "currency"));
     let same_currency = text(price, "currency").is_none_or(|own| Some(own) == currency);
@@ -122,7 +127,7 @@ fn item(object: &Object, item: &Object) -> Result<Value, Unreadable> {
     }))
 }
 
-/// Our name for how often a price is charged, if we have one.
+/// Returns the name of a billing interval in Farebox, if it has one.
 fn interval(price: &Object) -> Option<&'static str> {
     let recurring = if price["recurring"].is_object() { &price["recurring"] } else { price };
     match (text(recurring, "interval")?, integer(recurring, "interval_count").unwrap_or(1)) {

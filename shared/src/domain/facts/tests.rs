@@ -1,10 +1,10 @@
 mod any;
 mod customer;
 mod invoice;
-mod new_words;
 mod payment;
 mod session;
 mod subscription;
+mod unknown_values;
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn event(kind: &str, object: &Value) -> Event {
     Event::parse(event.to_string().as_bytes()).unwrap()
 }
 
-/// What such an event says, as the database hears it.
+/// The facts of such an event, as Postgres receives them.
 fn facts_of(kind: &str, object: Value) -> Value {
     Value::Object(event(kind, &object).facts().unwrap().as_json().clone())
 }
@@ -24,7 +24,7 @@ fn is_unreadable(kind: &str, object: Value) -> bool {
     event(kind, &object).facts().is_err()
 }
 
-/// An object with some of its fields in another shape.
+/// An object with some of its fields replaced.
 fn of(base: &Value, changes: Value) -> Value {
     let mut object = base.clone();
     for (name, value) in changes.as_object().unwrap() {
@@ -33,7 +33,7 @@ fn of(base: &Value, changes: Value) -> Value {
     object
 }
 
-/// A payment of which only these fields are known.
+/// The facts of a payment of which only these fields are known.
 fn payment(known: Value) -> Value {
     let unknown = json!({
         "id": null, "charge": null, "other_charges": null, "customer": null, "user_id": null, "session": null,

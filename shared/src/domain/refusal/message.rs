@@ -1,5 +1,5 @@
-//! The JSON of a refusal, field by field. Read this way it costs every function that calls Postgres a
-//! tenth of the code that serde derives for a tagged enum.
+//! The JSON of a refusal, as a struct of optional fields. Every function that calls Postgres links
+//! this code, which is a tenth of the code that serde derives for a tagged enum.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl TryFrom<Message> for Refusal {
     type Error = &'static str;
 
     fn try_from(message: Message) -> Result<Self, Self::Error> {
-        const MISSING: &str = "a detail is missing";
+        const MISSING: &str = "a field of the refusal is missing";
         let Message { status, unit, balance, needed, results, .. } = message;
         Ok(match message.code {
             Code::AccountErased => Self::AccountErased,

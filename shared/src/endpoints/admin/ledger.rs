@@ -1,7 +1,7 @@
-//! `GET /api/admin/ledger`: whether the ledger, and what follows from it, is right (CP-4).
+//! `GET /api/admin/ledger`: verifies the credit ledger and the balances (CP-4).
 //!
-//! A page at a time, so that a ledger of any length is looked at in bounded memory; `cursor` goes on where
-//! the time was up.
+//! Each request checks one page, so that a ledger of any length is verified in bounded memory and
+//! time. `cursor` continues where the last page ended.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! `GET` and `POST /api/admin/webhooks` (DM-8): the dead letters, for review, and what an operator does
-//! about one. Who did it, and why, stands in the audit trail.
+//! `GET` and `POST /api/admin/webhooks`: lists dead letters, and replays or resolves one (DM-8).
+//!
+//! The audit trail records who did it and why.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::{EventId, EventType, Reason};
 use crate::http::{Input, Query};
 
-/// A page of failed webhooks or, if the query names an `id`, one of them with its payload. A page has
+/// A page of failed webhooks or, if the query has an `id`, one of them with its payload. A page has
 /// `data`; a single webhook has `payload`.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
@@ -35,7 +36,7 @@ pub enum FailedWebhooksResponse {
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedWebhookPage {
-    /// The webhooks, the latest failure first.
+    /// The webhooks, newest failure first.
     data: Vec<FailedWebhook>,
     /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
@@ -46,7 +47,7 @@ pub struct FailedWebhookPage {
 pub struct FailedWebhookWithPayload {
     #[serde(flatten)]
     summary: FailedWebhook,
-    /// The event as Stripe sent it; null after 30 days, when Farebox deletes the payload.
+    /// The event as Stripe sent it. Farebox deletes it after 30 days; it is null from then on.
     payload: Value,
 }
 
@@ -61,7 +62,7 @@ pub struct HandleFailedWebhookRequest {
     note: Option<Reason>,
 }
 
-/// What to do with a failed webhook.
+/// The action to take on a failed webhook.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum FailedWebhookAction {
@@ -111,7 +112,7 @@ async fn handle_failed_webhook(
             dead_letters::resolve(&app, id, note, &actor).await.map(Json)
         }
         (FailedWebhookAction::Replay, Some(_)) => {
-            Err(Error::invalid("note", "is for `resolve` alone"))
+            Err(Error::invalid("note", "is accepted only by `resolve`"))
         }
         (FailedWebhookAction::Resolve, None) => Err(Error::invalid("note", "is missing")),
     }

@@ -1,8 +1,8 @@
 //! `POST /api/chat/save`: counts a conversation and keeps its summary among the last three (AI-3).
 //!
-//! The content, where it is given, goes to the user's history in Postgres before anything is
-//! counted: with an idempotency key a retry after a failure in between keeps it once. The key is looked
-//! up in Redis before that, so that a call which is going to be refused keeps nothing.
+//! If the request has content, it is written to the user's history in Postgres before Redis counts
+//! the conversation. With an idempotency key, a retry after a failure between the two writes it
+//! once. The key is looked up in Redis first, so that a request with a reused key writes nothing.
 
 use std::sync::Arc;
 
@@ -35,7 +35,8 @@ pub fn routes() -> MethodRouter<Arc<App>> {
     post(save_chat)
 }
 
-/// The content with its row, and the answer that Redis remembers.
+/// The bytes that a request stores: the content's row, and the response kept for its idempotency
+/// key.
 pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
     let content = body["content"].as_str().map_or(0, |text| row_bytes(text.len()));
     content + if has_key { stats::REMEMBERED_BYTES } else { 0 }
@@ -50,7 +51,7 @@ async fn save_chat(
     let now = app.clock.now();
     if let Some(content) = &chat.content {
         if let Some(idempotency_key) = &idempotency_key {
-            stats::refuse_reused(&app.redis, idempotency_key).await?;
+            stats::check_key_not_reused(&app.redis, idempotency_key).await?;
         }
         let entry = NewEntry { user: &user, kind: "chat", content: content.as_str() };
         app.postgres.add_history(entry, idempotency_key.as_ref(), now).await?;

@@ -1,5 +1,5 @@
-//! `GET /api/cron/daily`: makes and drops monthly partitions, deletes expired rows, warms the entitlement
-//! cache (DM-9), and compares events and subscriptions with Stripe.
+//! `GET /api/cron/daily`: creates and drops monthly partitions, deletes expired rows, warms the
+//! entitlement cache (DM-9), and compares events and subscriptions with Stripe.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,25 +21,23 @@ use crate::billing::reconcile::{self, Options, ReconciliationReport};
 use crate::billing::warm_up;
 use crate::domain::error::Result;
 
-/// Rows, or pages of a table, of one statement. The next run continues where this one stops.
+/// The rows, or table pages, that one statement handles.
 const BATCH: i32 = 1_000;
+
+/// The time limits of the job's steps. Together they fit into the time that a function may run. The
+/// next run continues where this one stops.
 const DELETE_TIME: Duration = Duration::from_secs(8);
-
-/// For the cache. The next run goes on where this one stops.
 const WARM_TIME: Duration = Duration::from_secs(3);
-
-/// For the comparison with Stripe: what is left of the time that a function has. The next run goes on where this
-/// one stops.
 const RECONCILE_TIME: Duration = Duration::from_secs(12);
 
-/// What one run of the daily job did.
+/// The result of one run of the daily job.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DailyReport {
-    /// The number of rows deleted from each table, or cleared of what expired. The table `retention` says
-    /// how long each keeps its rows.
+    /// The number of rows deleted, or cleared of expired data, by table. The SQL table `retention`
+    /// sets how long each table keeps its rows.
     deleted: BTreeMap<String, i64>,
-    /// The monthly partitions made and dropped.
+    /// The monthly partitions created and dropped.
     partitions: PartitionReport,
     /// The result of warming the entitlement cache.
     warmed: warm_up::CacheWarmUpReport,
@@ -58,7 +56,7 @@ async fn run_daily_job(
     let warming = warm_up::Options { per_second: warm_up::PER_SECOND, time: Some(WARM_TIME) };
     let options = Options { time: Some(RECONCILE_TIME), ..Options::default() };
     let (postgres, now) = (&app.postgres, app.clock.now());
-    alert::forget_daily(&app).await?;
+    alert::delete_old_alerts(&app).await?;
     Ok(Json(DailyReport {
         partitions: postgres.rotate_partitions(now).await?,
         deleted: delete_expired(postgres, now).await?,
@@ -67,8 +65,8 @@ async fn run_daily_job(
     }))
 }
 
-/// Deletes batches of expired rows until no table has more, or the time is over. Answers the rows deleted
-/// from each table.
+/// Deletes expired rows in batches until no table has more or the time is up. Returns the number of
+/// rows by table.
 async fn delete_expired(
     postgres: &Postgres,
     now: Timestamp,

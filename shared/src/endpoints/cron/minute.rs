@@ -1,4 +1,5 @@
-//! `GET /api/cron/minute`: what is due. Run twice at once, the two share the work.
+//! `GET /api/cron/minute`: recomputes due entitlements, delivers outbox messages, and replays dead
+//! letters. Two overlapping runs share the work.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,29 +19,31 @@ use crate::billing::fulfilment;
 use crate::billing::outbox::{self, DeliveryReport};
 use crate::domain::error::Result;
 
-/// The rest is for the next minute.
+/// The users in one batch. A run has as many batches as its time allows.
 const BATCH: i32 = 20;
+
+/// The limits of one run. The next run continues with the rest.
 const REPLAYS: i32 = 50;
 const MESSAGES: usize = 500;
 
-/// Nothing of a kind is begun later than that, so that the run ends within the 30 seconds that a function
-/// has, whatever is slow: what is cut off there is told twice.
-const SETTLING_TIME: Duration = Duration::from_secs(5);
+/// No step starts new work after its time, so that the run ends within the 30 seconds that a
+/// function has. A message whose delivery is cut off there is delivered twice.
+const RECOMPUTE_TIME: Duration = Duration::from_secs(5);
 const MESSAGES_TIME: Duration = Duration::from_secs(6);
 const REPLAYS_TIME: Duration = Duration::from_secs(14);
 
-/// What one run of the minute job did.
+/// The result of one run of the minute job.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MinuteReport {
-    /// The number of users whose entitlement was recomputed because time changed it: a plan, a comp or credits
-    /// began or ended.
+    /// The number of users whose entitlement was recomputed because time changed it: a plan, a comp
+    /// or credits began or ended.
     settled: usize,
-    /// The number of failed webhooks that were applied.
+    /// The number of failed webhooks that were retried and applied.
     replayed: usize,
     /// The number of failed webhooks that failed again.
     still_failing: usize,
-    /// The outbox messages that were due.
+    /// The outbox messages whose delivery was due.
     messages: DeliveryReport,
 }
 
@@ -53,29 +56,30 @@ async fn run_minute_job(
     Extension(background): Extension<BackgroundTasks>,
 ) -> Result<Json<MinuteReport>> {
     let started = Instant::now();
-    let settled = settle(&app, started).await;
+    let recomputed = recompute_due_users(&app, started).await;
     let messages = outbox::drain(&app, &background, MESSAGES, MESSAGES_TIME).await;
     let replayed =
         dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await?;
     Ok(Json(MinuteReport {
-        settled: settled?,
+        settled: recomputed?,
         replayed: replayed.applied,
         still_failing: replayed.still_failing,
         messages,
     }))
 }
 
-/// Settles who is due, a few at a time, so that nobody waits long for their own row.
-async fn settle(app: &App, started: Instant) -> Result<usize, PostgresError> {
+/// Recomputes the entitlements that time has changed. Small batches keep each user's row locked
+/// only briefly.
+async fn recompute_due_users(app: &App, started: Instant) -> Result<usize, PostgresError> {
     let mut all = 0;
     loop {
         let now = app.clock.now();
-        let settled = app.postgres.recompute_due_users(now, BATCH).await?;
-        for entitlement in &settled {
+        let recomputed = app.postgres.recompute_due_users(now, BATCH).await?;
+        for entitlement in &recomputed {
             fulfilment::push_best_effort(app, entitlement, now).await;
         }
-        all += settled.len();
-        if settled.is_empty() || started.elapsed() > SETTLING_TIME {
+        all += recomputed.len();
+        if recomputed.is_empty() || started.elapsed() > RECOMPUTE_TIME {
             return Ok(all);
         }
     }

@@ -1,5 +1,6 @@
-//! `GET /api/health/ready`: whether everything a request may need answers, and if not, what is down.
-//! Names, never addresses: those are for the log.
+//! `GET /api/health/ready`: reports whether Postgres and Redis answer.
+//!
+//! The response names the store that is down. Its address and the cause are only in the log.
 
 use std::error::Error;
 use std::future::Future;
@@ -20,10 +21,10 @@ use crate::adapters::redis::Command;
 use crate::app::App;
 use crate::domain::error::error_chain;
 
-/// Whoever asks wants to know now.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// The time within which a store must answer.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// Which of the stores that requests need answer.
+/// The state of the stores that requests need.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct ReadinessResponse {
     /// `degraded` if any store is down.
@@ -33,7 +34,7 @@ pub struct ReadinessResponse {
     redis: DependencyStatus,
 }
 
-/// Whether a store answers.
+/// The state of one store.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DependencyStatus {
@@ -59,9 +60,9 @@ async fn get_readiness(State(app): State<Arc<App>>) -> (StatusCode, Json<Readine
 
 async fn probe<T, E: Error + 'static>(
     what: &'static str,
-    asking: impl Future<Output = Result<T, E>>,
+    request: impl Future<Output = Result<T, E>>,
 ) -> DependencyStatus {
-    let cause = match timeout(PATIENCE, asking).await {
+    let cause = match timeout(PROBE_TIMEOUT, request).await {
         Ok(Ok(_)) => return DependencyStatus::Up,
         Ok(Err(error)) => error_chain(&error),
         Err(elapsed) => elapsed.to_string(),

@@ -1,7 +1,8 @@
-//! `GET /api/stripe/checkout-session?sessionId=`: what the success page polls.
+//! `GET /api/stripe/checkout-session?sessionId=`: the state of a Checkout session, which the
+//! success page polls.
 //!
-//! A session that Stripe says is paid is applied on the spot, on the path that the webhook takes: a
-//! late webhook keeps nobody waiting.
+//! A session that Stripe reports as paid is applied at once, by the same code as the webhook, so
+//! that the customer need not wait for a late webhook.
 
 use std::sync::Arc;
 
@@ -32,11 +33,11 @@ pub struct CheckoutSession {
     status: String,
     #[schemars(with = "Option<PaymentStatus>")]
     payment_status: Option<String>,
-    /// The key of the plan that is bought.
+    /// The key of the plan in this purchase.
     plan: Option<String>,
     #[schemars(with = "Option<BillingInterval>")]
     interval: Option<String>,
-    /// The key of the credit pack that is bought.
+    /// The key of the credit pack in this purchase.
     pack: Option<String>,
     /// The number of seats, or of packs.
     quantity: Option<i64>,
@@ -60,7 +61,7 @@ async fn get_checkout_session(
     let id = session_id(&uri)?;
     let purchase: Option<CheckoutSession> = app.postgres.get_checkout_session(&user, &id).await?;
     let purchase = purchase.ok_or_else(not_found)?;
-    if purchase.is_over() {
+    if purchase.is_final() {
         return Ok(Json(purchase));
     }
     let session = app.stripe.send(&requests::retrieve_session(&id)).await?;
@@ -72,27 +73,28 @@ async fn get_checkout_session(
 }
 
 impl CheckoutSession {
-    /// Whether Stripe can have nothing new to say of it.
-    fn is_over(&self) -> bool {
-        let is_settled = self.payment_status.as_deref().is_some_and(|status| status != "unpaid");
-        let is_there = self.mode != "subscription" || self.subscription_status.is_some();
-        self.status == "expired" || self.status == "complete" && is_settled && is_there
+    /// Returns true if Farebox has applied the session's final state, so that Stripe need not be
+    /// asked.
+    fn is_final(&self) -> bool {
+        let is_paid = self.payment_status.as_deref().is_some_and(|status| status != "unpaid");
+        let is_applied = self.mode != "subscription" || self.subscription_status.is_some();
+        self.status == "expired" || self.status == "complete" && is_paid && is_applied
     }
 }
 
-/// Somebody else's session is answered like one that does not exist.
+/// The error for a session that does not exist or belongs to another user.
 fn not_found() -> Error {
-    Error::new(ErrorCode::SessionNotFound, "You have no such checkout session.")
+    Error::new(ErrorCode::SessionNotFound, "The user has no such Checkout session.")
 }
 
 fn session_id(uri: &Uri) -> Result<String> {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let id = query.find(|(name, _)| name == "sessionId").map(|(_, id)| id.into_owned());
     let id = id.ok_or_else(|| Error::invalid("sessionId", "is missing"))?;
-    // It becomes part of a path at Stripe.
+    // The id becomes part of the URL of a request to Stripe.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !id.starts_with("cs_") || id.len() > 255 || !id.bytes().all(plain) {
-        return Err(Error::invalid("sessionId", "must be the id of a checkout session"));
+        return Err(Error::invalid("sessionId", "must be the id of a Checkout session"));
     }
     Ok(id)
 }

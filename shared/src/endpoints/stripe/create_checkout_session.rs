@@ -1,8 +1,7 @@
-//! `POST /api/stripe/create-checkout-session`: a page of Stripe's where a user buys a plan (PT-1) or a
-//! pack of credits (CP-1).
+//! `POST /api/stripe/create-checkout-session`: creates a Stripe Checkout page where a user buys a
+//! plan (PT-1) or a credit pack (CP-1).
 //!
-//! What it costs is never the caller's to say: the request names a plan or a pack, and the catalog
-//! knows the rest.
+//! The request names a plan or a pack and never a price: the catalog decides the price.
 
 use std::sync::Arc;
 
@@ -36,20 +35,20 @@ pub struct CheckoutRequest {
     /// The credit pack's key in the catalog.
     #[serde(default)]
     pack: Option<CatalogKey>,
-    /// The number of seats of a plan that has seats, or of packs; 1 if absent.
+    /// The number of packs, or of seats if the plan is sold per seat; 1 if absent.
     #[serde(default)]
     quantity: Option<Quantity>,
-    /// A currency that the plan or pack is sold in; its main currency if absent.
+    /// One of the currencies in which the plan or pack is sold; its main currency if absent.
     #[serde(default)]
     currency: Option<Currency>,
-    /// Where Stripe sends the customer after the payment, on one of the app's origins. Stripe replaces
-    /// `{CHECKOUT_SESSION_ID}` in it with the session's id.
+    /// The URL to which Stripe redirects the customer after the payment, on one of the app's
+    /// origins. Stripe replaces `{CHECKOUT_SESSION_ID}` in it with the session's id.
     success_url: String,
-    /// Where Stripe sends a customer who goes back, on one of the app's origins.
+    /// The URL to which Stripe redirects a customer who goes back, on one of the app's origins.
     cancel_url: String,
-    /// The customer's e-mail address, for receipts. A service key may send it in `x-user-email` instead.
-    /// Before the first completed checkout, notices of usage and credits go only to an address that a
-    /// service key or an admin sent.
+    /// The customer's e-mail address, for receipts. It may be sent in the header `x-user-email`
+    /// instead. Until the first checkout is completed, Farebox sends notices of usage and credits
+    /// only to an address that a service key or an admin sent.
     #[serde(default)]
     email: Option<Email>,
 }
@@ -59,7 +58,7 @@ pub struct CheckoutRequest {
 #[serde(rename_all = "camelCase")]
 pub struct CheckoutResponse {
     session_id: String,
-    /// The page where the customer pays.
+    /// The URL of the page where the customer pays.
     url: String,
 }
 
@@ -87,15 +86,16 @@ fn purchase(order: CheckoutRequest, named: Option<Email>, config: &Config) -> Re
         (None, None, Some(pack)) => Wanted::Payment { pack },
         (Some(_), None, None) => return Err(Error::invalid("interval", "is missing")),
         (None, Some(_), None) | (None, None, None) => {
-            return Err(Error::invalid("tier", "is missing: name a tier, or a pack"));
+            return Err(Error::invalid("tier", "is missing: send `tier` or `pack`"));
         }
         (_, _, Some(_)) => {
-            return Err(Error::invalid("pack", "cannot be bought together with a tier"));
+            let message = "cannot be combined with `tier` or `interval`";
+            return Err(Error::invalid("pack", message));
         }
     };
     let email = match (order.email, named) {
         (Some(email), Some(named)) if email != named => {
-            return Err(Error::invalid("email", "is not the one in x-user-email"));
+            return Err(Error::invalid("email", "differs from the header x-user-email"));
         }
         (email, named) => email.or(named),
     };

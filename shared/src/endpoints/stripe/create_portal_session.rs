@@ -1,5 +1,5 @@
-//! `POST /api/stripe/create-portal-session`: Stripe's page where a customer changes their card, sees
-//! their invoices and cancels (DM-11).
+//! `POST /api/stripe/create-portal-session`: creates a page of Stripe's customer portal, where the
+//! customer changes their card, sees their invoices and cancels (DM-11).
 
 use std::sync::Arc;
 
@@ -19,18 +19,19 @@ use crate::domain::ReturnUrl;
 use crate::domain::error::{Error, Result};
 use crate::http::{Input, User};
 
-/// A visit to the customer portal.
+/// The customer portal session to create.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PortalRequest {
-    /// Where the portal's back link leads, on one of the app's origins.
+    /// The URL of the portal's back link, on one of the app's origins.
     return_url: String,
 }
 
 /// The portal session that was created.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct PortalResponse {
-    /// The portal's page for this customer. It is short-lived; give it to no other user.
+    /// The URL of the portal page for this customer. It is short-lived. Do not give it to another
+    /// user.
     url: String,
 }
 

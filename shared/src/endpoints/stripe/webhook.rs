@@ -1,7 +1,7 @@
-//! `POST /api/stripe/webhook`, and `POST /api/webhooks/stripe` (AI-7): what Stripe tells us.
+//! `POST /api/stripe/webhook` and `POST /api/webhooks/stripe` (AI-7): receives Stripe events.
 //!
-//! Nothing is asked of anyone before the signature over the raw bytes is found good. An event that we
-//! know nothing to do with is recorded, and answered like any other.
+//! The signature over the raw body is checked before anything else. An event whose type Farebox
+//! does not use is recorded, and answered with 200.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crate::billing::outbox;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::event::Event;
 
-/// Told others at once; the job has the rest.
+/// The outbox messages to deliver in the background. The minute job delivers the rest.
 const MESSAGES: usize = 10;
 const MESSAGES_TIME: Duration = Duration::from_secs(10);
 
-/// The confirmation that Stripe expects.
+/// Confirms to Stripe that the event was received.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct WebhookResponse {
     /// Always true.
@@ -49,17 +49,17 @@ async fn receive_webhook(
     let signature = signature.unwrap_or_default();
     signature::verify(signature, &body, &stripe.webhook_secrets, app.clock.now()).map_err(
         |why| {
-            let message = "This does not carry a fresh signature of Stripe's that we know.";
+            let message =
+                "The Stripe-Signature header is missing or too old, or does not match the body.";
             Error::new(ErrorCode::InvalidSignature, message).with_cause(format!("{why:?}"))
         },
     )?;
-    let event = Event::parse(&body).ok_or_else(|| {
-        Error::new(ErrorCode::MalformedEvent, "This is not an event of Stripe's.")
-    })?;
+    let event = Event::parse(&body)
+        .ok_or_else(|| Error::new(ErrorCode::MalformedEvent, "The body is not a Stripe event."))?;
     let outcome =
         dead_letters::apply(&app, &background, &event, &String::from_utf8_lossy(&body)).await?;
     if matches!(outcome, Outcome::Applied { has_messages: true }) && outbox::has_channels(&app) {
-        // Who waits for news need not wait for the job.
+        // E-mails and plans go out now instead of with the next minute job.
         let (app, alerts) = (app.clone(), background.clone());
         background.run(async move {
             outbox::drain(&app, &alerts, MESSAGES, MESSAGES_TIME).await;

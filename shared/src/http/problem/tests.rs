@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::status;
 use crate::domain::error::{Error, ErrorCode};
 
-/// The table that clients rely on.
+/// The statuses that clients rely on.
 const STATUSES: [(u16, &[&str]); 13] = [
     (
         400,
@@ -88,7 +88,7 @@ fn every_code_has_the_status_that_clients_rely_on() {
 }
 
 #[test]
-fn what_may_succeed_in_a_moment_says_when_to_retry() {
+fn retryable_errors_have_a_retry_after() {
     for code in UNAVAILABLE.into_iter().chain(["request_in_progress"]) {
         let code: ErrorCode = serde_json::from_value(Value::from(code)).unwrap();
         assert_eq!(Error::new(code, "").retry_after_seconds, Some(1), "{code}");

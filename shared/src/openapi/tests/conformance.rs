@@ -1,10 +1,10 @@
-//! Whether a value is what a schema says, for the keywords that the document uses.
+//! Validates values against schemas, for the keywords that the document uses.
 //!
-//! Stricter than JSON Schema: an object has no fields beside those that its schema lists.
+//! Stricter than JSON Schema: an object may have only the fields that its schema lists.
 
 use serde_json::Value;
 
-/// What is wrong with a value, each with the path to it.
+/// The problems of a value, each with its path.
 pub(super) fn problems(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     check(document, schema, value, "$")
 }
@@ -37,7 +37,7 @@ fn check(document: &Value, schema: &Value, value: &Value, path: &str) -> Vec<Str
     found
 }
 
-/// The keywords that need no other schema.
+/// Checks the keywords that refer to no other schema.
 fn scalar(schema: &Value, value: &Value, path: &str) -> Vec<String> {
     let mut found = Vec::new();
     let kinds = match &schema["type"] {

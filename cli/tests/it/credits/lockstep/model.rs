@@ -1,4 +1,4 @@
-//! What a user holds, worked out from what happened alone: nothing here is the product's.
+//! A model of a user's credits, computed from the steps alone, without any of Farebox's code.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 
 use super::purchase::Purchase;
 
-/// The plans of the demo catalog: credits a month, and days of grace.
+/// The plans of the demo catalog: monthly credits and days of grace.
 pub const PLANS: [(&str, i64, i64); 2] = [("starter", 10, 7), ("pro", 100, 14)];
-/// Its packs: credits, price, and for how many days they last.
+/// The catalog's packs: credits, price and days until they expire.
 pub const PACKS: [(&str, i64, i64, Option<i64>); 2] =
     [("ai_100", 100, 500, None), ("ai_1000", 1_000, 4_000, Some(365))];
 
@@ -16,7 +16,7 @@ pub const PACKS: [(&str, i64, i64, Option<i64>); 2] =
 pub struct Model {
     pub balance: i64,
     since: Timestamp,
-    buckets: Vec<Bucket>,
+    grants: Vec<ModelGrant>,
     pub purchases: [Purchase; 3],
     pub subscriptions: BTreeMap<usize, Subscription>,
     comp: Option<PlanComp>,
@@ -24,13 +24,14 @@ pub struct Model {
 }
 
 #[derive(Clone, Debug)]
-struct Bucket {
+struct ModelGrant {
     source: Source,
     amount: i64,
     remaining: i64,
     priority: i32,
     expires_at: Option<Timestamp>,
-    /// What refunds and disputes of other purchases took of it, and what its own took elsewhere.
+    /// Credits that clawbacks of other purchases took from this grant, and that this purchase's
+    /// clawbacks took elsewhere.
     lent: i64,
     borrowed: i64,
 }
@@ -42,7 +43,7 @@ enum Source {
     Plan(Period),
 }
 
-/// From the one moment until the other.
+/// Start and end.
 type Period = (Timestamp, Timestamp);
 
 #[derive(Clone, Debug)]
@@ -50,27 +51,27 @@ pub struct Subscription {
     pub plan: usize,
     pub status: &'static str,
     pub paid_until: Timestamp,
-    /// It ends with what is paid.
+    /// The subscription ends with its paid period.
     pub is_ending: bool,
-    /// From when Stripe counts its months.
+    /// The start from which Stripe counts the subscription's months.
     pub anchor: Timestamp,
 }
 
-/// A plan given by hand: always the second one.
+/// A plan given by an operator: always the second plan.
 #[derive(Clone, Debug)]
 struct PlanComp {
     since: Timestamp,
     until: Option<Timestamp>,
 }
 
-/// The plan that counts, from when its months are counted, and whether it gives credits now.
+/// The effective plan, the anchor of its months, and whether it grants credits now.
 struct Due {
     plan: Option<usize>,
     anchor: Timestamp,
     gives: bool,
 }
 
-/// What a call is answered: the balance after it, or why there was none.
+/// The result of a call: the new balance, or the error code.
 pub type ApiResponse = Result<i64, &'static str>;
 
 impl Model {
@@ -78,7 +79,7 @@ impl Model {
         Self {
             balance: 0,
             since,
-            buckets: Vec::new(),
+            grants: Vec::new(),
             purchases: Default::default(),
             subscriptions: BTreeMap::new(),
             comp: None,
@@ -86,14 +87,14 @@ impl Model {
         }
     }
 
-    /// What is held, in the order in which it is spent: remaining, priority, expiry.
+    /// The open grants in the order in which they are spent: remaining, priority, expiry.
     pub fn held(&self) -> Vec<(i64, i32, Option<Timestamp>)> {
         let order = self.order(None);
-        let open = order.iter().map(|&place| &self.buckets[place]);
-        open.map(|bucket| (bucket.remaining, bucket.priority, bucket.expires_at)).collect()
+        let open = order.iter().map(|&place| &self.grants[place]);
+        open.map(|grant| (grant.remaining, grant.priority, grant.expires_at)).collect()
     }
 
-    /// Spends, grants or adjusts. What is refused changes nothing, not even what time brought.
+    /// Spends, grants or adjusts. A refused call changes nothing, not even the effects of time.
     pub fn by_hand(
         &mut self,
         kind: &str,
@@ -104,15 +105,15 @@ impl Model {
     ) -> ApiResponse {
         let before = self.clone();
         self.settle(now);
-        let answer = self.move_once(kind, amount, terms, once);
+        let answer = self.change_once(kind, amount, terms, once);
         if answer.is_err() {
             *self = before;
         }
         answer
     }
 
-    /// A key stands for the first request that came with it.
-    fn move_once(
+    /// A repeated key returns the answer of its first request.
+    fn change_once(
         &mut self,
         kind: &str,
         amount: i64,
@@ -126,8 +127,8 @@ impl Model {
         }
         match kind {
             "spend" if self.balance < amount => return Err("FB008"),
-            "spend" => self.burn(amount, None),
-            _ if amount < 0 => self.burn(-amount, None),
+            "spend" => self.consume(amount, None),
+            _ if amount < 0 => self.consume(-amount, None),
             _ => self.fill(Source::Grant, amount, priority, expires_at),
         }
         if let Some((key, request)) = once {
@@ -136,7 +137,7 @@ impl Model {
         Ok(self.balance)
     }
 
-    /// Gives the second plan, or takes it away.
+    /// Gives the second plan as a comp, or ends the comp.
     pub fn give_plan(&mut self, until: Option<Option<Timestamp>>, now: Timestamp) {
         self.settle(now);
         let running = self.comp.as_ref().map(|comp| comp.until);
@@ -147,7 +148,7 @@ impl Model {
         self.settle(now);
     }
 
-    /// Posts what follows from what is known of a payment, and was not posted before.
+    /// Posts the ledger entries that follow from a payment's state and were not posted before.
     pub fn apply_payment_event(&mut self, place: usize, now: Timestamp) {
         self.settle(now);
         let purchase = self.purchases[place].clone();
@@ -163,13 +164,13 @@ impl Model {
             moves.sort_by_key(|(_, difference)| -difference.signum());
             for (kind, difference) in moves {
                 if difference > 0 {
-                    let rest = self.give_back(place, difference);
+                    let rest = self.return_clawback(place, difference);
                     self.fill(Source::Purchase(place), rest, 50, expires_at);
                 } else {
                     let back = self.purchases[place].expired.min(-difference);
                     self.purchases[place].expired -= back;
                     self.fill(Source::Purchase(place), back, 50, expires_at);
-                    self.burn(-difference, Some(place));
+                    self.consume(-difference, Some(place));
                 }
                 self.purchases[place].posted[kind] += difference;
             }
@@ -177,19 +178,19 @@ impl Model {
         self.settle(now);
     }
 
-    /// What time alone changes.
+    /// Applies the effects of time.
     pub fn settle(&mut self, now: Timestamp) {
         self.comp.take_if(|comp| comp.until.is_some_and(|until| until <= now));
-        for bucket in &mut self.buckets {
-            if bucket.expires_at.is_some_and(|at| at <= now) {
-                self.balance -= bucket.remaining;
-                match bucket.source {
-                    Source::Purchase(place) => self.purchases[place].expired += bucket.remaining,
-                    // Should the period run on after all, it gives what was not spent of it.
-                    Source::Plan(_) => bucket.amount -= bucket.remaining,
+        for grant in &mut self.grants {
+            if grant.expires_at.is_some_and(|at| at <= now) {
+                self.balance -= grant.remaining;
+                match grant.source {
+                    Source::Purchase(place) => self.purchases[place].expired += grant.remaining,
+                    // If the period is later extended, it grants only its unspent credits again.
+                    Source::Plan(_) => grant.amount -= grant.remaining,
                     Source::Grant => {}
                 }
-                bucket.remaining = 0;
+                grant.remaining = 0;
             }
         }
         let due = self.due(now);
@@ -197,29 +198,29 @@ impl Model {
         self.post_plan_grant(month(due.anchor, now), given, now);
     }
 
-    /// What was given in a period that is not over was given in the one that takes its place.
+    /// Credits granted in a period that has not ended count for the period that replaces it.
     fn post_plan_grant(&mut self, period: Period, given: i64, now: Timestamp) {
-        let in_period = |bucket: &Bucket| matches!(bucket.source, Source::Plan((starts, _)) if starts == period.0);
-        let own = self.buckets.iter().position(in_period);
-        let runs = |bucket: &Bucket| matches!(bucket.source, Source::Plan((_, end)) if end > now);
-        if let Some(running) = self.buckets.iter().position(runs) {
+        let in_period = |grant: &ModelGrant| matches!(grant.source, Source::Plan((starts, _)) if starts == period.0);
+        let own = self.grants.iter().position(in_period);
+        let runs = |grant: &ModelGrant| matches!(grant.source, Source::Plan((_, end)) if end > now);
+        if let Some(running) = self.grants.iter().position(runs) {
             match own.filter(|own| *own != running && given > 0) {
-                // The period that was thought to be over runs still, and this one never began.
-                Some(own) => self.give_up_period(running, own, now),
+                // The period that had ended is running again, and this one never began.
+                Some(own) => self.revoke_period(running, own, now),
                 None => {
                     if given > 0 {
-                        self.buckets[running].source = Source::Plan(period);
-                        self.buckets[running].expires_at = Some(period.1);
+                        self.grants[running].source = Source::Plan(period);
+                        self.grants[running].expires_at = Some(period.1);
                     }
-                    let bucket = &mut self.buckets[running];
-                    let taken = (bucket.amount - given).clamp(0, bucket.remaining);
-                    bucket.amount -= taken;
-                    bucket.remaining -= taken;
+                    let grant = &mut self.grants[running];
+                    let taken = (grant.amount - given).clamp(0, grant.remaining);
+                    grant.amount -= taken;
+                    grant.remaining -= taken;
                     self.balance -= taken;
                 }
             }
         }
-        let own = self.buckets.iter_mut().find(|bucket| in_period(bucket));
+        let own = self.grants.iter_mut().find(|grant| in_period(grant));
         let had = own.map_or(0, |own| {
             own.source = Source::Plan(period);
             own.expires_at = Some(period.1);
@@ -230,23 +231,23 @@ impl Model {
         }
     }
 
-    /// What was spent of it was spent of the other.
-    fn give_up_period(&mut self, place: usize, own: usize, now: Timestamp) {
-        let bucket = &mut self.buckets[place];
-        let spent = bucket.amount - bucket.remaining;
-        self.balance -= bucket.remaining;
-        (bucket.amount, bucket.remaining) = (0, 0);
-        if let Source::Plan((_, ends)) = &mut bucket.source {
+    /// Usage of the revoked period counts as usage of the other.
+    fn revoke_period(&mut self, place: usize, own: usize, now: Timestamp) {
+        let grant = &mut self.grants[place];
+        let spent = grant.amount - grant.remaining;
+        self.balance -= grant.remaining;
+        (grant.amount, grant.remaining) = (0, 0);
+        if let Source::Plan((_, ends)) = &mut grant.source {
             *ends = now;
         }
-        self.buckets[own].amount += spent;
+        self.grants[own].amount += spent;
     }
 
     fn due(&self, now: Timestamp) -> Due {
         if let Some(comp) = &self.comp {
             return Due { plan: Some(1), anchor: comp.since, gives: true };
         }
-        // The larger plan, and of two alike the newer.
+        // The higher plan, or the newer of two equal ones.
         let best = |counts: &dyn Fn(&Subscription) -> bool| {
             let counting =
                 self.subscriptions.iter().filter(|(_, subscription)| counts(subscription));
@@ -268,26 +269,26 @@ impl Model {
             .unwrap_or(Due { plan: None, anchor: self.since, gives: true })
     }
 
-    /// What is owed for purchases is owed no more; then to the lender that is the last to expire. Answers
-    /// what is the purchase's own.
-    fn give_back(&mut self, purchase: usize, amount: i64) -> i64 {
+    /// Reduces the debt from clawbacks first, then returns credits to the grants they were taken
+    /// from, the last to expire first. Returns the rest, which the purchase keeps.
+    fn return_clawback(&mut self, purchase: usize, amount: i64) -> i64 {
         let debt = self.owed_for_purchases();
-        let Some(own) =
-            self.buckets.iter().position(|own| own.source == Source::Purchase(purchase))
+        let Some(own) = self.grants.iter().position(|own| own.source == Source::Purchase(purchase))
         else {
             return amount;
         };
-        let borrowed = self.buckets[own].borrowed.min(amount);
-        self.buckets[own].borrowed -= borrowed;
+        let borrowed = self.grants[own].borrowed.min(amount);
+        self.grants[own].borrowed -= borrowed;
         let mut left = borrowed - borrowed.min(debt);
         self.balance += borrowed - left;
         while left > 0 {
-            let lenders = (0..self.buckets.len()).filter(|&place| self.buckets[place].lent > 0);
+            let lenders = (0..self.grants.len()).filter(|&place| self.grants[place].lent > 0);
             let last = lenders.max_by_key(|&place| {
-                let bucket = &self.buckets[place];
-                (bucket.expires_at.unwrap_or(Timestamp::MAX), bucket.priority, place)
+                let grant = &self.grants[place];
+                (grant.expires_at.unwrap_or(Timestamp::MAX), grant.priority, place)
             });
-            let lender = &mut self.buckets[last.expect("what was borrowed was lent or is owed")];
+            let lender =
+                &mut self.grants[last.expect("borrowed credits were lent by a grant or are owed")];
             let back = lender.lent.min(left);
             lender.lent -= back;
             lender.remaining += back - back.min((-self.balance).max(0));
@@ -298,78 +299,80 @@ impl Model {
     }
 
     fn owed_for_purchases(&self) -> i64 {
-        self.buckets.iter().map(|bucket| bucket.borrowed - bucket.lent).sum()
+        self.grants.iter().map(|grant| grant.borrowed - grant.lent).sum()
     }
 
-    /// What is owed is paid first, for purchases before anything else.
+    /// Pays off a negative balance first, and debt from clawbacks before other debt.
     fn fill(&mut self, source: Source, amount: i64, priority: i32, expires_at: Option<Timestamp>) {
         if amount == 0 {
             return;
         }
         let own = match source {
             Source::Grant => self.latest_with_terms(priority, expires_at),
-            _ => self.buckets.iter().position(|own| own.source == source),
+            _ => self.grants.iter().position(|own| own.source == source),
         };
         let place = own.unwrap_or_else(|| {
             let (amount, remaining, lent, borrowed) = (0, 0, 0, 0);
-            let bucket = Bucket { source, amount, remaining, priority, expires_at, lent, borrowed };
-            self.buckets.push(bucket);
-            self.buckets.len() - 1
+            let grant =
+                ModelGrant { source, amount, remaining, priority, expires_at, lent, borrowed };
+            self.grants.push(grant);
+            self.grants.len() - 1
         });
         let paid = amount.min((-self.balance).max(0));
         let lent = paid.min(self.owed_for_purchases());
-        let bucket = &mut self.buckets[place];
-        bucket.amount += amount;
-        bucket.remaining += amount - paid;
-        bucket.lent += lent;
+        let grant = &mut self.grants[place];
+        grant.amount += amount;
+        grant.remaining += amount - paid;
+        grant.lent += lent;
         self.balance += amount;
     }
 
-    /// Of the open ones of the same terms the latest, if it is a grant: the two are one.
+    /// The latest open grant with these terms, if it is a grant: the new grant is added to it.
     fn latest_with_terms(&self, priority: i32, expires_at: Option<Timestamp>) -> Option<usize> {
-        let is_like = |bucket: &Bucket| {
-            bucket.remaining > 0 && (bucket.priority, bucket.expires_at) == (priority, expires_at)
+        let is_like = |grant: &ModelGrant| {
+            grant.remaining > 0 && (grant.priority, grant.expires_at) == (priority, expires_at)
         };
-        let latest = self.buckets.iter().rposition(is_like)?;
-        (self.buckets[latest].source == Source::Grant).then_some(latest)
+        let latest = self.grants.iter().rposition(is_like)?;
+        (self.grants[latest].source == Source::Grant).then_some(latest)
     }
 
-    fn burn(&mut self, amount: i64, own: Option<usize>) {
+    fn consume(&mut self, amount: i64, own: Option<usize>) {
         self.balance -= amount;
         let mut left = amount;
         let mut borrowed = 0;
         for place in self.order(own) {
-            let bucket = &mut self.buckets[place];
-            let taken = left.min(bucket.remaining);
-            bucket.remaining -= taken;
+            let grant = &mut self.grants[place];
+            let taken = left.min(grant.remaining);
+            grant.remaining -= taken;
             left -= taken;
-            if own.is_some_and(|own| bucket.source != Source::Purchase(own)) {
-                bucket.lent += taken;
+            if own.is_some_and(|own| grant.source != Source::Purchase(own)) {
+                grant.lent += taken;
                 borrowed += taken;
             }
         }
         let own = own.map(Source::Purchase);
-        if let Some(own) = self.buckets.iter_mut().find(|bucket| Some(bucket.source) == own) {
+        if let Some(own) = self.grants.iter_mut().find(|grant| Some(grant.source) == own) {
             own.borrowed += borrowed + left;
         }
     }
 
-    /// A payment's own bucket, the soonest to expire, the lowest priority, the oldest.
+    /// The payment's own grant, then the first to expire, the lowest priority, the oldest.
     fn order(&self, own: Option<usize>) -> Vec<usize> {
         let mut open: Vec<usize> =
-            (0..self.buckets.len()).filter(|&place| self.buckets[place].remaining > 0).collect();
+            (0..self.grants.len()).filter(|&place| self.grants[place].remaining > 0).collect();
         open.sort_by_key(|&place| {
-            let bucket = &self.buckets[place];
-            let is_own = own.is_some_and(|own| bucket.source == Source::Purchase(own));
-            let expires_at = bucket.expires_at.unwrap_or(Timestamp::MAX);
-            (!is_own, expires_at, bucket.priority, place)
+            let grant = &self.grants[place];
+            let is_own = own.is_some_and(|own| grant.source == Source::Purchase(own));
+            let expires_at = grant.expires_at.unwrap_or(Timestamp::MAX);
+            (!is_own, expires_at, grant.priority, place)
         });
         open
     }
 }
 
 impl Subscription {
-    /// Whether that is a period of its own: by time alone only what is paid for, and goes on, has a next one.
+    /// True if the period has begun: by time alone, only an active subscription that is not ending
+    /// begins a new one.
     fn begins(&self, (starts, _): Period, since: Timestamp) -> bool {
         match self.status {
             "past_due" => starts <= since,
@@ -379,7 +382,7 @@ impl Subscription {
     }
 }
 
-/// The month, counted from an anchor, in which that moment is.
+/// The month, counted from an anchor, that contains `now`.
 fn month(anchor: Timestamp, now: Timestamp) -> Period {
     let anchor = anchor.to_zoned(TimeZone::UTC);
     let starts = |number: i32| anchor.checked_add(number.months()).unwrap().timestamp();

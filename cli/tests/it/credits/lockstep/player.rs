@@ -1,4 +1,4 @@
-//! One user, here and in the model: each step is taken in both.
+//! One user, in Farebox and in the model: each step is applied to both.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ use super::model::{Model, PACKS, PLANS, Subscription};
 use super::steps::{Bought, ByHand, Step};
 use crate::support::events::{Customer, Sold, parsed};
 
-/// Noon of 31 January 2026, in seconds: a month later is the 28th.
+/// Noon of 31 January 2026, in seconds; a month later is 28 February.
 const SINCE: i64 = 1_769_860_800;
 
-/// What is sold, in the order of the model's plans and packs.
+/// The prices in Stripe, in the order of the model's plans and packs.
 pub struct Shop {
     pub plans: Vec<Sold>,
     pub packs: Vec<Sold>,
@@ -28,12 +28,12 @@ pub struct Player<'a> {
     customer: Customer,
     model: Model,
     now: Timestamp,
-    /// Seconds of Stripe's, so that each event is later than the one before.
+    /// The second of the last event, so that each event is later than the one before.
     last_event: i64,
 }
 
 impl<'a> Player<'a> {
-    /// Of a user who is known and has nothing.
+    /// Creates a user with an account and no credits.
     pub async fn new(app: &'a App, client: &'a Client, shop: &'a Shop, user: String) -> Self {
         let now = Timestamp::from_second(SINCE).unwrap();
         let (customer, model) = (Customer::of(&user, SINCE), Model::new(now));
@@ -54,20 +54,20 @@ impl<'a> Player<'a> {
             Step::RefundedInAll { place, hundredths } => {
                 let (sold, in_all) = self.part(place, hundredths);
                 let event = self.customer.refunded(self.last_event, &named(place), sold, in_all);
-                self.model.purchases[place].hear_in_all(in_all);
+                self.model.purchases[place].apply_refunded_total(in_all);
                 self.apply_payment_event(place, event).await;
             }
             Step::Refund { place, number, hundredths, status } => {
                 let (_, amount) = self.part(place, hundredths);
                 let name = named(place);
                 let event = self.customer.refund(self.last_event, &name, number, amount, status);
-                self.model.purchases[place].hear_refund(number, amount, status);
+                self.model.purchases[place].apply_refund(number, amount, status);
                 self.apply_payment_event(place, event).await;
             }
             Step::Dispute { place, hundredths, status } => {
                 let (_, amount) = self.part(place, hundredths);
                 let event = self.customer.disputed(self.last_event, &named(place), amount, status);
-                self.model.purchases[place].hear_dispute(amount, status);
+                self.model.purchases[place].apply_dispute(amount, status);
                 self.apply_payment_event(place, event).await;
             }
             Step::ByHand(ref change) => self.by_hand(change).await,
@@ -89,7 +89,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// So many hundredths of what a pack costs.
+    /// A percentage of the pack's price.
     fn part(&self, place: usize, hundredths: i64) -> (&'a Sold, i64) {
         let sold = &self.shop.packs[self.model.purchases[place].pack.unwrap_or(0)];
         (sold, sold.amount * hundredths / 100)
@@ -99,7 +99,7 @@ impl<'a> Player<'a> {
         self.apply_event(event).await;
         self.model.apply_payment_event(place, self.now);
         if self.model.purchases[place].pack.is_none() {
-            // What names nobody is nobody's occasion to look at the time.
+            // An event without a user does not apply the effects of time for anyone.
             self.compare_with_model().await;
         }
     }
@@ -110,7 +110,7 @@ impl<'a> Player<'a> {
         if self.model.subscriptions.get(&number).is_some_and(ended) {
             return;
         }
-        // What time brought before was the job's, which was there a minute ago.
+        // Applies the effects of time first, as the minute job would have done.
         self.compare_with_model().await;
         let since = Timestamp::from_second(SINCE).unwrap().to_zoned(TimeZone::UTC);
         let paid_until = since.checked_add(months.months()).unwrap().timestamp();
@@ -137,7 +137,7 @@ impl<'a> Player<'a> {
         self.app.postgres.apply(&observation, self.now).await.unwrap();
     }
 
-    /// Until then, or for good; none takes it away.
+    /// Gives the plan until a time or without end; none ends it.
     async fn give_plan(&mut self, until: Option<Option<Timestamp>>) {
         self.compare_with_model().await;
         let plan = if until.is_some() { PLANS[1].0 } else { "free" };
@@ -153,7 +153,7 @@ impl<'a> Player<'a> {
         self.model.give_plan(until, self.now);
     }
 
-    /// Moves credits, and is answered what the model says.
+    /// Spends, grants or adjusts, and compares the answer with the model's.
     async fn by_hand(&mut self, change: &ByHand) {
         let ByHand { kind, amount, hours, priority, key } = *change;
         let expires_at = hours.map(|hours| self.later(hours));
@@ -178,7 +178,7 @@ impl<'a> Player<'a> {
         let answer = match self.client.query_typed_one(sql, &params).await {
             Ok(row) => {
                 let change: Value = row.get(0);
-                // Most spends are answered without their entry.
+                // The fast path of a spend returns no ledger entry.
                 let entry = change.get("transaction").unwrap_or(&change);
                 Ok(entry["balance"].as_i64().unwrap())
             }
@@ -189,7 +189,7 @@ impl<'a> Player<'a> {
         assert_eq!(answer, expected.map_err(str::to_owned), "{change:?}");
     }
 
-    /// Both hold the same, to be spent in the same order.
+    /// Compares the balance, and the grants in the order in which they are spent.
     async fn compare_with_model(&mut self) {
         let sql = "select get_credits($1, 'ai_credit', null, 1, $2) -> 'units' -> 0";
         let params = [(&self.user as _, Type::TEXT), (&self.now as _, Type::TIMESTAMPTZ)];
@@ -205,7 +205,8 @@ impl<'a> Player<'a> {
         self.now + SignedDuration::from_mins(60 * hours + 30)
     }
 
-    /// In the end the ledger says of each payment what the model says, and nothing is wrong.
+    /// Compares the ledger entries of each payment with the model, and checks the ledger's
+    /// consistency.
     pub async fn end(mut self) {
         self.compare_with_model().await;
         for (place, purchase) in self.model.purchases.iter().enumerate() {

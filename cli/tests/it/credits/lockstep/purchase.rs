@@ -1,37 +1,37 @@
-//! Payments for credits, and their refunds and disputes.
+//! Payments for credits, with their refunds and disputes.
 
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]
 pub struct Purchase {
     pub pack: Option<usize>,
-    /// The most that its charge was said to have been refunded, and each refund that was heard of.
+    /// The largest amount that the charge reported as refunded, and each observed refund.
     in_all: i64,
     refunds: BTreeMap<usize, (i64, &'static str)>,
     dispute: Option<(i64, &'static str)>,
-    /// What was posted for it: bought, refunded, disputed; and what expired of it.
+    /// The credits posted for purchase, refunds and disputes, and those that expired.
     pub posted: [i64; 3],
     pub expired: i64,
 }
 
 impl Purchase {
-    pub fn hear_in_all(&mut self, in_all: i64) {
+    pub fn apply_refunded_total(&mut self, in_all: i64) {
         self.in_all = self.in_all.max(in_all);
     }
 
-    /// One that failed stays so, and one that succeeded is not pending again.
-    pub fn hear_refund(&mut self, number: usize, amount: i64, status: &'static str) {
+    /// A failed refund stays failed, and a succeeded one does not become pending again.
+    pub fn apply_refund(&mut self, number: usize, amount: i64, status: &'static str) {
         let known = self.refunds.entry(number).or_insert((amount, status));
-        let is_news = known.1 == "pending" || status == "failed";
-        *known = (known.0.max(amount), if is_news { status } else { known.1 });
+        let is_newer = known.1 == "pending" || status == "failed";
+        *known = (known.0.max(amount), if is_newer { status } else { known.1 });
     }
 
-    /// The greatest amount counts, and the later status, but that a decision stands.
-    pub fn hear_dispute(&mut self, amount: i64, status: &'static str) {
+    /// The greatest amount counts, and the latest status; a closed dispute stays closed.
+    pub fn apply_dispute(&mut self, amount: i64, status: &'static str) {
         let dispute_is_closed = |status| ["won", "lost"].contains(&status);
         let known = self.dispute.get_or_insert((amount, status));
-        let stands = dispute_is_closed(known.1) && !dispute_is_closed(status);
-        *known = (known.0.max(amount), if stands { known.1 } else { status });
+        let keeps_status = dispute_is_closed(known.1) && !dispute_is_closed(status);
+        *known = (known.0.max(amount), if keeps_status { known.1 } else { status });
     }
 
     pub fn refunded(&self) -> i64 {

@@ -1,4 +1,4 @@
-//! What may happen to a user's credits, made up at random.
+//! Random steps that change a user's credits.
 
 use proptest::prelude::*;
 
@@ -6,14 +6,14 @@ const REFUNDS: [&str; 3] = ["pending", "succeeded", "failed"];
 const DISPUTES: [&str; 4] = ["needs_response", "under_review", "won", "lost"];
 const STATUSES: [&str; 5] = ["active", "trialing", "past_due", "unpaid", "canceled"];
 
-/// Amounts of refunds and disputes are in hundredths of the price.
+/// Amounts of refunds and disputes are percentages of the price.
 #[derive(Clone, Debug)]
 pub enum Step {
     Buy {
         place: usize,
         pack: usize,
     },
-    /// The charge was refunded so much in all.
+    /// The charge's total refunded amount.
     RefundedInAll {
         place: usize,
         hundredths: i64,
@@ -29,7 +29,7 @@ pub enum Step {
         hundredths: i64,
         status: &'static str,
     },
-    /// Spent, granted or adjusted.
+    /// A spend, a grant or an adjustment.
     ByHand(ByHand),
     Subscribe(Bought),
     GivePlan {
@@ -43,16 +43,16 @@ pub enum Step {
     Look,
 }
 
-/// Paid until so many months after the beginning.
+/// A subscription that is paid until this many months after the start.
 #[derive(Clone, Debug)]
 pub struct Bought {
     pub number: usize,
     pub plan: usize,
     pub status: &'static str,
     pub months: i32,
-    /// It ends with what is paid.
+    /// The subscription ends with its paid period.
     pub is_ending: bool,
-    /// So many days after the beginning is the anchor of its months.
+    /// The anchor of its months, in days after the start.
     pub anchor: i64,
 }
 
@@ -65,7 +65,8 @@ pub struct ByHand {
     pub key: Option<u8>,
 }
 
-/// Some of them mostly about payments, whose loans take many to show what they are.
+/// Two in five stories are mostly about payments, because effects of clawbacks need many payments
+/// to appear.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![3 => steps_with(8), 2 => steps_with(30)]
 }
@@ -86,7 +87,7 @@ fn steps_with(payments: u32) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..80)
 }
 
-/// A month from the 28th of February may begin with one from the 31st of January, and ends before it.
+/// A month from 28 February and one from 31 January may begin together, and the former ends first.
 fn bought() -> impl Strategy<Value = Bought> {
     let anchor = prop_oneof![4 => Just(0), 2 => Just(28), 1 => Just(10)];
     let status = prop_oneof![3 => Just("active"), 4 => prop::sample::select(&STATUSES[..])];

@@ -1,4 +1,4 @@
-//! Stories of a subscription's events, and the state that each leaves.
+//! Stories of a subscription's events, and the state after each.
 
 use std::sync::Arc;
 
@@ -14,16 +14,17 @@ use crate::webhook::versions::republish;
 pub const DAY: i64 = 86_400;
 
 /// A test's app, and the catalog's prices.
-pub struct Teller<'a> {
+pub struct StoryRunner<'a> {
     pub app: &'a TestApp,
     inside: Arc<App>,
     pub starter: Sold,
     pub pro: Sold,
-    /// A second after the catalog was first published; a hundred seconds later its second edition was.
+    /// One second after the catalog was first published; its second version follows about 100
+    /// seconds later.
     pub published: i64,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> StoryRunner<'a> {
     pub async fn of(app: &'a TestApp) -> Self {
         let published = republish(app).await;
         let (starter, pro) = (app.plan_sold("starter").await, app.plan_sold("pro").await);
@@ -34,15 +35,15 @@ impl<'a> Teller<'a> {
         self.app.now().as_second()
     }
 
-    pub async fn tell(&self, event: &Value) -> Applied {
+    pub async fn apply_event(&self, event: &Value) -> Applied {
         let event = parsed(event);
         let observation = Observation::from_event(&event, event.facts().unwrap());
         self.inside.postgres.apply(&observation, self.inside.clock.now()).await.unwrap()
     }
 
-    pub async fn tell_all(&self, events: &[Value]) {
+    pub async fn apply_events(&self, events: &[Value]) {
         for event in events {
-            self.tell(event).await;
+            self.apply_event(event).await;
         }
     }
 
@@ -107,7 +108,7 @@ pub fn with(mut subscription: Value, changes: Value, since: i64, (from, to): (i6
     subscription
 }
 
-/// A subscription in its first period, and in the one after it. Else they are alike.
+/// A subscription in its first period and in the next; all other fields are equal.
 pub fn two_periods(
     ann: &Customer,
     status: &str,
@@ -119,190 +120,192 @@ pub fn two_periods(
         .map(|period| with(ann.subscription("1", status, sold), changes.clone(), since, period))
 }
 
-pub async fn an_older_period(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn an_older_period(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, second] = two_periods(&ann, "active", &teller.pro, since, json!({}));
+    let [first, second] = two_periods(&ann, "active", &runner.pro, since, json!({}));
     let between = with(first.clone(), json!({}), since, (DAY, 31 * DAY));
-    teller
-        .tell_all(&[
+    runner
+        .apply_events(&[
             ann.subscribed("created", 0, &first),
             ann.subscribed("updated", 5, &second),
             ann.subscribed("updated", 3, &between),
         ])
         .await;
-    teller.state(name, since).await
+    runner.state(name, since).await
 }
 
-pub async fn another_quantity(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn another_quantity(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
+    let [first, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
     let mut more = first.clone();
     more["items"]["data"][0]["quantity"] = 3.into();
     let events = [ann.subscribed("created", 0, &first), ann.subscribed("updated", 5, &more)];
-    teller.tell_all(&events).await;
-    teller.state(name, since).await
+    runner.apply_events(&events).await;
+    runner.state(name, since).await
 }
 
-pub async fn a_dead_letter(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn a_dead_letter(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, second] = two_periods(&ann, "active", &teller.pro, since, json!({}));
-    teller.tell(&ann.subscribed("created", 0, &first)).await;
+    let [first, second] = two_periods(&ann, "active", &runner.pro, since, json!({}));
+    runner.apply_event(&ann.subscribed("created", 0, &first)).await;
     let event = ann.subscribed("updated", 5, &second);
     let letter = format!(
         "insert into failed_webhooks (id, type, created_at, failed_at, cause, attempts)
          values ('{}', 'test', farebox_now(), farebox_now(), 'test', 1)",
         event["id"].as_str().unwrap()
     );
-    execute(&teller.app.owner().await, &letter).await;
-    teller.tell(&event).await;
-    teller.state(name, since).await
+    execute(&runner.app.owner().await, &letter).await;
+    runner.apply_event(&event).await;
+    runner.state(name, since).await
 }
 
-pub async fn a_second_delivery(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn a_second_delivery(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, second] = two_periods(&ann, "active", &teller.pro, since, json!({}));
-    teller.tell(&ann.subscribed("created", 0, &first)).await;
+    let [first, second] = two_periods(&ann, "active", &runner.pro, since, json!({}));
+    runner.apply_event(&ann.subscribed("created", 0, &first)).await;
     let event = ann.subscribed("updated", 5, &second);
-    let deliveries = [teller.tell(&event).await.duplicate, teller.tell(&event).await.duplicate];
-    json!([deliveries, teller.state(name, since).await])
+    let deliveries =
+        [runner.apply_event(&event).await.duplicate, runner.apply_event(&event).await.duplicate];
+    json!([deliveries, runner.state(name, since).await])
 }
 
-/// Its price was another at 50: the version that counts is the one of 90, before the second edition.
-pub async fn an_older_price(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.published;
+/// The price was another at 50, so the version of 90 counts, from before the second version of the
+/// catalog.
+pub async fn an_older_price(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.published;
     let ann = Customer::of(name, since);
-    let [at_starter, _] = two_periods(&ann, "active", &teller.starter, since, json!({}));
-    let [at_pro, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
-    teller
-        .tell_all(&[
+    let [at_starter, _] = two_periods(&ann, "active", &runner.starter, since, json!({}));
+    let [at_pro, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
+    runner
+        .apply_events(&[
             ann.subscribed("created", 0, &at_starter),
             ann.subscribed("updated", 90, &at_starter),
             ann.subscribed("updated", 120, &at_starter),
             ann.subscribed("updated", 50, &at_pro),
         ])
         .await;
-    teller.state(name, since).await
+    runner.state(name, since).await
 }
 
-pub async fn many_updates(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn many_updates(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
+    let [first, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
     for at in 0..20 {
-        teller.tell(&ann.subscribed("updated", at, &first)).await;
+        runner.apply_event(&ann.subscribed("updated", at, &first)).await;
     }
-    teller.state(name, since).await
+    runner.state(name, since).await
 }
 
-/// The subscription stays ann's, though it moved to a customer of bob's.
-pub async fn a_customer_of_another(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+/// The subscription stays ann's, although it moved to a customer of bob's.
+pub async fn a_customer_of_another(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let other = Customer::nameless(&format!("{name}other"), since);
-    let [first, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
+    let other = Customer::without_user(&format!("{name}other"), since);
+    let [first, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
     let mut moved = first.clone();
     moved["customer"] = other.customer_id().into();
-    teller
-        .tell_all(&[
+    runner
+        .apply_events(&[
             ann.subscribed("created", 0, &first),
             other.named(0, &format!("{name}other")),
             ann.subscribed("updated", 5, &moved),
         ])
         .await;
-    json!(teller.tell(&ann.subscribed("updated", 6, &moved)).await.names_another)
+    json!(runner.apply_event(&ann.subscribed("updated", 6, &moved)).await.names_another)
 }
 
-pub async fn another_name(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn another_name(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
+    let [first, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
     let mut named = first.clone();
     named["metadata"]["userId"] = format!("{name}other").into();
     let events = [ann.subscribed("created", 0, &first), ann.subscribed("updated", 5, &named)];
-    teller.tell_all(&events).await;
-    json!(teller.tell(&ann.subscribed("updated", 6, &named)).await.names_another)
+    runner.apply_events(&events).await;
+    json!(runner.apply_event(&ann.subscribed("updated", 6, &named)).await.names_another)
 }
 
-/// In one second the price was another and then this: it was not seen after the other one yet.
-pub async fn a_price_of_one_second(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.published;
+/// The price changed within one second, so it has not yet been seen after the other one.
+pub async fn a_price_of_one_second(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.published;
     let ann = Customer::of(name, since);
-    let [at_starter, _] = two_periods(&ann, "active", &teller.starter, since, json!({}));
-    let [at_pro, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
-    teller
-        .tell_all(&[
+    let [at_starter, _] = two_periods(&ann, "active", &runner.starter, since, json!({}));
+    let [at_pro, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
+    runner
+        .apply_events(&[
             ann.subscribed("created", 5, &at_pro),
             ann.subscribed("updated", 5, &at_starter),
             ann.subscribed("updated", 110, &at_starter),
         ])
         .await;
-    teller.state(name, since).await
+    runner.state(name, since).await
 }
 
-/// The same in the other order.
-pub async fn a_price_of_one_second_that_comes_late(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.published;
+/// The same events in the other order.
+pub async fn a_price_of_one_second_that_comes_late(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.published;
     let ann = Customer::of(name, since);
-    let [at_starter, _] = two_periods(&ann, "active", &teller.starter, since, json!({}));
-    let [at_pro, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
-    teller
-        .tell_all(&[
+    let [at_starter, _] = two_periods(&ann, "active", &runner.starter, since, json!({}));
+    let [at_pro, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
+    runner
+        .apply_events(&[
             ann.subscribed("updated", 5, &at_starter),
             ann.subscribed("created", 5, &at_pro),
             ann.subscribed("updated", 110, &at_starter),
         ])
         .await;
-    teller.state(name, since).await
+    runner.state(name, since).await
 }
 
-pub async fn periods_without_an_anchor(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn periods_without_an_anchor(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
     let none = json!({ "billing_cycle_anchor": null });
-    let [first, _] = two_periods(&ann, "active", &teller.pro, since, none);
+    let [first, _] = two_periods(&ann, "active", &runner.pro, since, none);
     let earlier = with(first.clone(), json!({}), since, (-5 * DAY, 25 * DAY));
     let events = [ann.subscribed("created", 0, &first), ann.subscribed("updated", 5, &earlier)];
-    teller.tell_all(&events).await;
-    teller.state(name, since).await
+    runner.apply_events(&events).await;
+    runner.state(name, since).await
 }
 
-/// A subscription whose first period ended ten days ago, and then has another.
+/// A subscription whose first period ended ten days ago, followed by a second one.
 pub async fn a_second_period(
-    teller: &Teller<'_>,
+    runner: &StoryRunner<'_>,
     name: &str,
     status: &str,
     changes: Value,
 ) -> Value {
-    let since = teller.now() - 40 * DAY;
+    let since = runner.now() - 40 * DAY;
     let ann = Customer::of(name, since);
-    let [first, second] = two_periods(&ann, status, &teller.pro, since, changes);
+    let [first, second] = two_periods(&ann, status, &runner.pro, since, changes);
     let events = [ann.subscribed("created", 0, &first), ann.subscribed("updated", 5, &second)];
-    teller.tell_all(&events).await;
-    teller.state(name, since).await
+    runner.apply_events(&events).await;
+    runner.state(name, since).await
 }
 
-pub async fn a_later_end(teller: &Teller<'_>, name: &str) -> Value {
-    a_second_period(teller, name, "active", json!({ "cancel_at_period_end": true })).await
+pub async fn a_later_end(runner: &StoryRunner<'_>, name: &str) -> Value {
+    a_second_period(runner, name, "active", json!({ "cancel_at_period_end": true })).await
 }
 
-pub async fn a_trial_without_an_end(teller: &Teller<'_>, name: &str) -> Value {
-    a_second_period(teller, name, "trialing", json!({})).await
+pub async fn a_trial_without_an_end(runner: &StoryRunner<'_>, name: &str) -> Value {
+    a_second_period(runner, name, "trialing", json!({})).await
 }
 
-pub async fn a_late_payment(teller: &Teller<'_>, name: &str) -> Value {
-    a_second_period(teller, name, "past_due", json!({})).await
+pub async fn a_late_payment(runner: &StoryRunner<'_>, name: &str) -> Value {
+    a_second_period(runner, name, "past_due", json!({})).await
 }
 
 /// An event that Stripe created before the schedule, and that arrives after it.
-pub async fn a_schedule(teller: &Teller<'_>, name: &str) -> Value {
-    let since = teller.now();
+pub async fn a_schedule(runner: &StoryRunner<'_>, name: &str) -> Value {
+    let since = runner.now();
     let ann = Customer::of(name, since);
-    let [first, _] = two_periods(&ann, "active", &teller.pro, since, json!({}));
-    teller.tell(&ann.subscribed("created", 0, &first)).await;
+    let [first, _] = two_periods(&ann, "active", &runner.pro, since, json!({}));
+    runner.apply_event(&ann.subscribed("created", 0, &first)).await;
     let steps = json!({
         "customer": ann.customer_id(), "subscription": ann.subscription_id("1"), "quantity": 1,
         "plan": "starter", "interval": "monthly", "period_end": since + 30 * DAY,
@@ -315,10 +318,10 @@ pub async fn a_schedule(teller: &Teller<'_>, name: &str) -> Value {
          )
          select begun.id as request from begun"
     );
-    let request = teller.app.count(&scheduled).await;
+    let request = runner.app.count(&scheduled).await;
     let finish =
         format!("select finish_subscription_change({request}, null, 'sched', farebox_now())");
-    execute(&teller.app.owner().await, &finish).await;
-    teller.tell(&ann.subscribed("updated", 5, &first)).await;
-    teller.state(name, since).await
+    execute(&runner.app.owner().await, &finish).await;
+    runner.apply_event(&ann.subscribed("updated", 5, &first)).await;
+    runner.state(name, since).await
 }

@@ -1,9 +1,9 @@
 //! The `cjson` module of Redis's scripts, with its rules for arrays, numbers and escapes.
 //!
-//! mlua's `serialize` feature with serde_json cannot replace it, because scripts see the difference.
-//! It rejects or mangles strings that are not UTF-8, takes a table's length from its border (so
-//! `{[1]=1,[4]=2}` loses an item), writes 17 digits where cjson writes 14, does not escape `/`, stops
-//! at 128 levels where cjson stops at 1,000, and has error messages of its own.
+//! mlua's `serialize` feature with serde_json cannot replace it, because scripts see the
+//! difference. It rejects or mangles strings that are not UTF-8, takes a table's length from its
+//! border (so `{[1]=1,[4]=2}` loses an item), writes 17 digits where cjson writes 14, does not
+//! escape `/`, stops at 128 levels where cjson stops at 1,000, and has other error messages.
 //!
 //! Deliberately absent: the module's settings, which all scripts of a Redis share, and numbers that
 //! are not JSON (`0x10`, `NaN`), which the original reads by default.
@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 1000;
 const SAFE_ARRAY_LENGTH: i64 = 10;
 const SPARSE_RATIO: i64 = 2;
 
-/// The inner error is the message that cjson raises; the outer one is the interpreter's.
+/// The inner error is the message that cjson raises; the outer one comes from the interpreter.
 type Encoded = mlua::Result<Result<Vec<u8>, String>>;
 
 pub fn encode(value: &Value) -> Encoded {
@@ -77,7 +77,7 @@ enum Shape {
     Sparse,
 }
 
-/// An array has positive whole numbers for keys and nothing else. The empty table is an object.
+/// A table is an array if all its keys are positive integers. The empty table is an object.
 fn array_length(table: &Table) -> mlua::Result<Shape> {
     let (mut items, mut longest) = (0, 0);
     for pair in table.pairs::<Value, Value>() {
@@ -137,7 +137,7 @@ fn append_object(out: &mut Vec<u8>, table: &Table, depth: usize) -> Appended {
     Ok(Ok(()))
 }
 
-/// Bytes above 127 are passed on as they are, UTF-8 or not.
+/// Copies bytes above 127 unchanged, UTF-8 or not.
 fn append_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     for &byte in text {

@@ -1,4 +1,4 @@
-//! The table of commands: how many arguments each takes, and which of those are keys.
+//! The table of commands: the number of arguments of each, and the positions of its keys.
 //!
 //! Deliberately absent: EVAL, EVALSHA and SCRIPT, which need the interpreter (`scripting.rs`), and
 //! the commands that Farebox does not use.
@@ -35,7 +35,7 @@ impl Call<'_> {
     }
 }
 
-/// Which of a command's arguments are keys.
+/// The arguments of a command that are keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Keys {
     None,

@@ -1,4 +1,4 @@
-//! Redis replies as Lua values and back, by Redis's own rules.
+//! Converts Redis replies to Lua values and back, by Redis's rules.
 //!
 //! Deliberately absent: RESP3's types, which need `redis.setresp`.
 
@@ -7,10 +7,11 @@ use mlua::{Lua, Table, Value};
 use super::number;
 use crate::upstash::resp::Reply;
 
-/// Redis stops at a similar depth; a table that contains itself must not recurse for ever.
+/// Redis stops at a similar depth. Without a limit, a table that contains itself would recurse
+/// forever.
 const MAX_DEPTH: usize = 128;
 
-/// An argument of `redis.call`: a string, or a number with all its digits.
+/// Converts an argument of `redis.call`: a string, or a number with all its digits.
 pub fn to_argument(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.as_bytes().to_vec()),
@@ -20,7 +21,7 @@ pub fn to_argument(value: &Value) -> Option<Vec<u8>> {
     }
 }
 
-/// Nil becomes false, since a table cannot hold nil.
+/// Converts a reply to a Lua value. Nil becomes false, because a table cannot contain nil.
 pub fn to_lua(lua: &Lua, reply: Reply) -> mlua::Result<Value> {
     Ok(match reply {
         Reply::Integer(number) => Value::Number(number as f64),
@@ -56,7 +57,7 @@ fn nested_reply(value: &Value, depth: usize) -> mlua::Result<Reply> {
     Ok(match value {
         Value::String(text) => Reply::string(text.as_bytes().to_vec()),
         Value::Integer(number) => Reply::Integer(*number),
-        // Truncated, as C converts it.
+        // Truncates, as C does.
         Value::Number(number) => Reply::Integer(*number as i64),
         Value::Boolean(true) => Reply::Integer(1),
         Value::Table(table) => table_reply(table, depth)?,
@@ -80,7 +81,7 @@ fn table_reply(table: &Table, depth: usize) -> mlua::Result<Reply> {
     }
 }
 
-/// A status or an error is a line of the protocol, and cannot contain the end of one.
+/// A status or an error is one line of the protocol, so it cannot contain a line break.
 fn one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }

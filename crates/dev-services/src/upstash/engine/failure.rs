@@ -1,4 +1,4 @@
-//! The errors that commands answer with, in Redis's words.
+//! The errors of commands, with Redis's messages.
 
 use crate::upstash::resp::Reply;
 

@@ -1,7 +1,7 @@
-//! The Lua interpreter: compiles scripts, gives them Redis's world, and runs them within limits of
-//! time and memory.
+//! The Lua interpreter: compiles scripts, gives them Redis's functions, and runs them within limits
+//! of time and memory.
 //!
-//! `prelude.lua` and `native.rs` define what scripts see. Deliberately absent: a limit within one call
+//! `prelude.lua` and `native.rs` define the functions. Deliberately absent: a limit within one call
 //! of Lua's own library, such as `string.find` with a pattern that backtracks without end.
 
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ const KEY_LOCKING: &str = "allow-key-locking";
 /// A compiled script.
 pub struct Script {
     function: Function,
-    /// Upstash then locks the declared keys alone, so the script must not touch any other.
+    /// Upstash locks only the declared keys for such a script, so it must not use any other key.
     declared_keys_only: bool,
 }
 
@@ -87,7 +87,7 @@ impl Interpreter {
         match self.execute.call((&script.function, keys, arguments))? {
             (true, value) => convert::to_reply(&value),
             (false, described @ Value::Table(_)) => convert::to_reply(&described),
-            // Lua had no memory left to describe the error with.
+            // Lua had no memory left to describe the error.
             (false, error) => Ok(Reply::Error(format!("ERR {}", native::text_of(&error)))),
         }
     }
@@ -98,7 +98,8 @@ impl Interpreter {
     }
 }
 
-/// A script may catch the error of a hook, so after its time every instruction raises one.
+/// Stops the script after its time. A script can catch the error of a hook, so every later
+/// instruction raises one.
 fn limit_run_time(lua: &Lua, max_run_time: Duration) -> mlua::Result<()> {
     let deadline = Instant::now() + max_run_time;
     let out_of_time = move || {
@@ -116,7 +117,7 @@ fn limit_run_time(lua: &Lua, max_run_time: Duration) -> mlua::Result<()> {
     })
 }
 
-/// The flags of a first line `#!lua flags=a,b`, and the script with that line left blank.
+/// Returns the flags of a first line `#!lua flags=a,b`, and the script with that line blank.
 fn shebang(source: &[u8]) -> Result<(Vec<String>, &[u8]), Failure> {
     if !source.starts_with(b"#!") {
         return Ok((Vec::new(), source));

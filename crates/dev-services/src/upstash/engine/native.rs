@@ -1,6 +1,6 @@
-//! The functions of a script's world that are not written in Lua: `redis.call` and others, `cjson`.
+//! The functions for scripts that are not written in Lua: `redis.call` and others, and `cjson`.
 //!
-//! They raise mlua's errors, which Lua sees as opaque objects. `prelude.lua` turns them into text
+//! They raise mlua's errors, which are opaque objects in Lua. `prelude.lua` converts them to text
 //! wherever a script can catch one. Deliberately absent: `redis.log`, `redis.setresp`, `struct`,
 //! `cmsgpack` and `bit`.
 
@@ -16,12 +16,12 @@ use super::{cjson, convert};
 use crate::upstash::resp::Reply;
 use crate::upstash::scripts::sha1_hex;
 
-/// A script's name in messages.
+/// The name of a script in error messages.
 pub const SOURCE_NAME: &str = "@user_script";
-/// How many levels of the stack are searched for the script.
+/// The number of stack levels to search for the script.
 const MAX_STACK_LEVELS: usize = 200;
 
-/// The script that runs now, as the functions need to know it.
+/// The state of the running script that the functions need.
 pub struct Current {
     store: Rc<RefCell<Store>>,
     now_us: Cell<i64>,
@@ -137,14 +137,14 @@ fn decode(lua: &Lua, arguments: MultiValue) -> mlua::Result<Value> {
     cjson::decode(lua, &text)?.map_err(|message| raise(lua, &message))
 }
 
-/// An error that says where in the script it was raised, as Lua's own do: only when the script
-/// itself is the caller, and not `pcall`.
+/// Returns an error with the script's line number, as Lua's own errors have it. The number is
+/// absent if `pcall` called the function instead of the script.
 fn raise(lua: &Lua, message: &str) -> mlua::Error {
     let place = line_at(lua, 1).map(|line| format!("user_script:{line}: "));
     mlua::Error::runtime(format!("{}{message}", place.unwrap_or_default()))
 }
 
-/// The line the script is at, if that is what runs at this level of the stack.
+/// The script's current line, if the script runs at this level of the stack.
 fn line_at(lua: &Lua, level: usize) -> Option<usize> {
     let line = lua.inspect_stack(level, |frame| {
         let source = frame.source().source;
@@ -154,7 +154,7 @@ fn line_at(lua: &Lua, level: usize) -> Option<usize> {
     line.flatten()
 }
 
-/// The value that a script receives when it catches an error.
+/// Converts a raised error to the value that a script receives when it catches the error.
 fn caught(lua: &Lua, raised: Value) -> mlua::Result<Value> {
     match &raised {
         Value::Error(error) => Ok(Value::String(lua.create_string(message(error))?)),
@@ -166,7 +166,8 @@ fn caught(lua: &Lua, raised: Value) -> mlua::Result<Value> {
     }
 }
 
-/// The message that a client receives for an error that the script did not catch, in Redis 7's form.
+/// The message that a client receives for an error that the script did not catch, in Redis 7's
+/// form.
 fn describe(lua: &Lua, raised: &Value, sha: &str) -> String {
     let text = match raised {
         Value::Table(table) => match table.raw_get("err") {
@@ -200,7 +201,7 @@ pub fn message(error: &mlua::Error) -> String {
     }
 }
 
-/// The command's error reply, if that is what was raised.
+/// The command's error reply, if a command raised the error.
 fn failure(error: &mlua::Error) -> Option<&Failure> {
     match error {
         mlua::Error::CallbackError { cause, .. } => failure(cause),

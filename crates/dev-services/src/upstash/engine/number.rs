@@ -1,15 +1,15 @@
-//! Numbers as Redis and C write them.
+//! Parses and formats numbers as Redis and C do.
 //!
 //! Deliberately absent: floating-point values in the data; only scripts have those.
 
-/// An integer in exactly the form Redis itself would write it: no `+`, no leading zero, no space.
+/// Parses an integer in exactly the form that Redis writes: no `+`, no leading zero, no space.
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let number: i64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }
 
-/// C's `%.{precision}g`.
+/// Formats a number as C's `%.{precision}g` does.
 pub fn format_g(value: f64, precision: usize) -> String {
     if value.is_nan() {
         return if value.is_sign_negative() { "-nan" } else { "nan" }.to_owned();

@@ -1,9 +1,9 @@
--- The world a script finds: Redis's globals and nothing else, none of which it can assign to, so
--- that no script is in the way of the next.
+-- The globals of a script: Redis's globals only. A script cannot assign to them, so it cannot affect
+-- the next script.
 --
--- Not in it: modules that reach outside (os, io, debug, package), functions that compile (load,
--- loadstring), which would accept harmful byte code, and coroutines, which would escape the time
--- limit.
+-- Deliberately absent: modules that reach outside (os, io, debug, package), functions that compile
+-- (load, loadstring), because they accept harmful byte code, and coroutines, because they escape the
+-- time limit.
 
 local native = ...
 local error, pcall, tostring, type, xpcall = error, pcall, tostring, type, xpcall
@@ -29,7 +29,7 @@ function world.redis.status_reply(text)
   return { ok = text }
 end
 
--- A script that catches an error gets its message, whatever was raised.
+-- Passes the message of a caught error to the script.
 local function caught(succeeded, ...)
   if succeeded then return true, ... end
   return false, native.caught((...))

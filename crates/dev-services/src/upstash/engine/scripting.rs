@@ -1,7 +1,7 @@
 //! Runs every command: those of the table, and EVAL, EVALSHA and SCRIPT.
 //!
-//! Deliberately absent: EVAL_RO, functions, and SCRIPT KILL; the engine stops a script that runs too
-//! long by itself.
+//! Deliberately absent: EVAL_RO, functions, and SCRIPT KILL, because the engine stops a script that
+//! runs too long.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::upstash::Command;
 use crate::upstash::resp::Reply;
 use crate::upstash::scripts::sha1_hex;
 
-/// More scripts than a program has, unless it builds scripts from data.
+/// Only a program that builds scripts from data has more.
 const MAX_LOADED: usize = 4096;
 const SHA_LENGTH: usize = 40;
 
@@ -27,7 +27,7 @@ pub struct Scripting {
     loaded: HashMap<String, Script>,
 }
 
-/// How a command is run.
+/// The code that runs a command.
 pub enum Target {
     Plain(&'static Spec),
     Eval,
@@ -96,7 +96,7 @@ impl Scripting {
         Ok(sha)
     }
 
-    /// `arguments` are the number of keys, the keys, and the rest.
+    /// Runs a loaded script. `arguments` are the number of keys, the keys, and the other arguments.
     fn evaluate(&self, sha: &str, arguments: &[Vec<u8>], now_us: i64) -> Outcome {
         let unknown = || Failure("NOSCRIPT No matching script. Please use EVAL.".to_owned());
         if sha.len() != SHA_LENGTH {

@@ -1,8 +1,9 @@
 //! The file that keeps the engine's data between runs.
 //!
-//! It is JSON, so that a developer can read it; strings that are not UTF-8 are base64. A new file
-//! replaces it by a rename, so a killed process leaves the old file or the new one. Deliberately
-//! absent: waiting for the disk. After a power cut, `farebox dev` may start without data.
+//! It is JSON, so that a developer can read it; strings that are not UTF-8 are base64. A rename
+//! replaces the old file with the new one, so a killed process leaves one of the two, complete.
+//! Deliberately absent: waiting for the disk. After a power cut, `farebox dev` may start without
+//! data.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,7 +58,7 @@ impl SnapshotFile {
         SnapshotFile { path }
     }
 
-    /// Reads the file; an absent file is an empty store.
+    /// Reads the file. Without a file, the store is empty.
     pub fn load(&self) -> anyhow::Result<Store> {
         let name = self.path.display();
         let text = match fs::read(&self.path) {
@@ -65,7 +66,7 @@ impl SnapshotFile {
             other => other.with_context(|| format!("cannot read the Redis snapshot {name}"))?,
         };
         parse(&text).with_context(|| {
-            format!("the Redis snapshot {name} is damaged; delete it to start from nothing")
+            format!("the Redis snapshot {name} is damaged; delete it to start with an empty store")
         })
     }
 

@@ -1,20 +1,20 @@
-//! Keys, their values and when they expire.
+//! Keys, their values and their expiry.
 //!
-//! An expired key is dropped when a command reads it, and all of them before each snapshot.
-//! Deliberately absent: anything that depends on the clock; the time is an argument.
+//! A command that reads an expired key drops it. Commands on all keys and the snapshot drop every
+//! expired key first. Deliberately absent: a clock; the time is an argument.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::failure::Failure;
 
-/// Redis does not define the order of a hash's fields. Sorted, answers and snapshots are always the
-/// same.
+/// Redis does not define the order of a hash's fields. Sorting them makes replies and snapshots
+/// reproducible.
 pub type Hash = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Debug, Default)]
 pub struct Store {
     keys: HashMap<Vec<u8>, Entry>,
-    /// Whether anything was written since the last snapshot.
+    /// True if a key changed since the last snapshot.
     pub changed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Store {
         }
     }
 
-    /// The hash at `key`, empty if there was none. The caller must put something into it.
+    /// Returns the hash at `key`, or creates an empty one. The caller must add a field to it.
     pub fn hash_or_new(&mut self, key: &[u8], now_ms: i64) -> Result<&mut Hash, Failure> {
         if self.get(key, now_ms).is_none() {
             self.put(key, Value::Hash(Hash::new()), None);

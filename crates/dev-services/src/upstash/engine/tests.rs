@@ -1,4 +1,4 @@
-//! What a client of the engine sees, command by command, at times the test chooses.
+//! The engine's replies, command by command. Each test sets the time.
 
 mod scripts;
 
@@ -35,7 +35,7 @@ impl Client {
         shown(&reply)
     }
 
-    /// Runs a line of words, of which none may contain a space.
+    /// Runs a command given as words, separated by spaces.
     fn line(&mut self, line: &str) -> String {
         self.run(&line.split(' ').collect::<Vec<_>>())
     }
@@ -99,7 +99,7 @@ fn strings_are_set_under_conditions_and_counted() {
 }
 
 #[test]
-fn hashes_have_fields_and_vanish_with_the_last() {
+fn a_hash_without_fields_does_not_exist() {
     session(
         &mut Client::new(),
         &[
@@ -172,7 +172,7 @@ fn a_command_the_engine_lacks_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_transaction_runs_whole_or_not_at_all() {
+async fn an_invalid_command_aborts_a_transaction() {
     let engine = Engine::open(None).unwrap();
     let transaction = async |lines: &[&str]| {
         let commands = lines.iter().map(|line| command(&line.split(' ').collect::<Vec<_>>()));

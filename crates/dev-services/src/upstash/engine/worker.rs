@@ -16,12 +16,12 @@ use super::store::Store;
 use crate::upstash::Command;
 use crate::upstash::resp::Reply;
 
-/// How long a change may stay out of the snapshot, so that many changes are written at once.
+/// The delay from a change to the snapshot, which then includes further changes.
 const SNAPSHOT_DELAY: Duration = Duration::from_millis(50);
 const MAX_SCRIPT_TIME: Duration = Duration::from_secs(5);
 const SNAPSHOT_RETRY: Duration = Duration::from_secs(1);
 
-/// A request's work for the thread, and the channel for its answer.
+/// A request to the thread, and the channel for its reply.
 pub enum Job {
     Pipeline(Vec<Command>, oneshot::Sender<Vec<Reply>>),
     Transaction(Vec<Command>, oneshot::Sender<Reply>),
@@ -44,7 +44,7 @@ impl Worker {
         Ok(Worker { store, scripting, snapshot, snapshot_due: None })
     }
 
-    /// Works until every sender is gone.
+    /// Runs jobs until every sender is dropped.
     pub fn run(mut self, queue: &Receiver<Job>) {
         loop {
             let wait = match self.snapshot_due {
@@ -56,14 +56,14 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => self.snapshot_or_retry(),
                 Err(RecvTimeoutError::Disconnected) => return self.snapshot_or_retry(),
             }
-            // A steady stream of jobs must not delay the snapshot for ever.
+            // A steady stream of jobs must not delay the snapshot forever.
             if self.snapshot_due.is_some_and(|due| due <= Instant::now()) {
                 self.snapshot_or_retry();
             }
         }
     }
 
-    /// A caller that has gone away needs no answer.
+    /// Runs a job and sends the reply, unless the caller no longer waits for it.
     fn work(&mut self, job: Job) {
         let now_us = now_us();
         match job {
@@ -83,7 +83,8 @@ impl Worker {
         }
     }
 
-    /// As in Redis, a command that can never run stops all of them; one that fails stops none.
+    /// As in Redis, an invalid command stops all others; a command that fails while it runs stops
+    /// none.
     fn transaction(&mut self, commands: &[Command], now_us: i64) -> Reply {
         if commands.iter().any(|command| self.scripting.check(command).is_err()) {
             return Reply::aborted();

@@ -1,6 +1,6 @@
 //! Checks a caller's token and the commands that it may run.
 //!
-//! Upstash has two tokens for a database. As there, the read-only one runs commands that only read and
+//! As at Upstash, a database has two tokens. The read-only one runs commands that only read and
 //! cost little (not KEYS or SCAN), and no scripts. Deliberately absent: users and ACLs.
 
 use axum::http::request::Parts;
@@ -25,7 +25,7 @@ const READ_ONLY: &str = "\
     ZINTERCARD ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE \
     ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCORE ZUNION";
 
-/// These change their connection, and requests share connections.
+/// Commands that change the state of their connection, which other requests share.
 const NOT_OVER_REST: &str = "\
     AUTH DISCARD EXEC HELLO MONITOR MULTI PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT RESET SELECT \
     SHUTDOWN SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SYNC UNSUBSCRIBE UNWATCH WATCH";
@@ -54,7 +54,7 @@ fn token(parts: &Parts) -> Option<String> {
 }
 
 impl Access {
-    /// The error to answer instead of running `command`, if this caller may not run it.
+    /// Returns the error for `command` if this caller may not run it.
     pub fn objection(self, command: &Command) -> Option<String> {
         let name = String::from_utf8_lossy(command.first().map(Vec::as_slice).unwrap_or_default());
         let upper = name.to_ascii_uppercase();
@@ -64,7 +64,8 @@ impl Access {
         self.objection_to(&upper)
     }
 
-    /// The same for a command's upper-case name, without the check of its connection.
+    /// The same for an upper-case name, except that it allows commands that change their
+    /// connection.
     pub fn objection_to(self, upper: &str) -> Option<String> {
         (self == Access::ReadOnly && !lists(READ_ONLY, upper)).then(|| {
             let name = upper.to_ascii_lowercase();
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_read_only_token_reads_and_does_nothing_else() {
+    fn the_read_only_token_only_reads() {
         assert_eq!(objection(Access::ReadOnly, "get"), None);
         assert_eq!(objection(Access::ReadOnly, "HGETALL"), None);
         assert_eq!(

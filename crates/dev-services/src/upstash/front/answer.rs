@@ -18,7 +18,7 @@ pub enum Encoding {
     Base64,
 }
 
-/// A request that is answered with an error and a status of its own.
+/// A request that fails as a whole, with a status and a message.
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
@@ -41,7 +41,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The answer to a single command, whose error is also the request's.
+/// The response to a single command. If the command fails, the request fails too.
 pub fn single(reply: Reply, encoding: Encoding) -> Response {
     match reply {
         Reply::Error(message) => Refusal::bad_request(message).into_response(),
@@ -49,7 +49,7 @@ pub fn single(reply: Reply, encoding: Encoding) -> Response {
     }
 }
 
-/// The answer to a list of commands, of which some may have failed.
+/// The response to a list of commands, some of which may have failed.
 pub fn list(replies: Vec<Reply>, encoding: Encoding) -> Response {
     let outcomes = replies.into_iter().map(|reply| outcome(reply, encoding)).collect();
     Json(Value::Array(outcomes)).into_response()
@@ -63,7 +63,8 @@ fn outcome(reply: Reply, encoding: Encoding) -> Value {
     }
 }
 
-/// A bare "OK" is only safe as a whole result: clients decode every string inside an array.
+/// Encodes every string, even "OK", because clients decode each string inside an array. [`outcome`]
+/// leaves a bare "OK" as text.
 fn result(reply: Reply, encoding: Encoding) -> Value {
     match reply {
         Reply::Status(text) | Reply::Error(text) => string(text.as_bytes(), encoding),

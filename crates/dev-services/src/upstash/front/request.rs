@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::answer::Refusal;
 use crate::upstash::Command;
 
-/// One request's work.
+/// The commands of one request.
 #[derive(Debug, PartialEq)]
 pub enum Work {
     Single(Command),
@@ -28,7 +28,7 @@ impl Work {
     }
 }
 
-/// `/set/key?EX=100` with the value as its body is SET key value EX 100.
+/// Parses a path: `/set/key?EX=100` with the body `value` is SET key value EX 100.
 pub fn command_in_path(uri: &Uri, body: &[u8]) -> Command {
     let path = uri.path().trim_start_matches('/');
     let mut command: Command = path.split('/').map(percent_decoded).collect();
@@ -64,7 +64,7 @@ fn commands_in_body(body: &[u8], endpoint: &str) -> Result<Vec<Command>, Refusal
     values.into_iter().map(parse).collect()
 }
 
-/// None if the value is not an array.
+/// Returns `None` if the value is not an array.
 fn command(value: Value) -> Option<Result<Command, Refusal>> {
     let Value::Array(arguments) = value else {
         return None;
@@ -84,7 +84,7 @@ fn argument(value: Value) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-/// A number as JavaScript writes it. Integers too large for 64 bits were parsed as floats.
+/// Formats a number as JavaScript does. serde_json parses integers beyond 64 bits as floats.
 fn number_text(number: &Number) -> String {
     match number.as_f64() {
         Some(float) if number.is_f64() && (1e18..1e21).contains(&float.abs()) => {
@@ -94,7 +94,7 @@ fn number_text(number: &Number) -> String {
     }
 }
 
-/// Bytes, since an argument need not be UTF-8. A `%` without two digits stands for itself.
+/// Returns bytes, because an argument need not be UTF-8. A `%` without two digits remains a `%`.
 fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,6 +1,6 @@
-//! SUBSCRIBE, PSUBSCRIBE and MONITOR, whose replies never end, as server-sent events.
+//! Sends the replies of SUBSCRIBE, PSUBSCRIBE and MONITOR, which never end, as server-sent events.
 //!
-//! Deliberately absent: these over the in-process engine, which has no publishers.
+//! Deliberately absent: these commands in the in-process engine, which has no publishers.
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -15,7 +15,7 @@ use crate::upstash::{Backend, Command};
 
 const STREAMED: &[&str] = &["MONITOR", "PSUBSCRIBE", "SUBSCRIBE"];
 
-/// Runs `command` on a connection of its own until the caller hangs up.
+/// Runs `command` on a separate connection until the caller disconnects.
 pub async fn events(
     backend: &Backend,
     access: Access,

@@ -1,4 +1,4 @@
-//! `POST /v1/checkout/sessions`: everything is read and checked, then the session is made.
+//! `POST /v1/checkout/sessions`: reads and checks every parameter, then creates the session.
 
 use serde_json::{Value, json};
 
@@ -22,10 +22,10 @@ const LONGEST: i64 = 24 * HOUR;
 /// A trial must end at least two days after the session could be completed.
 const SHORTEST_TRIAL: i64 = 2 * DAY;
 
-/// Stripe's least charge, in currencies whose hundredth is the minor unit.
+/// Stripe's minimum charge in USD and EUR, in cents.
 const LEAST_AMOUNT: i64 = 50;
 
-/// A line as it is asked for: a price that is there, or one to be made.
+/// A requested line: an existing price, or `price_data` for a new one.
 struct WantedLine {
     price: LinePrice,
     quantity: i64,
@@ -147,7 +147,7 @@ fn existing(world: &World, id: &str, param: &str) -> Result<Value, StripeError> 
 }
 
 impl WantedLine {
-    /// Fields of the price, before it is made.
+    /// The price's fields, available before an inline price is created.
     fn terms(&self) -> Value {
         match &self.price {
             LinePrice::Existing(price) => price.clone(),
@@ -175,7 +175,7 @@ fn check_lines(
         let name = format!("line_items[{place}]");
         let Some(amount) = amounts::price_amount(&terms, currency, line.quantity) else {
             let message = format!(
-                "The price of this line is not sold in {currency}, or in a way that is not \
+                "The price of this line has no amount in {currency}, or its billing scheme is not \
                     simulated."
             );
             return Err(StripeError::invalid("currency_mismatch", &name, message));
@@ -193,7 +193,7 @@ fn check_lines(
         let interval =
             (terms["recurring"]["interval"].clone(), terms["recurring"]["interval_count"].clone());
         if recurring.as_ref().is_some_and(|other| *other != interval) {
-            let message = "All recurring prices of a session must have the same interval here; \
+            let message = "All recurring prices of a session must have the same interval; \
                 mixed intervals are not simulated.";
             return Err(form.refuse("line_items", message.to_owned()));
         }
@@ -228,7 +228,7 @@ fn read_customer(world: &World, form: &Params) -> Result<Option<String>, StripeE
 fn read_expiry(world: &World, form: &Params) -> Result<i64, StripeError> {
     let now = world.now();
     let Some(at) = form.integer("expires_at")? else { return Ok(now + LONGEST) };
-    // The clock may have moved by a moment since the caller read it.
+    // Allows for the time that passed since the caller read the clock.
     if at < now + SHORTEST - MINUTE {
         let message = "The `expires_at` timestamp must be at least 30 minutes from Checkout \
             Session creation.";

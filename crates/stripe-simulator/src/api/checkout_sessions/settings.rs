@@ -1,4 +1,4 @@
-//! The settings of a session: what its page asks for, and what is handed on to what it makes.
+//! The settings of a session: what its page collects, and the data for the objects it creates.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::api::subscriptions::fields;
 use crate::error::StripeError;
 use crate::world::shapes;
 
-/// Known to Stripe, and without an effect here.
+/// Stripe's parameters that have no effect here.
 const WITHOUT_EFFECT: &[&str] = &[
     "adaptive_pricing",
     "after_expiration",
@@ -29,7 +29,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 
 const METHOD_TYPES: &[&str] = &["card", "link", "sepa_debit", "us_bank_account"];
 
-/// Fields of the session that say how its page behaves.
+/// Reads the fields that define how the session's page behaves.
 pub fn read(form: &Params, mode: &str) -> Result<Value, StripeError> {
     let address = form.choice("billing_address_collection", &["auto", "required"])?;
     let mut fields = json!({
@@ -192,13 +192,16 @@ fn read_intent(data: &Params) -> Result<Value, StripeError> {
     });
     if data.choice("capture_method", &["automatic", "automatic_async", "manual"])? == Some("manual")
     {
-        return Err(data.refuse("capture_method", "Capturing later is not simulated.".to_owned()));
+        return Err(data.refuse(
+            "capture_method",
+            "Manual capture is not simulated: use automatic or automatic_async.".to_owned(),
+        ));
     }
     data.ignore(&["application_fee_amount", "on_behalf_of", "shipping", "transfer_data"]);
     Ok(fields)
 }
 
-/// As the session shows whether it makes an invoice.
+/// The session's `invoice_creation` field.
 pub fn invoice_creation(noted: &Value) -> Value {
     let mut creation = shapes::part("invoice_creation");
     creation["enabled"] = json!(noted["enabled"] == true);

@@ -1,7 +1,7 @@
-//! `POST /v1/invoices/create_preview`: what a customer would be asked for.
+//! `POST /v1/invoices/create_preview`: the invoice that a change would lead to.
 //!
-//! The change is made to a copy of the world, and its invoice read there: a preview cannot differ
-//! from what then happens.
+//! The change is applied to a copy of the world, and the invoice is read from the copy. A preview
+//! therefore uses the same code as the change itself.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ fn of_new(
     Ok(as_draft(copy.get(&latest.unwrap_or_default()).cloned().unwrap_or_default()))
 }
 
-/// Previews a subscription's next invoice, after a change if there is one.
+/// Previews a subscription's next invoice, with the requested change applied.
 fn of_subscription(
     copy: &mut World,
     form: &Params,
@@ -144,7 +144,7 @@ fn of_end(copy: &mut World, subscription: &Value, proration: Proration) -> Value
     invoicing::build(copy, draft)
 }
 
-/// A preview is never final, whatever became of the invoice in the copy.
+/// Resets an invoice of the copy to a draft: a preview is never final.
 fn as_draft(mut invoice: Value) -> Value {
     let due = invoice["amount_due"].clone();
     shapes::set(

@@ -1,4 +1,4 @@
-//! Reads the phases of a schedule: which items from when to when.
+//! Reads the phases of a schedule: their items, start and end.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::lifecycle::subscriptions::items;
 use crate::world::calendar::Interval;
 use crate::world::{World, shapes, text};
 
-/// Stripe's fields of a phase that are accepted and have no effect here.
+/// Stripe's fields of a phase that have no effect here.
 const WITHOUT_EFFECT: &[&str] = &[
     "add_invoice_items",
     "application_fee_percent",
@@ -27,7 +27,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "trial",
 ];
 
-/// Reads `phases`: the one that runs first, then those to come, without gaps.
+/// Reads `phases`: the current one, then the future ones, without gaps.
 pub fn read(
     world: &World,
     form: &Params,
@@ -80,7 +80,7 @@ fn read_one(
     let end = read_end(world, entry, start, interval)?;
     let end = match (end, is_last, interval) {
         (Some(end), ..) => end,
-        // The last phase may leave open when it ends: after one period, as with Stripe.
+        // A last phase without an end lasts one period, as with Stripe.
         (None, true, Some(interval)) => interval.period_at(start, start).1,
         (None, ..) => return Err(entry.missing("end_date")),
     };
@@ -110,7 +110,7 @@ fn read_one(
     Ok(phase)
 }
 
-/// `end_date`, or `duration` in periods of its own; older clients count `iterations` of the price.
+/// Reads the end: `end_date`, `duration`, or older clients' `iterations` of the price's interval.
 fn read_end(
     world: &World,
     entry: &Params,

@@ -1,4 +1,4 @@
-//! `DELETE /v1/subscriptions/{id}`: ends a subscription at once.
+//! `DELETE /v1/subscriptions/{id}`: cancels a subscription immediately.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,6 @@ const FEEDBACK: &[&str] = &[
     "unused",
 ];
 
-/// `DELETE /v1/subscriptions/{id}`: at once.
 pub fn run(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     let subscription = world.find("subscription", call.id(), "id")?.clone();
     let details = details(&call.form, &subscription)?;
@@ -42,7 +41,7 @@ pub fn run(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("subscription", call.id(), "id").cloned()
 }
 
-/// Reads `cancellation_details[comment]` and `[feedback]` into what is there.
+/// Merges `cancellation_details[comment]` and `[feedback]` into the current details.
 pub fn details(form: &Params, subscription: &Value) -> Result<Option<Value>, StripeError> {
     let Some(given) = form.object("cancellation_details")? else { return Ok(None) };
     let mut details = subscription["cancellation_details"].clone();

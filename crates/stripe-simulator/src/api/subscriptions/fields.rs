@@ -1,4 +1,4 @@
-//! The fields of a subscription that cost nothing: how it is paid, when it ends, what it is called.
+//! Reads the fields of a subscription that do not affect its price.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::lifecycle::payment_methods;
 use crate::lifecycle::subscriptions::items;
 use crate::world::{World, shapes, text};
 
-/// Known to Stripe, and without an effect here.
+/// Stripe's parameters that have no effect here.
 const WITHOUT_EFFECT: &[&str] = &[
     "application_fee_percent",
     "billing_schedules",
@@ -60,7 +60,7 @@ fn read_common(
         if method == "send_invoice" {
             return Err(form.refuse(
                 "collection_method",
-                "Invoices that are sent are not simulated.".to_owned(),
+                "send_invoice is not simulated: use charge_automatically.".to_owned(),
             ));
         }
         changes["collection_method"] = json!(method);
@@ -110,7 +110,7 @@ pub fn read_trial_settings(
     Ok(())
 }
 
-/// Those of a new subscription.
+/// Reads the fields of a new subscription.
 pub fn read_new(world: &World, form: &Params, customer: &str) -> Result<Value, StripeError> {
     let blank = shapes::part("subscription");
     let mut fields = read_common(world, form, &blank, customer)?;
@@ -125,7 +125,7 @@ pub fn read_new(world: &World, form: &Params, customer: &str) -> Result<Value, S
     Ok(fields)
 }
 
-/// `billing_mode[type]`: both modes compute alike here, and are told apart by what they say.
+/// Reads `billing_mode[type]`. The mode is stored, but both modes compute the same amounts here.
 pub fn read_billing_mode(form: &Params, fields: &mut Value) -> Result<(), StripeError> {
     let Some(mode) = form.object("billing_mode")? else { return Ok(()) };
     if mode.choice("type", &["classic", "flexible"])? == Some("classic") {
@@ -135,7 +135,7 @@ pub fn read_billing_mode(form: &Params, fields: &mut Value) -> Result<(), Stripe
     Ok(())
 }
 
-/// Those of a subscription that is there.
+/// Reads the changed fields of an existing subscription.
 pub fn read_changes(
     world: &World,
     form: &Params,
@@ -162,7 +162,7 @@ fn read_pause(form: &Params, changes: &mut Value) -> Result<(), StripeError> {
     Ok(())
 }
 
-/// When the subscription is to end, or that it is not to end after all.
+/// Reads a scheduled cancellation, or its withdrawal.
 fn read_end(
     world: &World,
     form: &Params,

@@ -27,7 +27,7 @@ fn read_one(world: &World, entry: &Params) -> Result<NewItem, StripeError> {
     Ok(NewItem { price, quantity, metadata: metadata::of(entry)? })
 }
 
-/// Reads `items` of a change: an `id` names an item that is there, anything else is a new one.
+/// Reads `items` of a change: an entry with an `id` changes an existing item, others add items.
 pub fn read_changes(
     world: &World,
     form: &Params,
@@ -41,7 +41,7 @@ pub fn read_changes(
     entries.iter().map(read).collect::<Result<_, _>>().map(Some)
 }
 
-/// Reads what is to happen to one item, which the parameter of that name has named.
+/// Reads the change of one item. `param` is the parameter that named it, for errors.
 pub fn read_change(
     world: &World,
     form: &Params,

@@ -1,4 +1,4 @@
-//! `POST /v1/subscriptions/{id}`: reads what is to change, then changes it.
+//! `POST /v1/subscriptions/{id}`: reads the requested changes, then applies them.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub fn run(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     world.find("subscription", call.id(), "id").cloned()
 }
 
-/// `POST` and `DELETE /v1/subscription_items/{id}`: the same for one item.
+/// `POST /v1/subscription_items/{id}`: updates one item.
 pub fn run_for_item(world: &mut World, call: &Call) -> Result<Value, StripeError> {
     change_item(world, call, false)?;
     let changed = subscriptions::items::find(world, call.id());
@@ -102,7 +102,7 @@ pub fn read_behavior(form: &Params) -> Result<PaymentBehavior, StripeError> {
     })
 }
 
-/// `billing_cycle_anchor[type]=now`, or the bare word of older clients.
+/// Reads `billing_cycle_anchor[type]=now`, or older clients' `billing_cycle_anchor=now`.
 pub fn read_anchor(form: &Params) -> Result<Option<&'static str>, StripeError> {
     let words = &["now", "unchanged"];
     match form.object("billing_cycle_anchor") {

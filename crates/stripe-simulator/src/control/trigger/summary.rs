@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::fixtures::{DEFAULT_USER, FixtureContext, prices};
 use crate::world::{World, text};
 
-/// The user, and the plan, interval and status of their latest subscription, or of their latest
-/// payment where what was asked for is paid once; null where there is none.
+/// Returns the user with the plan, interval and status of their latest subscription. If `plan` has
+/// a one-time price, it describes the latest payment instead. Missing values are null.
 pub fn summary(world: &mut World, user: Option<&str>, plan: Option<&str>) -> Value {
     let named = user.unwrap_or(DEFAULT_USER);
     let mut standing = json!({ "user": named, "plan": null, "interval": null, "status": null });
@@ -22,7 +22,7 @@ pub fn summary(world: &mut World, user: Option<&str>, plan: Option<&str>) -> Val
             theirs("payment_intent").map_or(Value::Null, |it| it["status"].clone());
     } else if let Some(subscription) = theirs("subscription") {
         let price = &subscription["items"]["data"][0]["price"];
-        // A price of now is called by what it is called now.
+        // The current price has the current name.
         let price = world.get(text(price, "id")).unwrap_or(price);
         standing["plan"] = json!(prices::display_name(world, price));
         standing["interval"] = json!(interval(&price["recurring"]));
@@ -48,7 +48,7 @@ mod tests {
     use crate::world::World;
 
     #[test]
-    fn it_tells_what_a_user_has() {
+    fn a_summary_describes_the_latest_subscription() {
         let mut world = World::default();
         world.set_now(1_800_000_000);
         let none = json!({ "user": "test-123", "plan": null, "interval": null, "status": null });

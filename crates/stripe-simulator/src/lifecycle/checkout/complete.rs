@@ -1,4 +1,4 @@
-//! A session that is paid: the customer, the subscription or the payment, and the session's end.
+//! Completes a paid session: creates the customer and the subscription or payment, then closes it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::lifecycle::subscriptions::items::NewItem;
 use crate::lifecycle::{customers, discounts, payment_methods, setup_intents};
 use crate::world::{World, notes, shapes, text};
 
-/// The payer: the page's fields, completed from the session and the customer.
+/// The payer's details: the page's fields, with defaults from the session and the customer.
 #[derive(Clone, Debug)]
 pub struct Buyer {
     pub email: Value,
@@ -46,16 +46,16 @@ impl Buyer {
     }
 }
 
-/// The objects that a completed session points to.
+/// The objects created for a completed session.
 #[derive(Debug, Default)]
 struct Made {
     fields: Value,
-    /// The payment that the session waits for, if the bank answers later.
+    /// The payment intent of the session.
     intent: Option<String>,
     invoice: Option<String>,
 }
 
-/// Completes a session whose payment will not be refused.
+/// Completes a session. The caller has checked that the payment is not declined.
 pub fn run(
     world: &mut World,
     session: &Value,
@@ -72,7 +72,7 @@ pub fn run(
     Ok(())
 }
 
-/// The customer of the session, made now where it needs one. Guests get no customer.
+/// Returns the session's customer, and creates one if needed. A guest has none: an empty id.
 fn customer(world: &mut World, session: &Value, buyer: &Buyer) -> String {
     let id = text(session, "customer").to_owned();
     if !id.is_empty() {
@@ -92,7 +92,7 @@ fn customer(world: &mut World, session: &Value, buyer: &Buyer) -> String {
     )
 }
 
-/// `customer_update` says which of what the payer filled in goes to the customer.
+/// Copies the payer's details to the customer, as `customer_update` allows.
 fn update_customer(world: &mut World, session: &Value, id: &str, buyer: &Buyer) {
     let update = notes::read(world, text(session, "id"), "customer_update").clone();
     let lacks_email = world.get(id).is_some_and(|customer| customer["email"].is_null());
@@ -234,7 +234,7 @@ fn pay(
     })
 }
 
-/// The payment that a refused card has left behind is tried again with another one.
+/// Reuses the payment intent of a declined attempt with another payment method.
 fn again(world: &mut World, intent_id: String, wanted: NewPayment) -> String {
     world.edit(&intent_id, |intent| {
         let fields = json!({
@@ -246,7 +246,7 @@ fn again(world: &mut World, intent_id: String, wanted: NewPayment) -> String {
     intent_id
 }
 
-/// A one-time purchase with an invoice, as `invoice_creation` asks for.
+/// Pays a one-time purchase through an invoice, for `invoice_creation`.
 fn pay_invoice(
     world: &mut World,
     session: &Value,
@@ -322,7 +322,7 @@ fn set_up(world: &mut World, session: &Value, customer: &str, method: Value) -> 
     Made { fields: json!({ "setup_intent": id }), ..Made::default() }
 }
 
-/// Closes the session and says so.
+/// Completes the session and emits `checkout.session.completed`.
 fn finish(world: &mut World, session: &Value, customer: &str, buyer: Buyer, made: Made) {
     let session_id = text(session, "id");
     let intent = made.intent.as_deref().and_then(|id| world.get(id));
@@ -380,8 +380,8 @@ pub struct PayerDetails {
     pub phone: Option<String>,
     pub address: Option<Value>,
     pub promotion_code: Option<String>,
-    /// Which test method pays and is kept, by its token; a good card if none is named.
+    /// The token of the test payment method. Default: `pm_card_visa`.
     pub payment_method: Option<String>,
-    /// By line item, where those may be adjusted.
+    /// Quantities by line item, for items with an adjustable quantity.
     pub quantities: BTreeMap<String, i64>,
 }

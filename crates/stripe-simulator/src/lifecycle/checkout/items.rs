@@ -10,7 +10,7 @@ use crate::lifecycle::discounts::{self, Purchase, Redemption};
 use crate::lifecycle::invoicing::lines;
 use crate::world::{World, amounts, notes, shapes, text};
 
-/// The line items of a session, in the order in which they were asked for.
+/// The line items of a session, in the order of the request.
 pub fn line_items(world: &World, session_id: &str) -> Vec<Value> {
     let ids = notes::read(world, session_id, "line_items")
         .as_array()
@@ -33,7 +33,7 @@ impl Totals {
     }
 }
 
-/// Works out what each line costs now: in a trial what recurs costs nothing yet.
+/// Computes the amounts of all lines. During a trial, recurring prices are free.
 pub fn price(items: &mut [Value], currency: &str, trial: bool, coupons: &[Value]) -> Totals {
     let mut left = Vec::new();
     for item in items.iter_mut() {
@@ -108,7 +108,7 @@ pub fn revise(
     Ok(())
 }
 
-/// The line items with all their currencies, to compute with.
+/// The line items with their full prices, including `currency_options`.
 fn with_prices(world: &World, session_id: &str) -> Vec<Value> {
     let mut items = line_items(world, session_id);
     for item in &mut items {
@@ -132,7 +132,7 @@ fn check(
     discounts::check(world, promotion, purchase)
 }
 
-/// Applies a promotion code, as the payer types it, to a session that allows any.
+/// Applies a promotion code, entered by the payer, to a session that allows promotion codes.
 pub fn preview_promotion(
     world: &mut World,
     session_id: &str,
@@ -140,7 +140,7 @@ pub fn preview_promotion(
 ) -> Result<Value, StripeError> {
     let session = world.find(KIND, session_id, "id")?;
     if session["status"] != "open" || session["allow_promotion_codes"] != true {
-        let message = "This session takes no promotion codes.";
+        let message = "This session does not accept promotion codes.";
         return Err(StripeError::invalid("coupon_not_applicable", "promotion_code", message));
     }
     let promotion = discounts::of_code(world, code)?;
@@ -165,7 +165,7 @@ pub fn set_totals(session: &mut Value, totals: Totals, redemptions: &[Redemption
     session["total_details"]["amount_discount"] = json!(totals.discount);
 }
 
-/// As a session shows what is redeemed with it: the code where there was one, else the coupon.
+/// An entry of the session's `discounts`: the promotion code, or the coupon without one.
 fn as_shown(one: &Redemption) -> Value {
     match &one.promotion_code {
         Some(code) => json!({ "coupon": null, "promotion_code": code }),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_trial_only_what_does_not_recur_is_paid() {
+    fn recurring_prices_are_free_during_a_trial() {
         let monthly = json!({ "interval": "month" });
         let mut items = [item(999, monthly, "a"), item(500, Value::Null, "b")];
         assert_eq!(price(&mut items, "usd", true, &[]), Totals { subtotal: 500, discount: 0 });
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coupon_for_one_product_leaves_the_other_alone() {
+    fn a_coupon_for_one_product_does_not_discount_others() {
         let mut items = [item(1000, Value::Null, "a"), item(1000, Value::Null, "b")];
         let coupon = json!({ "percent_off": 50.0, "applies_to": { "products": ["a"] } });
         assert_eq!(price(&mut items, "usd", false, &[coupon]).total(), 1500);

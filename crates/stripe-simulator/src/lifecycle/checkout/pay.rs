@@ -1,4 +1,4 @@
-//! The payer's click on the checkout page, and the bank's response.
+//! Submits a checkout session's payment, and applies the bank's response.
 
 use serde_json::{Value, json};
 
@@ -16,14 +16,15 @@ use crate::world::{World, notes, shapes, text};
 pub enum PaymentOutcome {
     Paid,
     Declined,
-    /// The session is completed now and the bank says yes a minute later.
+    /// The session completes now; the payment succeeds a minute later.
     PaysLater,
     FailsLater,
     Approved3ds,
     Refused3ds,
 }
 
-/// Does what the payer chose. A payment that is refused leaves the session open, and is no error.
+/// Submits the payment with the chosen outcome. A declined payment is not an error: the session
+/// stays open.
 pub fn submit(
     world: &mut World,
     session_id: &str,
@@ -33,7 +34,7 @@ pub fn submit(
     let session = world.find(KIND, session_id, "id")?;
     if session["status"] != "open" {
         let message =
-            format!("This session is {} and cannot be paid any more.", text(session, "status"));
+            format!("This session is {} and can no longer be paid.", text(session, "status"));
         return Err(StripeError::invalid("checkout_session_not_open", "id", message));
     }
     let method = method_for(world, outcome, &details)?;
@@ -58,7 +59,7 @@ pub fn submit(
     complete::run(world, &session, buyer, method)
 }
 
-/// The payment method that behaves as the payer wants it to.
+/// The payment method that produces the chosen outcome.
 fn method_for(
     world: &World,
     outcome: PaymentOutcome,
@@ -84,7 +85,7 @@ fn with_billing(mut method: Value, buyer: &Buyer) -> Value {
     method
 }
 
-/// Records what the bank refused: a failed payment, or where nothing is due yet a failed setup.
+/// Records a decline: a failed payment, or a failed setup intent if nothing is due now.
 fn record_refusal(
     world: &mut World,
     session: &Value,
@@ -126,7 +127,7 @@ fn record_refusal(
         payments::confirm(world, &intent_id, Payer::Present)?;
         return payments::authenticate(world, &intent_id, false);
     }
-    // The refusal is what the payer asked for; it stands in the failed charge and its events.
+    // The payer chose the decline. The failed charge and its events record it.
     let _ = payments::confirm(world, &intent_id, Payer::Present);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The customer's balance: credit that later invoices use up, as after a downgrade.
+//! The customer's balance: credit, for example from a downgrade, that later invoices consume.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,9 @@ use crate::world::{World, shapes, text};
 
 pub const KIND: &str = "customer_balance_transaction";
 
-/// Applies the balance: returns the amount due, and the balance before and after. A total
-/// below zero becomes credit; credit (a balance below zero) pays; a debt is added.
+/// Applies the balance to an invoice. Returns the amount due, and the balance before and after. A
+/// negative total becomes credit. A negative balance is credit and reduces the amount due; a
+/// positive balance is a debt and is added to it.
 pub fn apply(world: &mut World, invoice: &Value) -> (i64, i64, i64) {
     let customer_id = text(invoice, "customer");
     let customer = world.get(customer_id).unwrap_or(&Value::Null);
@@ -21,7 +22,7 @@ pub fn apply(world: &mut World, invoice: &Value) -> (i64, i64, i64) {
     ((total + starting).max(0), starting, ending)
 }
 
-/// Gives back the credit that an invoice had used which is void now.
+/// Returns the credit that a voided invoice had consumed.
 pub fn restore(world: &mut World, invoice: &Value) {
     let before = invoice["starting_balance"].as_i64().unwrap_or(0);
     let used = invoice["ending_balance"].as_i64().unwrap_or(before) - before;
@@ -32,12 +33,12 @@ pub fn restore(world: &mut World, invoice: &Value) {
     }
 }
 
-/// The balance after an invoice of that total.
+/// The balance after an invoice with this total.
 fn ending(starting: i64, total: i64) -> i64 {
     (starting + total).min(0)
 }
 
-/// Moves a customer's balance, and keeps the reason.
+/// Changes a customer's balance and records the transaction.
 pub fn record(
     world: &mut World,
     customer_id: &str,
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credit_pays_and_what_is_over_stays() {
+    fn credit_pays_invoices_and_the_rest_remains() {
         let cases = [
             (0, 500, 0),
             (-300, 500, 0),

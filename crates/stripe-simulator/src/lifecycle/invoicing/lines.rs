@@ -1,4 +1,4 @@
-//! Invoice lines: what a period of a subscription costs, and what changes in between added.
+//! Invoice lines: the items of a subscription's period, and pending items such as prorations.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub struct InvoiceLine<'a> {
     pub period: (i64, i64),
 }
 
-/// A line of a subscription's period.
+/// A line for one subscription item's period.
 pub fn of_item(
     world: &World,
     line: &InvoiceLine<'_>,
@@ -67,7 +67,7 @@ fn pricing(price: &Value, currency: &str) -> Value {
     })
 }
 
-/// The lines of all items of a subscription for a period. A trial's period costs nothing.
+/// The lines of all items of a subscription for a period. A trial period is free.
 pub fn of_period(
     world: &World,
     subscription: &Value,
@@ -92,12 +92,12 @@ pub fn of_period(
     items.iter().map(line).collect()
 }
 
-/// The price of an item with all its currencies, which the item itself does not carry.
+/// The stored price of an item. The item's own copy lacks `currency_options`.
 pub fn full_price(world: &World, item: &Value) -> Value {
     world.get(text(&item["price"], "id")).unwrap_or(&item["price"]).clone()
 }
 
-/// Adds a pending invoice item, which the customer's next invoice of that subscription takes up.
+/// Adds a pending invoice item. The subscription's next invoice includes it.
 pub fn add_item(
     world: &mut World,
     customer: &str,
@@ -138,7 +138,7 @@ pub fn add_item(
     id
 }
 
-/// The lines of what is pending for a subscription.
+/// The lines of a subscription's pending invoice items.
 pub fn pending(world: &World, subscription_id: &str) -> Vec<Value> {
     let mut items: Vec<&Value> =
         world.all("invoiceitem").filter(|item| waits(item, subscription_id)).collect();
@@ -192,7 +192,7 @@ fn of_pending(world: &World, item: &Value) -> Value {
     line
 }
 
-/// Marks the pending items that an invoice has taken up.
+/// Links the pending items to the invoice that includes them.
 pub fn claim_items(world: &mut World, invoice: &Value) {
     let lines = invoice["lines"]["data"].as_array().cloned().unwrap_or_default();
     for line in lines {
@@ -205,7 +205,7 @@ pub fn claim_items(world: &mut World, invoice: &Value) {
     }
 }
 
-/// `Unused time on 1 × Basic after 14 Feb 2027`, `Remaining time on …`.
+/// `Unused time on Basic after 14 Feb 2027`, `Remaining time on …`.
 pub fn proration_text(
     world: &World,
     price: &Value,
@@ -219,7 +219,7 @@ pub fn proration_text(
     format!("{kind} time on {name} after {}", calendar::day_text(at))
 }
 
-/// Marks the lines of a preview as such: an invoice that is not there has none to look up.
+/// Gives the lines of a preview temporary ids, because they are not stored.
 pub fn rename(invoice: &mut Value) {
     let invoice_id = invoice["id"].clone();
     if let Some(lines) = invoice["lines"]["data"].as_array_mut() {

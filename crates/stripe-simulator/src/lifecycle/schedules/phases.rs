@@ -1,4 +1,4 @@
-//! The phases of a schedule: which items from when to when.
+//! The phases of a schedule, and the subscription's items in each.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::error::StripeError;
 use crate::lifecycle::subscriptions::items::{self, NewItem};
 use crate::world::{World, shapes, text};
 
-/// The phase that a subscription is in when its schedule is made.
+/// The first phase of a new schedule: the subscription's current period.
 pub fn of_subscription(subscription: &Value) -> Value {
     let (start, end) = items::period(subscription);
     let items: Vec<Value> = items::of(subscription)
@@ -44,8 +44,8 @@ pub fn phase_item(price: &str, quantity: i64, metadata: &Value) -> Value {
     item
 }
 
-/// The subscription's items in a phase: those with the same price keep their identity, and a
-/// single item that changes its price does too.
+/// The subscription's items in a phase. An item with the same price keeps its id, as does a single
+/// item that changes its price.
 pub fn items_of(
     world: &World,
     phase: &Value,

@@ -1,4 +1,4 @@
-//! How a subscription begins: its first period, its first invoice, its first payment.
+//! Creates a subscription with its first period, invoice and payment.
 
 use serde_json::{Value, json};
 
@@ -14,17 +14,17 @@ use crate::world::{World, amounts, shapes, text};
 
 const LONGEST_TRIAL: i64 = 5 * 366 * DAY;
 
-/// The behavior when the first payment does not succeed at once.
+/// The behavior if the first payment does not succeed immediately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaymentBehavior {
-    /// Try, and leave the subscription incomplete when it fails.
+    /// Try, and leave the subscription incomplete if it fails.
     #[default]
     AllowIncomplete,
     /// Do not try: the client confirms the payment intent later.
     DefaultIncomplete,
     ErrorIfIncomplete,
     PendingIfIncomplete,
-    /// The payer is in front of the checkout page, which has asked their bank already.
+    /// The payer is on the checkout page, which has already authenticated them.
     Checkout(Payer),
 }
 
@@ -38,11 +38,11 @@ pub struct NewSubscription {
     pub discounts: Vec<Redemption>,
     pub behavior: PaymentBehavior,
     pub payment_method: Option<String>,
-    /// One-time prices of a checkout session, which the first invoice adds to the items.
+    /// One-time prices of a checkout session, for the first invoice.
     pub extras: Vec<NewItem>,
-    /// The checkout session that its discounts name as their source.
+    /// The id of the checkout session, for the discounts' `checkout_session`.
     pub checkout_session: Option<String>,
-    /// Fields of the subscription that are taken as they are.
+    /// Other fields of the subscription, copied unchanged.
     pub fields: Value,
 }
 
@@ -51,13 +51,13 @@ impl NewSubscription {
     pub fn amount(&self) -> i64 {
         let of = |item: &NewItem| {
             let cost = amounts::price_amount(&item.price, &self.currency, item.quantity);
-            // A product too large to be computed is too large to be paid.
+            // An amount that overflows exceeds every limit.
             cost.unwrap_or(i64::MAX)
         };
         self.items.iter().chain(&self.extras).map(of).fold(0, i64::saturating_add)
     }
 
-    /// Whether it can begin as it is described.
+    /// Checks the prices, amount, discounts and trial.
     pub fn check(&self, world: &World) -> Result<(), StripeError> {
         let prices: Vec<&Value> = self.items.iter().map(|item| &item.price).collect();
         items::check_together(&[], &prices, &self.currency)?;
@@ -69,7 +69,7 @@ impl NewSubscription {
     }
 }
 
-/// A trial ends later than now, and not much later.
+/// Checks that a trial ends in the future, within five years.
 pub fn check_trial_end(world: &World, end: i64, param: &str) -> Result<(), StripeError> {
     let now = world.now();
     let message = if end <= now {
@@ -82,7 +82,7 @@ pub fn check_trial_end(world: &World, end: i64, param: &str) -> Result<(), Strip
     Err(StripeError::invalid("parameter_invalid_integer", param, message))
 }
 
-/// Begins a subscription that was checked before.
+/// Checks and creates a subscription, and charges its first invoice.
 pub fn begin(world: &mut World, wanted: NewSubscription) -> Result<String, StripeError> {
     wanted.check(world)?;
     let method = method_of(world, &wanted);
@@ -90,7 +90,7 @@ pub fn begin(world: &mut World, wanted: NewSubscription) -> Result<String, Strip
         && wanted.trial_end.is_none()
         && wanted.amount() > 0
     {
-        must_be_accepted(world, method.as_deref())?;
+        check_accepted(world, method.as_deref())?;
     }
     let behavior = wanted.behavior;
     let trial = wanted.trial_end.is_some();
@@ -115,13 +115,13 @@ pub fn begin(world: &mut World, wanted: NewSubscription) -> Result<String, Strip
         _ => Payer::Present,
     };
     if is_open {
-        // A decline leaves the subscription incomplete, which is the answer.
+        // A declined card is not an error: the subscription stays incomplete.
         let _ = invoicing::collect(world, &invoice_id, method, payer);
     }
     Ok(subscription_id)
 }
 
-/// Adds the subscription and the draft of its first invoice, without events.
+/// Stores the subscription and the draft of its first invoice, without events.
 fn record(world: &mut World, wanted: NewSubscription) -> (String, String) {
     let now = world.now();
     let mut subscription = shapes::object(world, "subscription", "sub");
@@ -227,8 +227,8 @@ fn method_of(world: &World, wanted: &NewSubscription) -> Option<String> {
     wanted.payment_method.clone().or_else(|| default.map(str::to_owned))
 }
 
-/// Refuses, before anything changes, what the bank would not accept at once.
-pub fn must_be_accepted(world: &World, method_id: Option<&str>) -> Result<(), StripeError> {
+/// Returns an error, before any change, if the bank would not accept the charge immediately.
+pub fn check_accepted(world: &World, method_id: Option<&str>) -> Result<(), StripeError> {
     let method = method_id.and_then(|id| world.get(id));
     let Some(method) = method else {
         let message = "This customer has no attached payment source or default payment method.";

@@ -1,4 +1,4 @@
-//! How a subscription ends.
+//! Cancels and expires subscriptions.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::lifecycle::subscriptions::{self, items};
 use crate::lifecycle::{self};
 use crate::world::{World, shapes, text};
 
-/// Ends a subscription now. The reason is that of an earlier request where there was one.
+/// Cancels a subscription now. Without `reason`, the reason of an earlier request remains.
 pub fn now(world: &mut World, id: &str, reason: Option<&str>) {
     let now = world.now();
     let Some(subscription) = world.get(id).filter(|it| !subscriptions::is_over(it)).cloned() else {
@@ -60,7 +60,7 @@ fn stop_collecting(world: &mut World, invoice_id: &str, voids: bool) {
     });
 }
 
-/// The first payment did not come within its 23 hours.
+/// Expires a subscription whose first payment did not succeed within 23 hours.
 pub fn expire_incomplete(world: &mut World, id: &str) {
     let now = world.now();
     let latest = world.get(id).map(|subscription| text(subscription, "latest_invoice").to_owned());
@@ -75,7 +75,7 @@ pub fn expire_incomplete(world: &mut World, id: &str) {
     }
 }
 
-/// Invoices pending items at once, and collects the invoice.
+/// Invoices the pending items now, and collects the invoice.
 pub fn invoice_pending(world: &mut World, subscription: &Value) {
     let id = text(subscription, "id");
     let pending = lines::pending(world, id);
@@ -96,6 +96,6 @@ pub fn invoice_pending(world: &mut World, subscription: &Value) {
     world.emit("invoice.created", &invoice_id);
     invoicing::finalize(world, &invoice_id);
     if world.get(&invoice_id).is_some_and(|invoice| invoice["status"] == "open") {
-        invoicing::collect_quietly(world, &invoice_id);
+        invoicing::collect_automatically(world, &invoice_id);
     }
 }

@@ -1,4 +1,4 @@
-//! The items of a subscription: prices with quantities, and the period each is paid for.
+//! The items of a subscription: prices, quantities and the current period.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::error::StripeError;
 use crate::world::calendar::Interval;
 use crate::world::{World, amounts, shapes, text};
 
-/// An item as it is asked for.
+/// A requested item.
 #[derive(Clone, Debug)]
 pub struct NewItem {
     pub price: Value,
@@ -22,7 +22,7 @@ pub enum ItemChange {
     Delete(String),
 }
 
-/// A price that a subscription can have.
+/// Finds an active recurring price.
 pub fn recurring_price(world: &World, id: &str, param: &str) -> Result<Value, StripeError> {
     let price = world.find("price", id, param)?;
     if price["active"] == false {
@@ -40,7 +40,7 @@ pub fn recurring_price(world: &World, id: &str, param: &str) -> Result<Value, St
     Ok(price.clone())
 }
 
-/// All items of a subscription recur alike and in one currency.
+/// Checks that all items have one interval and currency, and no price twice.
 pub fn check_together(
     items: &[Value],
     prices: &[&Value],
@@ -50,14 +50,14 @@ pub fn check_together(
     for price in prices {
         if amounts::price_amount(price, currency, 1).is_none() {
             let message = format!(
-                "The price {} is not sold in {currency}, or in a way that is not simulated.",
+                "The price {} has no amount in {currency}, or its billing scheme is not simulated.",
                 text(price, "id")
             );
             return Err(StripeError::invalid("currency_mismatch", "items", message));
         }
         if Some(Interval::of(&price["recurring"])) != interval {
-            let message = "Currently, all of a subscription's items must have the same interval \
-                here; mixed intervals are not simulated.";
+            let message = "All of a subscription's items must have the same interval; mixed intervals \
+                are not simulated.";
             return Err(StripeError::invalid("mixed_intervals", "items", message));
         }
     }
@@ -73,7 +73,7 @@ pub fn check_together(
     Ok(())
 }
 
-/// A new item for that period; not yet part of its subscription.
+/// Builds an item for a period, without adding it to its subscription.
 pub fn make(world: &World, wanted: &NewItem, subscription_id: &str, period: (i64, i64)) -> Value {
     let mut item = shapes::object(world, "subscription_item", "si");
     item["metadata"] = wanted.metadata.clone();
@@ -94,7 +94,7 @@ pub fn set_period(item: &mut Value, (start, end): (i64, i64)) {
     item["current_period_end"] = json!(end);
 }
 
-/// Puts items into a subscription, with the older fields that repeat a single item.
+/// Sets a subscription's items, and the legacy fields `plan` and `quantity`.
 pub fn put(subscription: &mut Value, items: Vec<Value>) {
     let single = if items.len() == 1 { items.first() } else { None };
     subscription["plan"] = single.map_or(Value::Null, |item| item["plan"].clone());
@@ -107,12 +107,12 @@ pub fn of(subscription: &Value) -> &[Value] {
     subscription["items"]["data"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// An item, of whichever subscription.
+/// Finds an item in any subscription.
 pub fn find<'a>(world: &'a World, id: &str) -> Option<&'a Value> {
     world.all("subscription").flat_map(of).find(|item| text(item, "id") == id)
 }
 
-/// The period that is paid for, which all items share.
+/// The current period, which all items share.
 pub fn period(subscription: &Value) -> (i64, i64) {
     let item = of(subscription).first().unwrap_or(&Value::Null);
     let at = |name: &str| item[name].as_i64().unwrap_or(0);
@@ -130,7 +130,7 @@ pub fn move_to(subscription: &mut Value, period: (i64, i64)) {
     }
 }
 
-/// The items after the changes. New ones get the period of those that are there.
+/// The items after the changes. New items get the current period.
 pub fn changed(
     world: &World,
     subscription: &Value,
@@ -170,7 +170,7 @@ pub fn changed(
     let costs = items.iter().zip(&prices).map(|(item, price)| {
         amounts::price_amount(price, currency, item["quantity"].as_i64().unwrap_or(1))
     });
-    // A product too large to be computed is too large to be paid.
+    // An amount that overflows exceeds every limit.
     let total = costs.fold(0_i64, |sum, cost| sum.saturating_add(cost.unwrap_or(i64::MAX)));
     amounts::check_total(total, "items")?;
     Ok(items)

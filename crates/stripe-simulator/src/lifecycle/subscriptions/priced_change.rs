@@ -1,4 +1,4 @@
-//! Changes that cost something: other items, an earlier end of the trial, a new billing cycle.
+//! Changes that affect billing: other items, another end of the trial, a new billing cycle.
 
 use serde_json::{Value, json};
 
@@ -7,48 +7,48 @@ use crate::lifecycle::cards::{self, BankResponse, Payer};
 use crate::lifecycle::discounts;
 use crate::lifecycle::invoicing::{self, Draft, lines};
 use crate::lifecycle::subscriptions::begin::{self, PaymentBehavior};
-use crate::lifecycle::subscriptions::proration::{self, Piece};
+use crate::lifecycle::subscriptions::proration::{self, ProrationLine};
 use crate::lifecycle::subscriptions::{self, items, method_of};
 use crate::world::calendar::HOUR;
 use crate::world::{World, notes, text};
 
-/// How long a change waits for its payment.
+/// A pending update expires after this time.
 const PENDING_FOR: i64 = 23 * HOUR;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Proration {
-    /// The difference goes to the next invoice.
+    /// Add the difference to the next invoice.
     #[default]
     Create,
-    /// The difference is invoiced and charged at once.
+    /// Invoice and charge the difference immediately.
     AlwaysInvoice,
     None,
 }
 
-/// A change of what is billed, checked.
+/// A checked change that affects billing.
 #[derive(Clone, Debug)]
 pub struct PricedChange {
-    /// The subscription as it is to be, without what this file decides.
+    /// The subscription after the change, without the fields that `compute` sets.
     pub after: Value,
     pub items: Vec<Value>,
     pub moment: i64,
     pub proration: Proration,
     pub behavior: PaymentBehavior,
-    /// A new cycle begins now, because that was asked for or because it has to.
+    /// True if a new billing cycle begins now.
     pub restarts: bool,
 }
 
 /// The subscription after the change, and the amounts to pay for it.
 struct ComputedChange {
     after: Value,
-    pieces: Vec<Piece>,
-    /// The lines of a period that begins now.
+    pieces: Vec<ProrationLine>,
+    /// The lines of a new period, if one begins now.
     period_lines: Vec<Value>,
     invoices_now: bool,
 }
 
-/// Whether a change of items begins a new cycle: another interval does, and the end of a trial,
-/// and paying for what was free.
+/// Returns true if a change of items begins a new billing cycle: another interval, or the change
+/// from a free price to a paid one.
 pub fn must_restart(world: &World, subscription: &Value, items: &[Value]) -> bool {
     let costs = |items: &[Value]| {
         let with =
@@ -59,7 +59,7 @@ pub fn must_restart(world: &World, subscription: &Value, items: &[Value]) -> boo
     items::interval(before) != items::interval(items) || (!costs(before) && costs(items))
 }
 
-/// Applies a change, invoices it where that is due, and collects the invoice.
+/// Applies a change, invoices it if due, and collects the invoice.
 pub fn apply(
     world: &mut World,
     subscription_id: &str,
@@ -74,7 +74,7 @@ pub fn apply(
     let method = method_of(world, &outcome.after);
     let charges = outcome.invoices_now && due > 0;
     if charges && behavior == PaymentBehavior::ErrorIfIncomplete {
-        begin::must_be_accepted(world, method.as_deref())?;
+        begin::check_accepted(world, method.as_deref())?;
     }
     let would_work = method.as_deref().and_then(|id| world.get(id)).is_some_and(|method| {
         matches!(
@@ -104,7 +104,7 @@ pub fn apply(
             subscriptions::set_status(world, subscription_id, "past_due")
         }
         _ => {
-            // A decline makes the subscription past due, which is the answer.
+            // A declined card is not an error: the subscription becomes past due.
             let _ = invoicing::collect(world, &invoice_id, None, Payer::Present);
         }
     }
@@ -146,8 +146,7 @@ fn compute(world: &World, before: &Value, change: PricedChange) -> ComputedChang
     ComputedChange { after, pieces, period_lines, invoices_now }
 }
 
-/// The invoice of everything that is pending and of the period that begins; none if there is
-/// nothing in it.
+/// Drafts an invoice of all pending items and the new period. Returns `None` if it has no lines.
 fn draft(world: &mut World, before: &Value, outcome: &ComputedChange) -> Option<String> {
     let id = text(before, "id");
     let mut all = lines::pending(world, id);
@@ -170,7 +169,7 @@ fn draft(world: &mut World, before: &Value, outcome: &ComputedChange) -> Option<
     Some(invoicing::draft(world, draft))
 }
 
-/// Keeps the change until its invoice is paid.
+/// Stores the change as a pending update until its invoice is paid.
 fn hold(
     world: &mut World,
     before: &Value,
@@ -204,12 +203,12 @@ fn hold(
     subscriptions::emit_updated(world, id, previous);
     world.emit("invoice.created", &invoice_id);
     invoicing::finalize(world, &invoice_id);
-    // It is known to fail; what is wanted is that the invoice says how.
+    // This fails: the attempt records the failure on the invoice.
     let _ = invoicing::collect(world, &invoice_id, None, Payer::Present);
     Ok(())
 }
 
-/// The invoice of a pending update has been paid: the update happens.
+/// Applies a pending update after its invoice is paid.
 pub fn apply_pending(world: &mut World, subscription_id: &str) {
     let waiting = notes::read(world, subscription_id, "pending_after").clone();
     forget_pending(world, subscription_id);
@@ -223,7 +222,7 @@ pub fn apply_pending(world: &mut World, subscription_id: &str) {
     world.emit("customer.subscription.pending_update_applied", subscription_id);
 }
 
-/// Drops an update that was not paid in time, and voids its invoice.
+/// Discards an update that was not paid in time, and voids its invoice.
 pub fn expire_pending(world: &mut World, subscription_id: &str) {
     let invoice_id = notes::read_text(world, subscription_id, "pending_invoice");
     forget_pending(world, subscription_id);

@@ -1,4 +1,4 @@
-//! The cost or credit of a change in the middle of a period, to the second.
+//! Prorations of changes within a period, to the second.
 
 use serde_json::Value;
 
@@ -7,18 +7,23 @@ use crate::lifecycle::invoicing::lines::{self, InvoiceLine};
 use crate::lifecycle::subscriptions::items;
 use crate::world::{World, amounts, text};
 
-/// One credit or debit.
+/// A proration: one credit or debit.
 #[derive(Clone, Debug)]
-pub struct Piece {
+pub struct ProrationLine {
     pub item: Value,
     pub credit: bool,
     pub amount: i64,
     pub period: (i64, i64),
 }
 
-/// The cost of `after` in place of the subscription's items, for the rest of its period.
-/// Items that stay as they are cost nothing.
-pub fn between(world: &World, subscription: &Value, after: &[Value], moment: i64) -> Vec<Piece> {
+/// The prorations of replacing the subscription's items by `after`, for the rest of the period.
+/// Unchanged items have none.
+pub fn between(
+    world: &World,
+    subscription: &Value,
+    after: &[Value],
+    moment: i64,
+) -> Vec<ProrationLine> {
     let before = items::of(subscription);
     let same = |one: &Value, other: &Value| {
         one["id"] == other["id"]
@@ -32,21 +37,27 @@ pub fn between(world: &World, subscription: &Value, after: &[Value], moment: i64
     credits.chain(debits).collect()
 }
 
-/// The credit for a period that is cut short.
-pub fn unused(world: &World, subscription: &Value, moment: i64) -> Vec<Piece> {
+/// The credits for the unused rest of the period.
+pub fn unused(world: &World, subscription: &Value, moment: i64) -> Vec<ProrationLine> {
     items::of(subscription)
         .iter()
         .map(|item| piece(world, subscription, item, moment, true))
         .collect()
 }
 
-/// Gives back what is unused, as pending items.
+/// Adds credits for the unused rest of the period, as pending items.
 pub fn credit_all(world: &mut World, subscription: &Value, moment: i64) {
     let pieces = unused(world, subscription, moment);
     record(world, subscription, &pieces, moment);
 }
 
-fn piece(world: &World, subscription: &Value, item: &Value, moment: i64, credit: bool) -> Piece {
+fn piece(
+    world: &World,
+    subscription: &Value,
+    item: &Value,
+    moment: i64,
+    credit: bool,
+) -> ProrationLine {
     let currency = text(subscription, "currency");
     let quantity = item["quantity"].as_i64().unwrap_or(1);
     let price = lines::full_price(world, item);
@@ -55,10 +66,10 @@ fn piece(world: &World, subscription: &Value, item: &Value, moment: i64, credit:
     let period = items::period(subscription);
     let amount = amounts::prorate(full, period, moment);
     let amount = if credit { -amount } else { amount };
-    Piece { item: item.clone(), credit, amount, period: (moment, period.1) }
+    ProrationLine { item: item.clone(), credit, amount, period: (moment, period.1) }
 }
 
-/// The subscription's discounts in percent. Prorations are net of them.
+/// The reduction by the subscription's percentage discounts. Prorations are net of it.
 fn reduction(world: &World, subscription: &Value, full: i64, moment: i64) -> i64 {
     let mut left = full;
     for id in discounts::active(world, &subscription["discounts"], moment) {
@@ -71,8 +82,8 @@ fn reduction(world: &World, subscription: &Value, full: i64, moment: i64) -> i64
     full - left
 }
 
-/// Adds the pieces as pending items, which the next invoice takes up.
-pub fn record(world: &mut World, subscription: &Value, pieces: &[Piece], moment: i64) {
+/// Adds the prorations as pending items for the next invoice.
+pub fn record(world: &mut World, subscription: &Value, pieces: &[ProrationLine], moment: i64) {
     let id = text(subscription, "id");
     for piece in pieces {
         let price = lines::full_price(world, &piece.item);

@@ -1,5 +1,4 @@
-//! The end of a period: the next one begins and its invoice is drafted; a trial becomes
-//! paid, paused or nothing; a cancellation that waited happens.
+//! The end of a period: renews the subscription, ends its trial, or cancels it as scheduled.
 
 use serde_json::{Value, json};
 
@@ -8,7 +7,7 @@ use crate::lifecycle::invoicing::{self, Draft, lines};
 use crate::lifecycle::subscriptions::{self, cancel, items};
 use crate::world::{World, shapes, text};
 
-/// The period has ended.
+/// Handles the end of the current period.
 pub fn period_ended(world: &mut World, subscription_id: &str) {
     let Some(subscription) = world.get(subscription_id).cloned() else { return };
     let ends = subscription["cancel_at"].as_i64().is_some_and(|at| at <= world.now());
@@ -58,7 +57,7 @@ fn renew(world: &mut World, subscription: &Value, changes: Value) {
     world.emit("invoice.created", &invoice_id);
 }
 
-/// The invoice of a subscription's next period, with what has been pending.
+/// The invoice of a subscription's next period, with its pending items.
 pub fn next_invoice(world: &World, after: &Value, ended: (i64, i64), next: (i64, i64)) -> Draft {
     let mut all = lines::pending(world, text(after, "id"));
     all.extend(lines::of_period(world, after, next, false));
@@ -75,7 +74,8 @@ pub fn next_invoice(world: &World, after: &Value, ended: (i64, i64), next: (i64,
     }
 }
 
-/// A paused collection still makes invoices; what happens to them is its `behavior`.
+/// Holds back the invoice of a subscription that is unpaid or has `pause_collection`. It stays a
+/// draft, unless `behavior` voids it or marks it uncollectible when it is finalized.
 fn hold_back(world: &mut World, subscription: &Value, invoice_id: &str) {
     let behavior = text(&subscription["pause_collection"], "behavior").to_owned();
     world.edit(invoice_id, |invoice| match behavior.as_str() {

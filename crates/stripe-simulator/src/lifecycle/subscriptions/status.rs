@@ -1,4 +1,4 @@
-//! How a subscription's status follows its invoices.
+//! Derives a subscription's status from its invoices.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,10 @@ use crate::lifecycle::invoicing::subscription_of;
 use crate::lifecycle::subscriptions::{self, cancel, priced_change};
 use crate::world::{World, notes, text};
 
-/// The note with the status after the last retry: `unpaid`, or
-/// canceled, which is the default.
+/// The note with the status after the last retry: `unpaid` or, by default, `canceled`.
 pub const AFTER_RETRIES: (&str, &str) = ("billing", "after_retries");
 
-/// An invoice of the subscription is paid.
+/// Updates the subscription of a paid invoice.
 pub fn invoice_paid(world: &mut World, invoice: &Value, method: Option<Value>) {
     let id = subscription_of(invoice).to_owned();
     let Some(subscription) = world.get(&id).cloned() else { return };
@@ -20,7 +19,7 @@ pub fn invoice_paid(world: &mut World, invoice: &Value, method: Option<Value>) {
     let status = text(&subscription, "status");
     let becomes_active = match status {
         "incomplete" => true,
-        "past_due" | "unpaid" => !owes_other(world, &subscription, invoice),
+        "past_due" | "unpaid" => !has_other_open_invoice(world, &subscription, invoice),
         "paused" => invoice["billing_reason"] == "subscription_update",
         _ => false,
     };
@@ -41,8 +40,8 @@ pub fn invoice_paid(world: &mut World, invoice: &Value, method: Option<Value>) {
     }
 }
 
-/// Whether another invoice of the subscription still waits for its money. The latest one decides.
-fn owes_other(world: &World, subscription: &Value, paid: &Value) -> bool {
+/// Returns true if another attempted invoice is open. Paying the latest invoice is always enough.
+fn has_other_open_invoice(world: &World, subscription: &Value, paid: &Value) -> bool {
     let id = text(subscription, "id");
     let is_open = |other: &Value| {
         other["status"] == "open" && subscription_of(other) == id && other["attempted"] == true
@@ -51,7 +50,7 @@ fn owes_other(world: &World, subscription: &Value, paid: &Value) -> bool {
         && world.all("invoice").any(|other| other["id"] != paid["id"] && is_open(other))
 }
 
-/// An invoice could not be collected, and perhaps will not be retried.
+/// Updates the subscription of an invoice that could not be collected. `gives_up` means no retry.
 pub fn invoice_failed(world: &mut World, invoice: &Value, gives_up: bool) {
     let id = subscription_of(invoice).to_owned();
     let Some(subscription) = world.get(&id).cloned() else { return };
@@ -80,7 +79,7 @@ fn stop_retrying(world: &mut World, id: &str, invoice_id: &str) {
     }
 }
 
-/// A delayed payment is on its way.
+/// Activates an incomplete subscription whose delayed payment is processing.
 pub fn invoice_processing(world: &mut World, invoice: &Value) {
     let id = subscription_of(invoice).to_owned();
     if world.get(&id).is_some_and(|subscription| subscription["status"] == "incomplete") {

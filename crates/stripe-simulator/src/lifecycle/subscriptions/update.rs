@@ -1,4 +1,4 @@
-//! Applies a change of a subscription, also to the copy of the world that a preview looks at.
+//! Applies changes of a subscription. Previews apply them to a copy of the world.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::lifecycle::subscriptions::priced_change::{self, PricedChange, Prorati
 use crate::lifecycle::subscriptions::{self};
 use crate::world::{World, shapes, text};
 
-/// A change of a subscription.
+/// The requested changes of a subscription.
 #[derive(Debug)]
 pub struct SubscriptionUpdate {
     pub fields: Value,
@@ -24,7 +24,7 @@ pub struct SubscriptionUpdate {
 }
 
 impl SubscriptionUpdate {
-    /// Whether it changes only what may still be said of a subscription that is over.
+    /// Returns true if it changes only fields that a canceled subscription can still change.
     pub fn is_about_the_past(&self) -> bool {
         let still = |name: &String| matches!(name.as_str(), "cancellation_details" | "metadata");
         let words_only = self.fields.as_object().is_some_and(|fields| fields.keys().all(still));
@@ -39,7 +39,7 @@ pub enum TrialEnd {
     At(i64),
 }
 
-/// Applies what was read; also what a preview does to a copy of the world.
+/// Applies the requested changes.
 pub fn apply(world: &mut World, id: &str, wanted: SubscriptionUpdate) -> Result<(), StripeError> {
     let before = world.find("subscription", id, "id")?.clone();
     let mut after = before.clone();
@@ -79,7 +79,7 @@ pub fn apply(world: &mut World, id: &str, wanted: SubscriptionUpdate) -> Result<
     priced_change::apply(world, id, change)
 }
 
-/// Sets the trial's new end, and answers whether the trial is over with it.
+/// Sets the trial's new end. Returns true if the trial ends now.
 fn end_trial(after: &mut Value, wanted: Option<TrialEnd>, now: i64) -> bool {
     match wanted {
         Some(TrialEnd::Now) if after["status"] == "trialing" => {

@@ -1,8 +1,8 @@
-//! The page that a checkout session's `url` leads to: what is bought, who pays, and a button for
-//! each way in which a payment can go.
+//! The page at a checkout session's `url`: the items, the payer's details, and a button for each
+//! outcome of the payment.
 //!
-//! Pure: from the session, its customer and what was typed so far to the page. What a button does
-//! is `checkout::act`; the totals are the session's own, nothing is added up here.
+//! Pure functions of the session, its customer and the typed fields. `pages::checkout` handles the
+//! buttons. The totals are the session's; nothing is added up here.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -21,19 +21,19 @@ use crate::world::text;
 pub struct PageData {
     /// The session's customer, if it names one.
     pub customer: Value,
-    /// The session's line items, which the session itself does not carry.
+    /// The session's line items, which the session does not contain.
     pub lines: Vec<Value>,
-    /// When the trial would end if it began now.
+    /// The end of the trial if it began now.
     pub trial_end: Option<i64>,
     pub token: String,
-    /// The fields of the form at the last click.
+    /// The form's fields as last submitted.
     pub typed: Fields,
 }
 
-/// Cards that pay at once; what becomes of them later differs.
+/// Cards whose first charge succeeds.
 const CARDS: [(&str, &str); 2] = [
-    ("pm_card_visa", "Always pays (4242…)"),
-    ("pm_card_chargeCustomerFail", "Fails later on (4000…0341)"),
+    ("pm_card_visa", "Succeeds (4242…)"),
+    ("pm_card_chargeCustomerFail", "Fails on later charges (4000…0341)"),
 ];
 
 pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String {
@@ -44,7 +44,7 @@ pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String 
     }
 }
 
-/// Where a payer goes who has paid.
+/// The URL to which a payer returns after payment.
 pub fn success_url(session: &Value) -> Option<String> {
     let url = session["success_url"].as_str().or_else(|| session["return_url"].as_str())?;
     Some(url.replace("{CHECKOUT_SESSION_ID}", text(session, "id")))
@@ -52,20 +52,20 @@ pub fn success_url(session: &Value) -> Option<String> {
 
 fn complete(session: &Value) -> String {
     let paid = match text(session, "payment_status") {
-        "paid" => "It is paid.",
-        "no_payment_required" => "Nothing had to be paid.",
-        _ => "The payment is on its way; its outcome comes later.",
+        "paid" => "The payment succeeded.",
+        "no_payment_required" => "No payment was required.",
+        _ => "The payment is processing.",
     };
     let content = html! {
         p { (paid) }
-        @if let Some(url) = success_url(session) { p { (link(&url, "Back to the shop")) } }
+        @if let Some(url) = success_url(session) { p { (link(&url, "Return to the shop")) } }
     };
     document("This checkout is complete", None, content)
 }
 
 fn expired(session: &Value) -> String {
     let content = html! {
-        p { "Nothing can be bought with it any more." }
+        p { "This session can no longer be paid." }
         (back(session))
     };
     document("This checkout has expired", None, content)
@@ -74,7 +74,7 @@ fn expired(session: &Value) -> String {
 fn back(session: &Value) -> Markup {
     html! {
         @if let Some(url) = session["cancel_url"].as_str() {
-            p { (link(url, "Abandon, and go back to the shop")) }
+            p { (link(url, "Cancel and return to the shop")) }
         }
     }
 }
@@ -95,7 +95,7 @@ fn open(session: &Value, data: &PageData) -> Markup {
         (contact(session, data))
         (address(session, data))
         (quantities(data))
-        (fieldset("Card", choice("payment_method", "Which card to keep", &cards, chosen)))
+        (fieldset("Card", choice("payment_method", "Test card", &cards, chosen)))
         (consent(session))
         (outcomes(session, data))
     };
@@ -111,7 +111,7 @@ fn open(session: &Value, data: &PageData) -> Markup {
 /// The line items, with the session's totals.
 fn bought(session: &Value, lines: &[Value]) -> Markup {
     if session["mode"] == "setup" {
-        return html! { p { "Nothing is bought: a card is kept for later." } };
+        return html! { p { "No payment is due: the card is saved for later." } };
     }
     let row = |line: &Value| {
         vec![
@@ -136,13 +136,13 @@ fn bought(session: &Value, lines: &[Value]) -> Markup {
     }
     html! {
         section {
-            (table("What you buy", &["Item", "Quantity", "Price", "Amount"], &rows))
+            (table("Items", &["Item", "Quantity", "Price", "Amount"], &rows))
             p.total { "Total due now: " (amount(session, "amount_total")) }
         }
     }
 }
 
-/// The recurring amount, and its first day.
+/// The recurring amount, and the end of the trial.
 fn terms(session: &Value, data: &PageData) -> Option<String> {
     let recurring: Vec<_> =
         data.lines.iter().filter(|line| line["price"]["recurring"].is_object()).collect();
@@ -176,7 +176,7 @@ fn contact(session: &Value, data: &PageData) -> Markup {
     let phone = typed("phone").or_else(|| known("phone"));
     let phone = phone.unwrap_or_else(|| "+4930123456".to_owned());
     let fields = html! {
-        // An address that the shop has named is not the payer's to change.
+        // The payer cannot change an email address that the shop has set.
         @if fixed.is_some() {
             p { "Email: " (email) (hidden("email", &email)) }
         } @else {
@@ -187,10 +187,10 @@ fn contact(session: &Value, data: &PageData) -> Markup {
             (filled_in("phone", "tel", "Phone", &phone, "tel"))
         }
     };
-    fieldset("Who pays", fields)
+    fieldset("Contact", fields)
 }
 
-/// The fields of an address: name, label, what browsers call it, and what stands there at first.
+/// The fields of an address: name, label, `autocomplete` value and default.
 const ADDRESS: [(&str, &str, &str, &str); 6] = [
     ("line1", "Street", "address-line1", "1 Example Street"),
     ("line2", "Flat, floor", "address-line2", ""),
@@ -203,7 +203,7 @@ const ADDRESS: [(&str, &str, &str, &str); 6] = [
 fn address(session: &Value, data: &PageData) -> Markup {
     let whole = text(session, "billing_address_collection") == "required";
     let known = &data.customer["address"];
-    // Where the shop does not ask for the address, a card's own country and postal code do.
+    // If the shop does not require the address, only the country and postal code are requested.
     let asked = |name: &str| whole || ["postal_code", "country"].contains(&name);
     let value = |name: &str, example: &'static str| {
         let first = if known.is_object() { text(known, name) } else { example };
@@ -224,7 +224,7 @@ fn quantities(data: &PageData) -> Markup {
     let lines: Vec<&Value> = data.lines.iter().filter(adjustable).collect();
     let quantity = |line: &Value| {
         let name = format!("quantity_{}", text(line, "id"));
-        let label = format!("How many: {}", text(line, "description"));
+        let label = format!("Quantity: {}", text(line, "description"));
         let now = line["quantity"].as_i64().unwrap_or(1).to_string();
         field(&name, "number", &label, data.typed.get(&name).unwrap_or(&now))
     };
@@ -235,7 +235,7 @@ fn quantities(data: &PageData) -> Markup {
     }
 }
 
-/// A form of its own, so that Enter in a field of the other one pays.
+/// The promotion code's form. It is separate, so that Enter in the main form pays.
 fn promotion(session: &Value, data: &PageData) -> Markup {
     if session["allow_promotion_codes"] != true {
         return html! {};
@@ -244,7 +244,7 @@ fn promotion(session: &Value, data: &PageData) -> Markup {
     let code = data.typed.get("promotion_code").unwrap_or_default();
     let fields = html! {
         (field("promotion_code", "text", "Promotion code", code))
-        (button("outcome", "apply", "Apply the code"))
+        (button("outcome", "apply", "Apply"))
     };
     form(&path, &data.token, fieldset("Promotion code", fields))
 }
@@ -258,7 +258,7 @@ fn consent(session: &Value) -> Markup {
     }
 }
 
-/// A button for each way in which it can go. The first is what Enter presses.
+/// A button for each outcome. Enter presses the first one.
 fn outcomes(session: &Value, data: &PageData) -> Markup {
     let pay = match (data.trial_end, text(session, "submit_type")) {
         _ if session["mode"] == "setup" => "Save the card".to_owned(),
@@ -269,15 +269,15 @@ fn outcomes(session: &Value, data: &PageData) -> Markup {
     };
     html! {
         section {
-            h2 { "How shall it go?" }
+            h2 { "Outcome" }
             div {
                 (main_button("outcome", "paid", &pay))
-                (button("outcome", "declined", "The card is declined"))
-                (button("outcome", "authenticate", "The bank asks (3D Secure)"))
-                // Where nothing is due, there is nothing to pay later.
+                (button("outcome", "declined", "Decline the card"))
+                (button("outcome", "authenticate", "Require authentication (3D Secure)"))
+                // Without an amount due, there is no delayed payment.
                 @if is_due(session) {
-                    (button("outcome", "pays_later", "Pay later, and succeed"))
-                    (button("outcome", "fails_later", "Pay later, and fail"))
+                    (button("outcome", "pays_later", "Delayed payment: succeed"))
+                    (button("outcome", "fails_later", "Delayed payment: fail"))
                 }
             }
         }
@@ -288,26 +288,26 @@ fn is_due(session: &Value) -> bool {
     session["amount_total"].as_i64().unwrap_or_default() > 0
 }
 
-/// The bank's page: what was typed is carried through it, for nothing has happened yet.
+/// The 3D Secure page. It carries the typed fields, because the session is not submitted yet.
 pub fn authentication(session: &Value, data: &PageData) -> String {
     let path = format!("/simulator/checkout/{}", text(session, "id"));
     let typed = data.typed.all().filter(|(name, _)| !["token", "outcome"].contains(name));
     let buttons = html! {
         @for (name, value) in typed { (hidden(name, value)) }
         (main_button("outcome", "approved_3ds", "Approve"))
-        (button("outcome", "refused_3ds", "Refuse"))
+        (button("outcome", "refused_3ds", "Decline"))
     };
     let content = html! {
         p {
             @if is_due(session) {
-                "The bank asks whether " (amount(session, "amount_total")) " may be taken."
+                "Approve this payment of " (amount(session, "amount_total")) "?"
             } @else {
-                "The bank asks whether your card may be kept."
+                "Approve saving this card?"
             }
         }
         (form(&path, &data.token, buttons))
     };
-    document("Your bank asks (3D Secure)", None, content)
+    document("3D Secure authentication", None, content)
 }
 
 /// The typed address as Stripe's object; `None` without a country.

@@ -1,7 +1,7 @@
-//! The simulator's home: its clock, its switches, things to make happen, what happened and whether
-//! the shop heard of it, and who the customers are.
+//! The simulator's home page: clock, triggers, checkout sessions, subscriptions, customers, fault
+//! injection, and events with their webhook deliveries.
 //!
-//! Pure: from what is known to the page. What a button does stands in `pages/home.rs`.
+//! Pure functions of [`Home`]. `pages::home` handles the buttons.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::switches::Switches;
 use crate::webhooks::deliveries::Attempt;
 use crate::world::text;
 
-/// How far the clock's buttons move it: what the API is told, and what a person reads.
+/// The clock's buttons: duration and label.
 const LEAPS: [(&str, &str); 6] = [
     ("1h", "1 hour"),
     ("1d", "1 day"),
@@ -26,18 +26,18 @@ const LEAPS: [(&str, &str); 6] = [
     ("1y", "1 year"),
 ];
 
-/// All that the home shows.
+/// The data of the home page.
 #[derive(Clone, Debug)]
 pub struct Home {
     pub now: i64,
     pub switches: Switches,
-    /// The latest events, the newest first, each with what came of telling the shop.
+    /// The latest events, newest first, with their delivery attempts.
     pub events: Vec<(Value, Vec<Attempt>)>,
     pub customers: Vec<Value>,
     pub subscriptions: Vec<Value>,
     /// Checkout sessions that can still be paid.
     pub sessions: Vec<Value>,
-    /// Names that a plan may be asked for by.
+    /// The names of plans and credit packs.
     pub plans: Vec<String>,
     pub token: String,
 }
@@ -52,7 +52,7 @@ pub fn page(home: &Home, notice: Option<Notice>) -> String {
         (switches(home))
         (events(home))
     };
-    document("Stripe, simulated", notice, content)
+    document("Stripe simulator", notice, content)
 }
 
 fn clock(home: &Home) -> Markup {
@@ -62,7 +62,7 @@ fn clock(home: &Home) -> Markup {
     html! {
         section {
             h2 { "Clock" }
-            p { "It is " (moment(home.now)) "." }
+            p { "Current time: " (moment(home.now)) }
             (form("/simulator/act/advance", &home.token, leaps))
         }
     }
@@ -91,21 +91,21 @@ fn events(home: &Home) -> Markup {
     };
     let rows: Vec<_> = home.events.iter().map(row).collect();
     html! {
-        section id="happened" {
-            h2 { "What happened" }
+        section id="events" {
+            h2 { "Events" }
             @if rows.is_empty() {
-                p { "Nothing yet." }
+                p { "No events yet." }
             } @else {
-                (table("The latest events", &["When", "What", "Told the shop", "Again"], &rows))
+                (table("Latest events", &["Created", "Event", "Webhook delivery", "Resend"], &rows))
             }
         }
     }
 }
 
-/// The attempts to tell the shop, the latest last.
+/// The delivery attempts of an event, latest last.
 pub fn delivery_attempts(attempts: &[Attempt]) -> Markup {
     if attempts.is_empty() {
-        return span("not yet");
+        return span("No attempts yet");
     }
     html! {
         div {
@@ -117,7 +117,7 @@ pub fn delivery_attempts(attempts: &[Attempt]) -> Markup {
                     } @else {
                         (attempt.error.as_deref().unwrap_or_default())
                     }
-                    @if let Some(next) = attempt.next { ", again " (moment(next)) }
+                    @if let Some(next) = attempt.next { ", next attempt " (moment(next)) }
                 }
             }
         }
@@ -127,16 +127,16 @@ pub fn delivery_attempts(attempts: &[Attempt]) -> Markup {
 fn triggers(home: &Home) -> Markup {
     let choices: Vec<_> =
         trigger::EVENTS.iter().map(|event| ((*event).to_owned(), (*event).to_owned())).collect();
-    let mut plans = vec![(String::new(), "the cheapest monthly".to_owned())];
+    let mut plans = vec![(String::new(), "Cheapest monthly plan".to_owned())];
     plans.extend(home.plans.iter().map(|plan| (plan.clone(), plan.clone())));
     let fields = html! {
         (choice("event", "Event", &choices, trigger::EVENTS[0]))
-        (field("user", "text", "Of whom (test-123 if empty)", ""))
-        (choice("plan", "What they have", &plans, ""))
-        button { "Make it happen" }
-        button formaction="/simulator/act/checkout" { "Open a checkout, to pay by hand" }
+        (field("user", "text", "User ID (default: test-123)", ""))
+        (choice("plan", "Plan or credit pack", &plans, ""))
+        button { "Trigger event" }
+        button formaction="/simulator/act/checkout" { "Open checkout page" }
     };
-    form("/simulator/act/trigger", &home.token, fieldset("Make something happen", fields))
+    form("/simulator/act/trigger", &home.token, fieldset("Trigger an event", fields))
 }
 
 fn sessions(home: &Home) -> Markup {
@@ -146,18 +146,18 @@ fn sessions(home: &Home) -> Markup {
         vec![
             html! { a href=(path) class="sum" { (amount(session, "amount_total")) } },
             span(text(session, "mode")),
-            span(who.unwrap_or("anyone")),
+            span(who.unwrap_or("Guest")),
             span(&moment(session["expires_at"].as_i64().unwrap_or_default())),
         ]
     };
     let rows: Vec<_> = home.sessions.iter().map(row).collect();
     html! {
         section {
-            h2 { "Open checkouts" }
+            h2 { "Open checkout sessions" }
             @if rows.is_empty() {
-                p { "None. POST /v1/checkout/sessions makes one; its url leads here." }
+                p { "None. Create one with POST /v1/checkout/sessions." }
             } @else {
-                (table("Open checkouts", &["Pay", "Mode", "Who", "Until"], &rows))
+                (table("Open checkout sessions", &["Amount", "Mode", "Customer", "Expires"], &rows))
             }
         }
     }
@@ -177,7 +177,7 @@ fn subscriptions(home: &Home) -> Markup {
         ]
     };
     let rows: Vec<_> = home.subscriptions.iter().map(row).collect();
-    let heads = ["Id", "Status", "Price", "Period ends", "User", "Customer"];
+    let heads = ["ID", "Status", "Price", "Period ends", "User ID", "Customer"];
     listed("Subscriptions", &heads, &rows)
 }
 
@@ -186,14 +186,14 @@ fn customers(home: &Home) -> Markup {
         let id = text(customer, "id");
         let portal = html! {
             (hidden("customer", id))
-            button aria-label={ "Portal of " (id) } { "Portal" }
+            button aria-label={ "Open portal of " (id) } { "Open portal" }
         };
         let portal = form("/simulator/act/portal", &home.token, portal);
         let user = user(customer).unwrap_or_default();
         vec![code(id), span(text(customer, "email")), span(user), portal]
     };
     let rows: Vec<_> = home.customers.iter().map(row).collect();
-    listed("Customers", &["Id", "Email", "User", "Manage"], &rows)
+    listed("Customers", &["ID", "Email", "User ID", "Portal"], &rows)
 }
 
 fn listed(title: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
@@ -205,7 +205,7 @@ fn listed(title: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
     }
 }
 
-/// The app's user, as it notes them with what it makes.
+/// The app's user ID from an object's metadata.
 fn user(object: &Value) -> Option<&str> {
     let metadata = &object["metadata"];
     metadata["userId"].as_str().or_else(|| metadata["user_id"].as_str())
@@ -218,15 +218,15 @@ fn switches(home: &Home) -> Markup {
     };
     let fields = html! {
         (checkbox("duplicate", "Send each event twice", set.duplicate))
-        (checkbox("reorder", "Send what happened together in reverse", set.reorder))
-        (checkbox("same_second", "Date what happened together alike", set.same_second))
-        (checkbox("drop", "Send nothing (events are listed nevertheless)", set.drop))
-        (checkbox("unpaid", "Keep what is never paid as unpaid, not canceled", set.unpaid))
-        (number("delay_seconds", "Send so many seconds later", set.delay_seconds))
-        (number("answer_after_ms", "Answer the API's callers so many ms later", set.answer_after_ms))
-        button { "Set" }
+        (checkbox("reorder", "Send related events in reverse order", set.reorder))
+        (checkbox("same_second", "Give related events the same timestamp", set.same_second))
+        (checkbox("drop", "Send no webhooks (events are still listed)", set.drop))
+        (checkbox("unpaid", "After the last retry, set unpaid instead of canceled", set.unpaid))
+        (number("delay_seconds", "Webhook delay in seconds", set.delay_seconds))
+        (number("answer_after_ms", "API response delay in ms", set.answer_after_ms))
+        button { "Save" }
     };
-    form("/simulator/act/switches", &home.token, fieldset("How it goes wrong", fields))
+    form("/simulator/act/switches", &home.token, fieldset("Fault injection", fields))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
-//! The page that an invoice's `hosted_invoice_url` leads to, the invoice to print, and the receipt of
-//! a charge.
+//! The page at an invoice's `hosted_invoice_url`, the printable invoice, and a charge's receipt.
 //!
-//! Pure: from the objects to the page. Paying is what `POST /v1/invoices/{id}/pay` does.
+//! Pure functions of the objects. `POST /v1/invoices/{id}/pay` pays an invoice.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,21 +13,21 @@ use crate::pages::money::money;
 use crate::pages::readable::{amount, day, moment};
 use crate::world::text;
 
-/// Cards to pay with, by what becomes of the payment.
+/// Test cards, with the outcome of the payment.
 pub const CARDS: [(&str, &str); 3] = [
-    ("pm_card_visa", "Pays (4242…)"),
-    ("pm_card_chargeDeclined", "Is declined (4000…0002)"),
-    ("pm_card_authenticationRequired", "The bank asks (4000…3184)"),
+    ("pm_card_visa", "Succeeds (4242…)"),
+    ("pm_card_chargeDeclined", "Declined (4000…0002)"),
+    ("pm_card_authenticationRequired", "Requires authentication (4000…3184)"),
 ];
 
 /// Data of the page besides the invoice.
 #[derive(Clone, Debug, Default)]
 pub struct PageData {
-    /// The customer's card, if one is kept: `visa ending in 4242`.
+    /// The saved card: `visa ending in 4242`.
     pub card: Option<String>,
-    /// The payment waits for the payer to be authenticated.
+    /// True if the payment requires authentication.
     pub asks: bool,
-    /// Charges of this invoice that went through.
+    /// Successful charges of this invoice.
     pub charges: Vec<Value>,
     pub token: String,
 }
@@ -50,7 +49,7 @@ pub fn page(invoice: &Value, data: &PageData, notice: Option<Notice>) -> String 
         }
         @if status != "draft" {
             p {
-                (link(&format!("/simulator/invoice/{}/print", text(invoice, "id")), "This invoice to print"))
+                (link(&format!("/simulator/invoice/{}/print", text(invoice, "id")), "Print this invoice"))
             }
         }
     };
@@ -58,14 +57,14 @@ pub fn page(invoice: &Value, data: &PageData, notice: Option<Notice>) -> String 
 }
 
 fn title(invoice: &Value) -> String {
-    format!("Invoice {}", invoice["number"].as_str().unwrap_or("not numbered yet"))
+    format!("Invoice {}", invoice["number"].as_str().unwrap_or("(draft)"))
 }
 
 /// The page of an invoice's `invoice_pdf`: the invoice without buttons.
 pub fn printable(invoice: &Value) -> String {
     let created = day(invoice["created"].as_i64().unwrap_or_default());
     let content = html! {
-        p { "Of " (created) ". " (state(invoice)) }
+        p { "Date: " (created) ". " (state(invoice)) }
         (lines(invoice))
     };
     document(&title(invoice), None, content)
@@ -79,23 +78,23 @@ fn state(invoice: &Value) -> String {
             .map_or(String::new(), |at| format!(" on {}", day(at)))
     };
     let state = match text(invoice, "status") {
-        "draft" => "It is a draft: not final, and not to be paid yet.".to_owned(),
+        "draft" => "Draft: no payment is due yet.".to_owned(),
         "open" => match invoice["due_date"].as_i64() {
-            Some(due) => format!("It is to be paid by {}.", day(due)),
-            None => "It is to be paid.".to_owned(),
+            Some(due) => format!("Payment is due by {}.", day(due)),
+            None => "Payment is due.".to_owned(),
         },
-        "paid" => format!("It was paid{}.", at("paid_at")),
-        "void" => format!("It was declared void{}.", at("voided_at")),
-        _ => format!("It was given up{}.", at("marked_uncollectible_at")),
+        "paid" => format!("Paid{}.", at("paid_at")),
+        "void" => format!("Voided{}.", at("voided_at")),
+        _ => format!("Marked uncollectible{}.", at("marked_uncollectible_at")),
     };
     let attempts = invoice["attempt_count"].as_i64().unwrap_or_default();
     let next = invoice["next_payment_attempt"].as_i64().map_or(String::new(), |next| {
-        format!(" After {attempts} attempts the next is on {}.", moment(next))
+        format!(" Payment attempts: {attempts}. Next attempt: {}.", moment(next))
     });
-    format!("For {}. {state}{next}", to.unwrap_or("nobody"))
+    format!("Billed to {}. {state}{next}", to.unwrap_or("no customer"))
 }
 
-/// Each line: what, for which time, how much.
+/// The table of lines and totals.
 fn lines(invoice: &Value) -> Markup {
     let data = invoice["lines"]["data"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut rows: Vec<Vec<Markup>> = data
@@ -126,20 +125,20 @@ fn lines(invoice: &Value) -> Markup {
     add("Total", invoice["total"].as_i64().unwrap_or_default());
     let balance = invoice["starting_balance"].as_i64().unwrap_or_default();
     if balance != 0 {
-        add("Balance before", balance);
+        add("Starting balance", balance);
     }
     add("Paid", invoice["amount_paid"].as_i64().unwrap_or_default());
     html! {
         section {
-            (table("What it is for", &["Item", "Period", "Amount"], &rows))
-            p.total { "Still due: " (amount(invoice, "amount_remaining")) }
+            (table("Items", &["Item", "Period", "Amount"], &rows))
+            p.total { "Amount due: " (amount(invoice, "amount_remaining")) }
         }
     }
 }
 
 fn pay(invoice: &Value, data: &PageData) -> Markup {
     let path = format!("/simulator/invoice/{}", text(invoice, "id"));
-    let kept = data.card.as_ref().map(|card| (String::new(), format!("The card on file: {card}")));
+    let kept = data.card.as_ref().map(|card| (String::new(), format!("Saved card: {card}")));
     let cards: Vec<(String, String)> = kept
         .into_iter()
         .chain(CARDS.map(|(id, label)| (id.to_owned(), label.to_owned())))
@@ -153,13 +152,13 @@ fn pay(invoice: &Value, data: &PageData) -> Markup {
     form(&path, &data.token, fields)
 }
 
-/// The bank's question (3D Secure).
+/// The 3D Secure form.
 fn authentication(invoice: &Value, data: &PageData) -> Markup {
     let path = format!("/simulator/invoice/{}", text(invoice, "id"));
     html! {
         section {
-            h2 { "Your bank asks (3D Secure)" }
-            p { "The bank asks whether " (amount(invoice, "amount_remaining")) " may be taken." }
+            h2 { "3D Secure authentication" }
+            p { "Approve this payment of " (amount(invoice, "amount_remaining")) "?" }
             (answers(&path, &data.token))
         }
     }
@@ -170,17 +169,17 @@ pub fn receipt(charge: &Value) -> String {
     let card = &charge["payment_method_details"]["card"];
     let mut rows = vec![
         ("Amount", amount(charge, "amount")),
-        ("Given back", amount(charge, "amount_refunded")),
-        ("When", moment(charge["created"].as_i64().unwrap_or_default())),
+        ("Refunded", amount(charge, "amount_refunded")),
+        ("Date", moment(charge["created"].as_i64().unwrap_or_default())),
         ("Card", format!("{} ending in {}", text(card, "brand"), text(card, "last4"))),
-        ("Outcome", text(charge, "status").to_owned()),
+        ("Status", text(charge, "status").to_owned()),
     ];
     if let Some(why) = charge["failure_message"].as_str() {
-        rows.push(("Why", why.to_owned()));
+        rows.push(("Failure reason", why.to_owned()));
     }
     let rows: Vec<_> =
         rows.into_iter().map(|(name, value)| vec![span(name), span(&value)]).collect();
-    let content = table("What was paid", &["What", "Value"], &rows);
+    let content = table("Payment", &["Field", "Value"], &rows);
     document(&format!("Receipt {}", text(charge, "id")), None, content)
 }
 

@@ -1,5 +1,5 @@
-//! Another plan by the customer's own hand: at once, or at the end of the period where the portal's
-//! configuration wants that of a step down.
+//! Changes the plan from the portal: immediately, or at the end of the period if the configuration
+//! requires it for a downgrade.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use crate::pages::fields::Fields;
 use crate::pages::portal::{PageData, offered};
 use crate::world::{World, text};
 
-/// Days of an interval, to tell the shorter one.
+/// Days of an interval unit, to compare intervals.
 const DAYS: [(&str, i64); 4] = [("day", 1), ("week", 7), ("month", 30), ("year", 365)];
 
-/// Changes the price and the quantity of a subscription's one item to what was chosen.
+/// Changes a subscription item to the chosen price and quantity.
 pub fn change(
     world: &mut World,
     subscription: &Value,
@@ -51,8 +51,8 @@ pub fn change(
     request(world, Verb::Post, &path, form).map(drop)
 }
 
-/// How many there are with another price. Seats stay with their product: whether another one has
-/// any, no price says.
+/// The quantity after a change of price. It is kept within a product and is 1 for another product,
+/// which may not have seats.
 pub fn quantity(item: &Value, price: &Value) -> Value {
     match price["product"] == item["price"]["product"] {
         true => item["quantity"].clone(),
@@ -60,7 +60,7 @@ pub fn quantity(item: &Value, price: &Value) -> Value {
     }
 }
 
-/// Whether a change is one that the configuration wants to wait for the end of the period.
+/// Returns true if the configuration schedules this change for the end of the period.
 fn is_scheduled(feature: &Value, item: &Value, price: &Value, quantity: &Value) -> bool {
     let conditions = feature["schedule_at_period_end"]["conditions"].as_array();
     conditions.into_iter().flatten().any(|condition| match text(condition, "type") {
@@ -83,7 +83,7 @@ fn days(price: &Value) -> i64 {
     unit.map_or(0, |(_, days)| days * recurring["interval_count"].as_i64().unwrap_or(1))
 }
 
-/// Keeps what there is until the period ends, and begins the other plan then.
+/// Schedules the change for the end of the period.
 fn schedule(
     world: &mut World,
     subscription: &Value,
@@ -92,7 +92,7 @@ fn schedule(
     quantity: &Value,
 ) -> Result<(), StripeError> {
     const SCHEDULES: &str = "/v1/subscription_schedules";
-    // A change that waits already makes way for this one.
+    // The new change replaces one that is already scheduled.
     if let Some(id) = subscription["schedule"].as_str() {
         request(world, Verb::Post, &format!("{SCHEDULES}/{id}/release"), json!({}))?;
     }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_down_waits_where_the_configuration_says_so() {
+    fn a_downgrade_is_scheduled_if_the_configuration_requires_it() {
         let item = json!({ "price": price(1_000, "month"), "quantity": 2 });
         for (condition, price, quantity, waits) in [
             ("decreasing_item_amount", price(500, "month"), json!(2), true),

@@ -1,7 +1,7 @@
-//! The customer portal: what a billing portal session's `url` leads to.
+//! The page at a billing portal session's `url`.
 //!
-//! Pure: from the session, its configuration and the customer's objects to the page. Each form is
-//! one call of the API, made by `pages.rs`; what the configuration does not offer is not shown.
+//! Pure functions of the session, its configuration and the customer's objects. `pages::portal`
+//! handles the forms. Features that the configuration does not enable are not shown.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,15 +14,15 @@ use crate::pages::portal::{PageData, plan};
 use crate::pages::readable::{amount, day, priced};
 use crate::world::text;
 
-/// Cards to keep instead of the present one.
+/// Test cards that can replace the current one.
 const CARDS: [(&str, &str); 3] = [
-    ("pm_card_visa", "Always pays (4242…)"),
-    ("pm_card_mastercard", "Always pays (5555…)"),
-    ("pm_card_chargeCustomerFail", "Never pays (4000…0341)"),
+    ("pm_card_visa", "Succeeds (4242…)"),
+    ("pm_card_mastercard", "Succeeds (5555…)"),
+    ("pm_card_chargeCustomerFail", "Fails when charged (4000…0341)"),
 ];
 
 pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String {
-    // A session made for one thing shows that one.
+    // A session with a flow shows only that flow.
     let flow = session["flow"]["type"].as_str();
     let shows = |feature: &str| match flow {
         Some("payment_method_update") => feature == "payment_method_update",
@@ -37,7 +37,7 @@ pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String 
     let only = flow_subscription(session);
     let is_shown = |one: &&Value| only.is_none_or(|only| only == text(one, "id"));
     let content = html! {
-        @if data.subscriptions.is_empty() { p { "There is no subscription." } }
+        @if data.subscriptions.is_empty() { p { "No active subscription." } }
         @for subscription in data.subscriptions.iter().filter(is_shown) {
             section {
                 h2 { (name(subscription, data)) }
@@ -50,7 +50,7 @@ pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String 
         @if offers("customer_update") { (details(data, &path)) }
         @if offers("invoice_history") { (invoices(data)) }
         @if let Some(url) = session["return_url"].as_str() {
-            p { (link(url, "Back to the shop")) }
+            p { (link(url, "Return to the shop")) }
         }
     };
     document("Your subscription", notice, content)
@@ -61,7 +61,7 @@ fn flow_subscription(session: &Value) -> Option<&str> {
     flow[text(flow, "type")]["subscription"].as_str()
 }
 
-/// Where the payer goes after a session for one thing, if the shop has said so.
+/// The URL after a completed flow, if the flow has one.
 pub fn after_flow(session: &Value) -> Option<&str> {
     let after = &session["flow"]["after_completion"];
     (text(after, "type") == "redirect").then(|| after["redirect"]["return_url"].as_str()).flatten()
@@ -88,35 +88,35 @@ fn describe_status(subscription: &Value) -> String {
     let status = text(subscription, "status");
     let end = items(subscription).first().and_then(|item| item["current_period_end"].as_i64());
     let then = match (status, subscription["cancel_at"].as_i64(), end) {
-        (_, Some(at), _) => format!("It ends on {}.", day(at)),
+        (_, Some(at), _) => format!("Cancels on {}.", day(at)),
         (_, None, Some(end)) if subscription["cancel_at_period_end"] == true => {
-            format!("It ends on {}.", day(end))
+            format!("Cancels on {}.", day(end))
         }
-        ("active" | "past_due", None, Some(end)) => format!("It renews on {}.", day(end)),
-        ("trialing", None, Some(end)) => format!("Its trial ends on {}.", day(end)),
+        ("active" | "past_due", None, Some(end)) => format!("Renews on {}.", day(end)),
+        ("trialing", None, Some(end)) => format!("Trial ends on {}.", day(end)),
         _ => String::new(),
     };
     let paused = match subscription["pause_collection"].is_object() {
-        true => " Payments are paused.",
+        true => " Payment collection is paused.",
         false => "",
     };
     let pending = match subscription["pending_update"].is_object() {
-        true => " A change waits for its payment.",
+        true => " An update is waiting for its payment.",
         false => "",
     };
     let scheduled = match subscription["schedule"].is_string() {
-        true => " Another plan begins when the period ends.",
+        true => " A plan change is scheduled for the end of the period.",
         false => "",
     };
     format!("Status: {status}. {then}{paused}{pending}{scheduled}")
 }
 
-/// Change of plan and quantity. A session made to confirm a change has it chosen already.
+/// The form for plan and quantity. A session that confirms a change has it preselected.
 fn plans(session: &Value, subscription: &Value, data: &PageData, path: &str) -> Markup {
     let confirmed = &session["flow"]["subscription_update_confirm"]["items"][0];
     let allowed = data.features["subscription_update"]["default_allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_none_or(|allowed| allowed.iter().any(|one| one == what));
-    // With several items it would not be clear which of them changes.
+    // With several items, the form could not tell which one to change.
     let [item] = items(subscription) else { return html! {} };
     let choices: Vec<_> = data
         .prices
@@ -135,23 +135,23 @@ fn plans(session: &Value, subscription: &Value, data: &PageData, path: &str) -> 
     let fields = html! {
         @if allows("price") { (choice("price", "Plan", &choices, chosen)) }
         @if allows("quantity") { (field("quantity", "number", "Quantity", &quantity)) }
-        (button("act", "change_plan", "Change the plan"))
+        (button("act", "change_plan", "Change plan"))
     };
     let content = html! {
         (hidden("subscription", text(subscription, "id")))
         (hidden("item", text(item, "id")))
-        (fieldset("Change the plan", fields))
+        (fieldset("Change plan", fields))
     };
     form(path, &data.token, content)
 }
 
-/// The end of a subscription, or its return.
+/// The form that cancels, keeps or resumes a subscription.
 fn ending(subscription: &Value, data: &PageData, path: &str) -> Markup {
     let ends = subscription["cancel_at_period_end"] == true || subscription["cancel_at"].is_i64();
     let buttons = if text(subscription, "status") == "paused" {
         button("act", "resume", "Resume")
     } else if ends {
-        button("act", "keep", "Do not cancel after all")
+        button("act", "keep", "Keep subscription")
     } else {
         cancellation(&data.features["subscription_cancel"])
     };
@@ -159,22 +159,22 @@ fn ending(subscription: &Value, data: &PageData, path: &str) -> Markup {
     form(path, &data.token, content)
 }
 
-/// The button that cancels, and the reasons that the configuration asks for.
+/// The cancel button, with the reasons from the configuration.
 fn cancellation(cancel: &Value) -> Markup {
     let reason = &cancel["cancellation_reason"];
     let reasons = reason["options"].as_array().filter(|_| reason["enabled"] == true);
     let choices = reasons.map(|reasons| {
         let named = reasons.iter().filter_map(Value::as_str);
         let named = named.map(|reason| (reason.to_owned(), reason.replace('_', " ")));
-        let none = (String::new(), "No answer".to_owned());
+        let none = (String::new(), "No reason given".to_owned());
         std::iter::once(none).chain(named).collect::<Vec<_>>()
     });
     let label = match text(cancel, "mode") {
-        "immediately" => "Cancel at once",
-        _ => "Cancel at the end of the period",
+        "immediately" => "Cancel immediately",
+        _ => "Cancel at period end",
     };
     html! {
-        @if let Some(choices) = choices { (choice("feedback", "Why do you leave?", &choices, "")) }
+        @if let Some(choices) = choices { (choice("feedback", "Cancellation reason", &choices, "")) }
         (button("act", "cancel", label))
     }
 }
@@ -182,14 +182,14 @@ fn cancellation(cancel: &Value) -> Markup {
 fn card(data: &PageData, path: &str) -> Markup {
     let choices = CARDS.map(|(id, label)| (id.to_owned(), label.to_owned()));
     let fields = html! {
-        p { "Now: " (data.card.as_deref().unwrap_or("none")) "." }
-        (choice("payment_method", "Pay from now on with", &choices, CARDS[0].0))
-        (button("act", "change_card", "Change the card"))
+        p { "Current card: " (data.card.as_deref().unwrap_or("none")) "." }
+        (choice("payment_method", "New card", &choices, CARDS[0].0))
+        (button("act", "change_card", "Change card"))
     };
     form(path, &data.token, fieldset("Card", fields))
 }
 
-/// Name and address of the customer, as far as the configuration lets them change.
+/// The customer's details that the configuration allows to change.
 fn details(data: &PageData, path: &str) -> Markup {
     let allowed = data.features["customer_update"]["allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_some_and(|allowed| allowed.iter().any(|one| one == what));
@@ -218,7 +218,7 @@ fn invoices(data: &PageData) -> Markup {
         ]
     };
     let rows: Vec<_> = data.invoices.iter().map(row).collect();
-    table("Invoices", &["Number", "Of", "Total", "Status"], &rows)
+    table("Invoices", &["Number", "Date", "Total", "Status"], &rows)
 }
 
 #[cfg(test)]

@@ -6,19 +6,19 @@ use crate::support::Response;
 use crate::support::{KEY, Stripe};
 
 #[tokio::test]
-async fn only_the_secret_key_is_let_in() {
+async fn only_the_secret_key_is_accepted() {
     let stripe = Stripe::new().await;
     let url = format!("{}/v1/customers", stripe.base);
     let client = reqwest::Client::new();
     for (request, expected) in [
         (client.get(&url), "You did not provide an API key"),
-        (client.get(&url).bearer_auth("sk_test_of_somebody_else"), "sk_test_****else"),
-        (client.get(&url).basic_auth("nobody", None::<&str>), "****"),
+        (client.get(&url).bearer_auth("sk_test_of_another_caller"), "sk_test_****ller"),
+        (client.get(&url).basic_auth("unknown", None::<&str>), "****"),
     ] {
         let answer = Response::of(request.send().await.unwrap()).await.expect_status(401);
         let message = answer.body["error"]["message"].as_str().unwrap();
         assert!(message.contains(expected), "{message}");
-        assert!(!message.contains("somebody"), "{message}");
+        assert!(!message.contains("another"), "{message}");
         assert!(answer.header("www-authenticate").starts_with("Basic"));
     }
     let request = client.get(&url).basic_auth(KEY, None::<&str>);
@@ -29,7 +29,7 @@ async fn only_the_secret_key_is_let_in() {
 }
 
 #[tokio::test]
-async fn answers_carry_the_simulators_date() {
+async fn responses_have_the_simulators_date() {
     let stripe = Stripe::new().await;
     stripe.advance("40d").await;
     let answer = stripe.call("GET", "/v1/account", Value::Null).await.expect_status(200);
@@ -39,7 +39,7 @@ async fn answers_carry_the_simulators_date() {
 }
 
 #[tokio::test]
-async fn what_is_not_simulated_says_so() {
+async fn an_unknown_route_is_a_404() {
     let stripe = Stripe::new().await;
     for (method, path) in [("GET", "/v1/nonsense"), ("DELETE", "/v1/customers")] {
         let (status, error) = stripe.refused(method, path, Value::Null).await;
@@ -62,7 +62,7 @@ async fn a_wrong_parameter_is_named() {
             "shipping[address][planet]",
         ),
         ("/v1/customers", json!({ "balance": "much" }), "parameter_invalid_integer", "balance"),
-        ("/v1/customers", json!({ "email": "nobody" }), "email_invalid", "email"),
+        ("/v1/customers", json!({ "email": "ann.example.com" }), "email_invalid", "email"),
         ("/v1/products", json!({}), "parameter_missing", "name"),
         ("/v1/products", json!({ "name": "" }), "parameter_invalid_empty", "name"),
         (
@@ -87,7 +87,7 @@ async fn a_wrong_parameter_is_named() {
     assert_eq!((status, &error["code"]), (404, &json!("resource_missing")));
     assert_eq!(error["message"], "No such customer: 'cus_none'");
     let customers = stripe.get("/v1/customers", Value::Null).await;
-    assert_eq!(customers["data"], json!([]), "nothing was made");
+    assert_eq!(customers["data"], json!([]), "no customer was created");
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn lists_are_paged_both_ways() {
 }
 
 #[tokio::test]
-async fn links_are_expanded_where_asked() {
+async fn requested_links_are_expanded() {
     let stripe = Stripe::new().await;
     let product = stripe.post("/v1/products", json!({ "name": "Pro" })).await;
     let price = json!({ "product": product["id"], "currency": "usd", "unit_amount": 999 });
@@ -143,7 +143,7 @@ async fn links_are_expanded_where_asked() {
     let (status, error) = stripe.refused("POST", "/v1/prices", wrong).await;
     assert_eq!((status, &error["type"]), (400, &json!("invalid_request_error")));
     let list = stripe.get("/v1/prices", Value::Null).await;
-    assert_eq!(list["data"].as_array().unwrap().len(), 2, "the refused one was not made");
+    assert_eq!(list["data"].as_array().unwrap().len(), 2, "the refused price was not created");
 }
 
 /// A POST with an idempotency key.
@@ -153,7 +153,7 @@ async fn keyed(stripe: &Stripe, key: &str, path: &str, form: Value) -> Response 
 }
 
 #[tokio::test]
-async fn a_key_is_answered_as_the_first_time_for_a_day() {
+async fn a_key_replays_its_first_response_for_a_day() {
     let stripe = Stripe::new().await;
     let ann = json!({ "name": "Ann" });
     let first = keyed(&stripe, "k", "/v1/customers", ann.clone()).await.expect_status(200);

@@ -1,4 +1,4 @@
-//! Customers, and what is for sale.
+//! Customers, products, prices, coupons and promotion codes.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn ids(list: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_customer_is_made_changed_found_and_deleted() {
+async fn a_customer_is_created_updated_found_and_deleted() {
     let stripe = Stripe::new().await;
     let ann = json!({
         "email": "ann@example.com", "name": "Ann", "metadata": { "userId": "user_1", "a": "b" },
@@ -37,7 +37,7 @@ async fn a_customer_is_made_changed_found_and_deleted() {
 
     let stub = json!({ "id": ann["id"], "object": "customer", "deleted": true });
     assert_eq!(stripe.delete(&path).await, stub);
-    assert_eq!(stripe.get(&path, Value::Null).await, stub, "a stub of it stays");
+    assert_eq!(stripe.get(&path, Value::Null).await, stub, "a deleted stub remains");
     assert_eq!(stripe.refused("POST", &path, json!({ "name": "x" })).await.0, 404);
     assert_eq!(stripe.get("/v1/customers", Value::Null).await["data"].as_array().unwrap().len(), 1);
 
@@ -65,10 +65,10 @@ async fn a_new_price_takes_over_a_lookup_key() {
     assert_eq!(old["unit_amount_decimal"], "999");
     let (status, error) = stripe.refused("POST", "/v1/prices", monthly.clone()).await;
     assert_eq!((status, &error["param"]), (400, &json!("lookup_key")));
-    let mut dearer = monthly;
-    dearer["unit_amount"] = json!(1_099);
-    dearer["transfer_lookup_key"] = json!(true);
-    let new = stripe.post("/v1/prices", dearer).await;
+    let mut higher = monthly;
+    higher["unit_amount"] = json!(1_099);
+    higher["transfer_lookup_key"] = json!(true);
+    let new = stripe.post("/v1/prices", higher).await;
     let found = stripe.get("/v1/prices", json!({ "lookup_keys": ["pro_monthly", "none"] })).await;
     assert_eq!(ids(&found), [new["id"].clone()]);
 
@@ -85,7 +85,7 @@ async fn a_new_price_takes_over_a_lookup_key() {
 }
 
 #[tokio::test]
-async fn a_product_can_bring_its_price_along() {
+async fn a_product_is_created_with_its_price() {
     let stripe = Stripe::new().await;
     let credits = json!({
         "name": "100 credits", "default_price_data": { "currency": "eur", "unit_amount": 500 },
@@ -111,7 +111,7 @@ async fn a_product_can_bring_its_price_along() {
 }
 
 #[tokio::test]
-async fn coupons_and_codes_run_out() {
+async fn coupons_and_codes_expire() {
     let stripe = Stripe::new().await;
     let summer = json!({
         "id": "SUMMER", "percent_off": 12.5, "duration": "repeating", "duration_in_months": 3,

@@ -1,4 +1,4 @@
-//! Every field that Stripe's API of this version answers with is there, known or not.
+//! Objects have all fields of Stripe's API version.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Webhooks, the switches that spoil them, the clock, and what outlives the process.
+//! Webhooks, fault injection, the clock, triggers and the snapshot.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ fn names(stripe: &Stripe) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_event_that_is_refused_comes_again() {
+async fn a_refused_event_is_retried() {
     let stripe = Stripe::new().await;
     stripe.app.refuse(Some(500));
     customer(&stripe, "Ann").await;
@@ -38,11 +38,11 @@ async fn an_event_that_is_refused_comes_again() {
     let delivered = stripe.get("/v1/events", json!({ "delivery_success": true })).await;
     assert_eq!(delivered["data"][0]["id"], id.as_str());
     stripe.advance("4d").await;
-    assert_eq!(names(&stripe), ["Ann"], "once is enough");
+    assert_eq!(names(&stripe), ["Ann"], "it is delivered once");
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_takes_is_given_up_after_three_days() {
+async fn a_refused_event_is_retried_for_three_days() {
     let stripe = Stripe::new().await;
     stripe.app.refuse(Some(404));
     customer(&stripe, "Ann").await;
@@ -62,7 +62,7 @@ async fn an_event_that_nobody_takes_is_given_up_after_three_days() {
 }
 
 #[tokio::test]
-async fn switches_spoil_the_delivery() {
+async fn switches_inject_delivery_faults() {
     let stripe = Stripe::new().await;
     let set = async |switches: Value| {
         stripe.control("POST", "switches", switches).await.expect_status(200).body
@@ -102,7 +102,7 @@ async fn switches_spoil_the_delivery() {
 }
 
 #[tokio::test]
-async fn a_foreign_page_cannot_steer() {
+async fn a_page_of_another_site_cannot_use_the_control_api() {
     let stripe = Stripe::new().await;
     let url = format!("{}/simulator/api/clock", stripe.base);
     let form = reqwest::Client::new().post(url).header("content-type", "text/plain");
@@ -119,7 +119,7 @@ async fn a_foreign_page_cannot_steer() {
 }
 
 #[tokio::test]
-async fn an_endpoint_of_the_api_hears_what_it_asks_for() {
+async fn an_endpoint_receives_its_enabled_events() {
     let stripe = Stripe::new().await;
     let other = Stripe::new().await;
     let hook = |url: &str, events: Value| json!({ "url": url, "enabled_events": events });
@@ -127,7 +127,11 @@ async fn an_endpoint_of_the_api_hears_what_it_asks_for() {
     let endpoint = stripe.post("/v1/webhook_endpoints", endpoint).await;
     assert!(endpoint["secret"].as_str().unwrap().starts_with("whsec_"));
     let path = format!("/v1/webhook_endpoints/{}", endpoint["id"].as_str().unwrap());
-    assert_eq!(stripe.get(&path, Value::Null).await.get("secret"), None, "told once");
+    assert_eq!(
+        stripe.get(&path, Value::Null).await.get("secret"),
+        None,
+        "only the creation returns it"
+    );
     other.app.refuse(Some(418));
     customer(&stripe, "Ann").await;
     stripe.post("/v1/products", json!({ "name": "Pro" })).await;
@@ -147,7 +151,7 @@ async fn an_endpoint_of_the_api_hears_what_it_asks_for() {
     assert_eq!(stripe.get(&path, Value::Null).await["status"], "disabled");
     other.app.refuse(None);
     stripe.advance("4d").await;
-    assert_eq!(other.app.events(), [Value::Null; 0], "nothing is tried again");
+    assert_eq!(other.app.events(), [Value::Null; 0], "a disabled endpoint gets no retries");
     assert_eq!(stripe.simulator.pending_deliveries(), 0);
     assert_eq!(stripe.delete(&path).await["deleted"], true);
     let wrong = hook("not a url", json!(["*"]));
@@ -155,7 +159,7 @@ async fn an_endpoint_of_the_api_hears_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn events_are_listed_by_type_and_forgotten_after_thirty_days() {
+async fn events_are_listed_by_type_and_removed_after_thirty_days() {
     let stripe = Stripe::new().await;
     let ann = customer(&stripe, "Ann").await;
     stripe.post("/v1/products", json!({ "name": "Pro" })).await;
@@ -171,7 +175,7 @@ async fn events_are_listed_by_type_and_forgotten_after_thirty_days() {
     assert_eq!(count(Value::Null).await, 1);
 }
 
-/// A file of one test's own.
+/// The path of a test's own snapshot file.
 fn snapshot(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("simulator-{name}.json"));
     let _ = std::fs::remove_file(&path);
@@ -179,7 +183,7 @@ fn snapshot(name: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn what_was_there_is_there_after_a_restart() {
+async fn a_restart_restores_the_snapshot() {
     let path = snapshot("restart");
     let stripe = Stripe::start(clock(), Some(&path)).await;
     stripe.advance("2mo").await;
@@ -190,15 +194,15 @@ async fn what_was_there_is_there_after_a_restart() {
     let now = stripe.now();
 
     let again = Stripe::start(clock(), Some(&path)).await;
-    assert!((again.now() - now).abs() < 60, "its clock is where it was");
+    assert!((again.now() - now).abs() < 60, "the clock is restored");
     let path = format!("/v1/customers/{}", ann["id"].as_str().unwrap());
     assert_eq!(again.get(&path, Value::Null).await, ann);
     again.advance("1h").await;
-    assert_eq!(names(&again), ["Ann"], "what was not delivered is tried on");
+    assert_eq!(names(&again), ["Ann"], "a pending delivery is retried");
 }
 
 #[tokio::test]
-async fn the_snapshot_follows_by_itself_and_a_damaged_one_is_said() {
+async fn changes_are_saved_and_a_damaged_snapshot_is_an_error() {
     let path = snapshot("follows");
     let stripe = Stripe::start(clock(), Some(&path)).await;
     customer(&stripe, "Ann of the snapshot").await;
@@ -221,7 +225,7 @@ async fn the_snapshot_follows_by_itself_and_a_damaged_one_is_said() {
 }
 
 #[tokio::test]
-async fn an_event_can_be_made_to_happen() {
+async fn an_event_can_be_triggered() {
     let stripe = Stripe::new().await;
     let asked = json!({ "event": "invoice.payment_failed", "user": "user_7" });
     let caused = stripe.control("POST", "trigger", asked).await.expect_status(200).body;
@@ -237,7 +241,7 @@ async fn an_event_can_be_made_to_happen() {
 }
 
 #[tokio::test]
-async fn what_was_made_to_happen_is_of_a_plan_that_there_is() {
+async fn a_trigger_uses_an_existing_plan() {
     let stripe = Stripe::new().await;
     for (key, minor) in [("premium", 2_900), ("plus", 900)] {
         let price = json!({
@@ -253,7 +257,7 @@ async fn what_was_made_to_happen_is_of_a_plan_that_there_is() {
         stripe.control("POST", "trigger", asked).await
     };
     let refused = trigger(json!("gold")).await.expect_status(400).body;
-    let expected = "no plan or pack is called gold: there are plus, premium";
+    let expected = "unknown plan or pack gold; available: plus, premium";
     assert_eq!(refused["error"]["message"], expected);
     for (plan, expected) in [(Value::Null, "plus"), (json!("premium"), "premium")] {
         let caused = trigger(plan).await.expect_status(200).body;
@@ -265,7 +269,7 @@ async fn what_was_made_to_happen_is_of_a_plan_that_there_is() {
 }
 
 #[tokio::test]
-async fn a_switch_is_not_set_to_what_it_cannot_be() {
+async fn an_invalid_switch_value_is_refused() {
     let stripe = Stripe::new().await;
     let asked = json!({ "drop": true, "duplicate": "yes" });
     let refused = stripe.control("POST", "switches", asked).await.expect_status(400).body;
@@ -296,5 +300,9 @@ async fn a_payment_can_be_disputed_and_the_dispute_decided() {
         stripe.control("POST", "disputes", json!({ "charge": "ch_none" })).await.status,
         400
     );
-    assert_eq!(stripe.control("POST", "disputes", asked).await.status, 400, "once only");
+    assert_eq!(
+        stripe.control("POST", "disputes", asked).await.status,
+        400,
+        "a charge is disputed once"
+    );
 }

@@ -1,4 +1,4 @@
-//! Invoices over the API: to preview, to pay, to give up.
+//! Invoices over the API: previews, payments and write-offs.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn preview(stripe: &Stripe, form: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_preview_says_what_then_happens() {
+async fn a_preview_matches_the_later_invoice() {
     let stripe = stripe_at("2027-04-01T00:00:00Z").await;
     let basic = price(&stripe, 1000, Some("month")).await;
     let pro = price(&stripe, 3000, Some("month")).await;
@@ -39,7 +39,7 @@ async fn a_preview_says_what_then_happens() {
     assert_eq!(
         subscription(&stripe, id(&begun)).await["items"],
         begun["items"],
-        "nothing has happened"
+        "a preview changes nothing"
     );
     assert_eq!(invoices_of(&stripe, id(&begun)).await.len(), 1);
 
@@ -53,7 +53,7 @@ async fn a_preview_says_what_then_happens() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_not_there_yet_can_be_previewed() {
+async fn a_new_subscription_can_be_previewed() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = stripe.post("/v1/customers", json!({})).await;
@@ -80,7 +80,7 @@ async fn a_subscription_that_ends_has_no_next_invoice() {
     assert_eq!((status, &error["code"]), (400, &json!("invoice_upcoming_none")));
 }
 
-/// The renewal of a subscription whose card fails, still open.
+/// Creates an open renewal invoice whose card failed.
 async fn open_invoice(stripe: &Stripe) -> (String, Value) {
     let plan = price(stripe, 999, Some("month")).await;
     let owner = customer(stripe, "pm_card_visa").await;
@@ -91,7 +91,7 @@ async fn open_invoice(stripe: &Stripe) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn an_open_invoice_is_paid_with_the_card_that_is_named() {
+async fn an_open_invoice_can_be_paid_with_another_card() {
     let stripe = Stripe::new().await;
     let (owner, invoice) = open_invoice(&stripe).await;
     let path = format!("/v1/invoices/{}", id(&invoice));
@@ -117,7 +117,7 @@ async fn an_open_invoice_is_paid_with_the_card_that_is_named() {
 }
 
 #[tokio::test]
-async fn an_open_invoice_is_voided_or_given_up() {
+async fn an_open_invoice_can_be_voided_or_written_off() {
     let stripe = Stripe::new().await;
     for (action, status, event) in [
         ("void", "void", "invoice.voided"),
@@ -132,7 +132,7 @@ async fn an_open_invoice_is_voided_or_given_up() {
 }
 
 #[tokio::test]
-async fn a_draft_is_finalised_by_hand() {
+async fn a_draft_can_be_finalized_through_the_api() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -151,7 +151,7 @@ async fn a_draft_is_finalised_by_hand() {
 }
 
 #[tokio::test]
-async fn invoices_are_listed_by_subscription_and_status_and_their_lines_too() {
+async fn invoices_and_their_lines_are_listed() {
     let stripe = Stripe::new().await;
     let (_, invoice) = open_invoice(&stripe).await;
     let subscription = &invoice["parent"]["subscription_details"]["subscription"];

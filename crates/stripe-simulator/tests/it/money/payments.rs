@@ -14,7 +14,7 @@ async fn pay(stripe: &Stripe, card: &str, amount: i64) -> Value {
 }
 
 #[tokio::test]
-async fn an_intent_is_confirmed_and_brings_a_charge() {
+async fn a_confirmed_intent_has_a_charge() {
     let stripe = Stripe::new().await;
     let intent =
         stripe.post("/v1/payment_intents", json!({ "amount": 700, "currency": "usd" })).await;
@@ -37,7 +37,7 @@ async fn an_intent_is_confirmed_and_brings_a_charge() {
 }
 
 #[tokio::test]
-async fn a_card_is_declined_for_its_own_reason() {
+async fn each_test_card_has_its_decline_code() {
     let stripe = Stripe::new().await;
     for (card, code, decline) in [
         ("pm_card_chargeDeclined", "card_declined", json!("generic_decline")),
@@ -60,7 +60,7 @@ async fn a_card_is_declined_for_its_own_reason() {
 }
 
 #[tokio::test]
-async fn a_card_that_the_bank_refuses_cannot_be_kept() {
+async fn a_declined_card_cannot_be_attached() {
     let stripe = Stripe::new().await;
     let owner = stripe.post("/v1/customers", json!({})).await;
     let form = json!({ "customer": owner["id"] });
@@ -82,7 +82,7 @@ async fn a_card_that_the_bank_refuses_cannot_be_kept() {
 }
 
 #[tokio::test]
-async fn a_bank_account_pays_later() {
+async fn a_bank_account_payment_is_delayed() {
     let stripe = Stripe::new().await;
     for (method, status) in [
         ("pm_usBankAccount_success", "succeeded"),
@@ -100,7 +100,7 @@ async fn a_bank_account_pays_later() {
 }
 
 #[tokio::test]
-async fn a_charge_is_refunded_in_parts_until_nothing_is_left() {
+async fn a_charge_can_be_refunded_in_parts() {
     let stripe = Stripe::new().await;
     let intent = pay(&stripe, "pm_card_visa", 1000).await;
     let charge = intent["latest_charge"]["id"].clone();
@@ -134,7 +134,7 @@ async fn a_charge_is_refunded_in_parts_until_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_refund_may_take_its_time_or_fail() {
+async fn a_refund_may_be_pending_or_fail() {
     let stripe = Stripe::new().await;
     for (card, status, refunded) in
         [("pm_card_pendingRefund", "succeeded", 500), ("pm_card_refundFail", "failed", 0)]
@@ -155,7 +155,7 @@ async fn a_refund_may_take_its_time_or_fail() {
 }
 
 #[tokio::test]
-async fn a_dispute_takes_the_money_and_may_be_won() {
+async fn a_dispute_withdraws_funds_and_may_be_won() {
     let stripe = Stripe::new().await;
     for (evidence, status) in [("winning_evidence", "won"), ("losing_evidence", "lost")] {
         let intent = pay(&stripe, "pm_card_createDispute", 900).await;
@@ -187,7 +187,7 @@ async fn a_dispute_takes_the_money_and_may_be_won() {
 }
 
 #[tokio::test]
-async fn a_dispute_that_nobody_answers_is_lost() {
+async fn an_unanswered_dispute_is_lost() {
     let stripe = Stripe::new().await;
     let intent = pay(&stripe, "pm_card_createDispute", 900).await;
     stripe.advance("8d").await;
@@ -196,7 +196,7 @@ async fn a_dispute_that_nobody_answers_is_lost() {
 }
 
 #[tokio::test]
-async fn a_card_is_kept_for_later_where_that_is_asked_for() {
+async fn setup_future_usage_saves_the_card() {
     let stripe = Stripe::new().await;
     let owner = stripe.post("/v1/customers", json!({})).await;
     let form = json!({
@@ -212,7 +212,7 @@ async fn a_card_is_kept_for_later_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn an_intent_that_is_not_wanted_is_canceled() {
+async fn an_unpaid_intent_can_be_canceled() {
     let stripe = Stripe::new().await;
     let owner = customer(&stripe, "pm_card_visa").await;
     let form = json!({ "amount": 700, "currency": "usd", "customer": owner });

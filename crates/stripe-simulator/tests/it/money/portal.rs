@@ -6,7 +6,7 @@ use super::{customer, id, price, subscribe};
 use crate::support::Stripe;
 
 #[tokio::test]
-async fn a_session_leads_to_its_page() {
+async fn a_session_has_the_url_of_its_page() {
     let stripe = Stripe::new().await;
     let owner = customer(&stripe, "pm_card_visa").await;
     let form = json!({ "customer": owner, "return_url": "https://shop.example/account" });
@@ -21,7 +21,7 @@ async fn a_session_leads_to_its_page() {
 }
 
 #[tokio::test]
-async fn a_session_may_be_for_one_thing_only() {
+async fn a_session_can_have_a_flow() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -47,7 +47,7 @@ async fn a_session_may_be_for_one_thing_only() {
 }
 
 #[tokio::test]
-async fn a_configuration_says_what_may_be_done() {
+async fn a_configuration_enables_features() {
     let stripe = Stripe::new().await;
     let plan = stripe
         .get(&format!("/v1/prices/{}", price(&stripe, 999, Some("month")).await), json!({}))

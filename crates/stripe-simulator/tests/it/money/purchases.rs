@@ -1,4 +1,4 @@
-//! Checkout sessions, from the basket to the webhook.
+//! Checkout sessions, from creation to the webhook.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const TRAIL: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn a_paid_session_makes_customer_subscription_invoice_and_payment() {
+async fn a_paid_session_creates_customer_subscription_invoice_and_payment() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let data = json!({
@@ -64,7 +64,7 @@ async fn a_paid_session_makes_customer_subscription_invoice_and_payment() {
 }
 
 #[tokio::test]
-async fn a_trial_is_begun_without_paying_and_keeps_the_card() {
+async fn a_trial_begins_without_payment_and_saves_the_card() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let trial = json!({ "subscription_data": { "trial_period_days": 14 } });
@@ -163,7 +163,7 @@ async fn a_delayed_payment_is_settled_a_minute_later() {
 }
 
 #[tokio::test]
-async fn a_subscription_may_be_used_while_its_payment_is_on_its_way() {
+async fn a_subscription_is_active_while_its_payment_is_processing() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let done = submit(
@@ -203,7 +203,7 @@ async fn an_abandoned_session_expires_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_promotion_code_reduces_what_is_paid_and_what_renews() {
+async fn a_promotion_code_reduces_the_first_payment_and_renewals() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 1000, Some("month")).await;
     let coupon = json!({ "percent_off": 25, "duration": "repeating", "duration_in_months": 2 });
@@ -228,7 +228,7 @@ async fn a_promotion_code_reduces_what_is_paid_and_what_renews() {
 }
 
 #[tokio::test]
-async fn a_coupon_for_once_is_used_up_by_the_first_invoice() {
+async fn a_once_coupon_applies_only_to_the_first_invoice() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 1000, Some("month")).await;
     let coupon = json!({ "amount_off": 300, "currency": "usd", "duration": "once" });
@@ -249,7 +249,7 @@ async fn a_coupon_for_once_is_used_up_by_the_first_invoice() {
 }
 
 #[tokio::test]
-async fn a_session_is_priced_in_the_currency_that_was_asked_for() {
+async fn a_session_is_priced_in_the_requested_currency() {
     let stripe = Stripe::new().await;
     let form = json!({
         "currency": "usd", "unit_amount": 1000, "product_data": { "name": "Pack" },
@@ -269,7 +269,7 @@ async fn a_session_is_priced_in_the_currency_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn what_stripe_would_not_take_is_refused() {
+async fn invalid_parameters_are_refused() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let pack = price(&stripe, 500, None).await;
@@ -300,7 +300,7 @@ async fn what_stripe_would_not_take_is_refused() {
 }
 
 #[tokio::test]
-async fn line_items_are_shown_when_asked_for() {
+async fn line_items_are_returned_when_expanded() {
     let stripe = Stripe::new().await;
     let pack = price(&stripe, 500, None).await;
     let opened = session(&stripe, "payment", &pack, json!({ "expand": ["line_items"] })).await;
@@ -312,7 +312,7 @@ async fn line_items_are_shown_when_asked_for() {
 }
 
 #[tokio::test]
-async fn sessions_are_found_by_what_they_made() {
+async fn sessions_are_listed_by_customer_and_subscription() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let done =
@@ -326,7 +326,7 @@ async fn sessions_are_found_by_what_they_made() {
 }
 
 #[tokio::test]
-async fn a_card_can_be_kept_without_a_purchase() {
+async fn a_card_can_be_saved_without_a_purchase() {
     let stripe = Stripe::new().await;
     let owner = stripe.post("/v1/customers", json!({})).await;
     let form = json!({

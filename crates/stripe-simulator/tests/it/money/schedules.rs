@@ -1,4 +1,4 @@
-//! Subscription schedules: what changes later.
+//! Subscription schedules.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ impl Story {
         format!("/v1/subscription_schedules/{}", id(&self.schedule))
     }
 
-    /// Pro until the period ends, then basic.
+    /// Schedules Pro until the period ends, then Basic.
     async fn downgrade_later(&self, end_behavior: &str) -> Value {
         let first = &self.schedule["phases"][0];
         let form = json!({
@@ -91,7 +91,7 @@ async fn a_schedule_may_end_its_subscription() {
 }
 
 #[tokio::test]
-async fn a_released_schedule_changes_nothing_any_more() {
+async fn a_released_schedule_no_longer_changes_the_subscription() {
     let story = story().await;
     story.downgrade_later("release").await;
     let released = story.stripe.post(&format!("{}/release", story.path()), json!({})).await;
@@ -107,7 +107,7 @@ async fn a_released_schedule_changes_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn a_canceled_schedule_takes_the_subscription_along() {
+async fn a_canceled_schedule_cancels_the_subscription() {
     let story = story().await;
     let canceled = story.stripe.post(&format!("{}/cancel", story.path()), json!({})).await;
     assert_eq!(canceled["status"], "canceled");
@@ -116,7 +116,7 @@ async fn a_canceled_schedule_takes_the_subscription_along() {
 }
 
 #[tokio::test]
-async fn a_phase_that_runs_can_be_changed_at_once() {
+async fn the_current_phase_can_be_changed() {
     let story = story().await;
     let first = &story.schedule["phases"][0];
     let form = json!({
@@ -133,7 +133,7 @@ async fn a_phase_that_runs_can_be_changed_at_once() {
 }
 
 #[tokio::test]
-async fn a_subscription_has_one_schedule_at_most() {
+async fn a_subscription_has_at_most_one_schedule() {
     let story = story().await;
     let form = json!({ "from_subscription": story.begun["id"] });
     assert_eq!(story.stripe.refused("POST", "/v1/subscription_schedules", form).await.0, 400);

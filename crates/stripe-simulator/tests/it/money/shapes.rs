@@ -1,11 +1,11 @@
-//! Every field that Stripe's API of this version answers with is there, known or not.
+//! Objects about money have all fields of Stripe's API version.
 
 use serde_json::{Value, json};
 
 use super::{customer, id, price, session, submit, subscribe, with};
 use crate::support::Stripe;
 
-/// By kind, in the order of the alphabet.
+/// The fields of each kind, in alphabetical order.
 const FIELDS: &[(&str, &str)] = &[
     (
         "balance_transaction",
@@ -171,7 +171,7 @@ const FIELDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Asserts the fields of an object and of all objects in it, and counts those that are known.
+/// Asserts the fields of an object and its nested objects, and records the kinds it has met.
 fn assert_fields(object: &Value, met: &mut Vec<String>) {
     let kind = object["object"].as_str().unwrap_or_default();
     if let Some((_, fields)) = FIELDS.iter().find(|(known, _)| *known == kind) {
@@ -200,9 +200,9 @@ async fn objects_about_money_have_stripes_fields() {
     let bought = submit(&stripe, &opened, "paid", &[]).await;
     let data = json!({ "invoice_creation": { "enabled": true } });
     let pack = submit(&stripe, &session(&stripe, "payment", &pack, data).await, "paid", &[]).await;
-    let dearer = price(&stripe, 9999, Some("month")).await;
+    let higher = price(&stripe, 9999, Some("month")).await;
     let begun = subscribe(&stripe, &owner, &plan, json!({})).await;
-    let form = json!({ "items": [{ "id": begun["items"]["data"][0]["id"], "price": dearer }] });
+    let form = json!({ "items": [{ "id": begun["items"]["data"][0]["id"], "price": higher }] });
     let upgraded = stripe.post(&format!("/v1/subscriptions/{}", id(&begun)), form).await;
     let charged = |card: &str| {
         let amount = json!({ "amount": 500, "currency": "usd" });
@@ -244,6 +244,6 @@ async fn objects_about_money_have_stripes_fields() {
     let mut met = Vec::new();
     all.iter().for_each(|object| assert_fields(object, &mut met));
     for (kind, _) in FIELDS {
-        assert!(met.iter().any(|one| one == kind), "no {kind} was looked at");
+        assert!(met.iter().any(|one| one == kind), "no {kind} was checked");
     }
 }

@@ -31,7 +31,7 @@ async fn a_subscription_is_incomplete_until_it_is_paid() {
 }
 
 #[tokio::test]
-async fn a_first_payment_can_be_confirmed_by_the_browser() {
+async fn a_first_payment_can_be_confirmed_by_the_client() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = stripe.post("/v1/customers", json!({})).await;
@@ -54,11 +54,11 @@ async fn a_first_payment_can_be_confirmed_by_the_browser() {
     );
     assert!(after["default_payment_method"].is_string());
     stripe.advance("1mo2h").await;
-    assert_eq!(subscription(&stripe, id(&begun)).await["status"], "active", "the card was kept");
+    assert_eq!(subscription(&stripe, id(&begun)).await["status"], "active", "the card was saved");
 }
 
 #[tokio::test]
-async fn a_payer_may_have_to_prove_who_they_are() {
+async fn a_payment_may_require_authentication() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_authenticationRequired").await;
@@ -96,7 +96,7 @@ async fn a_canceled_subscription_stays_canceled() {
 }
 
 #[tokio::test]
-async fn a_cancellation_can_give_back_what_is_unused() {
+async fn a_cancellation_can_credit_the_unused_time() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 1000, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -133,7 +133,7 @@ async fn subscriptions_are_listed_by_status_customer_and_price() {
 }
 
 #[tokio::test]
-async fn items_can_be_looked_at_and_changed() {
+async fn items_can_be_retrieved_and_changed() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -149,7 +149,7 @@ async fn items_can_be_looked_at_and_changed() {
 }
 
 #[tokio::test]
-async fn what_makes_no_subscription_is_refused() {
+async fn invalid_subscriptions_are_refused() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let pack = price(&stripe, 500, None).await;
@@ -187,7 +187,7 @@ async fn what_makes_no_subscription_is_refused() {
 }
 
 #[tokio::test]
-async fn numbers_beyond_all_measure_are_refused() {
+async fn excessive_numbers_are_refused() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 99_999_999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;

@@ -1,11 +1,11 @@
-//! Whatever customers do, the sums agree.
+//! The sums of invoices, charges, refunds and balances agree after random actions.
 
 use serde_json::{Value, json};
 
 use super::{customer, give_card, id, price, subscribe};
 use crate::support::Stripe;
 
-/// Numbers that look random and are the same in every run.
+/// A pseudorandom generator with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -117,7 +117,7 @@ async fn assert_sums(stripe: &Stripe, owner: &str) {
 }
 
 #[tokio::test]
-async fn whatever_is_done_the_sums_agree() {
+async fn sums_agree_after_random_actions() {
     for seed in 0..6 {
         let mut dice = Dice(seed);
         let stripe = Stripe::new().await;

@@ -9,7 +9,7 @@ use super::{
 use crate::support::Stripe;
 
 #[tokio::test]
-async fn fourteen_months_are_billed_on_the_anchors_day() {
+async fn renewals_keep_the_anchors_day_over_fourteen_months() {
     let stripe = stripe_at("2027-01-31T12:00:00Z").await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -82,7 +82,7 @@ async fn a_renewal_is_drafted_then_charged_an_hour_later() {
 }
 
 #[tokio::test]
-async fn a_trial_warns_three_days_before_and_is_then_paid() {
+async fn a_trial_sends_a_warning_and_is_then_paid() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -103,7 +103,7 @@ async fn a_trial_warns_three_days_before_and_is_then_paid() {
 }
 
 #[tokio::test]
-async fn a_trial_without_a_card_ends_as_its_settings_say() {
+async fn a_trial_without_a_card_ends_according_to_its_settings() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     for (missing, status) in
@@ -132,7 +132,7 @@ async fn a_trial_without_a_card_ends_as_its_settings_say() {
 }
 
 #[tokio::test]
-async fn a_failing_renewal_is_tried_for_a_week_and_then_given_up() {
+async fn a_failing_renewal_is_retried_for_a_week_and_then_canceled() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -183,7 +183,7 @@ async fn an_account_may_choose_unpaid_instead_of_canceled() {
 }
 
 #[tokio::test]
-async fn a_new_card_rescues_a_failing_renewal() {
+async fn a_new_card_pays_a_failed_renewal() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -201,7 +201,7 @@ async fn a_new_card_rescues_a_failing_renewal() {
 }
 
 #[tokio::test]
-async fn a_first_payment_that_never_comes_expires() {
+async fn a_subscription_without_a_first_payment_expires() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -217,7 +217,7 @@ async fn a_first_payment_that_never_comes_expires() {
 }
 
 #[tokio::test]
-async fn a_cancellation_at_the_periods_end_happens_then() {
+async fn a_subscription_cancels_at_period_end() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -225,7 +225,7 @@ async fn a_cancellation_at_the_periods_end_happens_then() {
     let path = format!("/v1/subscriptions/{}", id(&begun));
     let form = json!({
         "cancel_at_period_end": true,
-        "cancellation_details": { "comment": "too dear", "feedback": "too_expensive" },
+        "cancellation_details": { "comment": "too expensive", "feedback": "too_expensive" },
     });
     let ending = stripe.post(&path, form).await;
     assert_eq!(
@@ -248,7 +248,7 @@ async fn a_cancellation_at_the_periods_end_happens_then() {
 }
 
 #[tokio::test]
-async fn a_paused_collection_voids_what_it_would_have_charged() {
+async fn a_paused_collection_voids_invoices() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;

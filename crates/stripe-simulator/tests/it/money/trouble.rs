@@ -1,4 +1,4 @@
-//! Payers who have to prove who they are, banks that take their time, credit that is left over.
+//! Authentication, delayed payments, credit balances and other special cases.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::Stripe;
 
-/// Approves or refuses a payment on the bank's page.
+/// Approves or declines a payment on the 3D Secure page.
 async fn authenticate(intent: &Value, answer: &str) {
     let page = intent["next_action"]["redirect_to_url"]["url"].as_str().unwrap();
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -29,7 +29,7 @@ async fn intent_of(stripe: &Stripe, invoice: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_renewal_may_need_the_payer() {
+async fn a_renewal_may_require_authentication() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -62,7 +62,7 @@ async fn a_renewal_may_need_the_payer() {
 }
 
 #[tokio::test]
-async fn a_bank_account_renews_with_a_minutes_delay() {
+async fn a_bank_account_renews_with_a_delayed_payment() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let opened = session(&stripe, "subscription", &plan, json!({})).await;
@@ -79,11 +79,15 @@ async fn a_bank_account_renews_with_a_minutes_delay() {
     let statuses: Vec<_> = invoices.iter().map(|invoice| invoice["status"].clone()).collect();
     assert_eq!(statuses, ["paid", "paid"]);
     assert_eq!(subscription(&stripe, subscription_id).await["status"], "active");
-    assert_eq!(count(&stripe, "checkout.session.async_payment_succeeded").await, 0, "long ago");
+    assert_eq!(
+        count(&stripe, "checkout.session.async_payment_succeeded").await,
+        0,
+        "a renewal has no session"
+    );
 }
 
 #[tokio::test]
-async fn what_is_pending_is_charged_when_the_subscription_ends() {
+async fn pending_items_are_charged_when_the_subscription_ends() {
     let stripe = Stripe::new().await;
     let basic = price(&stripe, 1000, Some("month")).await;
     let pro = price(&stripe, 3000, Some("month")).await;
@@ -107,7 +111,7 @@ async fn what_is_pending_is_charged_when_the_subscription_ends() {
 }
 
 #[tokio::test]
-async fn a_customer_who_owes_is_delinquent() {
+async fn a_customer_with_a_failed_invoice_is_delinquent() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 999, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -123,7 +127,7 @@ async fn a_customer_who_owes_is_delinquent() {
 }
 
 #[tokio::test]
-async fn credit_that_was_given_pays_the_next_invoice() {
+async fn a_credit_balance_pays_the_next_invoices() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 1000, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -145,7 +149,7 @@ async fn credit_that_was_given_pays_the_next_invoice() {
 }
 
 #[tokio::test]
-async fn an_abandoned_try_is_canceled_with_its_session() {
+async fn a_declined_intent_is_canceled_with_its_session() {
     let stripe = Stripe::new().await;
     let pack = price(&stripe, 500, None).await;
     let opened = session(&stripe, "payment", &pack, json!({})).await;
@@ -156,7 +160,7 @@ async fn an_abandoned_try_is_canceled_with_its_session() {
 }
 
 #[tokio::test]
-async fn a_running_subscription_can_be_given_a_trial() {
+async fn an_active_subscription_can_get_a_trial() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 1000, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;
@@ -171,11 +175,11 @@ async fn a_running_subscription_can_be_given_a_trial() {
     stripe.advance("61d").await;
     let invoices = invoices_of(&stripe, id(&begun)).await;
     let total = invoices[1]["total"].as_i64().unwrap();
-    assert!((0..=10).contains(&total), "the unused month is given back: {total}");
+    assert!((0..=10).contains(&total), "the unused month is credited: {total}");
 }
 
 #[tokio::test]
-async fn a_void_invoice_gives_back_the_credit_it_used() {
+async fn a_voided_invoice_returns_its_credit() {
     let stripe = Stripe::new().await;
     let plan = price(&stripe, 1000, Some("month")).await;
     let owner = customer(&stripe, "pm_card_visa").await;

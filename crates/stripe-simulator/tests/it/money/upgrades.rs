@@ -1,4 +1,4 @@
-//! Changes of a running subscription, and what they cost.
+//! Changes of an active subscription, and their prorations.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::Stripe;
 
-/// Half of a month of thirty days.
+/// Half of a month with 30 days.
 const HALF: &str = "15d";
 
 struct Story {
@@ -19,7 +19,7 @@ struct Story {
     yearly: String,
 }
 
-/// A customer who pays 10 dollars a month from 1 April, with dearer plans to go to.
+/// A customer who pays 10 dollars a month since 1 April, and two more expensive plans.
 async fn story() -> Story {
     let stripe = stripe_at("2027-04-01T00:00:00Z").await;
     let basic = price(&stripe, 1000, Some("month")).await;
@@ -48,7 +48,7 @@ fn near(value: &Value, expected: i64) {
 }
 
 #[tokio::test]
-async fn an_upgrade_charges_the_difference_with_the_next_invoice() {
+async fn an_upgrade_adds_the_difference_to_the_next_invoice() {
     let story = story().await;
     let form = story.switch(&story.pro, json!({}));
     let after = story.stripe.post(&story.path(), form).await;
@@ -68,7 +68,7 @@ async fn an_upgrade_charges_the_difference_with_the_next_invoice() {
 }
 
 #[tokio::test]
-async fn an_upgrade_can_be_charged_at_once_or_not_at_all() {
+async fn an_upgrade_can_be_charged_immediately_or_not_at_all() {
     let story = story().await;
     let form = story.switch(&story.pro, json!({ "proration_behavior": "always_invoice" }));
     let after = story.stripe.post(&story.path(), form).await;
@@ -104,7 +104,7 @@ async fn a_downgrade_leaves_credit_that_pays_later_invoices() {
 }
 
 #[tokio::test]
-async fn another_interval_begins_a_new_cycle_at_once() {
+async fn another_interval_begins_a_new_cycle_now() {
     let story = story().await;
     let after = story.stripe.post(&story.path(), story.switch(&story.yearly, json!({}))).await;
     let invoice = subscription(&story.stripe, id(&after)).await["latest_invoice"].clone();
@@ -132,7 +132,7 @@ async fn a_quantity_is_prorated() {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_is_declined_makes_the_subscription_past_due() {
+async fn a_declined_upgrade_makes_the_subscription_past_due() {
     let story = story().await;
     give_card(&story.stripe, &story.owner, "pm_card_chargeCustomerFail").await;
     let form = story.switch(&story.pro, json!({ "proration_behavior": "always_invoice" }));
@@ -144,7 +144,7 @@ async fn an_upgrade_that_is_declined_makes_the_subscription_past_due() {
 }
 
 #[tokio::test]
-async fn an_upgrade_can_be_refused_with_the_card() {
+async fn a_declined_upgrade_can_be_an_error() {
     let story = story().await;
     give_card(&story.stripe, &story.owner, "pm_card_chargeCustomerFail").await;
     let form = story.switch(
@@ -183,7 +183,7 @@ async fn an_upgrade_can_wait_for_its_payment() {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_nobody_pays_for_expires_after_a_day() {
+async fn an_unpaid_upgrade_expires_after_a_day() {
     let story = story().await;
     give_card(&story.stripe, &story.owner, "pm_card_chargeCustomerFail").await;
     let waits = json!({
@@ -219,7 +219,7 @@ async fn a_trial_can_be_ended_or_prolonged() {
 }
 
 #[tokio::test]
-async fn a_change_in_a_trial_costs_nothing_yet() {
+async fn a_change_during_a_trial_is_free() {
     let stripe = Stripe::new().await;
     let basic = price(&stripe, 1000, Some("month")).await;
     let pro = price(&stripe, 3000, Some("month")).await;
@@ -234,7 +234,7 @@ async fn a_change_in_a_trial_costs_nothing_yet() {
 }
 
 #[tokio::test]
-async fn items_come_and_go() {
+async fn items_can_be_added_and_deleted() {
     let story = story().await;
     let added =
         json!({ "items": [{ "price": story.pro, "quantity": 2 }], "proration_behavior": "none" });

@@ -1,4 +1,4 @@
-//! Paying a checkout session, an invoice, or what the bank asks about.
+//! The pages of checkout sessions, invoices and 3D Secure.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{Browser, path_of, session, subscription};
 use crate::support::Stripe;
 
 #[tokio::test]
-async fn paying_leads_back_to_the_shop_and_cannot_be_done_twice() {
+async fn payment_returns_to_the_shop_and_cannot_be_repeated() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let session = session(&stripe).await;
@@ -16,7 +16,11 @@ async fn paying_leads_back_to_the_shop_and_cannot_be_done_twice() {
     let paid = browser.press(&path, &path, &fields).await;
     let expected = format!("https://shop.example/done?s={}", session["id"].as_str().unwrap());
     assert_eq!(paid.location(), expected);
-    browser.open(&path).await.expect(&["This checkout is complete", "It is paid.", &expected]);
+    browser.open(&path).await.expect(&[
+        "This checkout is complete",
+        "The payment succeeded.",
+        &expected,
+    ]);
     let again = browser.post(&path, &[&[("token", token.as_str())], &fields[..]].concat()).await;
     assert!(again.status.is_client_error(), "{}", again.html);
     let charges = stripe.get("/v1/charges", json!({})).await;
@@ -24,7 +28,7 @@ async fn paying_leads_back_to_the_shop_and_cannot_be_done_twice() {
 }
 
 #[tokio::test]
-async fn a_card_is_kept_without_a_purchase() {
+async fn a_card_is_saved_without_a_purchase() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let customer = stripe.post("/v1/customers", json!({ "email": "ada@example.com" })).await;
@@ -41,22 +45,23 @@ async fn a_card_is_kept_without_a_purchase() {
 }
 
 #[tokio::test]
-async fn the_bank_asks_on_a_page_of_its_own() {
+async fn authentication_has_its_own_page() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let path = path_of(&session(&stripe).await);
     let typed = [("outcome", "authenticate"), ("email", "ada@example.com"), ("name", "A \"<b>\"")];
     let asks = browser.press(&path, &path, &typed).await;
-    asks.expect(&["Your bank asks", "value=\"A &quot;&lt;b&gt;&quot;\"", "value=\"approved_3ds\""]);
+    asks.expect(&[
+        "3D Secure authentication",
+        "value=\"A &quot;&lt;b&gt;&quot;\"",
+        "value=\"approved_3ds\"",
+    ]);
     let token = asks.token().to_owned();
     let refused =
         [("token", token.as_str()), ("outcome", "refused_3ds"), ("email", "ada@example.com")];
     let refused = browser.post(&path, &refused).await;
     assert_eq!(refused.location(), format!("{path}?notice=refused"));
-    browser
-        .open(refused.location())
-        .await
-        .expect(&["role=\"alert\"", "The bank was not convinced."]);
+    browser.open(refused.location()).await.expect(&["role=\"alert\"", "Authentication failed."]);
     let approved =
         [("token", token.as_str()), ("outcome", "approved_3ds"), ("email", "ada@example.com")];
     assert!(
@@ -65,7 +70,7 @@ async fn the_bank_asks_on_a_page_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_expired_checkout_leads_back_to_the_basket() {
+async fn an_expired_checkout_links_to_the_cancel_url() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let session = session(&stripe).await;
@@ -75,7 +80,7 @@ async fn an_expired_checkout_leads_back_to_the_basket() {
 }
 
 #[tokio::test]
-async fn an_invoice_that_the_bank_asks_about_is_paid_on_its_page() {
+async fn an_invoice_that_needs_authentication_is_paid_on_its_page() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     subscription(&stripe, &browser).await;
@@ -84,23 +89,19 @@ async fn an_invoice_that_the_bank_asks_about_is_paid_on_its_page() {
     let invoice = stripe.get("/v1/invoices", json!({ "limit": 1 })).await["data"][0].clone();
     assert_eq!(invoice["status"], "open");
     let page = invoice["hosted_invoice_url"].as_str().unwrap();
-    browser.open(page).await.expect(&["Your bank asks", "It is to be paid.", "USD 9.99"]);
+    browser.open(page).await.expect(&["3D Secure authentication", "Payment is due.", "USD 9.99"]);
 
     browser.press(page, page, &[("act", "refuse")]).await.location();
     let again = browser.open(page).await;
-    again.expect(&["Pay with", "Still due: USD 9.99"]);
+    again.expect(&["Pay with", "Amount due: USD 9.99"]);
     let declined = [("act", "pay"), ("payment_method", "pm_card_chargeDeclined")];
     let declined = browser.press(page, page, &declined).await;
-    browser.open(declined.location()).await.expect(&["role=\"alert\"", "did not go through"]);
+    browser.open(declined.location()).await.expect(&["role=\"alert\"", "The payment failed."]);
     let asks = [("act", "pay"), ("payment_method", "pm_card_authenticationRequired")];
     let asks = browser.press(page, page, &asks).await;
-    browser.open(asks.location()).await.expect(&["Your bank asks"]);
+    browser.open(asks.location()).await.expect(&["3D Secure authentication"]);
     browser.press(page, page, &[("act", "approve")]).await.location();
-    browser.open(page).await.expect(&[
-        "It was paid on",
-        "Receipt for USD 9.99",
-        "This invoice to print",
-    ]);
+    browser.open(page).await.expect(&["Paid on", "Receipt for USD 9.99", "Print this invoice"]);
     let path = format!("/v1/subscriptions/{}", subscription_of(&invoice));
     assert_eq!(stripe.get(&path, json!({})).await["status"], "active");
 }
@@ -110,7 +111,7 @@ fn subscription_of(invoice: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_payer_comes_back_from_the_banks_page_to_the_shop() {
+async fn authentication_redirects_to_the_return_url() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     for (action, expected) in [("approve", "succeeded"), ("refuse", "failed")] {
@@ -121,11 +122,11 @@ async fn a_payer_comes_back_from_the_banks_page_to_the_shop() {
         let intent = stripe.post("/v1/payment_intents", form).await;
         assert_eq!(intent["status"], "requires_action");
         let page = intent["next_action"]["redirect_to_url"]["url"].as_str().unwrap();
-        browser.open(page).await.expect(&["whether USD 5.00 may be taken"]);
+        browser.open(page).await.expect(&["Approve this payment of USD 5.00?"]);
         let back = browser.press(page, page, &[("act", action)]).await;
         let back = back.location().to_owned();
         assert!(back.starts_with("https://shop.example/back?x=1&payment_intent=pi_"), "{back}");
         assert!(back.ends_with(&format!("&redirect_status={expected}")), "{back}");
-        browser.open(page).await.expect(&["Your bank asks"]);
+        browser.open(page).await.expect(&["3D Secure authentication"]);
     }
 }

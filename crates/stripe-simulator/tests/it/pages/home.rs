@@ -1,4 +1,4 @@
-//! The simulator's home: its clock, its switches, and what it makes happen.
+//! The simulator's home page: clock, triggers, switches, checkout and portal.
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -7,12 +7,12 @@ use super::Browser;
 use crate::support::Stripe;
 
 #[tokio::test]
-async fn the_home_moves_the_clock() {
+async fn the_home_page_advances_the_clock() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let before = stripe.clock.now();
     let moved = browser.press("/simulator", "/simulator/act/advance", &[("by", "1mo")]).await;
-    assert_eq!(moved.location(), "/simulator?notice=done");
+    assert_eq!(moved.location(), "/simulator?notice=advanced");
     let days = stripe.clock.now().duration_since(before).as_hours() / 24;
     assert!((28..=31).contains(&days), "{days}");
     let nonsense = browser.press("/simulator", "/simulator/act/advance", &[("by", "soon")]).await;
@@ -22,7 +22,7 @@ async fn the_home_moves_the_clock() {
 }
 
 #[tokio::test]
-async fn the_home_triggers_shows_and_resends_what_happened() {
+async fn the_home_page_triggers_lists_and_resends_events() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let asked = [("event", "customer.updated"), ("user", "user_<1>"), ("plan", "")];
@@ -40,14 +40,14 @@ async fn the_home_triggers_shows_and_resends_what_happened() {
     stripe.simulator.delivered().await;
     assert_eq!(stripe.app.events().len(), 3);
     let shown = browser.open(&format!("/simulator/event/{last}")).await;
-    shown.expect(&["What is sent", "&quot;livemode&quot;: false", ": 200"]);
+    shown.expect(&["Payload", "&quot;livemode&quot;: false", ": 200"]);
     let unknown = [("event", "evt_none")];
     let unknown = browser.press("/simulator", "/simulator/act/resend", &unknown).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn a_newcomer_buys_something_without_a_line_of_code() {
+async fn a_purchase_needs_no_code() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let asked = [("user", "user_1"), ("plan", "pro")];
@@ -61,7 +61,7 @@ async fn a_newcomer_buys_something_without_a_line_of_code() {
 }
 
 #[tokio::test]
-async fn the_home_sets_the_switches() {
+async fn the_home_page_sets_the_switches() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let set = [("duplicate", "on"), ("delay_seconds", "30")];
@@ -78,16 +78,16 @@ async fn the_home_sets_the_switches() {
 }
 
 #[tokio::test]
-async fn the_home_is_found_with_a_slash_too_and_leads_to_what_happened() {
+async fn the_home_page_redirects_a_trailing_slash_and_links_to_the_events() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     assert_eq!(browser.open("/simulator/").await.location(), "/simulator");
     let home = browser.open("/simulator").await;
-    home.expect(&["href=\"/simulator#happened\"", "<section id=\"happened\">"]);
+    home.expect(&["href=\"/simulator#events\"", "<section id=\"events\">"]);
 }
 
 #[tokio::test]
-async fn a_plan_that_there_is_not_is_refused_on_the_home() {
+async fn the_home_page_refuses_an_unknown_plan() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let price = json!({
@@ -99,12 +99,12 @@ async fn a_plan_that_there_is_not_is_refused_on_the_home() {
         let asked = [("event", "customer.subscription.created"), ("plan", "gold")];
         let refused = browser.press("/simulator", action, &asked).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{action}");
-        refused.expect(&["no plan or pack is called gold: there are plus"]);
+        refused.expect(&["unknown plan or pack gold; available: plus"]);
     }
 }
 
 #[tokio::test]
-async fn the_home_opens_a_customers_portal() {
+async fn the_home_page_opens_a_customers_portal() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let asked = [("event", "customer.subscription.created"), ("user", "user_1"), ("plan", "pro")];

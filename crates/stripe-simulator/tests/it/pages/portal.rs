@@ -1,4 +1,4 @@
-//! The customer portal: what customers do by themselves, and what they cannot.
+//! The billing portal page.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::{Browser, subscription};
 use crate::support::Stripe;
 
 #[tokio::test]
-async fn a_portal_without_a_configuration_of_its_own_lets_customers_leave_and_return() {
+async fn the_default_configuration_allows_canceling_and_keeping_a_subscription() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let subscription = subscription(&stripe, &browser).await;
@@ -17,16 +17,15 @@ async fn a_portal_without_a_configuration_of_its_own_lets_customers_leave_and_re
     let page = portal["url"].as_str().unwrap();
     let id = subscription["id"].as_str().unwrap();
     let path = format!("/v1/subscriptions/{id}");
-    for (action, says, leaves) in [("cancel", "It ends on", true), ("keep", "It renews on", false)]
-    {
+    for (action, says, leaves) in [("cancel", "Cancels on", true), ("keep", "Renews on", false)] {
         browser.press(page, page, &[("act", action), ("subscription", id)]).await.location();
-        browser.open(page).await.expect(&[says, "Back to the shop"]);
+        browser.open(page).await.expect(&[says, "Return to the shop"]);
         assert_eq!(stripe.get(&path, json!({})).await["cancel_at_period_end"], leaves);
     }
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_set_to_end_on_a_day_can_be_kept_in_the_portal() {
+async fn a_subscription_with_cancel_at_can_be_kept_in_the_portal() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let subscription = subscription(&stripe, &browser).await;
@@ -42,7 +41,7 @@ async fn a_subscription_that_is_set_to_end_on_a_day_can_be_kept_in_the_portal() 
 }
 
 #[tokio::test]
-async fn a_portal_does_nothing_that_its_configuration_does_not_offer() {
+async fn a_portal_refuses_disabled_features() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let subscription = subscription(&stripe, &browser).await;
@@ -60,7 +59,7 @@ async fn a_portal_does_nothing_that_its_configuration_does_not_offer() {
     for action in ["change_plan", "change_card", "change_details"] {
         let refused = browser.press(page, page, &[("act", action), ("subscription", id)]).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{action}");
-        refused.expect(&["role=\"alert\"", "does not offer this"]);
+        refused.expect(&["role=\"alert\"", "does not enable this feature"]);
     }
     browser.press(page, page, &[("act", "cancel"), ("subscription", id)]).await.location();
     let path = format!("/v1/subscriptions/{id}");
@@ -68,7 +67,7 @@ async fn a_portal_does_nothing_that_its_configuration_does_not_offer() {
 }
 
 #[tokio::test]
-async fn a_step_down_in_the_portal_waits_for_the_end_of_the_period_if_the_shop_wants_that() {
+async fn a_downgrade_waits_for_the_end_of_the_period_if_configured() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let subscription = subscription(&stripe, &browser).await;
@@ -101,7 +100,7 @@ async fn a_step_down_in_the_portal_waits_for_the_end_of_the_period_if_the_shop_w
         ("price", cheaper.as_str()),
     ];
     browser.press(page, page, &chosen).await.location();
-    browser.open(page).await.expect(&["Another plan begins when the period ends."]);
+    browser.open(page).await.expect(&["A plan change is scheduled for the end of the period."]);
     let of =
         |subscription: &Value| subscription["items"]["data"][0]["price"]["unit_amount"].clone();
     assert_eq!(of(&stripe.get(&path, json!({})).await), 999);
@@ -110,7 +109,7 @@ async fn a_step_down_in_the_portal_waits_for_the_end_of_the_period_if_the_shop_w
 }
 
 #[tokio::test]
-async fn a_portal_offers_what_is_for_sale_and_leaves_seats_with_their_product() {
+async fn a_portal_offers_current_prices_and_resets_seats_for_another_product() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let make = async |product: Value, key: &str, minor: i64| {

@@ -1,4 +1,4 @@
-//! Official clients of other makers, which come from npm and run in Node.js.
+//! Installs npm packages and runs scripts in Node.js.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,16 +11,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Fetching a few packages, or a few hundred calls.
+/// The time limit of an installation or a script.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Installs what a lock file says, where build products go. What is there already is what the lock
-/// file says: its directory is named after it.
+/// Installs the packages of a lock file below the target folder. An existing installation is
+/// reused: its folder is named after the lock file's hash.
 pub async fn install(name: &str, package: &str, lock: &str) -> PathBuf {
     let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let name = format!("{name}-{:016x}", fingerprint(&[package, lock]));
     let installed = base.join(&name);
-    // Another test process may be at it.
+    // Another test process may be installing.
     let claim = File::create(base.join(format!("{name}.lock"))).unwrap();
     claim.lock().unwrap();
     if !installed.exists() {
@@ -31,7 +31,7 @@ pub async fn install(name: &str, package: &str, lock: &str) -> PathBuf {
     installed
 }
 
-/// Tells one lock file from another. Nothing depends on its being the same in the next release of Rust.
+/// A hash that identifies a lock file. It may differ between Rust releases.
 fn fingerprint(texts: &[&str]) -> u64 {
     let mut hasher = DefaultHasher::new();
     texts.hash(&mut hasher);
@@ -48,24 +48,24 @@ async fn npm_ci(folder: &Path, package: &str, lock: &str) {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
     let output = run(npm, "").await;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "npm could not install the client: {complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "npm could not install the client: {stderr}");
 }
 
-/// A script that finds the packages of a folder, since a script from standard input finds those
-/// below the current directory.
+/// A Node.js command in a folder. A script from standard input resolves packages from the current
+/// directory.
 pub fn node(folder: &Path) -> Command {
     let mut node = Command::new("node");
     node.arg("--input-type=module").current_dir(folder);
     node
 }
 
-/// Runs a script to its end, and compares its output.
+/// Runs a script and compares its output.
 pub async fn expect_output(expected: &str, node: Command, script: &str) {
     assert_eq!(output_of(node, script).await, expected);
 }
 
-/// Runs a script to its end.
+/// Runs a script and returns its output.
 pub async fn output_of(node: Command, script: &str) -> String {
     let Output { status, stdout, stderr } = run(node, script).await;
     let (output, problem) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -73,7 +73,7 @@ pub async fn output_of(node: Command, script: &str) -> String {
     output.into_owned()
 }
 
-/// Runs a program to its end with this as its standard input.
+/// Runs a program with this standard input.
 async fn run(mut command: Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn().unwrap_or_else(|error| {
@@ -82,10 +82,10 @@ async fn run(mut command: Command, input: &str) -> Output {
     });
     let mut stdin = child.stdin.take().unwrap();
     let ends = async {
-        // A program that ends without reading it says why.
+        // A program that ends without reading reports the reason on stderr.
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
         child.wait_with_output().await.unwrap()
     };
-    timeout(LIMIT, ends).await.expect("it takes too long")
+    timeout(LIMIT, ends).await.expect("the program did not end in time")
 }

@@ -1,4 +1,4 @@
-//! The simulator over HTTP, with a server of the app's own that takes its webhooks.
+//! A simulator over HTTP, and an app that receives its webhooks.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use super::{Response, clock, serve};
 pub const KEY: &str = "sk_test_of_the_simulators_tests";
 const WEBHOOK_SECRET: &str = "whsec_of_the_simulators_tests";
 
-/// A simulator of one test's own, and the app that it tells of events.
+/// A test's simulator, and the app that receives its webhooks.
 pub struct Stripe {
     pub simulator: Simulator,
     pub base: String,
@@ -27,7 +27,7 @@ pub struct Stripe {
     http: reqwest::Client,
 }
 
-/// A server that keeps the webhooks it is sent.
+/// A server that records the webhooks it receives.
 #[derive(Clone)]
 pub struct App {
     pub url: String,
@@ -45,7 +45,7 @@ impl Stripe {
         Self::start(clock(), None).await
     }
 
-    /// One that is kept in a file, with a clock that it moves to where it was.
+    /// Starts a simulator with a snapshot file. The snapshot moves the clock.
     pub async fn start(clock: Clock, snapshot: Option<&Path>) -> Self {
         let app = App::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,7 +64,7 @@ impl Stripe {
         Self { simulator, base, clock, app, http: reqwest::Client::new() }
     }
 
-    /// A call of the API that has not been sent yet.
+    /// Builds an API request without sending it.
     pub fn request(&self, method: &str, path: &str, form: &Value) -> reqwest::RequestBuilder {
         let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.base));
         let form = encoded(form);
@@ -103,8 +103,8 @@ impl Stripe {
         (answer.status, answer.body["error"].clone())
     }
 
-    /// Types of everything that happened in the last thirty days, in the order in which it did:
-    /// webhooks arrive in any order.
+    /// The types of all events of the last thirty days, in order of creation. Webhooks may arrive
+    /// in another order.
     pub async fn happened(&self) -> Vec<String> {
         let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
         let (mut types, mut page) = (Vec::new(), json!({ "limit": 100 }));
@@ -120,7 +120,7 @@ impl Stripe {
         }
     }
 
-    /// Lets time pass: `14d`, `1mo`.
+    /// Advances the clock: `14d`, `1mo`.
     pub async fn advance(&self, by: &str) {
         self.simulator.advance(by.parse().unwrap()).await.unwrap();
     }
@@ -129,7 +129,7 @@ impl Stripe {
         self.clock.now().as_second()
     }
 
-    /// The control of the simulator.
+    /// Calls the control API.
     pub async fn control(&self, method: &str, path: &str, body: Value) -> Response {
         let url = format!("{}/simulator/api/{path}", self.base);
         let request = self.http.request(method.parse().unwrap(), url);
@@ -148,7 +148,7 @@ impl App {
         Self { url, received }
     }
 
-    /// Types of the events received so far, in the order in which they came.
+    /// The types of the events received so far, in order of arrival.
     pub fn types(&self) -> Vec<String> {
         let received = self.received.lock().unwrap();
         received.events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
@@ -158,7 +158,7 @@ impl App {
         self.received.lock().unwrap().events.clone()
     }
 
-    /// Answers this from now on, and keeps nothing.
+    /// Answers with this status from now on, and records nothing.
     pub fn refuse(&self, status: Option<u16>) {
         let status = status.map(|status| StatusCode::from_u16(status).unwrap());
         self.received.lock().unwrap().refuse = status;
@@ -187,7 +187,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As Stripe's clients write parameters: `items[0][price]=price_1`.
+/// Encodes parameters as Stripe's clients do: `items[0][price]=price_1`.
 fn encoded(form: &Value) -> String {
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in form.as_object().into_iter().flatten() {

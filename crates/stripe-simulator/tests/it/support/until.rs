@@ -1,15 +1,15 @@
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes on a machine that is busy with all the other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks: what is waited for needs the processor too.
+/// Longer than any wait takes on a machine that runs all tests.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// The pause between two checks, which leaves the processor to the awaited task.
 const A_MOMENT: Duration = Duration::from_millis(2);
 
-/// Waits until something holds; a test in which it never does fails.
+/// Waits until a condition holds. Panics if it does not hold in time.
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "what the test waits for does not come about");
+        assert!(started.elapsed() < START_LIMIT, "the awaited condition did not become true");
         tokio::time::sleep(A_MOMENT).await;
     }
 }

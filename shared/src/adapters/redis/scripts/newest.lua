@@ -1,21 +1,21 @@
--- Pushes parts of an entitlement, each unless Redis has one that is as new.
+-- Pushes parts of an entitlement. A part that Redis has in a newer version is skipped.
 --
--- Each part has its own version and the moment until which it is fresh, because the push of a use may arrive
--- before the push of an earlier plan change: neither undoes the other. Of two copies of a part, the greater
--- version wins. With equal versions the one that is fresh for longer wins, since time alone changed it; an
--- equal copy overwrites, which repairs a damaged value.
+-- Each part has its own version and its own end of freshness, because the push of a usage entry may arrive
+-- before the push of an earlier plan change. Neither overwrites the other. Of two copies of a part, the
+-- greater version wins. With equal versions the one that is fresh for longer wins, since only the passing of
+-- time changed it. An equal copy overwrites, which repairs a corrupt value.
 --
--- `latest` is the last moment, in milliseconds, until which anything can be fresh; versions are moments too.
--- A part beyond it was written by a clock far ahead, or by another program, and counts as absent.
+-- `latest` is the last time, in milliseconds, until which a part can be fresh. Versions are times too. A part
+-- beyond `latest` was written by a clock far ahead, or by another program, and counts as absent.
 
--- Whether a version replaces the stored one.
+-- Returns whether a version replaces the stored one.
 local function is_newer(version, stored, latest)
   version, stored = tonumber(version), tonumber(stored or '-1') or -1
   return version > stored or stored > latest and version <= latest
 end
 
--- Reads from ARGV, from `first` on: unit, version, balance for each balance, then field, version, fresh
--- until, value for each part.
+-- Reads ARGV from `first` on: unit, version and balance of each balance, then field, version, end of
+-- freshness and value of each part.
 local function push(credits, entitlement, latest, balances, first)
   latest = tonumber(latest)
   local at = first

@@ -1,7 +1,7 @@
--- Runs `act` at most once per idempotency key, and replays its answer for a day.
+-- Runs `act` at most once per idempotency key, and returns the stored answer for a day.
 --
--- `key` is nil when the caller gave none. An answer is a list of strings; only a success, whose
--- first string is 'ok', is remembered: a refused call changed nothing and may be tried again.
+-- `key` is nil if the request has no key. An answer is a list of strings. Only a success, whose first string
+-- is 'ok', is stored: a refused call changed nothing and may be retried.
 local function once(key, fingerprint, act)
   if not key then
     return act()

@@ -1,8 +1,8 @@
--- Pushes a user's whole entitlement, and the name of the plan into their stats.
+-- Pushes a user's full entitlement, and writes the name of the plan into their stats.
 --
--- KEYS: .., credits hash, entitlement hash, [mark of a processed session]
--- ARGV: latest moment, number of balances, version of the terms, name of the plan, seconds to keep the mark,
---       unit, version, balance ..., field, version, fresh until, value ...
+-- KEYS: .., credits hash, entitlement hash, [marker of a processed session]
+-- ARGV: latest time, number of balances, version of the terms, name of the plan, lifetime of the marker in
+--       seconds, unit, version, balance ..., field, version, end of freshness, value ...
 local processed = KEYS[6]
 
 if redis.call('EXISTS', erased) == 1 then

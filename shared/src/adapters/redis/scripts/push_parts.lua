@@ -1,7 +1,8 @@
--- Pushes a user's whole entitlement, or parts of it.
+-- Pushes a user's full entitlement, or parts of it.
 --
--- KEYS: erased mark, credits hash, entitlement hash
--- ARGV: latest moment, number of balances, unit, version, balance ..., field, version, fresh until, value ...
+-- KEYS: erasure marker, credits hash, entitlement hash
+-- ARGV: latest time, number of balances, unit, version, balance ..., field, version, end of freshness,
+--       value ...
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 'erased'
 end

@@ -1,4 +1,4 @@
--- Counts a conversation and puts its summary before the others, of which the newest three stay.
+-- Counts a conversation and prepends its summary. The newest three summaries are kept.
 --
 -- ARGV: .., summary
 return update(function()

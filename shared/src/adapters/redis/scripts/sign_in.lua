@@ -1,4 +1,4 @@
--- Counts a day once, however many sign-ins race, and the days in a row.
+-- Counts a day once, however many sign-ins are concurrent, and the consecutive days.
 --
 -- ARGV: .., today, yesterday (ISO dates, which compare as strings do)
 local today, yesterday = ARGV[3], ARGV[4]
@@ -13,6 +13,6 @@ return update(function()
   else
     redis.call('HSET', stats, 'login_streak', '1')
   end
-  -- Last: an error above, over a field that somebody else spoiled, does not lose the day.
+  -- Last: if a corrupt field causes an error above, the day can still be counted later.
   redis.call('SET', last_login, today)
 end)

@@ -1,10 +1,10 @@
--- What the stats scripts share.
+-- Functions that the stats scripts share.
 --
--- KEYS: stats hash, last login, erased mark, [idempotency key, index of the user's keys]
--- ARGV: fingerprint, seconds to keep the index, and what each script takes
+-- KEYS: stats hash, last login, erasure marker, [idempotency key, index of the user's keys]
+-- ARGV: fingerprint, lifetime of the index in seconds, and the arguments of each script
 local stats, last_login, erased = KEYS[1], KEYS[2], KEYS[3]
 
--- Gives a new user their fields; for any other it changes nothing.
+-- Creates the fields of a new user. Changes nothing for any other user.
 local function create()
   redis.call('HSETNX', stats, 'conversations', '0')
   redis.call('HSETNX', stats, 'mood_score', '0')
@@ -14,7 +14,7 @@ local function create()
   redis.call('HSETNX', stats, 'plan', 'Free')
 end
 
--- Applies `change` to the stats and answers {'ok', last login, field, value, field, value ...}.
+-- Applies `change` to the stats and returns {'ok', last login, field, value, field, value ...}.
 local function update(change)
   if redis.call('EXISTS', erased) == 1 then
     return {'erased'}
@@ -23,7 +23,7 @@ local function update(change)
     create()
     change()
     if KEYS[5] then
-      -- The answer that is remembered under the key goes when the user goes.
+      -- Erasing the user also deletes the answer stored under this key.
       redis.call('HSET', KEYS[5], KEYS[4], '')
       redis.call('EXPIRE', KEYS[5], ARGV[2])
     end

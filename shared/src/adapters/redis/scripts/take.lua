@@ -1,8 +1,8 @@
 -- Takes units from a bucket that refills evenly (the generic cell rate algorithm).
 --
--- KEYS: the bucket, [idempotency]
+-- KEYS: the bucket, [idempotency key]
 -- ARGV: fingerprint, limit, window, cost, now (times in microseconds)
--- Answers {'ok' or 'refused', remaining, full at}. A refused call leaves no trace.
+-- Returns {'ok' or 'refused', remaining, full at}. A refused call changes nothing.
 local limit, window = tonumber(ARGV[2]), tonumber(ARGV[3])
 local cost, now = tonumber(ARGV[4]), tonumber(ARGV[5])
 local unit = math.floor(window / limit)
@@ -14,7 +14,7 @@ end
 
 return once(KEYS[2], ARGV[1], function()
   local kept = tonumber(redis.call('GET', KEYS[1]) or '0')
-  -- Never emptier than empty, even if whoever took last has a clock far ahead of ours.
+  -- A bucket is at most empty, even if the last caller's clock is far ahead of this one's.
   local before = math.min(math.max(kept, now), now + capacity)
   local after = before + unit * cost
   local verdict, full_at = 'refused', before

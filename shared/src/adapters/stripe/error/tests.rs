@@ -14,14 +14,14 @@ fn refused(status: u16, error: Value, headers: &[(&'static str, &'static str)]) 
     refusal(&HttpResponse { status, headers, body: json!({ "error": error }).to_string().into() })
 }
 
-/// The cause of an error of Stripe's decides its code.
+/// The cause of Stripe's error decides the error code.
 #[test]
-fn each_error_of_stripe_has_its_code() {
+fn stripe_errors_map_to_error_codes() {
     let card = json!({ "type": "card_error", "code": "card_declined", "message": "Declined." });
     let address = json!({ "type": "invalid_request_error", "code": "email_invalid" });
     let ours = json!({ "type": "invalid_request_error", "code": "parameter_unknown" });
     let key = json!({ "type": "invalid_request_error", "message": "Invalid API Key" });
-    let crowd = json!({ "type": "invalid_request_error", "code": "rate_limit" });
+    let rate_limited = json!({ "type": "invalid_request_error", "code": "rate_limit" });
     let locked = json!({ "type": "invalid_request_error", "code": "lock_timeout" });
     let reused = json!({ "type": "idempotency_error" });
     let theirs = json!({ "type": "api_error" });
@@ -30,7 +30,7 @@ fn each_error_of_stripe_has_its_code() {
         (400, address, ErrorCode::InvalidInput),
         (400, ours, ErrorCode::Internal),
         (401, key, ErrorCode::Internal),
-        (429, crowd, ErrorCode::StripeUnavailable),
+        (429, rate_limited, ErrorCode::StripeUnavailable),
         (429, locked, ErrorCode::StripeUnavailable),
         (400, reused, ErrorCode::Internal),
         (500, theirs, ErrorCode::StripeUnavailable),
@@ -42,12 +42,13 @@ fn each_error_of_stripe_has_its_code() {
     }
 }
 
-/// A stored answer never changes, so the same key is not tried again; Stripe's own advice counts.
+/// A replayed answer never changes, so its key is not retried. Of other errors,
+/// `stripe-should-retry` decides.
 #[test]
-fn only_errors_that_may_pass_are_retried() {
+fn only_retryable_errors_are_retried() {
     let failed = || json!({ "type": "api_error" });
     let bad = || json!({ "type": "invalid_request_error" });
-    for (status, error, headers, again, is_final) in [
+    for (status, error, headers, is_retried, is_final) in [
         (500, failed(), &[][..], true, false),
         (500, failed(), &[("idempotent-replayed", "true")], false, true),
         (500, failed(), &[("stripe-should-retry", "false")], false, false),
@@ -56,7 +57,7 @@ fn only_errors_that_may_pass_are_retried() {
         (400, bad(), &[("stripe-should-retry", "true")], true, true),
     ] {
         let error = refused(status, error, headers);
-        assert_eq!(error.is_worth_another_try(), again, "{error}");
+        assert_eq!(error.is_retryable(), is_retried, "{error}");
         assert_eq!(error.is_final(), is_final, "{error}");
     }
     let no_json = HttpResponse {

@@ -26,9 +26,9 @@ fn decoded(request: &RequestBuilder) -> Vec<String> {
     fields.map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-/// A request that a retry after a deployment sends under its old key must be the old request.
+/// A retry after a deployment sends the old idempotency key, so it must send the old request.
 #[test]
-fn a_session_is_asked_for_in_the_same_words_as_ever() {
+fn a_session_request_never_changes() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
     let request = create_session(&user, "cus_1", &terms());
     assert_eq!(request.path, "/checkout/sessions");
@@ -64,7 +64,7 @@ fn a_session_is_asked_for_in_the_same_words_as_ever() {
 }
 
 #[test]
-fn a_pack_is_paid_once_and_invoiced() {
+fn a_pack_is_a_one_time_payment_with_an_invoice() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
     let pack = CheckoutTerms {
         plan: None,
@@ -110,7 +110,7 @@ fn a_pack_is_paid_once_and_invoiced() {
 }
 
 #[test]
-fn a_planned_change_keeps_what_is_until_the_period_ends() {
+fn a_scheduled_change_keeps_the_running_phase() {
     let running = json!({
         "start_date": 100, "end_date": 200,
         "items": [{ "price": "price_big", "quantity": 1 }],
@@ -139,9 +139,9 @@ fn a_planned_change_keeps_what_is_until_the_period_ends() {
     );
 }
 
-/// What else is in the subscription is paid for as before.
+/// The other items of the subscription stay in both phases.
 #[test]
-fn a_planned_change_keeps_the_other_items() {
+fn a_scheduled_change_keeps_the_other_items() {
     let running = json!({
         "start_date": 100, "end_date": 200,
         "items": [
@@ -167,10 +167,10 @@ fn a_planned_change_keeps_the_other_items() {
     );
 }
 
-/// Lists are as long as Stripe makes them, and nothing that ended is left out.
+/// Lists use Stripe's maximum page size, and subscriptions include ended ones.
 #[test]
-fn lists_are_asked_for_page_by_page() {
-    let asked = |request: RequestBuilder| {
+fn lists_are_requested_page_by_page() {
+    let sent = |request: RequestBuilder| {
         let query = request.query.unwrap_or_default();
         let fields = url::form_urlencoded::parse(query.as_bytes());
         let mut fields: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
@@ -178,23 +178,23 @@ fn lists_are_asked_for_page_by_page() {
         (request.path, fields.join(" "))
     };
     assert_eq!(
-        asked(list_undelivered_events(7, Some("evt_1"))),
+        sent(list_undelivered_events(7, Some("evt_1"))),
         (
             "/events".to_owned(),
             "created[gte]=7 delivery_success=false limit=100 starting_after=evt_1".to_owned()
         )
     );
     assert_eq!(
-        asked(list_subscriptions(None)),
+        sent(list_subscriptions(None)),
         ("/subscriptions".to_owned(), "limit=100 status=all".to_owned())
     );
     assert_eq!(
-        asked(list_customers(Some("cus_1"))),
+        sent(list_customers(Some("cus_1"))),
         ("/customers".to_owned(), "limit=100 starting_after=cus_1".to_owned())
     );
 }
 
-/// Ids come from callers and from Stripe's objects; none of them leads to another path.
+/// Ids come from callers and from Stripe's objects. None of them can change the path.
 #[test]
 fn an_id_is_one_segment_of_a_path() {
     let running = json!({});
@@ -232,15 +232,15 @@ fn an_id_is_one_segment_of_a_path() {
 }
 
 #[test]
-fn a_pack_without_promotion_codes_asks_for_none() {
+fn promotion_codes_can_be_disabled() {
     let user = UserId::try_from("user_1".to_owned()).unwrap();
     let pack = CheckoutTerms { promotion_codes: Some(false), ..terms() };
     let request = create_session(&user, "cus_1", &pack);
     assert!(decoded(&request).contains(&"allow_promotion_codes=false".to_owned()));
 }
 
-/// async-stripe speaks the API version that it was generated from. Read Stripe's changelog between the
-/// two versions before this changes.
+/// async-stripe uses the API version that it was generated from. Before you change this, read
+/// Stripe's changelog between the two versions.
 #[test]
 fn requests_name_this_api_version() {
     assert_eq!(stripe_client_core::VERSION.as_str(), "2026-09-30.endive");

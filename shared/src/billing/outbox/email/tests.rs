@@ -25,7 +25,7 @@ fn email(payload: Value) -> EmailMessage {
 }
 
 #[test]
-fn a_receipt_says_what_was_paid() {
+fn a_receipt_has_the_plan_and_the_amount() {
     let receipt = email(json!({
         "template": "receipt", "number": "A-1", "amount_minor": 500, "currency": "jpy",
         "hosted_url": "https://pay.example/i?a=1&b=2", "pdf_url": null, "plan_name": "Pro",
@@ -34,14 +34,14 @@ fn a_receipt_says_what_was_paid() {
     assert_eq!(
         receipt.text,
         "Thank you for your payment.\n\nPlan: Pro\nReceipt: A-1\nPaid: JPY 500\n\
-         See it: https://pay.example/i?a=1&b=2\n\nAcme & Sons\n"
+         View the receipt: https://pay.example/i?a=1&b=2\n\nAcme & Sons\n"
     );
     assert!(receipt.html.contains("<a href=\"https://pay.example/i?a=1&amp;b=2\">"));
     assert!(receipt.html.contains("<p>Acme &amp; Sons</p>") && !receipt.html.contains("PDF"));
 }
 
 #[test]
-fn whatever_is_unknown_is_left_out() {
+fn lines_with_unknown_values_are_omitted() {
     for template in
         ["receipt", "payment_failed", "trial_ending", "canceled", "limit_near", "credits_used"]
     {
@@ -54,7 +54,7 @@ fn whatever_is_unknown_is_left_out() {
 }
 
 #[test]
-fn a_name_is_never_markup_nor_a_line_of_its_own() {
+fn a_value_cannot_add_markup_or_lines() {
     let email = email(json!({
         "template": "canceled", "plan_name": "<script>\r\n.\r\nBcc: x", "ended_at": 1_795_180_445,
     }));
@@ -64,24 +64,24 @@ fn a_name_is_never_markup_nor_a_line_of_its_own() {
 }
 
 #[test]
-fn what_never_starts_again_is_not_said_to() {
+fn a_limit_that_never_resets_has_no_reset_date() {
     let mut payload = json!({
         "template": "limit_near", "feature_name": "Boards", "percent": 80, "used": 8, "limit": 10,
         "resets_at": 1_795_180_445,
     });
-    let starts_again = email(payload.clone());
-    assert_eq!(starts_again.subject, "L");
+    let resets = email(payload.clone());
+    assert_eq!(resets.subject, "L");
     assert_eq!(
-        starts_again.text,
-        "This is how much of your plan you have used.\n\nBoards: 8 of 10 (80 %)\n\
-         It starts again on 20 November 2026.\n\nAcme & Sons\n"
+        resets.text,
+        "Here is your current usage.\n\nBoards: 8 of 10 (80 %)\n\
+         It resets on 20 November 2026.\n\nAcme & Sons\n"
     );
     payload["resets_at"] = Value::Null;
-    assert!(!email(payload).text.contains("starts again"));
+    assert!(!email(payload).text.contains("resets"));
 }
 
 #[test]
-fn only_pages_of_the_web_are_linked() {
+fn only_web_pages_are_linked() {
     let email = email(json!({ "template": "receipt", "hosted_url": "javascript:alert(1)" }));
     assert!(!email.html.contains("href") && !email.text.contains("javascript"));
 }

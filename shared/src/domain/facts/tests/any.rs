@@ -1,4 +1,4 @@
-//! Whatever comes is either understood or refused.
+//! Any object is either understood or refused.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -134,7 +134,7 @@ proptest! {
 }
 
 #[test]
-fn what_changes_nothing_for_us_says_nothing() {
+fn events_that_farebox_does_not_use_have_no_facts() {
     let objects = [
         ("product.updated", "product"),
         ("subscription_schedule.updated", "subscription_schedule"),

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::{facts_of, is_unreadable};
 
 #[test]
-fn a_customer_says_who_they_are_to_us() {
+fn a_customer_names_the_user_and_the_address() {
     let ann = json!({
         "id": "cus_1", "object": "customer", "email": "ann@example.com",
         "metadata": { "userId": "ann" },
@@ -24,7 +24,7 @@ fn a_customer_says_who_they_are_to_us() {
 }
 
 #[test]
-fn what_a_customer_owns_is_no_customer() {
+fn a_card_or_a_tax_id_is_not_a_customer() {
     let card = json!({ "id": "card_1", "object": "card", "customer": "cus_1" });
     assert_eq!(facts_of("customer.source.deleted", card), json!({}));
     let tax = json!({ "id": "txi_1", "customer": "cus_1" });

@@ -25,7 +25,8 @@ fn expected() -> Value {
     })
 }
 
-/// Of a subscription: a change within the period before, something added, and the period to come.
+/// The lines of a subscription's invoice: a proration of the last period, an added item, and the
+/// next period.
 fn lines_before_basil(last: Value) -> Value {
     let change = json!({
         "type": "invoiceitem", "proration": true, "amount": -200, "subscription": "sub_1",
@@ -43,7 +44,7 @@ fn lines_before_basil(last: Value) -> Value {
     json!({ "object": "list", "data": [change, added, of(&period, last)] })
 }
 
-/// Of 2020: plans besides prices, the charge and the intent on the invoice, and `paid`.
+/// An invoice of 2020: it has plans as well as prices, the charge, the intent, and `paid`.
 fn of_2020() -> Value {
     let price = json!({ "price": null, "plan": { "id": "price_1", "object": "plan" } });
     let changes = json!({
@@ -53,7 +54,7 @@ fn of_2020() -> Value {
     of(&base(), changes)
 }
 
-/// Of 2024: the subscription's metadata on the invoice.
+/// An invoice of 2024: it has the subscription's metadata.
 fn of_2024() -> Value {
     let price = json!({ "price": { "id": "price_1" }, "plan": { "id": "price_1" } });
     let changes = json!({
@@ -64,7 +65,7 @@ fn of_2024() -> Value {
     of(&base(), changes)
 }
 
-/// Of 2025 and later: everything under what it comes from.
+/// An invoice of 2025 or later: the details are in `parent`.
 fn since_basil() -> Value {
     let change = json!({
         "amount": -200, "period": { "start": 50, "end": 100 }, "metadata": {},
@@ -100,7 +101,7 @@ fn since_basil() -> Value {
 }
 
 #[test]
-fn every_shape_of_an_invoice_says_the_same() {
+fn every_shape_of_an_invoice_has_the_same_facts() {
     let of_2022 = of(&of_2020(), json!({ "charge": null, "metadata": { "user_id": "ann" } }));
     let all_expanded = of(
         &of_2024(),
@@ -116,7 +117,7 @@ fn every_shape_of_an_invoice_says_the_same() {
 }
 
 #[test]
-fn a_paid_invoice_names_its_payment_where_it_knows_it() {
+fn a_paid_invoice_names_its_payment_if_it_has_it() {
     let paid = payment(json!({
         "id": "pi_1", "charge": "ch_1", "customer": "cus_1", "user_id": "ann", "invoice": "in_1",
         "currency": "usd", "amount": 500, "status": "succeeded",
@@ -141,7 +142,7 @@ fn a_paid_invoice_names_its_payment_where_it_knows_it() {
 }
 
 #[test]
-fn an_unpaid_invoice_is_noticed() {
+fn a_failed_invoice_payment_sends_a_notice() {
     let unpaid = json!({
         "status": "open", "paid": false, "amount_paid": 0, "next_payment_attempt": 300,
         "status_transitions": { "finalized_at": 100, "paid_at": null },
@@ -163,7 +164,7 @@ fn an_unpaid_invoice_is_noticed() {
 }
 
 #[test]
-fn an_invoice_of_no_period_says_none() {
+fn an_invoice_of_a_proration_has_no_period() {
     let change = lines_before_basil(json!({}))["data"][0].clone();
     let upgrade = of(&of_2024(), json!({ "lines": { "data": [change] } }));
     let fact = &facts_of("invoice.paid", upgrade)["invoice"];
@@ -174,13 +175,13 @@ fn an_invoice_of_no_period_says_none() {
 }
 
 #[test]
-fn an_invoice_yet_to_come_is_none() {
+fn an_upcoming_invoice_has_no_facts() {
     let upcoming = of(&of_2024(), json!({ "id": null, "status": "draft" }));
     assert_eq!(facts_of("invoice.upcoming", upcoming), json!({}));
 }
 
 #[test]
-fn odd_fields_of_an_invoice_are_unknown() {
+fn malformed_fields_of_an_invoice_are_ignored() {
     let bare = json!({ "id": "in_1", "object": "invoice", "status": "open" });
     let odd = json!({
         "customer": 5, "subscription": [], "amount_due": -1, "amount_paid": "5", "lines": 7,
@@ -196,17 +197,17 @@ fn odd_fields_of_an_invoice_are_unknown() {
     assert!(is_unreadable("invoice.updated", json!({ "id": "in_1", "object": "invoice" })));
 }
 
-/// Before 2018-11-08 an invoice had no status, and before 2019-03-14 `date` in place of `created`.
+/// Before 2018-11-08 an invoice had no status, and before 2019-03-14 it had `date` instead of
+/// `created`.
 #[test]
-fn an_early_invoice_says_how_it_stands() {
+fn the_status_of_an_early_invoice_is_derived() {
     let early = json!({
         "id": "in_1", "object": "invoice", "customer": "cus_1", "subscription": "sub_1",
         "date": 100, "paid": false, "closed": false, "forgiven": false, "attempted": true,
         "attempt_count": 1,
     });
-    let stands =
-        |changes: Value| facts_of("invoice.updated", of(&early, changes))["invoice"].clone();
-    assert_eq!(stands(json!({}))["created"], 100);
+    let fact = |changes: Value| facts_of("invoice.updated", of(&early, changes))["invoice"].clone();
+    assert_eq!(fact(json!({}))["created"], 100);
     for (changes, status) in [
         (json!({}), "open"),
         (json!({ "attempted": false }), "draft"),
@@ -214,7 +215,7 @@ fn an_early_invoice_says_how_it_stands() {
         (json!({ "closed": true, "forgiven": true }), "uncollectible"),
         (json!({ "closed": true, "paid": true }), "paid"),
     ] {
-        assert_eq!(stands(changes)["status"], status);
+        assert_eq!(fact(changes)["status"], status);
     }
     let failed = facts_of("invoice.payment_failed", early.clone());
     assert_eq!(

@@ -27,7 +27,7 @@ fn paid() -> Value {
 }
 
 #[test]
-fn every_shape_of_a_payment_says_the_same() {
+fn every_shape_of_a_payment_has_the_same_facts() {
     // Until 2022 an intent listed its charges; until 2025 it named its invoice.
     let of_2020 = of(&intent(), json!({ "charges": { "data": [{ "id": "ch_1" }] } }));
     let of_2022 = of(&intent(), json!({ "latest_charge": "ch_1", "invoice": null }));
@@ -47,7 +47,7 @@ fn every_shape_of_a_payment_says_the_same() {
 }
 
 #[test]
-fn a_failed_payment_says_why() {
+fn a_failed_payment_has_its_failure() {
     let failed = of(
         &intent(),
         json!({
@@ -61,7 +61,7 @@ fn a_failed_payment_says_why() {
     let coded = json!({ "last_payment_error": { "decline_code": "lost_card" } });
     let facts = facts_of("payment_intent.payment_failed", of(&failed, coded));
     assert_eq!(facts["payment"]["failure"], "lost_card");
-    // The same payment under another event's name has not failed for good.
+    // In another event, the same payment has not failed.
     let facts = facts_of("payment_intent.requires_action", failed);
     assert_eq!(facts["payment"]["status"], Value::Null);
     // Stripe may send the failure of a first attempt with the success of a second.
@@ -70,7 +70,7 @@ fn a_failed_payment_says_why() {
 }
 
 #[test]
-fn every_shape_of_a_refunded_charge_says_the_same() {
+fn every_shape_of_a_refunded_charge_has_the_same_facts() {
     let expected = of(&paid(), json!({ "refunded": 300 }));
     let since_basil = charge();
     let before_capture_was_counted = of(&charge(), json!({ "amount_captured": null }));
@@ -107,7 +107,7 @@ fn a_charge_without_an_intent_is_the_payment() {
 }
 
 #[test]
-fn what_was_only_held_or_refused_is_not_paid() {
+fn an_uncaptured_or_failed_charge_is_not_paid() {
     let held = json!({ "captured": false, "amount_captured": 0 });
     let refused = json!({ "paid": false, "status": "failed", "amount_captured": 0 });
     for (verb, changes) in [("succeeded", held), ("failed", refused)] {
@@ -118,7 +118,7 @@ fn what_was_only_held_or_refused_is_not_paid() {
 }
 
 #[test]
-fn a_refund_names_the_payment_it_is_of() {
+fn a_refund_names_its_payment() {
     let of_2020 = json!({
         "id": "re_1", "object": "refund", "amount": 300, "status": "succeeded",
         "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd",
@@ -148,13 +148,13 @@ fn a_refund_names_the_payment_it_is_of() {
 }
 
 #[test]
-fn a_dispute_names_the_payment_it_is_of() {
+fn a_dispute_names_its_payment() {
     let of_2022 = json!({
         "id": "dp_1", "object": "dispute", "amount": 900, "currency": "usd",
         "status": "needs_response", "reason": "fraudulent",
         "charge": "ch_1", "payment_intent": "pi_1",
     });
-    // Among the oldest are disputes that name the charge alone.
+    // Some of the oldest disputes name only the charge.
     let expanded = of(
         &of_2022,
         json!({ "payment_intent": null, "charge": { "id": "ch_1", "payment_intent": "pi_1" } }),
@@ -203,7 +203,7 @@ fn an_invoice_is_joined_with_its_payment() {
 }
 
 #[test]
-fn odd_fields_of_a_payment_are_unknown() {
+fn malformed_fields_of_a_payment_are_ignored() {
     let odd = json!({
         "customer": 5, "metadata": [], "currency": 7, "amount": 1.5, "amount_received": -1,
         "amount_captured": -1, "amount_refunded": "1", "latest_charge": false, "charges": 5,

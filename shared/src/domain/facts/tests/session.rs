@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{event, facts_of, is_unreadable, of, payment};
 
-/// A pack, bought and paid for.
+/// A session with a paid credit pack.
 fn purchase() -> Value {
     json!({
         "id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
@@ -19,7 +19,7 @@ fn completed(session: Value) -> Value {
 }
 
 #[test]
-fn a_purchase_says_what_was_bought_and_what_was_paid() {
+fn a_purchase_has_its_pack_and_its_payment() {
     let expected = json!({
         "session": {
             "id": "cs_1", "mode": "payment", "status": "complete", "created": 100,
@@ -43,7 +43,7 @@ fn a_purchase_says_what_was_bought_and_what_was_paid() {
         }),
     );
     assert_eq!(completed(expanded), expected);
-    // Before 2021 there were no details of the customer, nor an invoice of a single purchase.
+    // Before 2021 a session had no `customer_details`, and a one-time purchase had no invoice.
     let early = of(
         &purchase(),
         json!({
@@ -57,7 +57,7 @@ fn a_purchase_says_what_was_bought_and_what_was_paid() {
 }
 
 #[test]
-fn a_delayed_payment_is_none_until_it_arrives() {
+fn a_delayed_payment_is_not_paid_until_it_arrives() {
     let unpaid = of(&purchase(), json!({ "payment_status": "unpaid" }));
     let waiting = completed(unpaid.clone());
     assert_eq!(waiting["payment"]["id"], "pi_1");
@@ -72,7 +72,7 @@ fn a_delayed_payment_is_none_until_it_arrives() {
 }
 
 #[test]
-fn where_nothing_was_left_to_pay_the_session_is_the_payment() {
+fn a_free_session_is_its_own_payment() {
     let free = json!({
         "payment_intent": null, "payment_status": "no_payment_required", "amount_total": 0,
     });
@@ -96,27 +96,27 @@ fn where_nothing_was_left_to_pay_the_session_is_the_payment() {
 }
 
 #[test]
-fn a_paid_session_stands_for_no_payment_that_it_does_not_name() {
-    let lacks = |changes| {
+fn a_paid_session_that_does_not_name_its_payment_has_none() {
+    let ids = |changes| {
         let session = of(&purchase(), changes);
         let facts = event("checkout.session.completed", &session).facts().unwrap();
         (facts.session_without_payment().map(str::to_owned), facts.payment_id().map(str::to_owned))
     };
     for amount in [json!(900), Value::Null] {
-        let unnamed = lacks(json!({ "payment_intent": null, "amount_total": amount }));
+        let unnamed = ids(json!({ "payment_intent": null, "amount_total": amount }));
         assert_eq!(unnamed, (Some("cs_1".to_owned()), None));
     }
-    assert_eq!(lacks(json!({})), (None, Some("pi_1".to_owned())));
+    assert_eq!(ids(json!({})), (None, Some("pi_1".to_owned())));
     let free = json!({ "payment_intent": null, "amount_total": 0 });
-    assert_eq!(lacks(free), (None, Some("cs_1".to_owned())));
+    assert_eq!(ids(free), (None, Some("cs_1".to_owned())));
     for other in [json!({ "payment_status": "unpaid" }), json!({ "mode": "subscription" })] {
         let without = of(&other, json!({ "payment_intent": null }));
-        assert_eq!(lacks(without), (None, None));
+        assert_eq!(ids(without), (None, None));
     }
 }
 
 #[test]
-fn a_cart_that_came_with_it_is_listed() {
+fn expanded_line_items_are_listed() {
     let cart = json!({ "line_items": { "object": "list", "data": [
         { "id": "li_1", "quantity": 3, "price": { "id": "price_1", "product": "prod_1" } },
         { "id": "li_2", "quantity": null, "price": {
@@ -134,7 +134,7 @@ fn a_cart_that_came_with_it_is_listed() {
 }
 
 #[test]
-fn a_subscription_that_came_with_its_session_is_told_too() {
+fn an_expanded_subscription_has_its_facts_too() {
     let made = json!({
         "mode": "subscription", "payment_intent": null,
         "subscription": { "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1 },
@@ -145,39 +145,39 @@ fn a_subscription_that_came_with_its_session_is_told_too() {
 }
 
 #[test]
-fn a_payers_own_words_name_nobody() {
+fn a_client_reference_id_is_not_trusted_by_default() {
     let session = json!({
         "id": "cs_1", "mode": "payment", "status": "complete", "created": 1,
         "client_reference_id": "another", "payment_status": "paid", "payment_intent": "pi_1",
     });
     let facts = event("checkout.session.completed", &session).facts().unwrap();
     assert_eq!(facts.as_json()["session"]["user_id"], Value::Null);
-    // But where it is said that they may.
-    let trusted = facts.trusting_reference();
+    // With STRIPE_TRUST_CLIENT_REFERENCE_ID it is trusted.
+    let trusted = facts.with_client_reference();
     for name in ["session", "payment"] {
         assert_eq!(trusted.as_json()[name]["user_id"], "another", "{name}");
     }
     for (reference, user) in [("bob", "ann"), ("", "ann"), ("not a\nuser", "ann")] {
         let named = of(&purchase(), json!({ "client_reference_id": reference }));
         let facts = event("checkout.session.completed", &named).facts().unwrap();
-        assert_eq!(facts.trusting_reference().as_json()["session"]["user_id"], user);
+        assert_eq!(facts.with_client_reference().as_json()["session"]["user_id"], user);
     }
-    let nobody = of(&session, json!({ "client_reference_id": "not a\nuser" }));
-    let facts = event("checkout.session.completed", &nobody).facts().unwrap();
-    assert_eq!(facts.trusting_reference().as_json()["session"]["user_id"], Value::Null);
+    let invalid = of(&session, json!({ "client_reference_id": "not a\nuser" }));
+    let facts = event("checkout.session.completed", &invalid).facts().unwrap();
+    assert_eq!(facts.with_client_reference().as_json()["session"]["user_id"], Value::Null);
 }
 
-/// An event's length does not decide what it costs.
+/// The cost of an event does not grow with its length.
 #[test]
-fn no_more_of_a_cart_is_read_than_stripe_lists() {
+fn at_most_a_hundred_line_items_are_read() {
     let lines = vec![json!({}); 330_000];
     let facts = completed(of(&purchase(), json!({ "line_items": { "data": lines } })));
     assert_eq!(facts["session"]["items"].as_array().unwrap().len(), 100);
 }
 
-/// Before 2021 a session did not say how far it was, nor since when: its event did.
+/// Before 2021 a session had neither a status nor a creation time: its event had them.
 #[test]
-fn an_old_session_is_what_its_event_says() {
+fn an_old_session_gets_its_status_from_its_event() {
     let old = json!({
         "id": "cs_1", "object": "checkout.session", "mode": "payment", "payment_intent": "pi_1",
         "amount_total": 500, "currency": "usd",
@@ -192,7 +192,7 @@ fn an_old_session_is_what_its_event_says() {
 }
 
 #[test]
-fn odd_fields_of_a_session_are_unknown() {
+fn malformed_fields_of_a_session_are_ignored() {
     let bare = json!({ "id": "cs_1", "mode": "payment", "status": "complete", "created": 1 });
     let odd = json!({
         "amount_total": -5, "amount_subtotal": 9.5, "metadata": { "packVersion": "two" },

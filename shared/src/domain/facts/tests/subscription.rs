@@ -9,9 +9,9 @@ fn subscription(object: Value) -> Value {
     facts_of("customer.subscription.updated", object)["subscription"].clone()
 }
 
-/// The same subscription, as Stripe has described it over the years.
+/// The same subscription in the API versions of several years.
 #[test]
-fn every_shape_of_a_subscription_says_the_same() {
+fn every_shape_of_a_subscription_has_the_same_facts() {
     let base = json!({
         "id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active",
         "created": 100, "currency": "usd", "metadata": { "userId": "ann", "planVersion": "3" },
@@ -66,7 +66,7 @@ fn every_shape_of_a_subscription_says_the_same() {
 }
 
 #[test]
-fn what_only_says_that_it_is_there_is_enough() {
+fn a_subscription_without_optional_fields_is_read() {
     let bare = json!({ "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1 });
     let fact = subscription(bare.clone());
     assert_eq!(fact["price"], Value::Null);
@@ -87,7 +87,7 @@ fn what_only_says_that_it_is_there_is_enough() {
 }
 
 #[test]
-fn an_amount_beyond_all_bounds_is_no_amount() {
+fn an_amount_that_overflows_is_ignored() {
     let object = json!({
         "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1,
         "items": { "data": [{ "price": { "id": "p", "unit_amount": i64::MAX }, "quantity": 2 }] },
@@ -96,7 +96,7 @@ fn an_amount_beyond_all_bounds_is_no_amount() {
 }
 
 #[test]
-fn the_end_of_a_trial_is_announced() {
+fn the_end_of_a_trial_sends_a_notice() {
     let bare = json!({ "id": "sub_1", "customer": "cus_1", "status": "trialing", "created": 1 });
     let facts = facts_of("customer.subscription.trial_will_end", bare.clone());
     assert_eq!(facts["notice"], "trial_ending");
@@ -108,9 +108,9 @@ fn the_end_of_a_trial_is_announced() {
     }
 }
 
-/// Which of several items counts is the catalog's to say: all of them are there.
+/// The fact lists all items, because the catalog decides which of them counts.
 #[test]
-fn each_of_several_items_says_what_it_is() {
+fn several_items_are_all_listed() {
     let item = |name: &str, quantity: i64| {
         json!({
             "id": format!("si_{name}"), "quantity": quantity, "current_period_end": 200,
@@ -134,7 +134,7 @@ fn each_of_several_items_says_what_it_is() {
     assert_eq!(subscription(alone).get("items"), None);
 }
 
-/// Only invoices that are void mean that nothing is served.
+/// Only void invoices mean that the subscription is not served.
 #[test]
 fn an_active_subscription_whose_invoices_are_void_is_paused() {
     let status = |status: &str, behavior: &str| {
@@ -145,19 +145,19 @@ fn an_active_subscription_whose_invoices_are_void_is_paused() {
         subscription(object)["status"].clone()
     };
     assert_eq!(status("active", "void"), "paused");
-    for (facts_of, behavior) in [
+    for (given, behavior) in [
         ("active", "keep_as_draft"),
         ("active", "mark_uncollectible"),
         ("trialing", "void"),
         ("past_due", "void"),
         ("canceled", "void"),
     ] {
-        assert_eq!(status(facts_of, behavior), facts_of, "{behavior}");
+        assert_eq!(status(given, behavior), given, "{behavior}");
     }
 }
 
 #[test]
-fn less_than_nothing_is_unreadable() {
+fn a_negative_quantity_is_unreadable() {
     let object = |first: i64, second: i64| {
         json!({
             "id": "sub_1", "customer": "cus_1", "status": "active", "created": 1,
@@ -177,9 +177,9 @@ fn differences(one: &Value, other: &Value) -> BTreeSet<String> {
     fields.map(|(name, _)| name.clone()).collect()
 }
 
-/// Whatever an event may say of a subscription but its period changes the digest.
+/// Every field of a subscription except its period changes the digest.
 #[test]
-fn the_digest_is_of_all_but_the_period() {
+fn the_digest_covers_all_fields_except_the_period() {
     let object = |changes: Value, item_changes: Value, price_changes: Value| {
         let price = json!({
             "id": "price_1", "product": "prod_1", "currency": "usd", "unit_amount": 500,
@@ -215,7 +215,7 @@ fn the_digest_is_of_all_but_the_period() {
         object(json!({ "cancel_at_period_end": true }), none(), none()),
         object(json!({ "canceled_at": 150 }), none(), none()),
         object(json!({ "ended_at": 150 }), none(), none()),
-        object(json!({ "cancellation_details": { "comment": "too dear" } }), none(), none()),
+        object(json!({ "cancellation_details": { "comment": "too expensive" } }), none(), none()),
         object(json!({ "schedule": "sub_sched_1" }), none(), none()),
         object(json!({ "pending_update": { "expires_at": 300 } }), none(), none()),
         object(pending("price", json!("price_2")), none(), none()),

@@ -1,12 +1,14 @@
 //! `cjson.decode`: JSON to Lua values.
 //!
-//! Written by hand because strings in Redis are bytes, and because scripts see cjson's error messages.
+//! Written by hand because strings in Redis are bytes, and because scripts see cjson's error
+//! messages.
 
 use mlua::{Lua, Table, Value};
 
 use super::MAX_DEPTH;
 
-/// The inner error is the message that cjson raises; the outer one is the interpreter's.
+/// Decodes JSON. The inner error is the message that cjson raises; the outer one comes from the
+/// interpreter.
 pub fn decode(lua: &Lua, text: &[u8]) -> mlua::Result<Result<Value, String>> {
     if text.len() >= 2 && text[..2].contains(&0) {
         return Ok(Err("JSON parser does not support UTF-16 or UTF-32".to_owned()));
@@ -46,7 +48,7 @@ enum Token {
 }
 
 impl Token {
-    /// The name cjson gives it in messages.
+    /// Its name in cjson's messages.
     fn name(&self) -> &'static str {
         match self {
             Token::ObjectBegin => "T_OBJ_BEGIN",
@@ -152,7 +154,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The next token and its start, or, for an invalid one, the place of the error.
+    /// Returns the next token and its start. For an invalid token, returns the position of the
+    /// error.
     fn next(&mut self) -> (Token, usize) {
         while self.text.get(self.at).is_some_and(|byte| b" \t\r\n".contains(byte)) {
             self.at += 1;
@@ -184,7 +187,7 @@ impl Reader<'_> {
         token
     }
 
-    /// The longest run that C would read as a decimal number, so leading zeros are allowed.
+    /// Reads the longest text that C parses as a decimal number, so leading zeros are allowed.
     fn number(&mut self) -> Token {
         let digits = |from: usize| {
             let rest = self.text.get(from..).unwrap_or_default();
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn decoded_json_is_encoded_alike() {
+    fn decoded_json_encodes_to_the_same_text() {
         for text in ["[1,2.5,-3e+20]", r#"{"a":[true,false,null,"\u0001\n"]}"#, "{}", r#""é""#] {
             assert_eq!(reencoded(text).unwrap(), text);
         }

@@ -1,9 +1,10 @@
-//! Patterns of key names, as KEYS takes them: `*`, `?`, `[a-c]`, `[^a]` and a backslash before a literal.
+//! Matches the patterns of KEYS: `*`, `?`, `[a-c]`, `[^a]` and a backslash before a literal.
 
-/// Whether the whole of `text` matches `pattern`.
+/// Returns true if all of `text` matches `pattern`.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut position) = (0, 0);
-    // Where to continue after a mismatch: after the last `*`, which then takes one byte more.
+    // The position to continue at after a mismatch: after the last `*`, which then takes one more
+    // byte.
     let mut retry = None;
     loop {
         if pattern.get(at) == Some(&b'*') {
@@ -28,7 +29,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// How much of a pattern matches this one byte; `None` where it does not match.
+/// Returns the length of the part of `pattern` that matches `byte`, or `None` if none does.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match pattern {
         [b'?', ..] => Some(1),
@@ -39,7 +40,7 @@ fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     }
 }
 
-/// The same for what follows a `[`; one that is not closed ends with the pattern, as in Redis.
+/// The same for a pattern after its `[`. As in Redis, the end of the pattern closes an open class.
 fn class(pattern: &[u8], byte: u8) -> Option<usize> {
     let negated = pattern.first() == Some(&b'^');
     let mut at = usize::from(negated);

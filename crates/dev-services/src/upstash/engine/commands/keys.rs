@@ -75,7 +75,7 @@ pub fn pexpire(store: &mut Store, call: &Call<'_>) -> Outcome {
     expire_in(store, call, 1)
 }
 
-/// The conditions of EXPIRE, each of which may be absent.
+/// The optional conditions of EXPIRE.
 #[derive(Default)]
 struct Conditions {
     no_expiry: bool,
@@ -113,7 +113,7 @@ impl Conditions {
         Err(Failure(message.to_owned()))
     }
 
-    /// A key that never expires counts as expiring after every other.
+    /// For GT and LT, a key without expiry counts as one that expires last.
     fn hold(&self, entry: &Entry, expires_at_ms: i64) -> bool {
         let current = entry.expires_at_ms;
         !(self.no_expiry && current.is_some()

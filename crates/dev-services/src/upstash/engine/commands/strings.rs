@@ -55,7 +55,7 @@ impl SetOptions {
     }
 }
 
-/// The moment a key expires, from an argument in the unit of EX, PX, EXAT or PXAT.
+/// Computes the time when a key expires, from an argument in the unit of EX, PX, EXAT or PXAT.
 fn expires_at_ms(call: &Call<'_>, unit: &str, index: usize) -> Result<i64, Failure> {
     let invalid = || invalid_expire_time(call);
     let amount = call.integer(index)?;
@@ -104,7 +104,7 @@ pub fn incrby(store: &mut Store, call: &Call<'_>) -> Outcome {
     add(store, call, amount)
 }
 
-/// A counter keeps its expiry when it changes.
+/// Adds to a counter, which keeps its expiry.
 fn add(store: &mut Store, call: &Call<'_>, amount: i64) -> Outcome {
     let key = &call.arguments[0];
     let Some(text) = store.string(key, call.now_ms())? else {

@@ -1,4 +1,4 @@
-//! What scripts can do, what they cannot, and what a client sees of either.
+//! Scripts: their results, their errors and their limits.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn a_script_that_fails_keeps_what_it_wrote() {
 }
 
 #[test]
-fn scripts_have_no_way_out() {
+fn a_script_cannot_leave_its_sandbox() {
     let mut client = Client::new();
     for script in [
         "return os.time()",
@@ -111,7 +111,7 @@ fn a_script_that_does_not_end_is_stopped() {
 }
 
 #[test]
-fn a_key_locking_script_keeps_to_its_keys() {
+fn a_key_locking_script_can_use_only_declared_keys() {
     let mut client = Client::new();
     let script = |key: &str| {
         format!("#!lua flags=allow-key-locking\nreturn redis.call('SET', '{key}', 'v')")

@@ -42,31 +42,31 @@ fn expect(page: &str, shown: &[&str]) {
 }
 
 #[test]
-fn an_open_session_shows_what_is_bought_and_every_way_to_pay() {
+fn an_open_session_shows_its_items_and_all_outcomes() {
     let page = page(&session(json!({})), &data(), None);
     expect(&page, &["Pro &lt;b&gt;", "USD 9.99 per month", "Total due now: USD 19.98"]);
     expect(&page, &["USD 19.98 per month, until you cancel.", "name=\"token\" value=\"secret\""]);
     for outcome in ["paid", "declined", "authenticate", "pays_later", "fails_later"] {
         expect(&page, &[&format!("<button name=\"outcome\" value=\"{outcome}\"")]);
     }
-    expect(&page, &["<a href=\"https://shop.example/no\">Abandon"]);
+    expect(&page, &["<a href=\"https://shop.example/no\">Cancel and return"]);
     assert!(!page.contains("Promotion code") && !page.contains("Quantities"), "{page}");
 }
 
 #[test]
-fn a_trial_says_until_when_it_is_free() {
+fn a_trial_shows_its_end() {
     let data = PageData { trial_end: Some(1_795_180_445), ..data() };
     let session = session(json!({ "amount_total": 0 }));
     let page = page(&session, &data, None);
     expect(&page, &["Free until 20 November 2026, then USD 19.98 per month, until you cancel."]);
     expect(&page, &["Total due now: USD 0.00", ">Start the trial</button>"]);
-    assert!(!page.contains("Pay later"), "{page}");
+    assert!(!page.contains("Delayed payment"), "{page}");
     let bank = authentication(&session, &data);
-    expect(&bank, &["The bank asks whether your card may be kept."]);
+    expect(&bank, &["Approve saving this card?"]);
 }
 
 #[test]
-fn a_one_time_payment_promises_nothing_later() {
+fn a_one_time_payment_has_no_recurring_terms() {
     let data = PageData { lines: vec![line(1_998, 1, Value::Null)], ..data() };
     let page = page(&session(json!({ "mode": "payment" })), &data, None);
     expect(&page, &["<h1>Pay</h1>", ">Pay USD 19.98</button>"]);
@@ -74,15 +74,15 @@ fn a_one_time_payment_promises_nothing_later() {
 }
 
 #[test]
-fn a_card_can_be_kept_without_a_purchase() {
+fn a_card_can_be_saved_without_a_purchase() {
     let setup = json!({ "mode": "setup", "amount_total": null, "currency": null });
     let page = page(&session(setup), &PageData { lines: Vec::new(), ..data() }, None);
-    expect(&page, &["<h1>Save a card</h1>", "Nothing is bought", ">Save the card</button>"]);
+    expect(&page, &["<h1>Save a card</h1>", "No payment is due", ">Save the card</button>"]);
     assert!(!page.contains("Total due now"), "{page}");
 }
 
 #[test]
-fn discounts_and_taxes_are_lines_of_their_own() {
+fn discounts_and_taxes_have_their_own_rows() {
     let details = json!({ "amount_discount": 500, "amount_shipping": 0, "amount_tax": 95 });
     let page = page(&session(json!({ "total_details": details })), &data(), None);
     expect(&page, &["<span>Discount</span>", "−USD 5.00", "<span>Tax</span>", "USD 0.95"]);
@@ -90,7 +90,7 @@ fn discounts_and_taxes_are_lines_of_their_own() {
 }
 
 #[test]
-fn what_the_session_asks_for_has_a_field() {
+fn requested_details_have_a_field() {
     let asks = session(json!({
         "allow_promotion_codes": true, "billing_address_collection": "required",
         "phone_number_collection": { "enabled": true },
@@ -106,7 +106,7 @@ fn what_the_session_asks_for_has_a_field() {
 }
 
 #[test]
-fn fields_are_filled_in_with_what_is_known_best() {
+fn fields_default_to_typed_then_customer_values() {
     let customer = json!({
         "email": "ada@shop.example", "name": "Ada", "address": { "country": "FR", "postal_code": "75001" },
     });
@@ -124,20 +124,23 @@ fn fields_are_filled_in_with_what_is_known_best() {
 }
 
 #[test]
-fn the_banks_page_carries_what_was_typed_but_no_second_outcome() {
+fn the_authentication_page_carries_the_typed_fields_without_the_outcome() {
     let typed = Fields::read(b"token=secret&outcome=authenticate&name=Bob+%3Cb%3E");
     let page = authentication(&session(json!({})), &PageData { typed, ..data() });
     expect(&page, &["name=\"name\" value=\"Bob &lt;b&gt;\"", "value=\"approved_3ds\""]);
-    expect(&page, &["value=\"refused_3ds\"", "whether USD 19.98 may be taken"]);
+    expect(&page, &["value=\"refused_3ds\"", "Approve this payment of USD 19.98?"]);
     assert_eq!(page.matches("name=\"token\"").count(), 1);
     assert!(!page.contains("value=\"authenticate\""), "{page}");
 }
 
 #[test]
-fn a_session_that_is_over_offers_nothing() {
+fn a_closed_session_has_no_form() {
     let paid = json!({ "status": "complete", "payment_status": "paid" });
     let complete = page(&session(paid), &data(), None);
-    expect(&complete, &["is complete", "https://shop.example/done?s=cs_test_1", "It is paid."]);
+    expect(
+        &complete,
+        &["is complete", "https://shop.example/done?s=cs_test_1", "The payment succeeded."],
+    );
     let expired = page(&session(json!({ "status": "expired" })), &data(), None);
     expect(&expired, &["has expired", "https://shop.example/no"]);
     assert!(!complete.contains("<form") && !expired.contains("<form"));

@@ -51,26 +51,29 @@ fn expect(page: &str, shown: &[&str]) {
 }
 
 #[test]
-fn the_home_tells_what_happened_and_who_heard_of_it() {
+fn the_home_page_shows_events_and_deliveries() {
     let page = page(&home(), None);
-    expect(&page, &["It is 1 Jan 1970, 00:00:00 UTC.", "value=\"1mo\">Advance 1 month</button>"]);
-    expect(&page, &["00:01:00 UTC: 503, again 1 Jan 1970, 00:06:00 UTC", "UTC: 200<"]);
-    expect(&page, &["refused &lt;b&gt;", "not yet", "aria-label=\"Resend evt_1\""]);
+    expect(
+        &page,
+        &["Current time: 1 Jan 1970, 00:00:00 UTC", "value=\"1mo\">Advance 1 month</button>"],
+    );
+    expect(&page, &["00:01:00 UTC: 503, next attempt 1 Jan 1970, 00:06:00 UTC", "UTC: 200<"]);
+    expect(&page, &["refused &lt;b&gt;", "No attempts yet", "aria-label=\"Resend evt_1\""]);
     expect(&page, &["a&lt;b&gt;@example.com", "user_1", "href=\"/simulator/checkout/cs_test_1\""]);
     expect(&page, &["2 Jan 1970, 00:00:00 UTC", "USD 29.97 (3 × USD 9.99)", "user_&lt;2&gt;"]);
     let place = |part: &str| page.find(part).unwrap();
-    assert!(place("Make something happen") < place("id=\"happened\""), "what can be done is first");
+    assert!(place("Trigger an event") < place("id=\"events\""), "actions come first");
 }
 
 #[test]
-fn switches_show_how_they_are_set() {
+fn switches_show_their_values() {
     let page = page(&home(), None);
     expect(&page, &["name=\"duplicate\" value=\"on\" checked>", "name=\"delay_seconds\""]);
     expect(&page, &["value=\"5\"", "name=\"drop\" value=\"on\"><span>"]);
 }
 
 #[test]
-fn everything_that_can_be_triggered_is_offered() {
+fn all_events_and_plans_can_be_chosen() {
     let page = page(&home(), None);
     for event in trigger::EVENTS {
         expect(&page, &[&format!("<option value=\"{event}\"")]);
@@ -79,7 +82,7 @@ fn everything_that_can_be_triggered_is_offered() {
 }
 
 #[test]
-fn an_empty_world_is_told_as_such() {
+fn an_empty_account_has_placeholders() {
     let empty = Home {
         events: Vec::new(),
         customers: Vec::new(),
@@ -87,5 +90,5 @@ fn an_empty_world_is_told_as_such() {
         sessions: Vec::new(),
         ..home()
     };
-    expect(&page(&empty, None), &["Nothing yet.", "POST /v1/checkout/sessions makes one", "None."]);
+    expect(&page(&empty, None), &["No events yet.", "with POST /v1/checkout/sessions", "None."]);
 }

@@ -32,14 +32,17 @@ fn expect(page: &str, shown: &[&str]) {
 fn an_open_invoice_can_be_paid_with_several_cards() {
     let card = Some("visa ending in 0341".to_owned());
     let page = page(&invoice("open"), &PageData { card, ..data() }, None);
-    expect(&page, &["<h1>Invoice ABC-0001</h1>", "&lt;ada&gt;@example.com", "Still due: USD 9.00"]);
+    expect(
+        &page,
+        &["<h1>Invoice ABC-0001</h1>", "&lt;ada&gt;@example.com", "Amount due: USD 9.00"],
+    );
     expect(&page, &["20 November 2026 to 20 December 2026", "−USD 1.00"]);
-    expect(&page, &["<option value=\"\" selected>The card on file: visa ending in 0341</option>"]);
+    expect(&page, &["<option value=\"\" selected>Saved card: visa ending in 0341</option>"]);
     expect(&page, &["value=\"pm_card_chargeDeclined\"", ">Pay USD 9.00</button>"]);
 }
 
 #[test]
-fn a_payment_that_the_bank_asks_about_is_approved_or_refused() {
+fn an_authentication_can_be_approved_or_declined() {
     let page = page(&invoice("open"), &PageData { asks: true, ..data() }, None);
     expect(&page, &["name=\"act\" value=\"approve\"", "name=\"act\" value=\"refuse\""]);
     assert!(!page.contains("value=\"pay\""), "{page}");
@@ -48,10 +51,10 @@ fn a_payment_that_the_bank_asks_about_is_approved_or_refused() {
 #[test]
 fn an_invoice_that_is_not_open_cannot_be_paid() {
     for (status, says) in [
-        ("draft", "It is a draft"),
-        ("paid", "It was paid on 20 November 2026."),
-        ("void", "It was declared void."),
-        ("uncollectible", "It was given up."),
+        ("draft", "Draft: no payment is due yet."),
+        ("paid", "Paid on 20 November 2026."),
+        ("void", "Voided."),
+        ("uncollectible", "Marked uncollectible."),
     ] {
         let page = page(&invoice(status), &data(), None);
         expect(&page, &[says]);
@@ -60,7 +63,7 @@ fn an_invoice_that_is_not_open_cannot_be_paid() {
 }
 
 #[test]
-fn a_receipt_tells_what_was_paid_and_given_back() {
+fn a_receipt_shows_the_paid_and_refunded_amounts() {
     let charge = json!({
         "id": "ch_1", "amount": 900, "amount_refunded": 300, "currency": "usd", "created": 0,
         "status": "succeeded", "failure_message": null,
@@ -71,10 +74,10 @@ fn a_receipt_tells_what_was_paid_and_given_back() {
 }
 
 #[test]
-fn an_invoice_to_print_says_what_it_is_for_and_that_it_is_simulated() {
+fn a_printable_invoice_has_its_lines_and_the_simulator_mark() {
     let page = printable(&invoice("paid"));
     expect(&page, &["<strong>SIMULATOR</strong>", "<h1>Invoice ABC-0001</h1>"]);
     expect(&page, &["1 × Pro (at $10.00 / month)", "USD 10.00", "&lt;ada&gt;@example.com"]);
-    expect(&page, &["It was paid on 20 November 2026.", "Still due: USD 9.00"]);
+    expect(&page, &["Paid on 20 November 2026.", "Amount due: USD 9.00"]);
     assert!(!page.contains("<form") && !page.contains("<button"), "{page}");
 }

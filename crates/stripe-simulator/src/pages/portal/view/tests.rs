@@ -68,18 +68,18 @@ fn expect(page: &str, shown: &[&str]) {
 }
 
 #[test]
-fn a_customer_sees_what_they_have_and_may_do() {
+fn a_customer_sees_the_subscription_and_the_enabled_features() {
     let page = page(&session(Value::Null), &data(subscription(json!({}))), None);
-    expect(&page, &["<h2>Basic, USD 9.99 per month</h2>", "It renews on 20 November 2026."]);
+    expect(&page, &["<h2>Basic, USD 9.99 per month</h2>", "Renews on 20 November 2026."]);
     expect(
         &page,
         &["<option value=\"price_basic\" selected>", "<option value=\"price_pro\">Pro, "],
     );
+    expect(&page, &["Cancel at period end", "<option value=\"too_expensive\">too expensive"]);
     expect(
         &page,
-        &["Cancel at the end of the period", "<option value=\"too_expensive\">too expensive"],
+        &["Current card: visa ending in 4242.", "href=\"/simulator/invoice/in_1\">ABC-0001</a>"],
     );
-    expect(&page, &["Now: visa ending in 4242.", "href=\"/simulator/invoice/in_1\">ABC-0001</a>"]);
     expect(
         &page,
         &["value=\"&quot;ada&quot;@example.com\"", "href=\"https://shop.example/account\""],
@@ -88,12 +88,12 @@ fn a_customer_sees_what_they_have_and_may_do() {
 }
 
 #[test]
-fn several_seats_are_told_with_what_they_cost_together() {
+fn several_seats_show_their_total_price() {
     let mut seats = subscription(json!({}));
     seats["items"]["data"][0]["quantity"] = json!(2);
     let page = page(&session(Value::Null), &data(seats), None);
     expect(&page, &["<h2>Basic, USD 19.98 per month (2 × USD 9.99)</h2>"]);
-    // The page does not know whether another product has seats.
+    // Another product may not have seats.
     expect(
         &page,
         &["Basic, USD 19.98 per month (2 × USD 9.99)</option>", "Pro, USD 24.99 per month"],
@@ -101,13 +101,13 @@ fn several_seats_are_told_with_what_they_cost_together() {
 }
 
 #[test]
-fn the_way_out_depends_on_where_the_subscription_stands() {
+fn the_cancel_form_depends_on_the_status() {
     for (changes, says, button) in [
-        (json!({ "cancel_at_period_end": true }), "It ends on 20 November 2026.", "keep"),
-        (json!({ "cancel_at": 1_795_266_845 }), "It ends on 21 November 2026.", "keep"),
+        (json!({ "cancel_at_period_end": true }), "Cancels on 20 November 2026.", "keep"),
+        (json!({ "cancel_at": 1_795_266_845 }), "Cancels on 21 November 2026.", "keep"),
         (json!({ "status": "paused" }), "Status: paused.", "resume"),
-        (json!({ "status": "trialing" }), "Its trial ends on 20 November 2026.", "cancel"),
-        (json!({ "pending_update": {} }), "A change waits for its payment.", "cancel"),
+        (json!({ "status": "trialing" }), "Trial ends on 20 November 2026.", "cancel"),
+        (json!({ "pending_update": {} }), "An update is waiting for its payment.", "cancel"),
     ] {
         let page = page(&session(Value::Null), &data(subscription(changes)), None);
         expect(&page, &[says, &format!("name=\"act\" value=\"{button}\"")]);
@@ -115,7 +115,7 @@ fn the_way_out_depends_on_where_the_subscription_stands() {
 }
 
 #[test]
-fn what_the_configuration_does_not_offer_is_not_there() {
+fn disabled_features_are_not_shown() {
     let mut data = data(subscription(json!({})));
     data.features = json!({});
     let page = page(&session(Value::Null), &data, None);
@@ -123,7 +123,7 @@ fn what_the_configuration_does_not_offer_is_not_there() {
 }
 
 #[test]
-fn a_session_for_one_thing_shows_that_one() {
+fn a_flow_shows_only_its_feature() {
     let flow = json!({
         "type": "subscription_cancel",
         "subscription_cancel": { "subscription": "sub_1" },
@@ -143,7 +143,7 @@ fn a_session_for_one_thing_shows_that_one() {
 }
 
 #[test]
-fn a_change_to_be_confirmed_is_chosen_already() {
+fn a_change_to_be_confirmed_is_preselected() {
     let flow = json!({
         "type": "subscription_update_confirm",
         "subscription_update_confirm": {

@@ -1,4 +1,4 @@
-//! A local stack against pages of foreign sites and leaked logins.
+//! A local stack must resist pages of foreign sites and a leaked login.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::{Dev, Redis, directory, setting, stdout_of};
 use crate::support::settings;
 
 impl Dev {
-    /// The status of a call that names that host, as a browser does whose site has that name.
+    /// The status of a call with this Host header, as a browser sends it for a site of that name.
     async fn status_for(&self, method: &str, path: &str, host: &str) -> u16 {
         let url = format!("{}{path}", self.base);
         let request = reqwest::Client::new().request(method.parse().unwrap(), url);
@@ -18,10 +18,11 @@ impl Dev {
     }
 }
 
-/// A site may point its own name at 127.0.0.1; what answers there is then of its own origin.
+/// A site may point its own name at 127.0.0.1. A browser then treats the local stack as part of
+/// that site.
 #[tokio::test]
-async fn a_site_that_points_its_name_here_reads_nothing() {
-    let dir = directory("strangers");
+async fn a_site_that_points_its_name_at_the_stack_reads_nothing() {
+    let dir = directory("foreign-sites");
     let dev = Dev::start(&dir, Redis::Engine).await;
     let port = dev.base.rsplit(':').next().unwrap().to_owned();
     let own = [
@@ -45,13 +46,13 @@ async fn a_site_that_points_its_name_here_reads_nothing() {
             assert_ne!(status, 403, "{method} {path} of {name}");
         }
     }
-    // A tunnel's name: the product asks for a token, and answers to any.
+    // A tunnel's name: Farebox's own routes need a token, and accept any Host.
     assert_eq!(dev.status_for("GET", "/api/health", "tunnel.example").await, 200);
     assert_eq!(dev.status_for("GET", "/api/dashboard", "tunnel.example").await, 401);
     dev.stop(&dir).await;
 }
 
-/// The roles of the running stack have a password each, and the owner has no power over roles.
+/// The roles of the running stack have different passwords, and the owner may not manage roles.
 async fn assert_roles_are_apart(dir: &Path) {
     let found = stdout_of(dir, &["env"]).await;
     let url = |name| Url::parse(setting(&found, name)).unwrap();
@@ -63,20 +64,21 @@ async fn assert_roles_are_apart(dir: &Path) {
                   from pg_roles
                   where rolname = current_user";
     let has_powers: bool = client.query_typed_one(powers, &[]).await.unwrap().get(0);
-    assert!(!has_powers, "the owner owns its tables and no more");
+    assert!(!has_powers, "the owner has more rights than to own tables");
     let refused = client.query_typed("create role intruder superuser", &[]).await;
-    assert!(refused.is_err(), "the owner makes roles");
+    assert!(refused.is_err(), "the owner may create roles");
 
     let mut crossed = owner.clone();
     crossed.set_password(app.password()).unwrap();
     let crossed = shared::adapters::postgres::connect(&settings(crossed.as_str())).await;
-    assert!(crossed.is_err(), "the functions' password opens the owner's role");
+    assert!(crossed.is_err(), "the functions' password logs in as the owner");
 }
 
 #[tokio::test]
-async fn the_functions_password_is_not_the_owners_and_the_owner_makes_no_roles() {
+async fn the_functions_have_their_own_password_and_the_owner_creates_no_roles() {
     let dir = directory("roles");
-    // The second start finds the roles, and a file of secrets from before the owner had a password.
+    // The second start finds existing roles, and a secrets file from before the owner had a
+    // password.
     for start in 0..2 {
         let dev = Dev::start(&dir, Redis::Engine).await;
         assert_roles_are_apart(&dir).await;

@@ -1,13 +1,13 @@
-//! Credits given and put right by hand: by whom, why, and what cannot be.
+//! Grants and adjustments by hand: who may make them, the reason, and the limits.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
-/// A user who can give themselves credits is a hole; a trusted server and an admin can, and say why.
+/// Only a trusted server or an admin may grant credits, and must give a reason.
 #[tokio::test]
-async fn a_server_or_an_admin_gives_and_a_user_cannot() {
+async fn only_a_server_or_an_admin_can_grant_credits() {
     let app = TestApp::selling("credits").await;
     let gift = |action: &str, amount: i64| json!({ "action": action, "unit": "credit", "amount": amount, "reason": "sorry" });
     let before = app.tables().await;
@@ -43,7 +43,7 @@ async fn a_server_or_an_admin_gives_and_a_user_cannot() {
     app.books_are_right().await;
 }
 
-/// DM-3: a trusted server spends for a user, and what it wants to remember of it is kept.
+/// DM-3: a trusted server spends for a user, and its metadata is stored.
 #[tokio::test]
 async fn a_server_spends_for_a_user() {
     let app = TestApp::selling("dearme").await;
@@ -61,7 +61,7 @@ async fn a_server_spends_for_a_user() {
     assert_eq!(latest["reason"], "a letter");
 }
 
-/// Each field that cannot be is named, and nothing is changed.
+/// Each invalid field is named, and nothing changes.
 #[tokio::test]
 async fn an_invalid_grant_or_spend_is_refused() {
     let app = TestApp::selling("credits").await;
@@ -123,7 +123,7 @@ async fn an_invalid_grant_or_spend_is_refused() {
     assert_eq!(app.tables().await, before);
 }
 
-/// The largest gift leaves room for what nobody can refuse: a plan's credits, and what is paid for.
+/// The largest grant leaves room for credits that cannot be refused: a plan's and a purchase's.
 #[tokio::test]
 async fn the_largest_balance_still_takes_what_is_paid_for() {
     let app = TestApp::selling("dearme").await;
@@ -134,7 +134,7 @@ async fn the_largest_balance_still_takes_what_is_paid_for() {
     app.books_are_right().await;
 }
 
-/// A gift with a key is given once, for good; the same key with another request is a mistake.
+/// A grant with a key counts once, for good; the same key with another request is refused.
 #[tokio::test]
 async fn a_grant_with_an_idempotency_key_counts_once() {
     let app = TestApp::selling("credits").await;

@@ -1,13 +1,13 @@
-//! What Stripe adds one day, what it said years ago, and what is left of what it deleted: recorded, and
-//! never a dead letter.
+//! Unknown future values, fields of old API versions, and stubs of deleted objects are recorded,
+//! and are never dead letters.
 
 use serde_json::{Value, json};
 
-use super::foreign::LETTERS;
+use super::foreign::DEAD_LETTERS;
 use crate::support::TestApp;
 use crate::support::events::Customer;
 
-/// An event of something of which only that much is said.
+/// An event with only these fields in its object.
 fn event(id: &str, kind: &str, object: Value) -> Value {
     json!({
         "id": id, "object": "event", "type": kind, "created": 1_773_878_500, "livemode": false,
@@ -69,8 +69,8 @@ async fn an_unknown_status_is_recorded_and_changes_nothing() {
     }
     let mut after = app.tables().await;
     assert_eq!(app.count(known).await - before_known, i64::try_from(events.len()).unwrap());
-    assert_eq!(app.count(LETTERS).await, 0);
-    // A refund or a dispute still names its payment, which is looked at and stays as it is.
+    assert_eq!(app.count(DEAD_LETTERS).await, 0);
+    // A refund or dispute event still touches its payment's row, which keeps its values.
     for tables in [&mut before, &mut after] {
         tables.remove("webhook_events");
         let payments = tables.remove("payments").unwrap();
@@ -79,10 +79,10 @@ async fn an_unknown_status_is_recorded_and_changes_nothing() {
     assert_eq!(after, before);
 }
 
-/// Before 2018-11-08 invoices had no status, and before 2019-03-14 a `date` in place of `created`: the
-/// grace of one that is unpaid counts from that.
+/// Before 2018-11-08 invoices had no status, and before 2019-03-14 a `date` in place of `created`.
+/// The grace period of an unpaid one counts from that date.
 #[tokio::test]
-async fn an_early_invoice_that_is_unpaid_is_known_since_its_date() {
+async fn an_old_unpaid_invoice_counts_from_its_date() {
     let app = TestApp::selling("demo").await;
     let plan = app.plan_sold("pro").await;
     let ann = Customer::of("ann", 1_773_878_400);
@@ -97,8 +97,8 @@ async fn an_early_invoice_that_is_unpaid_is_known_since_its_date() {
     let known = "select count(*) from invoices
                  where status = 'open' and failed_attempts = 1
                    and created_at = to_timestamp(1773878450)";
-    assert_eq!((app.count(known).await, app.count(LETTERS).await), (1, 0));
+    assert_eq!((app.count(known).await, app.count(DEAD_LETTERS).await), (1, 0));
     let grace = "select extract(epoch from grace_end(s) - to_timestamp(1773878450))::bigint / 86400
                  from subscriptions s";
-    assert_eq!(app.count(grace).await, 14, "as the plan has it");
+    assert_eq!(app.count(grace).await, 14, "the plan's days of grace");
 }

@@ -1,4 +1,4 @@
-//! DM-9: what is kept is kept for 30 days; a user's, for as long as there is the user.
+//! DM-9: events and dead letters are deleted after 30 days, and an erased user's at once.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ impl TestApp {
 #[tokio::test]
 async fn dead_letters_lose_their_payload_after_thirty_days() {
     let app = TestApp::new().await;
-    app.bury(2).await;
+    app.create_dead_letters(2).await;
     let resolve = json!({ "id": "evt_01", "action": "resolve", "note": "known" });
     app.decide(resolve).await.expect_status(200);
     app.clock.advance(SignedDuration::from_hours(24 * 30 - 1));
@@ -35,9 +35,9 @@ async fn dead_letters_lose_their_payload_after_thirty_days() {
     app.decide(resolve).await.expect_status(200);
 }
 
-/// More than one batch, and two runs.
+/// More than one batch, and two concurrent runs.
 #[tokio::test]
-async fn events_and_dead_letters_of_last_month_are_forgotten_in_batches() {
+async fn events_and_dead_letters_older_than_a_month_are_deleted_in_batches() {
     let app = TestApp::new().await;
     let owner = app.owner().await;
     let insert = |table: &str, columns: &str, values: &str| {
@@ -63,9 +63,9 @@ async fn events_and_dead_letters_of_last_month_are_forgotten_in_batches() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_of_an_erased_user_holds_nothing_of_theirs() {
+async fn a_dead_letter_of_an_erased_user_has_no_personal_data() {
     let app = TestApp::new().await;
-    app.subscribe_to_the_unknown("aira").await;
+    app.subscribe_to_an_unknown_price("aira").await;
     let id = app.event("customer.subscription.created")["id"].clone();
     app.lose_webhooks();
     app.delete("/api/account").bearer(&app.token("ann")).send().await.expect_status(204);

@@ -1,4 +1,4 @@
-//! What Stripe adds one day, and what is left of what it deleted.
+//! Unknown statuses, and the stubs of deleted objects.
 
 use serde_json::{Value, json};
 
@@ -20,11 +20,11 @@ fn objects() -> [(&'static str, Value); 6] {
 }
 
 #[test]
-fn an_object_of_a_new_status_says_nothing() {
+fn an_object_with_an_unknown_status_has_no_facts() {
     for (kind, object) in objects() {
         let field = if object["status"] == "complete" { "mode" } else { "status" };
         let facts = facts_of(kind, of(&object, json!({ field: "hibernating" })));
-        // A refund or a dispute is still of its payment.
+        // A refund or a dispute still names its payment.
         let named: Vec<_> =
             facts.as_object().unwrap().keys().filter(|it| *it != "payment").collect();
         assert!(named.is_empty(), "{kind}: {facts}");
@@ -39,7 +39,7 @@ fn an_object_of_a_new_status_says_nothing() {
 }
 
 #[test]
-fn a_stub_of_what_was_deleted_says_nothing() {
+fn the_stub_of_a_deleted_object_has_no_facts() {
     for (kind, _) in objects() {
         let (family, _) = kind.rsplit_once('.').unwrap();
         for object in [json!({}), json!({ "object": family.trim_start_matches("customer.") })] {
