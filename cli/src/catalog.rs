@@ -24,6 +24,7 @@ use std::fmt;
 
 use shared::domain::catalog::{BillingInterval, PlanFeature};
 
+pub use changes::{Change, ChangeKind, Target};
 pub use ids::Ids;
 pub use publish::{Changes, plan_changes, publish};
 pub use stripe::Stripe;

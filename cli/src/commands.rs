@@ -1,22 +1,24 @@
 //! One file per command. The code that they share with the tests is in the library.
 
-#![expect(clippy::print_stdout, reason = "a command prints its result to standard output")]
-
 pub mod cache;
 pub mod catalog;
 pub mod clock;
+pub mod completions;
 pub mod dev;
 pub mod doctor;
 pub mod env;
 pub mod import;
 pub mod key;
 pub mod ledger;
+pub mod logs;
 pub mod migrate;
+pub mod open;
 pub mod reconcile;
 pub mod render;
 pub mod serve;
 pub mod settings;
 pub mod simulator;
+pub mod status;
 pub mod token;
 pub mod trigger;
 pub mod webhooks;

@@ -7,8 +7,12 @@
 pub mod catalog;
 pub mod control;
 pub mod database;
+pub mod log;
+pub mod outbox;
 pub mod own_hosts;
 pub mod page;
+pub mod reset;
+pub mod running;
 pub mod schedule;
 mod secrets;
 pub mod sql_clock;
@@ -21,10 +25,10 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use axum::Router;
 use shared::clock::Clock;
-use shared::config::{Config, Database, Secret};
+use shared::config::{Config, Database};
 
 use crate::migrate::{self, Files};
 use dev_services::mail::Mail;
@@ -34,6 +38,7 @@ use dev_services::redis::{self, RedisServer};
 use dev_services::upstash::{self, Backend, Tokens};
 use stripe_simulator::{self as stripe, Simulator, Target};
 
+pub use running::{DATA, Running, running, start_command};
 pub use secrets::Secrets;
 
 /// The path of the Redis front.
@@ -54,6 +59,7 @@ pub struct Local {
     /// One line for each service: its name and its address.
     pub described: Vec<String>,
     pub secrets: Secrets,
+    base: String,
     dir: PathBuf,
     postgres: Option<Postgres>,
     redis: Option<RedisServer>,
@@ -101,6 +107,7 @@ impl Local {
             settings: secrets.settings(base),
             described: Vec::new(),
             secrets,
+            base: base.to_owned(),
             dir: dir.to_owned(),
             postgres: None,
             redis: None,
@@ -180,13 +187,8 @@ impl Local {
         migrate::run(&self.owned_database()?, &Files::embedded()).await.map(drop)
     }
 
-    /// The database with its owner's login.
     fn owned_database(&self) -> anyhow::Result<Database> {
-        let mut database = Database::from_vars(|name| self.settings.get(name).cloned())?;
-        if let Some(direct) = self.settings.get("DIRECT_URL") {
-            database.url = Secret::new(direct.clone());
-        }
-        Ok(database)
+        running::owned_database(&self.settings)
     }
 
     fn adopt_redis(&mut self, redis: Option<RedisServer>, base: &str) -> anyhow::Result<()> {
@@ -284,8 +286,9 @@ impl Local {
         pages.nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
     }
 
-    /// Writes the settings for other commands that use this stack.
+    /// Writes the settings and the services, for other commands that use this stack.
     pub fn write_settings(&self) -> anyhow::Result<()> {
+        running::describe(&self.dir, &self.base, &self.described)?;
         write_private(&settings_path(&self.dir), &serde_json::to_string_pretty(&self.settings)?)
     }
 
@@ -306,23 +309,6 @@ impl Local {
         }
         Ok(())
     }
-}
-
-/// Returns the settings of the stack that runs in `dir`.
-pub async fn running(dir: &Path) -> anyhow::Result<Settings> {
-    let missing =
-        || format!("no stack is running in {}: start one with `cargo run`", dir.display());
-    let Ok(text) = fs::read_to_string(settings_path(dir)) else { bail!(missing()) };
-    if is_unclaimed(dir).await {
-        // The stack was killed and could not remove its settings.
-        bail!(missing());
-    }
-    serde_json::from_str(&text).context("the settings of the running stack are damaged")
-}
-
-async fn is_unclaimed(dir: &Path) -> bool {
-    let lock = fs::OpenOptions::new().append(true).open(dir.join("lock"));
-    lock.is_ok_and(|file| file.try_lock().is_ok())
 }
 
 fn settings_path(dir: &Path) -> PathBuf {

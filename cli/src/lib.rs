@@ -7,3 +7,4 @@ pub mod import;
 pub mod migrate;
 pub mod render;
 pub mod server;
+pub mod terminal;

@@ -4,11 +4,13 @@ mod commands;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use commands::{
-    cache, catalog, clock, dev, doctor, env, import, key, ledger, migrate, reconcile, render,
-    serve, simulator, token, trigger, webhooks,
+    cache, catalog, clock, completions, dev, doctor, env, import, key, ledger, logs, migrate, open,
+    reconcile, render, serve, simulator, status, token, trigger, webhooks,
 };
+use farebox::errln;
+use farebox::terminal::{Palette, Style, error};
 
 #[derive(Debug, Parser)]
 #[command(name = "farebox", version, about, args_conflicts_with_subcommands = true)]
@@ -35,11 +37,17 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Import the customers, subscriptions and credits of a business that already uses Stripe
     Import(import::Args),
+    /// Show whether a local stack is running, where, and what it holds
+    Status(status::Args),
+    /// Open a page of the running local stack in the browser
+    Open(open::Args),
+    /// Print the log of the local stack
+    Logs(logs::Args),
     /// Print the settings of the running local stack as dotenv lines
     Env(env::Args),
     /// Print a token for the local stack
     Token(token::Args),
-    /// Print or advance the clock of the local stack
+    /// Print, advance or reset the clock of the local stack
     Clock(clock::Args),
     /// Cause a Stripe event in the simulator
     Trigger(trigger::Args),
@@ -53,6 +61,8 @@ enum Command {
     Ledger(ledger::Args),
     /// Generate a service key for a deployment
     Key(key::Args),
+    /// Print a script that completes commands in a shell
+    Completions(completions::Args),
     /// Write the files that are generated from the endpoint table
     Render,
 }
@@ -60,34 +70,38 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        runtime.block_on(async {
-            match cli.command.unwrap_or(Command::Dev(cli.dev)) {
-                Command::Dev(args) => dev::run(args).await,
-                Command::Serve(args) => serve::run(args).await,
-                Command::Migrate => migrate::run().await,
-                Command::Catalog(args) => catalog::run(args).await,
-                Command::Doctor(args) => doctor::run(args).await,
-                Command::Reconcile(args) => reconcile::run(args).await,
-                Command::Import(args) => import::run(args).await,
-                Command::Env(args) => env::run(args).await,
-                Command::Token(args) => token::run(args).await,
-                Command::Clock(args) => clock::run(args).await,
-                Command::Trigger(args) => trigger::run(args).await,
-                Command::Simulator(args) => simulator::run(args).await,
-                Command::Webhooks(args) => webhooks::run(args).await,
-                Command::Cache(args) => cache::run(args).await,
-                Command::Ledger(args) => ledger::run(args).await,
-                Command::Key(args) => key::run(&args),
-                Command::Render => render::run(),
-            }
-        })
-    });
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("farebox: {error:#}");
-            ExitCode::FAILURE
-        }
+    let done = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli.command.unwrap_or(Command::Dev(cli.dev)))));
+    done.unwrap_or_else(|error| {
+        let name = Palette::of_stderr().paint(Style::Red, "farebox:");
+        errln!("{name} {}", error::describe(&error));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Migrate => migrate::run().await,
+        Command::Catalog(args) => catalog::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Reconcile(args) => reconcile::run(args).await,
+        Command::Import(args) => import::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Open(args) => open::run(args).await,
+        Command::Logs(args) => logs::run(args).await,
+        Command::Env(args) => env::run(args).await,
+        Command::Token(args) => token::run(args).await,
+        Command::Clock(args) => clock::run(args).await,
+        Command::Trigger(args) => trigger::run(args).await,
+        Command::Simulator(args) => simulator::run(args).await,
+        Command::Webhooks(args) => webhooks::run(args).await,
+        Command::Cache(args) => cache::run(args).await,
+        Command::Ledger(args) => ledger::run(args).await,
+        Command::Key(args) => key::run(&args),
+        Command::Completions(args) => Ok(completions::run(&args, Cli::command())),
+        Command::Render => render::run(),
     }
 }

@@ -45,6 +45,18 @@ pub struct StartError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl App {
     pub fn new(config: Config, clock: Clock, pool_size: PoolSize) -> Result<Arc<Self>, StartError> {
+        let token_clock = clock.clone();
+        Self::with_token_clock(config, clock, token_clock, pool_size)
+    }
+
+    /// Like [`App::new`], but tokens are checked by another clock. The local stack advances its
+    /// clock, and a token that was made before must still work.
+    pub fn with_token_clock(
+        config: Config,
+        clock: Clock,
+        token_clock: Clock,
+        pool_size: PoolSize,
+    ) -> Result<Arc<Self>, StartError> {
         let http = Arc::new(HttpClient::default());
         let redis = Redis::new(Arc::clone(&http), &config.redis)
             .map_err(|error| StartError(error.into()))?;
@@ -53,7 +65,7 @@ impl App {
         let stripe = Stripe::new(Arc::clone(&http), &config.stripe)
             .map_err(|error| StartError(error.into()))?;
         Ok(Arc::new(Self {
-            auth: Auth::new(&config.auth, clock.clone(), Arc::clone(&http)),
+            auth: Auth::new(&config.auth, token_clock, Arc::clone(&http)),
             limiter: Limiter::new(redis.clone(), clock.clone()),
             entitlement_loads: SingleFlight::default(),
             http,

@@ -1,62 +1,111 @@
-//! Compares the published catalog with the new one, and describes each change in one line.
+//! Compares the published catalog with the new one, field by field.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::terminal::table::Table;
+use crate::terminal::{Palette, Style};
+
 /// One change, as printed for an operator.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Change {
-    /// `stripe` or `database`.
-    pub(super) target: &'static str,
-    /// `+` creates, `~` changes, `-` stops selling.
-    pub(super) sign: char,
+    pub target: Target,
+    pub change: ChangeKind,
     /// `product`, `price`, `plan` or `pack`.
-    pub(super) kind: &'static str,
-    pub(super) name: String,
-    pub(super) description: String,
+    pub object: &'static str,
+    pub name: String,
+    /// The changed field; `None` if the whole object is added or removed.
+    pub field: Option<String>,
+    pub now: Option<String>,
+    pub after: Option<String>,
 }
 
-/// Displays changes in aligned columns.
-pub(super) struct Aligned<'a>(pub(super) &'a [Change]);
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Stripe,
+    Database,
+}
 
-impl fmt::Display for Aligned<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widest = self.0.iter().map(|line| line.name.chars().count()).max().unwrap_or_default();
-        for Change { target, sign, kind, name, description } in self.0 {
-            let line = format!("{target:<8}  {sign} {kind:<7}  {name:<widest$}  {description}");
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    Added,
+    Changed,
+    Removed,
+}
+
+/// The lines of a table of the changes.
+pub(super) fn table(changes: &[Change], palette: Palette) -> Vec<String> {
+    let mut table = Table::new(palette, ["", "WHERE", "OBJECT", "FIELD", "NOW", "AFTER"]);
+    for change in changes {
+        let (sign, style) = match change.change {
+            ChangeKind::Added => ("+", Style::Green),
+            ChangeKind::Changed => ("~", Style::Yellow),
+            ChangeKind::Removed => ("-", Style::Red),
+        };
+        let place = match change.target {
+            Target::Stripe => "stripe",
+            Target::Database => "database",
+        };
+        let object = format!("{} {}", change.object, change.name);
+        let cell = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let field = change.field.clone().unwrap_or_default();
+        let cells = [
+            sign.to_owned(),
+            place.to_owned(),
+            object,
+            field,
+            cell(&change.now),
+            cell(&change.after),
+        ];
+        table.add(cells, Some(style));
     }
+    table.lines()
 }
 
 /// Compares two catalogs, both in the form in which they are published.
 pub(super) fn compare(current: &Value, wanted: &Value) -> Vec<Change> {
-    let mut lines = Vec::new();
-    for (list, kind) in [("plans", "plan"), ("packs", "pack")] {
-        let (current, wanted) = (by_key(&current[list], kind), by_key(&wanted[list], kind));
+    let mut changes = Vec::new();
+    for (list, object) in [("plans", "plan"), ("packs", "pack")] {
+        let (current, wanted) = (by_key(&current[list], object), by_key(&wanted[list], object));
+        let of = |change, name: &str| Change {
+            target: Target::Database,
+            change,
+            object,
+            name: name.to_owned(),
+            field: None,
+            now: None,
+            after: None,
+        };
         for (key, wanted) in &wanted {
-            let (sign, description) = match current.get(key) {
-                None => ('+', "sold from now on".to_owned()),
-                Some(current) if current == wanted => continue,
-                Some(current) => ('~', differences(current, wanted)),
-            };
-            lines.push(Change { target: "database", sign, kind, name: key.clone(), description });
+            match current.get(key) {
+                None => {
+                    let after = Some("sold from now on".to_owned());
+                    changes.push(Change { after, ..of(ChangeKind::Added, key) });
+                }
+                Some(current) => {
+                    let fields = differences(current, wanted).into_iter();
+                    changes.extend(fields.map(|(field, now, after)| {
+                        let change = match (&now, &after) {
+                            (None, _) => ChangeKind::Added,
+                            (_, None) => ChangeKind::Removed,
+                            _ => ChangeKind::Changed,
+                        };
+                        Change { field: Some(field), now, after, ..of(change, key) }
+                    }));
+                }
+            }
         }
         for key in current.keys().filter(|key| !wanted.contains_key(*key)) {
-            let description = format!("no longer sold; customers who have the {kind} keep it");
-            lines.push(Change {
-                target: "database",
-                sign: '-',
-                kind,
-                name: key.clone(),
-                description,
-            });
+            let now = Some("sold".to_owned());
+            let after = format!("no longer sold; customers who have the {object} keep it");
+            changes.push(Change { now, after: Some(after), ..of(ChangeKind::Removed, key) });
         }
     }
-    lines
+    changes
 }
 
 /// Plans or packs by their keys, and a plan's prices by their intervals.
@@ -72,21 +121,16 @@ fn by_key(list: &Value, kind: &str) -> BTreeMap<String, Value> {
     items.map(keyed).collect()
 }
 
-/// Describes the changed fields: `trial_days 14 → 30, prices.monthly.amount_minor 999 → 1099`.
-fn differences(current: &Value, wanted: &Value) -> String {
+/// The fields that differ, each with its value in both: `trial_days`, `14`, `30`.
+fn differences(current: &Value, wanted: &Value) -> Vec<(String, Option<String>, Option<String>)> {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     leaves("", current, &mut before);
     leaves("", wanted, &mut after);
-    let paths: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
-    let described: Vec<String> = changed
-        .map(|path| match (before.get(path), after.get(path)) {
-            (Some(before), Some(after)) => format!("{path} {before} → {after}"),
-            (None, Some(after)) => format!("{path} {after}"),
-            _ => format!("{path} removed"),
-        })
-        .collect();
-    described.join(", ")
+    changed
+        .map(|path| (path.clone(), before.get(path).cloned(), after.get(path).cloned()))
+        .collect()
 }
 
 fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
@@ -106,6 +150,7 @@ fn leaf(path: &str, value: &Value) -> String {
         Value::Null if path.ends_with("stripe_price_id") => "a new price".to_owned(),
         Value::Null if path.ends_with("limit") => "unlimited".to_owned(),
         Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
         value => value.to_string(),
     }
 }

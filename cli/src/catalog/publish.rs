@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use shared::config::Database;
 use shared::domain::hash::sha256_hex;
 
-use super::changes::{Aligned, Change, compare};
+use super::changes::{self, Change, ChangeKind, Target, compare};
 use super::database;
 use super::price_spec::{self, PriceSpec};
 use super::stripe::{NewPrice, Stripe};
 use super::stripe_state::{self, StripeState};
 use super::{Catalog, Price};
+use crate::terminal::Palette;
 
 /// The changes that a push makes.
 #[derive(Debug)]
@@ -56,6 +57,16 @@ pub async fn publish<'a>(
 impl Changes<'_> {
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    /// Each change, in the order in which they are applied.
+    pub fn list(&self) -> &[Change] {
+        &self.lines
+    }
+
+    /// The lines of a table of the changes, with a head.
+    pub fn table(&self, palette: Palette) -> Vec<String> {
+        changes::table(&self.lines, palette)
     }
 
     /// Applies the changes, first in Stripe.
@@ -111,23 +122,31 @@ fn stripe_changes(
     let (mut lines, mut products) = (Vec::new(), BTreeSet::new());
     for spec in price_specs {
         let Some(state) = states.get(&spec.lookup_key) else { continue };
-        let line = |sign, kind, name: &str, description| Change {
-            target: "stripe",
-            sign,
-            kind,
+        let added = |object, name: &str, after| Change {
+            target: Target::Stripe,
+            change: ChangeKind::Added,
+            object,
             name: name.to_owned(),
-            description,
+            field: None,
+            now: None,
+            after: Some(after),
         };
         if state.product_is_new && products.insert(&spec.product.id) {
-            lines.push(line('+', "product", &spec.product.id, spec.product.name.to_owned()));
+            lines.push(added("product", &spec.product.id, spec.product.name.to_owned()));
         }
-        let cost = cost(spec);
+        let price = added("price", &spec.lookup_key, cost(spec));
         match (&state.price_id, &state.replaces) {
             (Some(_), _) => {}
-            (None, None) => lines.push(line('+', "price", &spec.lookup_key, cost)),
+            (None, None) => lines.push(price),
             (None, Some(old)) => {
-                let description = format!("{cost}; replaces {old} for new customers");
-                lines.push(line('~', "price", &spec.lookup_key, description));
+                let after = format!("a new price, for new customers: {}", cost(spec));
+                lines.push(Change {
+                    change: ChangeKind::Changed,
+                    field: Some("price".to_owned()),
+                    now: Some(old.clone()),
+                    after: Some(after),
+                    ..price
+                });
             }
         }
     }
@@ -147,6 +166,6 @@ fn cost(spec: &PriceSpec<'_>) -> String {
 
 impl fmt::Display for Changes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Aligned(&self.lines).fmt(f)
+        self.table(Palette::PLAIN).iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }

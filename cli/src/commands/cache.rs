@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use farebox::outln;
+use farebox::terminal::progress::Progress;
+use farebox::terminal::{count, error};
 use shared::billing::warm_up::{self, Options};
 use shared::domain::error::error_chain;
 
@@ -32,11 +35,13 @@ enum Action {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = Found::find(&args.data).await.app(&args.data).await?;
     let Action::Warm { per_second } = args.action;
+    let progress = Progress::start("Pushing entitlements to Redis");
     let warmed = warm_up::run(&app, Options { per_second, time: None }).await;
     let report = warmed.map_err(|error| anyhow!(error_chain(&error)))?;
-    println!("Pushed the entitlements of {} users.", report.shown);
+    drop(progress);
+    outln!("Pushed the entitlements of {}.", count(report.shown.into(), "user"));
     if let Some(problem) = &report.problem {
-        println!("Stopped early: {problem}");
+        outln!("Stopped early: {}", error::plain(problem));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

@@ -2,16 +2,25 @@
 //! change, and `push` applies a file to Stripe and the database.
 
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
 use farebox::dev::{self, Settings, start_clock};
+use farebox::terminal::progress::Progress;
+use farebox::terminal::{Palette, confirm, print_json};
+use farebox::{errln, outln};
+use serde_json::json;
 use shared::config::{Database, Secret};
 
+use super::settings::no_settings;
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox catalog check catalogs/*.toml
+  farebox catalog diff catalogs/demo.toml
+  farebox catalog push catalogs/demo.toml")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -24,13 +33,21 @@ pub struct Args {
 enum Action {
     /// Validate files, without Stripe or a database
     Check {
+        /// Catalog files
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
     /// Show what a push would change in Stripe and in the database
-    Diff { file: PathBuf },
+    Diff {
+        /// Catalog file
+        file: PathBuf,
+        /// Print the changes as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Apply a file to Stripe and the database
     Push {
+        /// Catalog file
         file: PathBuf,
         /// Only show what would change
         #[arg(long)]
@@ -44,11 +61,8 @@ enum Action {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Check { files } => return check(&files),
-        Action::Diff { file } | Action::Push { file, dry_run: true, .. } => {
-            let target = Target::find(&args.data).await?;
-            let catalog = target.read(&file)?;
-            describe(&target.plan_changes(&catalog).await?);
-        }
+        Action::Diff { file, json } => diff(&args.data, &file, json).await?,
+        Action::Push { file, dry_run: true, .. } => diff(&args.data, &file, false).await?,
         Action::Push { file, yes, .. } => push(&args.data, &file, yes).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -58,14 +72,25 @@ fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         match Catalog::read(&file.display().to_string(), &text(file)?, &Ids::Ignored) {
-            Ok(catalog) => println!("{}: {catalog}", file.display()),
+            Ok(catalog) => outln!("{}: {catalog}", file.display()),
             Err(problems) => {
-                eprintln!("{problems}");
+                errln!("{problems}");
                 code = ExitCode::FAILURE;
             }
         }
     }
     Ok(code)
+}
+
+async fn diff(data: &Path, file: &Path, json: bool) -> anyhow::Result<()> {
+    let target = Target::find(data).await?;
+    let catalog = target.read(file)?;
+    let changes = target.plan_changes(&catalog).await?;
+    if json {
+        return print_json(&json!({ "changes": changes.list() }));
+    }
+    describe(&changes);
+    Ok(())
 }
 
 async fn push(data: &Path, file: &Path, yes: bool) -> anyhow::Result<()> {
@@ -77,12 +102,16 @@ async fn push(data: &Path, file: &Path, yes: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let account = if target.stripe.is_live() { "LIVE" } else { "test" };
-    if !yes && !confirm(&format!("Apply these changes in Stripe's {account} mode? [y/N] "))? {
+    let question = format!("Apply these changes in Stripe's {account} mode?");
+    let without_terminal = "pass --yes to apply the changes, or --dry-run to only print them";
+    if !yes && !confirm(&question, without_terminal)? {
         bail!("canceled: nothing was changed");
     }
     let now = start_clock::from_environment()?.now();
+    let progress = Progress::start("Applying the changes");
     changes.apply(&target.database, &target.stripe, now).await?;
-    println!("Done.");
+    drop(progress);
+    outln!("Done.");
     Ok(())
 }
 
@@ -92,23 +121,13 @@ fn text(file: &Path) -> anyhow::Result<String> {
 
 fn describe(changes: &Changes<'_>) {
     match changes.is_empty() {
-        true => println!("Nothing to do: Stripe and the database match this catalog."),
-        false => print!("{changes}"),
+        true => outln!("Nothing to do: Stripe and the database match this catalog."),
+        false => {
+            for line in changes.table(Palette::of_stdout()) {
+                outln!("{line}");
+            }
+        }
     }
-}
-
-fn confirm(question: &str) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        bail!(
-            "standard input is not a terminal: pass --yes to apply the changes, or --dry-run to only \
-             print them"
-        );
-    }
-    print!("{question}");
-    std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The database and the Stripe account that a catalog is pushed to.
@@ -127,7 +146,7 @@ impl Target {
         let names = ["DATABASE_URL", "DIRECT_URL", "DATABASE_URL_UNPOOLED"];
         let is_local = names.into_iter().all(|name| environment(name).is_none());
         let local = match is_local {
-            true => dev::running(data).await.context("DATABASE_URL: must be set")?,
+            true => dev::running(data).await.map_err(|_| anyhow!(no_settings(data)))?,
             false => Settings::new(),
         };
         let given =
@@ -152,6 +171,7 @@ impl Target {
     }
 
     async fn plan_changes<'a>(&self, catalog: &'a Catalog) -> anyhow::Result<Changes<'a>> {
+        let _progress = Progress::start("Comparing with Stripe and the database");
         catalog::plan_changes(catalog, &self.database, &self.stripe).await
     }
 }

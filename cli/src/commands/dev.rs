@@ -1,21 +1,25 @@
 //! `farebox dev`: runs Farebox and its dev services on one port.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use axum::Router;
 use farebox::dev::own_hosts::only_own_hosts;
-use farebox::dev::{Local, catalog, page, schedule, start_clock, token};
-use farebox::server;
+use farebox::dev::{Local, catalog, log, page, schedule, start_clock, token};
+use farebox::terminal::{Palette, Style, try_print};
+use farebox::{outln, server};
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
-use shared::{endpoints, http, log};
+use shared::{endpoints, http};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// The port in the documentation and examples.
 const DEFAULT_PORT: u16 = 3000;
+/// The width of a service's name in its line.
+const NAME_WIDTH: usize = 10;
 /// The number of ports to try, starting with the default, if `--port` is absent.
 const TRIED_PORTS: u16 = 100;
 
@@ -44,15 +48,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let mut stop_signal = Box::pin(server::stop_signal());
     let clock = start_clock::from_environment()?;
-    let starting = Local::start(&dir, &base, &clock, &|line| println!("{line}"));
+    let starting = Local::start(&dir, &base, &clock, &|line| outln!("{line}"));
     let mut local = tokio::select! {
         started = starting => started?,
         // Child processes end with this process.
         () = &mut stop_signal => return Ok(ExitCode::SUCCESS),
     };
     let config = local.config()?;
-    log::start(config.log_level);
-    let app = App::new(config, clock.clone(), PoolSize::Server)?;
+    log::start(&dir, config.log_level, local.settings.contains_key("LOG_LEVEL"))?;
+    // A token that was made before the clock was advanced still works.
+    let (tokens, pool_size) = (Clock::default(), PoolSize::Server);
+    let app = App::with_token_clock(config, clock.clone(), tokens, pool_size)?;
     let router = http::mount_all(endpoints::ALL, &app);
     let own = only_own_hosts(local.router().merge(page::router()));
     let router = Router::new().merge(own).fallback_service(router);
@@ -65,11 +71,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     local.write_settings()?;
     let cron_secret = local.settings.get("CRON_SECRET").cloned().unwrap_or_default();
     let jobs = tokio::spawn(schedule::run(base.clone(), cron_secret, clock.clone()));
-    describe(&local, &args.data, &base, &clock)?;
-    println!("ready {base}");
-
-    stop_signal.await;
-    println!("stopping");
+    let banner = describe(&local, &args.data, &base, &clock)?;
+    // If the reader of the output has gone, the stack stops.
+    if try_print(format_args!("{banner}ready {base}\n")) {
+        stop_signal.await;
+        try_print(format_args!("stopping\n"));
+    }
     jobs.abort();
     drop(stop);
     serving.await??;
@@ -92,7 +99,7 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     for port in DEFAULT_PORT..DEFAULT_PORT + TRIED_PORTS {
         if let Ok(listener) = listen(port).await {
             if port != DEFAULT_PORT {
-                println!("Port {DEFAULT_PORT} is in use; using port {port} instead.");
+                outln!("Port {DEFAULT_PORT} is in use; using port {port} instead.");
             }
             return Ok(listener);
         }
@@ -100,30 +107,39 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     listen(0).await.context("cannot listen on any port")
 }
 
-/// Prints the services and their addresses, and commands to paste.
-fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Result<()> {
-    let token = token::for_user(&local.settings, "test-123", None, clock.now())?;
-    println!("\nFarebox   {base}, data in {}", data.display());
-    for line in &local.described {
-        println!("{line}");
+/// Describes the services and their addresses, and commands to paste.
+fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Result<String> {
+    let palette = Palette::of_stdout();
+    let token = token::for_user(&local.settings, "test-123", None)?;
+    let mut lines = vec![format!("Farebox   {base}, data in {}", data.display())];
+    lines.extend(local.described.iter().cloned());
+    if let Some(shift) = start_clock::describe_shift(clock.shift()) {
+        lines.push(format!("Clock     {:.0}, {shift}", clock.now()));
     }
-    let ahead = clock.shift().as_hours() / 24;
-    if ahead != 0 {
-        println!("Clock     {:.0}, {ahead} days ahead of this machine's", clock.now());
+    let mut text = "\n".to_owned();
+    for line in lines {
+        let (name, described) = line.split_at_checked(NAME_WIDTH).unwrap_or((&line, ""));
+        writeln!(text, "{}{described}", palette.paint(Style::Bold, name))?;
     }
-    println!("\nTry it:");
-    println!("  TOKEN={token}");
-    println!("  curl -X POST {base}/api/session -H \"Authorization: Bearer $TOKEN\"");
-    println!(
+    writeln!(text, "\n{}", palette.paint(Style::Bold, "Try it:"))?;
+    writeln!(text, "  TOKEN={token}")?;
+    writeln!(text, "  curl -X POST {base}/api/session -H \"Authorization: Bearer $TOKEN\"")?;
+    writeln!(
+        text,
         "  curl -X PATCH {base}/api/mood -H \"Authorization: Bearer $TOKEN\" \
          -H 'Content-Type: application/json' -d '{{\"score\": 8.5}}'"
-    );
-    println!("  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\"");
-    println!("Buy a plan, then open the url in the response:");
-    println!(
+    )?;
+    writeln!(
+        text,
+        "  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\""
+    )?;
+    let buy = "Buy a plan, then open the url in the response:";
+    writeln!(text, "{}", palette.paint(Style::Bold, buy))?;
+    writeln!(
+        text,
         "  curl -X POST {base}/api/stripe/create-checkout-session -H \"Authorization: Bearer $TOKEN\" \
          -H 'Content-Type: application/json' -d '{{\"tier\": \"pro\", \"interval\": \"monthly\", \
          \"successUrl\": \"{base}/?session={{CHECKOUT_SESSION_ID}}\", \"cancelUrl\": \"{base}/\"}}'\n"
-    );
-    Ok(())
+    )?;
+    Ok(text)
 }

@@ -3,9 +3,9 @@
 //!
 //! It uses the settings of the environment or, if they name no service, of the running local stack.
 
+mod report;
 mod stripe;
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,25 +21,31 @@ use shared::domain::error::error_chain;
 use tokio_postgres::Client;
 
 use super::settings::Found;
+use report::DoctorReport;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Print the checks as JSON
+    #[arg(long)]
+    json: bool,
     /// Data directory of a local stack, used if the environment names no services
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut report = DoctorReport::default();
     let settings = Found::find(&args.data).await;
-    println!("{}", settings.description);
+    let mut report = DoctorReport::new(settings.description.clone(), args.json);
+    if !settings.is_some {
+        return report.finish();
+    }
     let config = match Config::from_vars(|name| settings.get(name)) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.iter() {
                 report.failed("settings", problem, "Correct the setting and run this again.");
             }
-            return Ok(report.finish());
+            return report.finish();
         }
     };
     report.passed("settings", "all are valid");
@@ -48,32 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     check_postgres(&app, &mut report).await;
     stripe::check(&app, &mut report).await;
     check_identity(&app, &mut report).await;
-    Ok(report.finish())
-}
-
-#[derive(Debug, Default)]
-struct DoctorReport {
-    failures: usize,
-}
-
-impl DoctorReport {
-    fn passed(&self, check: &str, found: impl Display) {
-        println!("ok    {check}: {found}");
-    }
-
-    fn failed(&mut self, check: &str, found: impl Display, fix: &str) {
-        self.failures += 1;
-        println!("FAIL  {check}: {found}\n      {fix}");
-    }
-
-    fn finish(&self) -> ExitCode {
-        match self.failures {
-            0 => println!("All checks passed."),
-            1 => println!("1 check failed."),
-            some => println!("{some} checks failed."),
-        }
-        if self.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    }
+    report.finish()
 }
 
 async fn check_redis(app: &App, report: &mut DoctorReport) {
@@ -85,7 +66,7 @@ async fn check_redis(app: &App, report: &mut DoctorReport) {
             return report.failed("redis", format!("{error:#}"), fix);
         }
     }
-    let limited = limit_of_five(app, &run).await;
+    let limited = limit_of_five(app, &run, report).await;
     let cleaned = app.redis.run::<u32>(&Command::del(&format!("limit:doctor:{run}"))).await;
     match limited.and(cleaned.map_err(with_causes)) {
         Ok(_) => report.passed("limit", "5 of 7 requests were allowed, then 2 blocked"),
@@ -104,7 +85,7 @@ async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
 }
 
 /// Makes 7 requests against a rate limit of 5, and expects the last two to be blocked.
-async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
+async fn limit_of_five(app: &App, run: &str, report: &DoctorReport) -> anyhow::Result<()> {
     use shared::adapters::redis::limiter::DecidedBy;
     let mut seen = Vec::new();
     for request in 1..=7 {
@@ -114,7 +95,7 @@ async fn limit_of_five(app: &App, run: &str) -> anyhow::Result<()> {
             "Redis did not answer, so the limit was counted in this process"
         );
         let outcome = if verdict.allowed { "allowed" } else { "blocked" };
-        println!("      request {request}: {outcome}, remaining {}", verdict.remaining);
+        report.note(format_args!("request {request}: {outcome}, remaining {}", verdict.remaining));
         seen.push((verdict.allowed, verdict.remaining));
     }
     let expected = [4, 3, 2, 1, 0].map(|left| (true, left)).into_iter().chain([(false, 0); 2]);

@@ -4,9 +4,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::dev;
+use farebox::{dev, outln};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox env > .env
+  psql \"$(farebox env | sed -n 's/^DATABASE_URL=//p')\"")]
 pub struct Args {
     /// Data directory of the stack
     #[arg(long, value_name = "DIR", default_value = ".farebox")]
@@ -15,7 +18,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     for (name, value) in dev::running(&args.data).await? {
-        println!("{name}={}", quoted(&value));
+        outln!("{name}={}", quoted(&value));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::import::{self, Count, File, Files};
+use farebox::outln;
+use farebox::terminal::progress::Progress;
 
 use super::reconcile;
 use super::settings::Found;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox import --dry-run
+  farebox import --customers customers.csv --credits credits.csv")]
 pub struct Args {
     /// The user of each Stripe customer: `user_id,customer_id[,email]`; overrides Stripe's metadata
     #[arg(long, value_name = "CSV")]
@@ -31,15 +36,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let credits = args.credits.as_deref().map(read).transpose()?;
     let settings = Found::find(&args.data).await;
     let app = settings.app(&args.data).await?;
-    println!("{}", settings.description);
+    outln!("{}", settings.description);
     let (customers, credits) = (customers.as_ref().map(named), credits.as_ref().map(named));
+    let progress = Progress::start("Importing from Stripe");
     let imported = import::run(&app, Files { customers, credits }, args.dry_run).await?;
+    drop(progress);
     let without_user = imported.without_user;
-    println!(
+    outln!(
         "customers          {}, {without_user} without a known user",
         describe_count(imported.customers)
     );
-    println!("credits            {}", describe_count(imported.credits));
+    outln!("credits            {}", describe_count(imported.credits));
     reconcile::describe(&imported.subscriptions, args.dry_run);
     let is_well = args.dry_run || imported.subscriptions.is_clean();
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use farebox::{errln, outln};
 use shared::auth::service_key;
 use shared::domain::hash::hex;
 
@@ -16,8 +17,8 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let key = service_key::generate()
         .map_err(|_| anyhow!("the system's random number generator failed"))?;
-    println!("{key}");
-    eprintln!("Store the key on your server; it is not shown again. Add its hash to the settings:");
-    eprintln!("SERVICE_KEYS={}:{}", args.scope, hex(&service_key::sha256(&key)));
+    outln!("{key}");
+    errln!("Store the key on your server; it is not shown again. Add its hash to the settings:");
+    errln!("SERVICE_KEYS={}:{}", args.scope, hex(&service_key::sha256(&key)));
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use farebox::outln;
+use farebox::terminal::print_json;
+use farebox::terminal::progress::Progress;
+use serde_json::json;
 use shared::adapters::postgres::LedgerProblem;
 use shared::billing::ledger_audit::{self, LedgerAuditPosition};
 use shared::domain::error::error_chain;
@@ -16,6 +20,9 @@ use super::settings::Found;
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
     /// Data directory of a local stack, used if the environment names no database
     #[arg(long, global = true, value_name = "DIR", default_value = ".farebox")]
     data: PathBuf,
@@ -30,27 +37,35 @@ enum Action {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Action::Verify = args.action;
     let app = Found::find(&args.data).await.app(&args.data).await?;
-    let (mut rows, mut users, mut problems) = (0, 0, 0);
+    let progress = Progress::start("Verifying the ledger");
+    let (mut rows, mut users, mut problems) = (0, 0, Vec::new());
     let mut next = Some(LedgerAuditPosition::default());
     while let Some(position) = next {
         let found = ledger_audit::verify(&app, position)
             .await
             .map_err(|error| anyhow!(error_chain(&error)))?;
-        found.problems.iter().for_each(print_problem);
         rows += found.rows;
         users += found.users;
-        problems += found.problems.len();
+        problems.extend(found.problems);
         next = found.next;
+        progress.set(format!("Verifying the ledger: {rows} rows, {users} users"));
     }
-    println!("rows      {rows}");
-    println!("users     {users}");
-    println!("problems  {problems}");
-    Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    drop(progress);
+    let code = if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if args.json {
+        print_json(&json!({ "rows": rows, "users": users, "problems": problems }))?;
+        return Ok(code);
+    }
+    problems.iter().for_each(print_problem);
+    outln!("rows      {rows}");
+    outln!("users     {users}");
+    outln!("problems  {}", problems.len());
+    Ok(code)
 }
 
 fn print_problem(LedgerProblem { user_id, unit, seq, problem }: &LedgerProblem) {
     match (unit, seq) {
-        (Some(unit), Some(seq)) => println!("{user_id}, entry {unit}:{seq}: {problem}"),
-        _ => println!("{user_id}: {problem}"),
+        (Some(unit), Some(seq)) => outln!("{user_id}, entry {unit}:{seq}: {problem}"),
+        _ => outln!("{user_id}: {problem}"),
     }
 }

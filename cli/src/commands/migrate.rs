@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use farebox::migrate::{Applied, Files, run as apply};
+use farebox::outln;
+use farebox::terminal::progress::Progress;
 use shared::config::{Database, Secret};
 
 pub async fn run() -> anyhow::Result<ExitCode> {
@@ -14,15 +16,17 @@ pub async fn run() -> anyhow::Result<ExitCode> {
             break;
         }
     }
+    let progress = Progress::start("Applying migrations");
     let Applied { migrations, functions } = apply(&database, &Files::embedded()).await?;
+    drop(progress);
     if migrations.is_empty() && functions.is_empty() {
-        println!("The schema {} is up to date.", database.schema);
+        outln!("The schema {} is up to date.", database.schema);
     }
     for name in migrations {
-        println!("applied   {name}");
+        outln!("applied   {name}");
     }
     for name in functions {
-        println!("replaced  {name}");
+        outln!("replaced  {name}");
     }
     Ok(ExitCode::SUCCESS)
 }

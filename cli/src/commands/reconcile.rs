@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use farebox::outln;
+use farebox::terminal::progress::Progress;
+use farebox::terminal::table::Table;
+use farebox::terminal::{Palette, error, print_json};
 use serde_json::Value;
 use shared::adapters::postgres::SubscriptionDrift;
 use shared::background::BackgroundTasks;
@@ -30,12 +34,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = settings.app(&args.data).await?;
     let options = Options { dry_run: args.dry_run, time: None };
     let background = BackgroundTasks::default();
+    let progress = Progress::start("Comparing subscriptions with Stripe");
     let report = reconcile::run(&app, &background, options).await;
+    drop(progress);
     let report = report.map_err(|error| anyhow!(error.for_operators()))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print_json(&report)?;
     } else {
-        println!("{}", settings.description);
+        outln!("{}", settings.description);
         describe(&report, args.dry_run);
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -47,28 +53,28 @@ pub fn describe(report: &ReconciliationReport, dry_run: bool) {
         true => String::new(),
         false => format!(", {number} {what}"),
     };
-    println!("compared           {}", report.looked_at);
-    println!("missed events      {}{}", report.missed_events, done(report.applied, "applied"));
-    println!("differing          {}{}", report.drifts, done(report.repaired, "repaired"));
-    println!("foreign            {}", report.foreign);
-    println!("unnamed            {}", report.unnamed);
-    println!("missing at Stripe  {}", report.missing_at_stripe.len());
-    println!("failed             {}", report.failed.len());
+    outln!("compared           {}", report.looked_at);
+    outln!("missed events      {}{}", report.missed_events, done(report.applied, "applied"));
+    outln!("differing          {}{}", report.drifts, done(report.repaired, "repaired"));
+    outln!("foreign            {}", report.foreign);
+    outln!("unnamed            {}", report.unnamed);
+    outln!("missing at Stripe  {}", report.missing_at_stripe.len());
+    outln!("failed             {}", report.failed.len());
     table(&report.drifted);
     for id in &report.missing_at_stripe {
-        println!("{id}: does not exist in Stripe; it was not changed");
+        outln!("{id}: does not exist in Stripe; it was not changed");
     }
     for id in &report.unnamed_subscriptions {
-        println!("{id}: its user is unknown; set userId in its customer's metadata in Stripe");
+        outln!("{id}: its user is unknown; set userId in its customer's metadata in Stripe");
     }
     for failure in &report.failed {
-        println!("{}: {}", failure.id, failure.problem);
+        outln!("{}: {}", failure.id, failure.problem);
     }
     if let Some(problem) = &report.problem {
-        println!("Stopped early: {problem}");
+        outln!("Stopped early: {}", error::plain(problem));
     }
     if report.is_clean() {
-        println!("Farebox and Stripe agree.");
+        outln!("Farebox and Stripe agree.");
     }
 }
 
@@ -77,20 +83,18 @@ fn table(drifted: &[SubscriptionDrift]) {
     if drifted.is_empty() {
         return;
     }
-    let mut rows = vec![["subscription", "user", "field", "here", "at Stripe"].map(str::to_owned)];
+    let head = ["subscription", "user", "field", "here", "at Stripe"];
+    let mut table = Table::new(Palette::of_stdout(), head);
     for drift in drifted {
         let user = drift.user_id.as_deref().unwrap_or("?");
-        rows.extend(drift.fields.iter().map(|difference| {
+        for difference in &drift.fields {
             let (ours, stripes) = (shown(&difference.ours), shown(&difference.stripes));
-            [drift.id.clone(), user.to_owned(), difference.field.clone(), ours, stripes]
-        }));
+            let field = difference.field.clone();
+            table.add([drift.id.clone(), user.to_owned(), field, ours, stripes], None);
+        }
     }
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 5] = std::array::from_fn(width);
-    for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    for line in table.lines() {
+        outln!("{line}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::dev::start_clock;
+use farebox::outln;
 use farebox::server::{Limits, serve_within, stop_signal};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};
@@ -29,7 +30,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;
     let stop = stop_signal();
-    println!("ready http://{}", listener.local_addr()?);
+    outln!("ready http://{}", listener.local_addr()?);
     let limits = Limits { proxies: app.config.trusted_proxies.clone(), ..Limits::default() };
     serve_within(limits, listener, http::mount_all(endpoints::ALL, &app), stop).await?;
     Ok(ExitCode::SUCCESS)

@@ -4,17 +4,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use farebox::dev::control::Control;
-use farebox::dev::{self, Settings, start_clock};
+use farebox::dev::{self, Settings, start_clock, start_command};
 use shared::app::{App, PoolSize};
 use shared::config::Config;
+
+/// The message for a command that finds neither settings nor a local stack.
+pub fn no_settings(data: &Path) -> String {
+    let start = start_command(data);
+    format!(
+        "No settings and no local stack: run {start}, or set DATABASE_URL and the other settings \
+         that README.md lists."
+    )
+}
 
 #[derive(Debug)]
 pub struct Found {
     /// Describes where the settings come from.
     pub description: String,
     local: Option<Settings>,
+    /// False if there are neither settings nor a local stack.
+    pub is_some: bool,
 }
 
 impl Found {
@@ -23,16 +34,12 @@ impl Found {
         let names = ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"];
         let named = names.into_iter().any(set);
         let local = if named { None } else { dev::running(data).await.ok() };
-        let dir = data.display();
         let description = match (named, &local) {
             (true, _) => "Using the settings of the environment.".to_owned(),
-            (_, Some(_)) => format!("Using the local stack in {dir}."),
-            (_, None) => format!(
-                "The environment sets none of {}, and no local stack is running in {dir}.",
-                names.join(", ")
-            ),
+            (_, Some(_)) => format!("Using the local stack in {}.", data.display()),
+            (_, None) => no_settings(data),
         };
-        Self { description, local }
+        Self { description, is_some: named || local.is_some(), local }
     }
 
     pub fn get(&self, name: &str) -> Option<String> {
@@ -44,6 +51,9 @@ impl Found {
 
     /// Creates the app as a function does, with the clock of the stack.
     pub async fn app(&self, data: &Path) -> anyhow::Result<Arc<App>> {
+        if !self.is_some {
+            bail!(self.description.clone());
+        }
         let config = Config::from_vars(|name| self.get(name)).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
             anyhow!("{}\n{}", self.description, lines.join("\n"))

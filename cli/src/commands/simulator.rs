@@ -5,10 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::dev::control::Control;
+use farebox::outln;
 use serde_json::{Map, Value};
 use stripe_simulator::Switches;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox simulator
+  farebox simulator set duplicate=true delay_seconds=5
+  farebox simulator resend evt_123")]
 pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
@@ -21,14 +26,18 @@ pub struct Args {
 enum Action {
     /// Print its clock, its switches and the number of objects (the default)
     State,
-    /// Set switches: duplicate, reorder, same_second, drop, unpaid (true or false), delay_seconds,
-    /// answer_after_ms (a number)
+    /// Set failure switches
     Set {
+        /// duplicate, reorder, same_second, drop, unpaid (true or false), delay_seconds,
+        /// answer_after_ms (a number)
         #[arg(required = true, value_name = "SWITCH=VALUE")]
         switches: Vec<String>,
     },
     /// Send an event again
-    Resend { event: String },
+    Resend {
+        /// Id of the event
+        event: String,
+    },
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -40,7 +49,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             control.post(&format!("events/{event}/resend"), &Value::Null).await?
         }
     };
-    println!("{answer:#}");
+    outln!("{answer:#}");
     Ok(ExitCode::SUCCESS)
 }
 

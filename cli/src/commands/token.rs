@@ -1,14 +1,16 @@
 //! `farebox token`: prints a token for the local stack, to paste after `Authorization: Bearer`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use farebox::dev::control::Control;
 use farebox::dev::{self, Secrets, token};
-use jiff::Timestamp;
+use farebox::outln;
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").required(true))]
+#[command(after_help = "Examples:
+  TOKEN=$(farebox token --user test-123)
+  farebox token --service")]
 pub struct Args {
     /// Print a token for this user, valid for a day
     #[arg(long, group = "who", value_name = "ID")]
@@ -34,17 +36,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             // A running stack may have another issuer or secret.
             let settings = dev::running(&args.data).await;
             let settings = settings.unwrap_or_else(|_| secrets.settings(""));
-            token::for_user(&settings, user, args.email.as_deref(), now(&args.data).await)?
+            token::for_user(&settings, user, args.email.as_deref())?
         }
         None if args.admin => secrets.admin_key,
         None => secrets.service_key,
     };
-    println!("{token}");
+    outln!("{token}");
     Ok(ExitCode::SUCCESS)
-}
-
-/// The time of the running stack, whose clock may be ahead, or of the system if none is running.
-async fn now(data: &Path) -> Timestamp {
-    let now = async { Control::of(data).await?.now().await };
-    now.await.unwrap_or_else(|_| Timestamp::now())
 }

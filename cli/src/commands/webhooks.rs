@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use farebox::outln;
+use farebox::terminal::table::Table;
+use farebox::terminal::{Palette, print_json};
 use jiff::Timestamp;
 use shared::adapters::postgres::{
     FailedWebhook, FailedWebhookDetail, FailedWebhookFilter, WebhookStatus,
@@ -40,15 +43,26 @@ enum Action {
         /// Only events of this type, such as invoice.paid
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
+        /// Maximum number of events
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=1000))]
         limit: i32,
+        /// Print the events as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show a failed event and its payload
-    Show { id: String },
+    Show {
+        /// Id of the event, evt_...
+        id: String,
+    },
     /// Apply a failed event again now
-    Replay { id: String },
+    Replay {
+        /// Id of the event, evt_...
+        id: String,
+    },
     /// Mark a failed event as resolved without applying it
     Resolve {
+        /// Id of the event, evt_...
         id: String,
         /// Reason, for the audit trail
         #[arg(long)]
@@ -59,14 +73,18 @@ enum Action {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = Found::find(&args.data).await.app(&args.data).await?;
     match args.action {
-        Action::List { status, kind, limit } => {
+        Action::List { status, kind, limit, json } => {
             let status: WebhookStatus =
                 status.parse().map_err(|what| anyhow!("--status {what}"))?;
             let kind = kind.map(EventType::try_from).transpose();
             let kind = kind.map_err(|what| anyhow!("--type {what}"))?;
             let which = FailedWebhookFilter { status, kind, cursor: None };
             let webhooks = app.postgres.list_failed_webhooks(&which, limit).await;
-            print_list(&webhooks.map_err(|error| describe_error(error.into()))?);
+            let webhooks = webhooks.map_err(|error| describe_error(error.into()))?;
+            match json {
+                true => print_json(&webhooks)?,
+                false => print_list(&webhooks),
+            }
         }
         Action::Show { id } => {
             let found = app.postgres.get_failed_webhook(&id).await.map_err(Error::from);
@@ -82,15 +100,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 .await
                 .map_err(describe_error)?;
             if webhook.resolved_at.is_none() {
-                println!("{id} still fails: {}", webhook.cause);
+                outln!("{id} still fails: {}", webhook.cause);
                 return Ok(ExitCode::FAILURE);
             }
-            println!("{id} was applied.");
+            outln!("{id} was applied.");
         }
         Action::Resolve { id, note } => {
             let note = Reason::try_from(note).map_err(|what| anyhow!("--note {what}"))?;
             dead_letters::resolve(&app, &id, &note, ACTOR).await.map_err(describe_error)?;
-            println!("{id} is resolved.");
+            outln!("{id} is resolved.");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -98,19 +116,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn print_list(webhooks: &[FailedWebhook]) {
     if webhooks.is_empty() {
-        return println!("No failed webhooks.");
+        outln!("No failed webhooks.");
+        return;
     }
-    let head = ["ID", "TYPE", "FIRST FAILED", "ATTEMPTS", "NEXT", "CAUSE"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(head).chain(webhooks.iter().map(row)).collect();
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
+    let head = ["ID", "TYPE", "FIRST FAILED", "ATTEMPTS", "NEXT", "CAUSE"];
+    let mut table = Table::new(Palette::of_stdout(), head);
+    for webhook in webhooks {
+        table.add(row(webhook), None);
     }
-    for row in rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    for line in table.lines() {
+        outln!("{line}");
     }
 }
 
@@ -143,10 +158,10 @@ fn print_webhook(FailedWebhookDetail { summary: webhook, payload }: &FailedWebho
     ];
     for (name, value) in facts {
         if let Some(value) = value {
-            println!("{name:12}  {value}");
+            outln!("{name:12}  {value}");
         }
     }
-    println!("\n{}", payload.as_deref().unwrap_or("The payload has been deleted."));
+    outln!("\n{}", payload.as_deref().unwrap_or("The payload has been deleted."));
 }
 
 fn time(at: Timestamp) -> String {

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::adapters::http_client::{Budget, HttpClient};
 
+use super::{Settings, schedule};
+
 /// Advancing the clock by a year takes minutes, because each event is delivered before the next.
 const BUDGET: Budget = Budget {
     connect: Duration::from_secs(2),
@@ -22,6 +24,7 @@ const BUDGET: Budget = Budget {
 pub struct Control {
     /// The address of the simulator, `http://127.0.0.1:3000`.
     pub base: String,
+    pub settings: Settings,
     http: HttpClient,
 }
 
@@ -31,7 +34,7 @@ impl Control {
         let settings = super::running(dir).await?;
         let real = "the running stack uses the real Stripe, which has no control routes";
         let base = settings.get("STRIPE_API_URL").context(real)?.clone();
-        Ok(Self { base, http: HttpClient::default() })
+        Ok(Self { base, settings, http: HttpClient::default() })
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -49,10 +52,31 @@ impl Control {
         Ok(now.parse()?)
     }
 
+    /// Calls the jobs that became due while the clock advanced from `after` to `until`. Returns the
+    /// jobs that failed, and why.
+    pub async fn run_jobs(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Vec<(&'static str, String)> {
+        let cron_secret = self.settings.get("CRON_SECRET").cloned().unwrap_or_default();
+        schedule::run_due(&self.http, &self.base, &cron_secret, after, until).await
+    }
+
+    /// The number of e-mails captured so far; `None` if the stack has another mail server.
+    pub async fn captured_emails(&self) -> Option<u64> {
+        let messages = self.fetch(Method::GET, "/mail/api/messages", String::new()).await.ok()?;
+        Some(messages.as_array()?.iter().filter_map(|it| it["number"].as_u64()).max().unwrap_or(0))
+    }
+
     async fn call(&self, method: Method, path: &str, body: String) -> anyhow::Result<Value> {
+        self.fetch(method, &format!("/simulator/api/{path}"), body).await
+    }
+
+    async fn fetch(&self, method: Method, path: &str, body: String) -> anyhow::Result<Value> {
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}/simulator/api/{path}", self.base))
+            .uri(format!("{}{path}", self.base))
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))?;
         let answer = self.http.call(request, BUDGET).await.context("cannot reach the simulator")?;

@@ -33,16 +33,31 @@ pub async fn run(base: String, cron_secret: String, clock: Clock) {
     loop {
         tokio::time::sleep(POLL).await;
         let now = clock.now();
-        for endpoint in endpoints::ALL {
-            if endpoint.schedule.is_some_and(|schedule| was_due(schedule, last, now)) {
-                let problem = call(&http, &format!("{base}{}", endpoint.path), &cron_secret).await;
-                if let Err(problem) = problem {
-                    tracing::warn!(problem, job = endpoint.name, "a scheduled job failed");
-                }
-            }
+        for (job, problem) in run_due(&http, &base, &cron_secret, last, now).await {
+            tracing::warn!(problem, job, "a scheduled job failed");
         }
         last = now;
     }
+}
+
+/// Calls each job that became due after `after` and not after `until`, once. Returns the jobs that
+/// failed, and why.
+pub async fn run_due(
+    http: &HttpClient,
+    base: &str,
+    cron_secret: &str,
+    after: Timestamp,
+    until: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let mut failed = Vec::new();
+    for endpoint in endpoints::ALL {
+        if endpoint.schedule.is_some_and(|schedule| was_due(schedule, after, until))
+            && let Err(problem) = call(http, &format!("{base}{}", endpoint.path), cron_secret).await
+        {
+            failed.push((endpoint.name, problem));
+        }
+    }
+    failed
 }
 
 async fn call(http: &HttpClient, url: &str, cron_secret: &str) -> Result<(), String> {

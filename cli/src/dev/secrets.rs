@@ -1,13 +1,15 @@
 //! The local stack's secrets, generated on first use and stored with its data.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use shared::auth::service_key;
 use shared::domain::hash::hex;
 
+use super::running::start_hint;
 use super::{Settings, write_private};
 use dev_services::process::random_password;
 
@@ -58,9 +60,12 @@ impl Secrets {
     /// Reads the secrets of a stack that has been started at least once.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("secrets.json");
-        let text = fs::read_to_string(&path).with_context(|| {
-            format!("no stack has been started in {}: start one with `cargo run`", dir.display())
-        })?;
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                bail!("no stack has been started in {}: {}", dir.display(), start_hint(dir))
+            }
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
         serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 

@@ -3,24 +3,20 @@
 use anyhow::{Context as _, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
+use shared::clock::Clock;
 
 use super::Settings;
 
 /// Signs a user's token for a stack with these settings. It is valid for a day, or for the lifetime
-/// that the settings allow if that is shorter.
-pub fn for_user(
-    settings: &Settings,
-    user: &str,
-    email: Option<&str>,
-    now: Timestamp,
-) -> anyhow::Result<String> {
+/// that the settings allow if that is shorter. A stack checks tokens by this machine's clock, so
+/// that they work after its own clock is advanced.
+pub fn for_user(settings: &Settings, user: &str, email: Option<&str>) -> anyhow::Result<String> {
     shared::domain::UserId::try_from(user.to_owned()).map_err(|what| anyhow!("--user {what}"))?;
     let setting = |name: &str| settings.get(name).with_context(|| format!("{name} is not set"));
     let (secret, issuer) = (setting("AUTH_HS256_SECRET")?, setting("AUTH_ISSUER")?);
-    let issued = now.as_second();
+    let issued = Clock::wall().as_second();
     let lifetime = settings.get("AUTH_TOKEN_LIFETIME_HOURS").and_then(|hours| hours.parse().ok());
     let expires = issued + lifetime.unwrap_or(24).min(24) * 3_600;
     let mut claims = json!({ "iss": issuer, "sub": user, "iat": issued, "exp": expires });

@@ -103,7 +103,7 @@ impl Stack {
 
     /// A token of a new user for each run, so that no run reaches a limit.
     pub fn token(&self, run: u32) -> anyhow::Result<String> {
-        token::for_user(&self.local.settings, &format!("bench-{run}"), None, Timestamp::now())
+        token::for_user(&self.local.settings, &format!("bench-{run}"), None)
     }
 
     /// The file for the log of a function's process.

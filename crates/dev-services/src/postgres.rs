@@ -81,6 +81,13 @@ impl Postgres {
         Ok(Postgres { process, home, binaries, port, password })
     }
 
+    /// Removes the cluster in `dir`, if there is one. The next start creates an empty one.
+    pub async fn remove(dir: &Path, progress: Progress<'_>) -> anyhow::Result<()> {
+        let home = Home::settle(dir, progress).await?;
+        cluster::end_previous(&home, progress).await?;
+        cluster::remove(&home)
+    }
+
     pub fn superuser_url(&self, database: &str) -> String {
         format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }

@@ -16,8 +16,15 @@ mod world;
 
 pub use clock::Clock;
 pub use error::StripeError;
-pub use simulator::{BeforeMoving, Options, Simulator};
+pub use simulator::tally::Tally;
+pub use simulator::{Advanced, BeforeMoving, Options, Simulator};
 pub use switches::Switches;
 pub use webhooks::deliveries::Attempt;
 pub use webhooks::sender::Target;
 pub use world::World;
+
+/// The events that can be triggered, each with a line that describes it.
+pub fn triggers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    use control::trigger::{EVENTS, describe::describe};
+    EVENTS.into_iter().map(|event| (event, describe(event)))
+}

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::error::StripeError;
 use crate::simulator::snapshot::SnapshotFile;
 use crate::simulator::state::{Inner, State};
+use crate::simulator::tally::Tally;
 use crate::switches::Switches;
 use crate::webhooks::deliveries::Attempt;
 use crate::webhooks::sender::Target;
@@ -27,6 +28,7 @@ use crate::world::{World, notes};
 
 pub mod snapshot;
 pub mod state;
+pub mod tally;
 pub mod worker;
 
 /// The longest time that one call can advance the clock: ten years.
@@ -59,6 +61,14 @@ impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options").field("base", &self.base).finish_non_exhaustive()
     }
+}
+
+/// The result of advancing the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Advanced {
+    /// The new time, in seconds.
+    pub now: i64,
+    pub tally: Tally,
 }
 
 /// A handle to the simulator, cheap to clone. The worker ends with the last clone.
@@ -177,8 +187,7 @@ impl Simulator {
     }
 
     /// Advances the clock moment by moment, and applies and delivers everything due on the way.
-    /// Returns the new time.
-    pub async fn advance(&self, by: Span) -> anyhow::Result<i64> {
+    pub async fn advance(&self, by: Span) -> anyhow::Result<Advanced> {
         let _alone = self.0.advancing.lock().await;
         let now = self.clock().now();
         let until = now
@@ -190,6 +199,8 @@ impl Simulator {
         ensure!(seconds >= 0, "the clock cannot go back");
         ensure!(seconds <= MAX_ADVANCE_SECONDS, "the clock can advance by at most 10 years");
         let (mut last, mut repeated) = (i64::MIN, 0);
+        self.delivered().await;
+        self.enter(&Value::Null, |state| state.tally = Tally::default());
         loop {
             self.delivered().await;
             let due = self.0.inner.next_due().filter(|due| *due <= until);
@@ -201,7 +212,8 @@ impl Simulator {
         }
         self.move_to(until).await?;
         self.delivered().await;
-        Ok(until)
+        let tally = self.enter(&Value::Null, |state| state.tally);
+        Ok(Advanced { now: until, tally })
     }
 
     async fn move_to(&self, second: i64) -> anyhow::Result<()> {

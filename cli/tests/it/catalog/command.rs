@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::shop::{SMALL, Shop};
@@ -60,6 +61,14 @@ async fn check_reports_the_problems_of_each_file() {
 }
 
 #[tokio::test]
+async fn a_missing_file_is_reported_in_plain_words() {
+    let missing = farebox(&["check", "catalogs/none.toml"]).output().await.unwrap();
+    assert!(!missing.status.success());
+    let expected = "farebox: cannot read catalogs/none.toml: it does not exist; check the path\n";
+    assert_eq!(output_text(&missing), expected);
+}
+
+#[tokio::test]
 async fn a_push_prints_its_changes_asks_and_applies_once() {
     let shop = Shop::new().await;
     let file = file("small.toml", SMALL);
@@ -67,11 +76,19 @@ async fn a_push_prints_its_changes_asks_and_applies_once() {
     for args in [&["diff", file][..], &["push", file, "--dry-run"]] {
         let shown = run(&shop, args).await;
         assert!(shown.status.success(), "{}", output_text(&shown));
-        assert!(
-            output_text(&shown)
-                .contains("+ price    farebox_small_plan_pro_yearly   9590 usd yearly")
-        );
+        let shown = output_text(&shown);
+        let price =
+            "+  stripe    price farebox_small_plan_pro_yearly          -    9590 usd yearly\n";
+        assert!(shown.contains(price), "{shown}");
+        assert!(!shown.contains('\x1b'), "a pipe has no colour: {shown}");
     }
+    let json = run(&shop, &["diff", file, "--json"]).await;
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let free = json!({
+        "target": "database", "change": "added", "object": "plan", "name": "free",
+        "field": null, "now": null, "after": "sold from now on",
+    });
+    assert!(json["changes"].as_array().unwrap().contains(&free), "{json}");
     let unanswered = run(&shop, &["push", file]).await;
     assert!(!unanswered.status.success());
     assert!(output_text(&unanswered).contains("pass --yes"), "{}", output_text(&unanswered));
@@ -90,7 +107,8 @@ async fn a_push_without_settings_names_the_missing_ones() {
     let file = file("unset.toml", SMALL);
     let file = file.to_str().unwrap();
     let bare = farebox(&["push", file]).output().await.unwrap();
-    assert!(output_text(&bare).contains("DATABASE_URL: must be set"), "{}", output_text(&bare));
+    let bare = output_text(&bare);
+    assert!(bare.contains("run `cargo run`, or set DATABASE_URL"), "{bare}");
     let half = farebox(&["push", file]).env("DIRECT_URL", "postgres://h/d").output().await.unwrap();
     assert!(
         output_text(&half).contains("STRIPE_SECRET_KEY: must be set"),

@@ -23,14 +23,15 @@ async fn a_first_push_creates_everything_and_a_second_changes_nothing() {
     let pushed = shop.push(&catalog).await.unwrap().to_string();
     assert_eq!(
         pushed,
-        "stripe    + product  farebox_small_plan_pro          Pro\n\
-         stripe    + price    farebox_small_plan_pro_monthly  999 usd monthly, 899 eur\n\
-         stripe    + price    farebox_small_plan_pro_yearly   9590 usd yearly\n\
-         stripe    + product  farebox_small_pack_ten          Ten stamps\n\
-         stripe    + price    farebox_small_pack_ten          500 usd once\n\
-         database  + plan     free                            sold from now on\n\
-         database  + plan     pro                             sold from now on\n\
-         database  + pack     ten                             sold from now on\n"
+        "   WHERE     OBJECT                                FIELD  NOW  AFTER\n\
+         +  stripe    product farebox_small_plan_pro               -    Pro\n\
+         +  stripe    price farebox_small_plan_pro_monthly         -    999 usd monthly, 899 eur\n\
+         +  stripe    price farebox_small_plan_pro_yearly          -    9590 usd yearly\n\
+         +  stripe    product farebox_small_pack_ten               -    Ten stamps\n\
+         +  stripe    price farebox_small_pack_ten                 -    500 usd once\n\
+         +  database  plan free                                    -    sold from now on\n\
+         +  database  plan pro                                     -    sold from now on\n\
+         +  database  pack ten                                     -    sold from now on\n"
     );
     assert_eq!(count(&shop.url).await, (2, 3));
     let rows = "select * from pricing_plan_versions, pricing_plan_prices, credit_pack_versions";
@@ -59,14 +60,27 @@ async fn a_changed_price_is_created_and_subscribers_keep_the_old_one() {
     let text = SMALL.replace("amount = 999", "amount = 1_099").replace("= 14", "= 30");
     let changes = shop.push(&catalog(&text)).await.unwrap().to_string();
     let id = old["id"].as_str().unwrap();
+    let cells: Vec<Vec<&str>> = changes
+        .lines()
+        .skip(1)
+        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect();
     assert_eq!(
-        changes,
-        format!(
-            "stripe    ~ price    farebox_small_plan_pro_monthly  1099 usd monthly, 899 eur; \
-             replaces {id} for new customers\n\
-             database  ~ plan     pro                             prices.monthly.amount_minor \
-             999 → 1099, prices.monthly.stripe_price_id \"{id}\" → a new price, trial_days 14 → 30\n"
-        )
+        cells,
+        [
+            [
+                "~",
+                "stripe",
+                "price farebox_small_plan_pro_monthly",
+                "price",
+                id,
+                "a new price, for new customers: 1099 usd monthly, 899 eur"
+            ],
+            ["~", "database", "plan pro", "prices.monthly.amount_minor", "999", "1099"],
+            ["~", "database", "plan pro", "prices.monthly.stripe_price_id", id, "a new price"],
+            ["~", "database", "plan pro", "trial_days", "14", "30"],
+        ],
+        "{changes}"
     );
     let left = call(&shop.url, &format!("prices/{id}"), &[]).await;
     assert_eq!(left["active"], true);
@@ -134,8 +148,9 @@ async fn plans_removed_from_the_file_are_no_longer_sold_but_kept() {
     let changes = shop.push(&less).await.unwrap().to_string();
     assert_eq!(
         changes,
-        "database  - plan     pro  no longer sold; customers who have the plan keep it\n\
-         database  - pack     ten  no longer sold; customers who have the pack keep it\n"
+        "   WHERE     OBJECT    FIELD  NOW   AFTER\n\
+         -  database  plan pro         sold  no longer sold; customers who have the plan keep it\n\
+         -  database  pack ten         sold  no longer sold; customers who have the pack keep it\n"
     );
     assert_eq!(shop.rows("select plan from current_plans").await, [json!({ "plan": "free" })]);
     assert!(shop.rows("select * from credit_packs").await.is_empty());
@@ -225,7 +240,7 @@ async fn ids_in_the_catalog_are_checked_and_used() {
     let text = SMALL.replace("yearly = 9_590", &yearly);
     // Without a product in the catalog, the other price gets a product created by Farebox.
     let changes = shop.plan_changes(&catalog(&text)).await.unwrap().to_string();
-    assert!(changes.contains("+ product  farebox_small_plan_pro "), "{changes}");
+    assert!(changes.contains("+  stripe    product farebox_small_plan_pro "), "{changes}");
     assert!(!changes.contains("pro_yearly"), "{changes}");
 
     let text = text.replace("trial_days = 14", "product = \"prod_plus\"");

@@ -1,5 +1,7 @@
 //! `farebox doctor` (CR-2): checks every connection as a function uses it, and says what to fix.
 
+use serde_json::{Value, json};
+
 use super::{Dev, Redis, directory, farebox, run, stdout_of};
 use crate::support::{Mode, Stack, TestApp};
 
@@ -28,10 +30,18 @@ async fn doctor_reports_a_healthy_stack() {
 #[tokio::test]
 async fn doctor_suggests_fixes() {
     let dir = directory("sick");
-    let nothing = run(&dir, &["doctor"]).await;
+    let nothing = run(&dir, &["doctor", "--data", "elsewhere"]).await;
+    assert_eq!(nothing.status.code(), Some(1));
     let report = String::from_utf8_lossy(&nothing.stdout).into_owned();
-    assert!(!nothing.status.success());
-    for name in ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "STRIPE_SECRET_KEY", "AUTH_ISSUER"] {
+    let start = "run `cargo run -- --data elsewhere`, or set DATABASE_URL";
+    assert!(report.starts_with("No settings and no local stack: "), "{report}");
+    assert!(report.contains(start) && report.lines().count() == 1, "{report}");
+
+    let mut half = farebox(&dir, &["doctor"]);
+    let half = half.env("DATABASE_URL", "postgres://h/d").output().await.unwrap();
+    assert!(!half.status.success());
+    let report = String::from_utf8_lossy(&half.stdout).into_owned();
+    for name in ["UPSTASH_REDIS_REST_URL", "STRIPE_SECRET_KEY", "AUTH_ISSUER"] {
         assert!(report.contains(&format!("FAIL  settings: {name}: must be set")), "{report}");
     }
 
@@ -47,6 +57,14 @@ async fn doctor_suggests_fixes() {
     assert!(report.contains("FAIL  postgres: ") && report.contains("Check DATABASE_"), "{report}");
     assert!(report.contains("FAIL  stripe: ") && report.contains("STRIPE_SECRET_KEY"), "{report}");
     assert!(report.contains("3 checks failed."), "{report}");
+    assert!(!report.contains("os error"), "{report}");
+
+    let mut command = farebox(&dir, &["doctor", "--json"]);
+    let output = command.envs(&app.settings).output().await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failed = report["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);
+    let failed: Vec<_> = failed.map(|check| check["name"].as_str().unwrap()).collect();
+    assert_eq!((failed, &report["ok"]), (vec!["redis", "postgres", "stripe"], &json!(false)));
 }
 
 #[tokio::test]

@@ -145,6 +145,15 @@ fn remove_if_there(removed: std::io::Result<()>, path: &Path) -> anyhow::Result<
     }
 }
 
+/// Removes the cluster. It is renamed first: an existing `data` is always complete.
+pub(super) fn remove(home: &Home) -> anyhow::Result<()> {
+    let unfinished = home.dir.join("data.new");
+    remove_if_there(fs::remove_dir_all(&unfinished), &unfinished)?;
+    let data = home.data();
+    remove_if_there(fs::rename(&data, &unfinished), &data)?;
+    remove_if_there(fs::remove_dir_all(&unfinished), &unfinished)
+}
+
 /// Stops a server that an earlier run left on this cluster. The kernel signals it when that run
 /// dies, so it usually ends within a moment.
 pub(super) async fn end_previous(home: &Home, progress: Progress<'_>) -> anyhow::Result<()> {

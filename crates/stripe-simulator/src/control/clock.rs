@@ -1,4 +1,4 @@
-//! `/simulator/api/clock`: advances the clock.
+//! `/simulator/api/clock`: advances the clock, and reports what happened on the way.
 
 use axum::Json;
 use axum::extract::State as Given;
@@ -28,6 +28,7 @@ pub async fn advance(
     let span: Span = asked.advance.parse().map_err(|_| {
         malformed(format!("invalid duration '{}': use for example 14d, 1mo or 2h", asked.advance))
     })?;
-    let now = simulator.advance(span).await.map_err(|error| malformed(format!("{error:#}")))?;
-    Ok(Json(json!({ "now": rfc3339(now) })))
+    let advanced =
+        simulator.advance(span).await.map_err(|error| malformed(format!("{error:#}")))?;
+    Ok(Json(json!({ "now": rfc3339(advanced.now), "happened": advanced.tally })))
 }

@@ -12,6 +12,7 @@ use crate::lifecycle::checkout::pay::{self, PaymentOutcome};
 use crate::lifecycle::{disputes, settlement};
 use crate::world::{World, text};
 
+pub mod describe;
 pub mod summary;
 
 type Recipe = fn(&mut FixtureContext<'_>) -> Result<(), StripeError>;

@@ -10,6 +10,7 @@ use crate::api::idempotency::IdempotencyKeys;
 use crate::lifecycle::billing;
 use crate::simulator::Options;
 use crate::simulator::snapshot::SnapshotFile;
+use crate::simulator::tally::Tally;
 use crate::switches::Switches;
 use crate::webhooks::deliveries::Deliveries;
 use crate::webhooks::events;
@@ -47,6 +48,9 @@ pub struct State {
     pub shift_ms: i64,
     #[serde(skip)]
     pub changed: bool,
+    /// Counts of the events since the clock last began to advance.
+    #[serde(skip)]
+    pub tally: Tally,
     /// The time of the next billing task, with the revision of the world it was computed for.
     #[serde(skip)]
     next_bill: Option<(u64, Option<i64>)>,
@@ -94,6 +98,9 @@ impl Inner {
         }
         state.changed = true;
         events::complete(&mut state.world, &events, request);
+        for event in events.iter().filter_map(|id| state.world.get(id)) {
+            state.tally.add(event);
+        }
         let own_target = self.options.webhook.is_some();
         state.deliveries.queue(&mut state.world, &events, own_target, &state.switches);
         events::remove_old(&mut state.world, &mut state.deliveries);

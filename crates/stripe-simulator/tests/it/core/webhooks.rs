@@ -306,3 +306,37 @@ async fn a_payment_can_be_disputed_and_the_dispute_decided() {
         "a charge is disputed once"
     );
 }
+
+#[tokio::test]
+async fn an_advance_of_the_clock_reports_what_happened_in_it() {
+    let stripe = Stripe::new().await;
+    let advance = async |by: &str| {
+        let answer = stripe.control("POST", "clock", json!({ "advance": by })).await;
+        answer.expect_status(200).body["happened"].clone()
+    };
+    let trigger = async |event: &str, user: &str| {
+        let body = json!({ "event": event, "user": user });
+        stripe.control("POST", "trigger", body).await.expect_status(200);
+    };
+    let nothing = json!({
+        "renewals": 0, "paid_invoices": 0, "failed_payments": 0, "trials_ended": 0,
+        "cancellations": 0, "events": 0,
+    });
+    assert_eq!(advance("1mo").await, nothing);
+
+    trigger("customer.subscription.created", "ann").await;
+    trigger("customer.subscription.created", "bob").await;
+    trigger("customer.subscription.trial_will_end", "cid").await;
+    let month = advance("1mo").await;
+    assert_eq!((&month["renewals"], &month["trials_ended"]), (&json!(3), &json!(1)), "{month}");
+    assert_eq!((&month["paid_invoices"], &month["cancellations"]), (&json!(1), &json!(0)));
+    let hours = advance("2h").await;
+    assert_eq!((&hours["renewals"], &hours["paid_invoices"]), (&json!(0), &json!(2)), "{hours}");
+
+    trigger("invoice.payment_failed", "bob").await;
+    trigger("customer.subscription.deleted", "cid").await;
+    let weeks = advance("3w").await;
+    assert!(weeks["failed_payments"].as_u64() > Some(0), "{weeks}");
+    assert_eq!(weeks["cancellations"], 1, "only that of the unpaid subscription: {weeks}");
+    assert_eq!(advance("1s").await, nothing);
+}
