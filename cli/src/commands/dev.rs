@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use axum::Router;
 use farebox::dev::own_hosts::only_own_hosts;
-use farebox::dev::{Local, catalog, page, schedule, start_clock, token};
+use farebox::dev::{Local, browser, catalog, page, schedule, start_clock, token};
 use farebox::server;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
@@ -55,6 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = App::new(config, clock.clone(), PoolSize::Server)?;
     let router = http::mount_all(endpoints::ALL, &app);
     let own = only_own_hosts(local.router().merge(page::router()));
+    let own = own.merge(browser::router(&local.settings, &clock));
     let router = Router::new().merge(own).fallback_service(router);
 
     let (stop, stopped) = oneshot::channel::<()>();
