@@ -108,40 +108,40 @@ export interface CatalogPrice {
 }
 
 /** A change to a user's credits. */
-export interface ChangeCreditsRequest {
+export type ChangeCreditsRequest = {
   action: CreditAction;
   /** The number of credits. Positive; `adjust` also accepts negative numbers. */
   amount: SignedCount;
   /** For `grant`: when the credits expire. Absent means never. */
-  expiresAt?: string | null;
+  expiresAt?: string;
   /** The app's own data. The ledger is kept when an account is deleted, so it must not contain personal data. */
-  metadata?: Metadata | null;
+  metadata?: Metadata;
   /** For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50 if absent. */
-  priority?: CreditPriority | null;
+  priority?: CreditPriority;
   /** Why the credits change. Required for `grant` and `adjust`. The user can read it. */
-  reason?: Reason | null;
+  reason?: Reason;
   /** The unit of credits, as the catalog names it. */
   unit: CatalogKey;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
-}
+} & ({ action: "spend"; expiresAt?: never; priority?: never } | { action: "grant"; reason: Reason } | { action: "adjust"; reason: Reason; expiresAt?: never; priority?: never });
 
 /** A change to a subscription. `action` decides which other fields are accepted. */
-export interface ChangeSubscriptionRequest {
+export type ChangeSubscriptionRequest = {
   action: SubscriptionAction;
   /** For `change`: the new billing interval. */
-  interval?: BillingInterval | null;
+  interval?: BillingInterval;
   /** For `change`: the new number of seats. */
-  quantity?: Quantity | null;
+  quantity?: Quantity;
   /** For `cancel`: the customer's reason. */
-  reason?: Reason | null;
+  reason?: Reason;
   /** For `change`: the key of the new plan. */
-  tier?: CatalogKey | null;
+  tier?: CatalogKey;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
   /** For `cancel`: when the subscription ends; `period_end` if absent. */
-  when?: CancellationTime | null;
-}
+  when?: CancellationTime;
+} & ({ action: "change"; when?: never; reason?: never } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }) | { action: "cancel"; tier?: never; interval?: never; quantity?: never } | { action: "resume"; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never });
 
 /** The text of a conversation, kept in the user's history. */
 export type ChatContent = string;
@@ -150,16 +150,16 @@ export type ChatContent = string;
 export type ChatSummary = string;
 
 /** One feature to check, in `feature` and `quantity`, or up to 50 in `checks`. */
-export interface CheckRequest {
+export type CheckRequest = {
   /** Several checks. The results have the same order. */
-  checks?: Array<FeatureCheck> | null;
+  checks?: Array<FeatureCheck>;
   /** The feature's key in the catalog. Not together with `checks`. */
-  feature?: CatalogKey | null;
+  feature?: CatalogKey;
   /** The intended usage, or the credits needed; 1 if absent. Not together with `checks`. */
   quantity?: PositiveCount;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
-}
+} & ({ feature: CatalogKey; checks?: never } | { checks: Array<FeatureCheck>; feature?: never; quantity?: never });
 
 /** The result of the check or, for a request with `checks`, an object whose `checks` has the result of each. */
 export type CheckResponse = FeatureCheckResult | {
@@ -170,26 +170,26 @@ export type CheckResponse = FeatureCheckResult | {
 export type CheckoutMode = "subscription" | "payment" | (string & {});
 
 /** The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`. */
-export interface CheckoutRequest {
+export type CheckoutRequest = {
   /** The URL to which Stripe redirects a customer who goes back, on one of the app's origins. */
   cancelUrl: string;
   /** One of the currencies in which the plan or pack is sold; its main currency if absent. */
-  currency?: Currency | null;
+  currency?: Currency;
   /** The customer's e-mail address, for receipts. It may be sent in the header `x-user-email` instead. Until the first checkout is completed, Farebox sends notices of usage and credits only to an address that a service key or an admin sent. */
-  email?: Email | null;
+  email?: Email;
   /** How often the plan is billed. Required with `tier`. */
-  interval?: BillingInterval | null;
+  interval?: BillingInterval;
   /** The credit pack's key in the catalog. */
-  pack?: CatalogKey | null;
+  pack?: CatalogKey;
   /** The number of packs, or of seats if the plan is sold per seat; 1 if absent. */
-  quantity?: Quantity | null;
+  quantity?: Quantity;
   /** The URL to which Stripe redirects the customer after the payment, on one of the app's origins. Stripe replaces `{CHECKOUT_SESSION_ID}` in it with the session's id. */
   successUrl: string;
   /** The plan's key in the catalog. Not together with `pack`. */
-  tier?: CatalogKey | null;
+  tier?: CatalogKey;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
-}
+} & ({ interval: BillingInterval; tier: CatalogKey; pack?: never } | { pack: CatalogKey; tier?: never; interval?: never });
 
 /** The Checkout session that was created. */
 export interface CheckoutResponse {
@@ -406,6 +406,7 @@ export interface Entitlements {
  * - `nothing_is_sold` (404): No catalog is published yet.
  * - `nothing_to_resume` (409): The subscription is not paused, canceled or about to change.
  * - `other_user` (403): A user's token may act only for its own user.
+ * - `paused_by_operator` (409): The app's operator has paused the subscription, and must resume it.
  * - `payload_forgotten` (409): The payload was deleted after 30 days. Resolve the event instead.
  * - `payment_confirmation_required` (402): The customer's bank requires them to confirm the payment, at `paymentUrl`. The change takes effect after that.
  * - `payment_failed` (402): The payment failed. The customer can pay at `paymentUrl`, if present.
@@ -425,7 +426,7 @@ export interface Entitlements {
  * - `webhook_not_found` (404): No failed webhook has this id.
  * - `webhook_resolved` (409): The failed webhook was already applied or resolved.
  */
-export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** The id of a Stripe event. */
 export type EventId = string;
@@ -562,12 +563,12 @@ export interface FieldError {
 export type GrantInterval = "billing_period";
 
 /** An operator's decision about a failed webhook. */
-export interface HandleFailedWebhookRequest {
+export type HandleFailedWebhookRequest = {
   action: FailedWebhookAction;
   id: EventId;
   /** The reason for setting the event aside. Required for `resolve`, refused for `replay`. */
-  note?: Reason | null;
-}
+  note?: Reason;
+} & ({ action: "replay"; note?: never } | { action: "resolve"; note: Reason });
 
 /** The response of a running process. */
 export interface HealthResponse {
@@ -706,10 +707,10 @@ export interface PendingSubscriptionChange {
 /** A plan given by an operator, without a subscription. */
 export interface PlanComp {
   /** When the comp ends. Absent means that it lasts until it is replaced. */
-  endsAt?: string | null;
+  endsAt?: string;
   plan: PlanName;
   /** Why the plan is given, for the audit trail. */
-  reason?: Reason | null;
+  reason?: Reason;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
@@ -859,7 +860,7 @@ export type RefusalReason = "limit_reached" | "not_in_plan" | "past_due" | "no_c
 /** A conversation to count and remember. */
 export interface SaveChatRequest {
   /** The text of the conversation. If present, it is kept in the user's history. */
-  content?: ChatContent | null;
+  content?: ChatContent;
   /** A short summary, shown on the dashboard. */
   summary: ChatSummary;
   /** The user that the request is about, in place of the query parameter `userId`. */
@@ -959,26 +960,26 @@ export interface TrackUsageEntry {
   /** The key of a metered feature. */
   feature: CatalogKey;
   /** The app's own data, kept with the entry. */
-  metadata?: Metadata | null;
+  metadata?: Metadata;
   /** The usage to add; 1 if absent. */
   quantity?: PositiveCount;
 }
 
 /** One usage entry, in `feature`, `quantity` and `metadata`, or up to 100 in `entries`. */
-export interface TrackUsageRequest {
+export type TrackUsageRequest = {
   /** Several entries. The results have the same order. */
-  entries?: Array<TrackUsageEntry> | null;
+  entries?: Array<TrackUsageEntry>;
   /** The key of a metered feature. Not together with `entries`. */
-  feature?: CatalogKey | null;
+  feature?: CatalogKey;
   /** The app's own data, kept with the entry. Not together with `entries`. */
-  metadata?: Metadata | null;
+  metadata?: Metadata;
   /** With `entries`: what happens if one of them exceeds its limit; `all` if absent. */
-  mode?: UsageMode | null;
+  mode?: UsageMode;
   /** The usage to add; 1 if absent. Not together with `entries`. */
   quantity?: PositiveCount;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
-}
+} & ({ feature: CatalogKey; entries?: never; mode?: never } | { entries: Array<TrackUsageEntry>; feature?: never; quantity?: never; metadata?: never });
 
 /**
  * How to handle several usage entries if one of them exceeds its limit.
@@ -1277,7 +1278,7 @@ export interface Routes {
     headers: { "Idempotency-Key"?: string };
     body: ChangeSubscriptionRequest;
     response: SubscriptionResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** getUsage: Get usage. */
   "GET /api/usage": {

@@ -4,6 +4,7 @@
 //! is used. The others are dev services: they keep their data in one directory and end with this
 //! process.
 
+pub mod browser;
 pub mod catalog;
 pub mod control;
 pub mod database;
@@ -262,9 +263,12 @@ impl Local {
         Ok(())
     }
 
-    /// The configuration that a function would read from its environment.
+    /// The configuration that a function would read from its environment. In addition, a front end
+    /// on any port of this machine may call.
     pub fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::from_vars(|name| self.settings.get(name).cloned())?)
+        let config = Config::from_vars(|name| self.settings.get(name).cloned())?;
+        let allowed_origins = config.allowed_origins.with_any_local_port();
+        Ok(Config { allowed_origins, ..config })
     }
 
     /// The private cluster, unless the environment names another Postgres.

@@ -11,4 +11,5 @@ pub mod fulfilment;
 pub mod ledger_audit;
 pub mod outbox;
 pub mod reconcile;
+pub mod suggestions;
 pub mod warm_up;

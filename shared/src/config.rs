@@ -23,7 +23,7 @@ pub use proxies::{Network, TrustedProxies};
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
 
-use crate::domain::Rate;
+use crate::domain::{Origins, Rate};
 use parse::Reader;
 
 /// The configuration of a function or a server.
@@ -34,7 +34,7 @@ pub struct Config {
     pub stripe: Stripe,
     pub auth: Auth,
     /// Browser origins that may call, as browsers send them. Checkout returns only to these.
-    pub allowed_origins: Vec<String>,
+    pub allowed_origins: Origins,
     /// The proxies in front of `farebox serve`. Functions get client addresses from the platform.
     pub trusted_proxies: TrustedProxies,
     /// The named limits of `POST /api/rate-limit`.
@@ -144,7 +144,7 @@ impl Config {
         let redis = read_redis(&mut reader);
         let stripe = read_stripe(&mut reader);
         let auth = read_auth(&mut reader);
-        let allowed_origins = reader.list("ALLOWED_ORIGINS", parse::origin);
+        let allowed_origins = Origins::new(reader.list("ALLOWED_ORIGINS", parse::origin));
         let trusted_proxies = TrustedProxies::new(reader.list("TRUSTED_PROXIES", str::parse));
         let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
         let email = email::read(&mut reader);

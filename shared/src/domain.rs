@@ -19,6 +19,8 @@ mod money;
 mod mood_score;
 pub mod object;
 mod observation;
+mod optional;
+mod origins;
 mod priority;
 mod quantity;
 mod rate;
@@ -26,6 +28,7 @@ pub mod rate_bucket;
 mod refusal;
 mod return_url;
 mod snapshot;
+mod suggestion;
 mod text;
 mod unique_fields;
 mod user_id;
@@ -43,12 +46,15 @@ pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
 pub use observation::{EventName, Observation, SubscriptionUpdate};
+pub use optional::if_given;
+pub use origins::{Origins, is_local};
 pub use priority::CreditPriority;
 pub use quantity::Quantity;
 pub use rate::Rate;
 pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
+pub use suggestion::{nearest, no_such};
 pub use text::{
     ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,
     SubscriptionId,

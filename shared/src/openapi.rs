@@ -14,12 +14,14 @@ mod schemas;
 mod subscriptions;
 mod system;
 mod usage;
+mod variants;
 mod webhooks;
 
 use serde_json::{Map, Value, json};
 
 use self::operation::Operation;
 use self::schemas::Schemas;
+use crate::domain::UserId;
 use crate::domain::error::ErrorCode;
 use crate::http::problem::{self, Problem};
 
@@ -94,6 +96,9 @@ same request returns the first response again; the same key with a different req
 **Rate limits.** The headers `RateLimit` and `RateLimit-Policy` report the remaining quota. A response with status \
 429 has the header `Retry-After`.
 
+**Optional fields.** Leave out an optional field to get its default. A request has no null, except inside \
+`metadata`.
+
 **Amounts and times.** Amounts of money are integers in minor units, such as cents. Times are RFC 3339 in UTC.
 
 **Pagination.** Lists return `nextCursor`. Send it as `cursor` to get the next page. It is null on the last page.";
@@ -118,6 +123,7 @@ pub fn document() -> Value {
     for body in &users_bodies {
         add_user_id(&mut components, body);
     }
+    variants::add(&mut components);
     describe_codes(&mut components["ErrorCode"]);
     json!({
         "openapi": "3.1.0",
@@ -151,7 +157,7 @@ fn add_user_id(components: &mut Map<String, Value>, body: &Value) {
     let name = body["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
     if let Some(schema) = name.and_then(|name| components.get_mut(name)) {
         schema["properties"]["userId"] = json!({
-            "type": "string", "minLength": 1, "maxLength": 255,
+            "type": "string", "minLength": 1, "maxLength": 255, "pattern": UserId::PATTERN,
             "description": "The user that the request is about, in place of the query parameter `userId`.",
         });
     }

@@ -37,3 +37,17 @@ export function isOverQuota(code: Routes["POST /api/usage"]["errorCode"]): boole
 
 // @ts-expect-error: the mood is a number.
 void call("PATCH /api/mood", { query: {}, headers: {}, body: { score: "good" } });
+
+const urls = { successUrl: "https://app.example/", cancelUrl: "https://app.example/" };
+const buy = "POST /api/stripe/create-checkout-session";
+
+void call(buy, { query: {}, headers: {}, body: { tier: "pro", interval: "monthly", ...urls } });
+void call(buy, { query: {}, headers: {}, body: { pack: "ai_100", quantity: 2, ...urls } });
+// @ts-expect-error: a plan and a pack are two purchases.
+void call(buy, { query: {}, headers: {}, body: { tier: "pro", interval: "monthly", pack: "ai_100", ...urls } });
+// @ts-expect-error: a plan needs an interval.
+void call(buy, { query: {}, headers: {}, body: { tier: "pro", ...urls } });
+// @ts-expect-error: an optional field is left out, never null.
+void call(buy, { query: {}, headers: {}, body: { pack: "ai_100", quantity: null, ...urls } });
+// @ts-expect-error: a grant needs a reason.
+void call("POST /api/credits", { query: {}, headers: {}, body: { action: "grant", unit: "ai_credit", amount: 5 } });

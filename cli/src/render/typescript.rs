@@ -4,6 +4,7 @@
 //! Deliberately absent: a client, because `fetch` is enough.
 
 use std::fmt::Write as _;
+use std::slice;
 
 use serde_json::{Map, Value, json};
 
@@ -147,10 +148,32 @@ fn is_interface(schema: &Value) -> bool {
 /// The fields that a choice adds to an object. An empty choice is `object`, because `unknown` in a
 /// union would hide the other choices.
 fn extension(choice: &Value, indent: &str) -> String {
-    match choice.as_object().is_some_and(Map::is_empty) {
-        true => "object".to_owned(),
-        false => shape(choice, indent),
+    if choice.as_object().is_some_and(Map::is_empty) {
+        return "object".to_owned();
     }
+    // A form of a request: it limits the object's own fields.
+    if choice["additionalProperties"] != true {
+        return shape(choice, indent);
+    }
+    let any = choice["anyOf"].as_array();
+    let forbidden = &choice["not"];
+    let forbidden = forbidden["anyOf"].as_array().map_or(slice::from_ref(forbidden), Vec::as_slice);
+    let mut fields = required_fields(choice, indent);
+    for other in forbidden {
+        fields.extend(object(&other["properties"]).map(|(name, _)| format!("{name}?: never")));
+    }
+    let on_one_line = |fields: Vec<String>| format!("{{ {} }}", fields.join("; "));
+    let form = on_one_line(fields);
+    let Some(any) = any else { return form };
+    format!("{form} & ({})", union(any.iter().map(|one| on_one_line(required_fields(one, indent)))))
+}
+
+/// The fields that a form of a request requires. A field for which it only limits the value has its
+/// type elsewhere.
+fn required_fields(form: &Value, indent: &str) -> Vec<String> {
+    let fields = object(&form["properties"]).map(|(name, field)| (name, shape(field, indent)));
+    let typed = fields.filter(|(_, kind)| kind != "unknown");
+    typed.map(|(name, kind)| format!("{name}: {kind}")).collect()
 }
 
 fn typed(kind: &str, schema: &Value, indent: &str) -> String {
@@ -250,6 +273,24 @@ mod tests {
         });
         let expected =
             "export type Thing = {\n  code: string;\n} & ({\n  unit: string;\n} | object);";
+        assert_eq!(declared(schema), expected);
+    }
+
+    #[test]
+    fn a_form_of_a_request_forbids_the_fields_of_the_others() {
+        let text = json!({ "type": "string" });
+        let has = |name: &str| json!({ "properties": { name: text }, "required": [name] });
+        let schema = json!({
+            "type": "object",
+            "properties": { "pack": text, "tier": text },
+            "oneOf": [
+                { "additionalProperties": true, "properties": { "pack": text, "amount": { "minimum": 1 } }, "not": { "anyOf": [has("tier")] } },
+                { "additionalProperties": true, "properties": { "action": { "const": "change" } }, "anyOf": [has("tier"), has("seats")] },
+            ],
+        });
+        let expected = "export type Thing = {\n  pack?: string;\n  tier?: string;\n} & \
+                        ({ pack: string; tier?: never } | { action: \"change\" } & \
+                        ({ tier: string } | { seats: string }));";
         assert_eq!(declared(schema), expected);
     }
 

@@ -154,6 +154,7 @@ async fn checkout_redirects_only_to_allowed_origins() {
         "javascript:alert(1)",
         "https://app.example/\r\nSet-Cookie: a=b",
         "http://app.example/",
+        "http://localhost:5173/",
         "/done",
         "",
     ] {

@@ -1,5 +1,6 @@
 //! `farebox dev` and the commands around it, as on a new machine: one process, one directory.
 
+mod browser;
 mod catalog;
 mod clock;
 mod commands;

@@ -72,6 +72,36 @@ async fn requests_to_stripe_are_logged_by_their_ids() {
     assert!(asked.iter().all(|line| line["stripe_request"].as_str().unwrap().starts_with("req_")));
 }
 
+/// A developer finds out why a browser refuses the response. Anyone can send any origin, so the log
+/// has each once, and not all of them.
+#[tokio::test]
+async fn a_refused_origin_is_logged_once() {
+    let app = Setup::default().set("LOG_LEVEL", "info").start().await;
+    let server = Process::serve(&app).await;
+    let call = async |method: &str, origin: String| {
+        let client = reqwest::Client::new();
+        let url = format!("{}/api/plans", server.base);
+        let request = client.request(method.parse().unwrap(), url).header("origin", origin);
+        request.header("access-control-request-method", "GET").send().await.unwrap();
+    };
+    for method in ["OPTIONS", "GET", "GET"] {
+        call(method, "http://localhost:5173".to_owned()).await;
+    }
+    call("GET", "https://app.example".to_owned()).await;
+    call("GET", server.base.clone()).await;
+    for number in 0..30 {
+        call("GET", format!("https://{number}.example")).await;
+    }
+    let log = server.end().await;
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let warned: Vec<&Value> = lines.iter().filter(|line| line["level"] == "WARN").collect();
+    assert_eq!(warned.len(), 10, "{warned:#?}");
+    assert_eq!(warned[0]["origin"], "http://localhost:5173");
+    assert_eq!(warned[0]["route"], "plans");
+    assert!(warned[0]["message"].as_str().unwrap().contains("ALLOWED_ORIGINS"));
+    assert_eq!(warned[1]["origin"], "https://0.example");
+}
+
 /// The cause of an error is in the log only.
 #[tokio::test]
 async fn an_outage_is_logged_with_its_cause() {

@@ -2,6 +2,7 @@
 //! recovered.
 
 mod incomplete;
+mod paused;
 
 use serde_json::{Value, json};
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::api::{Verb, request};
 use crate::error::StripeError;
 use crate::lifecycle::billing;
+use crate::suggestion::suggestion;
 use crate::world::calendar::DAY;
 use crate::world::{World, text};
 
@@ -82,8 +83,8 @@ impl FixtureContext<'_> {
         if there.is_empty() || prices::find(self.world, plan).is_some() {
             return Ok(());
         }
-        let there = there.join(", ");
-        let message = format!("unknown plan or pack {plan}; available: {there}");
+        let suggestion = suggestion(plan, there.iter().map(String::as_str));
+        let message = format!("unknown plan or pack {plan}; {suggestion}");
         Err(StripeError::invalid("parameter_invalid", "plan", message))
     }
 

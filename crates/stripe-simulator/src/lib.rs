@@ -10,6 +10,7 @@ mod lifecycle;
 mod pages;
 mod server;
 mod simulator;
+mod suggestion;
 mod switches;
 mod webhooks;
 mod world;

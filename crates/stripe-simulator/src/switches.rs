@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::suggestion::suggestion;
+
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
@@ -23,6 +25,16 @@ pub struct Switches {
 }
 
 impl Switches {
+    const NAMES: [&str; 7] = [
+        "duplicate",
+        "reorder",
+        "same_second",
+        "drop",
+        "unpaid",
+        "delay_seconds",
+        "answer_after_ms",
+    ];
+
     /// Sets a switch by name. The error names the values it accepts.
     pub fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let on = || value.as_bool().ok_or_else(|| format!("{name} must be true or false"));
@@ -38,7 +50,7 @@ impl Switches {
             "unpaid" => self.unpaid = on()?,
             "delay_seconds" => self.delay_seconds = number()?,
             "answer_after_ms" => self.answer_after_ms = number()?,
-            _ => return Err(format!("unknown switch {name}")),
+            _ => return Err(format!("unknown switch {name}; {}", suggestion(name, Self::NAMES))),
         }
         Ok(())
     }
@@ -62,11 +74,21 @@ mod tests {
             ("duplicate", json!("yes"), "duplicate must be true or false"),
             ("delay_seconds", json!("abc"), "delay_seconds must be a whole number, 0 or more"),
             ("answer_after_ms", json!(-1), "answer_after_ms must be a whole number, 0 or more"),
-            ("dupe", json!(true), "unknown switch dupe"),
+            ("dupliacte", json!(true), "unknown switch dupliacte; did you mean duplicate?"),
+            (
+                "late",
+                json!(true),
+                "unknown switch late; available: duplicate, reorder, same_second, drop, unpaid, \
+                 delay_seconds, answer_after_ms",
+            ),
         ] {
             assert_eq!(switches.set(name, &value).unwrap_err(), expected);
         }
         assert_eq!(switches, Switches::default());
+        let all = serde_json::to_value(&switches).unwrap();
+        let known: Vec<&String> = all.as_object().unwrap().keys().collect();
+        assert!(known.iter().all(|name| Switches::NAMES.contains(&name.as_str())), "{known:?}");
+        assert_eq!(known.len(), Switches::NAMES.len());
         switches.set("delay_seconds", &json!(30)).unwrap();
         assert_eq!(switches.delay_seconds, 30);
     }

@@ -15,11 +15,13 @@ use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::checkout::{STRIPE_TIME, release};
 use crate::billing::fulfilment;
+use crate::billing::suggestions::{self, Named};
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, flag, integer, link, list, text};
 use crate::domain::{
-    BillingInterval, IdempotencyKey, InvalidReason, Observation, Refusal, Snapshot, UserId,
+    BillingInterval, CatalogKey, IdempotencyKey, InvalidReason, Observation, Refusal, Snapshot,
+    UserId,
 };
 
 /// The result of a change at Stripe.
@@ -39,9 +41,10 @@ pub async fn change(
 ) -> Result<Value> {
     let now = app.clock.now();
     let change = app.postgres.begin_subscription_change(user, request, idempotency_key, now).await;
-    let ClaimedChange { request, stripe_key, plan } = match change.map_err(refused)? {
-        Change::Answer(answer) | Change::Unchanged(answer) => return Ok(answer),
-        Change::Claimed(claimed) => claimed,
+    let ClaimedChange { request, stripe_key, plan } = match change {
+        Ok(Change::Answer(answer) | Change::Unchanged(answer)) => return Ok(answer),
+        Ok(Change::Claimed(claimed)) => claimed,
+        Err(error) => return Err(refused(app, request, error).await),
     };
     let sent = timeout(STRIPE_TIME, send_requests(app, &plan, &stripe_key)).await;
     let answer = match sent.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed))) {
@@ -268,6 +271,12 @@ async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
         if let Err(apply_error) = applied {
             return apply_error;
         }
+        // Stripe resumes only its own status `paused`. Collection is paused and resumed by hand.
+        if plan.kind == ChangeKind::Unpause && found.object["pause_collection"].is_object() {
+            let message = "The operator has paused this subscription at Stripe. Only the operator \
+                           can resume it: please contact support.";
+            return Error::new(ErrorCode::PausedByOperator, message).with_cause(error);
+        }
     }
     Error::new(
         ErrorCode::SubscriptionChanged,
@@ -276,16 +285,16 @@ async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
     .with_cause(error)
 }
 
-/// Converts a refusal. A change names its plan as `tier`, and keeps the subscription's currency.
-fn refused(error: PostgresError) -> Error {
-    match error.refusal() {
-        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => Error::invalid(
-            "tier",
-            "is not a plan that is sold; to move to the free plan, cancel the subscription",
-        ),
-        Some(Refusal::InvalidInput(InvalidReason::UnknownCurrency)) => {
-            Error::invalid("tier", "is not sold in the currency of this subscription")
-        }
-        _ => error.into(),
+/// Converts a refusal. A change keeps the subscription's currency.
+async fn refused(app: &App, request: &ChangeRequest, error: PostgresError) -> Error {
+    if let Some(Refusal::InvalidInput(InvalidReason::UnknownCurrency)) = error.refusal() {
+        return Error::invalid("tier", "is not sold in the currency of this subscription");
     }
+    let ChangeRequest::Change { plan, interval, .. } = request else { return error.into() };
+    let named = Named {
+        plan: plan.as_ref().map(CatalogKey::as_str),
+        interval: interval.map(BillingInterval::as_str),
+        ..Named::default()
+    };
+    suggestions::explain(app, error, named).await
 }

@@ -9,12 +9,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::adapters::postgres::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope};
+use crate::adapters::postgres::{
+    Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted,
+};
 use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::fulfilment;
+use crate::billing::suggestions::{self, Named};
 use crate::domain::error::{Error, Result, error_chain};
-use crate::domain::{IdempotencyKey, Refusal, Snapshot, UserId};
+use crate::domain::{Currency, IdempotencyKey, Refusal, Snapshot, UserId};
 
 /// The time limit of all requests of one route to Stripe. It is shorter than their lease, and than
 /// a function's time limit.
@@ -46,10 +49,11 @@ pub async fn create_session(
     // Repeats if the previous session was paid, or if the customer was deleted at Stripe.
     for _ in 0..3 {
         let now = app.clock.now();
-        let checkout = app.postgres.begin_checkout(user, purchase, idempotency_key, now).await?;
+        let checkout = app.postgres.begin_checkout(user, purchase, idempotency_key, now).await;
         let claimed = match checkout {
-            Checkout::Answer(answer) => return Ok(answer),
-            Checkout::Claimed(claimed) => claimed,
+            Ok(Checkout::Answer(answer)) => return Ok(answer),
+            Ok(Checkout::Claimed(claimed)) => claimed,
+            Err(error) => return Err(suggestions::explain(app, error, named(purchase)).await),
         };
         let sent = timeout(STRIPE_TIME, send_requests(app, user, &claimed)).await;
         match sent.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed).into())) {
@@ -77,6 +81,21 @@ pub async fn create_session(
         }
     }
     Err(Refusal::AlreadySubscribed { status: "active".to_owned() }.into())
+}
+
+fn named(purchase: &Purchase) -> Named<'_> {
+    let currency = purchase.currency.as_ref().map(Currency::as_str);
+    match &purchase.wanted {
+        Wanted::Subscription { plan, interval } => Named {
+            plan: Some(plan.as_str()),
+            interval: Some(interval.as_str()),
+            currency,
+            ..Named::default()
+        },
+        Wanted::Payment { pack } => {
+            Named { pack: Some(pack.as_str()), currency, ..Named::default() }
+        }
+    }
 }
 
 /// Creates the customer, closes earlier sessions, and creates the session. Each step may be

@@ -1,7 +1,7 @@
 //! Counts of usage and credits.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// The largest integer that JavaScript represents exactly.
 const LARGEST: i64 = 9_007_199_254_740_991;
@@ -15,7 +15,11 @@ pub struct PositiveCount(i64);
 /// A change of a count: an integer other than 0 that JavaScript represents exactly.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "i64")]
-#[schemars(extend("minimum" = -9_007_199_254_740_991_i64, "maximum" = 9_007_199_254_740_991_i64))]
+#[schemars(extend(
+    "minimum" = -9_007_199_254_740_991_i64,
+    "maximum" = 9_007_199_254_740_991_i64,
+    "not" = { "const": 0 },
+))]
 pub struct SignedCount(i64);
 
 impl PositiveCount {
@@ -27,11 +31,6 @@ impl PositiveCount {
 
     pub fn get(self) -> i64 {
         self.0
-    }
-
-    /// Deserializes a field that is optional but not nullable: JavaScript sends null for NaN.
-    pub fn if_given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Self>, D::Error> {
-        Self::deserialize(field).map(Some)
     }
 }
 

@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 /// An e-mail address. Its form is checked; whether mail arrives is not.
 #[derive(Clone, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "String")]
-#[schemars(extend("format" = "email", "maxLength" = 254))]
+#[schemars(extend("format" = "email", "maxLength" = 254, "pattern" = Email::PATTERN))]
 pub struct Email(String);
 
 impl Email {
+    /// The form of an address as an OpenAPI pattern.
+    const PATTERN: &str = r"^[^\s<>,\u0000-\u001f\u007f-\u009f]+@[^\s<>,@.\u0000-\u001f\u007f-\u009f]+(\.[^\s<>,@.\u0000-\u001f\u007f-\u009f]+)*$";
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

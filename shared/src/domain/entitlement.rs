@@ -188,6 +188,28 @@ impl Entitlement {
     }
 }
 
+impl FeatureTerms {
+    /// The name of the feature, for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Boolean { name, .. }
+            | Self::Metered { name, .. }
+            | Self::Credits { name, .. } => name,
+        }
+    }
+}
+
+impl PlanTerms {
+    /// The name of the feature whose credits have this unit, for people.
+    pub fn name_of_unit(&self, unit: &str) -> Option<&str> {
+        let mut features = self.features.values();
+        features.find_map(|terms| match terms {
+            FeatureTerms::Credits { name, unit: own, .. } if own == unit => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
 impl FeatureCheckResult {
     /// The result while no catalog is published.
     pub fn no_customer(feature: &str) -> Self {

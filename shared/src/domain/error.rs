@@ -65,6 +65,7 @@ pub enum ErrorCode {
     NothingIsSold,
     NothingToResume,
     OtherUser,
+    PausedByOperator,
     PayloadForgotten,
     PaymentConfirmationRequired,
     PaymentFailed,
@@ -151,7 +152,8 @@ impl Error {
     /// Returns an error for a field with an invalid value.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         let error = FieldError { field: field.into(), message: message.into() };
-        let message = format!("{} {}.", error.field, error.message);
+        let end = if error.message.ends_with('?') { "" } else { "." };
+        let message = format!("{} {}{end}", error.field, error.message);
         let mut invalid = Self::new(ErrorCode::InvalidInput, message);
         invalid.fields.push(error);
         invalid

@@ -15,6 +15,8 @@ pub struct IdempotencyKey {
 
 impl IdempotencyKey {
     pub const MAX_BYTES: usize = 255;
+    /// The form of a key as an OpenAPI pattern: printable ASCII without spaces.
+    pub const PATTERN: &str = "^[!-~]+$";
 
     pub fn new(endpoint: &str, caller: &str, user: &str, given: &str, body: &str) -> Self {
         let key = sha256_hex([endpoint, caller, user, given]);

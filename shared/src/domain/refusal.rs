@@ -99,6 +99,13 @@ impl InvalidReason {
     }
 }
 
+impl Refusal {
+    /// The message of a refused spend. `credits` is the unit or, better, its display name.
+    pub fn insufficient(credits: &str, balance: i64, needed: i64) -> String {
+        format!("The balance of {credits} is {balance}, but {needed} are needed.")
+    }
+}
+
 impl From<InvalidReason> for Error {
     fn from(reason: InvalidReason) -> Self {
         let (field, message) = reason.field_and_message();
@@ -114,8 +121,7 @@ impl From<Refusal> for Error {
             Refusal::InvalidInput(reason) => return reason.into(),
             Refusal::RequestInProgress => return Self::request_in_progress(),
             Refusal::InsufficientCredits { unit, balance, needed } => {
-                let message =
-                    format!("The balance of {unit} is {balance}, but {needed} are needed.");
+                let message = Refusal::insufficient(&unit, balance, needed);
                 let extension = ProblemExtension::Credits { unit, balance, needed };
                 return Self::new(ErrorCode::InsufficientCredits, message)
                     .with_extension(extension);

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The form of every such text as an OpenAPI pattern: no control characters but tabs and line ends.
+const NO_CONTROL: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$";
+
 /// Declares a text of 1 to `$max` characters. It may have no control characters except line ends
 /// and tabs: Postgres cannot store a NUL, and the others serve no purpose.
 macro_rules! bounded_text {
@@ -10,7 +13,7 @@ macro_rules! bounded_text {
         $(#[$doc])*
         #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
         #[serde(try_from = "String")]
-        #[schemars(extend("minLength" = 1, "maxLength" = $max))]
+        #[schemars(extend("minLength" = 1, "maxLength" = $max, "pattern" = NO_CONTROL))]
         pub struct $name(String);
 
         impl $name {

@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 /// different ids never make the same key, because the parts around them are fixed.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "String")]
-#[schemars(extend("minLength" = 1, "maxLength" = 255))]
+#[schemars(extend("minLength" = 1, "maxLength" = 255, "pattern" = UserId::PATTERN))]
 pub struct UserId(String);
 
 impl UserId {
     pub const MAX_BYTES: usize = 255;
+    /// The form of an id as an OpenAPI pattern. It allows some invisible characters that an id may
+    /// not have.
+    pub const PATTERN: &str = r"^[^\s\u0000-\u001f\u007f-\u009f]+$";
     /// The prefix of the text that replaces an erased user's id.
     const ERASED_PREFIX: &str = "erased:";
 

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::entitlement::FeatureCheckResult;
 use crate::domain::error::{Error, Result};
-use crate::domain::{CatalogKey, Entitlement, PositiveCount};
+use crate::domain::{CatalogKey, Entitlement, PositiveCount, if_given, no_such};
 use crate::http::{Input, User};
 
 const MAX_CHECKS: usize = 50;
@@ -25,14 +25,13 @@ const MAX_CHECKS: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct CheckRequest {
     /// The feature's key in the catalog. Not together with `checks`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     feature: Option<CatalogKey>,
     /// The intended usage, or the credits needed; 1 if absent. Not together with `checks`.
-    #[serde(default, deserialize_with = "PositiveCount::if_given")]
-    #[schemars(with = "PositiveCount")]
+    #[serde(default, deserialize_with = "if_given")]
     quantity: Option<PositiveCount>,
     /// Several checks. The results have the same order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     #[schemars(length(min = 1, max = 50))]
     checks: Option<Vec<FeatureCheck>>,
 }
@@ -90,9 +89,10 @@ fn verdict(
     let feature = check.feature.as_str();
     match found {
         None => Ok(FeatureCheckResult::no_customer(feature)),
-        Some(entitlement) => entitlement
-            .check(feature, check.quantity)
-            .ok_or_else(|| Error::invalid(field(), "is not a feature of the catalog")),
+        Some(entitlement) => entitlement.check(feature, check.quantity).ok_or_else(|| {
+            let known = entitlement.terms.value.features.keys().map(String::as_str);
+            Error::invalid(field(), no_such("feature", feature, known))
+        }),
     }
 }
 

@@ -16,16 +16,18 @@ use serde_json::Value;
 
 use crate::adapters::postgres::{
     CreditChange, CreditGrant, CreditUnitBalance, LedgerCursor, LedgerEntry, LedgerNote,
+    PostgresError,
 };
 use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
+use crate::billing::suggestions::{self, Named};
 use crate::domain::entitlement::Versioned;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{
     CatalogKey, CreditPriority, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Reason,
-    SignedCount, UserId, jsonb_bytes, row_bytes,
+    Refusal, SignedCount, UserId, if_given, jsonb_bytes, row_bytes,
 };
 use crate::http::{Input, Query, User, cursor};
 
@@ -39,18 +41,18 @@ pub struct ChangeCreditsRequest {
     /// The number of credits. Positive; `adjust` also accepts negative numbers.
     amount: SignedCount,
     /// For `grant`: when the credits expire. Absent means never.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     expires_at: Option<Timestamp>,
     /// For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50
     /// if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     priority: Option<CreditPriority>,
     /// Why the credits change. Required for `grant` and `adjust`. The user can read it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     reason: Option<Reason>,
     /// The app's own data. The ledger is kept when an account is deleted, so it must not contain
     /// personal data.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     metadata: Option<Metadata>,
 }
 
@@ -100,8 +102,11 @@ async fn get_credits(
     let now = app.clock.now();
     let held =
         app.postgres.get_credits(&user, unit.as_ref(), before.as_ref(), limit.more(), now).await?;
-    if unit.is_some() && held.units.is_empty() {
-        return Err(InvalidReason::UnknownUnit.into());
+    if let Some(unit) = unit.filter(|_| held.units.is_empty()) {
+        let named = Named { unit: Some(unit.as_str()), ..Named::default() };
+        let reason = InvalidReason::UnknownUnit;
+        let (field, message) = suggestions::field_and_message(&app, &reason, named).await;
+        return Err(Error::invalid(field, message));
     }
     let (data, next) = limit.page(held.transactions, |_| ());
     let next_cursor = next.map(|_| cursor(&before.unwrap_or_default().behind(&data)));
@@ -126,7 +131,10 @@ async fn change_credits(
             let grant = action.grant(now)?;
             let actor = caller.audit_name();
             let key = idempotency_key.as_ref();
-            app.postgres.grant(&user, &grant, &actor, key, now).await?
+            match app.postgres.grant(&user, &grant, &actor, key, now).await {
+                Ok(change) => change,
+                Err(error) => return Err(refused(&app, &user, &grant.unit, error).await),
+            }
         }
     };
     let balance = Versioned { version: change.version, value: change.balance };
@@ -147,7 +155,25 @@ async fn spend(
     refuse_grant_fields(expires_at, priority)?;
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
     let note = LedgerNote { reason, metadata };
-    Ok(app.postgres.spend(user, &unit, amount, &note, idempotency_key, now).await?)
+    match app.postgres.spend(user, &unit, amount, &note, idempotency_key, now).await {
+        Ok(change) => Ok(change),
+        Err(error) => Err(refused(app, user, &unit, error).await),
+    }
+}
+
+/// Converts a refusal. Its message has the unit's display name, or the unit that was probably meant.
+async fn refused(app: &App, user: &UserId, unit: &CatalogKey, error: PostgresError) -> Error {
+    let unit = unit.as_str();
+    match error.refusal() {
+        Some(&Refusal::InsufficientCredits { balance, needed, .. }) => {
+            let found =
+                EntitlementCache::of(app).read(user).await.ok().and_then(|(found, _)| found);
+            let name = found.as_ref().and_then(|found| found.terms.value.name_of_unit(unit));
+            let message = Refusal::insufficient(name.unwrap_or(unit), balance, needed);
+            Error { message, ..error.into() }
+        }
+        _ => suggestions::explain(app, error, Named { unit: Some(unit), ..Named::default() }).await,
+    }
 }
 
 impl ChangeCreditsRequest {

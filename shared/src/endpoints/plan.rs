@@ -13,13 +13,15 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::adapters::postgres::PostgresError;
 use crate::adapters::redis::RedisError;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::billing::entitlement_cache::EntitlementCache;
+use crate::billing::suggestions;
 use crate::companion::stats::{self, UserStats};
 use crate::domain::error::{Error, ErrorCode, Result};
-use crate::domain::{InvalidReason, PlanName, Reason, Refusal};
+use crate::domain::{InvalidReason, PlanName, Reason, Refusal, if_given};
 use crate::http::{Input, User};
 
 /// A plan given by an operator, without a subscription.
@@ -28,10 +30,10 @@ use crate::http::{Input, User};
 pub struct PlanComp {
     plan: PlanName,
     /// When the comp ends. Absent means that it lasts until it is replaced.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     ends_at: Option<Timestamp>,
     /// Why the plan is given, for the audit trail.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     reason: Option<Reason>,
 }
 
@@ -52,13 +54,10 @@ async fn set_plan(
     let (reason, actor) = (comp.reason.as_ref(), caller.audit_name());
     let granted =
         app.postgres.comp_plan(&user, comp.plan.as_str(), comp.ends_at, reason, &actor, now).await;
-    let entitlement = granted.map_err(|error| match error.refusal() {
-        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
-            Error::invalid("plan", "is not a plan of the catalog")
-        }
-        Some(Refusal::InvalidInput(reason)) => Error::invalid("plan", reason.field_and_message().1),
-        _ => error.into(),
-    })?;
+    let entitlement = match granted {
+        Ok(entitlement) => entitlement,
+        Err(error) => return Err(not_comped(&app, &comp.plan, error).await),
+    };
     let pushed = EntitlementCache::of(&app).push(&user, now, &entitlement, None).await;
     if let Err(error) = pushed {
         // Redis may still have the old plan, so its stats are not returned.
@@ -66,6 +65,16 @@ async fn set_plan(
         return Err(comped_but_not_pushed(error));
     }
     stats::read(&app.redis, &user, now).await.map(Json)
+}
+
+async fn not_comped(app: &App, plan: &PlanName, error: PostgresError) -> Error {
+    match error.refusal() {
+        Some(Refusal::InvalidInput(InvalidReason::UnknownPlan)) => {
+            Error::invalid("plan", suggestions::unknown_plan(app, plan.as_str()).await)
+        }
+        Some(Refusal::InvalidInput(reason)) => Error::invalid("plan", reason.field_and_message().1),
+        _ => error.into(),
+    }
 }
 
 fn comped_but_not_pushed(error: RedisError) -> Error {

@@ -3,6 +3,7 @@
 //! A refusal is a 200 with `allowed: false`, never an error. The setting `RATE_LIMITS` names the
 //! limits and their rates.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::IdempotencyKey;
-use crate::domain::RateLimitIdentifier;
 use crate::domain::error::{Error, Result};
+use crate::domain::{RateLimitIdentifier, no_such};
 use crate::http::{Input, rate_limit_headers};
 
 /// Units to take from a rate limit.
@@ -28,8 +29,8 @@ pub struct RateLimitRequest {
     identifier: RateLimitIdentifier,
     /// The number of units to take; 1 if absent.
     #[serde(default = "one")]
-    #[schemars(range(min = 1))]
-    cost: u32,
+    #[schemars(range(min = 1, max = u32::MAX))]
+    cost: NonZeroU32,
 }
 
 /// The result of taking from a rate limit.
@@ -46,8 +47,8 @@ pub struct RateLimitResponse {
     resets_at: Timestamp,
 }
 
-fn one() -> u32 {
-    1
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 pub fn routes() -> MethodRouter<Arc<App>> {
@@ -61,10 +62,13 @@ async fn take_rate_limit(
 ) -> Result<(HeaderMap, Json<RateLimitResponse>)> {
     let RateLimitRequest { action, identifier, cost } = question;
     let Some(rate) = app.config.rate_limits.get(&action).copied() else {
-        return Err(Error::invalid("action", "is not in the setting RATE_LIMITS"));
+        let known = app.config.rate_limits.keys().map(String::as_str);
+        let message = no_such("rate limit in the setting RATE_LIMITS", &action, known);
+        return Err(Error::invalid("action", message));
     };
-    if cost == 0 || cost > rate.limit {
-        let message = format!("must be between 1 and {}, the limit", rate.limit);
+    let cost = cost.get();
+    if cost > rate.limit {
+        let message = format!("must be from 1 to {}, the limit", rate.limit);
         return Err(Error::invalid("cost", message));
     }
     let policy = format!("action:{action}");

@@ -19,7 +19,7 @@ use crate::billing::change_subscription;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
 use crate::domain::{
-    BillingInterval, CatalogKey, IdempotencyKey, Quantity, Reason, SubscriptionId,
+    BillingInterval, CatalogKey, IdempotencyKey, Quantity, Reason, SubscriptionId, if_given,
 };
 use crate::http::{Input, Query, User};
 
@@ -117,19 +117,19 @@ struct PendingSubscriptionChange {
 pub struct ChangeSubscriptionRequest {
     action: SubscriptionAction,
     /// For `change`: the key of the new plan.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     tier: Option<CatalogKey>,
     /// For `change`: the new billing interval.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     interval: Option<BillingInterval>,
     /// For `change`: the new number of seats.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     quantity: Option<Quantity>,
     /// For `cancel`: when the subscription ends; `period_end` if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     when: Option<CancellationTime>,
     /// For `cancel`: the customer's reason.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     reason: Option<Reason>,
 }
 

@@ -21,10 +21,12 @@ use crate::adapters::postgres::{
 use crate::app::App;
 use crate::billing::entitlement_cache::EntitlementCache;
 use crate::billing::fulfilment;
+use crate::billing::suggestions::{self, Named};
+use crate::domain::entitlement::FeatureTerms;
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::{
-    CatalogKey, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Refusal, jsonb_bytes,
-    row_bytes,
+    CatalogKey, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Refusal, UserId, if_given,
+    jsonb_bytes, row_bytes,
 };
 use crate::http::{Input, Query, User};
 
@@ -35,21 +37,20 @@ const MAX_ENTRIES: usize = 100;
 #[serde(deny_unknown_fields)]
 pub struct TrackUsageRequest {
     /// The key of a metered feature. Not together with `entries`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     feature: Option<CatalogKey>,
     /// The usage to add; 1 if absent. Not together with `entries`.
-    #[serde(default, deserialize_with = "PositiveCount::if_given")]
-    #[schemars(with = "PositiveCount")]
+    #[serde(default, deserialize_with = "if_given")]
     quantity: Option<PositiveCount>,
     /// The app's own data, kept with the entry. Not together with `entries`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     metadata: Option<Metadata>,
     /// Several entries. The results have the same order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     #[schemars(length(min = 1, max = 100))]
     entries: Option<Vec<TrackUsageEntry>>,
     /// With `entries`: what happens if one of them exceeds its limit; `all` if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     mode: Option<UsageMode>,
 }
 
@@ -63,7 +64,7 @@ pub struct TrackUsageEntry {
     #[serde(default = "PositiveCount::one")]
     quantity: PositiveCount,
     /// The app's own data, kept with the entry.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     metadata: Option<Metadata>,
 }
 
@@ -128,8 +129,11 @@ async fn get_usage(
     let now = app.clock.now();
     let found = app.postgres.get_usage(&user, feature.as_ref(), cursor.as_ref(), limit.more(), now);
     let found = found.await?;
-    if !found.is_known {
-        return Err(Error::invalid("feature", "is not a metered feature of the catalog"));
+    if let Some(feature) = feature.filter(|_| !found.is_known) {
+        let reason = InvalidReason::NotMetered { feature: feature.as_str().to_owned() };
+        let (field, message) =
+            suggestions::field_and_message(&app, &reason, Named::default()).await;
+        return Err(Error::invalid(field, message));
     }
     let (data, next_cursor) =
         limit.page(found.periods, |last| (last.period_start, last.feature.clone()));
@@ -156,7 +160,7 @@ async fn track_usage(
             fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
             results
         }
-        Err(error) => refused(error, &usage_entries, is_one, mode)?,
+        Err(error) => refused(&app, &user, error, &usage_entries, is_one, mode).await?,
     };
     match results.pop() {
         Some(used) if is_one => Ok(Json(UsageResponse::One(used))),
@@ -169,7 +173,9 @@ async fn track_usage(
 
 /// Handles a call that counted nothing. Mode `each` returns the result of every entry; mode `all`
 /// refuses the request.
-fn refused(
+async fn refused(
+    app: &App,
+    user: &UserId,
     error: PostgresError,
     usage_entries: &[UsageEntry],
     is_one: bool,
@@ -179,44 +185,50 @@ fn refused(
         Some(Refusal::QuotaExceeded { results }) => {
             serde_json::from_value(Value::Array(results.clone())).map_err(Error::internal)?
         }
-        Some(Refusal::InvalidInput(reason)) if !is_one => {
-            return Err(invalid_entry(reason, usage_entries));
+        Some(Refusal::InvalidInput(reason)) => {
+            let (field, message) =
+                suggestions::field_and_message(app, reason, Named::default()).await;
+            let entries = if is_one { &[] } else { usage_entries };
+            return Err(Error::invalid(name_field(field, reason, entries), message));
         }
         _ => return Err(error.into()),
     };
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
         Some((first, place)) if mode == UsageMode::All => {
-            Err(over_quota(first, &usage_entries[..place]))
+            let found =
+                EntitlementCache::of(app).read(user).await.ok().and_then(|(found, _)| found);
+            let terms = found.as_ref().and_then(|it| it.terms.value.features.get(&first.feature));
+            let name = terms.map_or(first.feature.as_str(), FeatureTerms::name);
+            Err(over_quota(first, name, &usage_entries[..place]))
         }
         _ => Ok(results),
     }
 }
 
-/// The error of an invalid entry, which names the entry by its position.
-fn invalid_entry(reason: &InvalidReason, usage_entries: &[UsageEntry]) -> Error {
-    let (field, message) = reason.field_and_message();
+/// The path of an invalid field. With several entries it names the entry by its position.
+fn name_field(field: &str, reason: &InvalidReason, usage_entries: &[UsageEntry]) -> String {
     let (InvalidReason::CountTooLarge { feature }
     | InvalidReason::NotMetered { feature }
     | InvalidReason::UnknownFeature { feature }) = reason
     else {
-        return Error::invalid(field, message);
+        return field.to_owned();
     };
     match usage_entries.iter().position(|one| one.feature.as_str() == feature) {
-        Some(position) => Error::invalid(format!("entries[{position}].{field}"), message),
-        None => Error::invalid(field, message),
+        Some(position) => format!("entries[{position}].{field}"),
+        None => field.to_owned(),
     }
 }
 
-/// The error of an entry over its limit. `before` are the entries that the same call had counted
-/// before it and rolled back.
-fn over_quota(refused: &UsageResult, before: &[UsageEntry]) -> Error {
+/// The error of an entry over its limit. `name` is the feature's name for people. `before` are the
+/// entries that the same call had counted before it and rolled back.
+fn over_quota(refused: &UsageResult, name: &str, before: &[UsageEntry]) -> Error {
     let UsageResult { feature, limit, used, resets_at, .. } = refused;
     let same_feature = before.iter().filter(|one| one.feature.as_str() == feature);
     let rolled_back: u64 = same_feature.map(|one| one.quantity.get().unsigned_abs()).sum();
     let used = used.saturating_sub(rolled_back);
     let message = match limit {
-        Some(limit) if *limit > 0 => format!("{used} of {limit} {feature} are used."),
-        _ => format!("The plan does not include {feature}."),
+        Some(limit) if *limit > 0 => format!("{used} of {limit} {name} are used."),
+        _ => format!("The plan does not include {name}."),
     };
     Error::new(ErrorCode::QuotaExceeded, message).with_extension(ProblemExtension::Quota {
         quota: feature.clone(),

@@ -27,10 +27,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
 
+use super::cors::{self, RefusedOrigins};
 use super::input::{self, Body};
 use super::problem::{self, PendingProblem};
 use super::user::{self, Subject};
-use super::{Access, ClientIp, Endpoint, cors, rate_limit_headers};
+use super::{Access, ClientIp, Endpoint, rate_limit_headers};
 use crate::adapters::redis::limiter::{DecidedBy, Verdict};
 use crate::app::App;
 use crate::auth::Caller;
@@ -57,11 +58,12 @@ pub fn mount(endpoint: &'static Endpoint, app: &Arc<App>) -> Router {
 /// Returns a router with several endpoints, each behind its own guard. Any other path is a 404.
 pub fn mount_all(endpoints: &[&'static Endpoint], app: &Arc<App>) -> Router {
     let mut router = Router::new();
+    let refused = Arc::new(RefusedOrigins::default());
     for &endpoint in endpoints {
         let state = (endpoint, Arc::clone(app));
         let guarded = (endpoint.routes)()
             .layer::<_, Infallible>(from_fn_with_state(state, admit))
-            .layer::<_, Infallible>(cors::layer(endpoint, &app.config.allowed_origins))
+            .layer::<_, Infallible>(cors::layer(endpoint, &app.config.allowed_origins, &refused))
             .layer(from_fn_with_state(endpoint.name, observe));
         router = router.route(endpoint.path, guarded);
     }

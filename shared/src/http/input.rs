@@ -6,8 +6,8 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::domain::UniqueFields;
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::{UniqueFields, nearest, no_such};
 
 /// The maximum number of characters of the input that an error message repeats.
 const MAX_QUOTED_CHARS: usize = 60;
@@ -77,25 +77,30 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
         let parent = if path == "." { String::new() } else { format!("{path}.") };
         match (missing, unknown) {
             (Some(field), _) => Error::invalid(format!("{parent}{field}"), "is missing"),
-            (_, Some(field)) if path.ends_with(field) => {
-                Error::invalid(path, "is not a field of this request")
-            }
             (_, Some(field)) => {
-                Error::invalid(format!("{parent}{field}"), "is not a field of this request")
+                let name = if path.ends_with(field) { path } else { format!("{parent}{field}") };
+                Error::invalid(name, unknown_field(field, &message))
             }
             (None, None) => Error::invalid(path, in_plain_words(&message)),
         }
     })
 }
 
+/// The problem with an unknown field. serde's message lists the known fields.
+fn unknown_field(field: &str, message: &str) -> String {
+    let known = message.split('`').skip(3).step_by(2).chain(["userId"]);
+    let suggestion = nearest(field, known).map(|near| format!("; did you mean {near}?"));
+    format!("is not a field of this request{}", suggestion.unwrap_or_default())
+}
+
 /// Rewords a message of serde: `invalid type: string "8", expected f64` becomes `must be a number,
 /// not string "8"`. For an unknown variant, the message lists the known ones.
 fn in_plain_words(message: &str) -> String {
-    if let Some((_, words)) =
+    if let Some((word, words)) =
         message.strip_prefix("unknown variant ").and_then(|it| it.split_once(", expected "))
     {
-        let words = words.trim_start_matches("one of ").replace('`', "");
-        return format!("must be one of: {}", words.replace(" or ", ", "));
+        let known: Vec<&str> = words.split('`').skip(1).step_by(2).collect();
+        return no_such("value", word.trim_matches('`'), known);
     }
     let found = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
     let Some((found, expected)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
@@ -104,6 +109,7 @@ fn in_plain_words(message: &str) -> String {
     let expected = match expected {
         "f64" => "a number",
         "u32" | "u64" | "i64" => "a whole number within its range",
+        "a nonzero u32" => "a whole number from 1 to 4294967295",
         "a sequence" => "a list",
         "a map" => "an object",
         "string or map" | "map with a single key" => "a word",
@@ -120,7 +126,18 @@ fn quoted_after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_QUOTED_CHARS, in_plain_words};
+    use super::{MAX_QUOTED_CHARS, in_plain_words, unknown_field};
+
+    #[test]
+    fn a_mistyped_field_is_recognized() {
+        let message = "unknown field `quantty`, expected one of `feature`, `quantity`";
+        let expected = "is not a field of this request; did you mean quantity?";
+        assert_eq!(unknown_field("quantty", message), expected);
+        let message = "unknown field `userid`, expected `score`";
+        let expected = "is not a field of this request; did you mean userId?";
+        assert_eq!(unknown_field("userid", message), expected);
+        assert_eq!(unknown_field("price", message), "is not a field of this request");
+    }
 
     #[test]
     fn messages_are_in_plain_words_and_short() {
@@ -132,7 +149,14 @@ mod tests {
                 "must be a word, not integer `0`",
             ),
             ("invalid type: map, expected a sequence", "must be a list, not map"),
-            ("unknown variant `x`, expected `all` or `each`", "must be one of: all, each"),
+            (
+                "unknown variant `x`, expected `all` or `each`",
+                "x: no such value; choose one of all, each",
+            ),
+            (
+                "unknown variant `montly`, expected one of `weekly`, `monthly`, `yearly`",
+                "montly: no such value; did you mean monthly?",
+            ),
         ] {
             assert_eq!(in_plain_words(message), expected);
         }

@@ -99,8 +99,10 @@ pub fn status(code: ErrorCode) -> StatusCode {
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         SlowBody => StatusCode::REQUEST_TIMEOUT,
         AlreadySubscribed | CancellationPending | ChangePlanned | NoCustomer | NoSubscription
-        | NotInGoodStanding | NothingToResume | PayloadForgotten | RequestInProgress
-        | SubscriptionChanged | TrialAlreadyUsed | WebhookResolved => StatusCode::CONFLICT,
+        | NotInGoodStanding | NothingToResume | PausedByOperator | PayloadForgotten
+        | RequestInProgress | SubscriptionChanged | TrialAlreadyUsed | WebhookResolved => {
+            StatusCode::CONFLICT
+        }
         BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,

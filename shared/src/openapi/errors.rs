@@ -100,6 +100,7 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         NothingIsSold => "No catalog is published yet.",
         NothingToResume => "The subscription is not paused, canceled or about to change.",
         OtherUser => "A user's token may act only for its own user.",
+        PausedByOperator => "The app's operator has paused the subscription, and must resume it.",
         PayloadForgotten => "The payload was deleted after 30 days. Resolve the event instead.",
         PaymentConfirmationRequired => {
             "The customer's bank requires them to confirm the payment, at `paymentUrl`. The change \

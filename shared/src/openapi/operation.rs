@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::errors;
 use super::schemas::Schemas;
 use crate::domain::error::ErrorCode;
+use crate::domain::{IdempotencyKey, UserId};
 use crate::http::{Access, Endpoint, Method};
 
 /// One method of one endpoint, with the details that the endpoint table does not contain.
@@ -52,7 +53,9 @@ impl Operation {
         if endpoint.access == Access::User || endpoint.name == "plan" {
             parameters.push(query(
                 "userId",
-                json!({ "type": "string", "minLength": 1, "maxLength": 255 }),
+                json!({
+                    "type": "string", "minLength": 1, "maxLength": 255, "pattern": UserId::PATTERN,
+                }),
                 "The user that the request is about. Optional with a user's token. With a service \
                  key, name the user here, in the header `x-user-id`, or as `userId` in a JSON body.",
             ));
@@ -128,7 +131,7 @@ impl Operation {
     }
 
     pub(super) fn cursor(self) -> Self {
-        let cursor = json!({ "type": "string" });
+        let cursor = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" });
         self.query(
             "cursor",
             cursor,
@@ -158,7 +161,10 @@ impl Operation {
             "A unique key that makes retries safe. {period}, the same key with the same request \
              returns the first response again and changes nothing."
         );
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        let schema = json!({
+            "type": "string", "minLength": 1, "maxLength": IdempotencyKey::MAX_BYTES,
+            "pattern": IdempotencyKey::PATTERN,
+        });
         self.header("Idempotency-Key", schema, &text)
     }
 

@@ -38,7 +38,8 @@ impl Schemas {
 
     /// Every schema that was added, by name.
     pub(super) fn into_components(self) -> Map<String, Value> {
-        let (requests, mut schemas) = self.definitions();
+        let (mut requests, mut schemas) = self.definitions();
+        requests.values_mut().for_each(refuse_null);
         schemas.extend(requests);
         let mut components = Map::new();
         for (name, mut schema) in schemas {
@@ -47,6 +48,28 @@ impl Schemas {
             components.insert(name, schema);
         }
         components
+    }
+}
+
+/// Removes null from the fields of a request: an optional field may be absent, but not null
+/// (`domain::if_given`).
+fn refuse_null(schema: &mut Value) {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let fields = fields.into_iter().flat_map(Map::values_mut);
+    for field in fields.filter_map(Value::as_object_mut) {
+        field.retain(|keyword, value| keyword != "default" || !value.is_null());
+        if let Some(kinds) = field.get_mut("type")
+            && let Some(kind) = kinds.as_array().and_then(|kinds| kinds.first().cloned())
+        {
+            *kinds = kind;
+        }
+        let choices = field.get("anyOf").and_then(Value::as_array).cloned();
+        if let Some([Value::Object(kind), null]) = choices.as_deref()
+            && *null == json!({ "type": "null" })
+        {
+            field.remove("anyOf");
+            field.extend(kind.clone());
+        }
     }
 }
 

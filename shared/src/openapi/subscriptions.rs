@@ -7,8 +7,8 @@ use super::schemas::Schemas;
 use crate::domain::SubscriptionId;
 use crate::domain::error::ErrorCode::{
     AccountErased, CancellationPending, ChangePlanned, DatabaseUnavailable, NoSubscription,
-    NotInGoodStanding, NothingToResume, PaymentConfirmationRequired, PaymentFailed,
-    RequestInProgress, StripeUnavailable, SubscriptionChanged, SubscriptionNotFound,
+    NotInGoodStanding, NothingToResume, PausedByOperator, PaymentConfirmationRequired,
+    PaymentFailed, RequestInProgress, StripeUnavailable, SubscriptionChanged, SubscriptionNotFound,
 };
 use crate::endpoints::{SUBSCRIPTION, subscription};
 use crate::http::Method::{Get, Patch};
@@ -62,6 +62,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         .codes(&[
             NoSubscription,
             NothingToResume,
+            PausedByOperator,
             NotInGoodStanding,
             CancellationPending,
             ChangePlanned,

@@ -1,4 +1,5 @@
 mod conformance;
+mod fields;
 
 use std::collections::BTreeSet;
 

@@ -10,6 +10,7 @@ use crate::fixtures::{self, FixtureContext};
 use crate::lifecycle::checkout::complete::PayerDetails;
 use crate::lifecycle::checkout::pay::{self, PaymentOutcome};
 use crate::lifecycle::{disputes, settlement};
+use crate::suggestion::suggestion;
 use crate::world::{World, text};
 
 pub mod describe;
@@ -88,7 +89,7 @@ pub fn trigger(
     plan: Option<&str>,
 ) -> Result<Vec<String>, StripeError> {
     let recipe = recipe(event).ok_or_else(|| {
-        let message = format!("Unknown event {event}. Supported events: {}.", EVENTS.join(", "));
+        let message = format!("unknown event {event}; {}", suggestion(event, EVENTS));
         StripeError::invalid("parameter_invalid", "event", message)
     })?;
     let mut context = FixtureContext { world, user, plan };
@@ -282,7 +283,10 @@ mod tests {
     fn an_unknown_event_changes_nothing() {
         let mut world = world();
         let error = trigger(&mut world, "charge.dreamt", None, None).unwrap_err();
-        assert!(error.message().contains("charge.dreamt"));
+        let expected = "unknown event charge.dreamt; available: checkout.session.completed, ";
+        assert!(error.message().starts_with(expected), "{}", error.message());
+        let error = trigger(&mut world, "invoice.payd", None, None).unwrap_err();
+        assert_eq!(error.message(), "unknown event invoice.payd; did you mean invoice.paid?");
         assert!(world.all("event").next().is_none());
     }
 
@@ -312,6 +316,8 @@ mod tests {
             let expected = "unknown plan or pack gold; available: plus";
             assert_eq!(text(&refused.body, "message"), expected);
         }
+        let mistyped = trigger(&mut world, "invoice.paid", None, Some("plsu")).unwrap_err();
+        assert_eq!(mistyped.message(), "unknown plan or pack plsu; did you mean plus?");
         assert_eq!(world.all("event").count(), events);
     }
 }

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::argument::{Argument, SqlValue};
 use super::function::sql_functions;
 use crate::domain::vocabulary::WebhookResolution;
-use crate::domain::{EventId, EventType, Reason};
+use crate::domain::{EventId, EventType, Reason, no_such};
 
 /// An event that could not be applied.
 #[derive(Debug, Serialize)]
@@ -112,13 +112,13 @@ impl WebhookStatus {
 }
 
 impl std::str::FromStr for WebhookStatus {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        [Self::Open, Self::Resolved, Self::All]
-            .into_iter()
+        let all = [Self::Open, Self::Resolved, Self::All];
+        all.into_iter()
             .find(|status| status.as_str() == word)
-            .ok_or("must be one of: open, resolved, all")
+            .ok_or_else(|| no_such("status", word, all.map(Self::as_str)))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::auth::Caller;
 use crate::background::BackgroundTasks;
 use crate::billing::dead_letters;
 use crate::domain::error::{Error, Result};
-use crate::domain::{EventId, EventType, Reason};
+use crate::domain::{EventId, EventType, Reason, if_given};
 use crate::http::{Input, Query};
 
 /// A page of failed webhooks or, if the query has an `id`, one of them with its payload. A page has
@@ -58,7 +58,7 @@ pub struct HandleFailedWebhookRequest {
     id: EventId,
     action: FailedWebhookAction,
     /// The reason for setting the event aside. Required for `resolve`, refused for `replay`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     note: Option<Reason>,
 }
 

@@ -17,7 +17,7 @@ use crate::adapters::postgres::NewEntry;
 use crate::app::App;
 use crate::companion::stats::{self, UserStats};
 use crate::domain::error::Result;
-use crate::domain::{ChatContent, ChatSummary, IdempotencyKey, row_bytes};
+use crate::domain::{ChatContent, ChatSummary, IdempotencyKey, if_given, row_bytes};
 use crate::http::{Input, User};
 
 /// A conversation to count and remember.
@@ -27,7 +27,7 @@ pub struct SaveChatRequest {
     /// A short summary, shown on the dashboard.
     summary: ChatSummary,
     /// The text of the conversation. If present, it is kept in the user's history.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     content: Option<ChatContent>,
 }
 

@@ -19,7 +19,7 @@ use crate::billing::checkout;
 use crate::config::Config;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, Result};
-use crate::domain::{BillingInterval, CatalogKey, Currency, Email, Quantity, ReturnUrl};
+use crate::domain::{BillingInterval, CatalogKey, Currency, Email, Quantity, ReturnUrl, if_given};
 use crate::http::{Input, User};
 
 /// The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`.
@@ -27,29 +27,33 @@ use crate::http::{Input, User};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckoutRequest {
     /// The plan's key in the catalog. Not together with `pack`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     tier: Option<CatalogKey>,
     /// How often the plan is billed. Required with `tier`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     interval: Option<BillingInterval>,
     /// The credit pack's key in the catalog.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     pack: Option<CatalogKey>,
     /// The number of packs, or of seats if the plan is sold per seat; 1 if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     quantity: Option<Quantity>,
     /// One of the currencies in which the plan or pack is sold; its main currency if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     currency: Option<Currency>,
     /// The URL to which Stripe redirects the customer after the payment, on one of the app's
     /// origins. Stripe replaces `{CHECKOUT_SESSION_ID}` in it with the session's id.
+    #[schemars(extend("format" = "uri-template", "pattern" = ReturnUrl::PATTERN))]
+    #[schemars(length(max = ReturnUrl::MAX_BYTES))]
     success_url: String,
     /// The URL to which Stripe redirects a customer who goes back, on one of the app's origins.
+    #[schemars(extend("format" = "uri-template", "pattern" = ReturnUrl::PATTERN))]
+    #[schemars(length(max = ReturnUrl::MAX_BYTES))]
     cancel_url: String,
     /// The customer's e-mail address, for receipts. It may be sent in the header `x-user-email`
     /// instead. Until the first checkout is completed, Farebox sends notices of usage and credits
     /// only to an address that a service key or an admin sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_given")]
     email: Option<Email>,
 }
 

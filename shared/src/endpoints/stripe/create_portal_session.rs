@@ -24,6 +24,8 @@ use crate::http::{Input, User};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PortalRequest {
     /// The URL of the portal's back link, on one of the app's origins.
+    #[schemars(extend("format" = "uri", "pattern" = ReturnUrl::PATTERN))]
+    #[schemars(length(max = ReturnUrl::MAX_BYTES))]
     return_url: String,
 }
 

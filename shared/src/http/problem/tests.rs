@@ -54,6 +54,7 @@ const STATUSES: [(u16, &[&str]); 13] = [
             "no_subscription",
             "not_in_good_standing",
             "nothing_to_resume",
+            "paused_by_operator",
             "payload_forgotten",
             "request_in_progress",
             "subscription_changed",

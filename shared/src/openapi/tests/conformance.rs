@@ -21,13 +21,18 @@ fn check(document: &Value, schema: &Value, value: &Value, path: &str) -> Vec<Str
         if let Some(choices) = schema[either].as_array() {
             let results: Vec<_> =
                 choices.iter().map(|choice| check(document, choice, value, path)).collect();
-            return match results.iter().any(Vec::is_empty) {
-                true => Vec::new(),
-                false => results.concat(),
-            };
+            if !results.iter().any(Vec::is_empty) {
+                return results.concat();
+            }
+            if !schema["properties"].is_object() {
+                return Vec::new();
+            }
         }
     }
     let mut found = scalar(schema, value, path);
+    if schema["not"].is_object() && check(document, &schema["not"], value, path).is_empty() {
+        found.push(format!("{path}: is one of the forbidden values"));
+    }
     if let (Some(values), items @ Value::Object(_)) = (value.as_array(), &schema["items"]) {
         for (place, value) in values.iter().enumerate() {
             found.extend(check(document, items, value, &format!("{path}[{place}]")));
