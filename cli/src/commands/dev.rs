@@ -18,6 +18,8 @@ use tokio::sync::oneshot;
 
 /// The port in the documentation and examples.
 const DEFAULT_PORT: u16 = 3000;
+/// The header of a JSON body, for curl.
+const JSON: &str = "-H 'Content-Type: application/json'";
 /// The width of a service's name in its line.
 const NAME_WIDTH: usize = 10;
 /// The number of ports to try, starting with the default, if `--port` is absent.
@@ -123,24 +125,19 @@ fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Re
         writeln!(text, "{}{described}", palette.paint(Style::Bold, name))?;
     }
     writeln!(text, "\n{}", palette.paint(Style::Bold, "Try it:"))?;
+    let call = format!("-H \"Authorization: Bearer $TOKEN\" {JSON}");
     writeln!(text, "  TOKEN={token}")?;
-    writeln!(text, "  curl -X POST {base}/api/session -H \"Authorization: Bearer $TOKEN\"")?;
-    writeln!(
-        text,
-        "  curl -X PATCH {base}/api/mood -H \"Authorization: Bearer $TOKEN\" \
-         -H 'Content-Type: application/json' -d '{{\"score\": 8.5}}'"
-    )?;
-    writeln!(
-        text,
-        "  curl \"{base}/api/dashboard?userId=test-123\" -H \"Authorization: Bearer $TOKEN\""
-    )?;
+    writeln!(text, "  curl {base}/api/plans")?;
+    writeln!(text, "  curl {base}/api/check {call} -d '{{\"feature\": \"reports\"}}'")?;
+    let entry = "{\"feature\": \"reports\", \"quantity\": 3}";
+    writeln!(text, "  curl {base}/api/usage {call} -d '{entry}'")?;
     let buy = "Buy a plan, then open the url in the response:";
     writeln!(text, "{}", palette.paint(Style::Bold, buy))?;
     writeln!(
         text,
-        "  curl -X POST {base}/api/stripe/create-checkout-session -H \"Authorization: Bearer $TOKEN\" \
-         -H 'Content-Type: application/json' -d '{{\"tier\": \"pro\", \"interval\": \"monthly\", \
-         \"successUrl\": \"{base}/?session={{CHECKOUT_SESSION_ID}}\", \"cancelUrl\": \"{base}/\"}}'\n"
+        "  curl {base}/api/stripe/create-checkout-session {call} -d '{{\"tier\": \"team\", \
+         \"interval\": \"monthly\", \"successUrl\": \"{base}/?session={{CHECKOUT_SESSION_ID}}\", \
+         \"cancelUrl\": \"{base}/\"}}'\n"
     )?;
     Ok(text)
 }

@@ -190,7 +190,7 @@ async fn a_stack_prints_its_services_and_their_addresses() {
     let dev = Dev::start(&dir, Redis::Found).await;
     assert!(dev.printed_lines.len() <= 20, "more than a screen of lines: {:#?}", dev.printed_lines);
     let all = dev.printed_lines.join("\n");
-    for word in ["Postgres  127.0.0.1:", "Redis", "TOKEN=", "curl -X POST", "/api/dashboard"] {
+    for word in ["Postgres  127.0.0.1:", "Redis", "TOKEN=", "/api/check", "/api/usage"] {
         assert!(all.contains(word), "{word}: {all}");
     }
     // The printed lines work when pasted into a shell.
@@ -203,7 +203,8 @@ async fn a_stack_prints_its_services_and_their_addresses() {
     let lines = lines.join("\n");
     let shell = Command::new("sh").args(["-ec", &lines]).output().await.unwrap();
     let pasted = String::from_utf8_lossy(&shell.stdout);
-    assert!(pasted.contains("\"mood_score\":8.5"), "{lines}\n{shell:?}");
+    assert!(pasted.contains("\"used\":3,\"limit\":5"), "{lines}\n{shell:?}");
+    assert!(pasted.contains("/simulator/checkout/cs_test_"), "{lines}\n{shell:?}");
 
     let settings = stdout_of(&dir, &["env"]).await;
     for name in ["DATABASE_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"] {
