@@ -1,7 +1,7 @@
 -- begin_subscription_change: Decides how to make a change at Stripe that a user requests, and claims it.
 --
--- Takes     `p_change` has an `action`: change (to `plan`, `interval`, `quantity`), cancel (`now` or not, with
---           a `reason`) or resume.
+-- Takes     `p_change` has an `action`: change (to `plan`, `interval`, `quantity`), cancel (`now` or not,
+--           with a `reason`) or resume.
 -- Promises  Returns one of
 --             {answer}     the first answer to this idempotency key;
 --             {unchanged}  if there is nothing to do;
