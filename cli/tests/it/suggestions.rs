@@ -24,131 +24,149 @@ async fn message(
     message
 }
 
-fn purchase(changes: Value) -> Value {
-    let mut order =
-        json!({ "successUrl": "https://app.example/", "cancelUrl": "https://app.example/" });
-    order.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    order
+const CHECKOUT: &str = "/api/stripe/create-checkout-session";
+
+/// A request, its body (empty for none), the invalid field and the message.
+const CASES: &[(&str, &str, &str, &str, &str)] = &[
+    ("POST", "/api/check", r#"{"feature": "reprots"}"#, "feature", REPORTS),
+    ("POST", "/api/usage", r#"{"feature": "reprots"}"#, "feature", REPORTS),
+    (
+        "POST",
+        "/api/usage",
+        r#"{"entries": [{"feature": "reports"}, {"feature": "reprots"}]}"#,
+        "entries[1].feature",
+        REPORTS,
+    ),
+    (
+        "GET",
+        "/api/usage?feature=reprots",
+        "",
+        "feature",
+        "reprots: no such metered feature; did you mean reports?",
+    ),
+    (
+        "POST",
+        "/api/usage",
+        r#"{"feature": "priority_support"}"#,
+        "feature",
+        "priority_support: no such metered feature; choose one of api_calls, dashboards, exports, \
+         reports",
+    ),
+    ("GET", "/api/credits?unit=ai_credti", "", "unit", UNIT),
+    (
+        "POST",
+        "/api/credits",
+        r#"{"action": "spend", "unit": "ai_credti", "amount": 1}"#,
+        "unit",
+        UNIT,
+    ),
+    (
+        "POST",
+        "/api/credits",
+        r#"{"action": "grant", "unit": "ai_credti", "amount": 1, "reason": "x"}"#,
+        "unit",
+        UNIT,
+    ),
+    (
+        "POST",
+        "/api/credits",
+        r#"{"action": "spend", "unit": "coins", "amount": 1}"#,
+        "unit",
+        "coins: no such unit of credits; the only one is ai_credit",
+    ),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"tier": "prp", "interval": "monthly"}"#,
+        "tier",
+        "prp: no such plan on sale; did you mean pro?",
+    ),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"tier": "gold", "interval": "monthly"}"#,
+        "tier",
+        "gold: no such plan on sale; choose one of starter, pro, team",
+    ),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"tier": "free", "interval": "monthly"}"#,
+        "tier",
+        "free: this plan is not sold; users without a subscription have it",
+    ),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"tier": "team", "interval": "weekly"}"#,
+        "interval",
+        "weekly: no such interval of team; choose one of monthly, yearly",
+    ),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"tier": "pro", "interval": "montly"}"#,
+        "interval",
+        "montly: no such value; did you mean monthly?",
+    ),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"pack": "ai_1000", "currency": "gbp"}"#,
+        "currency",
+        "gbp: no such currency of ai_1000; choose one of eur, usd",
+    ),
+    ("POST", CHECKOUT, r#"{"pack": "ai_10"}"#, "pack", "ai_10: no such pack; did you mean ai_100?"),
+    (
+        "POST",
+        CHECKOUT,
+        r#"{"pack": "ai_100", "quantty": 2}"#,
+        "quantty",
+        "is not a field of this request; did you mean quantity?",
+    ),
+    (
+        "PATCH",
+        "/api/plan",
+        r#"{"plan": "Strater"}"#,
+        "plan",
+        "Strater: no such plan; did you mean Starter?",
+    ),
+    (
+        "PATCH",
+        "/api/subscription",
+        r#"{"action": "cancle"}"#,
+        "action",
+        "cancle: no such value; did you mean cancel?",
+    ),
+    (
+        "GET",
+        "/api/admin/webhooks?status=opne",
+        "",
+        "status",
+        "opne: no such status; did you mean open?",
+    ),
+];
+
+const REPORTS: &str = "reprots: no such feature; did you mean reports?";
+const UNIT: &str = "ai_credti: no such unit of credits; did you mean ai_credit?";
+
+/// A request's body; a checkout has its URLs too.
+fn body(path: &str, text: &str) -> Option<Value> {
+    let mut body: Value = serde_json::from_str(text).ok()?;
+    if path == CHECKOUT {
+        for url in ["successUrl", "cancelUrl"] {
+            body[url] = "https://app.example/".into();
+        }
+    }
+    Some(body)
 }
 
 #[tokio::test]
 async fn an_unknown_value_is_named_with_the_one_that_was_meant() {
     let app = TestApp::selling("demo").await;
-    let checkout = "/api/stripe/create-checkout-session";
-    let spend = |unit: &str| json!({ "action": "spend", "unit": unit, "amount": 1 });
-    let grant = json!({ "action": "grant", "unit": "ai_credti", "amount": 1, "reason": "x" });
-    let entries = json!({ "entries": [{ "feature": "reports" }, { "feature": "reprots" }] });
-    let monthly = |plan: &str| purchase(json!({ "tier": plan, "interval": "monthly" }));
-    let reports = "reprots: no such feature; did you mean reports?";
-    let unit = "ai_credti: no such unit of credits; did you mean ai_credit?";
-    for (method, path, body, field, expected) in [
-        ("POST", "/api/check", Some(json!({ "feature": "reprots" })), "feature", reports),
-        ("POST", "/api/usage", Some(json!({ "feature": "reprots" })), "feature", reports),
-        ("POST", "/api/usage", Some(entries), "entries[1].feature", reports),
-        (
-            "GET",
-            "/api/usage?feature=reprots",
-            None,
-            "feature",
-            "reprots: no such metered feature; did you mean reports?",
-        ),
-        (
-            "POST",
-            "/api/usage",
-            Some(json!({ "feature": "priority_support" })),
-            "feature",
-            "priority_support: no such metered feature; choose one of api_calls, dashboards, \
-             exports, reports",
-        ),
-        ("GET", "/api/credits?unit=ai_credti", None, "unit", unit),
-        ("POST", "/api/credits", Some(spend("ai_credti")), "unit", unit),
-        ("POST", "/api/credits", Some(grant), "unit", unit),
-        (
-            "POST",
-            "/api/credits",
-            Some(spend("coins")),
-            "unit",
-            "coins: no such unit of credits; the only one is ai_credit",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(monthly("prp")),
-            "tier",
-            "prp: no such plan on sale; did you mean pro?",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(monthly("gold")),
-            "tier",
-            "gold: no such plan on sale; choose one of starter, pro, team",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(monthly("free")),
-            "tier",
-            "free: this plan is not sold; users without a subscription have it",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(purchase(json!({ "tier": "team", "interval": "weekly" }))),
-            "interval",
-            "weekly: no such interval of team; choose one of monthly, yearly",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(purchase(json!({ "tier": "pro", "interval": "montly" }))),
-            "interval",
-            "montly: no such value; did you mean monthly?",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(purchase(json!({ "pack": "ai_1000", "currency": "gbp" }))),
-            "currency",
-            "gbp: no such currency of ai_1000; choose one of eur, usd",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(purchase(json!({ "pack": "ai_10" }))),
-            "pack",
-            "ai_10: no such pack; did you mean ai_100?",
-        ),
-        (
-            "POST",
-            checkout,
-            Some(purchase(json!({ "pack": "ai_100", "quantty": 2 }))),
-            "quantty",
-            "is not a field of this request; did you mean quantity?",
-        ),
-        (
-            "PATCH",
-            "/api/plan",
-            Some(json!({ "plan": "Strater" })),
-            "plan",
-            "Strater: no such plan; did you mean Starter?",
-        ),
-        (
-            "PATCH",
-            "/api/subscription",
-            Some(json!({ "action": "cancle" })),
-            "action",
-            "cancle: no such value; did you mean cancel?",
-        ),
-        (
-            "GET",
-            "/api/admin/webhooks?status=opne",
-            None,
-            "status",
-            "opne: no such status; did you mean open?",
-        ),
-    ] {
-        assert_eq!(message(&app, method, path, body, field).await, expected, "{method} {path}");
+    for (method, path, text, field, expected) in CASES {
+        let found = message(&app, method, path, body(path, text), field).await;
+        assert_eq!(found, *expected, "{method} {path} {text}");
     }
     let limit = json!({ "action": "reviewcode", "identifier": "ann" });
     let call = app.post("/api/rate-limit").bearer(&app.service_key).json(limit);
@@ -179,8 +197,7 @@ async fn a_refusal_for_people_has_display_names() {
 #[tokio::test]
 async fn without_a_catalog_an_error_suggests_nothing() {
     let app = Setup::default().start().await;
-    let order = purchase(json!({ "tier": "pro", "interval": "monthly" }));
-    let path = "/api/stripe/create-checkout-session";
-    let found = message(&app, "POST", path, Some(order), "tier").await;
+    let order = body(CHECKOUT, r#"{"tier": "pro", "interval": "monthly"}"#);
+    let found = message(&app, "POST", CHECKOUT, order, "tier").await;
     assert_eq!(found, "pro: no such plan on sale");
 }

@@ -110,6 +110,7 @@ fn in_plain_words(message: &str) -> String {
         "f64" => "a number",
         "u32" | "u64" | "i64" => "a whole number within its range",
         "a nonzero u32" => "a whole number from 1 to 4294967295",
+        "a timestamp string" => "a time, such as 2027-01-01T00:00:00Z",
         "a sequence" => "a list",
         "a map" => "an object",
         "string or map" | "map with a single key" => "a word",
@@ -147,6 +148,10 @@ mod tests {
             (
                 "invalid type: integer `0`, expected string or map",
                 "must be a word, not integer `0`",
+            ),
+            (
+                "invalid type: null, expected a timestamp string",
+                "must be a time, such as 2027-01-01T00:00:00Z, not null",
             ),
             ("invalid type: map, expected a sequence", "must be a list, not map"),
             (

@@ -34,14 +34,14 @@ async fn a_read_costs_one_flight_and_a_miss_two() {
 #[tokio::test]
 async fn a_use_and_a_spend_cost_one_call_of_sql() {
     let app = TestApp::selling("demo").await;
-    let change_credits = async |action: &str, reason: Option<&str>| {
+    let change_credits = async |action: &str, reason: &str| {
         let unit = json!({ "action": action, "unit": "ai_credit", "amount": 1, "reason": reason });
         credits(&app, "ann", unit).await;
     };
-    change_credits("grant", Some("a gift")).await;
+    change_credits("grant", "a gift").await;
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
     flights();
-    change_credits("spend", None).await;
+    change_credits("spend", "a letter").await;
     assert_eq!(flights(), (2, 1, 0));
     track_usage(&app, "ann", "reports", 1).await;
     assert_eq!(flights(), (2, 1, 0));
