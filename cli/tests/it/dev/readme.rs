@@ -34,13 +34,16 @@ fn steps(text: &str) -> Vec<Step> {
         for line in block.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
                 steps.push(Step { command: command.to_owned(), expected: String::new() });
+                continues = true;
             } else {
                 let step = steps.last_mut().expect("a block begins with a command");
                 let part = if continues { &mut step.command } else { &mut step.expected };
                 *part += "\n";
                 *part += line;
             }
-            continues = line.ends_with('\\');
+            let command = &steps.last().unwrap().command;
+            let is_quote_open = command.matches('\'').count() % 2 == 1;
+            continues = is_quote_open || continues && line.ends_with('\\');
         }
     }
     steps
@@ -48,15 +51,14 @@ fn steps(text: &str) -> Vec<Step> {
 
 /// Whether `output` is `expected`, in which `…` stands for any text.
 fn is_as_printed(expected: &str, output: &str) -> bool {
-    let mut parts = expected.split('…');
-    let Some(mut rest) = output.strip_prefix(parts.next().unwrap()) else { return false };
-    let mut last = None;
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-        last = Some(part);
+    let Some((first, rest)) = expected.split_once('…') else { return expected == output };
+    let (middle, last) = rest.rsplit_once('…').unwrap_or(("", rest));
+    let Some(mut output) = output.strip_prefix(first) else { return false };
+    for part in middle.split('…') {
+        let Some(at) = output.find(part) else { return false };
+        output = &output[at + part.len()..];
     }
-    rest.is_empty() || last == Some("")
+    output.ends_with(last)
 }
 
 /// A shell that runs commands one after the other, in the directory of the stack.
