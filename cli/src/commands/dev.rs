@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use axum::Router;
 use farebox::dev::own_hosts::only_own_hosts;
-use farebox::dev::{Local, catalog, page, schedule, start_clock, token};
+use farebox::dev::{Local, catalog, schedule, start_clock, token};
 use farebox::server;
 use shared::app::{App, PoolSize};
 use shared::clock::Clock;
@@ -54,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     log::start(config.log_level);
     let app = App::new(config, clock.clone(), PoolSize::Server)?;
     let router = http::mount_all(endpoints::ALL, &app);
-    let own = only_own_hosts(local.router().merge(page::router()));
+    let own = only_own_hosts(local.router()?);
     let router = Router::new().merge(own).fallback_service(router);
 
     let (stop, stopped) = oneshot::channel::<()>();
