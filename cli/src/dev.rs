@@ -281,8 +281,11 @@ impl Local {
     pub fn router(&self) -> anyhow::Result<Router> {
         let stripe = self.stripe.as_ref().map(Simulator::router).unwrap_or_default();
         let mail = self.mail.as_ref().map(Mail::router).unwrap_or_default();
-        let home =
-            page::router(purchase::Purchases::new(self.owned_database()?, self.stripe.clone()));
+        let home = page::router(page::Stack {
+            purchases: purchase::Purchases::new(self.owned_database()?, self.stripe.clone()),
+            has_simulator: self.stripe.is_some(),
+            captures_mail: self.mail.is_some(),
+        });
         let pages = with_links(stripe.merge(mail).merge(home), self.links());
         let Some(backend) = self.front.clone() else { return Ok(pages) };
         let tokens = Tokens {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use dev_pages::parts::Column::Text;
 use dev_pages::parts::{commands, table, text, unbroken};
-use dev_pages::{Notice, Section, document, response};
+use dev_pages::{Section, document, response};
 use maud::{Markup, html};
 use serde_json::Value;
 use shared::http::{Access, Endpoint};
@@ -25,7 +25,7 @@ pub const API: &str = "/api-docs";
 const SECTION: Section = Section {
     name: "Farebox, local",
     mark: "LOCAL",
-    note: "Everything runs on this machine. No money moves.",
+    note: "This stack runs on this machine.",
     root: "/home",
 };
 
@@ -73,7 +73,8 @@ const TOUR: [Step; 8] = [
         about: "Open the url of the response in the browser, and pay. A test card is filled in.",
         commands: r#"curl {base}/api/stripe/create-checkout-session -H "Authorization: Bearer $TOKEN" \
   -H 'Content-Type: application/json' \
-  -d '{"tier":"pro","interval":"monthly","successUrl":"{base}/?session={CHECKOUT_SESSION_ID}","cancelUrl":"{base}/"}'"#,
+  -d '{"tier":"pro","interval":"monthly","cancelUrl":"{base}/",
+       "successUrl":"{base}/?session={CHECKOUT_SESSION_ID}"}'"#,
     },
     Step {
         title: "Spend credits",
@@ -99,27 +100,37 @@ curl -X PATCH {base}/api/mood -H "Authorization: Bearer $TOKEN" \
     },
 ];
 
-pub fn router(purchases: Purchases) -> Router {
+/// The parts of the stack that the home page names.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    pub purchases: Purchases,
+    /// False if the environment names a Stripe account.
+    pub has_simulator: bool,
+    /// False if the environment names a mail server.
+    pub captures_mail: bool,
+}
+
+pub fn router(stack: Stack) -> Router {
     Router::new()
         .route(HOME, get(home))
-        .with_state(purchases)
+        .with_state(stack)
         .route(API, get(api))
         .route("/api-docs/openapi.json", get(openapi_json))
         .merge(response::assets(&SECTION))
 }
 
 async fn home(
-    State(purchases): State<Purchases>,
+    State(stack): State<Stack>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
     let mut fields = form_urlencoded::parse(query.as_bytes());
     let shown = match fields.find(|(name, value)| name == "session" && !value.is_empty()) {
-        Some((_, session)) => Some(purchases.look_up(&session).await),
+        Some((_, session)) => Some(stack.purchases.look_up(&session).await),
         None => None,
     };
-    page(home_page(&base(&headers), shown))
+    page(home_page(&base(&headers), &introduction(&stack), shown))
 }
 
 /// The address in the request's Host header. It becomes part of shell commands, so anything but a
@@ -135,14 +146,14 @@ fn page(html: String) -> Response {
     response::page(StatusCode::OK, html, DIRECTIVES)
 }
 
-fn home_page(base: &str, shown: Option<Shown>) -> String {
+fn home_page(base: &str, introduction: &Markup, shown: Option<Shown>) -> String {
     let (notice, purchase) = match shown {
         Some(Shown { notice, details }) => (Some(notice), details),
         None => (None, html! {}),
     };
     let content = html! {
         (purchase)
-        (introduction(notice.as_ref()))
+        (introduction)
         ol.tour {
             @for step in &TOUR {
                 li {
@@ -158,19 +169,22 @@ fn home_page(base: &str, shown: Option<Shown>) -> String {
     document(&SECTION, "Farebox", notice, &content)
 }
 
-/// What this is; after a purchase, where to look next.
-fn introduction(notice: Option<&Notice>) -> Markup {
+fn introduction(stack: &Stack) -> Markup {
     html! {
-        @if notice.is_none() {
-            p {
-                "Farebox is the billing back end of an app: it sells plans and credits through Stripe, \
-                 and decides what each user may do."
-            }
+        p {
+            "Farebox is the billing back end of an app: it sells plans and credits through Stripe, and \
+             decides what each user may do."
         }
         p {
-            a href="/simulator" { "The Stripe simulator" }
-            " shows subscriptions and events, moves the clock and causes failures. "
-            a href="/mail" { "Mail" } " shows the e-mails that users would get. "
+            @if stack.has_simulator {
+                a href="/simulator" { "The Stripe simulator" }
+                " shows subscriptions and events, moves the clock and causes failures. "
+            } @else {
+                "Stripe is the account of " code { "STRIPE_SECRET_KEY" } ". "
+            }
+            @if stack.captures_mail {
+                a href="/mail" { "Mail" } " shows the e-mails that users would get. "
+            }
             a href=(API) { "API" } " lists all routes."
         }
     }
@@ -241,7 +255,7 @@ mod tests {
     fn opened(host: &'static str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static(host));
-        home_page(&base(&headers), None)
+        home_page(&base(&headers), &html! {}, None)
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Purchases {
     simulator: Option<Simulator>,
 }
 
-/// What the page shows about a checkout session.
+/// A checkout session as the page shows it.
 #[derive(Debug)]
 pub struct Shown {
     pub notice: Notice,
@@ -89,12 +89,23 @@ fn amount(value: &Value) -> Option<String> {
     Some(money(value["amount_minor"].as_i64()?, text(value, "currency")?))
 }
 
-/// What was bought: `Pro`, `2 × 1,000 AI credits`.
+/// Names the plan or pack with its quantity: `Pro`, `2 × 1,000 AI credits`.
 fn bought(found: &Value) -> String {
     let name = text(found, "name").unwrap_or("a purchase outside the catalog");
     match found["quantity"].as_i64() {
         Some(quantity) if quantity > 1 => format!("{quantity} × {name}"),
         _ => name.to_owned(),
+    }
+}
+
+/// The interval of a subscription's price.
+fn per(subscription: &Value) -> &'static str {
+    match text(subscription, "interval") {
+        Some("weekly") => "per week",
+        Some("monthly") => "per month",
+        Some("quarterly") => "every 3 months",
+        Some("yearly") => "per year",
+        _ => "",
     }
 }
 
@@ -130,11 +141,11 @@ fn details(session: &str, found: &Value) -> Markup {
         ("Status", parts::text(&format!("{status}, payment: {payment}"))),
     ];
     if let Some(status) = text(subscription, "status") {
-        let interval = text(subscription, "interval").unwrap_or_default();
         let price = amount(subscription).unwrap_or_default();
-        let until = found["period_end"].as_i64().map(day).unwrap_or_default();
-        let line = format!("{status} until {until}, {price} {interval}");
+        let line = format!("{status}, {price} {}", per(subscription));
         rows.push(("Subscription", parts::text(line.trim_end())));
+        let end = found["period_end"].as_i64().map(day);
+        rows.push(("Period ends", parts::text(&end.unwrap_or_default())));
     }
     if let Some(user) = text(found, "user_id") {
         rows.push(("User ID", parts::text(user)));
@@ -197,7 +208,8 @@ mod tests {
         let end = json!(1_795_180_445);
         let changes = [("subscription", subscription), ("period_end", end)];
         let page = details("cs_1", &found(&changes)).into_string();
-        let line = "<dd>trialing until 20 Nov 2026, $29.00 monthly</dd>";
-        assert!(page.contains(line) && page.contains("&lt;ann&gt;"), "{page}");
+        for part in ["<dd>trialing, $29.00 per month</dd>", "20 Nov 2026", "&lt;ann&gt;"] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod catalog;
 mod doctor;
 mod foreign_sites;
+mod pages;
 mod readme;
 
 use std::fs;

@@ -67,7 +67,7 @@ pub fn unbroken(text: &str) -> Markup {
 
 /// An id with a copy button.
 pub fn id(id: &str) -> Markup {
-    html! { code data-copy { (id) } }
+    html! { span.unbroken { code data-copy { (id) } } }
 }
 
 /// Shell commands with a copy button. They are not escaped, so that the page's source can be pasted

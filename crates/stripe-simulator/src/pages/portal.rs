@@ -75,7 +75,8 @@ fn done_message(world: &World, session: &Value, asked: &Fields) -> Option<String
     let data = data(world, session);
     let ours = |one: &&Value| one["customer"] == session["customer"];
     let subscription = asked.get("subscription").and_then(|id| world.get(id)).filter(ours);
-    let then = subscription.and_then(renewal).map_or(String::new(), |then| format!(" {then}."));
+    let then = subscription.and_then(renewal).unwrap_or_default();
+    let ends = then.starts_with("Cancels") || then.starts_with("Ended");
     Some(match asked.get("notice")? {
         "change_plan" => {
             let subscription = subscription?;
@@ -86,9 +87,10 @@ fn done_message(world: &World, session: &Value, asked: &Fields) -> Option<String
                 None => format!("Plan changed to {}.", view::name(subscription, &data)),
             }
         }
-        "cancel" => format!("Cancellation saved.{then}"),
-        "keep" => format!("The subscription continues.{then}"),
-        "resume" => format!("Subscription resumed.{then}"),
+        // Another change may have followed.
+        "cancel" if ends => format!("{then}."),
+        "keep" if !ends => format!("The subscription continues. {then}."),
+        "resume" if !ends => format!("Subscription resumed. {then}."),
         "change_card" => format!("Card changed to {}.", data.card?),
         "change_details" => "Details saved.".to_owned(),
         _ => return None,

@@ -49,17 +49,12 @@ pub async fn post_portal_login(
     VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let email = fields.filled("email").unwrap_or_default();
-    let opened = simulator.change(|world| {
-        let customer = customer(world, email);
-        let customer = customer.ok_or_else(|| StripeError::missing("customer", email, "email"))?;
-        open(world, &customer)
-    });
-    match opened {
+    let Some(customer) = simulator.read(|world| customer(world, email)) else {
+        let message = format!("No customer has the email address {email}.");
+        return shown(&simulator, StatusCode::NOT_FOUND, email, Some(Notice::Failed(message)));
+    };
+    match simulator.change(|world| open(world, &customer)) {
         Ok(path) => see_other(&path),
-        Err(error) if error.status == StatusCode::NOT_FOUND => {
-            let message = format!("No customer has the email address {email}.");
-            shown(&simulator, StatusCode::NOT_FOUND, email, Some(Notice::Failed(message)))
-        }
         Err(error) => shown(&simulator, error.status, email, Some(failed(&error))),
     }
 }

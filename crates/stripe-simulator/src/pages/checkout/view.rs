@@ -36,6 +36,9 @@ pub struct PageData {
     pub typed: Fields,
 }
 
+/// The longest local part of an email address.
+const MAX_LOCAL: usize = 64;
+
 /// Cards whose first charge succeeds.
 const CARDS: [(&str, &str); 2] = [
     ("pm_card_visa", "Succeeds (4242…)"),
@@ -182,7 +185,7 @@ fn contact(session: &Value, data: &PageData) -> Markup {
     };
     let fixed = known("email").or_else(|| session["customer_email"].as_str().map(str::to_owned));
     let email = typed("email").or_else(|| fixed.clone());
-    let email = email.unwrap_or_else(|| "ada@example.com".to_owned());
+    let email = email.unwrap_or_else(|| example_email(session));
     let name = typed("name").or_else(|| known("name"));
     let name = name.unwrap_or_else(|| "Ada Example".to_owned());
     let phone = typed("phone").or_else(|| known("phone"));
@@ -200,6 +203,14 @@ fn contact(session: &Value, data: &PageData) -> Markup {
         }
     };
     fieldset("Contact", fields(inputs))
+}
+
+/// An address for the session's user, so that every user has another.
+fn example_email(session: &Value) -> String {
+    let user = session["client_reference_id"].as_str();
+    let user = user.or_else(|| session["metadata"]["userId"].as_str()).unwrap_or_default();
+    let local: String = user.chars().filter(char::is_ascii_alphanumeric).take(MAX_LOCAL).collect();
+    format!("{}@example.com", if local.is_empty() { "ada" } else { &local })
 }
 
 /// The fields of an address: name, label, `autocomplete` value and default.

@@ -5,7 +5,7 @@
 use dev_pages::Notice;
 use dev_pages::format::{day, moment, money};
 use dev_pages::parts::Column::{Number, Text};
-use dev_pages::parts::{self, facts, id, link, table, unbroken};
+use dev_pages::parts::{self, facts, id, link, table};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -123,7 +123,7 @@ fn lines(invoice: &Value) -> Markup {
             };
             vec![
                 parts::text(text(line, "description")),
-                unbroken(&period),
+                parts::text(&period),
                 parts::text(&amount(line, "amount")),
             ]
         })
