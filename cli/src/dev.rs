@@ -12,6 +12,7 @@ pub mod log;
 pub mod outbox;
 pub mod own_hosts;
 pub mod page;
+mod purchase;
 pub mod reset;
 pub mod running;
 pub mod schedule;
@@ -32,6 +33,7 @@ use shared::clock::Clock;
 use shared::config::{Config, Database};
 
 use crate::migrate::{self, Files};
+use dev_pages::{Link, with_links};
 use dev_services::mail::Mail;
 use dev_services::postgres::{self, Postgres};
 use dev_services::process::{Claim, Progress};
@@ -258,6 +260,10 @@ impl Local {
         self.settings.insert("SMTP_URL".to_owned(), mail.url());
         let from = "Farebox <billing@farebox.example>".to_owned();
         self.settings.entry("EMAIL_FROM".to_owned()).or_insert(from);
+        if self.stripe.is_some() {
+            let manage_url = format!("{base}/simulator/portal");
+            self.settings.entry("EMAIL_MANAGE_URL".to_owned()).or_insert(manage_url);
+        }
         self.described.push(format!("Mail      captured, not delivered: {base}/mail"));
         self.mail = Some(mail);
         Ok(())
@@ -276,18 +282,37 @@ impl Local {
         self.postgres.as_ref()
     }
 
-    /// The routes of the dev services, which this process serves in addition to Farebox's.
-    pub fn router(&self) -> Router {
+    /// The routes of the dev services and the stack's own pages, which this process serves in
+    /// addition to Farebox's.
+    pub fn router(&self) -> anyhow::Result<Router> {
         let stripe = self.stripe.as_ref().map(Simulator::router).unwrap_or_default();
         let mail = self.mail.as_ref().map(Mail::router).unwrap_or_default();
-        let pages = stripe.merge(mail);
-        let Some(backend) = self.front.clone() else { return pages };
+        let home = page::router(page::Stack {
+            purchases: purchase::Purchases::new(self.owned_database()?, self.stripe.clone()),
+            has_simulator: self.stripe.is_some(),
+            captures_mail: self.mail.is_some(),
+        });
+        let pages = with_links(stripe.merge(mail).merge(home), self.links());
+        let Some(backend) = self.front.clone() else { return Ok(pages) };
         let tokens = Tokens {
             full: self.secrets.redis_token.clone(),
             read_only: self.secrets.redis_read_only_token.clone(),
         };
         // As a service, so that `/upstash/` works too.
-        pages.nest_service(UPSTASH_PATH, upstash::router(backend, tokens))
+        Ok(pages.nest_service(UPSTASH_PATH, upstash::router(backend, tokens)))
+    }
+
+    /// The links of the pages' navigation.
+    fn links(&self) -> Vec<Link> {
+        let simulator = Link { label: "Simulator", path: "/simulator" };
+        let mail = Link { label: "Mail", path: "/mail" };
+        let links = [
+            Some(Link { label: "Home", path: page::HOME }),
+            self.stripe.as_ref().map(|_| simulator),
+            self.mail.as_ref().map(|_| mail),
+            Some(Link { label: "API", path: page::API }),
+        ];
+        links.into_iter().flatten().collect()
     }
 
     /// Writes the settings and the services, for other commands that use this stack.

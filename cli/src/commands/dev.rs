@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use axum::Router;
 use farebox::dev::own_hosts::only_own_hosts;
-use farebox::dev::{Local, browser, catalog, log, page, schedule, start_clock, token};
+use farebox::dev::{Local, browser, catalog, log, schedule, start_clock, token};
 use farebox::terminal::{Palette, Style, try_print};
 use farebox::{outln, server};
 use shared::app::{App, PoolSize};
@@ -62,8 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (tokens, pool_size) = (Clock::default(), PoolSize::Server);
     let app = App::with_token_clock(config, clock.clone(), tokens, pool_size)?;
     let router = http::mount_all(endpoints::ALL, &app);
-    let own = only_own_hosts(local.router().merge(page::router()));
-    let own = own.merge(browser::router(&local.settings));
+    let own = only_own_hosts(local.router()?).merge(browser::router(&local.settings));
     let router = Router::new().merge(own).fallback_service(router);
 
     let (stop, stopped) = oneshot::channel::<()>();

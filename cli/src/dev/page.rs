@@ -1,41 +1,136 @@
-//! The page at `/` of the local stack: commands to try, and the list of routes. It can also be the
-//! success page of a checkout.
+//! The stack's own pages: the home page with a tour of commands, which is also the success page of a
+//! checkout, and the list of routes.
+
+use std::sync::LazyLock;
 
 use axum::Router;
-use axum::extract::RawQuery;
-use axum::http::{HeaderMap, header};
-use axum::response::Html;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use shared::endpoints;
+use dev_pages::parts::Column::Text;
+use dev_pages::parts::{commands, table, text, unbroken};
+use dev_pages::{Section, document, response};
+use maud::{Markup, html};
+use serde_json::Value;
 use shared::http::{Access, Endpoint};
+use shared::{endpoints, openapi};
 use url::form_urlencoded;
 
-const STYLE: &str = include_str!("page.css");
+use super::purchase::{Purchases, Shown};
 
-const TRY: &str = r#"TOKEN=$(cargo run -q -- token --user test-123)
-curl -X POST {base}/api/session -H "Authorization: Bearer $TOKEN""#;
+pub const HOME: &str = "/";
+pub const API: &str = "/api-docs";
 
-const BUY: &str = r#"curl -X POST {base}/api/stripe/create-checkout-session \
-  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-  -d '{"tier":"pro","interval":"monthly","successUrl":"{base}/?session={CHECKOUT_SESSION_ID}","cancelUrl":"{base}/"}'"#;
+const SECTION: Section = Section {
+    name: "Farebox, local",
+    mark: "LOCAL",
+    note: "This stack runs on this machine.",
+    root: "/home",
+};
 
-const USE: &str = r#"curl {base}/api/entitlements -H "Authorization: Bearer $TOKEN"
-curl -X POST {base}/api/usage -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-  -d '{"feature":"reports","quantity":3}'
-curl -X POST {base}/api/credits -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-  -d '{"action":"spend","unit":"ai_credit","amount":5}'"#;
+/// The home page and the list of routes have no forms.
+const DIRECTIVES: &str = "form-action 'none'";
 
-pub fn router() -> Router {
-    Router::new().route("/", get(home))
+static OPENAPI: LazyLock<Value> = LazyLock::new(openapi::document);
+
+/// A step of the tour: its title, what it shows, and its commands. `{base}` is the stack's address.
+struct Step {
+    title: &'static str,
+    about: &'static str,
+    commands: &'static str,
 }
 
-async fn home(headers: HeaderMap, RawQuery(query): RawQuery) -> Html<String> {
+const TOUR: [Step; 8] = [
+    Step {
+        title: "Get a token",
+        about: "A token identifies a user to the API. Run this in a second terminal, in the folder of \
+                the source code.",
+        commands: "TOKEN=$(cargo run -q -- token --user test-123)",
+    },
+    Step {
+        title: "See the plans",
+        about: "The catalog lists plans, prices, features and credit packs. Edit catalogs/demo.toml to \
+                change it.",
+        commands: "curl {base}/api/plans",
+    },
+    Step {
+        title: "Check what a user may do",
+        about: "The free plan includes five reports a month. A refusal says why, and which plan \
+                allows it.",
+        commands: r#"curl {base}/api/check -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' -d '{"feature":"reports","quantity":3}'"#,
+    },
+    Step {
+        title: "Report usage",
+        about: "The first call counts three reports. A second one is refused, because it exceeds the \
+                limit.",
+        commands: r#"curl {base}/api/usage -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' -d '{"feature":"reports","quantity":3}'"#,
+    },
+    Step {
+        title: "Buy a plan",
+        about: "Open the url of the response in the browser, and pay. A test card is filled in.",
+        commands: r#"curl {base}/api/stripe/create-checkout-session -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' \
+  -d '{"tier":"pro","interval":"monthly","cancelUrl":"{base}/",
+       "successUrl":"{base}/?session={CHECKOUT_SESSION_ID}"}'"#,
+    },
+    Step {
+        title: "Spend credits",
+        about: "The Pro plan includes 100 AI credits. A repeated call with the same key spends them \
+                once.",
+        commands: r#"curl {base}/api/credits -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' -H 'Idempotency-Key: essay-7' \
+  -d '{"action":"spend","unit":"ai_credit","amount":4}'"#,
+    },
+    Step {
+        title: "Let time pass",
+        about: "The clock moves for the whole stack: trials end, subscriptions renew, and receipts \
+                arrive in the mail.",
+        commands: r#"cargo run -q -- clock advance 1mo
+curl {base}/api/subscription -H "Authorization: Bearer $TOKEN""#,
+    },
+    Step {
+        title: "Record a companion app's live stats",
+        about: "Sign-in days, streaks and mood, for an app that greets its users.",
+        commands: r#"curl -X POST {base}/api/session -H "Authorization: Bearer $TOKEN"
+curl -X PATCH {base}/api/mood -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' -d '{"score":8.5}'"#,
+    },
+];
+
+/// The parts of the stack that the home page names.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    pub purchases: Purchases,
+    /// False if the environment names a Stripe account.
+    pub has_simulator: bool,
+    /// False if the environment names a mail server.
+    pub captures_mail: bool,
+}
+
+pub fn router(stack: Stack) -> Router {
+    Router::new()
+        .route(HOME, get(home))
+        .with_state(stack)
+        .route(API, get(api))
+        .route("/api-docs/openapi.json", get(openapi_json))
+        .merge(response::assets(&SECTION))
+}
+
+async fn home(
+    State(stack): State<Stack>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
     let mut fields = form_urlencoded::parse(query.as_bytes());
-    let session = fields.find(|(name, value)| name == "session" && value.starts_with("cs_"));
-    let session = session.map(|(_, session)| session);
-    Html(page(endpoints::ALL, &base(&headers), session.as_deref()).into_string())
+    let shown = match fields.find(|(name, value)| name == "session" && !value.is_empty()) {
+        Some((_, session)) => Some(stack.purchases.look_up(&session).await),
+        None => None,
+    };
+    page(home_page(&base(&headers), &introduction(&stack), shown))
 }
 
 /// The address in the request's Host header. It becomes part of shell commands, so anything but a
@@ -47,110 +142,108 @@ fn base(headers: &HeaderMap) -> String {
     format!("http://{}", host.unwrap_or("127.0.0.1:3000"))
 }
 
-fn page(endpoints: &[&Endpoint], base: &str, session: Option<&str>) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Farebox, local" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "Farebox" }
-                @if let Some(session) = session { (purchase(session)) }
-                (introduction())
-                h2 id="try" { "Try it" }
-                (shell(TRY, base))
-                h2 id="buy" { "Buy a plan" }
-                p {
-                    "Open the " code { "url" } " of the response in the browser, and pay. "
-                    a href="/api/plans" { "The catalog" } " lists the plans."
-                }
-                (shell(BUY, base))
-                h2 id="use" { "Use it" }
-                p { "Get the entitlements, report usage and spend credits. Then exceed a limit." }
-                (shell(USE, base))
-                h2 { "Routes" }
-                (route_table(endpoints))
-            }
-        }
-    }
+fn page(html: String) -> Response {
+    response::page(StatusCode::OK, html, DIRECTIVES)
 }
 
-fn purchase(session: &str) -> Markup {
-    html! {
-        p.done role="status" {
-            "Your purchase is complete (" (session) "): see "
-            code { "GET /api/subscription" } "."
-        }
-    }
-}
-
-fn introduction() -> Markup {
-    html! {
-        p {
-            "This is the local stack. Its data is in " code { ".farebox" }
-            " and is kept after a restart. Its processes end with it."
-        }
-        p {
-            "If no Stripe key is set, " a href="/simulator" { "the simulator" }
-            " replaces Stripe: it shows events, moves the clock and causes failures. No money moves. If \
-             no mail server is set, " a href="/mail" { "the mail page" }
-            " shows the e-mails that users would receive."
-        }
-    }
-}
-
-/// Shell commands to paste. They are not escaped, so that the page's source can be pasted too:
-/// neither the commands nor a base contain a character that HTML requires to be escaped.
-fn shell(commands: &str, base: &str) -> Markup {
-    html! { pre tabindex="0" { (PreEscaped(commands.replace("{base}", base))) } }
-}
-
-fn route_table(endpoints: &[&Endpoint]) -> Markup {
-    html! {
-        div.scrolls tabindex="0" role="region" aria-label="Routes" {
-            table {
-                thead {
-                    tr { th { "Method" } th { "Path" } th { "Callers" } th { "Rate limit" } }
-                }
-                tbody {
-                    @for endpoint in endpoints {
-                        tr {
-                            td { (methods(endpoint)) }
-                            td { code { (endpoint.path) } }
-                            td { (callers(endpoint.access)) }
-                            td { (rate(endpoint)) }
-                        }
+fn home_page(base: &str, introduction: &Markup, shown: Option<Shown>) -> String {
+    let (notice, purchase) = match shown {
+        Some(Shown { notice, details }) => (Some(notice), details),
+        None => (None, html! {}),
+    };
+    let content = html! {
+        (purchase)
+        (introduction)
+        ol.tour {
+            @for step in &TOUR {
+                li {
+                    section {
+                        h2 { (step.title) }
+                        p { (step.about) }
+                        (commands(&step.commands.replace("{base}", base)))
                     }
                 }
             }
         }
+    };
+    document(&SECTION, "Farebox", notice, &content)
+}
+
+fn introduction(stack: &Stack) -> Markup {
+    html! {
+        p {
+            "Farebox is the billing back end of an app: it sells plans and credits through Stripe, and \
+             decides what each user may do."
+        }
+        p {
+            @if stack.has_simulator {
+                a href="/simulator" { "The Stripe simulator" }
+                " shows subscriptions and events, moves the clock and causes failures. "
+            } @else {
+                "Stripe is the account of " code { "STRIPE_SECRET_KEY" } ". "
+            }
+            @if stack.captures_mail {
+                a href="/mail" { "Mail" } " shows the e-mails that users would get. "
+            }
+            a href=(API) { "API" } " lists all routes."
+        }
     }
 }
 
-fn methods(endpoint: &Endpoint) -> String {
-    let methods: Vec<_> = endpoint.methods.iter().map(|method| method.as_str()).collect();
-    methods.join(", ")
+async fn api() -> Response {
+    page(api_page(endpoints::ALL))
+}
+
+fn api_page(endpoints: &[&Endpoint]) -> String {
+    let rows: Vec<_> = endpoints.iter().flat_map(|endpoint| rows(endpoint)).collect();
+    let columns =
+        [Text("Method"), Text("Path"), Text("Purpose"), Text("Callers"), Text("Rate limit")];
+    let content = html! {
+        p {
+            a href="/api-docs/openapi.json" { "openapi.json" }
+            " describes every field and error. " code { "docs/farebox.d.ts" }
+            " has the same types for TypeScript."
+        }
+        section { (table("Routes", &columns, &rows)) }
+    };
+    document(&SECTION, "API", None, &content)
+}
+
+/// A row for each method of an endpoint.
+fn rows(endpoint: &Endpoint) -> Vec<Vec<Markup>> {
+    let row = |method: &shared::http::Method| {
+        let method = method.as_str();
+        let summary = &OPENAPI["paths"][endpoint.path][method.to_lowercase()]["summary"];
+        vec![
+            unbroken(method),
+            html! { code.unbroken { (endpoint.path) } },
+            text(summary.as_str().unwrap_or_default()),
+            text(callers(endpoint.access)),
+            unbroken(&rate(endpoint)),
+        ]
+    };
+    endpoint.methods.iter().map(row).collect()
 }
 
 fn rate(endpoint: &Endpoint) -> String {
-    endpoint.rate.map_or("no limit".to_owned(), |rate| {
-        format!("{} per {} s", rate.limit, rate.window_seconds)
-    })
+    endpoint
+        .rate
+        .map_or("none".to_owned(), |rate| format!("{} per {} s", rate.limit, rate.window_seconds))
 }
 
 fn callers(access: Access) -> &'static str {
     match access {
         Access::Public => "anyone",
-        Access::User => "a user, for their own data; a service key or an admin, for any user",
+        Access::User => "a user; a service key or an admin for any user",
         Access::Service => "a service key or an admin",
         Access::Admin => "an admin",
         Access::Cron => "the scheduler",
         Access::Stripe => "Stripe",
     }
+}
+
+async fn openapi_json() -> Response {
+    axum::Json(&*OPENAPI).into_response()
 }
 
 #[cfg(test)]
@@ -159,28 +252,35 @@ mod tests {
 
     use super::*;
 
-    async fn opened(host: &'static str, query: &str) -> String {
+    fn opened(host: &'static str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static(host));
-        home(headers, RawQuery(Some(query.to_owned()))).await.0
+        home_page(&base(&headers), &html! {}, None)
     }
 
-    #[tokio::test]
-    async fn commands_name_the_address_of_the_request() {
-        let page = opened("127.0.0.1:3007", "").await;
+    #[test]
+    fn commands_name_the_address_of_the_request() {
+        let page = opened("127.0.0.1:3007");
         assert!(page.contains("curl -X POST http://127.0.0.1:3007/api/session"), "{page}");
         let success = "http://127.0.0.1:3007/?session={CHECKOUT_SESSION_ID}\"";
         assert!(page.contains(success) && !page.contains(":3000"), "{page}");
-        assert!(!page.contains("Your purchase is complete"), "{page}");
-        let hostile = opened("x'$(reboot)", "").await;
+        let hostile = opened("x'$(reboot)");
         assert!(hostile.contains("http://127.0.0.1:3000/api") && !hostile.contains("reboot"));
     }
 
-    #[tokio::test]
-    async fn the_page_confirms_a_purchase() {
-        let page = opened("localhost:3000", "session=cs_test_%3Cb%3E").await;
-        let line = "Your purchase is complete (cs_test_&lt;b&gt;): see";
-        assert!(page.contains(line) && !page.contains("<b>"), "{page}");
-        assert!(!opened("localhost:3000", "session=x").await.contains("complete ("));
+    #[test]
+    fn commands_need_no_escaping_in_html() {
+        for step in &TOUR {
+            assert!(!step.commands.contains(['<', '>', '&']), "{}", step.commands);
+        }
+    }
+
+    #[test]
+    fn every_route_is_listed_with_its_purpose() {
+        let page = api_page(endpoints::ALL);
+        for endpoint in endpoints::ALL {
+            assert!(page.contains(&format!("<code class=\"unbroken\">{}</code>", endpoint.path)));
+        }
+        assert!(page.contains("<td>Report usage</td>") && !page.contains("<td></td>"), "{page}");
     }
 }

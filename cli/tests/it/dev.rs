@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod doctor;
 mod foreign_sites;
+mod pages;
 mod readme;
 mod terminal;
 

@@ -17,13 +17,16 @@ async fn dialogue(mail: &Mail, lines: &[&str]) -> String {
     replies
 }
 
-const MESSAGE: [&str; 12] = [
+const MESSAGE: [&str; 15] = [
     "EHLO me",
     "AUTH PLAIN AG1lAHB3",
     "MAIL FROM:<billing@acme.example>",
     "RCPT TO:<ann@mail.example>",
     "DATA",
     "Subject: <b>Hello</b>",
+    "Date: Fri, 20 Nov 2026 13:15:00 +0000",
+    "X-Farebox-User-Id: user_<1>",
+    "X-Farebox-Plan: Pro",
     "Content-Type: text/html",
     "",
     "<script>alert(1)</script>",
@@ -48,17 +51,23 @@ async fn a_captured_message_is_shown_and_its_scripts_do_not_run() {
 
     let (list, _) = get(&base, "/mail").await;
     assert!(list.contains("<a href=\"/mail/1\">&lt;b&gt;Hello&lt;/b&gt;</a>"), "{list}");
+    for shown in ["20 Nov 2026, 13:15:00 UTC", "user_&lt;1&gt;", "<td>Pro</td>"] {
+        assert!(list.contains(shown), "{shown} in {list}");
+    }
     let (page, policy) = get(&base, "/mail/1").await;
     assert!(page.contains("ann@mail.example") && !page.contains("<script>"), "{page}");
-    assert!(page.contains("<iframe src=\"/mail/1/html\" sandbox=\"\""), "{page}");
-    assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+    let sandbox = "sandbox=\"allow-popups allow-popups-to-escape-sandbox\"";
+    assert!(page.contains(&format!("<iframe src=\"/mail/1/html\" {sandbox}")), "{page}");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     let (html, policy) = get(&base, "/mail/1/html").await;
     assert_eq!(html, "<script>alert(1)</script>\n.\n.two\n");
-    assert!(policy.starts_with("sandbox; default-src 'none'"), "{policy}");
+    assert!(policy.starts_with("sandbox allow-popups"), "{policy}");
+    assert!(policy.contains("; default-src 'none'") && !policy.contains("scripts"), "{policy}");
     let (messages, _) = get(&base, "/mail/api/messages").await;
     let messages: Value = serde_json::from_str(&messages).unwrap();
     assert_eq!(messages[0]["subject"], "<b>Hello</b>");
     assert_eq!(messages[0]["to"][0], "ann@mail.example");
+    assert_eq!(messages[0]["sent_at_seconds"], 1_795_180_500);
     assert!(get(&base, "/mail/2").await.0.contains("Not found"));
 }
 

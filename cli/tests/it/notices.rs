@@ -37,11 +37,12 @@ async fn a_subscriber_gets_an_email_for_each_important_event() {
     app.advance("12d").await;
     let trial = app.mail_about("Your trial ends soon").await;
     assert_eq!(trial.to, ["ann@mail.example"]);
-    assert!(trial.text.contains("USD 9.99"), "{}", trial.text);
+    assert!(trial.text.contains("Price after the trial: $9.99 per month"), "{}", trial.text);
 
     app.advance("3d").await;
     let receipt = app.mail_about("Your receipt").await;
-    assert!(receipt.text.contains("USD 9.99"), "{}", receipt.text);
+    assert!(receipt.text.contains("Bought: Basic\nPeriod: "), "{}", receipt.text);
+    assert!(receipt.text.contains("Total: $9.99"), "{}", receipt.text);
     let invoice = app.at_stripe("invoice")[0]["hosted_invoice_url"].clone();
     assert!(receipt.text.contains(invoice.as_str().unwrap()), "{}", receipt.text);
 
@@ -71,7 +72,10 @@ async fn a_pack_purchase_sends_a_receipt() {
     let app = TestApp::selling("credits").await;
     app.buy("ann", json!({ "pack": "starter", "email": "ann@mail.example" })).await;
     let receipt = app.mail_about("Your receipt").await;
-    assert!(receipt.text.contains("USD 9.99") && receipt.to == ["ann@mail.example"]);
+    assert!(receipt.text.contains("Total: $9.99"), "{}", receipt.text);
+    assert!(receipt.text.contains("Bought: Starter\nPaid on: "), "{}", receipt.text);
+    assert_eq!(receipt.to, ["ann@mail.example"]);
+    assert_eq!(receipt.header("x-farebox-plan"), "Starter");
 }
 
 /// CR-6: the user's metadata has the subscription's plan and status.

@@ -56,7 +56,7 @@ impl Stack {
             Local::start_with(&dir, &base, &Clock::default(), options, &|line| eprintln!("{line}"))
                 .await?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(server::serve(listener, local.router(), async {
+        let serving = tokio::spawn(server::serve(listener, local.router()?, async {
             let _ = stopped.await;
         }));
         Ok(Self { dir, local, stop, serving })

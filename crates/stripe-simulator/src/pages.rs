@@ -1,21 +1,22 @@
 //! The pages: checkout, invoice, billing portal, and the simulator's home page.
 //!
-//! They are server-rendered, without scripts. Each page is a pure function in a `view` module. Its
-//! parent module reads the page's data from the world and handles posted forms through the API's
-//! routes. The pages make no decision about money.
+//! They are server-rendered and work without scripts. Each page is a pure function in a `view`
+//! module. Its parent module reads the page's data from the world and handles posted forms through
+//! the API's routes. The pages make no decision about money. `dev_pages` has their look.
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use dev_pages::{Link, Notice, response, with_links};
 use maud::html;
 use serde_json::Value;
 
 use crate::error::StripeError;
 use crate::pages::fields::Fields;
-use crate::pages::layout::{Notice, document};
+use crate::pages::layout::{SECTION, document};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
 
@@ -26,15 +27,19 @@ pub mod fields;
 pub mod home;
 pub mod invoice;
 pub mod layout;
-pub mod money;
 pub mod portal;
+pub mod portal_login;
+pub mod promotions;
 pub mod readable;
+
+/// The links of a simulator that runs alone.
+const LINKS: [Link; 1] = [Link { label: "Simulator", path: "/simulator" }];
 
 /// More than the largest form needs.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub fn router(simulator: Simulator) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/simulator", get(home::get_home))
         .route("/simulator/", get(async || see_other("/simulator")))
         .route("/simulator/act/advance", post(home::post_clock))
@@ -43,10 +48,12 @@ pub fn router(simulator: Simulator) -> Router {
         .route("/simulator/act/checkout", post(home::post_checkout))
         .route("/simulator/act/resend", post(home::post_resend))
         .route("/simulator/act/portal", post(home::post_portal))
+        .route("/simulator/act/promotion", post(home::post_promotion))
         .route(
             "/simulator/checkout/{id}",
             get(checkout::get_checkout).post(checkout::post_checkout),
         )
+        .route("/simulator/checkout/{id}/authenticate", get(checkout::get_authentication))
         .route(
             "/simulator/authenticate/{id}",
             get(authenticate::get_authentication).post(authenticate::post_authentication),
@@ -55,10 +62,14 @@ pub fn router(simulator: Simulator) -> Router {
         .route("/simulator/invoice/{id}/print", get(invoice::get_printable_invoice))
         .route("/simulator/receipt/{id}", get(invoice::get_receipt))
         .route("/simulator/event/{id}", get(event::get_event))
+        .route(
+            portal_login::PATH,
+            get(portal_login::get_portal_login).post(portal_login::post_portal_login),
+        )
         .route("/simulator/portal/{id}", get(portal::get_portal).post(portal::post_portal))
-        .route(layout::STYLE_PATH, get(style))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(simulator)
+        .with_state(simulator);
+    with_links(pages.merge(response::assets(&SECTION)), LINKS)
 }
 
 /// A form posted by one of our pages. It carries a token that a page of another site cannot know.
@@ -91,37 +102,15 @@ pub enum FormTarget {
 /// An HTML response.
 pub fn page(status: StatusCode, html: String, leads: FormTarget) -> Response {
     let action = match leads {
-        FormTarget::ThisSite => "'self'",
-        FormTarget::AnySite => "*",
+        FormTarget::ThisSite => "form-action 'self'",
+        FormTarget::AnySite => "form-action *",
     };
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; form-action {action}; base-uri 'none'; \
-         frame-ancestors 'none'"
-    );
-    answer(status, "text/html; charset=utf-8", &policy, html.into_bytes())
-}
-
-pub fn answer(status: StatusCode, kind: &'static str, policy: &str, body: Vec<u8>) -> Response {
-    let mut answer = (status, body).into_response();
-    let headers = answer.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    }
-    answer
+    response::page(status, html, action)
 }
 
 /// A page with a title and one message.
 pub fn message_page(status: StatusCode, title: &str, what: &str) -> Response {
-    page(status, document(title, None, html! { p { (what) } }), FormTarget::ThisSite)
+    page(status, document(title, None, &html! { p { (what) } }), FormTarget::ThisSite)
 }
 
 pub fn not_found(what: &str) -> Response {
@@ -144,10 +133,6 @@ pub fn see_other(url: &str) -> Response {
         Some(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
         None => message_page(StatusCode::OK, "Done", "The shop's return URL is not a valid URL."),
     }
-}
-
-async fn style() -> Response {
-    answer(StatusCode::OK, "text/css", "default-src 'none'", layout::STYLE.into())
 }
 
 /// The object of a kind; null if there is none.

@@ -20,7 +20,10 @@ begin
       p_user_id,
       'payment_failed',
       v_session ->> 'id',
-      jsonb_build_object('amount_minor', v_session -> 'amount_total', 'currency', v_session -> 'currency'),
+      jsonb_build_object(
+        'amount_minor', v_session -> 'amount_total',
+        'currency', v_session -> 'currency',
+        'is_one_time', v_session ->> 'mode' = 'payment'),
       v_at,
       coalesce((p_event ->> 'quiet')::boolean, false),
       p_now);

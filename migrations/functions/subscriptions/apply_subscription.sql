@@ -388,6 +388,7 @@ begin
             and version = p_subscription.plan_version
         ),
         p_subscription.plan),
+      'interval', p_subscription.interval,
       'trial_end', extract(epoch from p_subscription.trial_end)::bigint,
       'ended_at', extract(epoch from p_subscription.ended_at)::bigint,
       'amount_minor', p_subscription.amount_minor,

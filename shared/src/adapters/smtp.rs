@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
@@ -21,6 +22,11 @@ pub struct EmailMessage {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// The app's id of the user, and the plan or credit pack that the e-mail is about. Headers carry
+    /// them, so that support and filters find a user's messages.
+    pub user_id: Option<String>,
+    pub plan_name: Option<String>,
+    pub sent_at: Timestamp,
 }
 
 /// Why a message was not sent. The problem contains no personal data.
@@ -70,15 +76,25 @@ fn message(
     to: Address,
     email: EmailMessage,
 ) -> Result<Message, lettre::error::Error> {
-    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-    Message::builder()
+    // Prevents automatic replies, such as absence notices.
+    let automatic = Some("auto-generated".to_owned());
+    let headers = [
+        (HeaderName::new_from_ascii_str("Auto-Submitted"), automatic),
+        (HeaderName::new_from_ascii_str("X-Farebox-User-Id"), email.user_id),
+        (HeaderName::new_from_ascii_str("X-Farebox-Plan"), email.plan_name),
+    ];
+    let mut message = Message::builder()
+        .date(email.sent_at.into())
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .from(from.clone())
         .to(Mailbox::new(None, to))
-        .subject(email.subject)
-        // Prevents automatic replies, such as absence notices.
-        .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
-        .multipart(MultiPart::alternative_plain_html(email.text, email.html))
+        .subject(email.subject);
+    for (name, value) in headers {
+        if let Some(value) = value {
+            message = message.raw_header(HeaderValue::new(name, value));
+        }
+    }
+    message.multipart(MultiPart::alternative_plain_html(email.text, email.html))
 }
 
 fn sender(config: &config::Email) -> Option<Mailbox> {

@@ -201,7 +201,9 @@ impl Run<'_> {
                 _ => Outcome::NoRecipient("no address"),
             };
         };
-        let Some(email) = email::render(&message.payload, config) else {
+        let now = self.app.clock.now();
+        let user = message.user_id.as_deref();
+        let Some(email) = email::render(&message.payload, config, user, now) else {
             return Outcome::failed("unknown template");
         };
         match mailer.send(&message.id, address, email).await {

@@ -1,3 +1,5 @@
+use url::Url;
+
 use super::Secret;
 use super::parse::{self, Reader};
 use crate::domain;
@@ -9,8 +11,10 @@ pub struct Email {
     pub smtp_url: Secret,
     pub from: Sender,
     pub subjects: Subjects,
-    /// The name that e-mails are signed with.
+    /// The name at the top and the bottom of e-mails.
     pub product_name: Option<String>,
+    /// The page where users manage or cancel their subscription.
+    pub manage_url: Option<Url>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,5 +51,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Email> {
         credits_used: subject("EMAIL_SUBJECT_CREDITS_USED", "Your credits are running out"),
     };
     let product_name = reader.parsed("EMAIL_PRODUCT_NAME", parse::line);
-    Some(Email { smtp_url: smtp_url?, from: from?, subjects, product_name })
+    let manage_url = reader.parsed("EMAIL_MANAGE_URL", parse::http_url);
+    let from = from?;
+    let product_name = product_name.or_else(|| from.name.clone());
+    Some(Email { smtp_url: smtp_url?, from, subjects, product_name, manage_url })
 }

@@ -147,7 +147,12 @@ pub const SETTINGS: &[Setting] = &[
         "EMAIL_SUBJECT_CREDITS_USED",
         "subject of the e-mail when credits run out; default `Your credits are running out`",
     ),
-    optional("EMAIL_PRODUCT_NAME", "product name that e-mails are signed with"),
+    optional("EMAIL_PRODUCT_NAME", "product name in e-mails; default the name in `EMAIL_FROM`"),
+    optional(
+        "EMAIL_MANAGE_URL",
+        "page where users manage or cancel their subscription, which e-mails link to: the app's \
+         billing page, or the login link of Stripe's customer portal",
+    ),
     optional(
         "CLERK_SECRET_KEY",
         "Clerk's secret key; if set, Farebox pushes each user's plan and status to Clerk's user \

@@ -6,22 +6,43 @@ const WHOLE: [&str; 16] = [
 /// Currencies with a thousand minor units.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// Formats an amount in minor units for people: `USD 9.99`.
+/// Formats an amount in minor units for people: `$9.99`, `€1,000.00`, `CHF 5.00`.
 pub fn money(minor: i64, currency: &str) -> String {
-    let digits = match currency {
+    let currency = currency.to_lowercase();
+    let digits = match currency.as_str() {
         whole if WHOLE.contains(&whole) => 0,
         thousandths if THOUSANDTHS.contains(&thousandths) => 3,
         _ => 2,
     };
     let sign = if minor < 0 { "−" } else { "" };
-    let (units, rest) =
-        (minor.unsigned_abs() / 10_u64.pow(digits), minor.unsigned_abs() % 10_u64.pow(digits));
-    let currency = currency.to_uppercase();
-    let width = usize::try_from(digits).unwrap_or_default();
-    match width {
-        0 => format!("{sign}{currency} {units}"),
-        width => format!("{sign}{currency} {units}.{rest:0width$}"),
+    let unit = 10_u64.pow(digits);
+    let units = grouped(minor.unsigned_abs() / unit);
+    let rest = minor.unsigned_abs() % unit;
+    let number = match usize::try_from(digits).unwrap_or_default() {
+        0 => units,
+        width => format!("{units}.{rest:0width$}"),
+    };
+    let symbol = match currency.as_str() {
+        "usd" => "$",
+        "eur" => "€",
+        "gbp" => "£",
+        "jpy" => "¥",
+        other => return format!("{sign}{} {number}", other.to_uppercase()),
+    };
+    format!("{sign}{symbol}{number}")
+}
+
+/// Adds thousands separators: `29,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
     }
+    text
 }
 
 #[cfg(test)]
@@ -29,15 +50,17 @@ mod tests {
     use super::money;
 
     #[test]
-    fn minor_units_depend_on_the_currency() {
+    fn money_has_the_symbol_or_the_code_of_its_currency() {
         for (minor, currency, expected) in [
-            (999, "usd", "USD 9.99"),
-            (5, "eur", "EUR 0.05"),
-            (0, "usd", "USD 0.00"),
-            (-1250, "usd", "−USD 12.50"),
-            (500, "jpy", "JPY 500"),
+            (999, "usd", "$9.99"),
+            (2_900_000, "usd", "$29,000.00"),
+            (5, "eur", "€0.05"),
+            (0, "gbp", "£0.00"),
+            (-1250, "usd", "−$12.50"),
+            (500, "jpy", "¥500"),
+            (1_000, "chf", "CHF 10.00"),
             (1005, "kwd", "KWD 1.005"),
-            (i64::MIN, "jpy", "−JPY 9223372036854775808"),
+            (i64::MIN, "jpy", "−¥9,223,372,036,854,775,808"),
         ] {
             assert_eq!(money(minor, currency), expected);
         }

@@ -29,6 +29,7 @@ async fn a_site_that_points_its_name_at_the_stack_reads_nothing() {
         ("GET", "/"),
         ("GET", "/mail"),
         ("GET", "/mail/api/messages"),
+        ("GET", "/api-docs"),
         ("GET", "/simulator"),
         ("GET", "/simulator/api/state"),
         ("POST", "/simulator/api/trigger"),

@@ -45,7 +45,7 @@ async fn a_user_near_a_limit_gets_one_notice() {
     assert_eq!(app.written(NEAR).await, [""; 0]);
     app.uses("ann", "reports", 1).await;
     let [near] = &app.written(NEAR).await[..] else { panic!("{:?}", app.mail.messages()) };
-    assert!(near.contains("Reports: 4 of 5 (80 %)") && near.contains("resets on 1 "), "{near}");
+    assert!(near.contains("Reports: 4 of 5 (80 %)") && near.contains("Resets on 1 "), "{near}");
     app.uses("ann", "reports", 1).await;
     let over = app.post("/api/usage").bearer(&app.token("ann"));
     over.json(json!({ "feature": "reports" })).send().await.expect_status(402);
@@ -59,7 +59,7 @@ async fn a_user_near_a_limit_gets_one_notice() {
     assert_eq!(app.written(NEAR).await.len(), 3);
     app.uses("ann", "dashboards", 1).await;
     let [.., never] = &app.written(NEAR).await[..] else { panic!("{:?}", app.mail.messages()) };
-    assert!(never.contains("Dashboards: 1 of 1") && !never.contains("resets"), "{never}");
+    assert!(never.contains("Dashboards: 1 of 1") && !never.contains("Resets"), "{never}");
 }
 
 /// One notice when 80 % of the last credits are spent, and one when all are.

@@ -14,10 +14,11 @@ fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
             "receipt",
             json!({
                 "number": "A-1", "amount_minor": 1_999, "currency": "eur", "plan_name": "Pro",
+                "period_start": 1_795_180_445, "period_end": 1_797_772_445,
                 "hosted_url": "https://pay.example/1", "pdf_url": "https://pay.example/1.pdf",
             }),
             "Ihre Quittung über Bücher",
-            ["EUR 19.99", "https://pay.example/1.pdf"],
+            ["€19.99", "20 Nov 2026 to 20 Dec 2026"],
         ),
         (
             "payment_failed",
@@ -26,7 +27,7 @@ fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
                 "next_attempt_at": 1_795_180_445,
             }),
             "Your payment did not go through",
-            ["JPY 500", "20 November 2026"],
+            ["¥500", "20 Nov 2026"],
         ),
         (
             "trial_ending",
@@ -35,13 +36,13 @@ fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
                 "currency": "usd",
             }),
             "Your trial ends soon",
-            ["USD 0.05", "20 November 2026"],
+            ["$0.05", "20 Nov 2026"],
         ),
         (
             "canceled",
             json!({ "plan_name": "Pro", "ended_at": 1_795_180_445 }),
             "Your subscription has ended",
-            ["Pro", "20 November 2026"],
+            ["Pro", "20 Nov 2026"],
         ),
         (
             "limit_near",
@@ -50,7 +51,7 @@ fn letters() -> [(&'static str, Value, &'static str, [&'static str; 2]); 6] {
                 "resets_at": 1_795_180_445,
             }),
             "How much you have used",
-            ["Reports", "20 November 2026"],
+            ["Reports", "20 Nov 2026"],
         ),
         (
             "credits_used",
@@ -81,6 +82,9 @@ async fn every_kind_of_mail_arrives_as_text_and_as_html() {
         assert_eq!(message.to, ["ann@mail.example"]);
         assert_eq!(message.from, "billing@acme.example");
         assert!(message.header("from").contains("Acme"), "{message:?}");
+        assert_eq!(message.header("x-farebox-user-id"), "ann");
+        let sent_at = Some(app.clock.now().as_second());
+        assert_eq!(message.sent_at_seconds, sent_at, "the date is of the stack's clock");
         assert_eq!(message.header("auto-submitted"), "auto-generated");
         assert_eq!(message.message_id, app.message_id(&key).await);
         for words in says.into_iter().chain(["Acme"]) {

@@ -12,6 +12,8 @@ pub struct Message {
     /// The recipients that the envelope names.
     pub to: Vec<String>,
     pub subject: String,
+    /// When the sender wrote the message, in seconds since 1970.
+    pub sent_at_seconds: Option<i64>,
     pub message_id: String,
     /// In the order of the message. Folded lines are joined; nothing else changes.
     pub headers: Vec<(String, String)>,
@@ -27,6 +29,7 @@ impl Message {
         let headers = parsed.headers_raw().map(|(name, value)| (name.to_owned(), unfold(value)));
         let mut message = Self {
             subject: parsed.subject().unwrap_or_default().to_owned(),
+            sent_at_seconds: parsed.date().map(mail_parser::DateTime::to_timestamp),
             headers: headers.collect(),
             ..envelope
         };
@@ -47,6 +50,16 @@ impl Message {
         let found = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
     }
+
+    /// The user that Farebox wrote to; empty if the sender names none.
+    pub(super) fn user_id(&self) -> &str {
+        self.header("x-farebox-user-id")
+    }
+
+    /// The plan or credit pack that the message is about; empty if the sender names none.
+    pub(super) fn plan(&self) -> &str {
+        self.header("x-farebox-plan")
+    }
 }
 
 fn unfold(value: &str) -> String {
@@ -63,13 +76,14 @@ mod tests {
 
     #[test]
     fn text_and_html_are_both_decoded() {
-        let raw = "Subject: =?utf-8?b?R3LDvMOfZQ==?= =?utf-8?q?_an_dich?=\r\nMessage-ID: <1@a>\r\n\
+        let raw = "Date: Fri, 20 Nov 2026 13:15:00 +0000\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?= =?utf-8?q?_an_dich?=\r\nMessage-ID: <1@a>\r\n\
             Content-Type: multipart/alternative;\r\n boundary=\"x\"\r\n\r\n\
             --x\r\nContent-Type: text/plain; charset=utf-8\r\n\
             Content-Transfer-Encoding: quoted-printable\r\n\r\na =3D =E2=82=AC1=\r\n2\r\n\r\n\
             --x\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\nPGI+\r\n\
             --x--\r\n";
         let message = Message::parse(1, "a@b", &["c@d".to_owned()], raw.as_bytes());
+        assert_eq!(message.sent_at_seconds, Some(1_795_180_500));
         assert_eq!(message.subject, "Grüße an dich");
         assert_eq!(message.text.trim_end(), "a = €12");
         assert_eq!(message.html, "<b>");

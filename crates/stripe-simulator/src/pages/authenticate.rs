@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::lifecycle::{payments, settlement};
-use crate::pages::layout::{button, document, form, main_button};
+use crate::pages::layout::{button, buttons, document, form, main_button};
 use crate::pages::readable::amount;
 use crate::pages::{FormTarget, VerifiedForm, not_found, object, page, see_other};
 use crate::simulator::Simulator;
@@ -28,26 +28,36 @@ pub async fn get_authentication(
 }
 
 fn view(intent: &Value, token: &str) -> String {
+    let costs = amount(intent, "amount");
+    let is_asked = text(intent, "status") == "requires_action";
     let content = html! {
-        @match text(intent, "status") {
-            "requires_action" => {
-                p { "Approve this payment of " (amount(intent, "amount")) "?" }
-                (answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token))
-            },
-            "succeeded" => p { "The payment succeeded." },
-            _ => p { "This payment does not require authentication." },
+        section {
+            @match text(intent, "status") {
+                "requires_action" => {
+                    p { "Approve this payment of " (costs) "?" }
+                    (answers(&format!("/simulator/authenticate/{}", text(intent, "id")), token))
+                },
+                "succeeded" => p { "Payment of " (costs) " succeeded." },
+                "requires_payment_method" => {
+                    p { "Payment of " (costs) " failed. It needs another payment method." }
+                },
+                _ => p { "This payment of " (costs) " does not require authentication." },
+            }
+        }
+        @if !is_asked {
+            p { "You can close this page, or " a href="/simulator" { "open the simulator" } "." }
         }
     };
-    document("3D Secure authentication", None, content)
+    document("3D Secure authentication", None, &content)
 }
 
 /// The form that approves or declines an authentication.
 pub fn answers(path: &str, token: &str) -> Markup {
-    let buttons = html! {
+    let answers = html! {
         (main_button("act", "approve", "Approve"))
         (button("act", "refuse", "Decline"))
     };
-    form(path, token, buttons)
+    form(path, token, buttons(answers))
 }
 
 pub async fn post_authentication(

@@ -3,11 +3,13 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dev_pages::format::moment;
+use dev_pages::parts::{facts, id, unbroken};
 use maud::html;
 use serde_json::{Value, json};
 
 use crate::pages::home::view::delivery_attempts;
-use crate::pages::layout::{document, form, hidden};
+use crate::pages::layout::{buttons, document, form, hidden};
 use crate::pages::{FormTarget, not_found, object, page};
 use crate::simulator::Simulator;
 use crate::webhooks::deliveries::Attempt;
@@ -25,18 +27,31 @@ pub async fn get_event(State(simulator): State<Simulator>, Path(id): Path<String
 fn view(event: &Value, attempts: &[Attempt], token: &str) -> String {
     let resend = html! {
         (hidden("event", text(event, "id")))
-        button { "Resend" }
+        (buttons(html! { button { "Resend" } }))
     };
     // A JSON value always serializes.
     let body = serde_json::to_string_pretty(event).unwrap_or_default();
+    let created = moment(event["created"].as_i64().unwrap_or_default());
     let content = html! {
-        h2 { "Webhook delivery" }
-        (delivery_attempts(attempts))
-        (form("/simulator/act/resend", token, resend))
-        h2 { "Payload" }
-        pre tabindex="0" { (body) }
+        section {
+            (facts(&[
+                ("Event", id(text(event, "id"))),
+                ("Object", id(text(&event["data"]["object"], "id"))),
+                ("Created", unbroken(&created)),
+            ]))
+        }
+        section {
+            h2 { "Webhook delivery" }
+            (delivery_attempts(attempts))
+            (form("/simulator/act/resend", token, resend))
+        }
+        section {
+            h2 { "Payload" }
+            div.commands { pre tabindex="0" data-copy { (body) } }
+        }
+        p { a href="/simulator#events" { "All events" } }
     };
-    document(text(event, "type"), None, content)
+    document(text(event, "type"), None, &content)
 }
 
 #[cfg(test)]

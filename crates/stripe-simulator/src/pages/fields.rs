@@ -12,6 +12,12 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
+    /// Adds fields that count only if there is none with their name yet.
+    pub fn followed_by(mut self, others: Vec<(String, String)>) -> Self {
+        self.0.extend(others);
+        self
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find_map(|(other, value)| (other == name).then_some(value.as_str()))
     }

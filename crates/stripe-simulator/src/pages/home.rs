@@ -3,15 +3,18 @@
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dev_pages::Notice;
+use dev_pages::format::moment;
 use jiff::Span;
 use serde_json::{Value, json};
 
 use crate::api::{Verb, request};
 use crate::control::trigger;
 use crate::fixtures::prices;
+use crate::pages::fields::Fields;
 use crate::pages::home::view::Home;
-use crate::pages::layout::Notice;
-use crate::pages::{FormTarget, VerifiedForm, failed, message_page, page, see_other};
+use crate::pages::{FormTarget, VerifiedForm, failed, message_page, object, page, see_other};
+use crate::pages::{portal_login, promotions};
 use crate::simulator::Simulator;
 use crate::switches::Switches;
 use crate::world::{World, text};
@@ -24,8 +27,8 @@ const HOME: &str = "/simulator";
 const MAX_LISTED: usize = 30;
 
 pub async fn get_home(State(simulator): State<Simulator>, RawQuery(query): RawQuery) -> Response {
-    let notice = query.as_deref().and_then(notice_message);
-    let notice = notice.map(|message| Notice::Success(message.to_owned()));
+    let asked = Fields::read(query.unwrap_or_default().as_bytes());
+    let notice = done_message(&simulator, &asked).map(Notice::Success);
     shown(&simulator, StatusCode::OK, notice)
 }
 
@@ -39,9 +42,12 @@ fn known(simulator: &Simulator) -> Home {
         switches: Switches::default(),
         events: latest(world, "event", |_| true).map(|event| (event, Vec::new())).collect(),
         customers: latest(world, "customer", |one| one["deleted"] != true).collect(),
-        subscriptions: latest(world, "subscription", |_| true).collect(),
+        subscriptions: latest(world, "subscription", |_| true)
+            .map(|subscription| (plan_name(world, &subscription), subscription))
+            .collect(),
         sessions: latest(world, "checkout.session", |one| one["status"] == "open").collect(),
         plans: prices::offers(world),
+        promotions: promotions::usable(world),
         token: simulator.page_token().to_owned(),
     });
     home.switches = simulator.switches();
@@ -63,15 +69,34 @@ fn done(notice: &str) -> Response {
     see_other(&format!("{HOME}?notice={notice}"))
 }
 
-/// The message for the query that `done` redirects to.
-fn notice_message(query: &str) -> Option<&'static str> {
-    match query {
-        "notice=advanced" => Some("Clock advanced."),
-        "notice=saved" => Some("Fault injection saved."),
-        "notice=triggered" => Some("Event triggered."),
-        "notice=resent" => Some("Event resent."),
-        _ => None,
-    }
+/// The name of a subscription's product.
+fn plan_name(world: &World, subscription: &Value) -> String {
+    let product = &subscription["items"]["data"][0]["price"]["product"];
+    text(&object(world, "product", product), "name").to_owned()
+}
+
+/// Describes the result of the last action, as the world shows it now.
+fn done_message(simulator: &Simulator, asked: &Fields) -> Option<String> {
+    let of = |kind: &str, name: &str, field: &str| {
+        let id = asked.get(name).unwrap_or_default();
+        let object = simulator.read(|world| object(world, kind, &json!(id)));
+        object[field].as_str().map(str::to_owned)
+    };
+    Some(match asked.get("notice")? {
+        "advanced" => {
+            format!("The clock is now {}.", moment(simulator.read(World::now)))
+        }
+        "saved" if simulator.switches() == Switches::default() => {
+            "Fault injection is off.".to_owned()
+        }
+        "saved" => "Fault injection is on, as set below.".to_owned(),
+        "triggered" => format!("Triggered {}.", of("event", "event", "type")?),
+        "resent" => format!("Sent {} again.", of("event", "event", "type")?),
+        "promotion" => {
+            format!("Promotion code {} created.", of("promotion_code", "code", "code")?)
+        }
+        _ => return None,
+    })
 }
 
 pub async fn post_clock(
@@ -120,7 +145,13 @@ pub async fn post_trigger(
     let event = fields.get("event").unwrap_or_default();
     let (user, plan) = (fields.filled("user"), fields.filled("plan"));
     match simulator.change(|world| trigger::trigger(world, event, user, plan)) {
-        Ok(_) => done("triggered"),
+        Ok(ids) => {
+            let is_asked = |id: &&String| {
+                simulator.read(|world| world.get(id).is_some_and(|one| text(one, "type") == event))
+            };
+            let id = ids.iter().find(is_asked).map(String::as_str).unwrap_or_default();
+            done(&format!("triggered&event={id}"))
+        }
         Err(error) => shown(&simulator, error.status, Some(failed(&error))),
     }
 }
@@ -141,8 +172,9 @@ pub async fn post_resend(
     State(simulator): State<Simulator>,
     VerifiedForm(fields): VerifiedForm,
 ) -> Response {
-    match simulator.resend(fields.get("event").unwrap_or_default()) {
-        Ok(()) => done("resent"),
+    let event = fields.get("event").unwrap_or_default();
+    match simulator.resend(event) {
+        Ok(()) => done(&format!("resent&event={event}")),
         Err(error) => shown(&simulator, error.status, Some(failed(&error))),
     }
 }
@@ -153,13 +185,31 @@ pub async fn post_portal(
     VerifiedForm(fields): VerifiedForm,
 ) -> Response {
     let customer = fields.get("customer").unwrap_or_default();
+    match simulator.change(|world| portal_login::open(world, customer)) {
+        Ok(path) => see_other(&path),
+        Err(error) => shown(&simulator, error.status, Some(failed(&error))),
+    }
+}
+
+/// Creates a coupon that reduces one payment, and a promotion code for it.
+pub async fn post_promotion(
+    State(simulator): State<Simulator>,
+    VerifiedForm(fields): VerifiedForm,
+) -> Response {
     let made = simulator.change(|world| {
-        let home = format!("{}{HOME}", world.base());
-        let form = json!({ "customer": customer, "return_url": home });
-        request(world, Verb::Post, "/v1/billing_portal/sessions", form)
+        let coupon = json!({
+            "percent_off": fields.filled("percent_off").unwrap_or_default(), "duration": "once",
+        });
+        let coupon = request(world, Verb::Post, "/v1/coupons", coupon)?;
+        let promotion = json!({ "type": "coupon", "coupon": coupon["id"] });
+        let mut form = json!({ "promotion": promotion });
+        if let Some(code) = fields.filled("code") {
+            form["code"] = json!(code);
+        }
+        request(world, Verb::Post, "/v1/promotion_codes", form)
     });
     match made {
-        Ok(session) => see_other(&format!("/simulator/portal/{}", text(&session, "id"))),
+        Ok(code) => done(&format!("promotion&code={}", text(&code, "id"))),
         Err(error) => shown(&simulator, error.status, Some(failed(&error))),
     }
 }

@@ -3,6 +3,7 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dev_pages::Notice;
 use serde_json::{Value, json};
 
 use crate::api::{Verb, request};
@@ -11,7 +12,7 @@ use crate::lifecycle::invoicing;
 use crate::pages::authenticate::{asks, complete_authentication};
 use crate::pages::fields::Fields;
 use crate::pages::invoice::view::PageData;
-use crate::pages::layout::Notice;
+use crate::pages::readable::amount;
 use crate::pages::{FormTarget, VerifiedForm, card, failed, not_found, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
@@ -24,12 +25,27 @@ pub async fn get_invoice(
     RawQuery(query): RawQuery,
 ) -> Response {
     let asked = Fields::read(query.unwrap_or_default().as_bytes());
-    let notice = match asked.get("notice") {
-        Some("declined") => Some(Notice::Failed("The payment failed.".to_owned())),
-        Some("done") => Some(Notice::Success("The payment was submitted.".to_owned())),
-        _ => None,
-    };
+    let notice = simulator.read(|world| {
+        let invoice = world.find("invoice", &id, "id").ok()?;
+        notice(world, invoice, asked.get("notice")?)
+    });
     shown(&simulator, &id, StatusCode::OK, notice)
+}
+
+/// The result of the last action, as the invoice shows it now.
+fn notice(world: &World, invoice: &Value, notice: &str) -> Option<Notice> {
+    let is_paid = text(invoice, "status") == "paid";
+    if is_paid && notice == "done" {
+        let message = format!("Payment of {} succeeded.", amount(invoice, "amount_paid"));
+        return Some(Notice::Success(message));
+    }
+    if is_paid || !matches!(notice, "declined" | "done") {
+        return None;
+    }
+    let intent = world.get(invoicing::intent_of(world, text(invoice, "id")));
+    let why = intent.and_then(|intent| intent["last_payment_error"]["message"].as_str());
+    let costs = amount(invoice, "amount_remaining");
+    Some(Notice::Failed(format!("Payment of {costs} failed. {}", why.unwrap_or_default())))
 }
 
 fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Notice>) -> Response {

@@ -4,13 +4,16 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dev_pages::Notice;
+use dev_pages::format::day;
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
 use crate::api::{Verb, request};
 use crate::error::StripeError;
 use crate::lifecycle::subscriptions;
 use crate::pages::fields::Fields;
-use crate::pages::layout::Notice;
+use crate::pages::readable::renewal;
 use crate::pages::{FormTarget, VerifiedForm, card, failed, not_found, object, page, see_other};
 use crate::simulator::Simulator;
 use crate::world::{World, text};
@@ -44,9 +47,12 @@ pub async fn get_portal(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let act = query.as_deref().and_then(|query| query.strip_prefix("notice="));
-    let notice = act.and_then(done_message).map(|message| Notice::Success(message.to_owned()));
-    shown(&simulator, &id, StatusCode::OK, notice)
+    let asked = Fields::read(query.unwrap_or_default().as_bytes());
+    let notice = simulator.read(|world| {
+        let session = world.find(KIND, &id, "id").ok()?;
+        done_message(world, session, &asked)
+    });
+    shown(&simulator, &id, StatusCode::OK, notice.map(Notice::Success))
 }
 
 fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Notice>) -> Response {
@@ -64,17 +70,31 @@ fn shown(simulator: &Simulator, id: &str, status: StatusCode, notice: Option<Not
     }
 }
 
-/// The message after a successful action.
-fn done_message(act: &str) -> Option<&'static str> {
-    match act {
-        "change_plan" => Some("Plan change saved."),
-        "cancel" => Some("Cancellation saved."),
-        "keep" => Some("Subscription kept."),
-        "resume" => Some("Resume requested."),
-        "change_card" => Some("Card changed."),
-        "change_details" => Some("Details saved."),
-        _ => None,
-    }
+/// Describes the result of the last action, as the customer's objects show it now.
+fn done_message(world: &World, session: &Value, asked: &Fields) -> Option<String> {
+    let data = data(world, session);
+    let ours = |one: &&Value| one["customer"] == session["customer"];
+    let subscription = asked.get("subscription").and_then(|id| world.get(id)).filter(ours);
+    let then = subscription.and_then(renewal).unwrap_or_default();
+    let ends = then.starts_with("Cancels") || then.starts_with("Ended");
+    Some(match asked.get("notice")? {
+        "change_plan" => {
+            let subscription = subscription?;
+            let scheduled = subscription["schedule"].is_string();
+            let end = subscription["items"]["data"][0]["current_period_end"].as_i64();
+            match end.filter(|_| scheduled) {
+                Some(end) => format!("The plan changes on {}.", day(end)),
+                None => format!("Plan changed to {}.", view::name(subscription, &data)),
+            }
+        }
+        // Another change may have followed.
+        "cancel" if ends => format!("{then}."),
+        "keep" if !ends => format!("The subscription continues. {then}."),
+        "resume" if !ends => format!("Subscription resumed. {then}."),
+        "change_card" => format!("Card changed to {}.", data.card?),
+        "change_details" => "Details saved.".to_owned(),
+        _ => return None,
+    })
 }
 
 fn data(world: &World, session: &Value) -> PageData {
@@ -156,9 +176,12 @@ pub async fn post_portal(
         Ok(session) => match view::after_flow(&session) {
             Some(url) => see_other(url),
             None => {
-                let act = fields.get("act").filter(|act| done_message(act).is_some());
-                let act = act.unwrap_or_default();
-                see_other(&format!("/simulator/portal/{id}?notice={act}"))
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.append_pair("notice", fields.get("act").unwrap_or_default());
+                if let Some(subscription) = fields.get("subscription") {
+                    query.append_pair("subscription", subscription);
+                }
+                see_other(&format!("/simulator/portal/{id}?{}", query.finish()))
             }
         },
         Err(error) => shown(&simulator, &id, error.status, Some(failed(&error))),

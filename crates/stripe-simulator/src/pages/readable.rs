@@ -1,11 +1,8 @@
-//! Formats amounts, intervals and times for the pages.
-//!
-//! English only: the simulator is a developer tool.
+//! Describes amounts, intervals and subscriptions for the pages.
 
-use jiff::Timestamp;
+use dev_pages::format::{day, money};
 use serde_json::Value;
 
-use crate::pages::money::money;
 use crate::world::text;
 
 /// Formats an amount field in the object's currency.
@@ -13,7 +10,7 @@ pub fn amount(object: &Value, field: &str) -> String {
     money(object[field].as_i64().unwrap_or_default(), text(object, "currency"))
 }
 
-/// Formats a price: `USD 9.99 per month`, `USD 30.00 every 3 months`, or `USD 5.00` if one-time.
+/// Formats a price: `$9.99 per month`, `$30.00 every 3 months`, or `$5.00` if one-time.
 pub fn price(price: &Value) -> String {
     let amount = amount(price, "unit_amount");
     match interval(&price["recurring"]) {
@@ -22,7 +19,7 @@ pub fn price(price: &Value) -> String {
     }
 }
 
-/// Formats a quantity of a price: `USD 48.00 per month (2 × USD 24.00)`.
+/// Formats a quantity of a price: `$48.00 per month (2 × $24.00)`.
 pub fn priced(each: &Value, quantity: &Value) -> String {
     let count = quantity.as_i64().unwrap_or(1);
     if count == 1 {
@@ -44,20 +41,22 @@ pub fn interval(recurring: &Value) -> Option<String> {
     })
 }
 
-/// Formats a time: `20 Nov 2026, 13:14:05 UTC`.
-pub fn moment(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(
-        |_| "a time out of range".to_owned(),
-        |moment| moment.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
-    )
-}
-
-/// Formats a day: `20 November 2026`.
-pub fn day(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(
-        |_| "a day out of range".to_owned(),
-        |moment| moment.strftime("%-d %B %Y").to_string(),
-    )
+/// Describes when a subscription renews, cancels or leaves its trial: `Renews on 20 Nov 2026`.
+pub fn renewal(subscription: &Value) -> Option<String> {
+    let end = subscription["items"]["data"][0]["current_period_end"].as_i64();
+    let cancels = subscription["cancel_at"]
+        .as_i64()
+        .or_else(|| end.filter(|_| subscription["cancel_at_period_end"] == true));
+    match (text(subscription, "status"), cancels, end) {
+        ("canceled" | "incomplete_expired", _, _) => {
+            let ended = subscription["ended_at"].as_i64()?;
+            Some(format!("Ended on {}", day(ended)))
+        }
+        (_, Some(at), _) => Some(format!("Cancels on {}", day(at))),
+        ("active" | "past_due", None, Some(end)) => Some(format!("Renews on {}", day(end))),
+        ("trialing", None, Some(end)) => Some(format!("Trial ends on {}", day(end))),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -70,9 +69,9 @@ mod tests {
     fn a_price_includes_its_interval() {
         let recurring = |count: i64| json!({ "interval": "month", "interval_count": count });
         for (recurring, expected) in [
-            (recurring(1), "USD 9.99 per month"),
-            (recurring(3), "USD 9.99 every 3 months"),
-            (Value::Null, "USD 9.99"),
+            (recurring(1), "$9.99 per month"),
+            (recurring(3), "$9.99 every 3 months"),
+            (Value::Null, "$9.99"),
         ] {
             let object = json!({ "unit_amount": 999, "currency": "usd", "recurring": recurring });
             assert_eq!(price(&object), expected);
@@ -83,15 +82,25 @@ mod tests {
     fn a_quantity_shows_the_total_and_the_unit_price() {
         let recurring = json!({ "interval": "month", "interval_count": 1 });
         let each = json!({ "unit_amount": 2_400, "currency": "usd", "recurring": recurring });
-        assert_eq!(priced(&each, &json!(2)), "USD 48.00 per month (2 × USD 24.00)");
-        assert_eq!(priced(&each, &json!(1)), "USD 24.00 per month");
-        assert_eq!(priced(&each, &Value::Null), "USD 24.00 per month");
+        assert_eq!(priced(&each, &json!(2)), "$48.00 per month (2 × $24.00)");
+        assert_eq!(priced(&each, &json!(1)), "$24.00 per month");
+        assert_eq!(priced(&each, &Value::Null), "$24.00 per month");
     }
 
     #[test]
-    fn times_are_in_utc() {
-        assert_eq!(moment(0), "1 Jan 1970, 00:00:00 UTC");
-        assert_eq!(day(1_795_180_445), "20 November 2026");
-        assert_eq!(moment(i64::MAX), "a time out of range");
+    fn a_renewal_is_described_by_the_status() {
+        let items = json!({ "data": [{ "current_period_end": 1_795_180_445 }] });
+        for (status, cancel_at, expected) in [
+            ("active", Value::Null, Some("Renews on 20 Nov 2026")),
+            ("trialing", Value::Null, Some("Trial ends on 20 Nov 2026")),
+            ("active", json!(1_795_266_845), Some("Cancels on 21 Nov 2026")),
+            ("canceled", Value::Null, Some("Ended on 1 Jan 1970")),
+            ("paused", Value::Null, None),
+        ] {
+            let subscription = json!({
+                "status": status, "items": items, "cancel_at": cancel_at, "ended_at": 0,
+            });
+            assert_eq!(renewal(&subscription).as_deref(), expected, "{status}");
+        }
     }
 }

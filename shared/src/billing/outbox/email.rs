@@ -14,47 +14,48 @@ use crate::domain::object::{integer, text};
 /// The maximum length of a value. Stripe's names and URLs are shorter.
 const MAX_CHARS: usize = 2_000;
 
-/// Renders the e-mail of an outbox message; none if its template is unknown.
-pub fn render(payload: &Value, email: &config::Email) -> Option<EmailMessage> {
+/// An e-mail's body as text and as HTML. The HTML has the common frame.
+macro_rules! template {
+    ($name:literal) => {
+        (
+            include_str!(concat!("email/templates/", $name, ".txt")),
+            concat!(
+                include_str!("email/templates/frame_top.html"),
+                include_str!(concat!("email/templates/", $name, ".html")),
+                include_str!("email/templates/frame_bottom.html"),
+            ),
+        )
+    };
+}
+
+/// Renders the e-mail of an outbox message to a user; none if its template is unknown.
+pub fn render(
+    payload: &Value,
+    email: &config::Email,
+    user_id: Option<&str>,
+    now: Timestamp,
+) -> Option<EmailMessage> {
     let subjects = &email.subjects;
-    let (subject, plain, html) = match text(payload, "template")? {
-        "receipt" => (
-            &subjects.receipt,
-            include_str!("email/templates/receipt.txt"),
-            include_str!("email/templates/receipt.html"),
-        ),
-        "payment_failed" => (
-            &subjects.payment_failed,
-            include_str!("email/templates/payment_failed.txt"),
-            include_str!("email/templates/payment_failed.html"),
-        ),
-        "trial_ending" => (
-            &subjects.trial_ending,
-            include_str!("email/templates/trial_ending.txt"),
-            include_str!("email/templates/trial_ending.html"),
-        ),
-        "canceled" => (
-            &subjects.canceled,
-            include_str!("email/templates/canceled.txt"),
-            include_str!("email/templates/canceled.html"),
-        ),
-        "limit_near" => (
-            &subjects.limit_near,
-            include_str!("email/templates/limit_near.txt"),
-            include_str!("email/templates/limit_near.html"),
-        ),
-        "credits_used" => (
-            &subjects.credits_used,
-            include_str!("email/templates/credits_used.txt"),
-            include_str!("email/templates/credits_used.html"),
-        ),
+    let (subject, (plain, html)) = match text(payload, "template")? {
+        "receipt" => (&subjects.receipt, template!("receipt")),
+        "payment_failed" => (&subjects.payment_failed, template!("payment_failed")),
+        "trial_ending" => (&subjects.trial_ending, template!("trial_ending")),
+        "canceled" => (&subjects.canceled, template!("canceled")),
+        "limit_near" => (&subjects.limit_near, template!("limit_near")),
+        "credits_used" => (&subjects.credits_used, template!("credits_used")),
         _ => return None,
     };
-    let value = |name: &str| value(payload, email, name);
+    let value = |name: &str| match name {
+        "subject" => Some(subject.clone()),
+        name => value(payload, email, name),
+    };
     Some(EmailMessage {
-        subject: subject.clone(),
         text: fill(plain, &value),
         html: fill(html, &|name| value(name).map(|value| escaped(&value))),
+        plan_name: value("plan_name"),
+        user_id: user_id.map(str::to_owned),
+        subject: subject.clone(),
+        sent_at: now,
     })
 }
 
@@ -62,8 +63,17 @@ pub fn render(payload: &Value, email: &config::Email) -> Option<EmailMessage> {
 fn value(payload: &Value, email: &config::Email, name: &str) -> Option<String> {
     let value = match name {
         "product" => email.product_name.clone()?,
+        "manage_url" => {
+            let url = email.manage_url.as_ref()?;
+            (payload["is_one_time"] != true).then(|| url.to_string())?
+        }
         "amount" => money(integer(payload, "amount_minor")?, text(payload, "currency")?),
-        "next_attempt_at" | "trial_end" | "ended_at" | "resets_at" => day(integer(payload, name)?)?,
+        "price" => match text(payload, "interval").and_then(each) {
+            Some(each) => format!("{} {each}", value(payload, email, "amount")?),
+            None => value(payload, email, "amount")?,
+        },
+        "next_attempt_at" | "trial_end" | "ended_at" | "resets_at" | "paid_at" | "period_start"
+        | "period_end" => day(integer(payload, name)?)?,
         "percent" | "used" | "limit" | "balance" => integer(payload, name)?.to_string(),
         "hosted_url" | "pdf_url" => text(payload, name)
             .filter(|url| url.starts_with("https://") || is_local(url))?
@@ -79,15 +89,29 @@ fn is_local(url: &str) -> bool {
     url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:")
 }
 
-/// Formats a date in UTC, such as `20 November 2026`.
-fn day(seconds: i64) -> Option<String> {
-    let moment = Timestamp::from_second(seconds).ok()?;
-    Some(moment.strftime("%-d %B %Y").to_string())
+/// Describes a price's interval.
+fn each(interval: &str) -> Option<&'static str> {
+    Some(match interval {
+        "weekly" => "per week",
+        "monthly" => "per month",
+        "quarterly" => "every 3 months",
+        "yearly" => "per year",
+        _ => return None,
+    })
 }
 
+/// Formats a date in UTC, such as `20 Nov 2026`.
+fn day(seconds: i64) -> Option<String> {
+    let moment = Timestamp::from_second(seconds).ok()?;
+    Some(moment.strftime("%-d %b %Y").to_string())
+}
+
+/// Fills a template. Where all lines between two empty ones are omitted, one of the two is.
 fn fill(template: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
-    let lines = template.lines().filter_map(|line| fill_line(line, value));
-    lines.collect::<Vec<_>>().join("\n") + "\n"
+    let mut lines: Vec<String> =
+        template.lines().filter_map(|line| fill_line(line, value)).collect();
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+    lines.join("\n").trim_end().to_owned() + "\n"
 }
 
 fn fill_line(line: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {

@@ -17,13 +17,19 @@ pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
     }
     let lines = list(object, "lines");
     let line = lines.iter().find(|line| is_for_a_period(line)).unwrap_or(&Value::Null);
+    let subscription = link(object, "subscription")
+        .or(link(subscription_details(object), "subscription"))
+        .or_else(|| lines.iter().find_map(subscription_of_line));
+    // The only line of an invoice without a subscription is what was bought, such as a credit pack.
+    let bought = match lines {
+        [only] if subscription.is_none() => only,
+        _ => line,
+    };
     Ok(Some(json!({
         "id": text(object, "id").ok_or(Unreadable("id"))?,
         "customer": link(object, "customer"),
         "user_id": payer(object),
-        "subscription": link(object, "subscription")
-            .or(link(subscription_details(object), "subscription"))
-            .or_else(|| lines.iter().find_map(subscription_of_line)),
+        "subscription": subscription,
         "status": status(object).ok_or(Unreadable("status"))?,
         "number": text(object, "number"),
         "currency": text(object, "currency"),
@@ -40,9 +46,9 @@ pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
         "paid_at": seconds(&object["status_transitions"], "paid_at"),
         "period_start": seconds(&line["period"], "start"),
         "period_end": seconds(&line["period"], "end"),
-        "price": link(line, "price")
-            .or(link(line, "plan"))
-            .or(link(&line["pricing"]["price_details"], "price")),
+        "price": link(bought, "price")
+            .or(link(bought, "plan"))
+            .or(link(&bought["pricing"]["price_details"], "price")),
         "payment": payment(object).map(|payment| payment.id),
     })))
 }

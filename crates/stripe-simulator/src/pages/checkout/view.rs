@@ -4,16 +4,20 @@
 //! Pure functions of the session, its customer and the typed fields. `pages::checkout` handles the
 //! buttons. The totals are the session's; nothing is added up here.
 
+use dev_pages::Notice;
+use dev_pages::format::{day, money};
+use dev_pages::parts::Column::{Number, Text};
+use dev_pages::parts::{self, link, table};
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::pages::fields::Fields;
 use crate::pages::layout::{
-    Notice, button, checkbox, choice, document, field, fieldset, filled_in, form, hidden, link,
-    main_button, span, sum, table,
+    button, buttons, checkbox, choice, document, field, fields, fieldset, filled_in, form, hidden,
+    main_button,
 };
-use crate::pages::money::money;
-use crate::pages::readable::{amount, day, interval, price};
+use crate::pages::promotions::Promotion;
+use crate::pages::readable::{amount, interval, price};
 use crate::world::text;
 
 /// Data of the page besides the session.
@@ -25,10 +29,15 @@ pub struct PageData {
     pub lines: Vec<Value>,
     /// The end of the trial if it began now.
     pub trial_end: Option<i64>,
+    /// The promotion codes that exist.
+    pub codes: Vec<Promotion>,
     pub token: String,
     /// The form's fields as last submitted.
     pub typed: Fields,
 }
+
+/// The longest local part of an email address.
+const MAX_LOCAL: usize = 64;
 
 /// Cards whose first charge succeeds.
 const CARDS: [(&str, &str); 2] = [
@@ -40,7 +49,7 @@ pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String 
     match text(session, "status") {
         "complete" => complete(session),
         "expired" => expired(session),
-        _ => document(title(session), notice, open(session, data)),
+        _ => document(title(session), notice, &open(session, data)),
     }
 }
 
@@ -51,24 +60,25 @@ pub fn success_url(session: &Value) -> Option<String> {
 }
 
 fn complete(session: &Value) -> String {
+    let costs = amount(session, "amount_total");
     let paid = match text(session, "payment_status") {
-        "paid" => "The payment succeeded.",
-        "no_payment_required" => "No payment was required.",
-        _ => "The payment is processing.",
+        "paid" => format!("Payment of {costs} succeeded."),
+        "no_payment_required" => "No payment was required.".to_owned(),
+        _ => format!("Payment of {costs} is processing."),
     };
     let content = html! {
-        p { (paid) }
+        section { p { (paid) } }
         @if let Some(url) = success_url(session) { p { (link(&url, "Return to the shop")) } }
     };
-    document("This checkout is complete", None, content)
+    document("This checkout is complete", None, &content)
 }
 
 fn expired(session: &Value) -> String {
     let content = html! {
-        p { "This session can no longer be paid." }
+        section { p { "This session can no longer be paid." } }
         (back(session))
     };
-    document("This checkout has expired", None, content)
+    document("This checkout has expired", None, &content)
 }
 
 fn back(session: &Value) -> Markup {
@@ -100,28 +110,31 @@ fn open(session: &Value, data: &PageData) -> Markup {
         (outcomes(session, data))
     };
     html! {
-        (bought(session, &data.lines))
-        @if let Some(terms) = terms(session, data) { p { (terms) } }
-        (promotion(session, data))
-        (form(&path, &data.token, fields))
+        div.columns {
+            div {
+                (bought(session, data))
+                (promotion(session, data))
+            }
+            div.pay { (form(&path, &data.token, fields)) }
+        }
         (back(session))
     }
 }
 
 /// The line items, with the session's totals.
-fn bought(session: &Value, lines: &[Value]) -> Markup {
+fn bought(session: &Value, data: &PageData) -> Markup {
     if session["mode"] == "setup" {
-        return html! { p { "No payment is due: the card is saved for later." } };
+        return html! { section { p { "No payment is due: the card is saved for later." } } };
     }
     let row = |line: &Value| {
         vec![
-            span(text(line, "description")),
-            span(&line["quantity"].as_i64().unwrap_or(1).to_string()),
-            sum(&price(&line["price"])),
-            sum(&amount(line, "amount_subtotal")),
+            parts::text(text(line, "description")),
+            parts::text(&line["quantity"].as_i64().unwrap_or(1).to_string()),
+            parts::text(&price(&line["price"])),
+            parts::text(&amount(line, "amount_subtotal")),
         ]
     };
-    let mut rows: Vec<Vec<Markup>> = lines.iter().map(row).collect();
+    let mut rows: Vec<Vec<Markup>> = data.lines.iter().map(row).collect();
     let currency = text(session, "currency");
     for (name, label, sign) in [
         ("amount_discount", "Discount", -1),
@@ -130,14 +143,16 @@ fn bought(session: &Value, lines: &[Value]) -> Markup {
     ] {
         let part = session["total_details"][name].as_i64().unwrap_or_default();
         if part != 0 {
-            let shown = sum(&money(sign * part, currency));
-            rows.push(vec![span(label), span(""), span(""), shown]);
+            let shown = parts::text(&money(sign * part, currency));
+            rows.push(vec![parts::text(label), html! {}, html! {}, shown]);
         }
     }
+    let columns = [Text("Item"), Number("Quantity"), Number("Price"), Number("Amount")];
     html! {
         section {
-            (table("Items", &["Item", "Quantity", "Price", "Amount"], &rows))
+            (table("Items", &columns, &rows))
             p.total { "Total due now: " (amount(session, "amount_total")) }
+            @if let Some(terms) = terms(session, data) { p.muted { (terms) } }
         }
     }
 }
@@ -170,12 +185,12 @@ fn contact(session: &Value, data: &PageData) -> Markup {
     };
     let fixed = known("email").or_else(|| session["customer_email"].as_str().map(str::to_owned));
     let email = typed("email").or_else(|| fixed.clone());
-    let email = email.unwrap_or_else(|| "ada@example.com".to_owned());
+    let email = email.unwrap_or_else(|| example_email(session));
     let name = typed("name").or_else(|| known("name"));
     let name = name.unwrap_or_else(|| "Ada Example".to_owned());
     let phone = typed("phone").or_else(|| known("phone"));
     let phone = phone.unwrap_or_else(|| "+4930123456".to_owned());
-    let fields = html! {
+    let inputs = html! {
         // The payer cannot change an email address that the shop has set.
         @if fixed.is_some() {
             p { "Email: " (email) (hidden("email", &email)) }
@@ -187,7 +202,15 @@ fn contact(session: &Value, data: &PageData) -> Markup {
             (filled_in("phone", "tel", "Phone", &phone, "tel"))
         }
     };
-    fieldset("Contact", fields)
+    fieldset("Contact", fields(inputs))
+}
+
+/// An address for the session's user, so that every user has another.
+fn example_email(session: &Value) -> String {
+    let user = session["client_reference_id"].as_str();
+    let user = user.or_else(|| session["metadata"]["userId"].as_str()).unwrap_or_default();
+    let local: String = user.chars().filter(char::is_ascii_alphanumeric).take(MAX_LOCAL).collect();
+    format!("{}@example.com", if local.is_empty() { "ada" } else { &local })
 }
 
 /// The fields of an address: name, label, `autocomplete` value and default.
@@ -209,14 +232,14 @@ fn address(session: &Value, data: &PageData) -> Markup {
         let first = if known.is_object() { text(known, name) } else { example };
         data.typed.get(name).unwrap_or(first).to_owned()
     };
-    let fields = html! {
+    let inputs = html! {
         @for (name, label, autocomplete, example) in ADDRESS {
             @if asked(name) {
                 (filled_in(name, "text", label, &value(name, example), autocomplete))
             }
         }
     };
-    fieldset("Billing address", fields)
+    fieldset("Billing address", fields(inputs))
 }
 
 fn quantities(data: &PageData) -> Markup {
@@ -243,10 +266,35 @@ fn promotion(session: &Value, data: &PageData) -> Markup {
     let path = format!("/simulator/checkout/{}", text(session, "id"));
     let code = data.typed.get("promotion_code").unwrap_or_default();
     let fields = html! {
-        (field("promotion_code", "text", "Promotion code", code))
-        (button("outcome", "apply", "Apply"))
+        (field("promotion_code", "text", "Code", code))
+        (buttons(button("outcome", "apply", "Apply")))
+        (code_hint(&data.codes))
     };
     form(&path, &data.token, fieldset("Promotion code", fields))
+}
+
+/// Which codes exist, and how a shop allows them.
+fn code_hint(codes: &[Promotion]) -> Markup {
+    html! {
+        p.muted {
+            @if codes.is_empty() {
+                "No promotion code exists. "
+                a href="/simulator#promotion-codes" { "Create one in the simulator" } "."
+            } @else {
+                "Codes in the simulator: "
+                @for (place, (code, reduction)) in codes.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    code { (code) } " (" (reduction) ")"
+                }
+                "."
+            }
+        }
+        p.muted {
+            "A shop allows codes with " code { "allow_promotion_codes=true" }
+            ". In a catalog, plans allow them, and a pack with " code { "promotion_codes = true" }
+            " does."
+        }
+    }
 }
 
 fn consent(session: &Value) -> Markup {
@@ -267,19 +315,21 @@ fn outcomes(session: &Value, data: &PageData) -> Markup {
         (None, "donate") => format!("Donate {}", amount(session, "amount_total")),
         (None, _) => format!("Pay {}", amount(session, "amount_total")),
     };
+    let others = html! {
+        (button("outcome", "declined", "Decline the card"))
+        (button("outcome", "authenticate", "Require authentication (3D Secure)"))
+        // Without an amount due, there is no delayed payment.
+        @if is_due(session) {
+            (button("outcome", "pays_later", "Delayed payment: succeed"))
+            (button("outcome", "fails_later", "Delayed payment: fail"))
+        }
+    };
     html! {
         section {
             h2 { "Outcome" }
-            div {
-                (main_button("outcome", "paid", &pay))
-                (button("outcome", "declined", "Decline the card"))
-                (button("outcome", "authenticate", "Require authentication (3D Secure)"))
-                // Without an amount due, there is no delayed payment.
-                @if is_due(session) {
-                    (button("outcome", "pays_later", "Delayed payment: succeed"))
-                    (button("outcome", "fails_later", "Delayed payment: fail"))
-                }
-            }
+            (main_button("outcome", "paid", &pay))
+            p.muted { "Or try another outcome:" }
+            (buttons(others))
         }
     }
 }
@@ -288,26 +338,27 @@ fn is_due(session: &Value) -> bool {
     session["amount_total"].as_i64().unwrap_or_default() > 0
 }
 
-/// The 3D Secure page. It carries the typed fields, because the session is not submitted yet.
+/// The 3D Secure page. It has no fields: `pages::checkout` keeps the typed ones.
 pub fn authentication(session: &Value, data: &PageData) -> String {
     let path = format!("/simulator/checkout/{}", text(session, "id"));
-    let typed = data.typed.all().filter(|(name, _)| !["token", "outcome"].contains(name));
-    let buttons = html! {
-        @for (name, value) in typed { (hidden(name, value)) }
+    let answers = html! {
         (main_button("outcome", "approved_3ds", "Approve"))
         (button("outcome", "refused_3ds", "Decline"))
     };
     let content = html! {
-        p {
-            @if is_due(session) {
-                "Approve this payment of " (amount(session, "amount_total")) "?"
-            } @else {
-                "Approve saving this card?"
+        section {
+            p {
+                @if is_due(session) {
+                    "Approve this payment of " (amount(session, "amount_total")) "?"
+                } @else {
+                    "Approve saving this card?"
+                }
             }
+            (form(&path, &data.token, buttons(answers)))
         }
-        (form(&path, &data.token, buttons))
+        p { (link(&path, "Back to the checkout")) }
     };
-    document("3D Secure authentication", None, content)
+    document("3D Secure authentication", None, &content)
 }
 
 /// The typed address as Stripe's object; `None` without a country.

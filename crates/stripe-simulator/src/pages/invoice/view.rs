@@ -2,15 +2,16 @@
 //!
 //! Pure functions of the objects. `POST /v1/invoices/{id}/pay` pays an invoice.
 
+use dev_pages::Notice;
+use dev_pages::format::{day, moment, money};
+use dev_pages::parts::Column::{Number, Text};
+use dev_pages::parts::{self, facts, id, link, table};
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::pages::authenticate::answers;
-use crate::pages::layout::{
-    Notice, choice, document, fieldset, form, link, main_button, span, sum, table,
-};
-use crate::pages::money::money;
-use crate::pages::readable::{amount, day, moment};
+use crate::pages::layout::{buttons, choice, document, fieldset, form, main_button};
+use crate::pages::readable::amount;
 use crate::world::text;
 
 /// Test cards, with the outcome of the payment.
@@ -35,7 +36,7 @@ pub struct PageData {
 pub fn page(invoice: &Value, data: &PageData, notice: Option<Notice>) -> String {
     let status = text(invoice, "status");
     let content = html! {
-        p { (state(invoice)) }
+        (about(invoice))
         (lines(invoice))
         @if status == "open" {
             @if data.asks { (authentication(invoice, data)) } @else { (pay(invoice, data)) }
@@ -48,12 +49,14 @@ pub fn page(invoice: &Value, data: &PageData, notice: Option<Notice>) -> String 
             }
         }
         @if status != "draft" {
-            p {
-                (link(&format!("/simulator/invoice/{}/print", text(invoice, "id")), "Print this invoice"))
-            }
+            p { (link(&format!("{}/print", path_of(invoice)), "Print this invoice")) }
         }
     };
-    document(&title(invoice), notice, content)
+    document(&title(invoice), notice, &content)
+}
+
+fn path_of(invoice: &Value) -> String {
+    format!("/simulator/invoice/{}", text(invoice, "id"))
 }
 
 fn title(invoice: &Value) -> String {
@@ -62,36 +65,45 @@ fn title(invoice: &Value) -> String {
 
 /// The page of an invoice's `invoice_pdf`: the invoice without buttons.
 pub fn printable(invoice: &Value) -> String {
-    let created = day(invoice["created"].as_i64().unwrap_or_default());
     let content = html! {
-        p { "Date: " (created) ". " (state(invoice)) }
+        (about(invoice))
         (lines(invoice))
     };
-    document(&title(invoice), None, content)
+    document(&title(invoice), None, &content)
+}
+
+/// The recipient, the dates and the status.
+fn about(invoice: &Value) -> Markup {
+    let to = invoice["customer_email"].as_str().or_else(|| invoice["customer"].as_str());
+    let mut rows = vec![
+        ("Billed to", parts::text(to.unwrap_or("no customer"))),
+        ("Date", parts::text(&day(invoice["created"].as_i64().unwrap_or_default()))),
+        ("Status", parts::text(&state(invoice))),
+    ];
+    if let Some(next) = invoice["next_payment_attempt"].as_i64() {
+        let attempts = invoice["attempt_count"].as_i64().unwrap_or_default();
+        rows.push(("Payment attempts", parts::text(&attempts.to_string())));
+        rows.push(("Next attempt", parts::text(&moment(next))));
+    }
+    html! { section { (facts(&rows)) } }
 }
 
 fn state(invoice: &Value) -> String {
-    let to = invoice["customer_email"].as_str().or_else(|| invoice["customer"].as_str());
     let at = |name: &str| {
         invoice["status_transitions"][name]
             .as_i64()
             .map_or(String::new(), |at| format!(" on {}", day(at)))
     };
-    let state = match text(invoice, "status") {
-        "draft" => "Draft: no payment is due yet.".to_owned(),
+    match text(invoice, "status") {
+        "draft" => "Draft: no payment is due yet".to_owned(),
         "open" => match invoice["due_date"].as_i64() {
-            Some(due) => format!("Payment is due by {}.", day(due)),
-            None => "Payment is due.".to_owned(),
+            Some(due) => format!("Payment is due by {}", day(due)),
+            None => "Payment is due".to_owned(),
         },
-        "paid" => format!("Paid{}.", at("paid_at")),
-        "void" => format!("Voided{}.", at("voided_at")),
-        _ => format!("Marked uncollectible{}.", at("marked_uncollectible_at")),
-    };
-    let attempts = invoice["attempt_count"].as_i64().unwrap_or_default();
-    let next = invoice["next_payment_attempt"].as_i64().map_or(String::new(), |next| {
-        format!(" Payment attempts: {attempts}. Next attempt: {}.", moment(next))
-    });
-    format!("Billed to {}. {state}{next}", to.unwrap_or("no customer"))
+        "paid" => format!("Paid{}", at("paid_at")),
+        "void" => format!("Voided{}", at("voided_at")),
+        _ => format!("Marked uncollectible{}", at("marked_uncollectible_at")),
+    }
 }
 
 /// The table of lines and totals.
@@ -109,7 +121,11 @@ fn lines(invoice: &Value) -> Markup {
                 (Some(start), _) => day(start),
                 _ => String::new(),
             };
-            vec![span(text(line, "description")), span(&period), sum(&amount(line, "amount"))]
+            vec![
+                parts::text(text(line, "description")),
+                parts::text(&period),
+                parts::text(&amount(line, "amount")),
+            ]
         })
         .collect();
     let currency = text(invoice, "currency");
@@ -117,7 +133,7 @@ fn lines(invoice: &Value) -> Markup {
         invoice["total_discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let discount: i64 = discounts.iter().filter_map(|one| one["amount"].as_i64()).sum();
     let mut add = |label: &str, minor: i64| {
-        rows.push(vec![span(label), span(""), sum(&money(minor, currency))]);
+        rows.push(vec![parts::text(label), html! {}, parts::text(&money(minor, currency))]);
     };
     if discount != 0 {
         add("Discount", -discount);
@@ -130,14 +146,14 @@ fn lines(invoice: &Value) -> Markup {
     add("Paid", invoice["amount_paid"].as_i64().unwrap_or_default());
     html! {
         section {
-            (table("Items", &["Item", "Period", "Amount"], &rows))
+            (table("Items", &[Text("Item"), Text("Period"), Number("Amount")], &rows))
             p.total { "Amount due: " (amount(invoice, "amount_remaining")) }
         }
     }
 }
 
 fn pay(invoice: &Value, data: &PageData) -> Markup {
-    let path = format!("/simulator/invoice/{}", text(invoice, "id"));
+    let path = path_of(invoice);
     let kept = data.card.as_ref().map(|card| (String::new(), format!("Saved card: {card}")));
     let cards: Vec<(String, String)> = kept
         .into_iter()
@@ -146,15 +162,15 @@ fn pay(invoice: &Value, data: &PageData) -> Markup {
     let first = cards[0].0.clone();
     let label = format!("Pay {}", amount(invoice, "amount_remaining"));
     let fields = html! {
-        (fieldset("Card", choice("payment_method", "Pay with", &cards, &first)))
-        (main_button("act", "pay", &label))
+        (choice("payment_method", "Pay with", &cards, &first))
+        (buttons(main_button("act", "pay", &label)))
     };
-    form(&path, &data.token, fields)
+    form(&path, &data.token, fieldset("Pay", fields))
 }
 
 /// The 3D Secure form.
 fn authentication(invoice: &Value, data: &PageData) -> Markup {
-    let path = format!("/simulator/invoice/{}", text(invoice, "id"));
+    let path = path_of(invoice);
     html! {
         section {
             h2 { "3D Secure authentication" }
@@ -167,20 +183,23 @@ fn authentication(invoice: &Value, data: &PageData) -> Markup {
 /// The page of a charge's `receipt_url`.
 pub fn receipt(charge: &Value) -> String {
     let card = &charge["payment_method_details"]["card"];
-    let mut rows = vec![
-        ("Amount", amount(charge, "amount")),
-        ("Refunded", amount(charge, "amount_refunded")),
-        ("Date", moment(charge["created"].as_i64().unwrap_or_default())),
-        ("Card", format!("{} ending in {}", text(card, "brand"), text(card, "last4"))),
-        ("Status", text(charge, "status").to_owned()),
-    ];
-    if let Some(why) = charge["failure_message"].as_str() {
-        rows.push(("Failure reason", why.to_owned()));
+    let refunded = charge["amount_refunded"].as_i64().unwrap_or_default();
+    let mut rows = vec![("Amount", parts::text(&amount(charge, "amount")))];
+    if refunded > 0 {
+        rows.push(("Refunded", parts::text(&amount(charge, "amount_refunded"))));
     }
-    let rows: Vec<_> =
-        rows.into_iter().map(|(name, value)| vec![span(name), span(&value)]).collect();
-    let content = table("Payment", &["Field", "Value"], &rows);
-    document(&format!("Receipt {}", text(charge, "id")), None, content)
+    let card = format!("{} ending in {}", text(card, "brand"), text(card, "last4"));
+    rows.extend([
+        ("Date", parts::text(&moment(charge["created"].as_i64().unwrap_or_default()))),
+        ("Card", parts::text(&card)),
+        ("Status", parts::text(text(charge, "status"))),
+        ("Charge", id(text(charge, "id"))),
+    ]);
+    if let Some(why) = charge["failure_message"].as_str() {
+        rows.push(("Failure reason", parts::text(why)));
+    }
+    let title = format!("Receipt for {}", amount(charge, "amount"));
+    document(&title, None, &html! { section { (facts(&rows)) } })
 }
 
 #[cfg(test)]

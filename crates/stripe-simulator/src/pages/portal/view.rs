@@ -3,15 +3,18 @@
 //! Pure functions of the session, its configuration and the customer's objects. `pages::portal`
 //! handles the forms. Features that the configuration does not enable are not shown.
 
+use dev_pages::Notice;
+use dev_pages::format::day;
+use dev_pages::parts::Column::{Number, Text};
+use dev_pages::parts::{self, link, table, unbroken};
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::pages::layout::{
-    Notice, button, choice, document, field, fieldset, filled_in, form, hidden, link, span, sum,
-    table,
+    button, buttons, choice, document, field, fields, fieldset, filled_in, form, hidden,
 };
 use crate::pages::portal::{PageData, plan};
-use crate::pages::readable::{amount, day, priced};
+use crate::pages::readable::{amount, priced, renewal};
 use crate::world::text;
 
 /// Test cards that can replace the current one.
@@ -37,7 +40,7 @@ pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String 
     let only = flow_subscription(session);
     let is_shown = |one: &&Value| only.is_none_or(|only| only == text(one, "id"));
     let content = html! {
-        @if data.subscriptions.is_empty() { p { "No active subscription." } }
+        @if data.subscriptions.is_empty() { section { p { "No active subscription." } } }
         @for subscription in data.subscriptions.iter().filter(is_shown) {
             section {
                 h2 { (name(subscription, data)) }
@@ -53,7 +56,7 @@ pub fn page(session: &Value, data: &PageData, notice: Option<Notice>) -> String 
             p { (link(url, "Return to the shop")) }
         }
     };
-    document("Your subscription", notice, content)
+    document("Your subscription", notice, &content)
 }
 
 fn flow_subscription(session: &Value) -> Option<&str> {
@@ -71,7 +74,8 @@ fn items(subscription: &Value) -> &[Value] {
     subscription["items"]["data"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn name(subscription: &Value, data: &PageData) -> String {
+/// The plans of a subscription with their prices: `Pro, $29.00 per month`.
+pub fn name(subscription: &Value, data: &PageData) -> String {
     let names: Vec<String> = items(subscription)
         .iter()
         .map(|item| {
@@ -86,16 +90,7 @@ fn name(subscription: &Value, data: &PageData) -> String {
 
 fn describe_status(subscription: &Value) -> String {
     let status = text(subscription, "status");
-    let end = items(subscription).first().and_then(|item| item["current_period_end"].as_i64());
-    let then = match (status, subscription["cancel_at"].as_i64(), end) {
-        (_, Some(at), _) => format!("Cancels on {}.", day(at)),
-        (_, None, Some(end)) if subscription["cancel_at_period_end"] == true => {
-            format!("Cancels on {}.", day(end))
-        }
-        ("active" | "past_due", None, Some(end)) => format!("Renews on {}.", day(end)),
-        ("trialing", None, Some(end)) => format!("Trial ends on {}.", day(end)),
-        _ => String::new(),
-    };
+    let then = renewal(subscription).map_or(String::new(), |then| format!(" {then}."));
     let paused = match subscription["pause_collection"].is_object() {
         true => " Payment collection is paused.",
         false => "",
@@ -108,7 +103,7 @@ fn describe_status(subscription: &Value) -> String {
         true => " A plan change is scheduled for the end of the period.",
         false => "",
     };
-    format!("Status: {status}. {then}{paused}{pending}{scheduled}")
+    format!("Status: {status}.{then}{paused}{pending}{scheduled}")
 }
 
 /// The form for plan and quantity. A session that confirms a change has it preselected.
@@ -132,15 +127,15 @@ fn plans(session: &Value, subscription: &Value, data: &PageData, path: &str) -> 
     if !allows("price") && !allows("quantity") {
         return html! {};
     }
-    let fields = html! {
+    let inputs = html! {
         @if allows("price") { (choice("price", "Plan", &choices, chosen)) }
         @if allows("quantity") { (field("quantity", "number", "Quantity", &quantity)) }
-        (button("act", "change_plan", "Change plan"))
     };
     let content = html! {
         (hidden("subscription", text(subscription, "id")))
         (hidden("item", text(item, "id")))
-        (fieldset("Change plan", fields))
+        (fields(inputs))
+        (buttons(button("act", "change_plan", "Change plan")))
     };
     form(path, &data.token, content)
 }
@@ -148,14 +143,14 @@ fn plans(session: &Value, subscription: &Value, data: &PageData, path: &str) -> 
 /// The form that cancels, keeps or resumes a subscription.
 fn ending(subscription: &Value, data: &PageData, path: &str) -> Markup {
     let ends = subscription["cancel_at_period_end"] == true || subscription["cancel_at"].is_i64();
-    let buttons = if text(subscription, "status") == "paused" {
-        button("act", "resume", "Resume")
+    let content = if text(subscription, "status") == "paused" {
+        buttons(button("act", "resume", "Resume"))
     } else if ends {
-        button("act", "keep", "Keep subscription")
+        buttons(button("act", "keep", "Keep subscription"))
     } else {
         cancellation(&data.features["subscription_cancel"])
     };
-    let content = html! { (hidden("subscription", text(subscription, "id"))) (buttons) };
+    let content = html! { (hidden("subscription", text(subscription, "id"))) (content) };
     form(path, &data.token, content)
 }
 
@@ -175,7 +170,7 @@ fn cancellation(cancel: &Value) -> Markup {
     };
     html! {
         @if let Some(choices) = choices { (choice("feedback", "Cancellation reason", &choices, "")) }
-        (button("act", "cancel", label))
+        (buttons(button("act", "cancel", label)))
     }
 }
 
@@ -184,7 +179,7 @@ fn card(data: &PageData, path: &str) -> Markup {
     let fields = html! {
         p { "Current card: " (data.card.as_deref().unwrap_or("none")) "." }
         (choice("payment_method", "New card", &choices, CARDS[0].0))
-        (button("act", "change_card", "Change card"))
+        (buttons(button("act", "change_card", "Change card")))
     };
     form(path, &data.token, fieldset("Card", fields))
 }
@@ -193,17 +188,20 @@ fn card(data: &PageData, path: &str) -> Markup {
 fn details(data: &PageData, path: &str) -> Markup {
     let allowed = data.features["customer_update"]["allowed_updates"].as_array();
     let allows = |what: &str| allowed.is_some_and(|allowed| allowed.iter().any(|one| one == what));
-    let fields = [("email", "email", "Email"), ("name", "text", "Name"), ("phone", "tel", "Phone")];
-    let fields = html! {
-        @for (name, kind, label) in fields {
+    let known = [("email", "email", "Email"), ("name", "text", "Name"), ("phone", "tel", "Phone")];
+    let inputs = html! {
+        @for (name, kind, label) in known {
             @if allows(name) {
                 @let autocomplete = if name == "phone" { "tel" } else { name };
                 (filled_in(name, kind, label, text(&data.customer, name), autocomplete))
             }
         }
-        (button("act", "change_details", "Save"))
     };
-    form(path, &data.token, fieldset("Your details", fields))
+    let content = html! {
+        (fields(inputs))
+        (buttons(button("act", "change_details", "Save")))
+    };
+    form(path, &data.token, fieldset("Your details", content))
 }
 
 fn invoices(data: &PageData) -> Markup {
@@ -212,13 +210,19 @@ fn invoices(data: &PageData) -> Markup {
         let number = invoice["number"].as_str().unwrap_or("draft");
         vec![
             link(&path, number),
-            span(&day(invoice["created"].as_i64().unwrap_or_default())),
-            sum(&amount(invoice, "total")),
-            span(text(invoice, "status")),
+            unbroken(&day(invoice["created"].as_i64().unwrap_or_default())),
+            parts::text(text(invoice, "status")),
+            parts::text(&amount(invoice, "total")),
         ]
     };
     let rows: Vec<_> = data.invoices.iter().map(row).collect();
-    table("Invoices", &["Number", "Date", "Total", "Status"], &rows)
+    let columns = [Text("Number"), Text("Date"), Text("Status"), Number("Total")];
+    html! {
+        section {
+            h2 { "Invoices" }
+            @if rows.is_empty() { p { "No invoices yet." } } @else { (table("Invoices", &columns, &rows)) }
+        }
+    }
 }
 
 #[cfg(test)]

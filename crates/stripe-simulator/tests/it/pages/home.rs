@@ -13,6 +13,7 @@ async fn the_home_page_advances_the_clock() {
     let before = stripe.clock.now();
     let moved = browser.press("/simulator", "/simulator/act/advance", &[("by", "1mo")]).await;
     assert_eq!(moved.location(), "/simulator?notice=advanced");
+    browser.open(moved.location()).await.expect(&["role=\"status\">The clock is now "]);
     let days = stripe.clock.now().duration_since(before).as_hours() / 24;
     assert!((28..=31).contains(&days), "{days}");
     let nonsense = browser.press("/simulator", "/simulator/act/advance", &[("by", "soon")]).await;
@@ -26,21 +27,23 @@ async fn the_home_page_triggers_lists_and_resends_events() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let asked = [("event", "customer.updated"), ("user", "user_<1>"), ("plan", "")];
-    browser.press("/simulator", "/simulator/act/trigger", &asked).await.location();
+    let triggered = browser.press("/simulator", "/simulator/act/trigger", &asked).await;
     stripe.simulator.delivered().await;
-    let home = browser.open("/simulator").await;
-    home.expect(&["customer.created", "customer.updated", ": 200", "user_&lt;1&gt;"]);
+    let home = browser.open(triggered.location()).await;
+    home.expect(&["Triggered customer.updated.", "customer.created", ">200</span>"]);
+    home.expect(&["user_&lt;1&gt;"]);
     let mut types = stripe.app.types();
     types.sort();
     assert_eq!(types, ["customer.created", "customer.updated"]);
 
     let events = stripe.app.events();
     let last = events[1]["id"].as_str().unwrap();
-    browser.press("/simulator", "/simulator/act/resend", &[("event", last)]).await.location();
+    let resent = browser.press("/simulator", "/simulator/act/resend", &[("event", last)]).await;
+    browser.open(resent.location()).await.expect(&["Sent customer.updated again."]);
     stripe.simulator.delivered().await;
     assert_eq!(stripe.app.events().len(), 3);
     let shown = browser.open(&format!("/simulator/event/{last}")).await;
-    shown.expect(&["Payload", "&quot;livemode&quot;: false", ": 200"]);
+    shown.expect(&["Payload", "&quot;livemode&quot;: false", ">200</span>"]);
     let unknown = [("event", "evt_none")];
     let unknown = browser.press("/simulator", "/simulator/act/resend", &unknown).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
@@ -54,7 +57,7 @@ async fn a_purchase_needs_no_code() {
     let checkout = browser.press("/simulator", "/simulator/act/checkout", &asked).await;
     let path = checkout.location().to_owned();
     browser.open("/simulator").await.expect(&[&path]);
-    browser.open(&path).await.expect(&["USD 9.99 per month, until you cancel."]);
+    browser.open(&path).await.expect(&["$9.99 per month, until you cancel."]);
     let paid = browser.press(&path, &path, &[("outcome", "paid")]).await;
     assert_eq!(paid.location(), format!("{}/simulator", stripe.base));
     browser.open("/simulator").await.expect(&["checkout.session.completed", "active"]);
@@ -65,7 +68,8 @@ async fn the_home_page_sets_the_switches() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     let set = [("duplicate", "on"), ("delay_seconds", "30")];
-    browser.press("/simulator", "/simulator/act/switches", &set).await.location();
+    let saved = browser.press("/simulator", "/simulator/act/switches", &set).await;
+    browser.open(saved.location()).await.expect(&["Fault injection is on"]);
     let switches = stripe.simulator.switches();
     assert!(switches.duplicate && !switches.drop);
     assert_eq!(switches.delay_seconds, 30);
@@ -78,12 +82,12 @@ async fn the_home_page_sets_the_switches() {
 }
 
 #[tokio::test]
-async fn the_home_page_redirects_a_trailing_slash_and_links_to_the_events() {
+async fn the_home_page_redirects_a_trailing_slash_and_marks_its_link() {
     let stripe = Stripe::new().await;
     let browser = Browser::of(&stripe);
     assert_eq!(browser.open("/simulator/").await.location(), "/simulator");
     let home = browser.open("/simulator").await;
-    home.expect(&["href=\"/simulator#events\"", "<section id=\"events\">"]);
+    home.expect(&["<section id=\"events\">", "aria-current=\"page\">Simulator</a>"]);
 }
 
 #[tokio::test]
@@ -115,5 +119,5 @@ async fn the_home_page_opens_a_customers_portal() {
     let portal = [("customer", customer)];
     let portal = browser.press("/simulator", "/simulator/act/portal", &portal).await;
     let page = browser.open(portal.location()).await;
-    page.expect(&["Your subscription", "pro, USD 9.99 per month", "Status: active."]);
+    page.expect(&["Your subscription", "pro, $9.99 per month", "Status: active."]);
 }

@@ -18,8 +18,12 @@ async fn the_default_configuration_allows_canceling_and_keeping_a_subscription()
     let id = subscription["id"].as_str().unwrap();
     let path = format!("/v1/subscriptions/{id}");
     for (action, says, leaves) in [("cancel", "Cancels on", true), ("keep", "Renews on", false)] {
-        browser.press(page, page, &[("act", action), ("subscription", id)]).await.location();
-        browser.open(page).await.expect(&[says, "Return to the shop"]);
+        let done = browser.press(page, page, &[("act", action), ("subscription", id)]).await;
+        let shown = browser.open(done.location()).await;
+        let notice = shown.html.split("role=\"status\">").nth(1).unwrap();
+        let notice = notice.split('<').next().unwrap();
+        assert!(notice.contains(says), "{notice}");
+        shown.expect(&["Return to the shop"]);
         assert_eq!(stripe.get(&path, json!({})).await["cancel_at_period_end"], leaves);
     }
 }
@@ -137,7 +141,7 @@ async fn a_portal_offers_current_prices_and_resets_seats_for_another_product() {
     let portal = stripe.post("/v1/billing_portal/sessions", form).await;
     let page = portal["url"].as_str().unwrap();
     let shown = browser.open(page).await;
-    shown.expect(&["Team, USD 48.00 per month (2 × USD 24.00)", "Solo, USD 9.00 per month"]);
+    shown.expect(&["Team, $48.00 per month (2 × $24.00)", "Solo, $9.00 per month"]);
     assert!(!shown.html.contains("11.11") && !shown.html.contains("22.22"), "{}", shown.html);
 
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -149,4 +153,23 @@ async fn a_portal_offers_current_prices_and_resets_seats_for_another_product() {
     let path = format!("/v1/subscriptions/{id}");
     let item = stripe.get(&path, json!({})).await["items"]["data"][0].clone();
     assert_eq!((&item["price"]["id"], &item["quantity"]), (&other["id"], &json!(1)));
+}
+
+#[tokio::test]
+async fn a_customer_opens_the_portal_by_email() {
+    let stripe = Stripe::new().await;
+    let browser = Browser::of(&stripe);
+    let subscription = subscription(&stripe, &browser).await;
+    let path = format!("/v1/customers/{}", subscription["customer"].as_str().unwrap());
+    stripe.post(&path, json!({ "email": "Ada@shop.example" })).await;
+    stripe.post("/v1/customers", json!({ "email": "ada@shop.example" })).await;
+    let login = "/simulator/portal";
+    let opened = browser.press(login, login, &[("email", " ada@shop.example ")]).await;
+    let page = browser.open(opened.location()).await;
+    page.expect(&["Your subscription", "Renews on"]);
+    for email in ["", "bob@shop.example"] {
+        let refused = browser.press(login, login, &[("email", email)]).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{email}");
+        refused.expect(&["role=\"alert\"", "No customer has the email address"]);
+    }
 }

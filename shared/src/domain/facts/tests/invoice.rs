@@ -223,3 +223,18 @@ fn the_status_of_an_early_invoice_is_derived() {
         (&json!("payment_failed"), &json!("open"))
     );
 }
+
+#[test]
+fn an_invoice_of_a_purchase_names_its_price_but_no_period() {
+    let line = json!({
+        "period": { "start": 60, "end": 60 }, "metadata": {},
+        "pricing": { "type": "price_details", "price_details": { "price": "price_pack" } },
+    });
+    let changes = json!({ "lines": { "object": "list", "data": [line.clone()] } });
+    let facts = facts_of("invoice.paid", of(&base(), changes));
+    assert_eq!(facts["invoice"]["price"], "price_pack");
+    assert_eq!(facts["invoice"]["period_start"], Value::Null);
+    let changes = json!({ "lines": { "object": "list", "data": [line.clone(), line] } });
+    let facts = facts_of("invoice.paid", of(&base(), changes));
+    assert_eq!(facts["invoice"]["price"], Value::Null, "two lines: no single price");
+}

@@ -27,18 +27,22 @@ fn home() -> Home {
         customers: vec![json!({
             "id": "cus_1", "email": "a<b>@example.com", "metadata": { "userId": "user_1" },
         })],
-        subscriptions: vec![json!({
-            "id": "sub_1", "status": "active", "customer": "cus_1",
-            "metadata": { "userId": "user_<2>" }, "items": { "data": [{
-                "quantity": 3, "current_period_end": 86_400,
-                "price": { "unit_amount": 999, "currency": "usd" },
-            }] },
-        })],
+        subscriptions: vec![(
+            "Pro <b>".to_owned(),
+            json!({
+                "id": "sub_1", "status": "active", "customer": "cus_1",
+                "metadata": { "userId": "user_<2>" }, "items": { "data": [{
+                    "quantity": 3, "current_period_end": 86_400,
+                    "price": { "unit_amount": 999, "currency": "usd" },
+                }] },
+            }),
+        )],
         sessions: vec![json!({
             "id": "cs_test_1", "amount_total": 999, "currency": "usd", "mode": "payment",
             "expires_at": 0, "customer": null, "customer_email": null,
         })],
         plans: vec!["pro".to_owned()],
+        promotions: vec![("SAVE20".to_owned(), "20% off once".to_owned())],
         token: "secret".to_owned(),
     }
 }
@@ -53,16 +57,24 @@ fn expect(page: &str, shown: &[&str]) {
 #[test]
 fn the_home_page_shows_events_and_deliveries() {
     let page = page(&home(), None);
-    expect(
-        &page,
-        &["Current time: 1 Jan 1970, 00:00:00 UTC", "value=\"1mo\">Advance 1 month</button>"],
-    );
-    expect(&page, &["00:01:00 UTC: 503, next attempt 1 Jan 1970, 00:06:00 UTC", "UTC: 200<"]);
+    expect(&page, &["1 Jan 1970, 00:00:00 UTC", "value=\"1mo\">Advance 1 month</button>"]);
+    expect(&page, &["<span class=\"badge good\">200</span> <span class=\"unbroken\">2 attempts"]);
     expect(&page, &["refused &lt;b&gt;", "No attempts yet", "aria-label=\"Resend evt_1\""]);
     expect(&page, &["a&lt;b&gt;@example.com", "user_1", "href=\"/simulator/checkout/cs_test_1\""]);
-    expect(&page, &["2 Jan 1970, 00:00:00 UTC", "USD 29.97 (3 × USD 9.99)", "user_&lt;2&gt;"]);
+    expect(&page, &["Renews on 2 Jan 1970", "$29.97 (3 × $9.99)", "user_&lt;2&gt;"]);
+    expect(&page, &["Pro &lt;b&gt;", "<code>SAVE20</code>: 20% off once"]);
     let place = |part: &str| page.find(part).unwrap();
     assert!(place("Trigger an event") < place("id=\"events\""), "actions come first");
+}
+
+#[test]
+fn a_failed_delivery_shows_the_next_attempt() {
+    let attempts = home().events[0].1[..1].to_vec();
+    let shown = last_attempt(&attempts).into_string();
+    let next = "<span class=\"badge bad\">503</span><br><span class=\"muted\">next 1 Jan 1970, 00:06:00 UTC";
+    assert!(shown.contains(next), "{shown}");
+    let all = delivery_attempts(&home().events[0].1).into_string();
+    expect(&all, &["1 Jan 1970, 00:01:00 UTC", ">503<", ">200<", "1 Jan 1970, 00:06:00 UTC"]);
 }
 
 #[test]
@@ -90,5 +102,7 @@ fn an_empty_account_has_placeholders() {
         sessions: Vec::new(),
         ..home()
     };
-    expect(&page(&empty, None), &["No events yet.", "with POST /v1/checkout/sessions", "None."]);
+    let page = page(&empty, None);
+    expect(&page, &["No subscriptions yet.", "No customers yet."]);
+    expect(&page, &["No events yet.", "with POST /v1/checkout/sessions"]);
 }

@@ -70,7 +70,7 @@ fn expect(page: &str, shown: &[&str]) {
 #[test]
 fn a_customer_sees_the_subscription_and_the_enabled_features() {
     let page = page(&session(Value::Null), &data(subscription(json!({}))), None);
-    expect(&page, &["<h2>Basic, USD 9.99 per month</h2>", "Renews on 20 November 2026."]);
+    expect(&page, &["<h2>Basic, $9.99 per month</h2>", "Renews on 20 Nov 2026."]);
     expect(
         &page,
         &["<option value=\"price_basic\" selected>", "<option value=\"price_pro\">Pro, "],
@@ -92,21 +92,18 @@ fn several_seats_show_their_total_price() {
     let mut seats = subscription(json!({}));
     seats["items"]["data"][0]["quantity"] = json!(2);
     let page = page(&session(Value::Null), &data(seats), None);
-    expect(&page, &["<h2>Basic, USD 19.98 per month (2 × USD 9.99)</h2>"]);
+    expect(&page, &["<h2>Basic, $19.98 per month (2 × $9.99)</h2>"]);
     // Another product may not have seats.
-    expect(
-        &page,
-        &["Basic, USD 19.98 per month (2 × USD 9.99)</option>", "Pro, USD 24.99 per month"],
-    );
+    expect(&page, &["Basic, $19.98 per month (2 × $9.99)</option>", "Pro, $24.99 per month"]);
 }
 
 #[test]
 fn the_cancel_form_depends_on_the_status() {
     for (changes, says, button) in [
-        (json!({ "cancel_at_period_end": true }), "Cancels on 20 November 2026.", "keep"),
-        (json!({ "cancel_at": 1_795_266_845 }), "Cancels on 21 November 2026.", "keep"),
+        (json!({ "cancel_at_period_end": true }), "Cancels on 20 Nov 2026.", "keep"),
+        (json!({ "cancel_at": 1_795_266_845 }), "Cancels on 21 Nov 2026.", "keep"),
         (json!({ "status": "paused" }), "Status: paused.", "resume"),
-        (json!({ "status": "trialing" }), "Trial ends on 20 November 2026.", "cancel"),
+        (json!({ "status": "trialing" }), "Trial ends on 20 Nov 2026.", "cancel"),
         (json!({ "pending_update": {} }), "An update is waiting for its payment.", "cancel"),
     ] {
         let page = page(&session(Value::Null), &data(subscription(changes)), None);
