@@ -37,7 +37,7 @@ impl Setting {
 pub const SETTINGS: &[Setting] = &[
     required(
         "DATABASE_URL",
-        "URL of Postgres, with the role that functions use; a pooler's URL is fine",
+        "URL of Postgres, with the login of the functions; a pooler's URL is fine",
     )
     .secret(),
     optional(
@@ -66,7 +66,8 @@ pub const SETTINGS: &[Setting] = &[
     .secret(),
     optional(
         "STRIPE_ACCOUNT",
-        "`acct_...`; an event that names an account is ignored unless it names this one",
+        "`acct_...` of the connected account (Connect) to serve; events of other connected \
+         accounts are ignored",
     ),
     optional(
         "STRIPE_TRUST_CLIENT_REFERENCE_ID",
@@ -96,10 +97,14 @@ pub const SETTINGS: &[Setting] = &[
         "AUTH_ADMIN_CLAIM",
         "claim and value that make a user an admin: `metadata.role=admin`",
     ),
-    optional("AUTH_CLOCK_SKEW_SECONDS", "seconds by which clocks may differ; default 30"),
+    optional(
+        "AUTH_CLOCK_SKEW_SECONDS",
+        "seconds by which the token issuer's clock may differ; default 30",
+    ),
     optional(
         "AUTH_TOKEN_LIFETIME_HOURS",
-        "longest lifetime of a token, and how long an erased user's id is remembered; default 24",
+        "longest accepted lifetime of a token; an erased user's id is remembered as \
+         long; default 24",
     ),
     optional(
         "SERVICE_KEYS",
@@ -108,14 +113,18 @@ pub const SETTINGS: &[Setting] = &[
     optional("CRON_SECRET", "the bearer token of scheduled calls, at least 16 characters").secret(),
     optional(
         "ALLOWED_ORIGINS",
-        "browser origins that may call and that checkout may return to, comma-separated",
+        "origins from which browsers may call Farebox, and to which checkout and the portal may \
+         return; comma-separated",
     ),
     optional(
         "TRUSTED_PROXIES",
         "proxies in front of `farebox serve` whose `X-Forwarded-For` is trusted: `10.0.0.0/8,::1`",
     )
     .for_servers(),
-    optional("RATE_LIMITS", "named rate limits: `review-code=10/1h,review-repo=5/1h`"),
+    optional(
+        "RATE_LIMITS",
+        "limits of `POST /api/rate-limit`, by name: `review-code=10/1h,review-repo=5/1h`",
+    ),
     optional(
         "SMTP_URL",
         "mail server, `smtp://user:password@host:587` or `smtps://`; if unset, no e-mail is sent",
