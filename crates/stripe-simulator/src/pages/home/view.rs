@@ -80,8 +80,9 @@ fn clock(home: &Home) -> Markup {
 }
 
 fn promotions(home: &Home) -> Markup {
+    let code = if home.promotions.is_empty() { "SAVE20" } else { "" };
     let inputs = html! {
-        (field("code", "text", "Code", "SAVE20"))
+        (field("code", "text", "Code (default: random)", code))
         (labelled("Percent off one payment", html! {
             input type="number" name="percent_off" min="1" max="100" value="20";
         }))
@@ -231,7 +232,7 @@ fn events(home: &Home) -> Markup {
         vec![
             unbroken(&moment(event["created"].as_i64().unwrap_or_default())),
             link(&format!("/simulator/event/{event_id}"), text(event, "type")),
-            html! { code { (about) } },
+            html! { code.unbroken { (about) } },
             last_attempt(attempts),
             form("/simulator/act/resend", &home.token, resend),
         ]
