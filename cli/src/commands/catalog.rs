@@ -12,9 +12,9 @@ use farebox::terminal::progress::Progress;
 use farebox::terminal::{Palette, confirm, print_json};
 use farebox::{errln, outln};
 use serde_json::json;
-use shared::config::{Database, Secret};
+use shared::config::Database;
 
-use super::settings::no_settings;
+use super::settings::{no_settings, owner_database};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -151,15 +151,8 @@ impl Target {
         };
         let given =
             |name: &str| if is_local { local.get(name).cloned() } else { environment(name) };
-        // Only the owner may publish, and the direct URL is the owner's.
-        let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
-        let mut database = Database::from_vars(|name| match name {
-            "DATABASE_URL" => given(name).or_else(|| direct.clone()),
-            name => given(name),
-        })?;
-        if let Some(direct) = direct {
-            database.url = Secret::new(direct);
-        }
+        // Only the owner may publish.
+        let database = owner_database(given)?;
         Ok(Self { database, stripe: Stripe::from_settings(given)?, is_local })
     }
 

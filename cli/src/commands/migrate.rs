@@ -5,17 +5,12 @@ use std::process::ExitCode;
 use farebox::migrate::{Applied, Files, run as apply};
 use farebox::outln;
 use farebox::terminal::progress::Progress;
-use shared::config::{Database, Secret};
+
+use super::settings::owner_database;
 
 pub async fn run() -> anyhow::Result<ExitCode> {
-    let mut database = Database::from_vars(|name| std::env::var(name).ok())?;
     // Migrations need one session, which a transaction-mode pooler does not provide.
-    for name in ["DIRECT_URL", "DATABASE_URL_UNPOOLED"] {
-        if let Some(direct) = std::env::var(name).ok().filter(|url| !url.is_empty()) {
-            database.url = Secret::new(direct);
-            break;
-        }
-    }
+    let database = owner_database(|name| std::env::var(name).ok())?;
     let progress = Progress::start("Applying migrations");
     let Applied { migrations, functions } = apply(&database, &Files::embedded()).await?;
     drop(progress);

@@ -67,6 +67,19 @@ async fn doctor_suggests_fixes() {
     assert_eq!((failed, &report["ok"]), (vec!["redis", "postgres", "stripe"], &json!(false)));
 }
 
+/// The owner's URL is enough: the functions' login need not exist yet.
+#[tokio::test]
+async fn the_direct_url_alone_is_enough_to_migrate() {
+    let dir = directory("direct");
+    let empty = Stack::start().await.empty_database().await;
+    for expected in ["applied   0001_accounts", "The schema public is up to date."] {
+        let mut migrate = farebox(&dir, &["migrate"]);
+        let output = migrate.env("DIRECT_URL", &empty.owner).output().await.unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && printed.contains(expected), "{output:?}");
+    }
+}
+
 #[tokio::test]
 async fn doctor_finds_a_wrong_role_and_missing_migrations() {
     let dir = directory("role");
