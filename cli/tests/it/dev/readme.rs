@@ -1,13 +1,15 @@
 //! The README's tour, run line by line: each command in a shell, against a local stack, and its output
 //! compared with the printed one. `…` stands for any text.
 
+use std::path::Path;
 use std::process::Stdio;
 
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::{Dev, Redis, directory};
-use crate::support::{Button, press_button};
+use super::{Dev, Redis, directory, stdout_of};
+use crate::support::{Button, press_button, until};
 
 const README: &str = include_str!("../../../../README.md");
 
@@ -69,7 +71,7 @@ struct Shell {
 }
 
 impl Shell {
-    async fn start(dev: &Dev, dir: &std::path::Path) -> Self {
+    async fn start(dev: &Dev, dir: &Path) -> Self {
         let mut command = Command::new("bash");
         command.current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         command.env("FAREBOX", env!("CARGO_BIN_EXE_farebox"));
@@ -119,12 +121,21 @@ async fn every_command_of_the_readme_prints_what_the_readme_shows() {
             session = url.rsplit('/').next().unwrap().to_owned();
             press_button(url, Button::Pay).await;
         }
+        until(async || is_idle(&dev, &dir).await).await;
         ran += 1;
     }
     assert!(ran > 10, "the README has {ran} commands");
     drop(shell.input);
     shell.child.wait().await.unwrap();
     dev.stop(&dir).await;
+}
+
+/// True if every webhook and every outbox message is delivered, as they are before a person types the
+/// next command.
+async fn is_idle(dev: &Dev, dir: &Path) -> bool {
+    let state = dev.call("GET", "/simulator/api/state", "", None).await.expect_status(200).body;
+    let status: Value = serde_json::from_str(&stdout_of(dir, &["status", "--json"]).await).unwrap();
+    state["pending_deliveries"] == 0 && status["outboxWaiting"] == 0
 }
 
 #[test]
