@@ -4,11 +4,10 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::{Dev, Redis, directory, stdout_of};
+use super::{Dev, Redis, directory, setting, stdout_of};
 use crate::support::{Button, press_button, until};
 
 const README: &str = include_str!("../../../../README.md");
@@ -130,12 +129,16 @@ async fn every_command_of_the_readme_prints_what_the_readme_shows() {
     dev.stop(&dir).await;
 }
 
-/// True if every webhook and every outbox message is delivered, as they are before a person types the
-/// next command.
+/// True if every webhook and every e-mail is delivered, as they are before a person types the next
+/// command.
 async fn is_idle(dev: &Dev, dir: &Path) -> bool {
     let state = dev.call("GET", "/simulator/api/state", "", None).await.expect_status(200).body;
-    let status: Value = serde_json::from_str(&stdout_of(dir, &["status", "--json"]).await).unwrap();
-    state["pending_deliveries"] == 0 && status["outboxWaiting"] == 0
+    let settings = stdout_of(dir, &["env"]).await;
+    let owner = crate::support::settings(setting(&settings, "DIRECT_URL"));
+    let client = shared::adapters::postgres::connect(&owner).await.unwrap();
+    let emails = "select count(*) from outbox where kind = 'email' and done_at is null";
+    let emails: i64 = client.query_typed_one(emails, &[]).await.unwrap().get(0);
+    state["pending_deliveries"] == 0 && emails == 0
 }
 
 #[test]
