@@ -86,10 +86,17 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     })
 }
 
+/// Fields that have another name than a client may expect: responses and other routes use the first.
+const OTHER_NAMES: [(&str, &str); 4] =
+    [("plan", "tier"), ("tier", "plan"), ("amount", "quantity"), ("quantity", "amount")];
+
 /// The problem with an unknown field. serde's message lists the known fields.
 fn unknown_field(field: &str, message: &str) -> String {
     let known = message.split('`').skip(3).step_by(2).chain(["userId"]);
-    let suggestion = nearest(field, known).map(|near| format!("; did you mean {near}?"));
+    let other_names = OTHER_NAMES.iter().filter(|(given, _)| *given == field);
+    let other = other_names.map(|(_, name)| *name).find(|name| known.clone().any(|it| it == *name));
+    let near = other.or_else(|| nearest(field, known));
+    let suggestion = near.map(|near| format!("; did you mean {near}?"));
     format!("is not a field of this request{}", suggestion.unwrap_or_default())
 }
 
@@ -138,6 +145,9 @@ mod tests {
         let expected = "is not a field of this request; did you mean userId?";
         assert_eq!(unknown_field("userid", message), expected);
         assert_eq!(unknown_field("price", message), "is not a field of this request");
+        let message = "unknown field `plan`, expected one of `tier`, `interval`";
+        let expected = "is not a field of this request; did you mean tier?";
+        assert_eq!(unknown_field("plan", message), expected);
     }
 
     #[test]
