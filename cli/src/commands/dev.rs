@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use axum::Router;
 use farebox::dev::own_hosts::only_own_hosts;
-use farebox::dev::{Local, browser, catalog, log, schedule, start_clock, token};
+use farebox::dev::{Local, browser, catalog, log, running, schedule, start_clock, token};
 use farebox::terminal::{Palette, Style, try_print};
 use farebox::{outln, server};
 use shared::app::{App, PoolSize};
@@ -41,12 +41,18 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let file = args.catalog.as_deref().filter(|file| !file.as_os_str().is_empty());
     let catalog = catalog::read(file)?;
-    let listener = listen(args.port).await?;
-    let base = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
     std::fs::create_dir_all(&args.data)
         .with_context(|| format!("cannot create {}", args.data.display()))?;
     // Child processes may run in another directory, so the path must be absolute.
     let dir = args.data.canonicalize()?;
+    if running(&dir).await.is_ok() {
+        bail!(
+            "another farebox is using {}: stop it, or start this one in another directory with --data",
+            dir.display()
+        );
+    }
+    let listener = listen(args.port).await?;
+    let base = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
 
     let mut stop_signal = Box::pin(server::stop_signal());
     let clock = start_clock::from_environment()?;
