@@ -19,7 +19,7 @@ mod layout;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use shared::config::{Database, Schema};
+use shared::config::{Database, Problems, Schema};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -42,6 +42,16 @@ const BEGIN: &str = "begin; set local lock_timeout to '5s'; set local statement_
 pub struct Applied {
     pub migrations: Vec<String>,
     pub functions: Vec<String>,
+}
+
+/// The database with its owner's login: the direct URL, or else `DATABASE_URL`.
+pub fn owner_database(given: impl Fn(&str) -> Option<String>) -> Result<Database, Problems> {
+    let given = |name: &str| given(name).filter(|value| !value.is_empty());
+    let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
+    Database::from_vars(|name| match name {
+        "DATABASE_URL" => direct.clone().or_else(|| given(name)),
+        name => given(name),
+    })
 }
 
 /// Applies the files to the database.

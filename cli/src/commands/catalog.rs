@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow, bail};
 use farebox::catalog::{self, Catalog, Changes, Ids, Stripe};
 use farebox::dev::{self, Settings, start_clock};
+use farebox::migrate::owner_database;
 use farebox::terminal::progress::Progress;
 use farebox::terminal::{Palette, confirm, print_json};
 use farebox::{errln, outln};
 use serde_json::json;
 use shared::config::Database;
 
-use super::settings::{no_settings, owner_database};
+use super::settings::no_settings;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

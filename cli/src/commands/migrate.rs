@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use farebox::migrate::{Applied, Files, run as apply};
+use farebox::migrate::{Applied, Files, owner_database, run as apply};
 use farebox::outln;
 use farebox::terminal::progress::Progress;
-
-use super::settings::owner_database;
 
 pub async fn run() -> anyhow::Result<ExitCode> {
     // Migrations need one session, which a transaction-mode pooler does not provide.

@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use farebox::dev::control::Control;
 use farebox::dev::{self, Settings, start_clock, start_command};
 use shared::app::{App, PoolSize};
-use shared::config::{Config, Database, Problems};
+use shared::config::Config;
 
 /// The message for a command that finds neither settings nor a local stack.
 pub fn no_settings(data: &Path) -> String {
@@ -66,14 +66,4 @@ impl Found {
         }
         Ok(App::new(config, clock, PoolSize::Function)?)
     }
-}
-
-/// The database with its owner's login: the direct URL, or else `DATABASE_URL`.
-pub fn owner_database(given: impl Fn(&str) -> Option<String>) -> Result<Database, Problems> {
-    let given = |name: &str| given(name).filter(|value| !value.is_empty());
-    let direct = given("DIRECT_URL").or_else(|| given("DATABASE_URL_UNPOOLED"));
-    Database::from_vars(|name| match name {
-        "DATABASE_URL" => direct.clone().or_else(|| given(name)),
-        name => given(name),
-    })
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
-use shared::config::{Database, Secret};
+use shared::config::Database;
 
 use super::{Settings, settings_path, write_private};
+use crate::migrate::owner_database;
 
 /// The default data directory.
 pub const DATA: &str = ".farebox";
@@ -59,13 +60,9 @@ pub(super) fn start_hint(dir: &Path) -> String {
     format!("start one with {}", start_command(dir))
 }
 
-/// The database of these settings, with its owner's login.
+/// The database of a stack with these settings, with its owner's login.
 pub fn owned_database(settings: &Settings) -> anyhow::Result<Database> {
-    let mut database = Database::from_vars(|name| settings.get(name).cloned())?;
-    if let Some(direct) = settings.get("DIRECT_URL") {
-        database.url = Secret::new(direct.clone());
-    }
-    Ok(database)
+    Ok(owner_database(|name| settings.get(name).cloned())?)
 }
 
 pub(super) fn description_path(dir: &Path) -> PathBuf {

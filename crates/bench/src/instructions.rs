@@ -50,14 +50,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         tokio::task::spawn_blocking(move || read_here(number)).await??;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut stack = Stack::start().await?;
-    let mut report = Report::default();
-    let measured = tokio::select! {
-        measured = measure(&mut stack, &args, &mut report) => measured,
-        () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
-    };
-    report.print(&stack.stop().await?)?;
-    measured.map(|()| ExitCode::SUCCESS)
+    let stack = Stack::start().await?;
+    stack.report(async |stack, report| measure(stack, &args, report).await).await
 }
 
 async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow::Result<()> {

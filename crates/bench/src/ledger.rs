@@ -66,14 +66,8 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut stack = Stack::start_counting().await?;
-    let mut report = Report::default();
-    let measured = tokio::select! {
-        measured = measure(&mut stack, &args, &mut report) => measured,
-        () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
-    };
-    report.print(&stack.stop().await?)?;
-    measured.map(|()| ExitCode::SUCCESS)
+    let stack = Stack::start_counting().await?;
+    stack.report(async |stack, report| measure(stack, &args, report).await).await
 }
 
 async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow::Result<()> {

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use dev_services::postgres;
 use farebox::dev::{Local, Settings, catalog, token};
 use farebox::server;
@@ -13,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::report::Report;
 use crate::sql;
 
 pub struct Stack {
@@ -65,6 +67,21 @@ impl Stack {
     /// Publishes the demo catalog.
     pub async fn sell(&mut self) -> anyhow::Result<()> {
         self.local.sell(&catalog::read(None)?, false, Timestamp::now()).await
+    }
+
+    /// Measures, stops the stack and prints the report. A run that fails or is asked to stop prints
+    /// what it has measured by then.
+    pub async fn report(
+        mut self,
+        measure: impl AsyncFnOnce(&mut Self, &mut Report) -> anyhow::Result<()>,
+    ) -> anyhow::Result<ExitCode> {
+        let mut report = Report::default();
+        let measured = tokio::select! {
+            measured = measure(&mut self, &mut report) => measured,
+            () = server::stop_signal() => Err(anyhow!("asked to stop")),
+        };
+        report.print(&self.stop().await?)?;
+        measured.map(|()| ExitCode::SUCCESS)
     }
 
     /// The settings of a function. `encrypted` requires TLS to Postgres.
