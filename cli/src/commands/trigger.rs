@@ -50,7 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     for event in answer["events"].as_array().into_iter().flatten() {
         outln!("{} {}", shown(&event["id"]), shown(&event["type"]));
     }
-    outln!("{}. See {}/simulator", result(&answer["standing"]), control.base);
+    outln!("{}. See {}/simulator", result(&answer["summary"]), control.base);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -69,11 +69,11 @@ fn list(json: bool) -> anyhow::Result<()> {
 }
 
 /// Describes the user's subscription: `test-123: pro, monthly, active`.
-fn result(standing: &Value) -> String {
+fn result(summary: &Value) -> String {
     let what: Vec<&str> =
-        ["plan", "interval", "status"].iter().filter_map(|name| standing[name].as_str()).collect();
+        ["plan", "interval", "status"].iter().filter_map(|name| summary[name].as_str()).collect();
     let what = if what.is_empty() { "no subscription".to_owned() } else { what.join(", ") };
-    format!("{}: {what}", shown(&standing["user"]))
+    format!("{}: {what}", shown(&summary["user"]))
 }
 
 fn shown(value: &Value) -> &str {

@@ -79,7 +79,7 @@ impl TestApp {
     /// A grant by a trusted server.
     async fn grant(&self, user: &str, unit: &str, amount: i64, terms: Value) {
         let mut grant =
-            json!({ "action": "grant", "unit": unit, "amount": amount, "reason": "a gift" });
+            json!({ "action": "grant", "unit": unit, "amount": amount, "reason": "a courtesy" });
         for (name, value) in terms.as_object().unwrap() {
             grant[name] = value.clone();
         }

@@ -114,7 +114,7 @@ async fn run_trigger(
         let ids = trigger::trigger(world, &asked.event, user, plan)?;
         let kind = |id: &String| world.get(id).map(|event| event["type"].clone());
         let events: Vec<_> = ids.iter().map(|id| json!({ "id": id, "type": kind(id) })).collect();
-        Ok(json!({ "events": events, "standing": summary::summary(world, user, plan) }))
+        Ok(json!({ "events": events, "summary": summary::summary(world, user, plan) }))
     };
     let told = simulator.change(caused)?;
     simulator.delivered().await;

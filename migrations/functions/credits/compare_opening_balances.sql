@@ -17,8 +17,8 @@ as $$
   select coalesce(
     jsonb_agg(
       compare_opening_balance(
-        told.line ->> 'user_id', told.line ->> 'unit', (told.line ->> 'credits')::bigint)
-      order by told.place),
+        given.line ->> 'user_id', given.line ->> 'unit', (given.line ->> 'credits')::bigint)
+      order by given.place),
     '[]')
-  from jsonb_array_elements(p_lines) with ordinality told (line, place)
+  from jsonb_array_elements(p_lines) with ordinality given (line, place)
 $$;

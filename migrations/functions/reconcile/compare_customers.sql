@@ -17,13 +17,13 @@ as $$
 
   select coalesce(jsonb_agg(
     case
-      when is_erased_customer(told.one ->> 'id') or is_erased(told.one ->> 'user_id') then 'erased'
-      when c.user_id <> told.one ->> 'user_id' then 'taken'
-      when c.user_id is null or c.email is distinct from coalesce(told.one ->> 'email', c.email)
+      when is_erased_customer(given.one ->> 'id') or is_erased(given.one ->> 'user_id') then 'erased'
+      when c.user_id <> given.one ->> 'user_id' then 'taken'
+      when c.user_id is null or c.email is distinct from coalesce(given.one ->> 'email', c.email)
       then 'new'
       else 'same'
     end
-    order by told.place), '[]')
-  from jsonb_array_elements(p_customers) with ordinality told (one, place)
-  left join stripe_customers c on c.id = told.one ->> 'id'
+    order by given.place), '[]')
+  from jsonb_array_elements(p_customers) with ordinality given (one, place)
+  left join stripe_customers c on c.id = given.one ->> 'id'
 $$;

@@ -18,7 +18,7 @@ set jit to off
 as $$
   select require_service();
 
-  with told as (
+  with given as (
     select
       theirs.id,
       named.user_id,
@@ -39,15 +39,15 @@ as $$
           when ours.stripe_price_id = theirs.stripe_price_id then coalesce(ours.plan, sold.plan)
           else sold.plan
         end) as theirs
-    from jsonb_array_elements(p_facts) told (fact)
-    cross join lateral subscription_from_fact(plan_item(told.fact)) theirs
+    from jsonb_array_elements(p_facts) given (fact)
+    cross join lateral subscription_from_fact(plan_item(given.fact)) theirs
     left join subscriptions ours on ours.id = theirs.id
     left join stripe_customers c on c.id = theirs.customer_id
     cross join lateral (
       select coalesce(
         ours.user_id,
         c.user_id,
-        case when length(told.fact ->> 'user_id') between 1 and 255 then told.fact ->> 'user_id' end
+        case when length(given.fact ->> 'user_id') between 1 and 255 then given.fact ->> 'user_id' end
       ) as user_id
     ) named
     cross join lateral (
@@ -56,15 +56,15 @@ as $$
     left join lateral resolve_price(
       theirs.stripe_price_id,
       theirs.stripe_product_id,
-      case when ours.id is null then told.fact ->> 'plan' end,
-      case when ours.id is null then (told.fact ->> 'plan_version')::integer end,
+      case when ours.id is null then given.fact ->> 'plan' end,
+      case when ours.id is null then (given.fact ->> 'plan_version')::integer end,
       p_at) sold on true
   ),
   differences as (
     select t.id, t.user_id, jsonb_agg(
       jsonb_build_object('field', o.key, 'ours', o.value, 'stripes', t.theirs -> o.key)
       order by o.key) as fields
-    from told t
+    from given t
     cross join lateral jsonb_each(t.ours) o
     where not t.is_foreign
       and not coalesce(t.is_settled, false)
@@ -74,11 +74,11 @@ as $$
   select jsonb_build_object(
     'foreign', (
       select count(*)
-      from told
+      from given
       where is_foreign),
     'unnamed', (
       select coalesce(jsonb_agg(id order by id), '[]')
-      from told
+      from given
       where is_unnamed),
     'drifted', (
       select coalesce(

@@ -12,16 +12,16 @@ set search_path from current
 as $$
   select require_service();
 
-  select coalesce(array_agg(told.id), '{}')
-  from unnest(p_ids) told (id)
+  select coalesce(array_agg(given.id), '{}')
+  from unnest(p_ids) given (id)
   where not exists (
     select 1
     from webhook_events e
-    where e.id = told.id
+    where e.id = given.id
   )
     and not exists (
       select 1
       from failed_webhooks f
-      where f.id = told.id
+      where f.id = given.id
     )
 $$;

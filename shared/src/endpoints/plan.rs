@@ -1,4 +1,4 @@
-//! `PATCH /api/plan`: comps a plan, without Stripe (AI-6): a gift, a contract, a tester.
+//! `PATCH /api/plan`: comps a plan, without Stripe (AI-6): for a contract, a courtesy or a test.
 //!
 //! Only a service key or an admin may call it: a user must not set their own plan. A comp takes
 //! precedence over a subscription until it ends. Giving the catalog's default plan ends it.

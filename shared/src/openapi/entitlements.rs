@@ -85,8 +85,8 @@ fn set_plan(schemas: &mut Schemas) -> Operation {
         Patch,
         "setPlan",
         "Comp a plan",
-        "Gives the user a plan without a subscription, for example as a gift, under a contract or \
-         for a test. Only a service key or an admin may call it. This comp takes precedence over \
+        "Gives the user a plan without a subscription, for example under a contract, \
+         as a courtesy or for a test. Only a service key or an admin may call it. This comp takes precedence over \
          a subscription until it ends. A later comp replaces it. Giving the catalog's default plan \
          ends it. Giving the same comp again changes nothing.",
     )

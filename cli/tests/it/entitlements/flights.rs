@@ -38,7 +38,7 @@ async fn a_use_and_a_spend_cost_one_call_of_sql() {
         let unit = json!({ "action": action, "unit": "ai_credit", "amount": 1, "reason": reason });
         credits(&app, "ann", unit).await;
     };
-    change_credits("grant", "a gift").await;
+    change_credits("grant", "a courtesy").await;
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
     flights();
     change_credits("spend", "a letter").await;

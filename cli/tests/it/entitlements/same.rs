@@ -93,7 +93,7 @@ async fn changes_by_time_alone_reach_the_cache_too() {
 
     set_plan(&app, "ann", "pro", Some(app.now() + HOUR)).await;
     track_usage(&app, "ann", "exports", 1).await;
-    assert_same_answers(&app, "a gift").await;
+    assert_same_answers(&app, "a courtesy").await;
     app.clock.advance(HOUR);
     assert_same_answers(&app, "the end of a comp").await;
     assert_eq!(get_entitlements(&app, "ann").await["plan"], "free");

@@ -9,26 +9,25 @@ use crate::world::{World, text};
 /// a one-time price, it describes the latest payment instead. Missing values are null.
 pub fn summary(world: &mut World, user: Option<&str>, plan: Option<&str>) -> Value {
     let named = user.unwrap_or(DEFAULT_USER);
-    let mut standing = json!({ "user": named, "plan": null, "interval": null, "status": null });
+    let mut summary = json!({ "user": named, "plan": null, "interval": null, "status": null });
     let Some(customer) = (FixtureContext { world, user, plan }).known_customer() else {
-        return standing;
+        return summary;
     };
     let theirs = |kind: &str| world.all(kind).find(|one| text(one, "customer") == customer);
     let asked = plan.and_then(|plan| prices::find(world, plan));
     if let Some(price) = asked.filter(|price| !price["recurring"].is_object()) {
-        standing["plan"] = json!(prices::display_name(world, &price));
-        standing["interval"] = json!("once");
-        standing["status"] =
-            theirs("payment_intent").map_or(Value::Null, |it| it["status"].clone());
+        summary["plan"] = json!(prices::display_name(world, &price));
+        summary["interval"] = json!("once");
+        summary["status"] = theirs("payment_intent").map_or(Value::Null, |it| it["status"].clone());
     } else if let Some(subscription) = theirs("subscription") {
         let price = &subscription["items"]["data"][0]["price"];
         // The current price has the current name.
         let price = world.get(text(price, "id")).unwrap_or(price);
-        standing["plan"] = json!(prices::display_name(world, price));
-        standing["interval"] = json!(interval(&price["recurring"]));
-        standing["status"] = subscription["status"].clone();
+        summary["plan"] = json!(prices::display_name(world, price));
+        summary["interval"] = json!(interval(&price["recurring"]));
+        summary["status"] = subscription["status"].clone();
     }
-    standing
+    summary
 }
 
 fn interval(recurring: &Value) -> String {

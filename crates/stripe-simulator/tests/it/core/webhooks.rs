@@ -264,7 +264,7 @@ async fn a_trigger_uses_an_existing_plan() {
         let standing = json!({
             "user": "ada", "plan": expected, "interval": "monthly", "status": "active",
         });
-        assert_eq!(caused["standing"], standing);
+        assert_eq!(caused["summary"], standing);
     }
 }
 
