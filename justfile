@@ -44,6 +44,14 @@ fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{ TARGET }}
     cargo +nightly fuzz run {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
 
+# Build every function with the platforms' own tools, and play a story through them, without an account
+deploy-check:
+    cargo build --workspace --bin deploy-check
+    target/debug/deploy-check vercel
+    target/debug/deploy-check vercel-app
+    target/debug/deploy-check lambda
+    target/debug/deploy-check lambda --processor arm64
+
 # Run every check that a change must pass
 ci:
     .ci/run

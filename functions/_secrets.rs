@@ -1,13 +1,14 @@
 //! Reads settings from AWS Secrets Manager, for deployments that keep secrets out of a function's
 //! environment.
 //!
-//! `FAREBOX_SECRET_ARN` names a secret that holds a JSON object of settings. A setting in the
-//! environment overrides the secret. Credentials and region come from Lambda's environment, through
+//! `FAREBOX_SECRET` names a secret, or is its ARN. It holds a JSON object of settings. A setting in
+//! the environment overrides the secret. Credentials and region come from Lambda's environment, through
 //! aws-config. The single request is signed here and sent with Farebox's HTTP client, because the
 //! generated SDK would double the size of a function.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::environment::{
@@ -20,6 +21,7 @@ use aws_sigv4::sign::v4;
 use axum::http::{HeaderName, HeaderValue, Request};
 use bytes::Bytes;
 use http_body_util::Full;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,13 +35,16 @@ const BUDGET: Budget = Budget {
     max_bytes: 256 * 1024,
 };
 
+/// The seconds after which the secret is read again, unless `FAREBOX_SECRET_SECONDS` is set.
+const SECRET_SECONDS: i64 = 300;
+
 /// The longest part of Secrets Manager's error that is repeated in ours.
 const REPEATED_CHARS: usize = 300;
 
 /// The error of a secret that could not be read. The source is the cause.
 #[derive(Debug)]
 pub(crate) struct SecretError {
-    arn: String,
+    name: String,
     region: Option<String>,
     cause: Error,
 }
@@ -47,7 +52,7 @@ pub(crate) struct SecretError {
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = self.region.as_deref().unwrap_or("no region");
-        write!(f, "cannot read the secret {} in {region}", self.arn)
+        write!(f, "cannot read the secret {} in {region}", self.name)
     }
 }
 
@@ -57,29 +62,76 @@ impl std::error::Error for SecretError {
     }
 }
 
-/// Returns a function that looks a setting up in the environment and then in the secret, if one is
-/// named.
-pub(crate) async fn settings() -> Result<impl Fn(&str) -> Option<String>, SecretError> {
-    let secret = match environment("FAREBOX_SECRET_ARN").filter(|arn| !arn.is_empty()) {
-        Some(arn) => {
-            let region = EnvironmentVariableRegionProvider::new().region().await;
-            let region = region.map(|region| region.to_string());
-            let read = read(&arn, region.as_deref()).await;
-            read.map_err(|cause| SecretError { arn, region, cause })?
-        }
-        None => BTreeMap::new(),
-    };
-    Ok(move |name: &str| {
-        let set = environment(name).filter(|value| !value.is_empty());
-        set.or_else(|| secret.get(name).cloned())
-    })
+/// The settings of the environment and of the secret.
+pub(crate) struct Settings {
+    secret: Option<Secret>,
 }
 
-async fn read(arn: &str, region: Option<&str>) -> Result<BTreeMap<String, String>, Error> {
+struct Secret {
+    name: String,
+    settings: BTreeMap<String, String>,
+    /// By the wall clock, because a frozen function's own clock may stand still.
+    read_at: Mutex<Timestamp>,
+    lifetime: SignedDuration,
+}
+
+impl Settings {
+    pub(crate) async fn read() -> Result<Self, SecretError> {
+        let Some(name) = environment("FAREBOX_SECRET").filter(|name| !name.is_empty()) else {
+            return Ok(Self { secret: None });
+        };
+        let seconds = environment("FAREBOX_SECRET_SECONDS").and_then(|text| text.parse().ok());
+        let lifetime = SignedDuration::from_secs(seconds.unwrap_or(SECRET_SECONDS));
+        let settings = read(&name).await?;
+        let read_at = Mutex::new(Clock::default().now());
+        Ok(Self { secret: Some(Secret { name, settings, read_at, lifetime }) })
+    }
+
+    /// Reads the secret again if its lifetime is over. Returns the settings if they have changed.
+    pub(crate) async fn refreshed(&self) -> Result<Option<Self>, SecretError> {
+        let Some(secret) = self.secret.as_ref().filter(|secret| secret.is_due()) else {
+            return Ok(None);
+        };
+        let settings = read(&secret.name).await?;
+        if settings == secret.settings {
+            return Ok(None);
+        }
+        let (name, lifetime) = (secret.name.clone(), secret.lifetime);
+        let read_at = Mutex::new(Clock::default().now());
+        Ok(Some(Self { secret: Some(Secret { name, settings, read_at, lifetime }) }))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        let set = environment(name).filter(|value| !value.is_empty());
+        set.or_else(|| self.secret.as_ref()?.settings.get(name).cloned())
+    }
+}
+
+impl Secret {
+    /// Returns true once per lifetime, so that a failed read is not repeated by every request.
+    fn is_due(&self) -> bool {
+        let now = Clock::default().now();
+        let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = now.duration_since(*read_at) >= self.lifetime;
+        if is_due {
+            *read_at = now;
+        }
+        is_due
+    }
+}
+
+async fn read(name: &str) -> Result<BTreeMap<String, String>, SecretError> {
+    let region = EnvironmentVariableRegionProvider::new().region().await;
+    let region = region.map(|region| region.to_string());
+    let read = read_from(name, region.as_deref()).await;
+    read.map_err(|cause| SecretError { name: name.to_owned(), region, cause })
+}
+
+async fn read_from(name: &str, region: Option<&str>) -> Result<BTreeMap<String, String>, Error> {
     let region = region.ok_or("AWS_REGION is not set")?;
     let own = environment("AWS_ENDPOINT_URL_SECRETS_MANAGER");
     let url = own.unwrap_or_else(|| format!("https://secretsmanager.{region}.amazonaws.com/"));
-    let body = json!({ "SecretId": arn }).to_string();
+    let body = json!({ "SecretId": name }).to_string();
     let mut request = Request::post(&url)
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "secretsmanager.GetSecretValue")

@@ -1,41 +1,47 @@
 //! The AWS Lambda host: passes requests from Lambda's runtime to the router.
 //!
-//! Events come from an HTTP API, a function URL or a schedule, all in payload format 2.0. Every
-//! other file in this folder, except `_secrets.rs`, is the main of one function, which names its
-//! endpoint.
+//! An HTTP API or a function URL sends requests as events of payload format 2.0. EventBridge invokes
+//! the function of a job with an event of its own. IAM decides who may invoke a function, so such a
+//! call needs no cron secret.
+//!
+//! Every other file in this folder, except those that begin with `_`, is the main of one function,
+//! which names its endpoint.
 
+#[path = "_background.rs"]
+mod background;
+#[path = "_http.rs"]
+mod http;
+#[path = "_schedule.rs"]
+mod schedule;
 #[path = "_secrets.rs"]
 mod secrets;
 
-use std::convert::Infallible;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Body;
-use axum::response::Response;
-use futures_util::future::join_all;
-use lambda_http::request::RequestContext;
-use lambda_http::{Error, Request, RequestExt, run, service_fn};
+use futures_util::future::join;
+use lambda_http::lambda_runtime::{LambdaEvent, run};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Error, service_fn};
 use shared::app::{self, PoolSize};
-use shared::background::BackgroundTasks;
 use shared::clock::Clock;
 use shared::domain::error::error_chain;
-use shared::http::{ClientIp, Endpoint, mount};
+use shared::http::{Endpoint, mount};
 use shared::log;
-use tower::ServiceExt;
+
+use background::Background;
+use http::Answer;
+use secrets::Settings;
 
 /// Serves one endpoint.
 pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(Error::from).and_then(|runtime| {
         runtime.block_on(async {
-            let settings = secrets::settings().await?;
-            let app = app::start(settings, Clock::default(), PoolSize::Function)
-                .ok_or("the app could not start; the error is logged above")?;
-            let router = mount(endpoint, &app);
-            run(service_fn(move |request| answer(router.clone(), request))).await
+            let host = Arc::new(Host::start(endpoint).await?);
+            run(service_fn(move |event: LambdaEvent<_>| Arc::clone(&host).answer(event.payload)))
+                .await
         })
     });
     match served {
@@ -49,28 +55,70 @@ pub fn serve(endpoint: &'static Endpoint) -> ExitCode {
     }
 }
 
-async fn answer(router: Router, mut request: Request) -> Result<Response, Infallible> {
-    if let Some(ip) = client_ip(&request) {
-        request.extensions_mut().insert(ClientIp(ip));
-    }
-    // Lambda freezes a function after its response, so background work runs before the response.
-    let work = Arc::new(Mutex::new(Vec::new()));
-    let later = Arc::clone(&work);
-    let background = BackgroundTasks::new(move |item| {
-        later.lock().unwrap_or_else(PoisonError::into_inner).push(item);
-    });
-    request.extensions_mut().insert(background);
-
-    let response = router.oneshot(request.map(|body| Body::from(body.to_vec()))).await?;
-    let work = std::mem::take(&mut *work.lock().unwrap_or_else(PoisonError::into_inner));
-    join_all(work).await;
-    Ok(response)
+struct Host {
+    endpoint: &'static Endpoint,
+    background: Background,
+    current: Mutex<Current>,
 }
 
-/// The client's address as API Gateway or the function URL saw it. Headers are not trusted.
-fn client_ip(request: &Request) -> Option<IpAddr> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
-        _ => None,
+/// The settings, and the router that uses them.
+#[derive(Clone)]
+struct Current {
+    settings: Arc<Settings>,
+    router: Router,
+}
+
+impl Host {
+    async fn start(endpoint: &'static Endpoint) -> Result<Self, Error> {
+        let current = Current::with(Settings::read().await?, endpoint)?;
+        let background = Background::new(endpoint.access);
+        Ok(Self { endpoint, background, current: Mutex::new(current) })
+    }
+
+    async fn answer(self: Arc<Self>, event: LambdaRequest) -> Result<Answer, Error> {
+        let Current { settings, router } =
+            self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (answer, ()) = join(self.handle(event, router), self.refresh(&settings)).await;
+        self.background.wait().await;
+        answer
+    }
+
+    async fn handle(&self, event: LambdaRequest, router: Router) -> Result<Answer, Error> {
+        match event {
+            LambdaRequest::ApiGatewayV2(event) => {
+                http::answer(event, router, self.background.tasks()).await
+            }
+            LambdaRequest::PassThrough(event) => {
+                schedule::answer(&event, self.endpoint, router, self.background.tasks()).await
+            }
+            _ => Err("an event of this kind needs a feature that is not compiled in".into()),
+        }
+    }
+
+    /// Reads the secret again if it is due, so that a rotated one reaches a running function. While
+    /// it cannot be read, the old settings stay.
+    async fn refresh(&self, settings: &Settings) {
+        let changed = match settings.refreshed().await {
+            Ok(None) => return,
+            Ok(Some(settings)) => Current::with(settings, self.endpoint),
+            Err(error) => Err(error.into()),
+        };
+        match changed {
+            Ok(changed) => {
+                *self.current.lock().unwrap_or_else(PoisonError::into_inner) = changed;
+                tracing::info!("the settings in the secret have changed");
+            }
+            Err(error) => {
+                tracing::warn!(cause = error_chain(error.as_ref()), "the old settings stay in use");
+            }
+        }
+    }
+}
+
+impl Current {
+    fn with(settings: Settings, endpoint: &'static Endpoint) -> Result<Self, Error> {
+        let app = app::start(|name| settings.get(name), Clock::default(), PoolSize::Function);
+        let app = app.ok_or("the app could not start; the error is logged above")?;
+        Ok(Self { settings: Arc::new(settings), router: mount(endpoint, &app) })
     }
 }

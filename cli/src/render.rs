@@ -32,7 +32,7 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
         Rendered { path: "docs/farebox.d.ts".into(), text: typescript::declarations(&document) },
         Rendered { path: "vercel.json".into(), text: vercel::config(table)? },
         Rendered { path: "deploy/vercel.app.json".into(), text: vercel::app_config(table)? },
-        Rendered { path: "template.yaml".into(), text: lambda::template(table) },
+        Rendered { path: "template.yaml".into(), text: lambda::template(table)? },
     ];
     files.push(readme::file(root)?);
     for host in mains::HOSTS {

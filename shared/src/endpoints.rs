@@ -60,11 +60,13 @@ pub static CREDITS: Endpoint =
 
 pub static CRON_DAILY: Endpoint =
     Endpoint::new("cron-daily", "/api/cron/daily", &[Get], Cron, cron::daily::routes)
-        .scheduled("15 3 * * *");
+        .scheduled("15 3 * * *")
+        .max_seconds(60);
 
 pub static CRON_MINUTE: Endpoint =
     Endpoint::new("cron-minute", "/api/cron/minute", &[Get], Cron, cron::minute::routes)
-        .scheduled("* * * * *");
+        .scheduled("* * * * *")
+        .max_seconds(60);
 
 pub static DASHBOARD: Endpoint =
     Endpoint::new("dashboard", "/api/dashboard", &[Get], User, dashboard::routes)

@@ -29,3 +29,8 @@ use std::net::IpAddr;
 /// could have set.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientIp(pub IpAddr);
+
+/// Marks a call of the platform's scheduler, which a host inserts if the platform itself has
+/// authenticated the scheduler. Such a call needs no cron secret.
+#[derive(Clone, Copy, Debug)]
+pub struct InvokedByScheduler;

@@ -1,33 +1,64 @@
 //! `template.yaml`: the SAM template. It has one HTTP API for all routes, a function URL for each
-//! webhook, a schedule for each job, and a parameter for each setting.
+//! webhook, a schedule for each job, alarms, and a parameter for each setting.
 
 use std::fmt::Write as _;
 
+use anyhow::ensure;
 use shared::config::{SETTINGS, Setting};
 use shared::http::{Access, Endpoint};
 
+/// The bytes that Lambda allows for all environment variables of a function, names included.
+const ENVIRONMENT_BYTES: usize = 4_096;
+
+/// The bytes that must be left for values. A deployment rarely sets half of the settings, and a value
+/// rarely has more than 100 bytes.
+const VALUE_BYTES: usize = 2_560;
+
+/// The most functions of an HTTP API: each is an integration and a route.
+const MAX_FUNCTIONS: usize = 300;
+
+/// The parts of the template that do not depend on the table.
+const HEAD: &str = include_str!("lambda/head.yaml");
+const CONDITIONS: &str = include_str!("lambda/conditions.yaml");
+const GLOBALS: &str = include_str!("lambda/globals.yaml");
+const RESOURCES: &str = include_str!("lambda/resources.yaml");
+const OUTPUTS: &str = include_str!("lambda/outputs.yaml");
+
 /// The whole template.
-pub(super) fn template(table: &[&Endpoint]) -> String {
-    let mut yaml = String::from(HEAD);
+pub(super) fn template(table: &[&Endpoint]) -> anyhow::Result<String> {
     let settings = || SETTINGS.iter().filter(|setting| !setting.for_servers);
+    let names: usize = settings().map(|setting| setting.name.len()).sum();
+    ensure!(
+        names + VALUE_BYTES <= ENVIRONMENT_BYTES,
+        "the names of the settings take {names} of the {ENVIRONMENT_BYTES} bytes of a function's \
+         environment"
+    );
+    ensure!(table.len() <= MAX_FUNCTIONS, "an HTTP API cannot have {} functions", table.len());
+    let mut yaml = String::from(HEAD);
     for setting in settings() {
         yaml += &parameter(setting);
     }
-    yaml += "\nConditions:\n";
-    for id in settings().map(|setting| logical_id(setting.name)).chain([SECRET.to_owned()]) {
+    yaml += CONDITIONS;
+    for setting in settings() {
+        let id = logical_id(setting.name);
         yaml += &format!("  Has{id}: !Not [!Equals [!Ref {id}, '']]\n");
     }
     yaml += GLOBALS;
     for setting in settings() {
         yaml += &variable(setting);
     }
-    yaml += RESOURCES;
+    let jobs = table.iter().filter(|endpoint| endpoint.schedule.is_some());
+    let arn = |job: &&Endpoint| format!("                  - !GetAtt {}.Arn\n", function_id(job));
+    yaml += &RESOURCES.replace("@JOBS@", &jobs.map(arn).collect::<String>());
     for endpoint in table {
         yaml += &function(endpoint);
     }
-    yaml += "\nOutputs:\n  ApiUrl:\n    Description: The base URL of the routes.\n    \
-             Value: !Sub 'https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}'\n";
-    for endpoint in table.iter().filter(|endpoint| endpoint.access == Access::Stripe) {
+    let webhooks = || table.iter().filter(|endpoint| endpoint.access == Access::Stripe);
+    for endpoint in webhooks() {
+        yaml += &webhook_alarm(endpoint);
+    }
+    yaml += OUTPUTS;
+    for endpoint in webhooks() {
         let id = function_id(endpoint);
         // A function URL ends in a slash.
         let path = endpoint.path.trim_start_matches('/');
@@ -37,56 +68,8 @@ pub(super) fn template(table: &[&Endpoint]) -> String {
              Value: !Sub '${{{id}Url.FunctionUrl}}{path}'\n"
         );
     }
-    yaml
+    Ok(yaml)
 }
-
-const HEAD: &str = "\
-# Rendered from the endpoint table and the settings: run `farebox render`.
-AWSTemplateFormatVersion: '2010-09-09'
-Transform: AWS::Serverless-2016-10-31
-Description: Farebox, the billing back end of a SaaS product.
-
-Parameters:
-  FareboxSecretArn:
-    Type: String
-    Description: 'ARN of a Secrets Manager secret with settings as JSON; other parameters override it'
-    Default: ''
-";
-
-/// The parameter for a secret that contains settings.
-const SECRET: &str = "FareboxSecretArn";
-
-const GLOBALS: &str = "
-Globals:
-  Function:
-    Runtime: provided.al2023
-    Architectures: [arm64]
-    Handler: bootstrap
-    MemorySize: 256
-    Timeout: 30
-    Environment:
-      Variables:
-        FAREBOX_SECRET_ARN: !If [HasFareboxSecretArn, !Ref FareboxSecretArn, !Ref AWS::NoValue]
-";
-
-const RESOURCES: &str = "
-Resources:
-  Api:
-    Type: AWS::Serverless::HttpApi
-    Properties:
-      StageName: $default
-";
-
-/// A policy that allows a function to read that secret.
-const READ_SECRET: &str = "      Policies:
-        - !If
-          - HasFareboxSecretArn
-          - Statement:
-              - Effect: Allow
-                Action: secretsmanager:GetSecretValue
-                Resource: !Ref FareboxSecretArn
-          - !Ref AWS::NoValue
-";
 
 fn parameter(setting: &Setting) -> String {
     let id = logical_id(setting.name);
@@ -108,15 +91,19 @@ fn variable(setting: &Setting) -> String {
 
 fn function(endpoint: &Endpoint) -> String {
     let id = function_id(endpoint);
-    let name = endpoint.name;
+    let Endpoint { name, memory_mb, max_seconds, .. } = endpoint;
     let mut yaml = format!(
         "\n  {id}:\n    Type: AWS::Serverless::Function\n    \
          Metadata:\n      BuildMethod: rust-cargolambda\n      \
          BuildProperties:\n        Binary: lambda-{name}\n    \
-         Properties:\n      CodeUri: .\n{READ_SECRET}"
+         Properties:\n      CodeUri: .\n      Role: !GetAtt FunctionRole.Arn\n      \
+         MemorySize: {memory_mb}\n      Timeout: {max_seconds}\n"
     );
     if endpoint.access == Access::Stripe {
         yaml += "      FunctionUrlConfig:\n        AuthType: NONE\n";
+    }
+    if let Some(schedule) = endpoint.schedule {
+        yaml += &on_failure(schedule);
     }
     yaml += "      Events:\n";
     yaml += &route(endpoint.path);
@@ -135,17 +122,43 @@ fn route(path: &str) -> String {
     )
 }
 
-/// The schedule of a function. Its event has the form of a request with the cron secret.
-fn event(endpoint: &Endpoint, schedule: &str) -> String {
-    let path = endpoint.path;
-    let method = endpoint.methods.first().map_or("GET", |method| method.as_str());
-    let schedule = event_bridge_cron(schedule);
+/// Retries a failed job, and then queues its event as failed. A job that runs every minute is not
+/// retried, because its next run does the same work.
+fn on_failure(schedule: &str) -> String {
+    let retries = if schedule.starts_with('*') { 0 } else { 2 };
     format!(
-        "        Schedule:\n          Type: Schedule\n          Properties:\n            \
-         Schedule: cron({schedule})\n            Input: !Sub |\n              \
-         {{\"version\": \"2.0\", \"rawPath\": \"{path}\", \"headers\": {{\"authorization\": \
-         \"Bearer ${{CronSecret}}\"}}, \"requestContext\": {{\"http\": {{\"method\": \
-         \"{method}\", \"path\": \"{path}\"}}}}}}\n"
+        "      EventInvokeConfig:\n        MaximumRetryAttempts: {retries}\n        \
+         DestinationConfig:\n          OnFailure:\n            Type: SQS\n            \
+         Destination: !GetAtt FailedJobs.Arn\n"
+    )
+}
+
+/// The schedule of a function. EventBridge invokes the function by the role, without a secret.
+fn event(endpoint: &Endpoint, schedule: &str) -> String {
+    let (name, schedule) = (endpoint.name, event_bridge_cron(schedule));
+    format!(
+        "        Schedule:\n          Type: ScheduleV2\n          Properties:\n            \
+         Name: !Sub '${{AWS::StackName}}-{name}'\n            \
+         ScheduleExpression: cron({schedule})\n            \
+         RoleArn: !GetAtt SchedulerRole.Arn\n            \
+         RetryPolicy:\n              MaximumRetryAttempts: 3\n              \
+         MaximumEventAgeInSeconds: 300\n            \
+         DeadLetterConfig:\n              Arn: !GetAtt FailedJobs.Arn\n"
+    )
+}
+
+/// The alarm of a webhook's function URL, whose calls the HTTP API does not count.
+fn webhook_alarm(endpoint: &Endpoint) -> String {
+    let id = function_id(endpoint);
+    format!(
+        "\n  {id}Alarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      \
+         AlarmDescription: '{path} answered 5xx at its function URL. Stripe sends the events again.'\n      \
+         Namespace: AWS/Lambda\n      MetricName: Url5xxCount\n      \
+         Dimensions: [{{ Name: FunctionName, Value: !Ref {id} }}]\n      \
+         Statistic: Sum\n      Period: 300\n      EvaluationPeriods: 1\n      \
+         Threshold: 5\n      ComparisonOperator: GreaterThanOrEqualToThreshold\n      \
+         TreatMissingData: notBreaching\n      AlarmActions: [!Ref Alarms]\n",
+        path = endpoint.path
     )
 }
 
@@ -194,7 +207,7 @@ mod tests {
             Access::Stripe,
             axum::routing::MethodRouter::new,
         );
-        let yaml = template(&[&WEBHOOK]);
+        let yaml = template(&[&WEBHOOK]).unwrap();
         assert!(yaml.contains("FunctionUrlConfig:\n        AuthType: NONE"), "{yaml}");
         let output = "Value: !Sub '${StripeWebhookFunctionUrl.FunctionUrl}api/stripe/webhook'";
         assert!(yaml.contains(output), "its root answers 404: {yaml}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use shared::http::Endpoint;
+use shared::http::{Access, Endpoint};
 
 use super::Rendered;
 
@@ -16,7 +16,7 @@ pub(super) struct Host {
     /// The prefix of each binary's name. Names must be unique in the workspace.
     pub(super) prefix: &'static str,
     /// True if some of its plans limit the number of functions. Such a host also gets one function
-    /// with every route.
+    /// for most routes.
     pub(super) is_capped: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn files(host: Host, table: &[&Endpoint]) -> Vec<Rendered> {
         .map(|endpoint| {
             let methods: Vec<_> = endpoint.methods.iter().map(|method| method.as_str()).collect();
             let (methods, path) = (methods.join(", "), endpoint.path);
-            let constant = endpoint.name.replace('-', "_").to_uppercase();
+            let constant = constant(endpoint);
             let text = format!(
                 "//! {methods} {path}\n\n\
                  fn main() -> std::process::ExitCode {{\n    \
@@ -46,15 +46,31 @@ pub(super) fn files(host: Host, table: &[&Endpoint]) -> Vec<Rendered> {
         })
         .collect();
     if host.is_capped {
+        let rows = table.iter().filter(|endpoint| !has_own_function(endpoint));
+        let rows: String = rows
+            .map(|endpoint| format!("        &shared::endpoints::{},\n", constant(endpoint)))
+            .collect();
         let text = format!(
-            "//! Every route in one function, for plans that cap their number.\n\n\
+            "//! Every route that people and apps call, in one function, for plans that cap the number of\n\
+             //! functions. The platform makes no function of a file whose name begins with `_`.\n\n\
              fn main() -> std::process::ExitCode {{\n    \
-                 {folder}::serve_all(shared::endpoints::ALL)\n\
+                 {folder}::serve_all(&[\n{rows}    ])\n\
              }}\n"
         );
-        files.push(Rendered { path: format!("{folder}/app.rs").into(), text });
+        files.push(Rendered { path: format!("{folder}/_app.rs").into(), text });
     }
     files
+}
+
+fn constant(endpoint: &Endpoint) -> String {
+    endpoint.name.replace('-', "_").to_uppercase()
+}
+
+/// Returns whether an endpoint has a function of its own on a plan that caps their number: webhooks
+/// and jobs, whose e-mails and comparisons with Stripe would make the function of the other routes
+/// too large.
+pub(super) fn has_own_function(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.access, Access::Stripe | Access::Cron)
 }
 
 pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::Result<Rendered> {
@@ -64,7 +80,7 @@ pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::
     let own = current.split(MARK).next().unwrap_or_default().trim_end();
     let mut text = format!("{own}\n\n{MARK}");
     let bins = table.iter().map(|endpoint| (endpoint.name, endpoint.file()));
-    let app = host.is_capped.then_some(("app", "app"));
+    let app = host.is_capped.then_some(("app", "_app"));
     for (name, file) in bins.chain(app) {
         let prefix = host.prefix;
         // Writing to a string cannot fail.

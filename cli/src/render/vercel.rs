@@ -2,44 +2,73 @@
 //! routes need no entry: on Vercel a file's path is its URL.
 //!
 //! `deploy/vercel.app.json` is for plans that limit the number of functions and the frequency of
-//! jobs: it builds only `api/app.rs` and runs every job once a day. Pass it with
+//! jobs: it builds `api/_app.rs` for most routes, and runs every job once a day. Pass it with
 //! `vercel --local-config`. Its paths are relative to the deployed folder.
 //!
 //! Without `builds`, Vercel also publishes files: those in `public/` if the folder exists,
 //! otherwise the whole repository. This is why `public/robots.txt` is committed.
 
-use serde_json::{Value, json};
+use anyhow::{Context as _, ensure};
+use serde_json::{Map, Value, json};
+use shared::endpoints::HEALTH;
 use shared::http::Endpoint;
 
-/// The time limit of a function in seconds.
-const MAX_DURATION: u32 = 30;
+use super::mains::has_own_function;
 
 const SCHEMA: &str = "https://openapi.vercel.sh/vercel.json";
 
+/// The most entries of `functions`, by Vercel's schema.
+const MAX_FUNCTIONS: usize = 50;
+
+/// The most functions of a deployment on Vercel's Hobby plan.
+const MAX_CAPPED: usize = 12;
+
 pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
+    ensure!(table.len() <= MAX_FUNCTIONS, "vercel.json cannot have {} functions", table.len());
+    let functions: Map<_, _> =
+        table.iter().map(|row| (format!("api/{}.rs", row.file()), limits(row))).collect();
     let config = json!({
         "$schema": SCHEMA,
-        "functions": { "api/**/*.rs": { "maxDuration": MAX_DURATION } },
-        // Files come first, so only a path without a function is routed here, which answers 404.
-        "rewrites": [{ "source": "/api/:path*", "destination": "/api/app" }],
+        "functions": functions,
+        // Files come first, so only a path without a function is routed here. A function answers
+        // 404 for any path but its own.
+        "rewrites": [{ "source": "/api/:path*", "destination": HEALTH.path }],
         "crons": crons(table),
     });
     Ok(serde_json::to_string_pretty(&config)? + "\n")
 }
 
 pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
+    let own: Vec<_> = table.iter().filter(|row| has_own_function(row)).collect();
+    let names: Vec<_> = ["app"].into_iter().chain(own.iter().map(|row| row.name)).collect();
+    ensure!(names.len() <= MAX_CAPPED, "a capped plan cannot have {} functions", names.len());
+    let shared = table.iter().filter(|row| !has_own_function(row));
+    let longest = shared.max_by_key(|row| row.max_seconds).context("no endpoints")?;
+    let file = |row: &Endpoint| format!("api/{}.rs", row.file());
+    let mut builds = vec![build("api/_app.rs", longest)];
+    builds.extend(own.iter().map(|row| build(&file(row), row)));
+    let mut routes: Vec<_> =
+        own.iter().map(|row| json!({ "src": row.path, "dest": format!("/{}", file(row)) })).collect();
+    routes.push(json!({ "src": "/api/.*", "dest": "/api/_app.rs" }));
     let config = json!({
         "$schema": SCHEMA,
-        // Vercel rejects `functions` together with `builds`; the builder reads this field instead.
-        "builds": [{
-            "src": "api/app.rs",
-            "use": "@vercel/rust",
-            "config": { "functions": { "api/app.rs": { "maxDuration": MAX_DURATION } } },
-        }],
-        "routes": [{ "src": "/api/.*", "dest": "/api/app.rs" }],
+        "builds": builds,
+        // `build.sh` builds these.
+        "build": { "env": { "FAREBOX_FUNCTIONS": names.join(" ") } },
+        "routes": routes,
         "crons": crons(table).into_iter().map(daily).collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&config)? + "\n")
+}
+
+/// Vercel rejects `functions` together with `builds`; the builder reads this field instead.
+fn build(file: &str, row: &Endpoint) -> Value {
+    json!({ "src": file, "use": "@vercel/rust", "config": { "functions": { file: limits(row) } } })
+}
+
+/// The time limit and the regions of a function. Vercel itself decides its memory.
+fn limits(row: &Endpoint) -> Value {
+    json!({ "maxDuration": row.max_seconds, "regions": row.regions })
 }
 
 /// Changes the schedule of a job that runs every minute to once a day.
@@ -97,20 +126,11 @@ mod tests {
         assert!(builds.iter().all(|build| build["use"] == "@vercel/rust"), "{builds:?}");
     }
 
-    #[test]
-    fn both_deployments_have_the_same_time_limit() {
-        let each = parsed(super::config(endpoints::ALL));
-        let of_all = parsed(super::app_config(endpoints::ALL));
-        let each = &each["functions"]["api/**/*.rs"]["maxDuration"];
-        let of_all = &of_all["builds"][0]["config"]["functions"]["api/app.rs"]["maxDuration"];
-        assert!(each.is_u64() && each == of_all, "{each} and {of_all}");
-    }
-
     /// A limited plan rejects a deployment with a job that runs more than once a day.
     #[test]
-    fn a_limited_plan_gets_one_function_and_daily_jobs() {
+    fn a_limited_plan_gets_few_functions_and_daily_jobs() {
         let app = parsed(super::app_config(endpoints::ALL));
-        assert_eq!(app["builds"].as_array().unwrap().len(), 1);
+        assert!(app["builds"].as_array().unwrap().len() <= super::MAX_CAPPED);
         for cron in app["crons"].as_array().unwrap() {
             let schedule = cron["schedule"].as_str().unwrap();
             let mut fields = schedule.split(' ').map(|field| field.parse::<u32>());

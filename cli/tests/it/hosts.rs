@@ -5,87 +5,59 @@
 //! the background refresh of an identity provider's keys. The refresh is due only after ten minutes
 //! of a clock that a test cannot move from outside.
 
+mod background;
 mod binary;
-mod lambda;
-mod request;
 mod schedule;
 mod secrets;
-mod vercel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use platforms::lambda::{Encoding, Front};
+use platforms::{Function, Platform, Request};
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::endpoints::{ALL, CHAT_SAVE, HEALTH, HEALTH_READY, MOOD};
 use shared::http::{Access, Endpoint};
 
 use crate::support::{ApiResponse, Mode, Setup, TestApp, signature, until};
-use lambda::{Encoding, Front, Lambda};
-use request::Request;
-use vercel::Vercel;
+use binary::{api_response, on_lambda, on_vercel, start};
 
-#[derive(Clone, Copy, Debug)]
-enum Platform {
-    Vercel,
-    Lambda,
+/// Lambda does not limit the number of functions, so it needs no function with all routes.
+fn has_function_of_all(platform: Platform) -> bool {
+    platform == Platform::Vercel
 }
 
-const PLATFORMS: [Platform; 2] = [Platform::Vercel, Platform::Lambda];
-
-/// A function on its platform.
-enum Function {
-    Vercel(Vercel),
-    Lambda(Lambda),
+/// Webhooks and jobs have functions of their own on every plan.
+fn is_in_function_of_all(row: &Endpoint) -> bool {
+    !matches!(row.access, Access::Stripe | Access::Cron)
 }
 
-impl Platform {
-    fn binary(self, name: &str) -> String {
-        match self {
-            Self::Vercel => format!("vercel-{name}"),
-            Self::Lambda => format!("lambda-{name}"),
-        }
-    }
-
-    /// Lambda does not limit the number of functions, so it needs no function with all routes.
-    fn has_function_of_all(self) -> bool {
-        matches!(self, Self::Vercel)
-    }
-
-    async fn start_of_all(self, app: &TestApp) -> Option<Function> {
-        match self.has_function_of_all() {
-            true => Some(self.start("app", app).await),
-            false => None,
-        }
-    }
-
-    async fn start(self, name: &str, app: &TestApp) -> Function {
-        let name = self.binary(name);
-        match self {
-            Self::Vercel => Function::Vercel(Vercel::start(&name, &app.settings).await),
-            Self::Lambda => Function::Lambda(Lambda::start(&name, &app.settings).await),
-        }
+async fn start_of_all(platform: Platform, app: &TestApp) -> Option<Function> {
+    match has_function_of_all(platform) {
+        true => Some(start(platform, "app", &app.settings).await),
+        false => None,
     }
 }
 
-impl Function {
-    async fn send(&self, request: &Request) -> ApiResponse {
-        match self {
-            Self::Vercel(vercel) => vercel.send(request).await,
-            Self::Lambda(lambda) => lambda.send(request).await,
-        }
-    }
+async fn send(function: &Function, request: &Request) -> ApiResponse {
+    api_response(function.send(request).await.unwrap())
 }
 
 async fn serve(app: &TestApp, request: &Request) -> ApiResponse {
-    request.over_http(&reqwest::Client::new(), &app.base).await
+    api_response(request.over_http(&reqwest::Client::new(), &app.base).await.unwrap())
+}
+
+/// A request with a fixed request id, so that two answers can be compared byte by byte.
+fn request(method: &str, path: impl Into<String>) -> Request {
+    Request::new(method, path).header("x-request-id", "the-same")
 }
 
 /// A valid call of the route, without a token.
 fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
-    let call = Request::new(method, format!("{}{query}", row.path));
+    let call = request(method, format!("{}{query}", row.path));
     match row.name {
         "mood" => call.json(&json!({ "score": 7.5 })),
         "chat-save" => call.json(&json!({ "summary": "naïve — 🎉", "content": "a \"talk\"" })),
@@ -141,15 +113,15 @@ fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request
         bare_call(row, method, &named).bearer(&app.service_key),
         bare_call(row, method, "?userId=some%20body%26else").bearer(&token),
         bare_call(row, method, ""),
-        Request::new(method, row.path).bearer(&token).raw("{\"score\": "),
-        Request::new(method, row.path).bearer(&token).json(&json!({ "unheardOf": [1] })),
-        Request::new("PUT", row.path).bearer(&token),
-        Request::new("OPTIONS", row.path)
+        request(method, row.path).bearer(&token).raw("{\"score\": "),
+        request(method, row.path).bearer(&token).json(&json!({ "unheardOf": [1] })),
+        request("PUT", row.path).bearer(&token),
+        request("OPTIONS", row.path)
             .header("origin", "https://app.example")
             .header("access-control-request-method", method),
     ];
     if method == "GET" {
-        calls.push(Request::new("HEAD", row.path).bearer(&token));
+        calls.push(request("HEAD", row.path).bearer(&token));
     }
     calls
 }
@@ -189,11 +161,11 @@ fn assert_same(expected: &ApiResponse, found: &ApiResponse, what: &str) {
 /// one. Each host has its own user, so that none sees another's changes.
 async fn every_route_answers_as_on_a_server(platform: Platform) {
     let app = Setup::default().sells("paintracker").at_machine_time().start().await;
-    let of_all = platform.start_of_all(&app).await;
+    let of_all = start_of_all(platform, &app).await;
     // The first daily job creates the partitions for the months ahead.
     app.get("/api/cron/daily").bearer(&app.settings["CRON_SECRET"]).send().await.expect_status(200);
     for row in ALL {
-        let own = platform.start(row.name, &app).await;
+        let own = start(platform, row.name, &app.settings).await;
         // All webhooks and outbox messages are delivered first, so that no host's job has work
         // left.
         app.simulator.delivered().await;
@@ -212,10 +184,11 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
                 status => status < 300,
             };
             assert!(expected[..2].iter().any(is_good), "{:?}", expected[0]);
-            let hosts = [Some((&own, HOSTS[1])), of_all.as_ref().map(|all| (all, HOSTS[2]))];
+            let of_all = of_all.as_ref().filter(|_| is_in_function_of_all(row));
+            let hosts = [Some((&own, HOSTS[1])), of_all.map(|all| (all, HOSTS[2]))];
             for (function, host) in hosts.into_iter().flatten() {
                 for (call, expected) in calls(host).iter().zip(&expected) {
-                    let found = function.send(call).await;
+                    let found = send(function, call).await;
                     assert_same(expected, &found, &format!("{host}: {call:?}"));
                 }
             }
@@ -236,18 +209,18 @@ async fn every_route_answers_on_lambda_as_on_a_server() {
 #[tokio::test]
 async fn a_function_answers_for_its_own_path_alone() {
     let app = Setup::default().at_machine_time().start().await;
-    for platform in PLATFORMS {
-        let own = platform.start("mood", &app).await;
-        let of_all = platform.start_of_all(&app).await;
+    for platform in Platform::ALL {
+        let own = start(platform, "mood", &app.settings).await;
+        let of_all = start_of_all(platform, &app).await;
         for path in ["/", "/api", "/api/unknown", "/api/mood/", "/api/moods"] {
-            let call = Request::new("GET", path);
+            let call = request("GET", path);
             let expected = serve(&app, &call).await.expect_problem(404, "not_found");
-            assert_same(&expected, &own.send(&call).await, path);
+            assert_same(&expected, &send(&own, &call).await, path);
             if let Some(of_all) = &of_all {
-                assert_same(&expected, &of_all.send(&call).await, path);
+                assert_same(&expected, &send(of_all, &call).await, path);
             }
         }
-        own.send(&Request::new("GET", HEALTH.path)).await.expect_problem(404, "not_found");
+        send(&own, &request("GET", HEALTH.path)).await.expect_problem(404, "not_found");
     }
 }
 
@@ -257,15 +230,15 @@ async fn a_body_above_the_limit_is_refused() {
     let app = Setup::default().at_machine_time().start().await;
     let token = app.token("ann");
     let call =
-        Request::new("PATCH", MOOD.path).bearer(&token).raw(&"x".repeat(MOOD.body_limit + 1));
+        request("PATCH", MOOD.path).bearer(&token).raw(&"x".repeat(MOOD.body_limit + 1));
     let expected = serve(&app, &call).await.expect_problem(413, "body_too_large");
-    for platform in PLATFORMS {
-        let function = platform.start("mood", &app).await;
+    for platform in Platform::ALL {
+        let function = start(platform, "mood", &app.settings).await;
         for call in [call.clone(), call.clone().without_length()] {
-            assert_same(&expected, &function.send(&call).await, &format!("{platform:?}"));
+            assert_same(&expected, &send(&function, &call).await, &format!("{platform:?}"));
         }
-        let good = Request::new("PATCH", MOOD.path).bearer(&token).json(&json!({ "score": 1 }));
-        function.send(&good).await.expect_status(200);
+        let good = request("PATCH", MOOD.path).bearer(&token).json(&json!({ "score": 1 }));
+        send(&function, &good).await.expect_status(200);
     }
 }
 
@@ -281,10 +254,10 @@ async fn callers_are_distinguished_by_the_platforms_address() {
     for _ in 0..HEALTH_READY.rate.unwrap().limit {
         app.get(HEALTH_READY.path).send().await;
     }
-    for platform in PLATFORMS {
-        let function = platform.start("health-ready", &app).await;
+    for platform in Platform::ALL {
+        let function = start(platform, "health-ready", &app.settings).await;
         for (from, claimed, limited) in [(used_up, fresh, true), (fresh, used_up, false)] {
-            let plain = Request::new("GET", HEALTH_READY.path).from(from);
+            let plain = request("GET", HEALTH_READY.path).from(from);
             let claimed = claimed.to_string();
             let forged = plain
                 .clone()
@@ -293,7 +266,7 @@ async fn callers_are_distinguished_by_the_platforms_address() {
                 .header("x-vercel-forwarded-for", &claimed)
                 .header("forwarded", &format!("for={claimed}"));
             for call in [plain, forged] {
-                let answer = function.send(&call).await;
+                let answer = send(&function, &call).await;
                 assert_eq!(answer.status == 429, limited, "{platform:?} {call:?}: {answer:?}");
             }
         }
@@ -304,16 +277,18 @@ async fn callers_are_distinguished_by_the_platforms_address() {
 #[tokio::test]
 async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
     let app = Setup::default().at_machine_time().start().await;
-    let function = Lambda::start("lambda-chat-save", &app.settings).await;
+    let function = on_lambda("chat-save", &app.settings).await;
     let content = "\u{feff}Größe — 🎉 \"quoted\" \\ \r\n".repeat(2_000);
     let chat = json!({ "summary": "naïve — 🎉", "content": content });
     let save =
-        |user: &str| Request::new("POST", CHAT_SAVE.path).bearer(&app.token(user)).json(&chat);
+        |user: &str| request("POST", CHAT_SAVE.path).bearer(&app.token(user)).json(&chat);
     let expected = serve(&app, &save("ann")).await.expect_status(200);
     for front in [Front::HttpApi, Front::FunctionUrl] {
         for encoding in [Encoding::Text, Encoding::Base64] {
             let how = format!("{front:?} {encoding:?}");
-            let found = function.send_as(&save(&how.replace(' ', "-")), front, encoding).await;
+            let save = save(&how.replace(' ', "-"));
+            let found = function.send_as(&save, front, encoding).await.unwrap();
+            let found = api_response(found);
             assert_same(&expected, &found, &how);
         }
     }
@@ -325,9 +300,9 @@ async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
 #[tokio::test]
 async fn a_request_in_flight_is_answered_before_the_function_ends() {
     let app = Setup::default().at_machine_time().start().await;
-    let function = Vercel::start("vercel-chat-save", &app.settings).await;
+    let function = on_vercel("chat-save", &app.settings).await;
     let body = json!({ "summary": "a", "content": "b" });
-    let save = Request::new("POST", CHAT_SAVE.path).bearer(&app.token("ann")).json(&body);
+    let save = request("POST", CHAT_SAVE.path).bearer(&app.token("ann")).json(&body);
     let job = || app.get("/api/cron/daily").cron().send();
     let two_jobs = || async { tokio::join!(job(), job()) };
     // From here on Postgres accepts two connections at a time; the test's own two are already open.
@@ -336,15 +311,16 @@ async fn a_request_in_flight_is_answered_before_the_function_ends() {
 
     let meanwhile = async {
         until(async || app.postgres.waiting() > 0).await;
-        function.terminate();
+        function.process.terminate().unwrap();
         let soon = Duration::from_millis(300);
-        let ended = tokio::time::timeout(soon, function.ended()).await;
+        let ended = tokio::time::timeout(soon, function.process.ended()).await;
         assert!(ended.is_err(), "the function ended before the request did");
         two_jobs().await;
     };
     let (answer, ()) = tokio::join!(function.send(&save), meanwhile);
+    let answer = api_response(answer.unwrap());
     assert_eq!(answer.expect_status(200).body["conversations"], 1);
-    assert!(function.ended().await.success());
+    assert!(function.process.ended().await.unwrap().success());
     assert_eq!(app.stats("ann").await["conversations"], 1);
 }
 
@@ -353,10 +329,10 @@ async fn a_function_without_its_settings_names_every_one_of_them_and_ends() {
     let expected = Config::from_vars(|_| None).unwrap_err();
     let expected: BTreeSet<&str> = expected.iter().collect();
     assert!(expected.len() > 3, "{expected:?}");
-    for platform in PLATFORMS {
-        let of_all = platform.has_function_of_all().then_some("app");
+    for platform in Platform::ALL {
+        let of_all = has_function_of_all(platform).then_some("app");
         for name in ALL.iter().map(|row| row.name).chain(of_all) {
-            let output = binary::run(&platform.binary(name), []).await;
+            let output = binary::run(platform, name, []).await;
             assert!(!output.status.success(), "{platform:?} {name}");
             let log = String::from_utf8(output.stderr).unwrap();
             let lines: Vec<Value> =

@@ -58,6 +58,13 @@ pub struct Endpoint {
     pub body_limit: usize,
     /// The schedule on which the platform calls it: a cron expression of five fields, in UTC.
     pub schedule: Option<&'static str>,
+    /// Vercel's regions of its function: those next to the database. On Lambda, all functions are in
+    /// the region of the stack.
+    pub regions: &'static [&'static str],
+    /// The memory of its function on Lambda in MB, which decides its share of a processor, too.
+    pub memory_mb: u32,
+    /// The seconds that a call may take.
+    pub max_seconds: u32,
     pub routes: Routes,
 }
 
@@ -76,6 +83,15 @@ impl Endpoint {
     /// Enough for any JSON a route takes, small enough to hold many at once.
     const BODY_LIMIT: usize = 16 * 1024;
 
+    /// US East, which is AWS's `us-east-1`.
+    const REGIONS: &'static [&'static str] = &["iad1"];
+
+    /// A function uses under 16 MB. With more memory, Lambda starts and encrypts faster.
+    const MEMORY_MB: u32 = 512;
+
+    /// An HTTP API of AWS waits 30 seconds for a function.
+    const MAX_SECONDS: u32 = 30;
+
     pub const fn new(
         name: &'static str,
         path: &'static str,
@@ -83,9 +99,21 @@ impl Endpoint {
         access: Access,
         routes: Routes,
     ) -> Self {
-        let body_limit = Self::BODY_LIMIT;
-        let (rate, reads, stores, schedule) = (None, false, None, None);
-        Self { name, path, methods, access, rate, reads, stores, body_limit, schedule, routes }
+        Self {
+            name,
+            path,
+            methods,
+            access,
+            rate: None,
+            reads: false,
+            stores: None,
+            body_limit: Self::BODY_LIMIT,
+            schedule: None,
+            regions: Self::REGIONS,
+            memory_mb: Self::MEMORY_MB,
+            max_seconds: Self::MAX_SECONDS,
+            routes,
+        }
     }
 
     pub const fn limited(self, rate: Rate) -> Self {
@@ -106,6 +134,10 @@ impl Endpoint {
 
     pub const fn scheduled(self, cron: &'static str) -> Self {
         Self { schedule: Some(cron), ..self }
+    }
+
+    pub const fn max_seconds(self, seconds: u32) -> Self {
+        Self { max_seconds: seconds, ..self }
     }
 
     /// Returns the path of the endpoint's file in `api/` and `functions/`, without its extension.

@@ -31,7 +31,7 @@ use super::cors::{self, RefusedOrigins};
 use super::input::{self, Body};
 use super::problem::{self, PendingProblem};
 use super::user::{self, Subject};
-use super::{Access, ClientIp, Endpoint, rate_limit_headers};
+use super::{Access, ClientIp, Endpoint, InvokedByScheduler, rate_limit_headers};
 use crate::adapters::redis::limiter::{DecidedBy, Verdict};
 use crate::app::App;
 use crate::auth::Caller;
@@ -158,7 +158,10 @@ async fn pass(
     }
     refuse_announced_length(&parts.headers, endpoint.body_limit)?;
     let background = parts.extensions.get_or_insert_default::<BackgroundTasks>().clone();
-    let caller = authenticate(endpoint.access, app, &parts.headers, &background).await?;
+    let caller = match parts.extensions.get::<InvokedByScheduler>() {
+        Some(_) if endpoint.access == Access::Cron => Caller::Cron,
+        _ => authenticate(endpoint.access, app, &parts.headers, &background).await?,
+    };
     record.caller = caller.kind();
 
     let bytes = read(body, endpoint.body_limit).await?;

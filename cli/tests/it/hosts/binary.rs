@@ -1,99 +1,48 @@
-//! The functions' binaries: built once per test process, and started with only the environment that
-//! a platform provides.
+//! The functions' binaries, built once per test process.
 
 use std::env::consts::ARCH;
 use std::ffi::OsString;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::process::{Output, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::{OnceCell, watch};
-use tokio::time::timeout;
+use platforms::{Lambda, Platform, Response, Settings, Vercel};
+use tokio::process::Command;
+use tokio::sync::OnceCell;
 
-/// Longer than any start or answer takes.
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::support::ApiResponse;
 
-/// A running function, which is killed when the test ends.
-pub struct Binary {
-    pid: Pid,
-    log: Arc<Mutex<Vec<String>>>,
-    ended: watch::Receiver<Option<ExitStatus>>,
+/// Starts a function's binary on its platform.
+pub async fn start(platform: Platform, name: &str, settings: &Settings) -> platforms::Function {
+    platform.start(&path(&platform.binary(name)).await, settings).await.unwrap()
 }
 
-impl Binary {
-    pub async fn start(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut command = command(name, settings).await;
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let pid = Pid::from_raw(child.id().unwrap().cast_signed());
-        let log = Arc::<Mutex<Vec<String>>>::default();
-        let (sender, ended) = watch::channel(None);
-        let stderr = child.stderr.take().unwrap();
-        let kept = Arc::clone(&log);
-        let name = name.to_owned();
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(stderr).lines();
-            while let Some(line) = lines.next_line().await.unwrap() {
-                // Printed if the test fails.
-                eprintln!("{name}: {line}");
-                kept.lock().unwrap().push(line);
-            }
-            watch_over(child, &sender).await;
-        });
-        Self { pid, log, ended }
-    }
-
-    /// The future's value, or `None` if the process ends first.
-    pub async fn unless_it_ends<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let mut ended = self.ended.clone();
-        let first = async {
-            tokio::select! {
-                biased;
-                value = future => Some(value),
-                _ = ended.wait_for(Option::is_some) => None,
-            }
-        };
-        timeout(LIMIT, first).await.expect("the function takes too long")
-    }
-
-    /// Waits until the process has ended.
-    pub async fn ended(&self) -> ExitStatus {
-        let mut ended = self.ended.clone();
-        let status = timeout(LIMIT, ended.wait_for(Option::is_some)).await;
-        status.expect("the function does not exit").unwrap().unwrap()
-    }
-
-    pub fn terminate(&self) {
-        kill(self.pid, Signal::SIGTERM).unwrap();
-    }
-
-    /// Everything written to standard error so far.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().join("\n")
-    }
+pub async fn on_vercel(name: &str, settings: &Settings) -> Vercel {
+    Vercel::start(&path(&Platform::Vercel.binary(name)).await, settings).await.unwrap()
 }
 
-async fn watch_over(mut child: Child, ended: &watch::Sender<Option<ExitStatus>>) {
-    let status = child.wait().await.unwrap();
-    ended.send_replace(Some(status));
+pub async fn on_lambda(name: &str, settings: &Settings) -> Lambda {
+    Lambda::start(&path(&Platform::Lambda.binary(name)).await, settings).await.unwrap()
 }
 
 /// Runs a function that exits by itself.
-pub async fn run(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> Output {
-    let mut command = command(name, settings).await;
-    timeout(LIMIT, command.output()).await.expect("the function does not exit").unwrap()
+pub async fn run(
+    platform: Platform,
+    name: &str,
+    settings: impl IntoIterator<Item = (String, String)>,
+) -> Output {
+    platforms::run(&path(&platform.binary(name)).await, settings).await.unwrap()
 }
 
-async fn command(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> Command {
+/// The response in the form of the other tests.
+pub fn api_response(response: Response) -> ApiResponse {
+    let text = String::from_utf8(response.body.to_vec()).unwrap();
+    let body = serde_json::from_str(&text).unwrap_or_default();
+    ApiResponse { status: response.status.as_u16(), headers: response.headers, text, body }
+}
+
+async fn path(binary: &str) -> PathBuf {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-    let mut command = Command::new(BUILT.get_or_init(build).await.join(name));
-    command.env_clear().envs(settings).stdin(Stdio::null()).kill_on_drop(true);
-    command
+    BUILT.get_or_init(build).await.join(binary)
 }
 
 /// Builds every function with the profile and target of this test; takes a second when nothing has

@@ -7,9 +7,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::binary;
-use super::lambda::Lambda;
-use super::request::Request;
+use platforms::{Platform, Request};
+
+use super::binary::{self, api_response, on_lambda};
+use super::request;
 use crate::support::{Setup, listen};
 
 /// On Lambda, settings may be in Secrets Manager. A setting in the environment takes precedence.
@@ -28,7 +29,7 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
     };
     let manager = listen(Router::new().route("/", post(answer))).await;
     let settings = [
-        ("FAREBOX_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:1:secret:farebox"),
+        ("FAREBOX_SECRET", "arn:aws:secretsmanager:eu-central-1:1:secret:farebox"),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{}/", manager.address)),
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests"),
@@ -36,13 +37,13 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
         ("CRON_SECRET", "of the environment"),
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let lambda = Lambda::start("lambda-cron-daily", &settings).await;
+    let lambda = on_lambda("cron-daily", &settings).await;
     let run = |secret: &str| {
-        let request = Request::new("GET", "/api/cron/daily");
-        request.header("authorization", &format!("Bearer {secret}"))
+        request("GET", "/api/cron/daily").header("authorization", &format!("Bearer {secret}"))
     };
-    lambda.send(&run("of the environment")).await.expect_status(200);
-    lambda.send(&run("another")).await.expect_problem(401, "invalid_token");
+    let send = async |call: Request| api_response(lambda.send(&call).await.unwrap());
+    send(run("of the environment")).await.expect_status(200);
+    send(run("another")).await.expect_problem(401, "invalid_token");
 
     let asked = asked.lock().unwrap();
     let [(headers, body)] = &asked[..] else { panic!("asked once, not {}", asked.len()) };
@@ -55,13 +56,64 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
     assert!(body.contains("arn:aws:secretsmanager:eu-central-1:1:secret:farebox"), "{body}");
 }
 
+/// A secret that is rotated reaches a running function. While it cannot be read, or says nothing that
+/// the app could use, the old settings stay.
+#[tokio::test]
+async fn a_rotated_secret_reaches_a_running_function() {
+    let app = Setup::default().at_machine_time().start().await;
+    let with_cron_secret = |secret: &str| {
+        let mut settings = app.settings.clone();
+        settings.insert("CRON_SECRET".to_owned(), secret.to_owned());
+        settings.insert("LOG_LEVEL".to_owned(), "info".to_owned());
+        json!({ "SecretString": serde_json::to_string(&settings).unwrap() })
+    };
+    let current = Arc::new(Mutex::new(Some(with_cron_secret("the-first-secret"))));
+    let served = Arc::clone(&current);
+    let answer = move || {
+        let secret = served.lock().unwrap().clone();
+        async move { secret.map(Json).ok_or(StatusCode::INTERNAL_SERVER_ERROR) }
+    };
+    let manager = listen(Router::new().route("/", post(answer))).await;
+    let settings = [
+        ("FAREBOX_SECRET", "farebox"),
+        ("FAREBOX_SECRET_SECONDS", "0"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{}/", manager.address)),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests"),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let lambda = on_lambda("cron-minute", &settings).await;
+    let run = async |secret: &str| {
+        let call = request("GET", "/api/cron/minute").bearer(secret);
+        api_response(lambda.send(&call).await.unwrap()).status
+    };
+    assert_eq!(run("the-first-secret").await, 200);
+
+    // Each request reads the secret while it is answered, so the next one uses it.
+    *current.lock().unwrap() = Some(with_cron_secret("the-second-secret"));
+    run("any").await;
+    assert_eq!(run("the-second-secret").await, 200);
+    assert_eq!(run("the-first-secret").await, 401);
+
+    let unusable = json!({ "SecretString": "{}" });
+    for broken in [None, Some(unusable)] {
+        *current.lock().unwrap() = broken;
+        run("any").await;
+        assert_eq!(run("the-second-secret").await, 200);
+    }
+    let log = lambda.process.log();
+    assert!(log.contains("the settings in the secret have changed"), "{log}");
+    assert!(log.contains("the old settings stay in use"), "{log}");
+    assert!(!log.contains("the-second-secret"), "{log}");
+}
+
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:1:secret:farebox";
 
 /// The single log line of a function that cannot read its settings from a secret.
 async fn log_without_secret(settings: &[(&str, &str)]) -> Value {
-    let settings = [("FAREBOX_SECRET_ARN", ARN)].iter().chain(settings);
+    let settings = [("FAREBOX_SECRET", ARN)].iter().chain(settings);
     let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let output = binary::run("lambda-mood", settings.collect::<Vec<_>>()).await;
+    let output = binary::run(Platform::Lambda, "mood", settings.collect::<Vec<_>>()).await;
     assert!(!output.status.success(), "{output:?}");
     let log = String::from_utf8(output.stderr).unwrap();
     let [line] = log.lines().collect::<Vec<_>>()[..] else { panic!("one line, not {log:?}") };

@@ -1,39 +1,40 @@
-//! A request that can be sent to any host.
+//! An HTTP request as a client sends it, before a platform changes its form, and the response.
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use serde_json::Value;
 
-use crate::support::ApiResponse;
-
-/// Everything that a host receives of a call.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
-    /// With its query.
+    /// The path with its query.
     pub path: String,
-    /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
-    /// True if the request has a Content-Length header.
+    /// False sends the body without `content-length`.
     pub announces_length: bool,
-    /// The address from which the platform sees the request come.
+    /// The client's address, as the platform sees it.
     pub from: IpAddr,
 }
 
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
 impl Request {
-    /// Sets a fixed request id, so that two answers can be compared byte by byte.
     pub fn new(method: &str, path: impl Into<String>) -> Self {
-        let request = Self {
+        Self {
             method: method.to_owned(),
             path: path.into(),
             headers: Vec::new(),
             body: Bytes::new(),
             announces_length: true,
             from: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
-        };
-        request.header("x-request-id", "the-same")
+        }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -45,7 +46,7 @@ impl Request {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub fn json(self, body: &serde_json::Value) -> Self {
         self.raw(&body.to_string())
     }
 
@@ -63,10 +64,9 @@ impl Request {
         Self { from: address, ..self }
     }
 
-    /// Sends the request to a server, with the headers that a proxy in front adds.
-    pub async fn over_http(&self, http: &reqwest::Client, base: &str) -> ApiResponse {
-        let method = self.method.parse().unwrap();
-        let mut request = http.request(method, format!("{base}{}", self.path));
+    /// Sends the request to a server.
+    pub async fn over_http(&self, http: &reqwest::Client, base: &str) -> anyhow::Result<Response> {
+        let mut request = http.request(self.method.parse()?, format!("{base}{}", self.path));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -77,6 +77,8 @@ impl Request {
             let stream = futures_util::stream::iter([whole]);
             request = request.body(reqwest::Body::wrap_stream(stream));
         }
-        ApiResponse::of(request.send().await.unwrap()).await
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Response { status, headers, body: response.bytes().await? })
     }
 }

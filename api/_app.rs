@@ -1,0 +1,27 @@
+//! Every route that people and apps call, in one function, for plans that cap the number of
+//! functions. The platform makes no function of a file whose name begins with `_`.
+
+fn main() -> std::process::ExitCode {
+    api::serve_all(&[
+        &shared::endpoints::ACCOUNT,
+        &shared::endpoints::ADMIN_LEDGER,
+        &shared::endpoints::ADMIN_WEBHOOKS,
+        &shared::endpoints::CHAT_SAVE,
+        &shared::endpoints::CHECK,
+        &shared::endpoints::CREDITS,
+        &shared::endpoints::DASHBOARD,
+        &shared::endpoints::ENTITLEMENTS,
+        &shared::endpoints::HEALTH,
+        &shared::endpoints::HEALTH_READY,
+        &shared::endpoints::MOOD,
+        &shared::endpoints::PLAN,
+        &shared::endpoints::PLANS,
+        &shared::endpoints::RATE_LIMIT,
+        &shared::endpoints::SESSION,
+        &shared::endpoints::STRIPE_CHECKOUT_SESSION,
+        &shared::endpoints::STRIPE_CREATE_CHECKOUT_SESSION,
+        &shared::endpoints::STRIPE_CREATE_PORTAL_SESSION,
+        &shared::endpoints::SUBSCRIPTION,
+        &shared::endpoints::USAGE,
+    ])
+}
