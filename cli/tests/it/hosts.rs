@@ -6,10 +6,12 @@
 //! of a clock that a test cannot move from outside.
 
 mod binary;
+mod concurrent;
 mod lambda;
 mod request;
 mod schedule;
 mod secrets;
+mod stop;
 mod vercel;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -72,6 +72,13 @@ impl Binary {
         kill(self.pid, Signal::SIGTERM).unwrap();
     }
 
+    /// The most memory that the process has used so far. None on systems that do not report it.
+    pub fn peak_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     /// Everything written to standard error so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")

@@ -84,6 +84,15 @@ impl Vercel {
         answer
     }
 
+    /// The URL at which the function listens, without a path.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub fn peak_kib(&self) -> Option<u64> {
+        self.binary.peak_kib()
+    }
+
     pub fn terminate(&self) {
         self.binary.terminate();
     }
