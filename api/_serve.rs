@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,7 +14,7 @@ use shared::app::{self, PoolSize};
 use shared::background::BackgroundTasks;
 use shared::clock::Clock;
 use shared::http::{ClientIp, Endpoint, mount_all};
-use tokio::sync::oneshot;
+use tokio::sync::RwLock;
 use tower::ServiceExt;
 use vercel_runtime::{AppState, Error, Request, Response, ResponseBody, run, service_fn};
 
@@ -34,8 +35,14 @@ pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(Error::from).and_then(|runtime| {
         runtime.block_on(async {
-            let answer = move |request, state| answer(router.clone(), request, state);
+            let gate = Arc::new(RwLock::new(()));
+            let open = Arc::clone(&gate);
+            let answer =
+                move |request, state| answer(router.clone(), Arc::clone(&open), request, state);
+            // At SIGTERM the runtime accepts no more connections, but open ones can send requests,
+            // and it waits for background work but not for requests.
             let served = run(service_fn(answer)).await;
+            let _closed = gate.write().await;
             tokio::time::sleep(LAST_BYTES).await;
             served
         })
@@ -49,27 +56,32 @@ pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
     }
 }
 
+/// Answers one request. The request and its background work hold the gate until they are done. A
+/// request that finds the gate closed is not begun, and its connection ends with the process.
 async fn answer(
     router: Router,
+    gate: Arc<RwLock<()>>,
     mut request: Request,
     state: AppState,
 ) -> Result<Response<ResponseBody>, Error> {
-    // At SIGTERM the runtime waits for background work but not for requests, so each request counts
-    // as background work until it is answered.
-    let (answered, waiting) = oneshot::channel::<()>();
-    state.wait_until(async move {
-        let _ = waiting.await;
-    });
+    let in_progress = Arc::new(gate.read_owned().await);
     if let Some(ip) = client_ip(&request) {
         request.extensions_mut().insert(ClientIp(ip));
     }
-    let background = BackgroundTasks::new(move |work| state.wait_until(work));
+    let held = Arc::clone(&in_progress);
+    let background = BackgroundTasks::new(move |work| {
+        let held = Arc::clone(&held);
+        state.wait_until(async move {
+            work.await;
+            drop(held);
+        });
+    });
     request.extensions_mut().insert(background);
 
     let response = router.oneshot(request.map(Body::new)).await?;
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
-    drop(answered);
+    drop(in_progress);
     Ok(Response::from_parts(head, ResponseBody::from(body)))
 }
 

@@ -7,8 +7,10 @@
 
 mod background;
 mod binary;
+mod concurrent;
 mod schedule;
 mod secrets;
+mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

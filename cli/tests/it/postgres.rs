@@ -1,5 +1,7 @@
 //! Connections to Postgres: through a transaction-mode pooler, encrypted, and after a freeze.
 
+mod idle;
+
 use futures_util::future::join_all;
 use serde_json::json;
 use shared::adapters::postgres::{NewEntry, Postgres};

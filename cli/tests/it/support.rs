@@ -23,7 +23,7 @@ pub use clerk::Clerk;
 pub use clock::TestClock;
 pub use pgbouncer::PgBouncer;
 pub use process::{Process, farebox};
-pub use proxy::{Mode, Proxy};
+pub use proxy::{Mode, Proxy, is_http, is_postgres};
 pub use request::{ApiResponse, Call};
 pub use stack::{Stack, execute, settings};
 pub use until::until;

@@ -82,6 +82,13 @@ impl Process {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
+    /// The most memory that the process has used so far. `None` on systems that do not report it.
+    pub fn peak_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     pub fn id(&self) -> u32 {
         self.pid.as_raw().cast_unsigned()
     }

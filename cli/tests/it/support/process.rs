@@ -1,5 +1,7 @@
 use std::process::Stdio;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -51,10 +53,15 @@ impl Process {
         assert_eq!(call.body(event.to_owned()).send().await.unwrap().status(), 200);
     }
 
+    /// Sends a signal, such as one that freezes the process.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
+        kill(pid, signal).unwrap();
+    }
+
     /// Stops the process; returns its log.
     pub async fn end(self) -> String {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let output = self.child.wait_with_output().await.unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stderr).unwrap()

@@ -59,6 +59,8 @@ struct Shared {
     /// The number of lost flights.
     lost: watch::Sender<usize>,
     mode: watch::Sender<Mode>,
+    /// The number of times that the open connections were forgotten.
+    forgotten: watch::Sender<usize>,
 }
 
 impl Proxy {
@@ -67,8 +69,9 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (flights, arrived) = (AtomicUsize::new(0), Notify::new());
         let mode = watch::Sender::new(Mode::Pass);
-        let lost = watch::Sender::new(0);
-        let shared = Arc::new(Shared { upstream, counts, flights, arrived, lost, mode });
+        let (lost, forgotten) = (watch::Sender::new(0), watch::Sender::new(0));
+        let shared = Shared { upstream, counts, flights, arrived, lost, mode, forgotten };
+        let shared = Arc::new(shared);
         tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared }
     }
@@ -92,6 +95,12 @@ impl Proxy {
         let mut lost = self.shared.lost.subscribe();
         // The sender lives as long as this proxy.
         let _ = lost.wait_for(|lost| *lost > 0).await;
+    }
+
+    /// Forgets the open connections, as a network gateway does: nothing is carried any more, and
+    /// neither end learns of it. New connections work.
+    pub fn forget_connections(&self) {
+        self.shared.forgotten.send_modify(|times| *times += 1);
     }
 
     /// Sets the mode, for open connections too.
@@ -130,7 +139,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
-    let mut mode = shared.mode.subscribe();
+    let (mut mode, mut forgotten) = (shared.mode.subscribe(), shared.forgotten.subscribe());
     let Ok(mut server) = TcpStream::connect(shared.upstream).await else { return };
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
     let mut answered = true;
@@ -159,6 +168,10 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
                 if client.write_all(&from_server[..length]).await.is_err() { return }
             }
             () = taken_down(&mut mode) => return,
+            _ = forgotten.changed() => {
+                while let Ok(1..) = client.read(&mut from_client).await {}
+                return;
+            }
         }
     }
 }

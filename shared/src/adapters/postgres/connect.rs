@@ -1,11 +1,14 @@
 //! Opens connections. It accepts the URLs that Neon, Supabase, Vercel and Prisma provide, and
-//! replaces connections that a frozen function has lost.
+//! replaces connections that were lost while they were idle.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Metrics, Pool, QueueMode,
+    RecyclingMethod, Runtime,
 };
+use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -15,9 +18,13 @@ use super::{PostgresError, STATEMENT_TIME};
 use crate::adapters::tls;
 use crate::config;
 
-/// The maximum idle time of a connection. A function that was frozen resumes with connections that
-/// the server has closed.
-const IDLE: Duration = Duration::from_secs(30);
+/// The maximum idle time of a connection. Network gateways forget idle connections after about six
+/// minutes, without telling either end.
+const MAX_IDLE: Duration = Duration::from_mins(5);
+/// A connection that was idle for longer than this is checked before its next use.
+const CHECK_AFTER: Duration = Duration::from_secs(2);
+/// The time limit of a check, which is one round trip.
+const CHECK_TIME: Duration = Duration::from_millis(500);
 
 /// The time limit of a connection attempt. A suspended serverless database takes about a second to
 /// start.
@@ -34,11 +41,11 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Postg
     } else {
         Manager::from_config(connection, tls_connect(config)?, manager_config)
     };
-    let drop_idle =
-        Hook::sync_fn(|_, metrics: &deadpool_postgres::Metrics| match metrics.last_used() > IDLE {
-            true => Err(HookError::message("idle for too long")),
-            false => Ok(()),
-        });
+    let idle_check = Arc::new(IdleCheck::default());
+    let check = Hook::async_fn(move |client: &mut ClientWrapper, metrics| {
+        let idle_check = Arc::clone(&idle_check);
+        Box::pin(async move { idle_check.run(client, metrics).await })
+    });
     Pool::builder(manager)
         .max_size(size)
         // The connection that was used last: its server process has cached the plans of Farebox's
@@ -48,9 +55,42 @@ pub(super) fn pool(config: &config::Database, size: usize) -> Result<Pool, Postg
         .wait_timeout(Some(WAIT_TIME))
         .create_timeout(Some(CONNECT_TIME))
         .recycle_timeout(Some(CONNECT_TIME))
-        .pre_recycle(drop_idle)
+        .pre_recycle(check)
         .build()
         .map_err(PostgresError::unexpected)
+}
+
+/// Finds connections that were lost while they were idle: the function was frozen, the server
+/// restarted, or the network forgot the connection and neither end knows.
+///
+/// The check sends no statement, so a write that follows it on another connection is sent once.
+#[derive(Default)]
+struct IdleCheck {
+    failed_at: Mutex<Option<Instant>>,
+}
+
+impl IdleCheck {
+    async fn run(&self, client: &Client, metrics: &Metrics) -> Result<(), HookError> {
+        let last_used = metrics.recycled.unwrap_or(metrics.created);
+        let idle = last_used.elapsed();
+        if idle <= CHECK_AFTER {
+            return Ok(());
+        }
+        // Connections that were idle when a check failed are probably lost too. Without this rule a
+        // call would wait for each of them in turn.
+        if idle > MAX_IDLE || *self.failed_at() > Some(last_used) {
+            return Err(HookError::message("idle for too long"));
+        }
+        if matches!(timeout(CHECK_TIME, client.check_connection()).await, Ok(Ok(()))) {
+            return Ok(());
+        }
+        *self.failed_at() = Some(Instant::now());
+        Err(HookError::message("lost while idle"))
+    }
+
+    fn failed_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Opens a connection outside the pool, for operators' tools. They may use session state.
@@ -69,7 +109,7 @@ pub async fn connect(config: &config::Database) -> Result<Client, PostgresError>
             Ok(client)
         }
     };
-    tokio::time::timeout(CONNECT_TIME, connecting).await.map_err(PostgresError::unavailable)?
+    timeout(CONNECT_TIME, connecting).await.map_err(PostgresError::unavailable)?
 }
 
 fn tls_connect(config: &config::Database) -> Result<MakeRustlsConnect, PostgresError> {
