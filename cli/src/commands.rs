@@ -18,6 +18,7 @@ pub mod render;
 pub mod serve;
 pub mod settings;
 pub mod simulator;
+pub mod smoke;
 pub mod status;
 pub mod token;
 pub mod trigger;

@@ -7,4 +7,5 @@ pub mod import;
 pub mod migrate;
 pub mod render;
 pub mod server;
+pub mod smoke;
 pub mod terminal;

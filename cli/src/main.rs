@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser};
 use commands::{
     cache, catalog, clock, completions, dev, doctor, env, import, key, ledger, logs, migrate, open,
-    reconcile, render, serve, simulator, status, token, trigger, webhooks,
+    reconcile, render, serve, simulator, smoke, status, token, trigger, webhooks,
 };
 use farebox::errln;
 use farebox::terminal::{Palette, Style, error};
@@ -33,6 +33,8 @@ enum Command {
     Catalog(catalog::Args),
     /// Check every connection and suggest fixes
     Doctor(doctor::Args),
+    /// Try a deployment as a new user: sign in, buy a plan, use it
+    Smoke(smoke::Args),
     /// Compare subscriptions with Stripe and repair differences
     Reconcile(reconcile::Args),
     /// Import the customers, subscriptions and credits of a business that already uses Stripe
@@ -87,6 +89,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate::run().await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Smoke(args) => smoke::run(args).await,
         Command::Reconcile(args) => reconcile::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::Status(args) => status::run(args).await,

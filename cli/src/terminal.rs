@@ -1,5 +1,6 @@
 //! The terminal: output that survives a closed pipe, colour, tables, progress and questions.
 
+pub mod checks;
 pub mod error;
 pub mod progress;
 pub mod table;

@@ -3,16 +3,20 @@
 //!
 //! It uses the settings of the environment or, if they name no service, of the running local stack.
 
-mod report;
+mod backlog;
+mod identity;
+mod settings;
 mod stripe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use farebox::dev::start_clock;
 use farebox::migrate;
-use jiff::Timestamp;
+use farebox::terminal::checks::{CheckReport, Output};
+use jiff::{SignedDuration, Timestamp};
 use shared::adapters::redis::Command;
 use shared::app::{App, PoolSize};
 use shared::config::Config;
@@ -21,7 +25,9 @@ use shared::domain::error::error_chain;
 use tokio_postgres::Client;
 
 use super::settings::Found;
-use report::DoctorReport;
+
+/// The difference that Postgres's functions and Stripe's signatures accept.
+const CLOCK_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -35,7 +41,8 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = Found::find(&args.data).await;
-    let mut report = DoctorReport::new(settings.description.clone(), args.json);
+    let output = if args.json { Output::Json } else { Output::Text };
+    let mut report = CheckReport::new("settings", settings.description.clone(), output);
     if !settings.is_some {
         return report.finish();
     }
@@ -48,19 +55,22 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return report.finish();
         }
     };
-    report.passed("settings", "all are valid");
+    settings::check(&settings, &config, &mut report);
     let app = App::new(config, start_clock::from_environment()?, PoolSize::Function)?;
     check_redis(&app, &mut report).await;
     check_postgres(&app, &mut report).await;
     stripe::check(&app, &mut report).await;
-    check_identity(&app, &mut report).await;
+    identity::check(&app, &mut report).await;
     report.finish()
 }
 
-async fn check_redis(app: &App, report: &mut DoctorReport) {
+async fn check_redis(app: &App, report: &mut CheckReport) {
     let run = format!("doctor-{}", Timestamp::now().as_nanosecond());
     match round_trip(app, &run).await {
-        Ok(()) => report.passed("redis", "keys can be written, read and deleted"),
+        Ok(took) => {
+            let found = format!("keys can be written, read and deleted, from here in {took:.1?}");
+            report.passed("redis", found);
+        }
         Err(error) => {
             let fix = "Check UPSTASH_REDIS_REST_URL, and that UPSTASH_REDIS_REST_TOKEN may write.";
             return report.failed("redis", format!("{error:#}"), fix);
@@ -77,15 +87,19 @@ async fn check_redis(app: &App, report: &mut DoctorReport) {
     }
 }
 
-async fn round_trip(app: &App, run: &str) -> anyhow::Result<()> {
+/// Writes, reads and deletes a key. Returns the time of the read.
+async fn round_trip(app: &App, run: &str) -> anyhow::Result<Duration> {
     app.redis.run::<String>(&Command::set(run, "there", 60)).await.map_err(with_causes)?;
+    let started = Instant::now();
     let read: Option<String> = app.redis.run(&Command::get(run)).await.map_err(with_causes)?;
+    let took = started.elapsed();
     ensure!(read.as_deref() == Some("there"), "a key set to \"there\" reads back as {read:?}");
-    app.redis.run::<u32>(&Command::del(run)).await.map(drop).map_err(with_causes)
+    app.redis.run::<u32>(&Command::del(run)).await.map_err(with_causes)?;
+    Ok(took)
 }
 
 /// Makes 7 requests against a rate limit of 5, and expects the last two to be blocked.
-async fn limit_of_five(app: &App, run: &str, report: &DoctorReport) -> anyhow::Result<()> {
+async fn limit_of_five(app: &App, run: &str, report: &CheckReport) -> anyhow::Result<()> {
     use shared::adapters::redis::limiter::DecidedBy;
     let mut seen = Vec::new();
     for request in 1..=7 {
@@ -103,13 +117,14 @@ async fn limit_of_five(app: &App, run: &str, report: &DoctorReport) -> anyhow::R
     Ok(())
 }
 
-async fn check_postgres(app: &App, report: &mut DoctorReport) {
+async fn check_postgres(app: &App, report: &mut CheckReport) {
     let database = &app.config.database;
     let client = match shared::adapters::postgres::connect(database).await.map_err(with_causes) {
         Ok(client) => client,
         Err(error) => {
-            let fix =
-                "Check DATABASE_URL, and DATABASE_CA_CERT if the server uses a private authority.";
+            let fix = "Check DATABASE_URL, and DATABASE_CA_CERT if the server uses a private \
+                       authority. A database that is suspended while it is idle may answer a second \
+                       attempt.";
             return report.failed("postgres", format!("{error:#}"), fix);
         }
     };
@@ -137,12 +152,14 @@ async fn check_postgres(app: &App, report: &mut DoctorReport) {
         Err(error) => report.failed("rights", format!("{error:#}"), fix),
     }
     check_time_limit(&client, report).await;
+    check_clock(&client, report).await;
+    backlog::check(app, report).await;
 }
 
 /// Checks that the role has a statement timeout. Without one, the statement of a function that
 /// ended, or gave up after five seconds, keeps running and holds its locks. Only a setting of the
 /// role reaches every connection, including those through a pooler.
-async fn check_time_limit(client: &Client, report: &mut DoctorReport) {
+async fn check_time_limit(client: &Client, report: &mut CheckReport) {
     let sql = "select current_setting('statement_timeout'), quote_ident(current_user)";
     match client.query_typed_one(sql, &[]).await {
         Ok(row) => {
@@ -162,33 +179,55 @@ async fn check_time_limit(client: &Client, report: &mut DoctorReport) {
     }
 }
 
-/// Describes the version, the role and the pooling.
+/// Compares the clocks: with a difference of more than five minutes, Postgres refuses the functions'
+/// times (FB009), and Farebox refuses Stripe's signatures.
+async fn check_clock(client: &Client, report: &mut CheckReport) {
+    let before = Timestamp::now();
+    let row = client.query_typed_one("select clock_timestamp()", &[]).await;
+    match row.map(|row| row.get::<_, Timestamp>(0).duration_since(before)) {
+        Ok(ahead) if are_apart(ahead) => {
+            let found = format!("Postgres's clock differs from this machine's by {ahead:#}");
+            report.failed("clock", found, "Set the clock that is wrong, and keep it set by NTP.");
+        }
+        Ok(_) => report.passed("clock", "that of Postgres agrees with this machine's"),
+        Err(error) => {
+            let fix = "Check that this role may run queries.";
+            report.failed("clock", format!("{:#}", with_causes(error)), fix);
+        }
+    }
+}
+
+fn are_apart(ahead: SignedDuration) -> bool {
+    ahead.abs() > CLOCK_LIMIT
+}
+
+/// Describes the version, the role, the pooling and the time of a query.
 async fn describe(app: &App, client: &Client) -> anyhow::Result<String> {
     let sql = "select current_user::text, current_setting('server_version')";
+    let started = Instant::now();
     let row = client.query_typed_one(sql, &[]).await?;
+    let took = started.elapsed();
     let (role, version): (String, String) = (row.get(0), row.get(1));
     let other =
         shared::adapters::postgres::connect(&app.config.database).await.map_err(with_causes)?;
     let pooled = migrate::is_pooled(client, &other).await?;
     let pooling = if pooled { "through a transaction-mode pooler" } else { "directly" };
-    Ok(format!("{version}, as {role}, {pooling}"))
-}
-
-async fn check_identity(app: &App, report: &mut DoctorReport) {
-    let jwks = &app.config.auth.jwks;
-    if jwks.inline.is_none() && jwks.url.is_none() {
-        return report.passed("identity", "tokens are signed with a shared secret");
-    }
-    match app.auth.check_keys().await {
-        Ok(count) => report.passed("identity", format!("{count} usable public keys")),
-        Err(error) => {
-            let fix = "Check AUTH_JWKS_URL: it must return a JSON Web Key Set.";
-            report.failed("identity", error, fix);
-        }
-    }
+    Ok(format!("{version}, as {role}, {pooling}, a query from here in {took:.1?}"))
 }
 
 /// Converts an error of the library, with all its causes.
 fn with_causes(error: impl std::error::Error + 'static) -> anyhow::Error {
     anyhow::anyhow!(error_chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_five_minutes_in_either_direction() {
+        let seconds = SignedDuration::from_secs;
+        assert!(!are_apart(seconds(300)) && !are_apart(seconds(-300)));
+        assert!(are_apart(seconds(301)) && are_apart(seconds(-301)));
+    }
 }

@@ -1,6 +1,6 @@
 //! Authentication and authorization. A problem with a token is always answered 401 or 403.
 
-mod provider;
+pub mod provider;
 mod refused;
 
 use std::sync::atomic::Ordering;

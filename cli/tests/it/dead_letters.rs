@@ -21,7 +21,7 @@ impl TestApp {
     }
 
     /// Makes dead letters of this many events: `evt_00`, `evt_01`, ...
-    async fn create_dead_letters(&self, count: usize) {
+    pub async fn create_dead_letters(&self, count: usize) {
         for number in 0..count {
             let event = self.unusable_event(&format!("evt_{number:02}"));
             self.deliver(&event).await.expect_status(200);

@@ -8,6 +8,7 @@ mod doctor;
 mod foreign_sites;
 mod pages;
 mod readme;
+mod smoke;
 mod terminal;
 
 use std::fs;

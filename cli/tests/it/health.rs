@@ -23,7 +23,10 @@ async fn readiness_names_what_is_down_and_no_address() {
     let app = Setup::default().set("REDIS_TIMEOUT_MS", "200").start().await;
     let ready = || app.get("/api/health/ready").send();
     let well = json!({ "status": "ready", "postgres": "up", "redis": "up" });
-    assert_eq!(ready().await.expect_status(200).body, well);
+    let first = ready().await.expect_status(200);
+    assert_eq!(first.body, well);
+    let timing = first.header("server-timing");
+    assert!(timing.starts_with("postgres;dur=") && timing.contains(", redis;dur="), "{timing}");
 
     for mode in [Mode::Down, Mode::Slow(Duration::from_secs(5)), Mode::InvalidResponse] {
         app.redis.set(mode).await;

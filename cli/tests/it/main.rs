@@ -46,6 +46,7 @@ mod retention;
 mod schema_rights;
 mod server;
 mod session;
+mod smoke;
 mod stories;
 mod stripe_outage;
 mod stripe_signatures;

@@ -107,7 +107,8 @@ async fn doctor_recognizes_a_pooler() {
     let output = command.env("DATABASE_URL", database.url.expose()).output().await.unwrap();
     let report = String::from_utf8(output.stdout).unwrap();
     assert!(report.contains("through a transaction-mode pooler"), "{report}");
-    assert!(report.contains("All checks passed."), "{report}");
+    assert!(report.contains("FAIL  catalog: no catalog is published"), "{report}");
+    assert!(report.contains("1 check failed."), "{report}");
 }
 
 /// Neon's URLs require TLS with channel binding; a private authority is configured by its

@@ -37,7 +37,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             "getReadiness",
             "Check that the stores answer",
             "Checks that Postgres and Redis answer within 700 milliseconds. If one does not, the \
-             status is 503 and the response names the store that is down. No authentication is \
+             status is 503 and the response names the store that is down. The header \
+             `Server-Timing` has the milliseconds that each store took. No authentication is \
              needed.",
         )
         .response::<health::ready::ReadinessResponse>(

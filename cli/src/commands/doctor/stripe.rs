@@ -1,11 +1,12 @@
 //! Checks Stripe: that the key works, the catalog's prices exist, and a webhook secret is set.
 
+use farebox::terminal::checks::CheckReport;
 use shared::app::App;
 use shared::domain::object::flag;
 use stripe_client_core::StripeRequest as _;
 use stripe_product::price::{ListPrice, RetrievePrice};
 
-use super::{DoctorReport, with_causes};
+use super::with_causes;
 
 /// A price of the published catalog, which must exist in Stripe.
 struct OnSale {
@@ -13,7 +14,7 @@ struct OnSale {
     price: String,
 }
 
-pub(super) async fn check(app: &App, report: &mut DoctorReport) {
+pub(super) async fn check(app: &App, report: &mut CheckReport) {
     let mode = if app.config.stripe.is_live() { "live" } else { "test" };
     match app.stripe.send(&ListPrice::new().limit(1).build()).await {
         Ok(_) => report.passed("stripe", format!("the key works, in {mode} mode")),
@@ -24,7 +25,11 @@ pub(super) async fn check(app: &App, report: &mut DoctorReport) {
         }
     }
     match check_prices(app).await {
-        Ok(0) => report.passed("catalog", "no prices to check"),
+        Ok(0) => report.failed(
+            "catalog",
+            "no catalog is published, so nothing can be bought",
+            "Run `farebox catalog push FILE` with the database owner's DIRECT_URL.",
+        ),
         Ok(prices) => report.passed("catalog", format!("Stripe has all {prices} prices")),
         Err(error) => {
             let fix = "Run `farebox catalog push FILE`.";
@@ -34,7 +39,7 @@ pub(super) async fn check(app: &App, report: &mut DoctorReport) {
     check_webhook(app, report);
 }
 
-fn check_webhook(app: &App, report: &mut DoctorReport) {
+fn check_webhook(app: &App, report: &mut CheckReport) {
     match app.config.stripe.webhook_secrets.len() {
         0 => {
             let fix =

@@ -1,9 +1,12 @@
 //! `farebox doctor` (CR-2): checks every connection as a function uses it, and says what to fix.
 
+use axum::Router;
+use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::{Dev, Redis, directory, farebox, run, stdout_of};
-use crate::support::{Mode, Stack, TestApp};
+use crate::auth::provider::Signer;
+use crate::support::{self, Mode, Setup, Stack, TestApp, listen};
 
 #[tokio::test]
 async fn doctor_reports_a_healthy_stack() {
@@ -18,6 +21,10 @@ async fn doctor_reports_a_healthy_stack() {
         "ok    migrations: all applied",
         "ok    rights: as expected",
         "ok    time limit: Postgres ends a statement after 5s",
+        "ok    clock: that of Postgres agrees with this machine's",
+        "ok    dead letters: none",
+        "ok    cron: a secret is set",
+        "ok    origins: ",
         "as farebox, directly",
         "All checks passed.",
     ] {
@@ -106,4 +113,70 @@ async fn doctor_finds_a_wrong_role_and_missing_migrations() {
     assert!(report.contains("FAIL  rights: the connecting role farebox_owner"), "{report}");
     assert!(report.contains("FAIL  time limit: the role farebox_owner has no"), "{report}");
     assert!(report.contains("alter role farebox_owner set statement_timeout"), "{report}");
+}
+
+/// The report of `farebox doctor` with a test's settings, some of them changed.
+async fn doctor(app: &TestApp, changes: &[(&str, &str)]) -> String {
+    let mut command = support::farebox(app);
+    command.arg("doctor").envs(changes.iter().copied());
+    String::from_utf8(command.output().await.unwrap().stdout).unwrap()
+}
+
+#[tokio::test]
+async fn doctor_finds_settings_that_do_not_fit() {
+    let app = Setup::default().sells("demo").start().await;
+    let report = doctor(&app, &[]).await;
+    assert!(report.contains("All checks passed.") && !report.contains("Lambda"), "{report}");
+    let pooler =
+        "postgres://farebox.abc:secret@aws-0-eu-central-1.pooler.supabase.com:5432/postgres";
+    let many = vec!["https://app.example"; 250].join(",");
+    for (name, value, line) in [
+        ("CRON_SECRET", "", "FAIL  cron: no secret is set, so no job runs"),
+        ("ALLOWED_ORIGINS", "", "FAIL  origins: no page may call"),
+        ("DATABASE_URL", pooler, "FAIL  pooler: DATABASE_URL is Supabase's pooler in session mode"),
+        ("ALLOWED_ORIGINS", &many, "exceed the 4 KB of a Lambda function"),
+    ] {
+        let report = doctor(&app, &[(name, value)]).await;
+        assert!(report.contains(line), "{line}: {report}");
+        assert!(!report.contains("secret@"), "{report}");
+    }
+    let report = doctor(&app, &[("DATABASE_URL", &pooler.replace("5432", "6543"))]).await;
+    assert!(!report.contains("pooler: "), "{report}");
+}
+
+#[tokio::test]
+async fn doctor_finds_dead_letters_and_a_missing_catalog() {
+    let app = TestApp::new().await;
+    let report = doctor(&app, &[]).await;
+    assert!(report.contains("FAIL  catalog: no catalog is published"), "{report}");
+    app.create_dead_letters(2).await;
+    let report = doctor(&app, &[]).await;
+    assert!(report.contains("FAIL  dead letters: 2 events of Stripe"), "{report}");
+    assert!(report.contains("farebox webhooks list"), "{report}");
+}
+
+/// Tokens are compared to the last character of their issuer.
+#[tokio::test]
+async fn doctor_compares_the_issuer_with_the_providers() {
+    let app = Setup::default().sells("demo").start().await;
+    let keys = json!({ "keys": [Signer::p256().jwk("1")] }).to_string();
+    let discovery = json!({ "issuer": "https://id.example/" }).to_string();
+    let provider = Router::new()
+        .route("/.well-known/jwks.json", get(async move || keys))
+        .route("/.well-known/openid-configuration", get(async move || discovery));
+    let url = format!("http://{}/.well-known/jwks.json", listen(provider).await.address);
+    let issuer = async |issuer: &str| {
+        doctor(&app, &[("AUTH_JWKS_URL", url.as_str()), ("AUTH_ISSUER", issuer)]).await
+    };
+    let report = issuer("https://id.example/").await;
+    assert!(report.contains("ok    issuer: ") && report.contains("ok    identity: 1"), "{report}");
+    let report = issuer("https://id.example").await;
+    assert!(report.contains("FAIL  issuer: AUTH_ISSUER is https://id.example, but"), "{report}");
+    assert!(report.contains("Set AUTH_ISSUER to https://id.example/"), "{report}");
+
+    let keys = json!({ "keys": [Signer::p256().jwk("1")] }).to_string();
+    let silent = Router::new().route("/keys", get(async move || keys));
+    let url = format!("http://{}/keys", listen(silent).await.address);
+    let report = doctor(&app, &[("AUTH_JWKS_URL", &url)]).await;
+    assert!(report.contains("skip  issuer: ") && report.contains("1 skipped."), "{report}");
 }
