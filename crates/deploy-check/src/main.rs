@@ -1,0 +1,104 @@
+//! Checks a deployment without an account: builds the functions with the platform's own tool from a
+//! clean clone, compares its output with the endpoint table, starts each executable as the platform
+//! does, and plays the story of `farebox smoke` through them.
+
+mod artifacts;
+mod clone;
+mod front;
+mod lambda;
+mod story;
+mod tools;
+mod vercel;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use platforms::Platform;
+use shared::endpoints;
+use shared::http::Endpoint;
+
+#[derive(Parser)]
+#[command(about = "Builds and runs a deployment without an account.")]
+struct Args {
+    #[arg(value_enum)]
+    target: Target,
+    /// Only these functions, such as `mood,usage`. This process serves the other routes
+    #[arg(long, value_delimiter = ',')]
+    functions: Vec<String>,
+    /// The processor of Lambda's functions
+    #[arg(long, value_enum, default_value_t = Processor::X86)]
+    processor: Processor,
+    /// Build without optimisation, which is faster. Sizes are not checked
+    #[arg(long)]
+    unoptimised: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Target {
+    Vercel,
+    /// One function with every route, for plans that limit the number of functions
+    VercelApp,
+    Lambda,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Processor {
+    #[value(name = "x86_64")]
+    X86,
+    #[value(name = "arm64")]
+    Arm,
+}
+
+/// What is built, and how.
+#[derive(Clone, Debug)]
+struct Plan {
+    /// The rows whose functions are built.
+    rows: Vec<&'static Endpoint>,
+    processor: Processor,
+    optimised: bool,
+}
+
+impl Plan {
+    fn builds_everything(&self) -> bool {
+        self.rows.len() == endpoints::ALL.len()
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    let is_wanted = |row: &&'static Endpoint| {
+        args.functions.is_empty() || args.functions.iter().any(|name| name == row.name)
+    };
+    let rows: Vec<_> = endpoints::ALL.iter().copied().filter(is_wanted).collect();
+    anyhow::ensure!(
+        args.functions.is_empty() || rows.len() == args.functions.len(),
+        "a name in --functions is not in the endpoint table"
+    );
+    let plan = Plan { rows, processor: args.processor, optimised: !args.unoptimised };
+    if plan.processor == Processor::Arm && !lambda::has_arm()? {
+        say("skipped: the toolchain cannot compile for arm64; `rustup target add` it");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let artifacts = match args.target {
+        Target::Vercel => vercel::build(&plan)?,
+        Target::VercelApp => vercel::build_app(&plan)?,
+        Target::Lambda => lambda::build(&plan)?,
+    };
+    artifacts.check_sizes(&plan)?;
+    if plan.processor == Processor::Arm {
+        say("the executables are for another processor, so the story is not played");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let platform = match args.target {
+        Target::Vercel | Target::VercelApp => Platform::Vercel,
+        Target::Lambda => Platform::Lambda,
+    };
+    story::play(platform, &artifacts).await
+}
+
+/// Prints a step's result.
+#[expect(clippy::print_stdout, reason = "the program's output")]
+fn say(line: impl std::fmt::Display) {
+    println!("deploy-check: {line}");
+}

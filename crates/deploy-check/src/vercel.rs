@@ -1,0 +1,171 @@
+//! What `vercel build` makes of the repository, and its comparison with the endpoint table.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use shared::endpoints::{self, HEALTH};
+use shared::http::Endpoint;
+
+use crate::artifacts::Artifacts;
+use crate::{Plan, clone, say, tools};
+
+/// Vercel's build image. With it, the builder uses plain cargo, as on Vercel.
+const BUILD_IMAGE: &str = "al2023";
+
+/// Builds with `vercel.json`: a function for each route.
+pub(crate) fn build(plan: &Plan) -> anyhow::Result<Artifacts> {
+    let folder = clone::fresh("vercel")?;
+    if !plan.builds_everything() {
+        keep_only(&plan.rows, &folder)?;
+    }
+    let cpu = run_builder(plan, &folder, None)?;
+    let output = folder.join(".vercel/output");
+    let config = read(&output.join("config.json"))?;
+    let mut executables = BTreeMap::new();
+    for row in &plan.rows {
+        executables.insert(row.path.to_owned(), function(&output, row)?);
+    }
+    let built = functions(&output.join("functions"))?;
+    ensure!(built.len() == plan.rows.len(), "more functions were built than wanted: {built:?}");
+    check_config(&config)?;
+    let published: Vec<_> = fs::read_dir(output.join("static"))?.flatten().collect();
+    ensure!(published.len() == 1, "Vercel would publish {published:?}");
+    say("config.json and every .vc-config.json agree with the endpoint table");
+    let fallback = plan.builds_everything().then(|| HEALTH.path.to_owned());
+    Ok(Artifacts { executables, fallback, cpu })
+}
+
+/// Builds with `deploy/vercel.app.json`: one function with every route.
+pub(crate) fn build_app(plan: &Plan) -> anyhow::Result<Artifacts> {
+    let folder = clone::fresh("vercel-app")?;
+    let cpu = run_builder(plan, &folder, Some("deploy/vercel.app.json"))?;
+    let output = folder.join(".vercel/output");
+    let built = functions(&output.join("functions"))?;
+    ensure!(built.len() == 1, "one function was wanted, but these were built: {built:?}");
+    let (path, executable) = built.into_iter().next().context("no function")?;
+    say(format_args!("one function was built: {path}"));
+    let executables = BTreeMap::from([(path.clone(), executable)]);
+    Ok(Artifacts { executables, fallback: Some(path), cpu })
+}
+
+/// Removes the other functions from the clone.
+fn keep_only(rows: &[&Endpoint], folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join("vercel.json");
+    let mut config = read(&path)?;
+    for row in endpoints::ALL {
+        let file = format!("api/{}.rs", row.file());
+        if !rows.iter().any(|kept| kept.name == row.name) {
+            fs::remove_file(folder.join(&file))?;
+            let functions = config["functions"].as_object_mut().context("no functions")?;
+            functions.remove(&file);
+        }
+    }
+    fs::write(path, serde_json::to_string_pretty(&config)?)?;
+    Ok(())
+}
+
+/// Runs `vercel build`, and returns its processor time.
+fn run_builder(
+    plan: &Plan,
+    folder: &Path,
+    config: Option<&str>,
+) -> anyhow::Result<std::time::Duration> {
+    let cli = tools::vercel()?;
+    let project = json!({
+        "projectId": "prj_local", "orgId": "team_local", "settings": { "framework": null },
+    });
+    fs::create_dir_all(folder.join(".vercel"))?;
+    fs::write(folder.join(".vercel/project.json"), project.to_string())?;
+    let before = tools::cpu()?;
+    let mut command = Command::new(cli);
+    command.args(["build", "--prod", "--yes", "--standalone"]).current_dir(folder);
+    command.args(config.into_iter().flat_map(|config| ["--local-config", config]));
+    command.env("VERCEL_BUILD_IMAGE", BUILD_IMAGE).env("VERCEL_TELEMETRY_DISABLED", "1");
+    command.env("CARGO_TARGET_DIR", clone::workshop().join("cargo")).env("CARGO_INCREMENTAL", "0");
+    if !plan.optimised {
+        command.envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")]);
+        command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    }
+    tools::run(&mut command).context("vercel build failed")?;
+    Ok(tools::cpu()? - before)
+}
+
+/// The executable of a row, after a look at its configuration.
+fn function(output: &Path, row: &Endpoint) -> anyhow::Result<PathBuf> {
+    let folder = output.join(format!("functions/api/{}.func", row.file()));
+    let config = read(&folder.join(".vc-config.json"))?;
+    let expected = json!({
+        "handler": "executable",
+        "runtime": "executable",
+        "architecture": "x86_64",
+        "maxDuration": row.max_seconds,
+        "regions": row.regions,
+    });
+    for (field, value) in expected.as_object().into_iter().flatten() {
+        ensure!(&config[field] == value, "{}: {field} is {}", row.path, config[field]);
+    }
+    executable(&folder, &config)
+}
+
+/// Compares the routes and the jobs of the whole deployment with the table.
+fn check_config(config: &Value) -> anyhow::Result<()> {
+    let crons = config["crons"].as_array().context("no crons")?;
+    let expected: Vec<Value> = endpoints::ALL
+        .iter()
+        .filter_map(|row| Some(json!({ "path": row.path, "schedule": row.schedule? })))
+        .collect();
+    ensure!(*crons == expected, "the jobs are {crons:?}");
+    let routes = config["routes"].as_array().context("no routes")?;
+    let is_rewrite = |route: &&Value| {
+        let goes_to = route["dest"].as_str().unwrap_or_default();
+        goes_to.split('?').next() == Some(HEALTH.path)
+    };
+    let rewrite = routes.iter().position(|route| is_rewrite(&route));
+    let files = routes.iter().position(|route| route["handle"] == "filesystem");
+    let (Some(rewrite), Some(files)) = (rewrite, files) else {
+        anyhow::bail!("the routes are {routes:#?}")
+    };
+    ensure!(files < rewrite, "unknown paths are routed before the functions: {routes:#?}");
+    Ok(())
+}
+
+/// Every function in the output, by its path.
+fn functions(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "func") {
+                let config = read(&path.join(".vc-config.json"))?;
+                let name = path.with_extension("");
+                let name = name.strip_prefix(folder)?.to_string_lossy().into_owned();
+                found.insert(format!("/{name}"), executable(&path, &config)?);
+            } else if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The file that Vercel runs: in the function's folder, or where its file map says.
+fn executable(folder: &Path, config: &Value) -> anyhow::Result<PathBuf> {
+    let handler = config["handler"].as_str().context("no handler")?;
+    let inside = folder.join(handler);
+    if inside.exists() {
+        return Ok(inside);
+    }
+    let mapped = config["filePathMap"][handler].as_str().context("the executable is missing")?;
+    let root = folder.ancestors().find(|folder| folder.join(".vercel").is_dir());
+    Ok(root.context("no root")?.join(mapped))
+}
+
+fn read(path: &Path) -> anyhow::Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("no {}", path.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
