@@ -203,7 +203,7 @@ impl Local {
         let (backend, described) = match &redis {
             Some(server) => {
                 let described = format!("{} behind {url}", server.describe());
-                (Backend::redis(server.addr(), server.password(), 0), described)
+                (Backend::redis(server.addr().to_string(), server.password(), 0), described)
             }
             None => {
                 let snapshot = self.dir.join("redis.snapshot");

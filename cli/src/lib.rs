@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod dev;
 pub mod import;
+pub mod jobs;
 pub mod migrate;
 pub mod render;
 pub mod server;

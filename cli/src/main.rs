@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser};
 use commands::{
-    cache, catalog, clock, completions, dev, doctor, env, import, key, ledger, logs, migrate, open,
-    reconcile, render, serve, simulator, smoke, status, token, trigger, webhooks,
+    cache, catalog, clock, completions, dev, doctor, env, health, import, key, ledger, logs,
+    migrate, open, reconcile, redis_front, render, serve, simulator, smoke, status, token, trigger,
+    webhooks,
 };
 use farebox::errln;
 use farebox::terminal::{Palette, Style, error};
@@ -27,6 +28,10 @@ enum Command {
     Dev(dev::Args),
     /// Serve every route with the settings of the environment
     Serve(serve::Args),
+    /// Ask the server on this machine whether it answers
+    Health(health::Args),
+    /// Serve Upstash's REST API in front of a Redis server
+    RedisFront(redis_front::Args),
     /// Apply migrations
     Migrate,
     /// Check, compare or publish a catalog of plans and credit packs
@@ -86,6 +91,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Health(args) => health::run(args).await,
+        Command::RedisFront(args) => redis_front::run(args).await,
         Command::Migrate => migrate::run().await,
         Command::Catalog(args) => catalog::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,

@@ -28,9 +28,11 @@ use shared::config::TrustedProxies;
 use shared::http::ClientIp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::jobs::Jobs;
 use connections::{Connection, Connections};
 use stream::{Arriving, Stream};
 
@@ -70,10 +72,25 @@ pub async fn serve_within(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    serve_with_jobs(limits, listener, router, None, stop).await
+}
+
+/// Serves like [`serve_within`], and runs scheduled jobs. Runs in flight finish as requests do.
+pub async fn serve_with_jobs(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    jobs: Option<Jobs>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let (tasks, graceful) = (TaskTracker::new(), GracefulShutdown::new());
     let connections = Arc::new(Connections::new(limits));
     let carrier = Carrier { router, tasks: tasks.clone(), connections: Arc::clone(&connections) };
     let cutting = tokio::spawn(Arc::clone(&connections).cut_overdue());
+    let stopping = CancellationToken::new();
+    if let Some(jobs) = jobs {
+        tasks.spawn(jobs.run(background(&tasks), stopping.clone()));
+    }
     let mut stop = std::pin::pin!(stop);
     loop {
         let admitted = tokio::select! {
@@ -94,6 +111,7 @@ pub async fn serve_within(
         });
     }
     drop(listener);
+    stopping.cancel();
     tasks.close();
     let finished = async {
         graceful.shutdown().await;
@@ -177,8 +195,7 @@ impl Carrier {
         let client = head::client(request.headers(), peer.ip(), self.connections.proxies());
         request.extensions_mut().insert(ClientIp(client));
         let Self { router, tasks, .. } = self;
-        let later = tasks.clone();
-        request.extensions_mut().insert(BackgroundTasks::new(move |work| drop(later.spawn(work))));
+        request.extensions_mut().insert(background(&tasks));
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(connection))));
         match tasks.spawn(router.oneshot(request)).await {
             Ok(Ok(response)) => response,
@@ -186,6 +203,12 @@ impl Carrier {
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
+}
+
+/// Runs work after a response in a task that the server waits for when it stops.
+fn background(tasks: &TaskTracker) -> BackgroundTasks {
+    let tasks = tasks.clone();
+    BackgroundTasks::new(move |work| drop(tasks.spawn(work)))
 }
 
 /// Resolves when the terminal or the system signals this process to end. It listens from the call,

@@ -1,12 +1,14 @@
-//! `farebox serve`: serves every route on one port, with the settings of the environment.
+//! `farebox serve`: serves every route on one port, with the settings of the environment, and runs
+//! the scheduled jobs if told to.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use farebox::dev::start_clock;
+use farebox::jobs::Jobs;
 use farebox::outln;
-use farebox::server::{Limits, serve_within, stop_signal};
+use farebox::server::{Limits, serve_with_jobs, stop_signal};
 use shared::app::{self, PoolSize};
 use shared::{endpoints, http};
 use tokio::net::TcpListener;
@@ -19,6 +21,9 @@ pub struct Args {
     /// Address to listen on; 0.0.0.0 is every address
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+    /// Run the scheduled jobs too; if several servers do, one of them runs each job
+    #[arg(long)]
+    jobs: bool,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -26,12 +31,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(app) = app::start(app::environment, clock, PoolSize::Server) else {
         return Ok(ExitCode::FAILURE);
     };
+    let router = http::mount_all(endpoints::ALL, &app);
+    let jobs = args.jobs.then(|| Jobs::new(&app, router.clone())).transpose()?;
     let listener = TcpListener::bind((args.host, args.port))
         .await
         .with_context(|| format!("cannot listen on {}:{}", args.host, args.port))?;
     let stop = stop_signal();
     outln!("ready http://{}", listener.local_addr()?);
     let limits = Limits { proxies: app.config.trusted_proxies.clone(), ..Limits::default() };
-    serve_within(limits, listener, http::mount_all(endpoints::ALL, &app), stop).await?;
+    serve_with_jobs(limits, listener, router, jobs, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -37,7 +37,7 @@ fn plain(name: &str, kind: &str) -> &'static str {
         ("p_unit", _) => "'ai_credit'",
         ("p_kind", _) => "'grant'",
         ("p_entries", _) => r#"'[{"feature": "exports", "quantity": 1}]'"#,
-        ("p_now" | "p_at", _) => "farebox_now()",
+        ("p_now" | "p_at" | "p_due_at", _) => "farebox_now()",
         (_, "text[]") => "'{}'",
         (_, "jsonb") => "'{}'",
         (_, "boolean") => "false",

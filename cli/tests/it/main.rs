@@ -19,6 +19,7 @@ mod crash;
 mod credits;
 mod cron;
 mod dead_letters;
+mod deploy;
 mod dev;
 mod entitlements;
 mod erasure;

@@ -1,8 +1,9 @@
-//! The server of `farebox serve` and `farebox dev`, with clients that send nothing or incomplete
-//! requests.
+//! The server of `farebox serve` and `farebox dev`: clients that send nothing or incomplete
+//! requests, and scheduled jobs.
 
 mod address;
 mod head;
+mod jobs;
 mod slow;
 
 use std::net::SocketAddr;

@@ -18,7 +18,6 @@ mod scripts;
 mod tests;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use engine::Engine;
@@ -50,9 +49,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Uses a Redis server that is already running. Connects at the first command.
-    pub fn redis(address: SocketAddr, password: &str, database: u32) -> Backend {
-        Backend::Redis(RedisClient::new(address, password, database))
+    /// Uses a Redis server that is already running, at `host:port`. Connects at the first command.
+    pub fn redis(address: impl Into<String>, password: &str, database: u32) -> Backend {
+        Backend::Redis(RedisClient::new(address.into(), password, database))
     }
 
     /// Starts the engine in this process. It keeps its data in the file `snapshot`, or in memory

@@ -19,6 +19,7 @@ mod entitlements;
 mod error;
 mod function;
 mod history;
+mod jobs;
 mod outbox;
 mod reconcile;
 mod retention;
@@ -43,6 +44,7 @@ pub use credits::{
 pub use error::PostgresError;
 pub use function::Function;
 pub use history::NewEntry;
+pub use jobs::JobClaim;
 pub use outbox::{DeliveryResult, Kind, OutboxMessage, PermanentFailures};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
 pub use retention::{DeletedBatch, PartitionReport};
@@ -71,6 +73,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         credits::FUNCTIONS,
         entitlements::FUNCTIONS,
         history::FUNCTIONS,
+        jobs::FUNCTIONS,
         outbox::FUNCTIONS,
         reconcile::FUNCTIONS,
         retention::FUNCTIONS,

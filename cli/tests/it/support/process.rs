@@ -28,8 +28,11 @@ pub fn farebox(app: &TestApp) -> Command {
 impl Process {
     /// Runs `farebox serve` with the settings and the time of a test.
     pub async fn serve(app: &TestApp) -> Self {
-        let mut command = farebox(app);
-        command.args(["serve", "--port", "0"]);
+        Self::start(farebox(app).args(["serve", "--port", "0"])).await
+    }
+
+    /// Runs a command until it reports that it is ready.
+    pub async fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -37,7 +40,7 @@ impl Process {
                 return Self { base: base.to_owned(), child };
             }
         }
-        panic!("farebox serve ended before it was ready");
+        panic!("farebox ended before it was ready");
     }
 
     /// Kills the process, whatever it is doing.

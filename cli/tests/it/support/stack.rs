@@ -110,7 +110,7 @@ impl Stack {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let database = NEXT.fetch_add(1, Ordering::Relaxed);
         assert!(database < REDIS_DATABASES, "more tests than Redis databases");
-        Backend::redis(server.addr(), server.password(), database)
+        Backend::redis(server.addr().to_string(), server.password(), database)
     }
 }
 

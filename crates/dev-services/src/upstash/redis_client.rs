@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +29,8 @@ pub struct RedisClient {
 }
 
 struct Shared {
-    address: SocketAddr,
+    /// A host name is resolved for each connection, because a container's address changes.
+    address: String,
     password: String,
     database: u32,
     slots: Semaphore,
@@ -45,7 +45,7 @@ impl fmt::Debug for RedisClient {
 }
 
 impl RedisClient {
-    pub(super) fn new(address: SocketAddr, password: &str, database: u32) -> RedisClient {
+    pub(super) fn new(address: String, password: &str, database: u32) -> RedisClient {
         RedisClient {
             shared: Arc::new(Shared {
                 address,
@@ -119,7 +119,7 @@ impl RedisClient {
 
     async fn connect(&self) -> anyhow::Result<Connection> {
         timeout(CONNECT_TIMEOUT, async {
-            let stream = TcpStream::connect(self.shared.address).await?;
+            let stream = TcpStream::connect(&self.shared.address).await?;
             stream.set_nodelay(true)?;
             let mut connection = Connection { stream: BufReader::new(stream) };
             if !self.shared.password.is_empty() {
