@@ -65,8 +65,17 @@ impl Plan {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    match check(Args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            say(format_args!("failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn check(args: Args) -> anyhow::Result<ExitCode> {
     let is_wanted = |row: &&'static Endpoint| {
         args.functions.is_empty() || args.functions.iter().any(|name| name == row.name)
     };

@@ -17,7 +17,8 @@ pub(crate) fn vercel() -> anyhow::Result<PathBuf> {
         fs::copy(root().join("deploy/tools").join(file), folder.join(file))?;
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--prefix"]);
+    // `npm ci` refuses a lockfile without the CLI's optional packages for other systems.
+    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--prefix"]);
     run(npm.arg(&folder)).context("cannot install the Vercel CLI")?;
     Ok(folder.join("node_modules/.bin/vercel"))
 }
