@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use farebox::dev::{Local, catalog};
+use farebox::dev::{Local, catalog, token};
 use farebox::smoke::{self, Options};
 use farebox::terminal::checks::Output;
 use farebox::{outln, server};
@@ -80,5 +80,6 @@ fn options(local: &Local, base: &str) -> anyhow::Result<Options> {
     let secret = local.settings.get("CRON_SECRET").context("the stack has no cron secret")?;
     let mut options = Options::new(base, Secret::new(&local.secrets.service_key));
     options.cron_secret = Some(Secret::new(secret));
+    options.user_token = Some(Secret::new(&token::for_user(&local.settings, "a-user", None)?));
     Ok(options)
 }
