@@ -36,7 +36,7 @@ struct Args {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Target {
     Vercel,
-    /// One function with every route, for plans that limit the number of functions
+    /// Few functions, for plans that limit their number
     VercelApp,
     Lambda,
 }

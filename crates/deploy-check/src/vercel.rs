@@ -16,6 +16,9 @@ use crate::{Plan, clone, say, tools};
 /// Vercel's build image. With it, the builder uses plain cargo, as on Vercel.
 const BUILD_IMAGE: &str = "al2023";
 
+/// The configuration for plans that cap the number of functions.
+const APP_CONFIG: &str = "deploy/vercel.app.json";
+
 /// Builds with `vercel.json`: a function for each route.
 pub(crate) fn build(plan: &Plan) -> anyhow::Result<Artifacts> {
     let folder = clone::fresh("vercel")?;
@@ -39,17 +42,28 @@ pub(crate) fn build(plan: &Plan) -> anyhow::Result<Artifacts> {
     Ok(Artifacts { executables, fallback, cpu })
 }
 
-/// Builds with `deploy/vercel.app.json`: one function with every route.
+/// Builds with `deploy/vercel.app.json`: a function for most routes, and one for each other route.
 pub(crate) fn build_app(plan: &Plan) -> anyhow::Result<Artifacts> {
     let folder = clone::fresh("vercel-app")?;
-    let cpu = run_builder(plan, &folder, Some("deploy/vercel.app.json"))?;
-    let output = folder.join(".vercel/output");
-    let built = functions(&output.join("functions"))?;
-    ensure!(built.len() == 1, "one function was wanted, but these were built: {built:?}");
-    let (path, executable) = built.into_iter().next().context("no function")?;
-    say(format_args!("one function was built: {path}"));
-    let executables = BTreeMap::from([(path.clone(), executable)]);
-    Ok(Artifacts { executables, fallback: Some(path), cpu })
+    let settings = read(&folder.join(APP_CONFIG))?;
+    let cpu = run_builder(plan, &folder, Some(APP_CONFIG))?;
+    let mut built = functions(&folder.join(".vercel/output/functions"))?;
+    let wanted = settings["builds"].as_array().context("no builds")?.len();
+    ensure!(built.len() == wanted, "{wanted} functions were wanted, but these were built: {built:?}");
+    let mut executables = BTreeMap::new();
+    let mut fallback = None;
+    for route in settings["routes"].as_array().context("no routes")? {
+        let (Some(path), Some(file)) = (route["src"].as_str(), route["dest"].as_str()) else {
+            anyhow::bail!("a route is {route}")
+        };
+        let file = format!("/{}", file.trim_start_matches('/'));
+        let executable = built.remove(&file).with_context(|| format!("no function {file}"))?;
+        let path = if path.contains('*') { file } else { path.to_owned() };
+        fallback = Some(path.clone());
+        executables.insert(path, executable);
+    }
+    say("the functions are those of deploy/vercel.app.json");
+    Ok(Artifacts { executables, fallback, cpu })
 }
 
 /// Removes the other functions from the clone.

@@ -53,7 +53,7 @@ fn size(settings: &Found) -> String {
     match lengths.sum::<usize>() {
         bytes if bytes > LAMBDA_LIMIT => format!(
             ", but their {bytes} bytes exceed the 4 KB of a Lambda function: there, store them as \
-             one secret (FareboxSecretArn)"
+             one secret (FareboxSecret)"
         ),
         _ => String::new(),
     }
