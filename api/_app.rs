@@ -1,11 +1,9 @@
-//! Every route that people and apps call, in one function, for plans that cap the number of
-//! functions. The platform makes no function of a file whose name begins with `_`.
+//! The routes that people and apps call, in one function, for plans that limit the number of functions. Otherwise, this
+//! file is not used: Vercel makes no function of a file whose name begins with `_`.
 
 fn main() -> std::process::ExitCode {
     api::serve_all(&[
         &shared::endpoints::ACCOUNT,
-        &shared::endpoints::ADMIN_LEDGER,
-        &shared::endpoints::ADMIN_WEBHOOKS,
         &shared::endpoints::CHAT_SAVE,
         &shared::endpoints::CHECK,
         &shared::endpoints::CREDITS,
@@ -18,9 +16,6 @@ fn main() -> std::process::ExitCode {
         &shared::endpoints::PLANS,
         &shared::endpoints::RATE_LIMIT,
         &shared::endpoints::SESSION,
-        &shared::endpoints::STRIPE_CHECKOUT_SESSION,
-        &shared::endpoints::STRIPE_CREATE_CHECKOUT_SESSION,
-        &shared::endpoints::STRIPE_CREATE_PORTAL_SESSION,
         &shared::endpoints::SUBSCRIPTION,
         &shared::endpoints::USAGE,
     ])

@@ -15,8 +15,8 @@ pub(super) struct Host {
     pub(super) folder: &'static str,
     /// The prefix of each binary's name. Names must be unique in the workspace.
     pub(super) prefix: &'static str,
-    /// True if some of its plans limit the number of functions. Such a host also gets one function
-    /// for most routes.
+    /// True if some of its plans limit the number of functions. Such a host also gets a function for
+    /// each group of routes.
     pub(super) is_capped: bool,
 }
 
@@ -46,18 +46,7 @@ pub(super) fn files(host: Host, table: &[&Endpoint]) -> Vec<Rendered> {
         })
         .collect();
     if host.is_capped {
-        let rows = table.iter().filter(|endpoint| !has_own_function(endpoint));
-        let rows: String = rows
-            .map(|endpoint| format!("        &shared::endpoints::{},\n", constant(endpoint)))
-            .collect();
-        let text = format!(
-            "//! Every route that people and apps call, in one function, for plans that cap the number of\n\
-             //! functions. The platform makes no function of a file whose name begins with `_`.\n\n\
-             fn main() -> std::process::ExitCode {{\n    \
-                 {folder}::serve_all(&[\n{rows}    ])\n\
-             }}\n"
-        );
-        files.push(Rendered { path: format!("{folder}/_app.rs").into(), text });
+        files.extend(GROUPS.iter().map(|group| group_main(host, *group, table)));
     }
     files
 }
@@ -66,11 +55,47 @@ fn constant(endpoint: &Endpoint) -> String {
     endpoint.name.replace('-', "_").to_uppercase()
 }
 
-/// Returns whether an endpoint has a function of its own on a plan that caps their number: webhooks
-/// and jobs, whose e-mails and comparisons with Stripe would make the function of the other routes
-/// too large.
-pub(super) fn has_own_function(endpoint: &Endpoint) -> bool {
-    matches!(endpoint.access, Access::Stripe | Access::Cron)
+/// A function with several routes, for plans that limit the number of functions. One function with
+/// all routes would be too large to start fast.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Group {
+    pub name: &'static str,
+    about: &'static str,
+}
+
+const APP: Group = Group { name: "app", about: "The routes that people and apps call" };
+const STRIPE: Group = Group { name: "stripe", about: "Checkout, the customer portal and webhooks" };
+const ADMIN: Group = Group { name: "admin", about: "The operators' routes" };
+const JOBS: Group = Group { name: "jobs", about: "The scheduled jobs" };
+
+/// The first one also answers requests to unknown paths.
+pub(super) const GROUPS: [Group; 4] = [APP, STRIPE, ADMIN, JOBS];
+
+/// The group of an endpoint.
+pub fn group(endpoint: &Endpoint) -> Group {
+    match endpoint.access {
+        Access::Cron => JOBS,
+        Access::Admin => ADMIN,
+        Access::Stripe => STRIPE,
+        _ if endpoint.path.starts_with("/api/stripe/") => STRIPE,
+        _ => APP,
+    }
+}
+
+fn group_main(host: Host, group: Group, table: &[&Endpoint]) -> Rendered {
+    let (folder, Group { name, about }) = (host.folder, group);
+    let rows = table.iter().filter(|endpoint| self::group(endpoint) == group);
+    let rows: String = rows
+        .map(|endpoint| format!("        &shared::endpoints::{},\n", constant(endpoint)))
+        .collect();
+    let text = format!(
+        "//! {about}, in one function, for plans that limit the number of functions. Otherwise, this\n\
+         //! file is not used: Vercel makes no function of a file whose name begins with `_`.\n\n\
+         fn main() -> std::process::ExitCode {{\n    \
+             {folder}::serve_all(&[\n{rows}    ])\n\
+         }}\n"
+    );
+    Rendered { path: format!("{folder}/_{name}.rs").into(), text }
 }
 
 pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::Result<Rendered> {
@@ -79,9 +104,11 @@ pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::
         .with_context(|| format!("cannot read {}", path.display()))?;
     let own = current.split(MARK).next().unwrap_or_default().trim_end();
     let mut text = format!("{own}\n\n{MARK}");
-    let bins = table.iter().map(|endpoint| (endpoint.name, endpoint.file()));
-    let app = host.is_capped.then_some(("app", "_app"));
-    for (name, file) in bins.chain(app) {
+    let bins =
+        table.iter().map(|endpoint| (endpoint.name.to_owned(), endpoint.file().to_owned()));
+    let groups = GROUPS.iter().filter(|_| host.is_capped);
+    let groups = groups.map(|group| (group.name.to_owned(), format!("_{}", group.name)));
+    for (name, file) in bins.chain(groups) {
         let prefix = host.prefix;
         // Writing to a string cannot fail.
         let _ = write!(

@@ -2,7 +2,7 @@
 //! routes need no entry: on Vercel a file's path is its URL.
 //!
 //! `deploy/vercel.app.json` is for plans that limit the number of functions and the frequency of
-//! jobs: it builds `api/_app.rs` for most routes, and runs every job once a day. Pass it with
+//! jobs: it builds a function for each group of routes, and runs every job once a day. Pass it with
 //! `vercel --local-config`. Its paths are relative to the deployed folder.
 //!
 //! Without `builds`, Vercel also publishes files: those in `public/` if the folder exists,
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use shared::endpoints::HEALTH;
 use shared::http::Endpoint;
 
-use super::mains::has_own_function;
+use super::mains::{GROUPS, Group, group};
 
 const SCHEMA: &str = "https://openapi.vercel.sh/vercel.json";
 
@@ -39,22 +39,25 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
 }
 
 pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
-    let own: Vec<_> = table.iter().filter(|row| has_own_function(row)).collect();
-    let names: Vec<_> = ["app"].into_iter().chain(own.iter().map(|row| row.name)).collect();
-    ensure!(names.len() <= MAX_CAPPED, "a capped plan cannot have {} functions", names.len());
-    let shared = table.iter().filter(|row| !has_own_function(row));
-    let longest = shared.max_by_key(|row| row.max_seconds).context("no endpoints")?;
-    let file = |row: &Endpoint| format!("api/{}.rs", row.file());
-    let mut builds = vec![build("api/_app.rs", longest)];
-    builds.extend(own.iter().map(|row| build(&file(row), row)));
+    ensure!(GROUPS.len() <= MAX_CAPPED, "a capped plan cannot have {} functions", GROUPS.len());
+    let file = |group: Group| format!("api/_{}.rs", group.name);
+    let mut builds = Vec::new();
+    for own in GROUPS {
+        let rows = table.iter().filter(|row| group(row) == own);
+        let longest = rows.max_by_key(|row| row.max_seconds).context("an empty group")?;
+        builds.push(build(&file(own), longest));
+    }
+    let [app, ..] = GROUPS;
+    let elsewhere = table.iter().filter(|row| group(row) != app);
     let mut routes: Vec<_> =
-        own.iter().map(|row| json!({ "src": row.path, "dest": format!("/{}", file(row)) })).collect();
-    routes.push(json!({ "src": "/api/.*", "dest": "/api/_app.rs" }));
+        elsewhere.map(|row| json!({ "src": row.path, "dest": format!("/{}", file(group(row))) })).collect();
+    routes.push(json!({ "src": "/api/.*", "dest": format!("/{}", file(app)) }));
+    let names = GROUPS.map(|group| group.name).join(" ");
     let config = json!({
         "$schema": SCHEMA,
         "builds": builds,
         // `build.sh` builds these.
-        "build": { "env": { "FAREBOX_FUNCTIONS": names.join(" ") } },
+        "build": { "env": { "FAREBOX_FUNCTIONS": names } },
         "routes": routes,
         "crons": crons(table).into_iter().map(daily).collect::<Vec<_>>(),
     });

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use farebox::render;
 use jiff::SignedDuration;
 use platforms::lambda::{Encoding, Front};
 use platforms::{Function, Platform, Request};
@@ -27,21 +28,19 @@ use shared::http::{Access, Endpoint};
 use crate::support::{ApiResponse, Mode, Setup, TestApp, signature, until};
 use binary::{api_response, on_lambda, on_vercel, start};
 
-/// Lambda does not limit the number of functions, so it needs no function with all routes.
-fn has_function_of_all(platform: Platform) -> bool {
-    platform == Platform::Vercel
-}
-
-/// Webhooks and jobs have functions of their own on every plan.
-fn is_in_function_of_all(row: &Endpoint) -> bool {
-    !matches!(row.access, Access::Stripe | Access::Cron)
-}
-
-async fn start_of_all(platform: Platform, app: &TestApp) -> Option<Function> {
-    match has_function_of_all(platform) {
-        true => Some(start(platform, "app", &app.settings).await),
-        false => None,
+/// The functions with several routes, by the name of the group. Lambda does not limit the number of
+/// functions, so it needs none.
+async fn start_groups(platform: Platform, app: &TestApp) -> BTreeMap<&'static str, Function> {
+    let mut groups = BTreeMap::new();
+    for name in group_names(platform) {
+        groups.insert(name, start(platform, name, &app.settings).await);
     }
+    groups
+}
+
+fn group_names(platform: Platform) -> BTreeSet<&'static str> {
+    let rows = ALL.iter().filter(|_| platform == Platform::Vercel);
+    rows.map(|row| render::group(row).name).collect()
 }
 
 async fn send(function: &Function, request: &Request) -> ApiResponse {
@@ -129,7 +128,7 @@ fn calls(app: &TestApp, row: &Endpoint, method: &str, user: &str) -> Vec<Request
 }
 
 /// The hosts. Each has its own users, with ids of equal length.
-const HOSTS: [&str; 3] = ["server", "itself", "of-all"];
+const HOSTS: [&str; 3] = ["server", "itself", "groups"];
 
 /// An answer without the parts that differ between moments or connections.
 fn lasting(answer: &ApiResponse) -> (u16, BTreeMap<String, Vec<String>>, String) {
@@ -159,11 +158,11 @@ fn assert_same(expected: &ApiResponse, found: &ApiResponse, what: &str) {
     assert!(expected == found, "{what}:\n{expected:?} on a server,\n{found:?} here");
 }
 
-/// Calls every row through its own function, and through the function with all routes if there is
-/// one. Each host has its own user, so that none sees another's changes.
+/// Calls every row through its own function, and through the function of its group if there is one.
+/// Each host has its own user, so that none sees another's changes.
 async fn every_route_answers_as_on_a_server(platform: Platform) {
     let app = Setup::default().sells("paintracker").at_machine_time().start().await;
-    let of_all = start_of_all(platform, &app).await;
+    let groups = start_groups(platform, &app).await;
     // The first daily job creates the partitions for the months ahead.
     app.get("/api/cron/daily").bearer(&app.settings["CRON_SECRET"]).send().await.expect_status(200);
     for row in ALL {
@@ -186,8 +185,8 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
                 status => status < 300,
             };
             assert!(expected[..2].iter().any(is_good), "{:?}", expected[0]);
-            let of_all = of_all.as_ref().filter(|_| is_in_function_of_all(row));
-            let hosts = [Some((&own, HOSTS[1])), of_all.map(|all| (all, HOSTS[2]))];
+            let group = groups.get(render::group(row).name);
+            let hosts = [Some((&own, HOSTS[1])), group.map(|group| (group, HOSTS[2]))];
             for (function, host) in hosts.into_iter().flatten() {
                 for (call, expected) in calls(host).iter().zip(&expected) {
                     let found = send(function, call).await;
@@ -213,13 +212,13 @@ async fn a_function_answers_for_its_own_path_alone() {
     let app = Setup::default().at_machine_time().start().await;
     for platform in Platform::ALL {
         let own = start(platform, "mood", &app.settings).await;
-        let of_all = start_of_all(platform, &app).await;
+        let groups = start_groups(platform, &app).await;
         for path in ["/", "/api", "/api/unknown", "/api/mood/", "/api/moods"] {
             let call = request("GET", path);
             let expected = serve(&app, &call).await.expect_problem(404, "not_found");
             assert_same(&expected, &send(&own, &call).await, path);
-            if let Some(of_all) = &of_all {
-                assert_same(&expected, &send(of_all, &call).await, path);
+            for group in groups.values() {
+                assert_same(&expected, &send(group, &call).await, path);
             }
         }
         send(&own, &request("GET", HEALTH.path)).await.expect_problem(404, "not_found");
@@ -332,8 +331,7 @@ async fn a_function_without_its_settings_names_every_one_of_them_and_ends() {
     let expected: BTreeSet<&str> = expected.iter().collect();
     assert!(expected.len() > 3, "{expected:?}");
     for platform in Platform::ALL {
-        let of_all = has_function_of_all(platform).then_some("app");
-        for name in ALL.iter().map(|row| row.name).chain(of_all) {
+        for name in ALL.iter().map(|row| row.name).chain(group_names(platform)) {
             let output = binary::run(platform, name, []).await;
             assert!(!output.status.success(), "{platform:?} {name}");
             let log = String::from_utf8(output.stderr).unwrap();
