@@ -11,10 +11,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Uri, header};
+use axum::http::{Request, Uri};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -24,7 +24,7 @@ use shared::background::BackgroundTasks;
 use shared::domain::error::error_chain;
 use shared::domain::hash::hex;
 use shared::endpoints;
-use shared::http::Endpoint;
+use shared::http::{Endpoint, InvokedByScheduler};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -72,8 +72,6 @@ pub struct Jobs {
 struct Server {
     app: Arc<App>,
     router: Router,
-    /// The header with the cron secret.
-    authorization: HeaderValue,
     /// The id of this server in the rows of jobs.
     holder: String,
     background: BackgroundTasks,
@@ -94,18 +92,12 @@ struct Job {
 impl Jobs {
     /// Creates the jobs of a server whose routes are `router`.
     pub fn new(app: &Arc<App>, router: Router) -> anyhow::Result<Self> {
-        let secret = app.config.auth.cron_secret.as_ref();
-        let secret =
-            secret.context("--jobs needs CRON_SECRET: the server calls its jobs with it")?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", secret.expose()))?;
-        authorization.set_sensitive(true);
         let mut random = [0; 12];
         let filled = SystemRandom::new().fill(&mut random);
         filled.map_err(|_| anyhow!("the system's random number generator failed"))?;
         let server = Server {
             app: Arc::clone(app),
             router,
-            authorization,
             holder: hex(&random),
             background: BackgroundTasks::default(),
         };
@@ -182,7 +174,7 @@ impl Server {
     async fn call(&self, endpoint: &'static Endpoint) {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = Uri::from_static(endpoint.path);
-        request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
+        request.extensions_mut().insert(InvokedByScheduler);
         request.extensions_mut().insert(self.background.clone());
         let call = self.router.clone().oneshot(request);
         if timeout(RUN_TIME, call).await.is_err() {

@@ -57,7 +57,6 @@ fn the_services_set_known_settings() {
     for setting in SETTINGS.iter().filter(|setting| setting.required) {
         assert!(given.contains(setting.name), "{} is required", setting.name);
     }
-    assert!(given.contains("CRON_SECRET"), "--jobs needs it");
     assert_eq!(variables("migrate"), ["DIRECT_URL"].into());
     assert_eq!(variables("redis-front"), ["REDIS_PASSWORD", "UPSTASH_REDIS_REST_TOKEN"].into());
     for line in ROLES.lines().filter(|line| line.starts_with("\\getenv")) {
