@@ -47,8 +47,10 @@ pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     let file = |row: &Endpoint| format!("api/{}.rs", row.file());
     let mut builds = vec![build("api/_app.rs", longest)];
     builds.extend(own.iter().map(|row| build(&file(row), row)));
-    let mut routes: Vec<_> =
-        own.iter().map(|row| json!({ "src": row.path, "dest": format!("/{}", file(row)) })).collect();
+    let mut routes: Vec<_> = own
+        .iter()
+        .map(|row| json!({ "src": row.path, "dest": format!("/{}", file(row)) }))
+        .collect();
     routes.push(json!({ "src": "/api/.*", "dest": "/api/_app.rs" }));
     let config = json!({
         "$schema": SCHEMA,
