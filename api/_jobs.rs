@@ -2,8 +2,5 @@
 //! file is not used: Vercel makes no function of a file whose name begins with `_`.
 
 fn main() -> std::process::ExitCode {
-    api::serve_all(&[
-        &shared::endpoints::CRON_DAILY,
-        &shared::endpoints::CRON_MINUTE,
-    ])
+    api::serve_all(&[&shared::endpoints::CRON_DAILY, &shared::endpoints::CRON_MINUTE])
 }

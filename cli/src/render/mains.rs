@@ -104,8 +104,7 @@ pub(super) fn manifest(root: &Path, host: Host, table: &[&Endpoint]) -> anyhow::
         .with_context(|| format!("cannot read {}", path.display()))?;
     let own = current.split(MARK).next().unwrap_or_default().trim_end();
     let mut text = format!("{own}\n\n{MARK}");
-    let bins =
-        table.iter().map(|endpoint| (endpoint.name.to_owned(), endpoint.file().to_owned()));
+    let bins = table.iter().map(|endpoint| (endpoint.name.to_owned(), endpoint.file().to_owned()));
     let groups = GROUPS.iter().filter(|_| host.is_capped);
     let groups = groups.map(|group| (group.name.to_owned(), format!("_{}", group.name)));
     for (name, file) in bins.chain(groups) {

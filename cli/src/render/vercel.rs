@@ -49,8 +49,9 @@ pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
     }
     let [app, ..] = GROUPS;
     let elsewhere = table.iter().filter(|row| group(row) != app);
-    let mut routes: Vec<_> =
-        elsewhere.map(|row| json!({ "src": row.path, "dest": format!("/{}", file(group(row))) })).collect();
+    let mut routes: Vec<_> = elsewhere
+        .map(|row| json!({ "src": row.path, "dest": format!("/{}", file(group(row))) }))
+        .collect();
     routes.push(json!({ "src": "/api/.*", "dest": format!("/{}", file(app)) }));
     let names = GROUPS.map(|group| group.name).join(" ");
     let config = json!({

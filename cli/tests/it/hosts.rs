@@ -230,8 +230,7 @@ async fn a_function_answers_for_its_own_path_alone() {
 async fn a_body_above_the_limit_is_refused() {
     let app = Setup::default().at_machine_time().start().await;
     let token = app.token("ann");
-    let call =
-        request("PATCH", MOOD.path).bearer(&token).raw(&"x".repeat(MOOD.body_limit + 1));
+    let call = request("PATCH", MOOD.path).bearer(&token).raw(&"x".repeat(MOOD.body_limit + 1));
     let expected = serve(&app, &call).await.expect_problem(413, "body_too_large");
     for platform in Platform::ALL {
         let function = start(platform, "mood", &app.settings).await;
@@ -281,8 +280,7 @@ async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
     let function = on_lambda("chat-save", &app.settings).await;
     let content = "\u{feff}Größe — 🎉 \"quoted\" \\ \r\n".repeat(2_000);
     let chat = json!({ "summary": "naïve — 🎉", "content": content });
-    let save =
-        |user: &str| request("POST", CHAT_SAVE.path).bearer(&app.token(user)).json(&chat);
+    let save = |user: &str| request("POST", CHAT_SAVE.path).bearer(&app.token(user)).json(&chat);
     let expected = serve(&app, &save("ann")).await.expect_status(200);
     for front in [Front::HttpApi, Front::FunctionUrl] {
         for encoding in [Encoding::Text, Encoding::Base64] {

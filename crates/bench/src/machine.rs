@@ -37,9 +37,15 @@ pub fn thread_nanoseconds() -> anyhow::Result<u64> {
     nanoseconds("/proc/thread-self/schedstat")
 }
 
-/// The processor time so far of the first thread of a process.
+/// The processor time so far of a process, without that of threads that have ended.
 pub fn process_nanoseconds(process: u32) -> anyhow::Result<u64> {
-    nanoseconds(&format!("/proc/{process}/schedstat"))
+    let tasks = format!("/proc/{process}/task");
+    let tasks = fs::read_dir(&tasks).with_context(|| format!("cannot read {tasks}"))?;
+    // A thread may end between the listing and the reading of its time.
+    let times = tasks
+        .flatten()
+        .filter_map(|task| nanoseconds(&task.path().join("schedstat").display().to_string()).ok());
+    Ok(times.sum())
 }
 
 fn nanoseconds(path: &str) -> anyhow::Result<u64> {

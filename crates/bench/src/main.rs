@@ -29,7 +29,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "bench", version, about)]
 enum Command {
-    /// Measure the size of each function and its cold start
+    /// Measure the size of each function and its cold start, beside a function in Node; needs Node
     Start(start::Args),
     /// Compare spends and usage entries per second with bare updates, and measure the cost of a
     /// read

@@ -8,7 +8,7 @@
 //!
 //! The peers run in Node. The lock file in `crates/bench/peers` pins their versions.
 
-mod node;
+pub mod node;
 mod ours;
 
 use std::process::ExitCode;
@@ -49,7 +49,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    node::install().await?;
+    node::install(&node::dir()).await?;
     let mut stack = Stack::start().await?;
     let mut report = Report::default();
     let measured = tokio::select! {
@@ -57,7 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
     };
     let mut services = stack.stop().await?;
-    services.extend(node::versions()?);
+    services.extend(node::versions(&node::dir())?);
     report.print(&services)?;
     measured.map(|()| ExitCode::SUCCESS)
 }

@@ -9,44 +9,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
+use platforms::Platform;
 use serde_json::Value;
 use shared::endpoints;
-
-/// The platform of a function. Its `Display` form is the prefix of its binaries.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Host {
-    Vercel,
-    Lambda,
-}
-
-pub const HOSTS: [Host; 2] = [Host::Vercel, Host::Lambda];
 
 /// The function that serves every route.
 pub const APP: &str = "app";
 
 /// The path of each function's binary.
 #[derive(Debug)]
-pub struct Binaries(BTreeMap<(&'static str, Host), PathBuf>);
+pub struct Binaries(BTreeMap<(&'static str, Platform), PathBuf>);
 
 impl Binaries {
-    /// Builds the binaries that are not up to date.
-    pub fn build() -> anyhow::Result<Self> {
+    /// Builds the binaries of these functions that are not up to date.
+    pub fn build(functions: &[&'static str]) -> anyhow::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);
         command.args(["build", "--release", "--locked"]);
         command.arg("--message-format=json-render-diagnostics");
-        for (function, host) in all() {
-            command.args(["--bin", &host.binary(function)]);
+        for (function, platform) in binaries_of(functions) {
+            command.args(["--bin", &platform.binary(function)]);
         }
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let built = command.current_dir(workspace).stderr(Stdio::inherit()).output();
         let built = built.context("cannot run cargo")?;
         ensure!(built.status.success(), "the functions do not build");
-        Self::listed_in(&String::from_utf8(built.stdout)?)
+        Self::listed_in(&String::from_utf8(built.stdout)?, functions)
     }
 
     /// Parses cargo's JSON lines: one for each binary that it built or found up to date.
-    fn listed_in(messages: &str) -> anyhow::Result<Self> {
+    fn listed_in(messages: &str, functions: &[&'static str]) -> anyhow::Result<Self> {
         let mut executables = BTreeMap::new();
         for line in messages.lines() {
             let message: Value =
@@ -57,35 +49,38 @@ impl Binaries {
             }
         }
         let mut found = BTreeMap::new();
-        for (function, host) in all() {
-            let binary = host.binary(function);
+        for (function, platform) in binaries_of(functions) {
+            let binary = platform.binary(function);
             let Some(path) = executables.remove(&binary) else {
                 bail!("cargo did not print the path of {binary}");
             };
-            found.insert((function, host), path);
+            found.insert((function, platform), path);
         }
         Ok(Self(found))
     }
 
-    pub fn path(&self, function: &str, host: Host) -> anyhow::Result<&Path> {
-        let found = self.0.iter().find(|(of, _)| **of == (function, host));
-        let (_, path) = found.with_context(|| format!("there is no {}", host.binary(function)))?;
-        Ok(path)
-    }
-
-    pub fn bytes(&self, function: &str, host: Host) -> anyhow::Result<u64> {
-        let path = self.path(function, host)?;
-        let metadata = path.metadata();
-        Ok(metadata.with_context(|| format!("cannot read the size of {}", path.display()))?.len())
+    /// The path of a function's binary; none on a platform that the function is not made for.
+    pub fn path(&self, function: &'static str, platform: Platform) -> Option<&Path> {
+        self.0.get(&(function, platform)).map(PathBuf::as_path)
     }
 }
 
-impl Host {
-    pub fn binary(self, function: &str) -> String {
-        match self {
-            Self::Vercel => format!("vercel-{function}"),
-            Self::Lambda => format!("lambda-{function}"),
-        }
+/// The size of a file, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub bytes: u64,
+    /// In a zip file: the size that `gzip -9` makes of it, which compresses as zip does.
+    pub zipped: u64,
+}
+
+impl Size {
+    pub fn of(path: &Path) -> anyhow::Result<Self> {
+        let unread = || format!("cannot read the size of {}", path.display());
+        let bytes = path.metadata().with_context(unread)?.len();
+        let gzip = Command::new("gzip").args(["-9", "-c"]).arg(path).output();
+        let gzip = gzip.context("cannot run gzip")?;
+        ensure!(gzip.status.success(), "gzip failed: {}", String::from_utf8_lossy(&gzip.stderr));
+        Ok(Self { bytes, zipped: gzip.stdout.len() as u64 })
     }
 }
 
@@ -94,11 +89,8 @@ pub fn functions() -> impl Iterator<Item = &'static str> {
     endpoints::ALL.iter().map(|endpoint| endpoint.name).chain([APP])
 }
 
-fn all() -> impl Iterator<Item = (&'static str, Host)> {
-    functions().flat_map(|function| hosts_of(function).iter().map(move |host| (function, *host)))
-}
-
 /// Lambda does not limit the number of functions, so it has no function with every route.
-pub fn hosts_of(function: &str) -> &'static [Host] {
-    if function == APP { &[Host::Vercel] } else { &HOSTS }
+fn binaries_of(functions: &[&'static str]) -> impl Iterator<Item = (&'static str, Platform)> {
+    let all = functions.iter().flat_map(|&function| Platform::ALL.map(|on| (function, on)));
+    all.filter(|binary| *binary != (APP, Platform::Lambda))
 }

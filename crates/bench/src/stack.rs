@@ -1,12 +1,12 @@
 //! The local stack that the measured functions call. This process serves it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use dev_services::postgres;
-use farebox::dev::{Local, Settings, catalog, token};
+use farebox::dev::{Local, Settings, catalog};
 use farebox::server;
 use jiff::Timestamp;
 use shared::clock::Clock;
@@ -118,21 +118,6 @@ impl Stack {
         &self.local.secrets.service_key
     }
 
-    /// A token of a new user for each run, so that no run reaches a limit.
-    pub fn token(&self, run: u32) -> anyhow::Result<String> {
-        token::for_user(&self.local.settings, &format!("bench-{run}"), None)
-    }
-
-    /// The file for the log of a function's process.
-    pub fn log(&self) -> anyhow::Result<File> {
-        File::create(self.log_path()).context("cannot create a function's log")
-    }
-
-    pub fn failure_with_log(&self, binary: &str) -> String {
-        let log = fs::read_to_string(self.log_path()).unwrap_or_default();
-        format!("{binary} did not answer; its log: {log}")
-    }
-
     /// Stops every service, and returns a line that describes each.
     pub async fn stop(self) -> anyhow::Result<Vec<String>> {
         let described = self.local.described.clone();
@@ -141,9 +126,5 @@ impl Stack {
         self.local.stop().await?;
         fs::remove_dir_all(&self.dir).context("cannot remove the stack's data")?;
         Ok(described)
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.dir.join("function.log")
     }
 }

@@ -1,5 +1,6 @@
-//! `bench start`: measures the size of each function, the time from exec until it is ready and
-//! until it has answered its first request, and the processor time and memory that this takes.
+//! `bench start`: measures the size of each function, the time from exec until it is ready, and for
+//! some of them until it has answered its first request, with the processor time and memory that
+//! this takes. A function in Node that reads the same entitlement takes part.
 //!
 //! Redis and Postgres run on loopback, so the figures include almost no network time. Each run
 //! starts a new process. The functions take turns, so that a busy moment of the machine affects all
@@ -7,202 +8,141 @@
 //! fetch the files.
 
 mod call;
-mod child;
-mod lambda;
-mod vercel;
+mod node;
+mod series;
+mod tables;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
+use platforms::Platform;
+use shared::endpoints::ENTITLEMENTS;
 use tokio::process::Command;
 
 use crate::machine;
-use crate::release::{Binaries, HOSTS, Host, functions, hosts_of};
+use crate::release::{self, Binaries};
 use crate::samples::Samples;
 use crate::stack::Stack;
-use crate::table::{Table, grouped};
-use call::CALLS;
-use child::Start;
-
-const SIZE_BUDGET_BYTES: u64 = 6_000_000;
-const READY_BUDGET: Duration = Duration::from_millis(10);
-/// The machine counts as busy if the 95th percentile of an empty process is this many times its
-/// minimum.
-const NOISE: f64 = 1.5;
+use call::{CALLS, Callers};
+use node::Node;
+use series::{Series, milliseconds};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Starts of each function
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(20..=1_000))]
     runs: u32,
+    /// Build and measure only these functions, separated by commas
+    #[arg(
+        long,
+        value_delimiter = ',',
+        hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(release::functions())
+    )]
+    functions: Vec<String>,
 }
 
-/// Every run of one function on one host.
-struct Series {
-    /// Its name, with a suffix if its settings require TLS.
-    binary: String,
-    starts: Vec<Start>,
+impl Args {
+    fn functions(&self) -> Vec<&'static str> {
+        let is_chosen = |function: &&'static str| {
+            self.functions.is_empty() || self.functions.iter().any(|chosen| chosen == function)
+        };
+        release::functions().filter(is_chosen).collect()
+    }
+
+    /// The most events that Stripe sends: one to each platform's function, also in the first round.
+    fn events(&self) -> u32 {
+        (self.runs + 1) * Platform::ALL.len() as u32
+    }
+}
+
+struct Measured {
+    farebox: Vec<Series>,
+    /// None if the read of an entitlement is not among the measured functions.
+    node: Option<Node>,
+    /// The milliseconds of a process that ends immediately, the floor of every other figure.
+    nothing: Samples,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let binaries = Binaries::build()?;
-    let stack = Stack::start().await?;
+    let functions = args.functions();
+    let binaries = Binaries::build(&functions)?;
+    let mut stack = Stack::start().await?;
     let measured = tokio::select! {
-        measured = measure(&stack, &binaries, args.runs) => measured,
+        measured = measure(&mut stack, &binaries, &functions, &args) => measured,
         () = farebox::server::stop_signal() => Err(anyhow::anyhow!("asked to stop")),
     };
     let described = stack.stop().await?;
-    let (series, nothing) = measured?;
+    let Measured { farebox, node, nothing } = measured?;
 
     println!("{}", machine::describe()?);
     for line in described {
         println!("{line}");
     }
-    println!();
-    let mut over = print_sizes(&binaries)?;
-    over.extend(print_times(&series, &nothing, args.runs)?);
-    print_resources(&series)?;
+    println!("Starts    {} of each function\n", args.runs);
+    let over = tables::sizes(&functions, &binaries, &farebox)?;
+    let reads = node.iter().flat_map(|node| &node.reads);
+    tables::times(farebox.iter().chain(reads), &nothing)?;
+    if let Some(node) = &node {
+        tables::beside_node(&farebox, node, &binaries)?;
+    }
     for line in &over {
         println!("OVER BUDGET: {line}");
     }
     Ok(if over.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Measures all series, and the time of a process that does nothing.
 async fn measure(
-    stack: &Stack,
+    stack: &mut Stack,
     binaries: &Binaries,
-    runs: u32,
-) -> anyhow::Result<(Vec<Series>, Samples)> {
-    let mut series = Vec::new();
-    for host in HOSTS {
-        for call in CALLS.iter().filter(|call| hosts_of(call.function).contains(&host)) {
-            let mut binary = host.binary(call.function);
-            if call.encrypted {
-                binary.push_str(", TLS");
-            }
-            series.push((host, call, Series { binary, starts: Vec::new() }));
+    functions: &[&'static str],
+    args: &Args,
+) -> anyhow::Result<Measured> {
+    let callers = Callers::prepare(stack, args.events()).await?;
+    let mut node = match binaries.path(ENTITLEMENTS.name, Platform::Lambda) {
+        Some(ours) => {
+            let node = Node::bundle(&stack.dir).await?;
+            node.compare_with(ours, callers.settings(None)).await?;
+            Some(node)
         }
-    }
+        None => None,
+    };
+    let mut farebox = series(binaries, functions);
     let mut nothing = Vec::new();
-    for run in 0..=runs {
-        let counts = run > 0;
-        let did_nothing = do_nothing().await?;
-        if counts {
-            nothing.push(did_nothing);
-        }
-        for (host, call, series) in &mut series {
-            let path = binaries.path(call.function, *host)?;
-            let request = call.request(stack.token(run)?);
-            let start = match host {
-                Host::Vercel => vercel::start(path, &request, stack).await,
-                Host::Lambda => lambda::start(path, &request, stack).await,
-            };
-            let start = start.with_context(|| stack.failure_with_log(&series.binary))?;
-            if counts {
-                series.starts.push(start);
-            }
+    for run in 0..=args.runs {
+        nothing.push(do_nothing().await?);
+        let reads = node.iter_mut().flat_map(|node| &mut node.reads);
+        for series in farebox.iter_mut().chain(reads) {
+            series.start(run, &callers).await?;
         }
     }
-    let series = series.into_iter().map(|(_, _, series)| series).collect();
-    Ok((series, Samples::new(nothing).context("no runs")?))
+    // The first round does not count.
+    let nothing = Samples::new(nothing.into_iter().skip(1)).context("no runs")?;
+    Ok(Measured { farebox, node, nothing })
 }
 
-/// Measures the milliseconds of a process that ends immediately, the floor of every other figure.
+/// A series for each call of each function. A function without a call is only started.
+fn series(binaries: &Binaries, functions: &[&'static str]) -> Vec<Series> {
+    let mut all = Vec::new();
+    for platform in Platform::ALL {
+        for &function in functions {
+            let Some(path) = binaries.path(function, platform) else { continue };
+            let mut calls: Vec<_> =
+                CALLS.iter().filter(|call| call.function == function).map(Some).collect();
+            if calls.is_empty() {
+                calls.push(None);
+            }
+            let binary = || platform.binary(function);
+            all.extend(calls.into_iter().map(|call| Series::new(binary(), platform, path, call)));
+        }
+    }
+    all
+}
+
 async fn do_nothing() -> anyhow::Result<f64> {
     let began = Instant::now();
     Command::new("true").status().await.context("cannot run `true`")?;
     Ok(milliseconds(began.elapsed()))
-}
-
-/// Prints one line per function; returns those that are too large.
-fn print_sizes(binaries: &Binaries) -> anyhow::Result<Vec<String>> {
-    let mut over = Vec::new();
-    let mut table = Table::new(["size, bytes", "Vercel", "Lambda"]);
-    for function in functions() {
-        let mut row = vec![function.to_owned()];
-        for host in HOSTS {
-            if !hosts_of(function).contains(&host) {
-                row.push("-".to_owned());
-                continue;
-            }
-            let bytes = binaries.bytes(function, host)?;
-            row.push(grouped(bytes));
-            if bytes > SIZE_BUDGET_BYTES {
-                over.push(format!("{} is {} bytes", host.binary(function), grouped(bytes)));
-            }
-        }
-        table.row(row);
-    }
-    println!("{table}\nBudget: {} each.\n", grouped(SIZE_BUDGET_BYTES));
-    Ok(over)
-}
-
-/// Prints when each function was ready and had answered; returns those that were too late.
-fn print_times(series: &[Series], nothing: &Samples, runs: u32) -> anyhow::Result<Vec<String>> {
-    let budget = milliseconds(READY_BUDGET);
-    let mut over = Vec::new();
-    let mut table = Table::new([
-        "exec to ..., ms",
-        "ready: min",
-        "median",
-        "p95",
-        "first answer: min",
-        "median",
-        "p95",
-    ]);
-    for Series { binary, starts } in series {
-        let ready = Samples::new(starts.iter().map(|start| milliseconds(start.ready)));
-        let answered = Samples::new(starts.iter().map(|start| milliseconds(start.answered)));
-        let (ready, answered) = ready.zip(answered).context("no runs")?;
-        let figures = [ready.min(), ready.median(), ready.p95()].into_iter().chain([
-            answered.min(),
-            answered.median(),
-            answered.p95(),
-        ]);
-        table.row([binary.clone()].into_iter().chain(figures.map(|ms| format!("{ms:.1}"))));
-        if ready.median() > budget {
-            over.push(format!("{binary} is ready after {:.1} ms", ready.median()));
-        }
-    }
-    println!("{table}\nBudget: ready within {budget} ms, in the median of {runs} runs.");
-    let [min, median, p95] = [nothing.min(), nothing.median(), nothing.p95()];
-    let verdict = if p95 > NOISE * min { "busy: trust the minima" } else { "quiet" };
-    println!(
-        "Floor: `true`, from exec to exit, takes {min:.1}, {median:.1} and {p95:.1} ms \
-         (min, median, p95). The machine was {verdict}.\n"
-    );
-    Ok(over)
-}
-
-fn print_resources(series: &[Series]) -> anyhow::Result<()> {
-    let mut table = Table::new([
-        "used until the first answer",
-        "CPU, ms",
-        "resident, KiB",
-        "of it private, KiB",
-    ]);
-    for Series { binary, starts } in series {
-        let median = |figure: fn(&Start) -> f64| {
-            Samples::new(starts.iter().map(figure))
-                .map(|samples| samples.median())
-                .context("no runs")
-        };
-        table.row([
-            binary.clone(),
-            format!("{:.1}", median(|start| milliseconds(start.cpu))?),
-            format!("{:.0}", median(|start| start.resident_kib as f64)?),
-            format!("{:.0}", median(|start| start.private_kib as f64)?),
-        ]);
-    }
-    println!(
-        "{table}\nMedians. Memory that is not private consists of pages of the binary and of the C \
-         library."
-    );
-    Ok(())
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
 }

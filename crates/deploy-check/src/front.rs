@@ -41,13 +41,15 @@ impl Front {
         let path = request.uri().path().to_owned();
         match self.pass_on(&path, request).await {
             Ok(response) => response,
-            Err(error) => {
-                (StatusCode::BAD_GATEWAY, format!("{path}: {error:#}")).into_response()
-            }
+            Err(error) => (StatusCode::BAD_GATEWAY, format!("{path}: {error:#}")).into_response(),
         }
     }
 
-    async fn pass_on(&self, path: &str, request: axum::extract::Request) -> anyhow::Result<Response> {
+    async fn pass_on(
+        &self,
+        path: &str,
+        request: axum::extract::Request,
+    ) -> anyhow::Result<Response> {
         let fallback = || self.functions.get(self.fallback.as_deref()?);
         let Some(function) = self.functions.get(path).or_else(fallback) else {
             return Ok(StatusCode::NOT_FOUND.into_response());

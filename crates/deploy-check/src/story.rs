@@ -34,8 +34,11 @@ pub(crate) async fn play(platform: Platform, artifacts: &Artifacts) -> anyhow::R
     let count = front.functions.len();
     say(format_args!("started {count} executables as {platform} does; playing the story"));
     let app = App::new(local.config()?, clock.clone(), PoolSize::Server)?;
-    let ours: Vec<_> =
-        endpoints::ALL.iter().copied().filter(|row| !front.functions.contains_key(row.path)).collect();
+    let ours: Vec<_> = endpoints::ALL
+        .iter()
+        .copied()
+        .filter(|row| !front.functions.contains_key(row.path))
+        .collect();
     let rest = match front.fallback {
         Some(_) => Router::new(),
         None => http::mount_all(&ours, &app),

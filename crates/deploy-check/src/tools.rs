@@ -18,7 +18,14 @@ pub(crate) fn vercel() -> anyhow::Result<PathBuf> {
     }
     let mut npm = Command::new("npm");
     // `npm ci` refuses a lockfile without the CLI's optional packages for other systems.
-    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--prefix"]);
+    npm.args([
+        "install",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+        "--prefix",
+    ]);
     run(npm.arg(&folder)).context("cannot install the Vercel CLI")?;
     Ok(folder.join("node_modules/.bin/vercel"))
 }

@@ -49,7 +49,10 @@ pub(crate) fn build_app(plan: &Plan) -> anyhow::Result<Artifacts> {
     let cpu = run_builder(plan, &folder, Some(APP_CONFIG))?;
     let mut built = functions(&folder.join(".vercel/output/functions"))?;
     let wanted = settings["builds"].as_array().context("no builds")?.len();
-    ensure!(built.len() == wanted, "{wanted} functions were wanted, but these were built: {built:?}");
+    ensure!(
+        built.len() == wanted,
+        "{wanted} functions were wanted, but these were built: {built:?}"
+    );
     let mut executables = BTreeMap::new();
     let mut fallback = None;
     for route in settings["routes"].as_array().context("no routes")? {
@@ -101,7 +104,8 @@ fn run_builder(
     command.env("VERCEL_BUILD_IMAGE", BUILD_IMAGE).env("VERCEL_TELEMETRY_DISABLED", "1");
     command.env("CARGO_TARGET_DIR", clone::workshop().join("cargo")).env("CARGO_INCREMENTAL", "0");
     if !plan.optimised {
-        command.envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")]);
+        command
+            .envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")]);
         command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     }
     tools::run(&mut command).context("vercel build failed")?;

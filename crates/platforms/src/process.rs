@@ -77,6 +77,12 @@ impl Process {
         kill(self.pid, Signal::SIGTERM).context("cannot stop the function")
     }
 
+    /// Kills the process, and waits until it has ended.
+    pub async fn kill(&self) -> anyhow::Result<ExitStatus> {
+        kill(self.pid, Signal::SIGKILL).context("cannot end the function")?;
+        self.ended().await
+    }
+
     /// Everything written to standard error so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")

@@ -15,21 +15,21 @@ pub struct Measured {
     pub per_cpu_second: f64,
 }
 
-/// Installs the peers from the lock file, if they are not installed.
-pub async fn install() -> anyhow::Result<()> {
-    if dir().join("node_modules").exists() {
+/// Installs the packages of a folder from its lock file, if they are not installed.
+pub async fn install(folder: &Path) -> anyhow::Result<()> {
+    if folder.join("node_modules").exists() {
         return Ok(());
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir());
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
     let status = npm.stdout(Stdio::null()).status().await.context("cannot run npm")?;
-    ensure!(status.success(), "npm ci failed in {}", dir().display());
+    ensure!(status.success(), "npm ci failed in {}", folder.display());
     Ok(())
 }
 
-/// The name and the version of each peer.
-pub fn versions() -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(dir().join("package.json"))?;
+/// The name and the version of each package that a folder depends on.
+pub fn versions(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let text = std::fs::read_to_string(folder.join("package.json"))?;
     let package: Value = serde_json::from_str(&text)?;
     let peers = package["dependencies"].as_object().context("package.json has no dependencies")?;
     let version = |version: &Value| version.as_str().unwrap_or_default().to_owned();
@@ -54,6 +54,7 @@ pub async fn measure(
         .with_context(|| format!("{script} printed no measurements"))
 }
 
-fn dir() -> PathBuf {
+/// The folder of the peers.
+pub fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }

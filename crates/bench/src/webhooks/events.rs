@@ -115,7 +115,7 @@ impl Stripe {
         Ok(request.body(Body::from(body.to_owned()))?)
     }
 
-    fn signature(&self, body: &str) -> String {
+    pub fn signature(&self, body: &str) -> String {
         let time = Timestamp::now().as_second();
         let signature = hmac::sign(&self.secret, format!("{time}.{body}").as_bytes());
         format!("t={time},v1={}", hex(signature.as_ref()))
