@@ -6,8 +6,12 @@
 # Vercel's, the builder compiles for Vercel with cargo-zigbuild, and so does this file.
 set -eu
 cd "$(dirname "$0")"
+# The builder installs Rust there if the machine has none.
+PATH="$HOME/.cargo/bin:$PATH"
+export PATH
 
-# Each file is a function, unless its name begins with `_`. deploy/vercel.app.json names other ones.
+# Each file is a function, unless its name begins with `_`. For deploy/vercel.app.json, the variable
+# names other ones. `vercel deploy` takes it from that file, and `vercel build` from the environment.
 functions=${FAREBOX_FUNCTIONS:-$(
   cd api && find . -name '*.rs' ! -name '_*' | sed 's|^\./||; s|\.rs$||; s|/|-|g'
 )}

@@ -1,7 +1,7 @@
 //! Reads settings from AWS Secrets Manager, for deployments that keep secrets out of a function's
 //! environment.
 //!
-//! `FAREBOX_SECRET` names a secret, or is its ARN. It holds a JSON object of settings. A setting in
+//! `FAREBOX_SECRET` names a secret, which holds a JSON object of settings. A setting in
 //! the environment overrides the secret. Credentials and region come from Lambda's environment, through
 //! aws-config. The single request is signed here and sent with Farebox's HTTP client, because the
 //! generated SDK would double the size of a function.
@@ -70,7 +70,7 @@ pub(crate) struct Settings {
 struct Secret {
     name: String,
     settings: BTreeMap<String, String>,
-    /// By the wall clock, because a frozen function's own clock may stand still.
+    /// By the wall clock, because the process's own clock may stand still while it is frozen.
     read_at: Mutex<Timestamp>,
     lifetime: SignedDuration,
 }
@@ -87,11 +87,15 @@ impl Settings {
         Ok(Self { secret: Some(Secret { name, settings, read_at, lifetime }) })
     }
 
-    /// Reads the secret again if its lifetime is over. Returns the settings if they have changed.
+    /// Returns true once per lifetime of the secret, so that a failed read is not repeated by every
+    /// request.
+    pub(crate) fn are_due(&self) -> bool {
+        self.secret.as_ref().is_some_and(Secret::is_due)
+    }
+
+    /// Reads the secret again. Returns the settings if they have changed.
     pub(crate) async fn refreshed(&self) -> Result<Option<Self>, SecretError> {
-        let Some(secret) = self.secret.as_ref().filter(|secret| secret.is_due()) else {
-            return Ok(None);
-        };
+        let Some(secret) = &self.secret else { return Ok(None) };
         let settings = read(&secret.name).await?;
         if settings == secret.settings {
             return Ok(None);
@@ -108,7 +112,6 @@ impl Settings {
 }
 
 impl Secret {
-    /// Returns true once per lifetime, so that a failed read is not repeated by every request.
     fn is_due(&self) -> bool {
         let now = Clock::default().now();
         let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,13 +182,13 @@ async fn signature(
 fn reason(answer: &[u8]) -> String {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Complaint {
+    struct ServiceError {
         #[serde(rename = "__type")]
         kind: String,
         #[serde(rename = "Message", alias = "message")]
         message: String,
     }
-    let Complaint { kind, message } = serde_json::from_slice(answer).unwrap_or_default();
+    let ServiceError { kind, message } = serde_json::from_slice(answer).unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default();
     let parts = [kind, &message].into_iter().filter(|part| !part.is_empty());
     parts.flat_map(|part| [": ", part]).flat_map(str::chars).take(REPEATED_CHARS).collect()

@@ -20,7 +20,6 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use futures_util::future::join;
 use lambda_http::lambda_runtime::{LambdaEvent, run};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Error, service_fn};
@@ -78,7 +77,11 @@ impl Host {
     async fn answer(self: Arc<Self>, event: LambdaRequest) -> Result<Answer, Error> {
         let Current { settings, router } =
             self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (answer, ()) = join(self.handle(event, router), self.refresh(&settings)).await;
+        if settings.are_due() {
+            let host = Arc::clone(&self);
+            self.background.tasks().run(async move { host.refresh(&settings).await });
+        }
+        let answer = self.handle(event, router).await;
         self.background.wait().await;
         answer
     }
@@ -95,8 +98,8 @@ impl Host {
         }
     }
 
-    /// Reads the secret again if it is due, so that a rotated one reaches a running function. While
-    /// it cannot be read, the old settings stay.
+    /// Reads the secret again, so that a rotated one reaches a running function. While it cannot be
+    /// read, the old settings stay.
     async fn refresh(&self, settings: &Settings) {
         let changed = match settings.refreshed().await {
             Ok(None) => return,

@@ -24,7 +24,7 @@ use shared::background::BackgroundTasks;
 use shared::domain::error::error_chain;
 use shared::domain::hash::hex;
 use shared::endpoints;
-use shared::http::{Endpoint, InvokedByScheduler};
+use shared::http::{Endpoint, InvokedByScheduler, Schedule};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -43,18 +43,17 @@ const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
 
 /// Returns the endpoints that have a schedule, with it.
-pub fn scheduled() -> impl Iterator<Item = (&'static Endpoint, &'static str)> {
+pub fn scheduled() -> impl Iterator<Item = (&'static Endpoint, Schedule)> {
     endpoints::ALL.iter().filter_map(|endpoint| Some((*endpoint, endpoint.schedule?)))
 }
 
-/// Returns the last scheduled time that is not after `now`. A schedule with an hour is daily; any
-/// other runs every minute.
-pub fn last_due(schedule: &str, now: Timestamp) -> Timestamp {
-    let mut fields = schedule.split(' ').map(|field| field.parse::<i64>().ok());
-    let (minute, hour) = (fields.next().flatten(), fields.next().flatten());
-    let (every, offset) = match hour {
-        Some(hour) => (DAY, (hour * 60 + minute.unwrap_or(0)) * MINUTE),
-        None => (MINUTE, 0),
+/// Returns the last scheduled time that is not after `now`.
+pub fn last_due(schedule: Schedule, now: Timestamp) -> Timestamp {
+    let (every, offset) = match schedule {
+        Schedule::EveryMinute => (MINUTE, 0),
+        Schedule::Daily { hour, minute } => {
+            (DAY, (i64::from(hour) * 60 + i64::from(minute)) * MINUTE)
+        }
     };
     let since_due = (now.as_second() - offset).rem_euclid(every);
     // Fails only for the first times that a timestamp can hold.
@@ -80,7 +79,7 @@ struct Server {
 #[derive(Debug)]
 struct Job {
     endpoint: &'static Endpoint,
-    schedule: &'static str,
+    schedule: Schedule,
     /// The scheduled time of this server's last run.
     started: Option<Timestamp>,
     /// The scheduled time that is known to need no run.
@@ -185,18 +184,18 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use super::last_due;
+    use super::{Schedule, last_due};
 
     #[test]
     fn a_job_is_due_at_its_scheduled_time() {
-        let check = |schedule: &str, now: &str, due: &str| {
+        let check = |schedule: Schedule, now: &str, due: &str| {
             let at = |time: &str| format!("2026-03-{time}Z").parse().unwrap();
-            assert_eq!(last_due(schedule, at(now)), at(due), "{schedule} at {now}");
+            assert_eq!(last_due(schedule, at(now)), at(due), "{schedule:?} at {now}");
         };
-        let each_minute = "* * * * *";
+        let each_minute = Schedule::EveryMinute;
         check(each_minute, "01T10:00:59.9", "01T10:00:00");
         check(each_minute, "01T10:01:00", "01T10:01:00");
-        let each_night = "15 3 * * *";
+        let each_night = Schedule::Daily { hour: 3, minute: 15 };
         check(each_night, "02T03:14:59", "01T03:15:00");
         check(each_night, "02T03:15:00", "02T03:15:00");
         check(each_night, "20T00:00:00", "19T03:15:00");

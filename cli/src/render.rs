@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+pub use lambda::function_id;
 pub use mains::{Group, group};
 use shared::endpoints;
 

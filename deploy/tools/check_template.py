@@ -34,6 +34,8 @@ PARAMETERS = {
     "FareboxSecretKeyArn": f"arn:aws:kms:{REGION}:123456789012:key/of-the-secret",
     "ReservedConcurrency": "20",
     "AlarmEmail": "ops@example.com",
+    "SubnetIds": "subnet-1,subnet-2",
+    "SecurityGroupIds": "sg-1",
     "Tracing": "true",
     "LogLevel": "warn",
 }
@@ -57,7 +59,7 @@ def expanded(path):
         for name, parameter in template["Parameters"].items()
         if "Default" in parameter
     }
-    return transform(template, {**defaults, **PARAMETERS}, NoManagedPolicies())
+    return transform(template, defaults, NoManagedPolicies())
 
 
 def lint(path):
@@ -95,8 +97,7 @@ def imitable(template):
 
 
 @mock_aws
-def created(template):
-    template, lacking = imitable(template)
+def created(template, parameters):
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("bootstrap", "")
@@ -108,13 +109,11 @@ def created(template):
         StackName="farebox",
         TemplateBody=json.dumps(template),
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": value} for name, value in PARAMETERS.items()
+            {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
         ],
         Capabilities=["CAPABILITY_IAM"],
     )
     stack = formation.describe_stacks(StackName="farebox")["Stacks"][0]
-    functions = boto3.client("lambda").list_functions()["Functions"]
-    resources = formation.list_stack_resources(StackName="farebox")["StackResourceSummaries"]
     return {
         "status": stack["StackStatus"],
         "functions": [
@@ -122,12 +121,9 @@ def created(template):
                 "name": function["FunctionName"],
                 "memory": function["MemorySize"],
                 "timeout": function["Timeout"],
-                "environment": function.get("Environment", {}).get("Variables", {}),
             }
-            for function in functions
+            for function in boto3.client("lambda").list_functions()["Functions"]
         ],
-        "not_imitated": lacking,
-        "resources": sorted({resource["ResourceType"] for resource in resources}),
     }
 
 
@@ -139,7 +135,15 @@ def main(path):
         problems = lint(file.name)
     finally:
         os.unlink(file.name)
-    json.dump({"template": template, "problems": problems, "stack": created(template)}, sys.stdout)
+    created_part, not_imitated = imitable(template)
+    stacks = [created(created_part, parameters) for parameters in ({}, PARAMETERS)]
+    found = {
+        "problems": problems,
+        "resources": template["Resources"],
+        "stacks": stacks,
+        "not_imitated": not_imitated,
+    }
+    json.dump(found, sys.stdout)
 
 
 main(sys.argv[1])

@@ -23,8 +23,8 @@ pub mod usage;
 
 use crate::domain::Rate;
 use crate::http::Access::{Admin, Cron, Public, Service, Stripe, User};
-use crate::http::Endpoint;
 use crate::http::Method::{Delete, Get, Patch, Post};
+use crate::http::{Endpoint, Schedule};
 
 pub static ACCOUNT: Endpoint =
     Endpoint::new("account", "/api/account", &[Delete], User, account::routes)
@@ -60,12 +60,12 @@ pub static CREDITS: Endpoint =
 
 pub static CRON_DAILY: Endpoint =
     Endpoint::new("cron-daily", "/api/cron/daily", &[Get], Cron, cron::daily::routes)
-        .scheduled("15 3 * * *")
+        .scheduled(Schedule::Daily { hour: 3, minute: 15 })
         .max_seconds(60);
 
 pub static CRON_MINUTE: Endpoint =
     Endpoint::new("cron-minute", "/api/cron/minute", &[Get], Cron, cron::minute::routes)
-        .scheduled("* * * * *")
+        .scheduled(Schedule::EveryMinute)
         .max_seconds(60);
 
 pub static DASHBOARD: Endpoint =

@@ -16,7 +16,7 @@ mod query;
 pub mod rate_limit_headers;
 mod user;
 
-pub use endpoint::{Access, Endpoint, Method, Routes, StoredBytes};
+pub use endpoint::{Access, Endpoint, Method, Routes, Schedule, StoredBytes};
 pub use guard::{mount, mount_all};
 pub use input::Input;
 pub use json::Json;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::ensure;
 use shared::config::{SETTINGS, Setting};
-use shared::http::{Access, Endpoint};
+use shared::http::{Access, Endpoint, Schedule};
 
 /// The bytes that Lambda allows for all environment variables of a function, names included.
 const ENVIRONMENT_BYTES: usize = 4_096;
@@ -92,11 +92,12 @@ fn variable(setting: &Setting) -> String {
 fn function(endpoint: &Endpoint) -> String {
     let id = function_id(endpoint);
     let Endpoint { name, memory_mb, max_seconds, .. } = endpoint;
+    let role = if endpoint.schedule.is_some() { "JobRole" } else { "FunctionRole" };
     let mut yaml = format!(
         "\n  {id}:\n    Type: AWS::Serverless::Function\n    \
          Metadata:\n      BuildMethod: rust-cargolambda\n      \
          BuildProperties:\n        Binary: lambda-{name}\n    \
-         Properties:\n      CodeUri: .\n      Role: !GetAtt FunctionRole.Arn\n      \
+         Properties:\n      CodeUri: .\n      Role: !GetAtt {role}.Arn\n      \
          MemorySize: {memory_mb}\n      Timeout: {max_seconds}\n"
     );
     if endpoint.access == Access::Stripe {
@@ -124,17 +125,21 @@ fn route(path: &str) -> String {
 
 /// Retries a failed job, and then queues its event as failed. A job that runs every minute is not
 /// retried, because its next run does the same work.
-fn on_failure(schedule: &str) -> String {
-    let retries = if schedule.starts_with('*') { 0 } else { 2 };
+fn on_failure(schedule: Schedule) -> String {
+    let (retries, seconds) = match schedule {
+        Schedule::EveryMinute => (0, 60),
+        Schedule::Daily { .. } => (2, 3_600),
+    };
     format!(
         "      EventInvokeConfig:\n        MaximumRetryAttempts: {retries}\n        \
+         MaximumEventAgeInSeconds: {seconds}\n        \
          DestinationConfig:\n          OnFailure:\n            Type: SQS\n            \
          Destination: !GetAtt FailedJobs.Arn\n"
     )
 }
 
 /// The schedule of a function. EventBridge invokes the function by the role, without a secret.
-fn event(endpoint: &Endpoint, schedule: &str) -> String {
+fn event(endpoint: &Endpoint, schedule: Schedule) -> String {
     let (name, schedule) = (endpoint.name, event_bridge_cron(schedule));
     format!(
         "        Schedule:\n          Type: ScheduleV2\n          Properties:\n            \
@@ -162,18 +167,16 @@ fn webhook_alarm(endpoint: &Endpoint) -> String {
     )
 }
 
-/// Converts a cron expression. EventBridge has a sixth field, the year, and requires `?` for the
-/// day of the month or of the week.
-fn event_bridge_cron(schedule: &str) -> String {
-    let fields: Vec<&str> = schedule.split(' ').collect();
-    match fields[..] {
-        [minute, hour, day, month, "*"] => format!("{minute} {hour} {day} {month} ? *"),
-        [minute, hour, _, month, weekday] => format!("{minute} {hour} ? {month} {weekday} *"),
-        _ => schedule.to_owned(),
+/// The schedule as EventBridge writes it, with a sixth field, the year.
+fn event_bridge_cron(schedule: Schedule) -> String {
+    match schedule {
+        Schedule::EveryMinute => "* * * * ? *".to_owned(),
+        Schedule::Daily { hour, minute } => format!("{minute} {hour} * * ? *"),
     }
 }
 
-fn function_id(endpoint: &Endpoint) -> String {
+/// The id of an endpoint's function in the template.
+pub fn function_id(endpoint: &Endpoint) -> String {
     endpoint.name.split('-').map(capitalized).collect::<String>() + "Function"
 }
 
@@ -191,12 +194,6 @@ fn capitalized(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cron_expression_gets_a_sixth_field() {
-        assert_eq!(event_bridge_cron("15 3 * * *"), "15 3 * * ? *");
-        assert_eq!(event_bridge_cron("0 4 * * 1"), "0 4 ? * 1 *");
-    }
 
     #[test]
     fn a_webhook_has_a_function_url() {

@@ -25,6 +25,9 @@ pub(super) const HOSTS: [Host; 2] = [
     Host { folder: "functions", prefix: "lambda", is_capped: false },
 ];
 
+/// The length of a line for rustfmt.
+const LINE: usize = 100;
+
 /// The part of a manifest after this line is rendered.
 const MARK: &str = "# From here on rendered from the endpoint table: run `farebox render`.\n";
 
@@ -85,15 +88,18 @@ pub fn group(endpoint: &Endpoint) -> Group {
 fn group_main(host: Host, group: Group, table: &[&Endpoint]) -> Rendered {
     let (folder, Group { name, about }) = (host.folder, group);
     let rows = table.iter().filter(|endpoint| self::group(endpoint) == group);
-    let rows: String = rows
-        .map(|endpoint| format!("        &shared::endpoints::{},\n", constant(endpoint)))
-        .collect();
+    let rows: Vec<_> = rows.map(|row| format!("&shared::endpoints::{}", constant(row))).collect();
+    let on_one_line = format!("    {folder}::serve_all(&[{}])", rows.join(", "));
+    let call = match on_one_line.len() <= LINE {
+        true => on_one_line,
+        false => {
+            format!("    {folder}::serve_all(&[\n        {},\n    ])", rows.join(",\n        "))
+        }
+    };
     let text = format!(
         "//! {about}, in one function, for plans that limit the number of functions. Otherwise, this\n\
          //! file is not used: Vercel makes no function of a file whose name begins with `_`.\n\n\
-         fn main() -> std::process::ExitCode {{\n    \
-             {folder}::serve_all(&[\n{rows}    ])\n\
-         }}\n"
+         fn main() -> std::process::ExitCode {{\n{call}\n}}\n"
     );
     Rendered { path: format!("{folder}/_{name}.rs").into(), text }
 }

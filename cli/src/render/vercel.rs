@@ -11,7 +11,7 @@
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 use shared::endpoints::HEALTH;
-use shared::http::Endpoint;
+use shared::http::{Endpoint, Schedule};
 
 use super::mains::{GROUPS, Group, group};
 
@@ -33,7 +33,7 @@ pub(super) fn config(table: &[&Endpoint]) -> anyhow::Result<String> {
         // Files come first, so only a path without a function is routed here. A function answers
         // 404 for any path but its own.
         "rewrites": [{ "source": "/api/:path*", "destination": HEALTH.path }],
-        "crons": crons(table),
+        "crons": crons(table, |schedule| schedule),
     });
     Ok(serde_json::to_string_pretty(&config)? + "\n")
 }
@@ -60,7 +60,7 @@ pub(super) fn app_config(table: &[&Endpoint]) -> anyhow::Result<String> {
         // `build.sh` builds these.
         "build": { "env": { "FAREBOX_FUNCTIONS": names } },
         "routes": routes,
-        "crons": crons(table).into_iter().map(daily).collect::<Vec<_>>(),
+        "crons": crons(table, daily),
     });
     Ok(serde_json::to_string_pretty(&config)? + "\n")
 }
@@ -75,17 +75,20 @@ fn limits(row: &Endpoint) -> Value {
     json!({ "maxDuration": row.max_seconds, "regions": row.regions })
 }
 
-/// Changes the schedule of a job that runs every minute to once a day.
-fn daily(mut cron: Value) -> Value {
-    if cron["schedule"].as_str().is_some_and(|schedule| schedule.starts_with('*')) {
-        cron["schedule"] = "45 3 * * *".into();
+/// When the minute job runs on a plan that allows one run a day.
+const ONCE_A_DAY: Schedule = Schedule::Daily { hour: 3, minute: 45 };
+
+fn daily(schedule: Schedule) -> Schedule {
+    match schedule {
+        Schedule::EveryMinute => ONCE_A_DAY,
+        daily @ Schedule::Daily { .. } => daily,
     }
-    cron
 }
 
-fn crons(table: &[&Endpoint]) -> Vec<Value> {
+fn crons(table: &[&Endpoint], change: impl Fn(Schedule) -> Schedule) -> Vec<Value> {
     let scheduled = table.iter().filter_map(|endpoint| Some((endpoint.path, endpoint.schedule?)));
-    scheduled.map(|(path, schedule)| json!({ "path": path, "schedule": schedule })).collect()
+    let cron = |(path, schedule)| json!({ "path": path, "schedule": change(schedule).cron() });
+    scheduled.map(cron).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,35 +15,32 @@ use platforms::{Function, Request};
 /// Where the story calls from.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// The running functions, by path, and the path of the function for all other paths below `/api`.
 pub(crate) struct Front {
-    pub(crate) functions: BTreeMap<String, Function>,
-    pub(crate) fallback: Option<String>,
+    /// The running functions, by their executables.
+    pub(crate) functions: BTreeMap<PathBuf, Function>,
+    /// The executable of each path.
+    pub(crate) routes: BTreeMap<String, PathBuf>,
+    /// The executable for all other paths below `/api`.
+    pub(crate) fallback: Option<PathBuf>,
 }
 
 impl Front {
     /// Passes requests to the functions. Paths that none serves go to `rest`.
     pub(crate) fn router(self: Arc<Self>, rest: Router) -> Router {
-        let mut router = rest;
-        for path in self.functions.keys() {
+        let others = self.fallback.iter().map(|_| "/api/{*path}");
+        let paths = self.routes.keys().map(String::as_str).chain(others);
+        paths.fold(rest, |router, path| {
             let front = Arc::clone(&self);
-            let answer = move |request| front.answer(request);
-            router = router.route(path, axum::routing::any(answer));
-        }
-        if self.fallback.is_some() {
-            let front = Arc::clone(&self);
-            let answer = move |request| front.answer(request);
-            router = router.route("/api/{*path}", axum::routing::any(answer));
-        }
-        router
+            router.route(path, axum::routing::any(move |request| front.answer(request)))
+        })
     }
 
     async fn answer(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let path = request.uri().path().to_owned();
-        match self.pass_on(&path, request).await {
-            Ok(response) => response,
-            Err(error) => (StatusCode::BAD_GATEWAY, format!("{path}: {error:#}")).into_response(),
-        }
+        let answered = self.pass_on(&path, request).await;
+        answered.unwrap_or_else(|error| {
+            (StatusCode::BAD_GATEWAY, format!("{path}: {error:#}")).into_response()
+        })
     }
 
     async fn pass_on(
@@ -50,8 +48,9 @@ impl Front {
         path: &str,
         request: axum::extract::Request,
     ) -> anyhow::Result<Response> {
-        let fallback = || self.functions.get(self.fallback.as_deref()?);
-        let Some(function) = self.functions.get(path).or_else(fallback) else {
+        let executable = self.routes.get(path).or(self.fallback.as_ref());
+        let Some(function) = executable.and_then(|executable| self.functions.get(executable))
+        else {
             return Ok(StatusCode::NOT_FOUND.into_response());
         };
         let (head, body) = request.into_parts();

@@ -31,6 +31,9 @@ struct Args {
     /// Build without optimisation, which is faster. Sizes are not checked
     #[arg(long)]
     unoptimised: bool,
+    /// Build Vercel's functions with cargo-zigbuild, as another machine than Vercel's does
+    #[arg(long)]
+    zig: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -51,14 +54,16 @@ enum Processor {
 
 /// What is built, and how.
 #[derive(Clone, Debug)]
-struct Plan {
+struct Selection {
     /// The rows whose functions are built.
     rows: Vec<&'static Endpoint>,
     processor: Processor,
     optimised: bool,
+    /// Build for Vercel as another machine than Vercel's does.
+    with_zig: bool,
 }
 
-impl Plan {
+impl Selection {
     fn builds_everything(&self) -> bool {
         self.rows.len() == endpoints::ALL.len()
     }
@@ -84,18 +89,23 @@ async fn check(args: Args) -> anyhow::Result<ExitCode> {
         args.functions.is_empty() || rows.len() == args.functions.len(),
         "a name in --functions is not in the endpoint table"
     );
-    let plan = Plan { rows, processor: args.processor, optimised: !args.unoptimised };
-    if plan.processor == Processor::Arm && !lambda::has_arm()? {
+    let selection = Selection {
+        rows,
+        processor: args.processor,
+        optimised: !args.unoptimised,
+        with_zig: args.zig,
+    };
+    if selection.processor == Processor::Arm && !lambda::has_arm()? {
         say("skipped: the toolchain cannot compile for arm64; `rustup target add` it");
         return Ok(ExitCode::SUCCESS);
     }
     let artifacts = match args.target {
-        Target::Vercel => vercel::build(&plan)?,
-        Target::VercelApp => vercel::build_app(&plan)?,
-        Target::Lambda => lambda::build(&plan)?,
+        Target::Vercel => vercel::build(&selection)?,
+        Target::VercelApp => vercel::build_app(&selection)?,
+        Target::Lambda => lambda::build(&selection)?,
     };
-    artifacts.check_sizes(&plan)?;
-    if plan.processor == Processor::Arm {
+    artifacts.check_sizes(&selection)?;
+    if selection.processor == Processor::Arm {
         say("the executables are for another processor, so the story is not played");
         return Ok(ExitCode::SUCCESS);
     }

@@ -34,14 +34,13 @@ pub(crate) async fn play(platform: Platform, artifacts: &Artifacts) -> anyhow::R
     let count = front.functions.len();
     say(format_args!("started {count} executables as {platform} does; playing the story"));
     let app = App::new(local.config()?, clock.clone(), PoolSize::Server)?;
-    let ours: Vec<_> = endpoints::ALL
-        .iter()
-        .copied()
-        .filter(|row| !front.functions.contains_key(row.path))
-        .collect();
     let rest = match front.fallback {
         Some(_) => Router::new(),
-        None => http::mount_all(&ours, &app),
+        None => {
+            let rows = endpoints::ALL.iter().copied();
+            let rows: Vec<_> = rows.filter(|row| !front.routes.contains_key(row.path)).collect();
+            http::mount_all(&rows, &app)
+        }
     };
     let router = Arc::clone(&front).router(rest.merge(local.router()?));
     let (stop, stopped) = oneshot::channel::<()>();
@@ -53,11 +52,8 @@ pub(crate) async fn play(platform: Platform, artifacts: &Artifacts) -> anyhow::R
     let report = smoke::run(&options(&local, &base)?, Output::Text).await;
     let is_well = report.is_well();
     if !is_well {
-        for (path, function) in &front.functions {
-            let log = function.process().log();
-            if !log.is_empty() {
-                outln!("the log of {path}:\n{log}");
-            }
+        for (executable, function) in &front.functions {
+            outln!("the log of {}:\n{}", executable.display(), function.process().log());
         }
     }
     drop(stop);
@@ -72,11 +68,13 @@ async fn start_all(
     local: &Local,
 ) -> anyhow::Result<Front> {
     let mut functions = BTreeMap::new();
-    for (path, executable) in &artifacts.executables {
+    for executable in artifacts.executables() {
         let started = platform.start(executable, &local.settings).await;
-        functions.insert(path.clone(), started.with_context(|| format!("cannot start {path}"))?);
+        let started = started.with_context(|| format!("cannot start {}", executable.display()))?;
+        functions.insert(executable.to_owned(), started);
     }
-    Ok(Front { functions, fallback: artifacts.fallback.clone() })
+    let Artifacts { routes, fallback, .. } = artifacts;
+    Ok(Front { functions, routes: routes.clone(), fallback: fallback.clone() })
 }
 
 fn options(local: &Local, base: &str) -> anyhow::Result<Options> {

@@ -1,7 +1,8 @@
 //! The platforms' tools, in the versions that deploy/tools pins, and commands in general.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -44,6 +45,13 @@ pub(crate) fn aws() -> anyhow::Result<PathBuf> {
     run(pip.arg(root().join("deploy/tools/requirements.txt"))).context("cannot install")?;
     fs::write(installed, wanted)?;
     Ok(folder.join("bin"))
+}
+
+/// The search path for programs, with a folder before all others.
+pub(crate) fn path_with(folder: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = [folder.to_owned()].into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).unwrap_or_else(|_| path.clone())
 }
 
 /// Runs a command. Its output is shown only if it fails.

@@ -11,7 +11,7 @@ use shared::endpoints::{self, HEALTH};
 use shared::http::Endpoint;
 
 use crate::artifacts::Artifacts;
-use crate::{Plan, clone, say, tools};
+use crate::{Selection, clone, say, tools};
 
 /// Vercel's build image. With it, the builder uses plain cargo, as on Vercel.
 const BUILD_IMAGE: &str = "al2023";
@@ -20,53 +20,62 @@ const BUILD_IMAGE: &str = "al2023";
 const APP_CONFIG: &str = "deploy/vercel.app.json";
 
 /// Builds with `vercel.json`: a function for each route.
-pub(crate) fn build(plan: &Plan) -> anyhow::Result<Artifacts> {
+pub(crate) fn build(selection: &Selection) -> anyhow::Result<Artifacts> {
     let folder = clone::fresh("vercel")?;
-    if !plan.builds_everything() {
-        keep_only(&plan.rows, &folder)?;
+    if !selection.builds_everything() {
+        keep_only(&selection.rows, &folder)?;
     }
-    let cpu = run_builder(plan, &folder, None)?;
+    let cpu = run_builder(selection, &folder, None)?;
     let output = folder.join(".vercel/output");
     let config = read(&output.join("config.json"))?;
-    let mut executables = BTreeMap::new();
-    for row in &plan.rows {
-        executables.insert(row.path.to_owned(), function(&output, row)?);
+    let mut routes = BTreeMap::new();
+    for row in &selection.rows {
+        routes.insert(row.path.to_owned(), function(&output, row.file(), &limits(row))?);
     }
     let built = functions(&output.join("functions"))?;
-    ensure!(built.len() == plan.rows.len(), "more functions were built than wanted: {built:?}");
+    ensure!(
+        built.len() == selection.rows.len(),
+        "more functions were built than wanted: {built:?}"
+    );
     check_config(&config)?;
     let published: Vec<_> = fs::read_dir(output.join("static"))?.flatten().collect();
     ensure!(published.len() == 1, "Vercel would publish {published:?}");
     say("config.json and every .vc-config.json agree with the endpoint table");
-    let fallback = plan.builds_everything().then(|| HEALTH.path.to_owned());
-    Ok(Artifacts { executables, fallback, cpu })
+    let fallback = routes.get(HEALTH.path).filter(|_| selection.builds_everything()).cloned();
+    Ok(Artifacts { routes, fallback, cpu })
 }
 
-/// Builds with `deploy/vercel.app.json`: a function for most routes, and one for each other route.
-pub(crate) fn build_app(plan: &Plan) -> anyhow::Result<Artifacts> {
+/// Builds with `deploy/vercel.app.json`: a function for each group of routes.
+pub(crate) fn build_app(selection: &Selection) -> anyhow::Result<Artifacts> {
     let folder = clone::fresh("vercel-app")?;
     let settings = read(&folder.join(APP_CONFIG))?;
-    let cpu = run_builder(plan, &folder, Some(APP_CONFIG))?;
-    let mut built = functions(&folder.join(".vercel/output/functions"))?;
-    let wanted = settings["builds"].as_array().context("no builds")?.len();
-    ensure!(
-        built.len() == wanted,
-        "{wanted} functions were wanted, but these were built: {built:?}"
-    );
+    let cpu = run_builder(selection, &folder, Some(APP_CONFIG))?;
+    let output = folder.join(".vercel/output");
+    let crons = &read(&output.join("config.json"))?["crons"];
+    ensure!(*crons == settings["crons"], "the jobs are {crons}");
     let mut executables = BTreeMap::new();
+    for build in settings["builds"].as_array().context("no builds")? {
+        let file = build["src"].as_str().context("a build without a file")?;
+        let limits = &build["config"]["functions"][file];
+        let name = file.trim_start_matches("api/");
+        executables.insert(format!("/{file}"), function(&output, name, limits)?);
+    }
+    let built = functions(&output.join("functions"))?;
+    ensure!(built.len() == executables.len(), "more functions were built than wanted: {built:?}");
+    let mut routes = BTreeMap::new();
     let mut fallback = None;
     for route in settings["routes"].as_array().context("no routes")? {
         let (Some(path), Some(file)) = (route["src"].as_str(), route["dest"].as_str()) else {
             anyhow::bail!("a route is {route}")
         };
-        let file = format!("/{}", file.trim_start_matches('/'));
-        let executable = built.remove(&file).with_context(|| format!("no function {file}"))?;
-        let path = if path.contains('*') { file } else { path.to_owned() };
-        fallback = Some(path.clone());
-        executables.insert(path, executable);
+        let executable = executables.get(file).with_context(|| format!("no function {file}"))?;
+        match path.contains('*') {
+            true => fallback = Some(executable.clone()),
+            false => drop(routes.insert(path.to_owned(), executable.clone())),
+        }
     }
-    say("the functions are those of deploy/vercel.app.json");
-    Ok(Artifacts { executables, fallback, cpu })
+    say("the functions, limits and jobs are those of deploy/vercel.app.json");
+    Ok(Artifacts { routes, fallback, cpu })
 }
 
 /// Removes the other functions from the clone.
@@ -87,7 +96,7 @@ fn keep_only(rows: &[&Endpoint], folder: &Path) -> anyhow::Result<()> {
 
 /// Runs `vercel build`, and returns its processor time.
 fn run_builder(
-    plan: &Plan,
+    selection: &Selection,
     folder: &Path,
     config: Option<&str>,
 ) -> anyhow::Result<std::time::Duration> {
@@ -101,9 +110,23 @@ fn run_builder(
     let mut command = Command::new(cli);
     command.args(["build", "--prod", "--yes", "--standalone"]).current_dir(folder);
     command.args(config.into_iter().flat_map(|config| ["--local-config", config]));
-    command.env("VERCEL_BUILD_IMAGE", BUILD_IMAGE).env("VERCEL_TELEMETRY_DISABLED", "1");
+    command.env("VERCEL_TELEMETRY_DISABLED", "1");
+    match selection.with_zig {
+        // zig and cargo-zigbuild are among AWS's tools.
+        true => {
+            command.env("PATH", tools::path_with(&tools::aws()?)).env_remove("VERCEL_BUILD_IMAGE")
+        }
+        false => command.env("VERCEL_BUILD_IMAGE", BUILD_IMAGE),
+    };
+    if let Some(config) = config {
+        // `vercel deploy` takes these variables from the file, but `vercel build` does not.
+        let variables = &read(&folder.join(config))?["build"]["env"];
+        for (name, value) in variables.as_object().into_iter().flatten() {
+            command.env(name, value.as_str().unwrap_or_default());
+        }
+    }
     command.env("CARGO_TARGET_DIR", clone::workshop().join("cargo")).env("CARGO_INCREMENTAL", "0");
-    if !plan.optimised {
+    if !selection.optimised {
         command
             .envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")]);
         command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
@@ -112,19 +135,19 @@ fn run_builder(
     Ok(tools::cpu()? - before)
 }
 
-/// The executable of a row, after a look at its configuration.
-fn function(output: &Path, row: &Endpoint) -> anyhow::Result<PathBuf> {
-    let folder = output.join(format!("functions/api/{}.func", row.file()));
+/// The limits of a row in a function's configuration.
+fn limits(row: &Endpoint) -> Value {
+    json!({ "maxDuration": row.max_seconds, "regions": row.regions })
+}
+
+/// The executable of a function in `api/`, after a look at its configuration.
+fn function(output: &Path, name: &str, limits: &Value) -> anyhow::Result<PathBuf> {
+    let folder = output.join(format!("functions/api/{name}.func"));
     let config = read(&folder.join(".vc-config.json"))?;
-    let expected = json!({
-        "handler": "executable",
-        "runtime": "executable",
-        "architecture": "x86_64",
-        "maxDuration": row.max_seconds,
-        "regions": row.regions,
-    });
-    for (field, value) in expected.as_object().into_iter().flatten() {
-        ensure!(&config[field] == value, "{}: {field} is {}", row.path, config[field]);
+    let kind =
+        json!({ "handler": "executable", "runtime": "executable", "architecture": "x86_64" });
+    for (field, value) in [&kind, limits].into_iter().filter_map(Value::as_object).flatten() {
+        ensure!(&config[field] == value, "{name}: {field} is {}", config[field]);
     }
     executable(&folder, &config)
 }
@@ -134,7 +157,7 @@ fn check_config(config: &Value) -> anyhow::Result<()> {
     let crons = config["crons"].as_array().context("no crons")?;
     let expected: Vec<Value> = endpoints::ALL
         .iter()
-        .filter_map(|row| Some(json!({ "path": row.path, "schedule": row.schedule? })))
+        .filter_map(|row| Some(json!({ "path": row.path, "schedule": row.schedule?.cron() })))
         .collect();
     ensure!(*crons == expected, "the jobs are {crons:?}");
     let routes = config["routes"].as_array().context("no routes")?;

@@ -32,6 +32,13 @@ pub enum Access {
     Stripe,
 }
 
+/// When a job runs, in UTC.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Schedule {
+    EveryMinute,
+    Daily { hour: u8, minute: u8 },
+}
+
 /// The methods that endpoints use. axum's own type cannot be part of a constant table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
@@ -56,8 +63,8 @@ pub struct Endpoint {
     pub stores: Option<StoredBytes>,
     /// The maximum length of the body in bytes.
     pub body_limit: usize,
-    /// The schedule on which the platform calls it: a cron expression of five fields, in UTC.
-    pub schedule: Option<&'static str>,
+    /// When the platform calls it.
+    pub schedule: Option<Schedule>,
     /// Vercel's regions of its function: those next to the database. On Lambda, all functions are in
     /// the region of the stack.
     pub regions: &'static [&'static str],
@@ -66,6 +73,16 @@ pub struct Endpoint {
     /// The seconds that a call may take.
     pub max_seconds: u32,
     pub routes: Routes,
+}
+
+impl Schedule {
+    /// The cron expression of five fields.
+    pub fn cron(self) -> String {
+        match self {
+            Self::EveryMinute => "* * * * *".to_owned(),
+            Self::Daily { hour, minute } => format!("{minute} {hour} * * *"),
+        }
+    }
 }
 
 impl Method {
@@ -132,8 +149,8 @@ impl Endpoint {
         Self { body_limit: bytes, ..self }
     }
 
-    pub const fn scheduled(self, cron: &'static str) -> Self {
-        Self { schedule: Some(cron), ..self }
+    pub const fn scheduled(self, schedule: Schedule) -> Self {
+        Self { schedule: Some(schedule), ..self }
     }
 
     pub const fn max_seconds(self, seconds: u32) -> Self {
