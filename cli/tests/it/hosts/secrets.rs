@@ -1,6 +1,7 @@
 //! Settings in AWS Secrets Manager.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
@@ -105,6 +106,39 @@ async fn a_rotated_secret_reaches_a_running_function() {
     assert!(log.contains("the settings in the secret have changed"), "{log}");
     assert!(log.contains("the old settings stay in use"), "{log}");
     assert!(!log.contains("the-second-secret"), "{log}");
+}
+
+/// A Secrets Manager that answers the first request only.
+#[tokio::test]
+async fn a_slow_read_of_the_secret_delays_no_user() {
+    let app = Setup::default().at_machine_time().start().await;
+    let first = Arc::new(Mutex::new(Some(serde_json::to_string(&app.settings).unwrap())));
+    let answer = move || {
+        let secret = first.lock().unwrap().take();
+        async move {
+            match secret {
+                Some(secret) => Json(json!({ "SecretString": secret })),
+                None => std::future::pending().await,
+            }
+        }
+    };
+    let manager = listen(Router::new().route("/", post(answer))).await;
+    let settings = [
+        ("FAREBOX_SECRET", "farebox"),
+        ("FAREBOX_SECRET_SECONDS", "0"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{}/", manager.address)),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests"),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let lambda = on_lambda("health", &settings).await;
+    let began = Instant::now();
+    for _ in 0..3 {
+        let answer = lambda.send(&request("GET", "/api/health")).await.unwrap();
+        api_response(answer).expect_status(200);
+    }
+    // The read alone would give up after three seconds.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:1:secret:farebox";
