@@ -3,17 +3,18 @@
 //! Vercel and SAM build a binary without naming its package, so cargo unites the features of all
 //! members of the workspace. With `-p api` the files would be smaller than the deployed ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
+use farebox::render::{function_id, group};
 use platforms::Platform;
 use serde_json::Value;
 use shared::endpoints;
 
-/// The function that serves every route.
+/// The function with the routes of people and apps, for plans that limit the number of functions.
 pub const APP: &str = "app";
 
 /// The path of each function's binary.
@@ -35,6 +36,24 @@ impl Binaries {
         let built = built.context("cannot run cargo")?;
         ensure!(built.status.success(), "the functions do not build");
         Self::listed_in(&String::from_utf8(built.stdout)?, functions)
+    }
+
+    /// Finds what the last run of `deploy-check` built for each platform, all functions of it.
+    pub fn of_deploy_check(functions: &[&'static str]) -> anyhow::Result<Self> {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy-check");
+        let mut found = BTreeMap::new();
+        for (function, platform) in binaries_of(functions) {
+            let row = endpoints::ALL.iter().find(|row| row.name == function);
+            let path = match (platform, row) {
+                (Platform::Lambda, Some(row)) => {
+                    built.join(format!("lambda/.aws-sam/build/{}/bootstrap", function_id(row)))
+                }
+                _ => built.join("cargo/release").join(platform.binary(function)),
+            };
+            ensure!(path.exists(), "{} is missing: run `deploy-check` first", path.display());
+            found.insert((function, platform), path);
+        }
+        Ok(Self(found))
     }
 
     /// Parses cargo's JSON lines: one for each binary that it built or found up to date.
@@ -86,11 +105,17 @@ impl Size {
 
 /// Every function's name.
 pub fn functions() -> impl Iterator<Item = &'static str> {
-    endpoints::ALL.iter().map(|endpoint| endpoint.name).chain([APP])
+    endpoints::ALL.iter().map(|endpoint| endpoint.name).chain(groups())
 }
 
-/// Lambda does not limit the number of functions, so it has no function with every route.
+/// The names of the functions with a group of routes each.
+fn groups() -> BTreeSet<&'static str> {
+    endpoints::ALL.iter().map(|endpoint| group(endpoint).name).collect()
+}
+
+/// Lambda does not limit the number of functions, so it has none with several routes.
 fn binaries_of(functions: &[&'static str]) -> impl Iterator<Item = (&'static str, Platform)> {
+    let groups = groups();
     let all = functions.iter().flat_map(|&function| Platform::ALL.map(|on| (function, on)));
-    all.filter(|binary| *binary != (APP, Platform::Lambda))
+    all.filter(move |(function, on)| *on == Platform::Vercel || !groups.contains(function))
 }

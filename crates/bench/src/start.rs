@@ -42,6 +42,9 @@ pub struct Args {
         value_parser = PossibleValuesParser::new(release::functions())
     )]
     functions: Vec<String>,
+    /// Measure what `deploy-check vercel`, `vercel-app` and `lambda` have built, without a build
+    #[arg(long)]
+    deployed: bool,
 }
 
 impl Args {
@@ -68,7 +71,10 @@ struct Measured {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let functions = args.functions();
-    let binaries = Binaries::build(&functions)?;
+    let binaries = match args.deployed {
+        true => Binaries::of_deploy_check(&functions)?,
+        false => Binaries::build(&functions)?,
+    };
     let mut stack = Stack::start().await?;
     let measured = tokio::select! {
         measured = measure(&mut stack, &binaries, &functions, &args) => measured,
