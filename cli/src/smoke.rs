@@ -16,7 +16,7 @@ mod stripe;
 
 use std::time::Duration;
 
-use shared::config::Secret;
+use shared::config::{Secret, is_this_machine};
 use url::Url;
 
 use crate::terminal::checks::{CheckReport, Output};
@@ -80,9 +80,15 @@ impl Options {
     /// Returns the options' problem and its fix, before anything is sent.
     fn problem(&self) -> Option<(String, &'static str)> {
         let url = Url::parse(&self.url).ok().filter(|url| url.has_host());
-        if !url.is_some_and(|url| ["http", "https"].contains(&url.scheme())) {
+        let url = url.filter(|url| ["http", "https"].contains(&url.scheme()));
+        let Some(url) = url else {
             let fix = "Pass the base URL of the deployment: --url https://billing.example.com";
             return Some((format!("{} is not an http or https URL", self.url), fix));
+        };
+        if url.scheme() == "http" && !is_this_machine(&url) {
+            let fix = "Pass the deployment's https URL, or run this on its machine. Over plain http, \
+                       others could read the keys.";
+            return Some((format!("{} is not encrypted", self.url), fix));
         }
         let is_test =
             |key: &Secret| ["sk_test_", "rk_test_"].iter().any(|it| key.expose().starts_with(it));

@@ -18,7 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use email::{Email, Sender, Subjects};
-pub use parse::Problems;
+pub use parse::{Problems, is_this_machine};
 pub use proxies::{Network, TrustedProxies};
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
@@ -187,7 +187,7 @@ fn read_database(reader: &mut Reader<'_>) -> Option<Database> {
 }
 
 fn read_redis(reader: &mut Reader<'_>) -> Option<Redis> {
-    let url = reader.required_either("UPSTASH_REDIS_REST_URL", "KV_REST_API_URL", parse::http_url);
+    let url = reader.required_either("UPSTASH_REDIS_REST_URL", "KV_REST_API_URL", parse::redis_url);
     let token =
         reader.required_either("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", parse::secret);
     let timeout = reader.parsed("REDIS_TIMEOUT_MS", |text| parse::within(text, 10..=2_000));
@@ -228,7 +228,8 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
     let url = reader.parsed("AUTH_JWKS_URL", parse::http_url);
     let hs256_secret = reader.parsed("AUTH_HS256_SECRET", parse::hs256_secret);
     let jwks = Jwks { inline, url };
-    if jwks.inline.is_none() && jwks.url.is_none() && hs256_secret.is_none() {
+    let keys = ["AUTH_JWKS_URL", "AUTH_JWKS", "AUTH_HS256_SECRET"];
+    if !keys.into_iter().any(|name| reader.is_set(name)) {
         reader.problem("AUTH_JWKS_URL, AUTH_JWKS or AUTH_HS256_SECRET", "one of them must be set");
     }
     let issuer = reader.required("AUTH_ISSUER", parse::text);

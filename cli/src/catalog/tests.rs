@@ -133,7 +133,8 @@ fn plans_keep_the_order_of_the_file_unless_ranked() {
 #[test]
 fn the_documented_example_is_a_catalog() {
     let guide = include_str!("../../../docs/SETUP.md");
-    let example = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let (_, section) = guide.split_once("\n## Pricing as code\n").unwrap();
+    let example = section.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(read(example).unwrap().to_string(), "Letters (plans: 4, packs: 1)");
 }
 

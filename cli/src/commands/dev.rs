@@ -39,6 +39,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    refuse_live_key()?;
     let file = args.catalog.as_deref().filter(|file| !file.as_os_str().is_empty());
     let catalog = catalog::read(file)?;
     std::fs::create_dir_all(&args.data)
@@ -92,6 +93,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     app.postgres.close();
     local.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a key of Stripe's live mode, which is in the environment of a shell that has loaded the
+/// settings of a deployment. The stack would migrate that deployment's database and charge its users.
+fn refuse_live_key() -> anyhow::Result<()> {
+    let key = std::env::var("STRIPE_SECRET_KEY").unwrap_or_default();
+    if ["sk_live_", "rk_live_"].iter().any(|live| key.trim_start().starts_with(live)) {
+        bail!(
+            "STRIPE_SECRET_KEY is a live-mode key, and the local stack is for tests only. This shell has \
+             the settings of a deployment: start the stack in another one"
+        );
+    }
+    Ok(())
 }
 
 async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {

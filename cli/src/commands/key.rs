@@ -18,7 +18,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let key = service_key::generate()
         .map_err(|_| anyhow!("the system's random number generator failed"))?;
     outln!("{key}");
-    errln!("Store the key on your server; it is not shown again. Add its hash to the settings:");
-    errln!("SERVICE_KEYS={}:{}", args.scope, hex(&service_key::sha256(&key)));
+    errln!(
+        "Store the key on your server; it is not shown again. Add this entry, which has its hash, to"
+    );
+    errln!("SERVICE_KEYS. If the setting has other entries, keep them and put a comma in between:");
+    errln!("{}:{}", args.scope, hex(&service_key::sha256(&key)));
     Ok(ExitCode::SUCCESS)
 }

@@ -87,6 +87,11 @@ impl Story<'_> {
         });
         let path = "/api/stripe/create-checkout-session";
         let session = self.call_for_user(Method::POST, path, Some(&order), None).await?;
+        let detail = session.body["detail"].as_str().unwrap_or_default();
+        if self.options.origin.is_none() && detail.contains("ALLOWED_ORIGINS") {
+            let why = "no origin of the deployment's pages is given. Set ALLOWED_ORIGINS, or pass --origin";
+            return Err(skipped(why));
+        }
         let session = session.expect(200)?;
         let (id, url) = (word(&session, "sessionId"), word(&session, "url"));
         if id.starts_with("cs_live_") {

@@ -3,14 +3,14 @@
 
 mod image;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dev_services::postgres::{self, Postgres};
 use dev_services::redis::{self, RedisServer};
 use serde_json::Value;
-use shared::config::SETTINGS;
+use shared::config::{Config, SETTINGS};
 use tokio::process::Command;
 
 use crate::support::{Process, TestApp, execute, settings, until};
@@ -33,11 +33,29 @@ fn service(name: &str) -> Vec<&'static str> {
     lines.take_while(|line| line.is_empty() || line.starts_with("   ")).collect()
 }
 
-/// The environment variables of a service.
-fn variables(name: &str) -> BTreeSet<&'static str> {
+/// The environment of a service, with a password in the place of each variable.
+fn environment(name: &str) -> BTreeMap<&'static str, String> {
     let pairs = service(name).into_iter().filter_map(|line| line.trim_start().split_once(": "));
-    let is_variable = |name: &&str| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    pairs.map(|(name, _)| name).filter(is_variable).collect()
+    let is_variable = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    pairs.filter(|(name, _)| is_variable(name)).map(|(name, value)| (name, filled(value))).collect()
+}
+
+/// Replaces each `${NAME}` and `${NAME:?message}`.
+fn filled(value: &str) -> String {
+    let mut parts = value.split("${");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + PASSWORD + part.split_once('}').unwrap().1)
+}
+
+/// The names of a service's environment variables.
+fn variables(name: &str) -> BTreeSet<&'static str> {
+    environment(name).into_keys().collect()
+}
+
+/// The settings that `farebox.env.example` leaves empty.
+fn example() -> BTreeSet<&'static str> {
+    let lines = EXAMPLE.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.split_once('=')?.0)).collect()
 }
 
 /// The arguments with which a service runs the image.
@@ -50,9 +68,7 @@ fn arguments(name: &str) -> Vec<String> {
 #[test]
 fn the_services_set_known_settings() {
     let known: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
-    let example = EXAMPLE.lines().filter_map(|line| line.split_once('='));
-    let example: BTreeSet<&str> = example.map(|(name, _)| name).collect();
-    let given: BTreeSet<&str> = variables("farebox").union(&example).copied().collect();
+    let given: BTreeSet<&str> = variables("farebox").union(&example()).copied().collect();
     assert!(given.is_subset(&known), "{given:?}");
     for setting in SETTINGS.iter().filter(|setting| setting.required) {
         assert!(given.contains(setting.name), "{} is required", setting.name);
@@ -63,6 +79,29 @@ fn the_services_set_known_settings() {
         let name = line.rsplit(' ').next().unwrap();
         assert!(variables("postgres").contains(name), "roles.sql reads {name}");
     }
+}
+
+/// The server starts with the environment of `compose.yaml` and the settings of the example.
+#[test]
+fn the_server_accepts_its_environment() {
+    let hash = "ab".repeat(32);
+    let keys = format!("service:{hash},admin:{hash}");
+    let filled_in = BTreeMap::from([
+        ("STRIPE_SECRET_KEY", "sk_test_1"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+        ("AUTH_JWKS_URL", "https://id.example/.well-known/jwks.json"),
+        ("AUTH_ISSUER", "https://id.example"),
+        ("SERVICE_KEYS", &keys),
+        ("ALLOWED_ORIGINS", "https://app.example"),
+        ("TRUSTED_PROXIES", "172.16.0.0/12"),
+    ]);
+    assert_eq!(filled_in.keys().copied().collect::<BTreeSet<_>>(), example());
+    let environment = environment("farebox");
+    let config = Config::from_vars(|name| {
+        let given = environment.get(name).map(String::as_str);
+        given.or_else(|| filled_in.get(name).copied()).map(str::to_owned)
+    });
+    assert_eq!(config.unwrap().redis.url.as_str(), "http://redis-front:8079/");
 }
 
 /// The build uses the project's compiler, and gets no secret of a working copy.
@@ -78,7 +117,15 @@ fn the_image_has_its_toolchain_its_user_and_no_secret() {
     assert_eq!(file.values("USER"), ["65532:65532"], "the user nonroot of the base image");
 
     let ignored = read("deploy/Dockerfile.dockerignore");
-    for pattern in [".git", "**/.env", "**/farebox.env", "**/.farebox", "**/target"] {
+    for pattern in [
+        ".git",
+        "**/.env*",
+        "**/farebox.env",
+        "**/.farebox",
+        "**/.vercel",
+        "**/.aws-sam",
+        "**/target",
+    ] {
         assert!(ignored.lines().any(|line| line == pattern), "{pattern} is not ignored");
     }
     let uncommitted = read(".gitignore");

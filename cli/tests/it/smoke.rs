@@ -183,7 +183,7 @@ async fn a_stopped_postgres_fails_the_steps_that_need_it() {
 }
 
 #[tokio::test]
-async fn a_live_key_is_refused_before_anything_is_sent() {
+async fn a_live_key_or_an_open_connection_is_refused_before_anything_is_sent() {
     let front = Front::default();
     let app = deployment().await;
     let url = front.clone().start(&app).await;
@@ -196,6 +196,12 @@ async fn a_live_key_is_refused_before_anything_is_sent() {
     }
     let report = play(&Options { url: "billing.example.com".to_owned(), ..options(&app) }).await;
     assert_fix(&report, "options", "--url https://");
+    let port = url.rsplit(':').next().unwrap();
+    for host in ["127.0.0.1.example", "10.0.0.1", "farebox"] {
+        let report = play(&Options { url: format!("http://{host}:{port}"), ..options(&app) }).await;
+        assert_eq!(report.checks().len(), 1, "{report:#?}");
+        assert_fix(&report, "options", "https URL");
+    }
     assert_eq!(front.requests.load(Ordering::SeqCst), 0);
 }
 
@@ -243,6 +249,11 @@ async fn a_refused_origin_or_plan_names_the_option() {
     let app = deployment().await;
     let origin = Some("https://elsewhere.example".to_owned());
     assert_fix(&play(&Options { origin, ..options(&app) }).await, "checkout", "--origin");
+    // The URL's own origin is a guess, which the deployment need not allow.
+    let report = play(&Options { origin: None, ..options(&app) }).await;
+    assert!(report.is_well(), "{report:#?}");
+    let checkout = check(&report, "checkout");
+    assert!(checkout.ok.is_none() && checkout.found.contains("--origin"), "{checkout:?}");
     let plan = Some("gold".to_owned());
     let report = play(&Options { plan, ..options(&app) }).await;
     assert_fix(&report, "plans", "--plan: starter, pro, team.");

@@ -44,6 +44,10 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{name}: {what}"));
     }
 
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
     /// Returns the value of a setting. An empty value counts as unset, because most platforms clear
     /// a setting in this way.
     fn value(&self, name: &str) -> Option<String> {
@@ -60,7 +64,7 @@ impl<'a> Reader<'a> {
         name: &str,
         parse: impl Fn(&str) -> Parsed<T>,
     ) -> Option<T> {
-        if self.value(name).is_none() {
+        if !self.is_set(name) {
             self.problem(name, "must be set");
         }
         self.parsed(name, parse)
@@ -72,7 +76,7 @@ impl<'a> Reader<'a> {
         alias: &str,
         parse: impl Fn(&str) -> Parsed<T>,
     ) -> Option<T> {
-        if self.value(name).is_none() && self.value(alias).is_some() {
+        if !self.is_set(name) && self.is_set(alias) {
             return self.parsed(alias, parse);
         }
         self.required(name, parse)
@@ -134,7 +138,7 @@ pub(super) fn http_url(value: &str) -> Parsed<Url> {
     let url = Url::parse(value).map_err(|_| "is not a URL")?;
     match url.scheme() {
         "https" if url.has_host() => Ok(url),
-        "http" if url.host().is_some_and(is_this_machine) => Ok(url),
+        "http" if is_this_machine(&url) => Ok(url),
         "http" if url.has_host() => {
             Err("must be https: plain http is allowed only for this machine")
         }
@@ -142,11 +146,28 @@ pub(super) fn http_url(value: &str) -> Parsed<Url> {
     }
 }
 
-fn is_this_machine(host: Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
+/// Parses the URL of Redis. Farebox's front of a Redis has no TLS, and on a network of containers it
+/// has a name without a dot, such as `redis-front`. Hosts on the internet have a dot in theirs.
+pub(super) fn redis_url(value: &str) -> Parsed<Url> {
+    match Url::parse(value) {
+        Ok(url) if url.scheme() == "http" && !is_this_machine(&url) => match url.host() {
+            Some(Host::Domain(name)) if !name.contains('.') => Ok(url),
+            _ => Err(
+                "must be https: plain http is allowed only for this machine and for the name of \
+                      a container, which has no dot",
+            ),
+        },
+        _ => http_url(value),
+    }
+}
+
+/// Returns true if requests to the URL do not leave this machine.
+pub fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -65,6 +65,8 @@ fn every_problem_is_listed_at_once() {
 
     let two = problems(&[("LOG_LEVEL", "loud"), ("DATABASE_POOL_SIZE", "0")]);
     assert_eq!(two.lines().count(), 2, "{two}");
+    let refused = problems(&[("AUTH_HS256_SECRET", "short")]);
+    assert_eq!(refused.lines().count(), 1, "{refused}");
 }
 
 #[test]
@@ -121,6 +123,23 @@ fn plain_http_is_allowed_only_for_this_machine() {
             assert!(problem.starts_with(&format!("{name}: must be https")), "{problem}");
             assert!(parse(&[(name, &format!("https://{host}"))]).is_ok(), "{name} {host}");
         }
+    }
+}
+
+/// The front of Redis in `deploy/compose.yaml` has no TLS. Nothing else may be reached in this way.
+#[test]
+fn redis_on_a_network_of_containers_may_use_plain_http() {
+    for url in ["http://redis-front:8079", "http://redis"] {
+        assert!(parse(&[("UPSTASH_REDIS_REST_URL", url)]).is_ok(), "{url}");
+        assert!(parse(&[("UPSTASH_REDIS_REST_URL", ""), ("KV_REST_API_URL", url)]).is_ok());
+        for name in ["STRIPE_API_URL", "AUTH_JWKS_URL", "CLERK_API_URL", "ALERT_WEBHOOK_URL"] {
+            assert!(problems(&[(name, url)]).contains("must be https"), "{name} {url}");
+        }
+    }
+    // Addresses in other notations, and names that a public resolver could answer.
+    for host in ["167772161", "0x0a000001", "redis.internal", "redis.", "[fd00::1]"] {
+        let problem = problems(&[("UPSTASH_REDIS_REST_URL", &format!("http://{host}"))]);
+        assert!(problem.contains("the name of a container"), "{host}: {problem}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! The commands around a running stack: what they print, and where they print it.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::timeout;
 
 use super::{Dev, Redis, directory, farebox, run, stdout_of};
 use crate::support::until;
@@ -38,6 +40,35 @@ async fn status_tells_where_a_stack_runs_and_what_it_holds() {
     }
     assert!(text.contains(&format!("running at {}, data in .farebox", dev.base)), "{text}");
     dev.stop(&dir).await;
+}
+
+/// In a shell that has loaded the settings of a live deployment, the stack would migrate its database.
+#[tokio::test]
+async fn the_stack_refuses_a_live_key_before_it_touches_anything() {
+    let dir = directory("live");
+    for key in ["sk_live_1", " rk_live_1"] {
+        let mut dev = farebox(&dir, &["dev", "--port", "0"]);
+        let output = dev.env("STRIPE_SECRET_KEY", key).output();
+        // A stack that starts does not end by itself.
+        let output = timeout(Duration::from_secs(30), output).await.unwrap().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(message.contains("STRIPE_SECRET_KEY is a live-mode key"), "{message}");
+        assert!(!message.contains("live_1") && output.stdout.is_empty(), "{message}");
+    }
+    assert!(std::fs::read_dir(&dir).unwrap().next().is_none(), "the directory stays empty");
+}
+
+/// Two keys make one setting with two entries.
+#[tokio::test]
+async fn a_key_is_printed_with_its_entry_for_the_setting() {
+    let dir = directory("key");
+    for scope in ["service", "admin"] {
+        let output = run(&dir, &["key", scope]).await;
+        let message = String::from_utf8(output.stderr).unwrap();
+        let entry = message.lines().last().unwrap();
+        assert!(entry.starts_with(&format!("{scope}:")) && message.contains("comma"), "{message}");
+    }
 }
 
 /// As `farebox env | head -1`, whose reader may have gone before the first line.
@@ -150,7 +181,7 @@ async fn logs_prints_json_lines_in_a_pipe_and_follows() {
         loop {
             let score = json!({ "score": 8 });
             dev.call("PATCH", "/api/mood", &token, Some(score)).await.expect_status(200);
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
     tokio::select! {

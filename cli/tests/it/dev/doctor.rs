@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{Dev, Redis, directory, farebox, run, stdout_of};
 use crate::auth::provider::Signer;
@@ -64,6 +65,11 @@ async fn doctor_suggests_fixes() {
     assert!(report.contains("FAIL  postgres: ") && report.contains("Check DATABASE_"), "{report}");
     assert!(report.contains("FAIL  stripe: ") && report.contains("STRIPE_SECRET_KEY"), "{report}");
     assert!(report.contains("3 checks failed."), "{report}");
+    app.stripe.set(Mode::Pass).await;
+    let report = doctor(&app, &[]).await;
+    assert!(report.contains("ok    stripe: ") && report.contains("2 checks failed."), "{report}");
+    assert!(report.contains("skip  catalog: Farebox's tables cannot be read"), "{report}");
+    app.stripe.set(Mode::Down).await;
     assert!(!report.contains("os error"), "{report}");
 
     let mut command = farebox(&dir, &["doctor", "--json"]);
@@ -74,10 +80,42 @@ async fn doctor_suggests_fixes() {
     assert_eq!((failed, &report["ok"]), (vec!["redis", "postgres", "stripe"], &json!(false)));
 }
 
+/// A login that was created without its role can read nothing. The fix names the role, and no check
+/// suggests to migrate or to push a catalog.
+#[tokio::test]
+async fn doctor_finds_a_login_outside_the_role() {
+    let app = Setup::default().sells("demo").start().await;
+    let superuser = Stack::start().await.superuser("postgres").await;
+    let role = "doctor_outsider";
+    let create = format!(
+        "drop role if exists {role};
+         create role {role} login password 'outside';
+         alter role {role} set statement_timeout to '5s'"
+    );
+    support::execute(&superuser, &create).await;
+    let mut url: Url = app.settings["DATABASE_URL"].parse().unwrap();
+    url.set_username(role).unwrap();
+    url.set_password(Some("outside")).unwrap();
+    let settings = [("DATABASE_URL", url.as_str())];
+    let report = doctor(&app, &settings).await;
+    let line = format!("FAIL  rights: the connecting role {role} is not a member of farebox_app");
+    assert!(report.contains(&line), "{report}");
+    let grant = format!("grant farebox_app to {role}");
+    assert!(report.contains(&grant) && report.contains("1 check failed."), "{report}");
+    assert!(report.contains("skip  catalog: ") && !report.contains("farebox migrate"), "{report}");
+
+    support::execute(&superuser, &grant).await;
+    let report = doctor(&app, &settings).await;
+    assert!(report.contains("ok    rights: ") && report.contains("ok    catalog: "), "{report}");
+}
+
 /// The owner's URL is enough: the functions' login need not exist yet.
 #[tokio::test]
 async fn the_direct_url_alone_is_enough_to_migrate() {
     let dir = directory("direct");
+    let output = farebox(&dir, &["migrate"]).env_remove("DIRECT_URL").output().await.unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && message.contains("set DIRECT_URL"), "{message}");
     let empty = Stack::start().await.empty_database().await;
     for expected in ["applied   0001_accounts", "The schema public is up to date."] {
         let mut migrate = farebox(&dir, &["migrate"]);
@@ -111,6 +149,7 @@ async fn doctor_finds_a_wrong_role_and_missing_migrations() {
     let report = doctor(&empty.owner).await;
     assert!(report.contains("ok    migrations: all applied"), "{report}");
     assert!(report.contains("FAIL  rights: the connecting role farebox_owner"), "{report}");
+    assert!(report.contains(" more\n      Set DATABASE_URL to a login in the role"), "{report}");
     assert!(report.contains("FAIL  time limit: the role farebox_owner has no"), "{report}");
     assert!(report.contains("alter role farebox_owner set statement_timeout"), "{report}");
 }
