@@ -32,7 +32,7 @@ use tower::ServiceExt as _;
 /// The interval at which the clock is read. It can be advanced at any time.
 pub const POLL: Duration = Duration::from_secs(1);
 
-/// The time limit of a run. Jobs end by themselves within the 30 seconds of a function.
+/// The time limit of a run. Jobs begin no step that could end after 30 seconds.
 const RUN_TIME: Duration = Duration::from_secs(45);
 
 /// The time after which another server repeats the run of a killed one. It leaves a run's last
