@@ -1,4 +1,4 @@
-//! What a platform's tool has built: the executable of each function.
+//! The output of a platform's tool: the executable of each function.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

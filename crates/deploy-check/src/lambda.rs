@@ -1,4 +1,4 @@
-//! What `cargo lambda` and `sam build` make of the repository, and the template's comparison with the
+//! Builds the functions with `cargo lambda` and `sam build`, and compares the template with the
 //! endpoint table.
 
 use std::collections::BTreeMap;

@@ -52,7 +52,7 @@ enum Processor {
     Arm,
 }
 
-/// What is built, and how.
+/// The functions to build, and the way to build them.
 #[derive(Clone, Debug)]
 struct Selection {
     /// The rows whose functions are built.

@@ -1,4 +1,4 @@
-//! What `vercel build` makes of the repository, and its comparison with the endpoint table.
+//! Builds the functions with `vercel build`, and compares its output with the endpoint table.
 
 use std::collections::BTreeMap;
 use std::fs;
