@@ -146,6 +146,7 @@ fn event(endpoint: &Endpoint, schedule: Schedule) -> String {
          Name: !Sub '${{AWS::StackName}}-{name}'\n            \
          ScheduleExpression: cron({schedule})\n            \
          RoleArn: !GetAtt SchedulerRole.Arn\n            \
+         Input: '{{\"source\": \"aws.scheduler\"}}'\n            \
          RetryPolicy:\n              MaximumRetryAttempts: 3\n              \
          MaximumEventAgeInSeconds: 300\n            \
          DeadLetterConfig:\n              Arn: !GetAtt FailedJobs.Arn\n"

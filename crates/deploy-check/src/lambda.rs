@@ -117,7 +117,7 @@ fn check_job(resources: &Map<String, Value>, function: &str) -> anyhow::Result<(
     ensure!(target["RoleArn"] == json!({ "Fn::GetAtt": ["SchedulerRole", "Arn"] }), "{target}");
     ensure!(target["DeadLetterConfig"]["Arn"] == queue, "{target}");
     ensure!(target["RetryPolicy"]["MaximumEventAgeInSeconds"].is_u64(), "{target}");
-    ensure!(target["Input"].is_null(), "{target}");
+    ensure!(target["Input"] == "{\"source\": \"aws.scheduler\"}", "{target}");
     let invoked = &resources[&format!("{function}EventInvokeConfig")]["Properties"];
     ensure!(invoked["DestinationConfig"]["OnFailure"]["Destination"] == queue, "{invoked}");
     ensure!(invoked["MaximumEventAgeInSeconds"].is_u64(), "{invoked}");
