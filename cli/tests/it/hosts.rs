@@ -135,7 +135,7 @@ fn lasting(answer: &ApiResponse) -> (u16, BTreeMap<String, Vec<String>>, String)
     let mut headers = BTreeMap::<String, Vec<String>>::new();
     for (name, value) in &answer.headers {
         let value = match name.as_str() {
-            "date" | "connection" | "transfer-encoding" => continue,
+            "date" | "connection" | "transfer-encoding" | "server-timing" => continue,
             // HTTP does not allow it in such an answer, Lambda's JSON does.
             "content-length" if answer.status == 204 => continue,
             // Keeps the name of the limit, without the remaining number.
