@@ -10,6 +10,8 @@ use crate::support::TestApp;
 async fn only_a_server_or_an_admin_can_grant_credits() {
     let app = TestApp::selling("credits").await;
     let gift = |action: &str, amount: i64| json!({ "action": action, "unit": "credit", "amount": amount, "reason": "sorry" });
+    // The catalog's events at Stripe are stored too.
+    app.simulator.delivered().await;
     let before = app.tables().await;
     for action in ["grant", "adjust"] {
         let own = app.post("/api/credits").bearer(&app.token("ann")).json(gift(action, 5));
