@@ -1,5 +1,5 @@
-//! `farebox serve`: serves every route on one port, with the settings of the environment, and runs
-//! the scheduled jobs if told to.
+//! `farebox serve`: serves every route on one port, with the settings of the environment. With
+//! `--jobs` it also runs the scheduled jobs.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;

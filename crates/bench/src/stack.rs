@@ -70,7 +70,7 @@ impl Stack {
     }
 
     /// Measures, stops the stack and prints the report. A run that fails or is asked to stop prints
-    /// what it has measured by then.
+    /// the figures that it has.
     pub async fn report(
         mut self,
         measure: impl AsyncFnOnce(&mut Self, &mut Report) -> anyhow::Result<()>,

@@ -1,4 +1,4 @@
-//! The story of `farebox smoke`, told through the executables. The local stack provides Postgres,
+//! Runs `farebox smoke` against the executables. The local stack provides Postgres,
 //! Redis, Stripe's simulator and mail, and sends webhooks to the platform's address.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Settings in AWS Secrets Manager.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use platforms::{Platform, Request};
+use platforms::{Platform, Request, Settings};
 
 use super::binary::{self, api_response, on_lambda};
 use super::request;
@@ -57,6 +58,18 @@ async fn a_lambda_function_reads_its_settings_out_of_a_secret() {
     assert!(body.contains("arn:aws:secretsmanager:eu-central-1:1:secret:farebox"), "{body}");
 }
 
+/// The settings of a function that reads its secret again with each request.
+fn read_with_each_request(manager: SocketAddr) -> Settings {
+    let settings = [
+        ("FAREBOX_SECRET", "farebox"),
+        ("FAREBOX_SECRET_SECONDS", "0"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{manager}/")),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests"),
+    ];
+    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
 /// A secret that is rotated reaches a running function. While it cannot be read, or says nothing that
 /// the app could use, the old settings stay.
 #[tokio::test]
@@ -75,14 +88,7 @@ async fn a_rotated_secret_reaches_a_running_function() {
         async move { secret.map(Json).ok_or(StatusCode::INTERNAL_SERVER_ERROR) }
     };
     let manager = listen(Router::new().route("/", post(answer))).await;
-    let settings = [
-        ("FAREBOX_SECRET", "farebox"),
-        ("FAREBOX_SECRET_SECONDS", "0"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{}/", manager.address)),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests"),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let settings = read_with_each_request(manager.address);
     let lambda = on_lambda("cron-minute", &settings).await;
     let run = async |secret: &str| {
         let call = request("GET", "/api/cron/minute").bearer(secret);
@@ -123,14 +129,7 @@ async fn a_slow_read_of_the_secret_delays_no_user() {
         }
     };
     let manager = listen(Router::new().route("/", post(answer))).await;
-    let settings = [
-        ("FAREBOX_SECRET", "farebox"),
-        ("FAREBOX_SECRET_SECONDS", "0"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{}/", manager.address)),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests"),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let settings = read_with_each_request(manager.address);
     let lambda = on_lambda("health", &settings).await;
     let began = Instant::now();
     for _ in 0..3 {
