@@ -1,9 +1,9 @@
 //! The scheduled jobs of the endpoint table, run by `farebox serve --jobs`.
 //!
 //! Several servers may run them. Before each run a server claims it in Postgres, which grants a
-//! scheduled time to one server, and grants it again only if that server was killed. A run is a
-//! request to the router, so the guard checks, limits and logs it. It does not pass through a
-//! socket.
+//! scheduled time to one server, and grants it again only if that server has not reported the end
+//! of its run when the lease ends: it was killed, or could not reach Postgres. A run is a request to
+//! the router, so the guard checks, limits and logs it. It does not pass through a socket.
 //!
 //! Deliberately absent: a leader. The row of each job decides who runs it, so there is nothing to
 //! renew or to hand over.

@@ -92,7 +92,7 @@ impl Vercel {
     }
 
     /// The request as Vercel's proxy forwards it, with its number.
-    pub fn carried(&self, request: &Request) -> (u64, Request) {
+    fn carried(&self, request: &Request) -> (u64, Request) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut carried = request.clone();
         // Vercel's proxy replaces this header, whatever the caller sent.

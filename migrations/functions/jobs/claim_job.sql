@@ -3,8 +3,8 @@
 -- Takes     The scheduled time (`p_due_at`) and an id of the server (`p_holder`).
 -- Promises  Returns `claimed`, `running` or `done`. After `claimed`, the caller runs the job and calls
 --           finish_job. No other server gets a claim on the job for `p_lease_seconds`, which must be longer
---           than a run. A scheduled time is claimed once, unless its server was killed: a run that has not
---           ended when its lease ends is claimed again. `running` means that the caller should ask again,
+--           than a run. A scheduled time is claimed again only if no finish_job came before its lease ended:
+--           the server was killed, or could not reach Postgres. `running` means that the caller should ask again,
 --           `done` that this scheduled time needs no run. A repeated call by the holder of the lease is
 --           `claimed`, because the first answer may have been lost.
 -- Locks     The job's row.
