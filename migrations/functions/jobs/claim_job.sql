@@ -5,8 +5,8 @@
 --           finish_job. No other server gets a claim on the job for `p_lease_seconds`, which must be longer
 --           than a run. A scheduled time is claimed again only if no finish_job came before its lease ended:
 --           the server was killed, or could not reach Postgres. `running` means that the caller should ask
---           again, `done` that this scheduled time needs no run. A repeated call by the holder of the lease is
---           `claimed`, because the first answer may have been lost.
+--           again, `done` that this scheduled time needs no run. A repeated call by the holder of the lease
+--           is `claimed`, because the first answer may have been lost.
 -- Locks     The job's row.
 -- Races     One of several concurrent callers gets `claimed`.
 
