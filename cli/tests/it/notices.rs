@@ -3,30 +3,10 @@
 mod used;
 mod year;
 
-use dev_services::mail::Message;
 use serde_json::{Value, json};
 
 use crate::support::events::Customer;
-use crate::support::{Clerk, Setup, TestApp, clerk, until};
-
-impl TestApp {
-    /// Runs the minute job until the condition holds. A message that is replaced during its
-    /// delivery is sent by the next run.
-    async fn run_job_until(&self, is_so: impl Fn() -> bool) {
-        until(async || {
-            self.get("/api/cron/minute").cron().send().await.expect_status(200);
-            is_so()
-        })
-        .await;
-    }
-
-    /// The first message with that subject; waits for it.
-    async fn mail_about(&self, subject: &str) -> Message {
-        let find = || self.mail.messages().into_iter().find(|message| message.subject == subject);
-        self.run_job_until(|| find().is_some()).await;
-        find().unwrap()
-    }
-}
+use crate::support::{Clerk, Setup, TestApp, clerk};
 
 /// PT-3, PT-11: a trial that ends soon, a failed payment, a receipt, and an ended subscription.
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A customer's actions in a browser, and the resulting objects at Stripe.
 
+use dev_services::mail::Message;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -112,6 +113,23 @@ impl TestApp {
             self.count(&due).await == 0
         })
         .await;
+    }
+
+    /// Runs the minute job until the condition holds. A message that is replaced during its
+    /// delivery is sent by the next run.
+    pub async fn run_job_until(&self, is_so: impl Fn() -> bool) {
+        until(async || {
+            self.get("/api/cron/minute").cron().send().await.expect_status(200);
+            is_so()
+        })
+        .await;
+    }
+
+    /// The first message with that subject; waits for it.
+    pub async fn mail_about(&self, subject: &str) -> Message {
+        let find = || self.mail.messages().into_iter().find(|message| message.subject == subject);
+        self.run_job_until(|| find().is_some()).await;
+        find().unwrap()
     }
 
     /// Drops all webhooks from here on.
