@@ -63,6 +63,8 @@ comment on column accounts.retry_at is
   'When the minute job retries a recompute that failed. The account stays due. Null if none failed.';
 comment on column accounts.catalog_epoch is
   'The epoch of the catalog with which the entitlement was computed.';
+comment on column accounts.id is 'The user''s id at the identity provider. It is opaque to Farebox.';
+comment on column accounts.created_at is 'When the user was first seen.';
 
 -- The minute job finds the accounts that are due.
 create index accounts_due on accounts (due_at);
@@ -74,3 +76,5 @@ create table erased_users (
 
 comment on table erased_users is
   'The SHA-256 of every erased user''s id. These ids never get an account again.';
+comment on column erased_users.id_sha256 is 'The SHA-256 of the erased id.';
+comment on column erased_users.erased_at is 'When the user was erased.';

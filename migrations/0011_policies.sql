@@ -4,6 +4,11 @@
 -- returns no row while an identity is set. erased_users and erased_customers have no policy: only our
 -- functions read them. Partitions have none either: rows are read through the partitioned table.
 
+comment on table farebox_migrations is 'The migrations and functions that `farebox migrate` has applied.';
+comment on column farebox_migrations.name is 'The name of the migration or of the function.';
+comment on column farebox_migrations.checksum is 'The SHA-256 of its text.';
+comment on column farebox_migrations.applied_at is 'When it was last applied.';
+
 create policy all_rows on farebox_migrations
   for select to farebox_app
   using (true);

@@ -12,7 +12,7 @@ pub(super) const EXCEPTIONS: &str = include_str!("../../../migrations/exceptions
 /// The query for roles that can replace our functions through their schema.
 pub(super) const SCHEMA_RIGHTS: &str = include_str!("../../../migrations/schema_rights.sql");
 
-pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// One file.
 #[derive(Clone, Debug)]
