@@ -5,6 +5,7 @@
 -- it reads that user's rows; while it names none, it reads every row.
 -- A member of `farebox_user` reads the rows of the user that `farebox.user_id` names, and no
 -- row while it names none. It also reads the catalog, and may not call a function that writes.
+-- A member of `farebox_reader`, a dashboard's login, reads the columns without personal data of all rows.
 -- 0011_policies.sql has the policies of all tables.
 
 do $$
@@ -22,6 +23,16 @@ do $$
 begin
   if to_regrole('farebox_user') is null then
     create role farebox_user nologin;
+  end if;
+exception
+  when duplicate_object or unique_violation then null;
+end
+$$;
+
+do $$
+begin
+  if to_regrole('farebox_reader') is null then
+    create role farebox_reader nologin;
   end if;
 exception
   when duplicate_object or unique_violation then null;

@@ -250,7 +250,8 @@ comment on column subscriptions.cancel_at_period_end is
   'True if it is canceled when the current period ends.';
 comment on column subscriptions.canceled_at is 'When its cancellation was requested.';
 comment on column subscriptions.ended_at is 'When it ended.';
-comment on column subscriptions.cancellation_reason is 'Stripe''s reason for the cancellation.';
+comment on column subscriptions.cancellation_reason is
+  'The customer''s reason, or Stripe''s code if they gave none.';
 comment on column subscriptions.stripe_schedule_id is
   'The Stripe schedule that manages it. Null if none does.';
 comment on column subscriptions.scheduled_plan is 'The plan to which it changes at scheduled_at.';
@@ -344,7 +345,8 @@ comment on table entitlements is 'Each user''s plan: the result of their comps a
 comment on column entitlements.user_id is 'The user.';
 comment on column entitlements.plan is 'The plan''s key in the catalog.';
 comment on column entitlements.plan_version is 'The version that the user has.';
-comment on column entitlements.status is 'Stripe''s status of the subscription, `active` for a comp, or `none`.';
+comment on column entitlements.status is
+  'Stripe''s status of the subscription, `active` for a comp, or `none`.';
 comment on column entitlements.subscription_id is
   'The subscription that gives the plan. Null for a comp and for the default plan.';
 comment on column entitlements.updated_at is 'When the row was last computed with a change.';

@@ -40,7 +40,7 @@ comment on column payments.invoice_id is 'The invoice that it pays.';
 comment on column payments.currency is 'ISO 4217, in lower case.';
 comment on column payments.amount_minor is 'The amount that was paid, in the currency''s minor units.';
 comment on column payments.status is 'Null while only a refund or a dispute has named the payment.';
-comment on column payments.failure is 'Why the first failed attempt failed, as Stripe says it.';
+comment on column payments.failure is 'Stripe''s code of the first failure, such as `card_declined`.';
 comment on column payments.erased_at is 'When its user was erased. Null if the user was not.';
 comment on column payments.created_at is 'When Farebox first saw it.';
 comment on column payments.updated_at is 'When Farebox last changed the row.';

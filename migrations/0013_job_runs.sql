@@ -17,6 +17,10 @@ comment on column job_runs.job is 'The job''s name.';
 
 alter table job_runs enable row level security;
 
+create policy every_row on job_runs
+  for select to farebox_reader
+  using (true);
+
 create policy service_only on job_runs
   for select to farebox_app
   using (nullif(current_setting('farebox.user_id', true), '') is null);

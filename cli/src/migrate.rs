@@ -15,6 +15,7 @@ mod files;
 mod grants;
 #[cfg(test)]
 mod layout;
+pub mod reader;
 
 use std::time::{Duration, Instant};
 
@@ -115,8 +116,13 @@ pub async fn exceptions(
     let schema = schema.as_str();
     let relations = files.relations();
     let functions: Vec<&str> = files.functions.iter().map(|sql| sql.name.as_str()).collect();
-    let params: &[Param<'_>] =
-        &[(&schema, Type::TEXT), (&relations, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
+    let readable = reader::columns(reader::READABLE);
+    let params: &[Param<'_>] = &[
+        (&schema, Type::TEXT),
+        (&relations, Type::TEXT_ARRAY),
+        (&functions, Type::TEXT_ARRAY),
+        (&readable, Type::TEXT_ARRAY),
+    ];
     let rows = client.query_typed(EXCEPTIONS, params).await.map_err(explain)?;
     let mut exceptions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     exceptions.extend(intruders(client, schema).await?);

@@ -292,7 +292,7 @@ fn block_attributes(relation: &Relation) -> Vec<String> {
         let columns = columns.join(", ");
         match index {
             Index { is_unique: true, columns: one, .. } if one.len() == 1 => {}
-            Index { is_primary: true, .. } => attributes.insert(0, format!("@@id([{columns}])")),
+            Index { is_primary: true, .. } => attributes.push(format!("@@id([{columns}])")),
             Index { is_unique, name, .. } => {
                 let kind = if *is_unique { "unique" } else { "index" };
                 attributes.push(format!("@@{kind}([{columns}], map: \"{name}\")"));

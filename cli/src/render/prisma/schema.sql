@@ -70,7 +70,7 @@ indexes as (
           from unnest(i.indkey) with ordinality key (attnum, position)
           join pg_attribute a on a.attrelid = i.indrelid and a.attnum = key.attnum
           where key.position <= i.indnkeyatts))
-      order by c.relname) as found
+      order by i.indisprimary desc, i.indisunique desc, c.relname) as found
   from pg_index i
   join ours on ours.oid = i.indrelid
   join pg_class c on c.oid = i.indexrelid
