@@ -5,6 +5,7 @@
 
 create role farebox_app nologin;
 create role farebox_user nologin;
+create role farebox_reader nologin;
 create role farebox_owner login password :'owner_password';
 create role farebox login password :'app_password' in role farebox_app;
 alter role farebox set statement_timeout = '5s';

@@ -5,6 +5,7 @@
 -- it reads that user's rows; while it names none, it reads every row.
 -- A member of `farebox_user` reads the rows of the user that `farebox.user_id` names, and no
 -- row while it names none. It also reads the catalog, and may not call a function that writes.
+-- A member of `farebox_reader`, a dashboard's login, reads the columns without personal data of all rows.
 -- 0011_policies.sql has the policies of all tables.
 
 do $$
@@ -22,6 +23,16 @@ do $$
 begin
   if to_regrole('farebox_user') is null then
     create role farebox_user nologin;
+  end if;
+exception
+  when duplicate_object or unique_violation then null;
+end
+$$;
+
+do $$
+begin
+  if to_regrole('farebox_reader') is null then
+    create role farebox_reader nologin;
   end if;
 exception
   when duplicate_object or unique_violation then null;
@@ -63,6 +74,8 @@ comment on column accounts.retry_at is
   'When the minute job retries a recompute that failed. The account stays due. Null if none failed.';
 comment on column accounts.catalog_epoch is
   'The epoch of the catalog with which the entitlement was computed.';
+comment on column accounts.id is 'The user''s id at the identity provider. It is opaque to Farebox.';
+comment on column accounts.created_at is 'When the user was first seen.';
 
 -- The minute job finds the accounts that are due.
 create index accounts_due on accounts (due_at);
@@ -74,3 +87,5 @@ create table erased_users (
 
 comment on table erased_users is
   'The SHA-256 of every erased user''s id. These ids never get an account again.';
+comment on column erased_users.id_sha256 is 'The SHA-256 of the erased id.';
+comment on column erased_users.erased_at is 'When the user was erased.';

@@ -29,11 +29,22 @@ comment on column pricing_plan_versions.features is
   'Every feature of the catalog by its key, with what this plan gives of it. A metered feature with
    a hard limit of 0 is not in the plan. A limit of null is unlimited.';
 comment on column pricing_plan_versions.digest is 'SHA-256 of the version as it was published.';
+comment on column pricing_plan_versions.plan is 'The plan''s key in the catalog.';
+comment on column pricing_plan_versions.version is 'Counts the plan''s versions from 1.';
+comment on column pricing_plan_versions.name is 'The name that customers see.';
+comment on column pricing_plan_versions.description is 'A sentence for a pricing page.';
+comment on column pricing_plan_versions.rank is 'Orders the plans: a change to a higher rank is an upgrade.';
+comment on column pricing_plan_versions.past_due_grace_days is
+  'For how many days a past due subscription keeps the plan.';
+comment on column pricing_plan_versions.created_at is 'When the version was published.';
+
+create domain billing_interval as text
+  check (value in ('weekly', 'monthly', 'quarterly', 'yearly'));
 
 create table pricing_plan_prices (
   plan              text not null,
   version           integer not null,
-  interval          text not null check (interval in ('weekly', 'monthly', 'quarterly', 'yearly')),
+  interval          billing_interval not null,
   currency          text not null check (currency ~ '^[a-z]{3}$'),
   amount_minor      bigint not null check (amount_minor between 1 and 99999999),
   currency_amounts  jsonb not null check (jsonb_typeof(currency_amounts) = 'object'),
@@ -48,6 +59,12 @@ comment on table pricing_plan_prices is 'The price of a plan version, by interva
 comment on column pricing_plan_prices.amount_minor is 'In the currency''s minor units, such as cents.';
 comment on column pricing_plan_prices.currency_amounts is 'The same price in other currencies: {"eur": 899}.';
 comment on column pricing_plan_prices.per_seat is 'The amount is for each seat.';
+comment on column pricing_plan_prices.plan is 'The plan''s key in the catalog.';
+comment on column pricing_plan_prices.version is 'The plan''s version.';
+comment on column pricing_plan_prices.interval is 'The length of a billing period.';
+comment on column pricing_plan_prices.currency is 'ISO 4217, in lower case.';
+comment on column pricing_plan_prices.stripe_product_id is 'The Stripe product that the price belongs to.';
+comment on column pricing_plan_prices.stripe_price_id is 'The Stripe price that a checkout uses.';
 
 -- Not unique: versions that differ in something else share their price.
 create index pricing_plan_prices_stripe_price on pricing_plan_prices (stripe_price_id);
@@ -79,6 +96,22 @@ comment on column credit_pack_versions.expires_after_days is 'Null if its credit
 comment on column credit_pack_versions.max_quantity is
   'The most that one checkout sells. Null for no maximum.';
 comment on column credit_pack_versions.promotion_codes is 'True if its checkout accepts promotion codes.';
+comment on column credit_pack_versions.pack is 'The pack''s key in the catalog.';
+comment on column credit_pack_versions.version is 'Counts the pack''s versions from 1.';
+comment on column credit_pack_versions.name is 'The name that customers see.';
+comment on column credit_pack_versions.description is 'A sentence for a pricing page.';
+comment on column credit_pack_versions.rank is 'Orders the packs on a pricing page.';
+comment on column credit_pack_versions.unit is 'The credits that the pack sells, such as `ai_credit`.';
+comment on column credit_pack_versions.credits is 'How many credits one pack gives.';
+comment on column credit_pack_versions.currency is 'ISO 4217, in lower case.';
+comment on column credit_pack_versions.amount_minor is
+  'The price of one pack, in the currency''s minor units.';
+comment on column credit_pack_versions.currency_amounts is
+  'The same price in other currencies: {"eur": 899}.';
+comment on column credit_pack_versions.stripe_product_id is 'The Stripe product that the price belongs to.';
+comment on column credit_pack_versions.stripe_price_id is 'The Stripe price that a checkout uses.';
+comment on column credit_pack_versions.digest is 'SHA-256 of the version as it was published.';
+comment on column credit_pack_versions.created_at is 'When the version was published.';
 
 create index credit_pack_versions_stripe_price on credit_pack_versions (stripe_price_id);
 create index credit_pack_versions_stripe_product on credit_pack_versions (stripe_product_id);
@@ -91,6 +124,8 @@ create table current_plans (
 
 comment on table current_plans is
   'The version of each plan that is sold now. A plan that is not sold is absent.';
+comment on column current_plans.plan is 'The plan''s key in the catalog.';
+comment on column current_plans.version is 'The version that is sold now.';
 
 create table current_packs (
   pack    text primary key,
@@ -100,6 +135,8 @@ create table current_packs (
 
 comment on table current_packs is
   'The version of each pack that is sold now. A pack that is not sold is absent.';
+comment on column current_packs.pack is 'The pack''s key in the catalog.';
+comment on column current_packs.version is 'The version that is sold now.';
 
 create table plan_terms (
   plan     text not null,
@@ -111,6 +148,10 @@ create table plan_terms (
 comment on table plan_terms is
   'The features of each plan version under the current catalog.
    publish_catalog() computes them once, because every read needs them.';
+comment on column plan_terms.plan is 'The plan''s key in the catalog.';
+comment on column plan_terms.version is 'The plan''s version.';
+comment on column plan_terms.features is
+  'Every feature of the current catalog by its key, with what this version gives of it.';
 
 -- A new default plan changes the entitlement of every user without a subscription. The next call for an
 -- account recomputes it, or the minute job does, batch by batch.
@@ -127,6 +168,7 @@ comment on table catalog_state is 'The progress of applying a new default plan t
 comment on column catalog_state.epoch is 'Grows with every change of the default plan.';
 comment on column catalog_state.marked_until is
   'The minute job has marked the accounts up to this one as due. Null if none needs to be marked.';
+comment on column catalog_state.is_the_only_row is 'Always true: the table has one row.';
 
 create view pricing_plans
 with (security_invoker = true)
@@ -153,6 +195,24 @@ join pricing_plan_versions v on v.plan = c.plan and v.version = c.version
 join pricing_plan_prices p on p.plan = c.plan and p.version = c.version;
 
 comment on view pricing_plans is 'The paid plans that are sold now, a row for each interval.';
+comment on column pricing_plans.plan is 'The plan''s key in the catalog.';
+comment on column pricing_plans.version is 'The version that is sold now.';
+comment on column pricing_plans.name is 'The name that customers see.';
+comment on column pricing_plans.description is 'A sentence for a pricing page.';
+comment on column pricing_plans.rank is 'Orders the plans: a change to a higher rank is an upgrade.';
+comment on column pricing_plans.interval is 'The length of a billing period.';
+comment on column pricing_plans.currency is 'ISO 4217, in lower case.';
+comment on column pricing_plans.amount_minor is 'The price of one period, in the currency''s minor units.';
+comment on column pricing_plans.currency_amounts is 'The same price in other currencies: {"eur": 899}.';
+comment on column pricing_plans.per_seat is 'The amount is for each seat.';
+comment on column pricing_plans.trial_days is 'Zero for no trial.';
+comment on column pricing_plans.is_listed is 'False for a plan that only operators give.';
+comment on column pricing_plans.past_due_grace_days is
+  'For how many days a past due subscription keeps the plan.';
+comment on column pricing_plans.features is
+  'Every feature of the catalog by its key, with what this plan gives of it.';
+comment on column pricing_plans.stripe_product_id is 'The Stripe product that the price belongs to.';
+comment on column pricing_plans.stripe_price_id is 'The Stripe price that a checkout uses.';
 
 create view default_plan
 with (security_invoker = true)
@@ -164,6 +224,9 @@ where v.is_default;
 
 comment on view default_plan is
   'The plan of users who pay nothing: at most one row. They always have its current version.';
+comment on column default_plan.plan is 'The plan''s key in the catalog.';
+comment on column default_plan.version is 'The version that is in effect now.';
+comment on column default_plan.created_at is 'When the version was published.';
 
 create view credit_packs
 with (security_invoker = true)
@@ -188,3 +251,18 @@ from current_packs c
 join credit_pack_versions v on v.pack = c.pack and v.version = c.version;
 
 comment on view credit_packs is 'The credit packs that are sold now.';
+comment on column credit_packs.pack is 'The pack''s key in the catalog.';
+comment on column credit_packs.version is 'The version that is sold now.';
+comment on column credit_packs.name is 'The name that customers see.';
+comment on column credit_packs.description is 'A sentence for a pricing page.';
+comment on column credit_packs.rank is 'Orders the packs on a pricing page.';
+comment on column credit_packs.unit is 'The credits that the pack sells, such as `ai_credit`.';
+comment on column credit_packs.credits is 'How many credits one pack gives.';
+comment on column credit_packs.expires_after_days is 'Null if its credits do not expire.';
+comment on column credit_packs.currency is 'ISO 4217, in lower case.';
+comment on column credit_packs.amount_minor is 'The price of one pack, in the currency''s minor units.';
+comment on column credit_packs.currency_amounts is 'The same price in other currencies: {"eur": 899}.';
+comment on column credit_packs.stripe_product_id is 'The Stripe product that the price belongs to.';
+comment on column credit_packs.stripe_price_id is 'The Stripe price that a checkout uses.';
+comment on column credit_packs.max_quantity is 'The most that one checkout sells. Null for no maximum.';
+comment on column credit_packs.promotion_codes is 'True if its checkout accepts promotion codes.';

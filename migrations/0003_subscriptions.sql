@@ -14,6 +14,13 @@ create table stripe_customers (
 
 comment on table stripe_customers is
   'The user of each Stripe customer. Locking its row serialises a customer''s events.';
+comment on column stripe_customers.id is 'Stripe''s id, `cus_...`.';
+comment on column stripe_customers.user_id is 'Null until the customer''s user is known.';
+comment on column stripe_customers.email is 'The customer''s e-mail address at Stripe.';
+comment on column stripe_customers.email_observed_at is
+  'When Stripe last reported the address. An older report does not replace it.';
+comment on column stripe_customers.created_at is 'When Farebox first saw the customer.';
+comment on column stripe_customers.deleted_at is 'When Stripe deleted the customer. Null if it did not.';
 
 create index stripe_customers_user on stripe_customers (user_id);
 
@@ -24,12 +31,16 @@ create table erased_customers (
 
 comment on table erased_customers is
   'The SHA-256 of every erased user''s Stripe customer ids. Events of these customers are ignored.';
+comment on column erased_customers.id_sha256 is 'The SHA-256 of the erased user''s Stripe customer id.';
+comment on column erased_customers.erased_at is 'When the user was erased.';
+
+create domain stripe_request_kind as text
+  check (value in ('customer', 'checkout', 'portal', 'subscription'));
 
 create table stripe_requests (
   id              bigint generated always as identity primary key,
   user_id         text not null references accounts (id) on delete cascade,
-  kind            text not null
-                  check (kind in ('customer', 'checkout', 'portal', 'subscription')),
+  kind            stripe_request_kind not null,
   stripe_key      uuid not null unique default gen_random_uuid(),
   parameters      jsonb not null,
   idempotency_key text unique,
@@ -48,6 +59,17 @@ comment on column stripe_requests.stripe_key is
   'Sent as Stripe''s Idempotency-Key, with a suffix for each step of a request that takes several.';
 comment on column stripe_requests.leased_until is
   'Until then, one caller works on the request. After that, the next caller continues it.';
+comment on column stripe_requests.id is 'Counts the requests.';
+comment on column stripe_requests.user_id is 'The user that the request is for.';
+comment on column stripe_requests.kind is 'The Stripe object that the request creates or changes.';
+comment on column stripe_requests.parameters is
+  'The parameters as they were first sent, so that a repetition sends the same.';
+comment on column stripe_requests.idempotency_key is 'The caller''s idempotency key. Null without one.';
+comment on column stripe_requests.fingerprint is
+  'The fingerprint of the caller''s request. The same key with another one is refused.';
+comment on column stripe_requests.created_at is 'When the request was stored, before it was sent.';
+comment on column stripe_requests.answer is 'The response to the caller. Null until Stripe has answered.';
+comment on column stripe_requests.answered_at is 'When Stripe''s answer was stored.';
 
 create unique index stripe_requests_one_change_at_a_time
   on stripe_requests (user_id)
@@ -60,12 +82,18 @@ create unique index stripe_requests_one_customer
 create index stripe_requests_user on stripe_requests (user_id);
 create index stripe_requests_created on stripe_requests (created_at);
 
+create domain checkout_mode as text
+  check (value in ('subscription', 'payment', 'setup'));
+
+create domain checkout_status as text
+  check (value in ('open', 'complete', 'expired'));
+
 create table checkout_sessions (
   id                text primary key,
   user_id           text references accounts (id) on delete cascade,
   customer_id       text,
-  mode              text not null check (mode in ('subscription', 'payment', 'setup')),
-  status            text not null check (status in ('open', 'complete', 'expired')),
+  mode              checkout_mode not null,
+  status            checkout_status not null,
   payment_status    text,
   plan              text,
   plan_version      integer,
@@ -82,6 +110,31 @@ create table checkout_sessions (
   created_at        timestamptz not null,
   updated_at        timestamptz not null
 );
+
+comment on table checkout_sessions is 'Stripe''s checkout sessions, with what each one sells.';
+comment on column checkout_sessions.id is 'Stripe''s id, `cs_...`.';
+comment on column checkout_sessions.user_id is 'Null until the session''s user is known.';
+comment on column checkout_sessions.customer_id is 'The Stripe customer that buys.';
+comment on column checkout_sessions.mode is 'A subscription, one payment, or only a payment method.';
+comment on column checkout_sessions.status is 'A session is open until the customer pays or it expires.';
+comment on column checkout_sessions.payment_status is
+  'As Stripe says it: `paid`, `unpaid` or `no_payment_required`.';
+comment on column checkout_sessions.plan is 'The plan that it sells. Null for a credit pack.';
+comment on column checkout_sessions.plan_version is 'The plan''s version.';
+comment on column checkout_sessions.interval is 'The length of a billing period. Null for a credit pack.';
+comment on column checkout_sessions.pack is 'The credit pack that it sells. Null for a plan.';
+comment on column checkout_sessions.pack_version is 'The pack''s version.';
+comment on column checkout_sessions.quantity is 'How many seats or packs it sells.';
+comment on column checkout_sessions.currency is 'ISO 4217, in lower case.';
+comment on column checkout_sessions.amount_minor is
+  'The total with discounts and taxes, in the currency''s minor units.';
+comment on column checkout_sessions.subscription_id is 'The subscription that a paid session began.';
+comment on column checkout_sessions.payment_intent_id is 'The payment of a session that sells a pack.';
+comment on column checkout_sessions.url is
+  'Stripe''s page for the customer. Null for a session that Farebox did not create.';
+comment on column checkout_sessions.expires_at is 'When Stripe closes an unpaid session.';
+comment on column checkout_sessions.created_at is 'When Stripe created the session.';
+comment on column checkout_sessions.updated_at is 'When Farebox last changed the row.';
 
 create unique index checkout_sessions_one_open
   on checkout_sessions (user_id)
@@ -173,6 +226,48 @@ comment on column subscriptions.grants_credits is 'True if its plan version gran
 comment on column subscriptions.renewal_amount is
   'The credits of `renewal_unit` that its plan version grants each period. Null if there are none, several
    units, or a rollover.';
+comment on table subscriptions is 'Stripe''s subscriptions, each as Stripe last described it.';
+comment on column subscriptions.id is 'Stripe''s id, `sub_...`.';
+comment on column subscriptions.user_id is 'Null until the customer''s user is known.';
+comment on column subscriptions.customer_id is 'The Stripe customer that pays.';
+comment on column subscriptions.status is 'Stripe''s status.';
+comment on column subscriptions.plan is
+  'The plan that its price belongs to. Null if the catalog never sold the price.';
+comment on column subscriptions.plan_version is 'The version that the customer bought.';
+comment on column subscriptions.interval is
+  'The length of a billing period: `weekly`, `monthly`, `quarterly` or `yearly`.';
+comment on column subscriptions.quantity is 'The number of seats.';
+comment on column subscriptions.currency is 'ISO 4217, in lower case.';
+comment on column subscriptions.stripe_item_id is 'The subscription item that has the price.';
+comment on column subscriptions.stripe_price_id is 'The price of its item.';
+comment on column subscriptions.stripe_product_id is 'The product of its price.';
+comment on column subscriptions.trial_start is 'When its trial began. Null without a trial.';
+comment on column subscriptions.trial_end is 'When its trial ends or ended.';
+comment on column subscriptions.current_period_start is 'When the current period began.';
+comment on column subscriptions.current_period_end is 'When the current period ends.';
+comment on column subscriptions.cancel_at is 'When it will be canceled. Null if that is not planned.';
+comment on column subscriptions.cancel_at_period_end is
+  'True if it is canceled when the current period ends.';
+comment on column subscriptions.canceled_at is 'When its cancellation was requested.';
+comment on column subscriptions.ended_at is 'When it ended.';
+comment on column subscriptions.cancellation_reason is
+  'The customer''s reason, or Stripe''s code if they gave none.';
+comment on column subscriptions.stripe_schedule_id is
+  'The Stripe schedule that manages it. Null if none does.';
+comment on column subscriptions.scheduled_plan is 'The plan to which it changes at scheduled_at.';
+comment on column subscriptions.scheduled_interval is 'The interval to which it changes.';
+comment on column subscriptions.scheduled_quantity is 'The number of seats to which it changes.';
+comment on column subscriptions.scheduled_at is 'When the scheduled change takes effect.';
+comment on column subscriptions.pending_price_id is 'The price of a change that waits for its payment.';
+comment on column subscriptions.pending_quantity is 'The number of seats of that change.';
+comment on column subscriptions.pending_until is 'When Stripe drops that change if it remains unpaid.';
+comment on column subscriptions.created_at is 'When Stripe created it.';
+comment on column subscriptions.updated_at is 'When Farebox last changed the row.';
+comment on column subscriptions.observed_at is 'The time of the newest observation that was applied.';
+comment on column subscriptions.tie_breaker is
+  'Decides between observations of the same time and rank: the greater one is the newer.';
+comment on column subscriptions.renewal_unit is
+  'The unit of the credits that its plan version grants each period.';
 
 create index subscriptions_user on subscriptions (user_id, created_at desc);
 
@@ -204,6 +299,12 @@ comment on table plan_comps is
   'Comps: plans that operators give without Stripe. A comp that has not ended outranks every subscription.';
 comment on column plan_comps.ended_at is
   'When it ended, by its date or by an operator. Set together with the user''s new entitlement.';
+comment on column plan_comps.id is 'Counts the comps.';
+comment on column plan_comps.user_id is 'The user who has the plan.';
+comment on column plan_comps.plan is 'The plan''s key in the catalog.';
+comment on column plan_comps.plan_version is 'The version that was given.';
+comment on column plan_comps.starts_at is 'When it began.';
+comment on column plan_comps.ends_at is 'When it is to end. Null for no end.';
 
 create unique index plan_comps_one_runs
   on plan_comps (user_id)
@@ -216,11 +317,14 @@ create index plan_comps_due
 -- Erasing a user finds all of their comps, ended ones too.
 create index plan_comps_user on plan_comps (user_id);
 
+create domain entitlement_source as text
+  check (value in ('default', 'stripe', 'grant'));
+
 create table entitlements (
   user_id         text primary key references accounts (id) on delete cascade,
   plan            text not null,
   plan_version    integer not null,
-  source          text not null check (source in ('default', 'stripe', 'grant')),
+  source          entitlement_source not null,
   status          text not null,
   subscription_id text,
   anchor          timestamptz,
@@ -237,6 +341,15 @@ comment on column entitlements.trial_start is
   'Set during a trial, which is one period: from trial_start until the anchor.';
 comment on column entitlements.since is
   'Since when the plan has been in effect with these periods, without a break. Null if that is not recorded.';
+comment on table entitlements is 'Each user''s plan: the result of their comps and subscriptions.';
+comment on column entitlements.user_id is 'The user.';
+comment on column entitlements.plan is 'The plan''s key in the catalog.';
+comment on column entitlements.plan_version is 'The version that the user has.';
+comment on column entitlements.status is
+  'Stripe''s status of the subscription, `active` for a comp, or `none`.';
+comment on column entitlements.subscription_id is
+  'The subscription that gives the plan. Null for a comp and for the default plan.';
+comment on column entitlements.updated_at is 'When the row was last computed with a change.';
 
 -- The cache warm-up after a deploy reads every subscriber.
 create index entitlements_subscribers

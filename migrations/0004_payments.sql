@@ -4,6 +4,10 @@
 -- matter. billing_events is append-only, which a trigger of functions/ enforces. It has no foreign key to
 -- `accounts`, so that it outlives the user.
 
+-- Lists of values are domains. docs/schema.prisma has each as an enum.
+create domain payment_status as text
+  check (value in ('failed', 'succeeded'));
+
 create table payments (
   id               text primary key,
   customer_id      text,
@@ -14,7 +18,7 @@ create table payments (
   invoice_id       text,
   currency         text,
   amount_minor     bigint check (amount_minor >= 0),
-  status           text check (status in ('failed', 'succeeded')),
+  status           payment_status,
   failure          text,
   refunded_minor   bigint not null default 0 check (refunded_minor >= 0),
   erased_at        timestamptz,
@@ -29,6 +33,17 @@ comment on column payments.user_id is
 comment on column payments.charge_id is 'The charge that was observed first.';
 comment on column payments.other_charges is 'The charges of further attempts to pay. A dispute may name one.';
 comment on column payments.refunded_minor is 'The greatest refunded amount that was observed.';
+comment on column payments.id is 'Stripe''s id of the payment intent, `pi_...`.';
+comment on column payments.customer_id is 'The Stripe customer that pays. Null for a guest.';
+comment on column payments.session_id is 'The checkout session that it pays.';
+comment on column payments.invoice_id is 'The invoice that it pays.';
+comment on column payments.currency is 'ISO 4217, in lower case.';
+comment on column payments.amount_minor is 'The amount that was paid, in the currency''s minor units.';
+comment on column payments.status is 'Null while only a refund or a dispute has named the payment.';
+comment on column payments.failure is 'Stripe''s code of the first failure, such as `card_declined`.';
+comment on column payments.erased_at is 'When its user was erased. Null if the user was not.';
+comment on column payments.created_at is 'When Farebox first saw it.';
+comment on column payments.updated_at is 'When Farebox last changed the row.';
 
 create index payments_customer on payments (customer_id);
 create index payments_user on payments (user_id) where user_id is not null;
@@ -47,6 +62,13 @@ create table refunds (
   updated_at   timestamptz not null
 );
 
+comment on table refunds is 'Stripe''s refunds of payments.';
+comment on column refunds.id is 'Stripe''s id, `re_...`.';
+comment on column refunds.payment_id is 'The payment that is refunded.';
+comment on column refunds.amount_minor is 'The refunded amount, in the payment''s currency.';
+comment on column refunds.status is 'Stripe''s status, such as `succeeded` or `failed`.';
+comment on column refunds.updated_at is 'When Farebox last changed the row.';
+
 create index refunds_payment on refunds (payment_id);
 
 create table disputes (
@@ -61,13 +83,28 @@ create table disputes (
   updated_at   timestamptz not null
 );
 
+comment on table disputes is 'Stripe''s disputes of payments.';
+comment on column disputes.id is 'Stripe''s id, `dp_...` or `du_...`.';
+comment on column disputes.payment_id is 'The payment that is disputed.';
+comment on column disputes.amount_minor is 'The disputed amount, in minor units.';
+comment on column disputes.currency is 'ISO 4217, in lower case.';
+comment on column disputes.status is 'Stripe''s status, such as `needs_response`, `won` or `lost`.';
+comment on column disputes.reason is 'Stripe''s reason, such as `fraudulent`.';
+comment on column disputes.observed_at is 'The time of the newest observation that was applied.';
+comment on column disputes.tie_breaker is
+  'Decides between observations of the same time: the greater one is the newer.';
+comment on column disputes.updated_at is 'When Farebox last changed the row.';
+
 create index disputes_payment on disputes (payment_id);
+
+create domain invoice_status as text
+  check (value in ('draft', 'open', 'paid', 'uncollectible', 'void'));
 
 create table invoices (
   id                text primary key,
   customer_id       text,
   subscription_id   text,
-  status            text not null check (status in ('draft', 'open', 'paid', 'uncollectible', 'void')),
+  status            invoice_status not null,
   number            text,
   currency          text,
   amount_due_minor  bigint,
@@ -87,6 +124,32 @@ create table invoices (
   observed_at       timestamptz not null,
   tie_breaker       text not null
 );
+
+comment on table invoices is 'Stripe''s invoices, each as Stripe last described it.';
+comment on column invoices.id is 'Stripe''s id, `in_...`.';
+comment on column invoices.customer_id is 'The Stripe customer that is billed.';
+comment on column invoices.subscription_id is 'The subscription that it bills. Null for another sale.';
+comment on column invoices.status is 'Stripe''s status.';
+comment on column invoices.number is 'The number that is printed on it.';
+comment on column invoices.currency is 'ISO 4217, in lower case.';
+comment on column invoices.amount_due_minor is 'The amount to pay, in minor units.';
+comment on column invoices.amount_paid_minor is 'The amount that was paid, in minor units.';
+comment on column invoices.attempt_count is 'How often Stripe has tried to collect it.';
+comment on column invoices.failed_attempts is 'How many of these attempts failed.';
+comment on column invoices.next_attempt_at is 'When Stripe tries again. Null if it does not.';
+comment on column invoices.billing_reason is 'Why Stripe created it, such as `subscription_cycle`.';
+comment on column invoices.hosted_url is
+  'Stripe''s page, on which the customer can pay. It opens without a login.';
+comment on column invoices.pdf_url is 'The invoice as a PDF. It opens without a login.';
+comment on column invoices.stripe_price_id is 'The price of its subscription''s line.';
+comment on column invoices.period_start is 'When the billed period begins.';
+comment on column invoices.period_end is 'When the billed period ends.';
+comment on column invoices.paid_at is 'When it was paid.';
+comment on column invoices.created_at is 'When Stripe created it.';
+comment on column invoices.updated_at is 'When Farebox last changed the row.';
+comment on column invoices.observed_at is 'The time of the newest observation that was applied.';
+comment on column invoices.tie_breaker is
+  'Decides between observations of the same time: the greater one is the newer.';
 
 create index invoices_customer on invoices (customer_id);
 create index invoices_subscription on invoices (subscription_id);
@@ -117,6 +180,22 @@ comment on column billing_events.stripe_event_id is
 comment on column billing_events.before is
   'The state before the change, such as a subscription''s plan, interval, quantity, status and monthly
    revenue. `after` has the same fields.';
+comment on column billing_events.id is 'Counts the changes in the order in which they were recorded.';
+comment on column billing_events.user_id is
+  'The user, or `erased:...` once the user is erased. Null if none was known.';
+comment on column billing_events.customer_id is 'The Stripe customer.';
+comment on column billing_events.subscription_id is 'The subscription that changed.';
+comment on column billing_events.payment_id is 'The payment that changed.';
+comment on column billing_events.invoice_id is 'The invoice that changed.';
+comment on column billing_events.kind is
+  'The object and its change, such as `subscription.created` or `payment.refunded`.';
+comment on column billing_events.amount_minor is
+  'The amount of the change, in minor units; for a subscription, the price of one period.';
+comment on column billing_events.currency is 'ISO 4217, in lower case.';
+comment on column billing_events.status is 'The object''s status after the change.';
+comment on column billing_events.after is 'The state after the change.';
+comment on column billing_events.occurred_at is 'When it happened at Stripe.';
+comment on column billing_events.recorded_at is 'When Farebox recorded it.';
 
 create index billing_events_user on billing_events (user_id, occurred_at desc);
 create index billing_events_customer on billing_events (customer_id, occurred_at desc);

@@ -61,6 +61,11 @@ comment on column wallets.head_id is
    wallet without credits.';
 comment on column wallets.head_ends is 'When the head expires; ''infinity'' if it does not.';
 comment on column wallets.also_expiring is 'The credits of other grants that expire together with the head.';
+comment on column wallets.user_id is 'The owner of the credits.';
+comment on column wallets.unit is 'The credits that it counts, such as `ai_credit`.';
+comment on column wallets.balance is
+  'The credits that the owner has. Below zero after a clawback of spent credits.';
+comment on column wallets.head_left is 'The part of the head that is not spent yet.';
 
 create table credit_transactions (
   user_id           text not null,
@@ -86,6 +91,17 @@ comment on column credit_transactions.source is
   'An idempotency key, a payment or an opening balance. A source is posted once. Null for all other entries.';
 comment on column credit_transactions.fingerprint is
   'The fingerprint of the request, if the source is an idempotency key.';
+comment on column credit_transactions.user_id is 'The owner, or `erased:...` once the user is erased.';
+comment on column credit_transactions.unit is 'The credits that moved, such as `ai_credit`.';
+comment on column credit_transactions.delta is
+  'The change of the balance: positive for credits given, negative for credits taken.';
+comment on column credit_transactions.balance_after is 'The balance after the entry.';
+comment on column credit_transactions.kind is 'Why the credits moved.';
+comment on column credit_transactions.stripe_session_id is 'The checkout session of a purchase.';
+comment on column credit_transactions.payment_id is 'The payment of a purchase, a refund or a dispute.';
+comment on column credit_transactions.reason is 'The caller''s reason. Erased with the user.';
+comment on column credit_transactions.metadata is 'The caller''s own data. Erased with the user.';
+comment on column credit_transactions.created_at is 'When the entry was posted.';
 
 -- Most entries have no source.
 create unique index credit_transactions_source
@@ -141,6 +157,15 @@ comment on column credit_grants.borrowed is
 comment on column credit_grants.period_start is
   'For plan credits: the period that they are for. If the plan''s periods move, the grant of the current
    period moves with them.';
+comment on column credit_grants.id is 'Counts the grants.';
+comment on column credit_grants.user_id is 'The owner of the credits.';
+comment on column credit_grants.unit is 'The credits that were granted, such as `ai_credit`.';
+comment on column credit_grants.kind is 'Why the credits were granted.';
+comment on column credit_grants.remaining is 'The part that is not spent, expired or taken back yet.';
+comment on column credit_grants.priority is 'Orders grants that expire together: the lowest is spent first.';
+comment on column credit_grants.payment_id is 'The payment that bought the credits.';
+comment on column credit_grants.period_end is 'For plan credits: the end of the period.';
+comment on column credit_grants.created_at is 'When the credits were granted.';
 
 -- The spending order.
 create index credit_grants_open on credit_grants (user_id, unit, expires_at, priority, id) where is_open;
@@ -167,3 +192,12 @@ from accounts a
 left join wallets w on w.user_id = a.id and w.unit = 'credit';
 
 comment on view users is 'The accounts, under the name that existing dashboards and scripts use.';
+comment on column users.id is 'The user''s id at the identity provider. It is opaque to Farebox.';
+comment on column users.created_at is 'When the user was first seen.';
+comment on column users.stripe_customer_id is
+  'The one Stripe customer that checkouts of this user use. Null before the first one.';
+comment on column users.claimed_email is
+  'The address that the user gave their Stripe customer. It may be a stranger''s. Null if they gave none.';
+comment on column users.credits_balance is 'The balance of the unit `credit`, or 0.';
+comment on column users.entitlement_version is 'Grows with every change of the user''s rights.';
+comment on column users.due_at is 'The next time at which time alone changes something.';

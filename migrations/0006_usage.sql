@@ -40,6 +40,10 @@ comment on column usage_counters.slow_at is
 comment on column usage_counters.catalog_epoch is 'The epoch of the catalog that the limit comes from.';
 comment on column usage_counters.version is
   'Grows with every change of the count. The copy with the greater version is the newer.';
+comment on column usage_counters.user_id is 'The user.';
+comment on column usage_counters.usage_type is 'The metered feature''s key in the catalog.';
+comment on column usage_counters.used is 'The quantity that was used in the period.';
+comment on column usage_counters.updated_at is 'When an entry was last counted.';
 
 create table usage_periods (
   user_id      text not null references accounts (id) on delete cascade,
@@ -54,6 +58,13 @@ create table usage_periods (
 
 comment on table usage_periods is 'The usage of periods that usage_counters does not count now.';
 comment on column usage_periods.period_end is 'Null for a feature that never resets.';
+comment on column usage_periods.user_id is 'The user.';
+comment on column usage_periods.usage_type is 'The metered feature''s key in the catalog.';
+comment on column usage_periods.period_start is 'When the period began.';
+comment on column usage_periods.used is 'The quantity that was used in the period.';
+comment on column usage_periods.overage is
+  'The part of `used` that was beyond the limit when it was counted.';
+comment on column usage_periods.updated_at is 'When an entry was last counted.';
 
 create view usage_tracking
 with (security_invoker = true)
@@ -66,6 +77,15 @@ select user_id, usage_type, period_start, period_end, used, overage, updated_at
 from usage_periods;
 
 comment on view usage_tracking is 'The usage of each metered feature in each of its periods.';
+comment on column usage_tracking.user_id is 'The user.';
+comment on column usage_tracking.usage_type is 'The metered feature''s key in the catalog.';
+comment on column usage_tracking.period_start is
+  'When the period began; 1970-01-01 for a feature that never resets.';
+comment on column usage_tracking.period_end is 'When the period ends. Null for a feature that never resets.';
+comment on column usage_tracking.used is 'The quantity that was used in the period.';
+comment on column usage_tracking.overage is
+  'The part of `used` that was beyond the limit when it was counted.';
+comment on column usage_tracking.updated_at is 'When an entry was last counted.';
 
 -- The daily job creates the partition of each month ahead of time, and drops expired ones. No code needs an
 -- id.
@@ -79,6 +99,11 @@ create table usage_events (
 partition by range (occurred_at);
 
 comment on table usage_events is 'Usage entries that have metadata. Other entries are only counted.';
+comment on column usage_events.user_id is 'The user.';
+comment on column usage_events.usage_type is 'The metered feature''s key in the catalog.';
+comment on column usage_events.quantity is 'The quantity that was used.';
+comment on column usage_events.metadata is 'The caller''s own data about the entry.';
+comment on column usage_events.occurred_at is 'When the entry was counted.';
 
 create table usage_events_default partition of usage_events default;
 
@@ -93,6 +118,12 @@ create table usage_keys (
 );
 
 comment on table usage_keys is 'The answer to each idempotency key, kept for a day.';
+comment on column usage_keys.idempotency_key is 'The caller''s idempotency key.';
+comment on column usage_keys.fingerprint is
+  'The fingerprint of the request. The same key with another one is refused.';
+comment on column usage_keys.user_id is 'The user.';
+comment on column usage_keys.answer is 'The response that a retry receives again.';
+comment on column usage_keys.created_at is 'When the key was first used.';
 
 create index usage_keys_user on usage_keys (user_id);
 
@@ -151,6 +182,15 @@ where feature.value ->> 'type' = 'metered';
 
 comment on view current_usage is
   'Each user''s usage in the current period, and the quota; a quota of null is unlimited.';
+comment on column current_usage.user_id is 'The user.';
+comment on column current_usage.usage_type is 'The metered feature''s key in the catalog.';
+comment on column current_usage.used is 'The quantity that was used in the current period.';
+comment on column current_usage.quota is 'The plan''s limit for a period. Null is unlimited.';
+comment on column current_usage.remaining is 'The part of the quota that is left. Null is unlimited.';
+comment on column current_usage.overage is
+  'The part of `used` that was beyond the limit when it was counted.';
+comment on column current_usage.period_start is 'When the current period began.';
+comment on column current_usage.period_end is 'When the count resets. Null if it never does.';
 
 create view subscription_usage
 with (security_invoker = true)
@@ -176,3 +216,9 @@ group by user_id, period;
 
 comment on view subscription_usage is
   'usage_tracking by user and calendar month. Each period counts in the month in which it began.';
+comment on column subscription_usage.user_id is 'The user.';
+comment on column subscription_usage.period is 'The first day of the calendar month.';
+comment on column subscription_usage.usage is 'The quantity that was used, by the feature''s key.';
+comment on column subscription_usage.overage is
+  'The part of the usage that was beyond a limit, over all features.';
+comment on column subscription_usage.updated_at is 'When an entry was last counted.';

@@ -23,6 +23,16 @@ comment on column outbox.key is 'The subject of the message. One subject has one
 comment on column outbox.generation is
   'Grows with every change of the subject. A message sent before the change is sent again.';
 comment on column outbox.failed_at is 'Set when Farebox stops trying. An operator has to act.';
+comment on column outbox.id is 'Identifies the message to the service that receives it.';
+comment on column outbox.kind is 'The service that receives the message, and for what.';
+comment on column outbox.user_id is 'The user that the message is about. Null if it is about none.';
+comment on column outbox.payload is 'The values of the message.';
+comment on column outbox.created_at is 'When the message was written.';
+comment on column outbox.due_at is 'When the next attempt is due.';
+comment on column outbox.attempts is 'How often Farebox has tried to deliver it.';
+comment on column outbox.leased_until is 'Until then, one worker delivers the message.';
+comment on column outbox.done_at is 'When it was delivered or became unnecessary.';
+comment on column outbox.problem is 'Why the last attempt failed, or why the message became unnecessary.';
 
 -- E-mails are last, so that an unreachable mail server does not delay other messages.
 create index outbox_due
@@ -39,6 +49,9 @@ create table alerts (
 
 comment on table alerts is
   'The level at which each alert was last sent. Farebox sends it again only at a higher level.';
+comment on column alerts.name is 'The alert''s name, as docs/OPERATIONS.md lists them.';
+comment on column alerts.level is 'The step that was reported: 1, 10, 100 and so on.';
+comment on column alerts.raised_at is 'When it was last sent.';
 
 create table job_cursors (
   job        text primary key,
@@ -47,6 +60,9 @@ create table job_cursors (
 );
 
 comment on table job_cursors is 'The position at which the next run of a job continues.';
+comment on column job_cursors.job is 'The job''s name.';
+comment on column job_cursors.cursor is 'The last id of the last page. Null at the beginning.';
+comment on column job_cursors.updated_at is 'When the job last stored its position.';
 
 -- The daily job creates the partition of each month ahead of time, and drops expired ones. No code needs an
 -- id.
@@ -60,6 +76,11 @@ create table audit_log (
 partition by range (occurred_at);
 
 comment on table audit_log is 'The changes that operators and trusted servers made.';
+comment on column audit_log.occurred_at is 'When the change was made.';
+comment on column audit_log.actor is 'The caller that made it, such as a service key.';
+comment on column audit_log.action is 'The object and its change, such as `webhook.replay`.';
+comment on column audit_log.user_id is 'The user that it is about. Null if it is about none.';
+comment on column audit_log.details is 'The details of the change, such as the values before and after it.';
 
 create table audit_log_default partition of audit_log default;
 
@@ -80,6 +101,7 @@ comment on column retention.time_column is
   'The column from which `keep` counts. A row where it is null stays.';
 comment on column retention.keep is 'Null keeps the rows until their user is erased.';
 comment on column retention.next_page is 'The page of the table at which the next run continues.';
+comment on column retention.table_name is 'The table whose rows expire.';
 
 insert into retention (table_name, time_column, keep)
 values

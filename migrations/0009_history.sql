@@ -12,6 +12,14 @@ create table history (
 );
 
 comment on column history.idempotency_key is 'Lets a retry find this entry. Deleted after a day.';
+comment on table history is 'The actions of users, kept across their devices.';
+comment on column history.id is 'Counts the entries.';
+comment on column history.user_id is 'The user who acted.';
+comment on column history.kind is 'The kind of action, such as `chat`.';
+comment on column history.content is 'The action as the app sent it.';
+comment on column history.created_at is 'When it was stored.';
+comment on column history.fingerprint is
+  'The fingerprint of the request. The same key with another one is refused.';
 
 create unique index history_idempotency_key
   on history (idempotency_key)

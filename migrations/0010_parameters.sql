@@ -10,6 +10,8 @@ create table local_clock (
 
 comment on table local_clock is
   'How far the clock of a local stack is ahead. Only the tables'' owner can write it. Empty in production.';
+comment on column local_clock.is_the_only_row is 'Always true: the table has at most one row.';
+comment on column local_clock.ahead is 'The distance from the real time.';
 
 -- Placeholders, which the domains below need. `farebox migrate` replaces them with those of functions/.
 create function is_identity(p_user_id text)

@@ -13,8 +13,13 @@ comment on column job_runs.due_at is 'The scheduled time of the last run that a 
 comment on column job_runs.holder is 'The server of that run: an id that lasts as long as its process.';
 comment on column job_runs.leased_until is
   'Null once the run has ended. After this time a server repeats the run, because its server was killed.';
+comment on column job_runs.job is 'The job''s name.';
 
 alter table job_runs enable row level security;
+
+create policy every_row on job_runs
+  for select to farebox_reader
+  using (true);
 
 create policy service_only on job_runs
   for select to farebox_app

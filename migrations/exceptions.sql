@@ -1,6 +1,7 @@
 -- Returns one row for each violation of the rules on roles and grants, and no row if there is none.
 --
--- $1 is the schema, $2 our tables and views, $3 our functions. The tests and `farebox doctor` run it as the
+-- $1 is the schema, $2 our tables and views, $3 our functions, $4 the columns that farebox_reader may read,
+-- each as table.column. The tests and `farebox doctor` run it as the
 -- role that functions connect as.
 
 with
@@ -37,7 +38,7 @@ outsiders as (
 app as (
   select *
   from pg_roles
-  where rolname in ('farebox_app', 'farebox_user')
+  where rolname in ('farebox_app', 'farebox_user', 'farebox_reader')
 )
 
 select format('table %I has no row level security', relname)
@@ -63,6 +64,25 @@ from ours c
 cross join aclexplode(c.relacl) a
 join app on app.oid = a.grantee
 where a.privilege_type <> 'SELECT'
+  -- It reads single columns.
+  or app.rolname = 'farebox_reader'
+
+union all
+select format('%s may %s the column %I of %I', r.rolname, lower(a.privilege_type), k.attname, c.relname)
+from ours c
+join pg_attribute k on k.attrelid = c.oid
+cross join aclexplode(k.attacl) a
+join (
+  select oid, rolname
+  from outsiders
+  union all
+  select oid, rolname
+  from app
+) r on r.oid = a.grantee
+where (
+  r.rolname = 'farebox_reader'
+  and a.privilege_type = 'SELECT'
+  and format('%s.%s', c.relname, k.attname) = any ($4)) is not true
 
 union all
 select format('%s may execute %I', o.rolname, p.proname)
@@ -71,12 +91,12 @@ cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
 join outsiders o on o.oid = a.grantee
 
 union all
-select format('farebox_user may execute %I, which does not run with its caller''s rights', p.proname)
+select format('%I may execute %I, which does not run with its caller''s rights', app.rolname, p.proname)
 from routines p
 cross join aclexplode(p.proacl) a
 join app on app.oid = a.grantee
 where p.prosecdef
-  and app.rolname = 'farebox_user'
+  and app.rolname in ('farebox_user', 'farebox_reader')
 
 union all
 select format('function %I does not set the required search_path', proname)
@@ -121,7 +141,7 @@ where rolname = 'farebox_app'
 
 union all
 select format('the role %I is missing', name)
-from unnest(array['farebox_app', 'farebox_user']) name
+from unnest(array['farebox_app', 'farebox_user', 'farebox_reader']) name
 where name not in (select rolname from app)
 
 union all

@@ -70,7 +70,7 @@ enum Command {
     Key(key::Args),
     /// Print a script that completes commands in a shell
     Completions(completions::Args),
-    /// Write the files that are generated from the endpoint table
+    /// Write the files that are generated from the endpoint table and the migrations
     Render,
 }
 
@@ -112,6 +112,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(args).await,
         Command::Key(args) => key::run(&args),
         Command::Completions(args) => Ok(completions::run(&args, Cli::command())),
-        Command::Render => render::run(),
+        Command::Render => render::run().await,
     }
 }

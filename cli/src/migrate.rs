@@ -15,6 +15,7 @@ mod files;
 mod grants;
 #[cfg(test)]
 mod layout;
+pub mod reader;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use shared::config::{Database, Problems, Schema};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+pub(crate) use files::Param;
 use files::{EXCEPTIONS, SCHEMA_RIGHTS};
 
 pub use files::{Files, Sql};
@@ -114,8 +116,13 @@ pub async fn exceptions(
     let schema = schema.as_str();
     let relations = files.relations();
     let functions: Vec<&str> = files.functions.iter().map(|sql| sql.name.as_str()).collect();
-    let params: &[files::Param<'_>] =
-        &[(&schema, Type::TEXT), (&relations, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
+    let readable = reader::columns(reader::READABLE);
+    let params: &[Param<'_>] = &[
+        (&schema, Type::TEXT),
+        (&relations, Type::TEXT_ARRAY),
+        (&functions, Type::TEXT_ARRAY),
+        (&readable, Type::TEXT_ARRAY),
+    ];
     let rows = client.query_typed(EXCEPTIONS, params).await.map_err(explain)?;
     let mut exceptions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     exceptions.extend(intruders(client, schema).await?);
@@ -124,7 +131,7 @@ pub async fn exceptions(
 
 /// Lists every role that can run its own code as the owner of our functions, one per line.
 async fn intruders(client: &Client, schema: &str) -> anyhow::Result<Vec<String>> {
-    let params: &[files::Param<'_>] = &[(&schema, Type::TEXT)];
+    let params: &[Param<'_>] = &[(&schema, Type::TEXT)];
     let rows = client.query_typed(SCHEMA_RIGHTS, params).await.map_err(explain)?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
@@ -286,12 +293,12 @@ impl Runner<'_> {
                          on conflict (name) do update
                          set checksum = excluded.checksum, applied_at = now()";
         let checksum = sql.checksum();
-        let params: &[files::Param<'_>] = &[(&sql.name, Type::TEXT), (&checksum, Type::TEXT)];
+        let params: &[Param<'_>] = &[(&sql.name, Type::TEXT), (&checksum, Type::TEXT)];
         self.client.query_typed(statement, params).await?;
         Ok(())
     }
 
-    async fn query_value<T>(&self, sql: &str, params: &[files::Param<'_>]) -> anyhow::Result<T>
+    async fn query_value<T>(&self, sql: &str, params: &[Param<'_>]) -> anyhow::Result<T>
     where
         T: for<'r> tokio_postgres::types::FromSql<'r>,
     {

@@ -1,10 +1,11 @@
-//! `farebox render`: generates files from the endpoint table.
+//! `farebox render`: generates files from the endpoint table, and one from the migrated database.
 //!
 //! The files are committed, so that people can read and review them. A test compares them with the
 //! output of this module.
 
 mod lambda;
 mod mains;
+pub mod prisma;
 mod readme;
 mod typescript;
 mod vercel;
@@ -24,7 +25,7 @@ pub struct Rendered {
     pub text: String,
 }
 
-/// Renders every file. In some files only a part is rendered; the rest is read from `root`.
+/// Renders every file that needs no database. In some files only a part is rendered; the rest is read from `root`.
 pub fn all(root: &Path) -> anyhow::Result<Vec<Rendered>> {
     let table = endpoints::ALL;
     let document = shared::openapi::document();

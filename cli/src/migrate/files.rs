@@ -12,7 +12,7 @@ pub(super) const EXCEPTIONS: &str = include_str!("../../../migrations/exceptions
 /// The query for roles that can replace our functions through their schema.
 pub(super) const SCHEMA_RIGHTS: &str = include_str!("../../../migrations/schema_rights.sql");
 
-pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// One file.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl Sql {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grants::{CALLABLE, FOR_USERS, READERS};
+    use super::super::grants::{CALLABLE, FOR_READERS, FOR_USERS, READERS};
     use super::{Files, MIGRATIONS, Sql, functions_of, read};
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_declared_rights_name_functions() {
         let functions = Files::embedded().functions;
-        for name in CALLABLE.iter().chain(&READERS).chain(&FOR_USERS) {
+        for name in CALLABLE.iter().chain(&READERS).chain(&FOR_USERS).chain(&FOR_READERS) {
             assert!(functions.iter().any(|sql| sql.name == *name), "there is no function {name}");
         }
     }

@@ -2,7 +2,7 @@
 
 use shared::config::Schema;
 
-use super::Files;
+use super::{Files, reader};
 
 /// The functions that a member of `farebox_app` may call. All others are their helpers.
 pub(super) const CALLABLE: &[&str] = &[
@@ -91,9 +91,12 @@ pub(super) const FOR_USERS: [&str; 6] = [
     "refuse_amount",
 ];
 
+/// The functions that views call. A member of `farebox_reader` may call no other.
+pub(super) const FOR_READERS: [&str; 2] = ["farebox_now", "period_at"];
+
 /// The statements that set all grants. `farebox_app` may read tables and call functions.
-/// `farebox_user` may read the rows that Row Level Security allows for one user. No other role has
-/// a grant. Partitions have none either: they are read through their table.
+/// `farebox_user` may read the rows that Row Level Security allows for one user. `farebox_reader`
+/// may read the columns without personal data. No other role has a grant. Partitions have none either: they are read through their table.
 ///
 /// `anon` and `authenticated` are the roles with which browsers connect to Supabase, which by
 /// default grants them every new table, sequence and function.
@@ -101,7 +104,7 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
     let callable: Vec<&str> = CALLABLE.iter().copied().chain(READERS).collect();
     let functions: Vec<&str> = files.functions.iter().map(|sql| &*sql.name).collect();
     format!(
-        "grant usage on schema {schema} to farebox_app, farebox_user;
+        "grant usage on schema {schema} to farebox_app, farebox_user, farebox_reader;
          do $$
          declare
            outsiders text;
@@ -110,7 +113,7 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
            select string_agg(quote_ident(rolname), ', ')
            into outsiders
            from pg_roles
-           where rolname in ('farebox_app', 'farebox_user', 'anon', 'authenticated');
+           where rolname in ('farebox_app', 'farebox_user', 'farebox_reader', 'anon', 'authenticated');
            outsiders := concat_ws(', ', 'public', outsiders);
 
            for item in
@@ -141,7 +144,8 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
            for item in
              select p.oid::regprocedure as name,
                     p.proname in ({callable}) as is_callable,
-                    p.proname in ({for_users}) as is_for_users
+                    p.proname in ({for_users}) as is_for_users,
+                    p.proname in ({for_readers}) as is_for_readers
              from pg_proc p
              where p.pronamespace = '{schema}'::regnamespace
                and p.proname in ({functions})
@@ -153,12 +157,18 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
              if item.is_for_users then
                execute format('grant execute on function %s to farebox_user', item.name);
              end if;
+             if item.is_for_readers then
+               execute format('grant execute on function %s to farebox_reader', item.name);
+             end if;
            end loop;
          end
-         $$;",
+         $$;
+         {reader}",
         relations = list(&files.relations()),
         callable = list(&callable),
         for_users = list(&FOR_USERS),
+        for_readers = list(&FOR_READERS),
+        reader = reader::statements(schema),
         functions = list(&functions),
     )
 }

@@ -165,6 +165,10 @@ async fn every_violation_of_the_rules_is_found() {
          grant usage on sequence history_id_seq to public;
          grant execute on function erase_user to public;
          grant execute on function spend_credits to farebox_user;
+         grant select on history to farebox_reader;
+         grant select (claimed_email) on accounts to farebox_reader;
+         grant update (claimed_email) on accounts to farebox_app;
+         grant execute on function erase_user to farebox_reader;
          grant create on schema public to public;
          alter function add_history reset all;
          alter function comp_plan set search_path to public;",
@@ -189,6 +193,10 @@ async fn every_violation_of_the_rules_is_found() {
         "PUBLIC may select history",
         "PUBLIC may use the sequence history_id_seq",
         "farebox_app may insert accounts",
+        "farebox_app may update the column claimed_email of accounts",
+        "farebox_reader may execute erase_user, which does not run with its caller's rights",
+        "farebox_reader may select history",
+        "farebox_reader may select the column claimed_email of accounts",
         "farebox_user may execute spend_credits, which does not run with its caller's rights",
     ];
     assert_eq!(found().await, [&granted[..], &unset[..]].concat());

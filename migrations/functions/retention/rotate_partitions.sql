@@ -90,7 +90,7 @@ declare
   v_roles    text := (
     select string_agg(quote_ident(rolname), ', ')
     from pg_roles
-    where rolname in ('farebox_app', 'farebox_user', 'anon', 'authenticated'));
+    where rolname in ('farebox_app', 'farebox_user', 'farebox_reader', 'anon', 'authenticated'));
   v_is_taken boolean;
 begin
   execute format(
