@@ -9,11 +9,15 @@ create table stripe_customers (
   email             text,
   email_observed_at timestamptz,
   created_at        timestamptz not null,
-  deleted_at        timestamptz
+  deleted_at        timestamptz,
+  invoices_known_at timestamptz
 );
 
 comment on table stripe_customers is
   'The user of each Stripe customer. Locking its row serialises a customer''s events.';
+comment on column stripe_customers.invoices_known_at is
+  'Since when `invoices` has all of its invoices: since Farebox created it, or since they were listed from
+   Stripe. Null if it may have others.';
 
 create index stripe_customers_user on stripe_customers (user_id);
 
@@ -36,6 +40,7 @@ create table stripe_requests (
   fingerprint     text,
   created_at      timestamptz not null,
   leased_until    timestamptz,
+  preview_id      uuid,
   answer          jsonb,
   answered_at     timestamptz,
   check ((idempotency_key is null) = (fingerprint is null)),
@@ -48,6 +53,8 @@ comment on column stripe_requests.stripe_key is
   'Sent as Stripe''s Idempotency-Key, with a suffix for each step of a request that takes several.';
 comment on column stripe_requests.leased_until is
   'Until then, one caller works on the request. After that, the next caller continues it.';
+comment on column stripe_requests.preview_id is
+  'The preview that this change confirms. A preview is confirmed once.';
 
 create unique index stripe_requests_one_change_at_a_time
   on stripe_requests (user_id)
@@ -56,6 +63,10 @@ create unique index stripe_requests_one_change_at_a_time
 create unique index stripe_requests_one_customer
   on stripe_requests (user_id)
   where kind = 'customer';
+
+create unique index stripe_requests_one_per_preview
+  on stripe_requests (preview_id)
+  where preview_id is not null;
 
 create index stripe_requests_user on stripe_requests (user_id);
 create index stripe_requests_created on stripe_requests (created_at);
