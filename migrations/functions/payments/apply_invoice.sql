@@ -128,11 +128,13 @@ begin
   on conflict (id) do update
   set (status, number, total_minor, tax_minor, amount_due_minor, next_attempt_at, hosted_url, pdf_url,
        paid_at, observed_at, tie_breaker) = (
-        select later.status, coalesce(later.number, old.number),
-               coalesce(later.total_minor, old.total_minor), coalesce(later.tax_minor, old.tax_minor),
-               coalesce(later.amount_due_minor, old.amount_due_minor), later.next_attempt_at,
-               coalesce(later.hosted_url, old.hosted_url), coalesce(later.pdf_url, old.pdf_url),
-               coalesce(later.paid_at, old.paid_at), later.observed_at, later.tie_breaker
+        select later.status, coalesce(later.number, old.number, excluded.number), later.total_minor,
+               later.tax_minor,
+               coalesce(later.amount_due_minor, old.amount_due_minor, excluded.amount_due_minor),
+               later.next_attempt_at, coalesce(later.hosted_url, old.hosted_url, excluded.hosted_url),
+               coalesce(later.pdf_url, old.pdf_url, excluded.pdf_url),
+               coalesce(later.paid_at, old.paid_at, excluded.paid_at), later.observed_at,
+               later.tie_breaker
         from (
           values
             (old.status, old.number, old.total_minor, old.tax_minor, old.amount_due_minor,
@@ -156,8 +158,7 @@ begin
       amount_paid_minor = greatest(old.amount_paid_minor, excluded.amount_paid_minor),
       attempt_count = greatest(old.attempt_count, excluded.attempt_count),
       failed_attempts = greatest(old.failed_attempts, excluded.failed_attempts),
-      payment_recorded = old.payment_recorded
-        or p_is_recorded and 'paid' in (old.status, excluded.status),
+      payment_recorded = old.payment_recorded or excluded.payment_recorded,
       updated_at = p_now;
 end
 $$;

@@ -98,14 +98,17 @@ pub async fn preview(
         .postgres
         .save_subscription_preview(user, change, &steps, proration_date, total, amount_due, now)
         .await?;
-    let period_end = plan.period_end.and_then(|end| Timestamp::from_second(end).ok());
+    let at = |second| Timestamp::from_second(second).ok();
+    let period_end = plan.period_end.and_then(at);
     let (features, credits) = compare(&before, &after);
     Ok(SubscriptionPreview {
         preview_id: saved.preview_id,
         expires_at: saved.expires_at,
         effect: plan.kind,
         effective_at: match plan.kind {
-            PreviewKind::Upgrade | PreviewKind::SwapPrice | PreviewKind::UndoSchedule => Some(now),
+            PreviewKind::Upgrade | PreviewKind::SwapPrice | PreviewKind::UndoSchedule => {
+                at(proration_date)
+            }
             PreviewKind::Downgrade => period_end,
             PreviewKind::None => None,
         },
