@@ -9,7 +9,8 @@ create table stripe_customers (
   email             text,
   email_observed_at timestamptz,
   created_at        timestamptz not null,
-  deleted_at        timestamptz
+  deleted_at        timestamptz,
+  invoices_known_at timestamptz
 );
 
 comment on table stripe_customers is
@@ -21,6 +22,9 @@ comment on column stripe_customers.email_observed_at is
   'When Stripe last reported the address. An older report does not replace it.';
 comment on column stripe_customers.created_at is 'When Farebox first saw the customer.';
 comment on column stripe_customers.deleted_at is 'When Stripe deleted the customer. Null if it did not.';
+comment on column stripe_customers.invoices_known_at is
+  'Since when `invoices` has all of its invoices: since Farebox created it, or since they were listed from
+   Stripe. Null if it may have others.';
 
 create index stripe_customers_user on stripe_customers (user_id);
 
@@ -47,6 +51,7 @@ create table stripe_requests (
   fingerprint     text,
   created_at      timestamptz not null,
   leased_until    timestamptz,
+  preview_id      uuid,
   answer          jsonb,
   answered_at     timestamptz,
   check ((idempotency_key is null) = (fingerprint is null)),
@@ -70,6 +75,8 @@ comment on column stripe_requests.fingerprint is
 comment on column stripe_requests.created_at is 'When the request was stored, before it was sent.';
 comment on column stripe_requests.answer is 'The response to the caller. Null until Stripe has answered.';
 comment on column stripe_requests.answered_at is 'When Stripe''s answer was stored.';
+comment on column stripe_requests.preview_id is
+  'The preview that this change confirms. A preview is confirmed once.';
 
 create unique index stripe_requests_one_change_at_a_time
   on stripe_requests (user_id)
@@ -78,6 +85,10 @@ create unique index stripe_requests_one_change_at_a_time
 create unique index stripe_requests_one_customer
   on stripe_requests (user_id)
   where kind = 'customer';
+
+create unique index stripe_requests_one_per_preview
+  on stripe_requests (preview_id)
+  where preview_id is not null;
 
 create index stripe_requests_user on stripe_requests (user_id);
 create index stripe_requests_created on stripe_requests (created_at);

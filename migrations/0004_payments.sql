@@ -107,6 +107,8 @@ create table invoices (
   status            invoice_status not null,
   number            text,
   currency          text,
+  total_minor       bigint,
+  tax_minor         bigint,
   amount_due_minor  bigint,
   amount_paid_minor bigint,
   attempt_count     integer not null,
@@ -122,7 +124,8 @@ create table invoices (
   created_at        timestamptz,
   updated_at        timestamptz not null,
   observed_at       timestamptz not null,
-  tie_breaker       text not null
+  tie_breaker       text not null,
+  payment_recorded  boolean not null default false
 );
 
 comment on table invoices is 'Stripe''s invoices, each as Stripe last described it.';
@@ -151,7 +154,14 @@ comment on column invoices.observed_at is 'The time of the newest observation th
 comment on column invoices.tie_breaker is
   'Decides between observations of the same time: the greater one is the newer.';
 
-create index invoices_customer on invoices (customer_id);
+comment on column invoices.total_minor is
+  'The total after discounts and taxes, before the customer''s balance. Negative if it becomes credit.';
+comment on column invoices.tax_minor is 'The taxes in total_minor. Null if Stripe did not report them.';
+comment on column invoices.payment_recorded is
+  'True once an event or a response reported that it is paid, so that billing_events has the payment. Stripe''s
+   list of old invoices does not set it.';
+
+create index invoices_customer on invoices (customer_id, created_at desc, id desc);
 create index invoices_subscription on invoices (subscription_id);
 
 create table billing_events (

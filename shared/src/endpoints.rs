@@ -12,6 +12,7 @@ pub mod cron;
 pub mod dashboard;
 pub mod entitlements;
 pub mod health;
+pub mod invoices;
 pub mod mood;
 pub mod plan;
 pub mod plans;
@@ -86,6 +87,10 @@ pub static HEALTH_READY: Endpoint =
         .limited(Rate::per_minute(600))
         .reads();
 
+pub static INVOICES: Endpoint =
+    Endpoint::new("invoices", "/api/invoices", &[Get], User, invoices::routes)
+        .limited(Rate::per_minute(60));
+
 pub static MOOD: Endpoint =
     Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes).limited(Rate::per_minute(120));
 
@@ -144,6 +149,15 @@ pub static SUBSCRIPTION: Endpoint =
     Endpoint::new("subscription", "/api/subscription", &[Get, Patch], User, subscription::routes)
         .limited(Rate::per_minute(60));
 
+pub static SUBSCRIPTION_PREVIEW: Endpoint = Endpoint::new(
+    "subscription-preview",
+    "/api/subscription/preview",
+    &[Post],
+    User,
+    subscription::preview::routes,
+)
+.limited(Rate::per_minute(20));
+
 pub static USAGE: Endpoint =
     Endpoint::new("usage", "/api/usage", &[Get, Post], User, usage::routes)
         .limited(Rate::per_minute(1_200))
@@ -174,6 +188,7 @@ pub const ALL: &[&Endpoint] = &[
     &ENTITLEMENTS,
     &HEALTH,
     &HEALTH_READY,
+    &INVOICES,
     &MOOD,
     &PLAN,
     &PLANS,
@@ -184,6 +199,7 @@ pub const ALL: &[&Endpoint] = &[
     &STRIPE_CREATE_PORTAL_SESSION,
     &STRIPE_WEBHOOK,
     &SUBSCRIPTION,
+    &SUBSCRIPTION_PREVIEW,
     &USAGE,
     &WEBHOOKS_STRIPE,
 ];

@@ -60,7 +60,7 @@ const TAGS: [Tag; 9] = [
     },
     Tag {
         name: "Subscriptions",
-        description: "A user's subscription, and changes to it.",
+        description: "A user's subscription, changes to it and their price, and the user's invoices.",
         operations: subscriptions::operations,
     },
     Tag {

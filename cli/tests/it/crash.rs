@@ -140,6 +140,26 @@ async fn an_upgrade_is_paid_once_after_a_crash_anywhere() {
     }
 }
 
+/// FX-9: the confirmation asks for the price again, then makes the change. A retry continues it, with
+/// the key or without, although its own charge has changed the price.
+#[tokio::test]
+async fn a_previewed_upgrade_is_paid_once_after_a_crash_anywhere() {
+    for point in points(2) {
+        let app = TestApp::selling("aira").await;
+        app.buy("ann", json!({ "tier": "plus", "interval": "monthly" })).await;
+        app.advance("5d").await;
+        let preview = app.preview("ann", json!({ "tier": "premium" })).await;
+        let confirm = Request::change(json!({ "previewId": preview["previewId"] }));
+        let overview = killed_and_retried(&app, &confirm, point).await;
+        assert_eq!(overview["plan"], "premium", "{point:?}");
+        app.simulator.delivered().await;
+        assert_eq!(paid_charges(&app), 2, "{point:?}: the purchase and the difference");
+        let charged = app.at_stripe("charge")[0]["amount"].clone();
+        assert_eq!(charged, preview["dueNow"]["amountDueMinor"], "{point:?}");
+        assert_eq!(app.subscription("ann").await["plan"], "premium", "{point:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_downgrade_is_scheduled_once_after_a_crash_anywhere() {
     for point in points(2) {

@@ -42,6 +42,7 @@ fn body(row: &Endpoint, method: &str) -> Value {
         ("check" | "usage", "POST") => json!({ "feature": "pain_entry" }),
         ("credits", "POST") => json!({ "action": "spend", "unit": "credit", "amount": 1 }),
         ("subscription", "PATCH") => json!({ "action": "resume" }),
+        ("subscription-preview", _) => json!({ "tier": "pro" }),
         _ => Value::Null,
     }
 }
@@ -227,7 +228,16 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
                 ("health-ready", _) => drop(answer.expect_status(503)),
                 ("session", "DELETE") => drop(answer.expect_status(204)),
                 // Losing a cache does not stop revenue.
-                ("check" | "credits" | "entitlements" | "subscription" | "usage", _) => {
+                (
+                    "check"
+                    | "credits"
+                    | "entitlements"
+                    | "invoices"
+                    | "subscription"
+                    | "subscription-preview"
+                    | "usage",
+                    _,
+                ) => {
                     assert!(was_let_in(&answer), "{answer:?}");
                 }
                 (name, _) if name.starts_with("stripe-create-portal") => {
@@ -277,8 +287,16 @@ async fn no_route_waits_for_a_postgres_that_is_down() {
         assert!(took < SOON, "{method} {}: {took:?}", row.path);
         match (row.name, method) {
             (
-                "account" | "chat-save" | "check" | "credits" | "entitlements" | "plans"
-                | "subscription" | "usage",
+                "account"
+                | "chat-save"
+                | "check"
+                | "credits"
+                | "entitlements"
+                | "invoices"
+                | "plans"
+                | "subscription"
+                | "subscription-preview"
+                | "usage",
                 _,
             ) => {
                 drop(answer.expect_problem(503, "database_unavailable"));

@@ -29,6 +29,7 @@ mod health;
 mod hostile;
 mod hosts;
 mod import;
+mod invoices;
 mod log;
 mod mail;
 mod migrations;

@@ -14,6 +14,8 @@ fn value(field: &str) -> Value {
         "mode" => json!("each"),
         "quantity" | "amount" => json!(1),
         "metadata" => json!({}),
+        "action" => json!("change"),
+        "previewId" => json!("0b6c2f3e-9c1d-4f5a-8b7e-1234567890ab"),
         "tier" => json!("pro"),
         "interval" => json!("monthly"),
         "pack" => json!("ai_100"),
@@ -94,7 +96,7 @@ async fn each_form_of_a_request_is_accepted_and_no_mixture() {
             }
         }
     }
-    assert_eq!(forms, 14);
+    assert_eq!(forms, 16);
 }
 
 async fn check(app: &TestApp, form: &Form<'_>) {

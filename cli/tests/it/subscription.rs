@@ -3,6 +3,7 @@
 
 mod incomplete;
 mod paused;
+mod preview;
 
 use serde_json::{Value, json};
 

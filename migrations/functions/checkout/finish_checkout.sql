@@ -21,6 +21,7 @@ as $$
 declare
   v_request stripe_requests;
   v_terms   jsonb;
+  v_is_new  boolean;
 begin
   perform require_service();
 
@@ -49,17 +50,20 @@ begin
 
   v_terms := v_request.parameters;
 
+  -- Farebox requested the customer, so the events will report all of its invoices.
+  delete from stripe_requests
+  where user_id = v_request.user_id
+    and kind = 'customer';
+  v_is_new := found;
+
   update stripe_customers
-  set user_id = v_request.user_id
+  set user_id = v_request.user_id,
+      invoices_known_at = coalesce(invoices_known_at, case when v_is_new then p_now end)
   where id = p_customer_id;
 
   update accounts
   set stripe_customer_id = p_customer_id
   where id = v_request.user_id;
-
-  delete from stripe_requests
-  where user_id = v_request.user_id
-    and kind = 'customer';
 
   -- The session that the caller closed before it created this one.
   update checkout_sessions

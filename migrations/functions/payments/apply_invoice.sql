@@ -1,8 +1,9 @@
 -- apply_invoice: Merges an event's invoice, and applies what follows from it.
 --
--- Promises  Writes to billing_events when the invoice is paid and when an attempt to charge it fails. The
---           user gets one receipt, and one e-mail for each failed attempt while the invoice is open. A
---           subscription that is not stored is fetched from Stripe five minutes later.
+-- Promises  Writes to billing_events when the invoice is paid, also if save_invoices stored it as paid before,
+--           and when an attempt to charge it fails. The user gets one receipt, and one e-mail for each failed
+--           attempt while the invoice is open. A subscription that is not stored is fetched from Stripe five
+--           minutes later.
 -- Locks     The invoice. The caller holds the customer and the account.
 
 create or replace function apply_invoice(p_event jsonb, p_user_id text, p_now timestamptz)
@@ -21,14 +22,14 @@ begin
   where id = p_event -> 'facts' -> 'invoice' ->> 'id'
   for update;
 
-  perform merge_invoice(p_event, p_now);
+  perform merge_invoice(p_event, p_event -> 'facts' -> 'invoice', true, p_now);
 
   select *
   into v_new
   from invoices
   where id = p_event -> 'facts' -> 'invoice' ->> 'id';
 
-  if v_new.status = 'paid' and v_old.status is distinct from 'paid' then
+  if v_new.payment_recorded and v_old.payment_recorded is not true then
     perform record_invoice_change(v_new, 'invoice.paid', p_event, p_user_id, p_now);
     perform email_receipt(v_new, p_user_id, v_at, v_is_quiet, p_now);
 
@@ -73,20 +74,27 @@ $$;
 
 -- merge_invoice: Stores an invoice, or merges it into the stored one.
 --
+-- Takes     `p_invoice` is the invoice's fact. `p_is_recorded` says whether the caller writes its payment to
+--           billing_events.
 -- Promises  The observation with the status furthest in an invoice's life counts (invoice_rank), and of equal
 --           ones the later. The amount paid and the numbers of attempts only grow.
 -- Locks     The invoice. The caller holds the customer.
 
-create or replace function merge_invoice(p_event jsonb, p_now timestamptz)
+create or replace function merge_invoice(
+  p_event       jsonb,
+  p_invoice     jsonb,
+  p_is_recorded boolean,
+  p_now         timestamptz
+)
 returns void
 language plpgsql
 as $$
 begin
   insert into invoices as old (
-    id, customer_id, subscription_id, status, number, currency, amount_due_minor,
+    id, customer_id, subscription_id, status, number, currency, total_minor, tax_minor, amount_due_minor,
     amount_paid_minor, attempt_count, failed_attempts, next_attempt_at, billing_reason,
     hosted_url, pdf_url, stripe_price_id, period_start, period_end, paid_at, created_at,
-    updated_at, observed_at, tie_breaker)
+    updated_at, observed_at, tie_breaker, payment_recorded)
   select
     fact ->> 'id',
     fact ->> 'customer',
@@ -94,6 +102,8 @@ begin
     fact ->> 'status',
     fact ->> 'number',
     fact ->> 'currency',
+    (fact ->> 'total')::bigint,
+    (fact ->> 'tax')::bigint,
     (fact ->> 'amount_due')::bigint,
     (fact ->> 'amount_paid')::bigint,
     coalesce((fact ->> 'attempt_count')::integer, 0),
@@ -112,24 +122,28 @@ begin
     to_timestamp((fact ->> 'created')::bigint),
     p_now,
     to_timestamp((p_event ->> 'created')::bigint),
-    p_event ->> 'tie_breaker'
-  from (select p_event -> 'facts' -> 'invoice' as fact) observed
+    p_event ->> 'tie_breaker',
+    p_is_recorded and fact ->> 'status' = 'paid'
+  from (select p_invoice as fact) observed
   on conflict (id) do update
-  set (status, number, amount_due_minor, next_attempt_at, hosted_url, pdf_url, paid_at,
-       observed_at, tie_breaker) = (
-        select later.status, coalesce(later.number, old.number),
-               coalesce(later.amount_due_minor, old.amount_due_minor), later.next_attempt_at,
-               coalesce(later.hosted_url, old.hosted_url), coalesce(later.pdf_url, old.pdf_url),
-               coalesce(later.paid_at, old.paid_at), later.observed_at, later.tie_breaker
+  set (status, number, total_minor, tax_minor, amount_due_minor, next_attempt_at, hosted_url, pdf_url,
+       paid_at, observed_at, tie_breaker) = (
+        select later.status, coalesce(later.number, old.number, excluded.number), later.total_minor,
+               later.tax_minor,
+               coalesce(later.amount_due_minor, old.amount_due_minor, excluded.amount_due_minor),
+               later.next_attempt_at, coalesce(later.hosted_url, old.hosted_url, excluded.hosted_url),
+               coalesce(later.pdf_url, old.pdf_url, excluded.pdf_url),
+               coalesce(later.paid_at, old.paid_at, excluded.paid_at), later.observed_at,
+               later.tie_breaker
         from (
           values
-            (old.status, old.number, old.amount_due_minor, old.next_attempt_at,
-             old.hosted_url, old.pdf_url, old.paid_at, old.observed_at, old.tie_breaker),
-            (excluded.status, excluded.number, excluded.amount_due_minor, excluded.next_attempt_at,
-             excluded.hosted_url, excluded.pdf_url, excluded.paid_at, excluded.observed_at,
-             excluded.tie_breaker)
-        ) later (status, number, amount_due_minor, next_attempt_at, hosted_url, pdf_url, paid_at,
-                 observed_at, tie_breaker)
+            (old.status, old.number, old.total_minor, old.tax_minor, old.amount_due_minor,
+             old.next_attempt_at, old.hosted_url, old.pdf_url, old.paid_at, old.observed_at, old.tie_breaker),
+            (excluded.status, excluded.number, excluded.total_minor, excluded.tax_minor,
+             excluded.amount_due_minor, excluded.next_attempt_at, excluded.hosted_url, excluded.pdf_url,
+             excluded.paid_at, excluded.observed_at, excluded.tie_breaker)
+        ) later (status, number, total_minor, tax_minor, amount_due_minor, next_attempt_at, hosted_url,
+                 pdf_url, paid_at, observed_at, tie_breaker)
         order by invoice_rank(later.status) desc, later.observed_at desc,
                  later.tie_breaker collate "C" desc
         limit 1),
@@ -144,6 +158,7 @@ begin
       amount_paid_minor = greatest(old.amount_paid_minor, excluded.amount_paid_minor),
       attempt_count = greatest(old.attempt_count, excluded.attempt_count),
       failed_attempts = greatest(old.failed_attempts, excluded.failed_attempts),
+      payment_recorded = old.payment_recorded or excluded.payment_recorded,
       updated_at = p_now;
 end
 $$;

@@ -1,18 +1,21 @@
 -- begin_subscription_change: Decides how to make a change at Stripe that a user requests, and claims it.
 --
 -- Takes     `p_change` has an `action`: change (to `plan`, `interval`, `quantity`), cancel (`now` or not,
---           with a `reason`) or resume.
+--           with a `reason`), resume, or confirm (the preview `preview_id`).
 -- Promises  Returns one of
 --             {answer}     the first answer to this idempotency key;
 --             {unchanged}  if there is nothing to do;
 --             {claimed}    the request, leased to the caller, with its `steps`: all values to send to Stripe.
---           A retry gets the steps of the first call. A change that is not possible is refused with FB005.
+--           A retry gets the steps of the first call. A change that is not possible is refused with FB005,
+--           and so is a preview that no longer holds. A preview is confirmed once; an abandoned confirmation
+--           is continued, also without its key.
 -- Locks     The account (ensure_account).
--- Races     Another change or checkout of the user that is in progress raises FB003.
+-- Races     Another change or checkout of the user that is in progress raises FB003. Of two confirmations of
+--           a preview, the second is refused.
 
 create or replace function begin_subscription_change(
   p_user_id         permitted_user,
-  p_change            jsonb,
+  p_change          jsonb,
   p_idempotency_key text,
   p_fingerprint     text,
   p_now             call_time
@@ -23,8 +26,9 @@ security definer
 set search_path from current
 as $$
 declare
-  v_request stripe_requests;
-  v_steps   jsonb;
+  v_preview_id uuid := p_change ->> 'preview_id';
+  v_request    stripe_requests;
+  v_steps      jsonb;
 begin
   perform ensure_account(p_user_id, p_now);
 
@@ -35,10 +39,25 @@ begin
     return jsonb_build_object('answer', v_request.answer);
   end if;
 
+  if v_request.id is null and v_preview_id is not null then
+    -- Its lease has ended, or claim_stripe_request would have refused.
+    update stripe_requests
+    set idempotency_key = coalesce(p_idempotency_key, idempotency_key),
+        fingerprint = coalesce(p_fingerprint, fingerprint),
+        leased_until = p_now + stripe_lease()
+    where preview_id = v_preview_id
+      and user_id = p_user_id
+      and answered_at is null
+    returning * into v_request;
+  end if;
+
   if v_request.id is null then
-    v_steps := subscription_steps(p_user_id, p_change, p_now);
-    if v_steps ? 'unchanged' then
-      return v_steps;
+    v_steps := case
+      when v_preview_id is null then subscription_steps(p_user_id, p_change, p_now)
+      else previewed_steps(p_user_id, v_preview_id, p_now)
+    end;
+    if v_steps ->> 'do' = 'none' then
+      return jsonb_build_object('unchanged', subscription_view(p_user_id, p_now));
     end if;
 
     -- This change overwrites whatever an abandoned change has set at Stripe. The session of an abandoned
@@ -49,9 +68,9 @@ begin
       and answered_at is null;
 
     insert into stripe_requests (
-      user_id, kind, parameters, idempotency_key, fingerprint, created_at, leased_until)
+      user_id, kind, parameters, idempotency_key, fingerprint, preview_id, created_at, leased_until)
     values (
-      p_user_id, 'subscription', v_steps, p_idempotency_key, p_fingerprint, p_now,
+      p_user_id, 'subscription', v_steps, p_idempotency_key, p_fingerprint, v_preview_id, p_now,
       p_now + stripe_lease())
     returning * into v_request;
   end if;
@@ -63,17 +82,62 @@ begin
 end
 $$;
 
+-- previewed_steps: Returns what to request from Stripe to confirm a preview.
+--
+-- Promises  The steps of the preview, with `preview`: its proration date and its price. Refuses (FB005) a
+--           preview that the user does not have, that has expired or was confirmed before, or whose change
+--           would now take other steps, because the subscription or the catalog has changed.
+-- Locks     The caller holds the account.
+
+create or replace function previewed_steps(p_user_id text, p_preview_id uuid, p_now timestamptz)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+  v_preview subscription_previews;
+begin
+  select *
+  into v_preview
+  from subscription_previews
+  where id = p_preview_id
+    and user_id = p_user_id;
+
+  if v_preview.id is null then
+    perform refuse('preview_not_found');
+  end if;
+
+  if v_preview.expires_at <= p_now
+     or exists (
+       select 1
+       from stripe_requests
+       where preview_id = p_preview_id)
+     or subscription_steps(p_user_id, v_preview.change, p_now) is distinct from v_preview.steps
+  then
+    perform refuse('preview_outdated');
+  end if;
+
+  return v_preview.steps || jsonb_build_object('preview', jsonb_build_object(
+    'proration_date', extract(epoch from v_preview.proration_date)::bigint,
+    'total', v_preview.total_minor,
+    'amount_due', v_preview.amount_due_minor));
+end
+$$;
+
 -- subscription_steps: Returns what to request from Stripe for a change of a user's subscription.
 --
 -- Promises  Changes the subscription that decides the user's plan. Refuses (FB005) a change that is not
---           possible, or returns {unchanged} or {do, subscription, ...}. `do` is one of
+--           possible, or returns {do, subscription, ...}. `do` is one of
 --             `upgrade`       now, with a charge;
 --             `downgrade`     at the end of the period;
 --             `replace`       now, free of charge: during a trial;
 --             `cancel_now`    now;
 --             `cancel_later`  at the end of the period;
 --             `keep`          undo a cancellation or a scheduled change;
---             `unpause`       resume a paused subscription.
+--             `unpause`       resume a paused subscription;
+--             `none`          the subscription is already as requested.
+--           The steps of a change contain everything of the subscription and of the catalog that decides its
+--           price: a preview with the same steps still holds.
 -- Locks     The caller holds the account.
 -- Races     A concurrent event that changes the entitlement waits for the account.
 
@@ -195,29 +259,29 @@ begin
     interval_days(v_to.interval) - interval_days(v_live.interval),
     coalesce((p_change ->> 'quantity')::bigint, v_live.quantity) - v_live.quantity);
 
-  if v_direction = 'none' and v_live.stripe_schedule_id is null then
-    return jsonb_build_object('unchanged', subscription_view(p_user_id, p_now));
-  end if;
-
   if v_direction = 'upgrade' and v_live.stripe_schedule_id is not null then
     perform refuse('change_planned');
   end if;
 
   return v_common || jsonb_build_object(
     'do', case
+      when v_direction = 'none' and v_live.stripe_schedule_id is null then 'none'
       when v_direction = 'none' then 'keep'
       -- The trial may have ended before an event reported it. Then Stripe decides what is owed.
       when v_live.status = 'trialing' and v_live.trial_end > p_now then 'replace'
       else v_direction
     end,
     'current_price', v_live.stripe_price_id,
+    'current_quantity', v_live.quantity,
     'price', v_to.price_id,
     'quantity', case
       when v_to.per_seat then coalesce((p_change ->> 'quantity')::bigint, v_live.quantity)
       else 1
     end,
     'plan', v_to.plan,
+    'plan_version', v_to.version,
     'interval', v_to.interval,
+    'period_start', extract(epoch from v_live.current_period_start)::bigint,
     'period_end', extract(epoch from v_live.current_period_end)::bigint);
 end
 $$;

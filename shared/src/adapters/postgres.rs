@@ -19,6 +19,7 @@ mod entitlements;
 mod error;
 mod function;
 mod history;
+mod invoices;
 mod jobs;
 mod outbox;
 mod reconcile;
@@ -44,13 +45,14 @@ pub use credits::{
 pub use error::PostgresError;
 pub use function::Function;
 pub use history::NewEntry;
+pub use invoices::{InvoiceCursor, InvoicesFound};
 pub use jobs::JobClaim;
 pub use outbox::{DeliveryResult, Kind, OutboxMessage, PermanentFailures};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
 pub use retention::{DeletedBatch, PartitionReport};
 pub use subscription::{
-    Applied, Change, ChangeKind, ChangePlan, ChangeRequest, ClaimedChange, FinishedChange, Portal,
-    RenewedCredits,
+    Applied, Change, ChangeKind, ChangePlan, ChangeRequest, ClaimedChange, ConfirmedPreview,
+    FinishedChange, PlannedChange, Portal, PreviewKind, PreviewSteps, RenewedCredits, SavedPreview,
 };
 pub use usage::{CurrentUsage, RecordedUsage, Usage, UsageEntry, UsagePeriod, UsageResult};
 pub use webhooks::{
@@ -73,6 +75,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         credits::FUNCTIONS,
         entitlements::FUNCTIONS,
         history::FUNCTIONS,
+        invoices::FUNCTIONS,
         jobs::FUNCTIONS,
         outbox::FUNCTIONS,
         reconcile::FUNCTIONS,

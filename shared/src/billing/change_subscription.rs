@@ -15,6 +15,7 @@ use crate::adapters::stripe::{StripeError, requests};
 use crate::app::App;
 use crate::billing::checkout::{STRIPE_TIME, release};
 use crate::billing::fulfilment;
+use crate::billing::preview_subscription::{check_price, has_target};
 use crate::billing::suggestions::{self, Named};
 use crate::domain::error::{Error, ErrorCode, ProblemExtension, Result};
 use crate::domain::facts::Facts;
@@ -93,20 +94,21 @@ async fn send_requests(
         let key = format!("{key}-{name}");
         async move { app.stripe.send_idempotent(&request, &key).await }
     };
-    let id = plan.subscription.as_str();
+    let (id, item, price, quantity) = plan.target();
     let reason = plan.reason.as_deref();
-    let item = plan.item.as_deref().unwrap_or_default();
-    let price = plan.price.as_deref().unwrap_or_default();
-    let quantity = plan.quantity.unwrap_or(1);
     let subscription = match plan.kind {
         ChangeKind::Upgrade => {
+            if let Some(preview) = &plan.preview {
+                check_price(app, plan, preview).await?;
+            }
+            let date = plan.preview.map(|preview| preview.proration_date);
             let pending = match plan.is_pending {
                 Some(true) => pending_upgrade(app, plan, key).await?,
                 _ => None,
             };
             match pending {
                 Some(same) => same,
-                None => send("upgrade", requests::upgrade(id, item, price, quantity)).await?,
+                None => send("upgrade", requests::upgrade(id, item, price, quantity, date)).await?,
             }
         }
         ChangeKind::SwapPrice => {
@@ -171,11 +173,7 @@ async fn pending_upgrade(
     if !pending.is_object() {
         return Ok(None);
     }
-    let items = list(pending, "subscription_items");
-    let same = items.iter().find(|item| text(item, "id") == plan.item.as_deref());
-    let item = same.or(items.first()).unwrap_or(&Value::Null);
-    let quantity = integer(item, "quantity").and_then(|it| u64::try_from(it).ok());
-    if link(item, "price") == plan.price.as_deref() && quantity == plan.quantity {
+    if has_target(list(pending, "subscription_items"), plan) {
         return Ok(Some(now));
     }
     if let Some(invoice) = link(&now.object, "latest_invoice") {
@@ -228,7 +226,7 @@ async fn schedule_change(
 }
 
 /// Returns the error of an upgrade that waits for its payment, with the URL of the payment page.
-async fn unpaid(app: &App, subscription: &Object) -> Error {
+pub(super) async fn unpaid(app: &App, subscription: &Object) -> Error {
     let invoice = &subscription["latest_invoice"];
     let payments = list(invoice, "payments");
     let payment = payments.iter().find(|payment| flag(payment, "is_default"));
@@ -278,15 +276,26 @@ async fn explain(app: &App, plan: &ChangePlan, error: StripeError) -> Error {
             return Error::new(ErrorCode::PausedByOperator, message).with_cause(error);
         }
     }
-    Error::new(
-        ErrorCode::SubscriptionChanged,
-        "Stripe refused this change because the subscription has changed. Retrieve it and try again.",
-    )
-    .with_cause(error)
+    match plan.preview {
+        Some(_) => Error::preview_outdated().with_cause(error),
+        None => Error::subscription_changed().with_cause(error),
+    }
 }
 
-/// Converts a refusal. A change keeps the subscription's currency.
-async fn refused(app: &App, request: &ChangeRequest, error: PostgresError) -> Error {
+/// Converts a refusal. A change keeps the subscription's currency. A preview no longer holds if its
+/// change would now be refused.
+pub(super) async fn refused(app: &App, request: &ChangeRequest, error: PostgresError) -> Error {
+    if matches!(request, ChangeRequest::Confirm { .. })
+        && let Some(
+            Refusal::CancellationPending
+            | Refusal::ChangePlanned
+            | Refusal::InvalidInput(_)
+            | Refusal::NoSubscription
+            | Refusal::NotInGoodStanding { .. },
+        ) = error.refusal()
+    {
+        return Error::preview_outdated().with_cause(error);
+    }
     if let Some(Refusal::InvalidInput(InvalidReason::UnknownCurrency)) = error.refusal() {
         return Error::invalid("tier", "is not sold in the currency of this subscription");
     }

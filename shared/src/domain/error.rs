@@ -69,6 +69,8 @@ pub enum ErrorCode {
     PayloadForgotten,
     PaymentConfirmationRequired,
     PaymentFailed,
+    PreviewNotFound,
+    PreviewOutdated,
     QuotaExceeded,
     RateLimited,
     RedisUnavailable,
@@ -192,6 +194,21 @@ impl Error {
         Self::new(
             ErrorCode::RequestInProgress,
             "Another request of this user is in progress. Try again in a moment.",
+        )
+    }
+
+    pub fn subscription_changed() -> Self {
+        Self::new(
+            ErrorCode::SubscriptionChanged,
+            "Stripe refused this change because the subscription has changed. Retrieve it and try again.",
+        )
+    }
+
+    pub fn preview_outdated() -> Self {
+        Self::new(
+            ErrorCode::PreviewOutdated,
+            "The preview has expired or was confirmed before, or the subscription or its price has \
+             changed since. Nothing was charged. Preview the change again.",
         )
     }
 

@@ -79,6 +79,12 @@ impl Facts {
         Ok(Self::default().with("invoice", Some(invoice)).with("payment", invoice::payment(object)))
     }
 
+    /// Returns the facts of a page of a list of invoices.
+    pub fn of_invoices(objects: &[Object]) -> Result<Self, Unreadable> {
+        let facts: Result<Vec<_>, _> = objects.iter().map(invoice::invoice).collect();
+        Ok(Self::default().with("invoices", Some(facts?.into_iter().flatten().collect::<Vec<_>>())))
+    }
+
     fn of_customer(object: &Object, is_deletion: bool) -> Result<Self, Unreadable> {
         Ok(Self::default().with("customer", Some(customer::customer(object, is_deletion)?)))
     }

@@ -55,6 +55,12 @@ pub fn list<'a>(object: &'a Object, field: &str) -> &'a [Object] {
     &all[..all.len().min(MAX_LISTED)]
 }
 
+/// Returns the sum of the amounts of a list, such as that of an invoice's taxes.
+pub fn sum(object: &Object, field: &str) -> Option<i64> {
+    let amounts = list(object, field).iter().filter_map(|part| integer(part, "amount"));
+    object[field].is_array().then(|| amounts.fold(0, i64::saturating_add))
+}
+
 /// Returns whether a field has an unknown value. Stripe adds values to its statuses.
 pub fn is_unknown_value(object: &Object, field: &str, known: &[&str]) -> bool {
     text(object, field).is_some_and(|word| !known.contains(&word))

@@ -34,6 +34,8 @@ pub enum Refusal {
     },
     NothingToResume,
     PayloadForgotten,
+    PreviewNotFound,
+    PreviewOutdated,
     QuotaExceeded {
         /// The result of each usage entry, as `track_usages` returns it.
         results: Vec<Value>,
@@ -160,6 +162,11 @@ impl From<Refusal> for Error {
                 "The payload of this event was deleted after 30 days. Look it up at Stripe, and \
                  resolve it here.",
             ),
+            Refusal::PreviewNotFound => (
+                ErrorCode::PreviewNotFound,
+                "There is no such preview, or it was deleted since. Preview the change again.",
+            ),
+            Refusal::PreviewOutdated => return Self::preview_outdated(),
             Refusal::QuotaExceeded { .. } => {
                 (ErrorCode::QuotaExceeded, "The plan does not allow this usage.")
             }

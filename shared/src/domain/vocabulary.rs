@@ -99,6 +99,12 @@ stripe_enum!(
     ["subscription", "payment"]
 );
 
+stripe_enum!(
+    InvoiceStatus,
+    "The status of an invoice: `open` waits for its payment, `uncollectible` and `void` were given up.",
+    ["open", "paid", "uncollectible", "void"]
+);
+
 stripe_enum!(CheckoutStatus, "The status of a Checkout session.", ["open", "complete", "expired"]);
 
 stripe_enum!(

@@ -3,6 +3,8 @@
 //!
 //! A service key may look a subscription up by its Stripe id instead of its user (PT-6).
 
+pub mod preview;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,7 +21,8 @@ use crate::billing::change_subscription;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
 use crate::domain::{
-    BillingInterval, CatalogKey, IdempotencyKey, Quantity, Reason, SubscriptionId, if_given,
+    BillingInterval, CatalogKey, IdempotencyKey, PreviewId, Quantity, Reason, SubscriptionId,
+    if_given,
 };
 use crate::http::{Input, Query, User};
 
@@ -111,11 +114,16 @@ struct PendingSubscriptionChange {
     expires_at: Timestamp,
 }
 
-/// A change to a subscription. `action` decides which other fields are accepted.
+/// A change to a subscription. `action` decides which other fields are accepted. A `previewId` is
+/// sent without any other field.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeSubscriptionRequest {
-    action: SubscriptionAction,
+    #[serde(default, deserialize_with = "if_given")]
+    action: Option<SubscriptionAction>,
+    /// Makes the change that this preview has shown, for the price that it has shown.
+    #[serde(default, deserialize_with = "if_given")]
+    preview_id: Option<PreviewId>,
     /// For `change`: the key of the new plan.
     #[serde(default, deserialize_with = "if_given")]
     tier: Option<CatalogKey>,
@@ -195,16 +203,25 @@ async fn change_subscription(
 }
 
 fn change_request(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
-    let ChangeSubscriptionRequest { action, tier, interval, quantity, when, reason } = action;
+    let ChangeSubscriptionRequest { action, preview_id, tier, interval, quantity, when, reason } =
+        action;
     let to_change = [
         ("tier", tier.is_some()),
         ("interval", interval.is_some()),
         ("quantity", quantity.is_some()),
     ];
     let to_cancel = [("when", when.is_some()), ("reason", reason.is_some())];
-    match action {
+    if let Some(preview_id) = preview_id {
+        let message = "is not accepted with `previewId`, which names the whole change";
+        refuse_given(&[("action", action.is_some())], message)?;
+        refuse_given(&to_change, message)?;
+        refuse_given(&to_cancel, message)?;
+        return Ok(ChangeRequest::Confirm { preview_id });
+    }
+    let message = "is not accepted by this action";
+    match action.ok_or_else(|| Error::invalid("action", "is missing"))? {
         SubscriptionAction::Change => {
-            refuse_given(&to_cancel)?;
+            refuse_given(&to_cancel, message)?;
             if to_change.iter().all(|(_, given)| !given) {
                 let message = "is missing: send `tier`, `interval` or `quantity`";
                 return Err(Error::invalid("tier", message));
@@ -212,20 +229,20 @@ fn change_request(action: ChangeSubscriptionRequest) -> Result<ChangeRequest> {
             Ok(ChangeRequest::Change { plan: tier, interval, quantity })
         }
         SubscriptionAction::Cancel => {
-            refuse_given(&to_change)?;
+            refuse_given(&to_change, message)?;
             Ok(ChangeRequest::Cancel { now: when == Some(CancellationTime::Now), reason })
         }
         SubscriptionAction::Resume => {
-            refuse_given(&to_change)?;
-            refuse_given(&to_cancel)?;
+            refuse_given(&to_change, message)?;
+            refuse_given(&to_cancel, message)?;
             Ok(ChangeRequest::Resume)
         }
     }
 }
 
-fn refuse_given(fields: &[(&str, bool)]) -> Result<()> {
+fn refuse_given(fields: &[(&str, bool)], message: &str) -> Result<()> {
     match fields.iter().find(|(_, given)| *given) {
-        Some((field, _)) => Err(Error::invalid(*field, "is not accepted by this action")),
+        Some((field, _)) => Err(Error::invalid(*field, message)),
         None => Ok(()),
     }
 }

@@ -93,16 +93,14 @@ pub fn status(code: ErrorCode) -> StatusCode {
             StatusCode::PAYMENT_REQUIRED
         }
         AccountErased | AdminOnly | ForeignHost | OtherUser | ServiceOnly => StatusCode::FORBIDDEN,
-        NotFound | NothingIsSold | SessionNotFound | SubscriptionNotFound | WebhookNotFound => {
-            StatusCode::NOT_FOUND
-        }
+        NotFound | NothingIsSold | PreviewNotFound | SessionNotFound | SubscriptionNotFound
+        | WebhookNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         SlowBody => StatusCode::REQUEST_TIMEOUT,
         AlreadySubscribed | CancellationPending | ChangePlanned | NoCustomer | NoSubscription
         | NotInGoodStanding | NothingToResume | PausedByOperator | PayloadForgotten
-        | RequestInProgress | SubscriptionChanged | TrialAlreadyUsed | WebhookResolved => {
-            StatusCode::CONFLICT
-        }
+        | PreviewOutdated | RequestInProgress | SubscriptionChanged | TrialAlreadyUsed
+        | WebhookResolved => StatusCode::CONFLICT,
         BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,

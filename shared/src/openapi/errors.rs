@@ -107,6 +107,11 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
              takes effect after that."
         }
         PaymentFailed => "The payment failed. The customer can pay at `paymentUrl`, if present.",
+        PreviewNotFound => "The user has no such preview. Preview the change again.",
+        PreviewOutdated => {
+            "The preview has expired, was confirmed before, or no longer holds. Nothing was charged. \
+             Preview the change again."
+        }
         QuotaExceeded => "The usage would exceed the plan's hard limit. Nothing was counted.",
         RateLimited => "Too many requests. Try again after the time in the Retry-After header.",
         RedisUnavailable => "Redis did not answer. Try again, with the same Idempotency-Key.",

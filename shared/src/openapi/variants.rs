@@ -75,21 +75,27 @@ const VARIANTS: &[(&str, &[Variant])] = &[
             Variant {
                 action: Some("change"),
                 any: &["tier", "interval", "quantity"],
-                forbidden: &["when", "reason"],
+                forbidden: &["when", "reason", "previewId"],
                 ..PLAIN
             },
             Variant {
                 action: Some("cancel"),
-                forbidden: &["tier", "interval", "quantity"],
+                forbidden: &["tier", "interval", "quantity", "previewId"],
                 ..PLAIN
             },
             Variant {
                 action: Some("resume"),
-                forbidden: &["tier", "interval", "quantity", "when", "reason"],
+                forbidden: &["tier", "interval", "quantity", "when", "reason", "previewId"],
+                ..PLAIN
+            },
+            Variant {
+                required: &["previewId"],
+                forbidden: &["action", "tier", "interval", "quantity", "when", "reason"],
                 ..PLAIN
             },
         ],
     ),
+    ("PreviewSubscriptionRequest", &[Variant { any: &["tier", "interval", "quantity"], ..PLAIN }]),
     (
         "HandleFailedWebhookRequest",
         &[

@@ -1,14 +1,16 @@
 //! Applies events, claims changes of subscriptions, and opens the customer portal.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::function::sql_functions;
 use crate::domain::entitlement::{CreditBalance, Versioned};
+use crate::domain::plan_comparison::SubscribedPlan;
 use crate::domain::{
-    BillingInterval, CatalogKey, Entitlement, IdempotencyKey, Observation, Quantity, Reason,
-    SubscriptionId, SubscriptionUpdate, UserId,
+    BillingInterval, CatalogKey, Entitlement, IdempotencyKey, Observation, PreviewId, Quantity,
+    Reason, SubscriptionId, SubscriptionUpdate, UserId,
 };
 
 /// A change that a user requests for their subscription.
@@ -25,6 +27,10 @@ pub enum ChangeRequest {
         reason: Option<Reason>,
     },
     Resume,
+    /// Make the change that a preview has shown.
+    Confirm {
+        preview_id: PreviewId,
+    },
 }
 
 /// The result of beginning a change.
@@ -65,6 +71,81 @@ pub struct ChangePlan {
     pub price: Option<String>,
     pub quantity: Option<u64>,
     pub interval: Option<BillingInterval>,
+    /// The price that the user has confirmed, if there is a preview.
+    pub preview: Option<ConfirmedPreview>,
+}
+
+impl ChangePlan {
+    /// Returns the subscription, its item, and the new price and quantity.
+    pub fn target(&self) -> (&str, &str, &str, u64) {
+        (
+            &self.subscription,
+            self.item.as_deref().unwrap_or_default(),
+            self.price.as_deref().unwrap_or_default(),
+            self.quantity.unwrap_or(1),
+        )
+    }
+}
+
+/// The price of a previewed change, and the time to which Stripe prorated, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct ConfirmedPreview {
+    pub proration_date: i64,
+    /// The total of the invoice that the change leads to at once.
+    pub total: i64,
+    pub amount_due: i64,
+}
+
+/// A change that was not requested yet, with the plan before and after it.
+#[derive(Debug, Deserialize)]
+pub struct PlannedChange {
+    /// Stored with the preview, and compared when it is confirmed.
+    pub steps: Value,
+    pub before: SubscribedPlan,
+    pub after: SubscribedPlan,
+}
+
+/// The parts of the steps that decide what a preview asks of Stripe.
+#[derive(Debug, Deserialize)]
+pub struct PreviewSteps {
+    #[serde(rename = "do")]
+    pub kind: PreviewKind,
+    pub subscription: String,
+    pub item: Option<String>,
+    pub price: String,
+    pub quantity: u64,
+    /// True if an upgrade waits for its payment.
+    pub is_pending: Option<bool>,
+    pub period_start: Option<i64>,
+    pub period_end: Option<i64>,
+}
+
+/// The effect of a change.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all(serialize = "snake_case"))]
+pub enum PreviewKind {
+    /// The change takes effect now, and the difference is charged.
+    #[serde(rename(deserialize = "upgrade"))]
+    Upgrade,
+    /// The change takes effect when the period ends.
+    #[serde(rename(deserialize = "downgrade"))]
+    Downgrade,
+    /// The change takes effect now and costs nothing, because of the trial.
+    #[serde(rename(deserialize = "replace", serialize = "trial_change"))]
+    SwapPrice,
+    /// A change that was scheduled is undone.
+    #[serde(rename(deserialize = "keep", serialize = "undo_scheduled_change"))]
+    UndoSchedule,
+    /// The subscription is already as requested.
+    #[serde(rename(deserialize = "none"))]
+    None,
+}
+
+/// A stored preview.
+#[derive(Debug, Deserialize)]
+pub struct SavedPreview {
+    pub preview_id: PreviewId,
+    pub expires_at: Timestamp,
 }
 
 /// The way in which Stripe makes a change.
@@ -180,6 +261,23 @@ sql_functions! {
         idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
     ) -> json Change;
+
+    /// Decides how to make a change, and claims nothing.
+    pub fn preview_subscription_change(
+        user: &UserId,
+        change: &ChangeRequest,
+        now: Timestamp,
+    ) -> json PlannedChange;
+
+    pub fn save_subscription_preview(
+        user: &UserId,
+        change: &ChangeRequest,
+        steps: &Value,
+        proration_date: i64,
+        total: i64,
+        amount_due: i64,
+        now: Timestamp,
+    ) -> json SavedPreview;
 
     /// None if another process took over the request.
     pub fn finish_subscription_change(

@@ -4,6 +4,8 @@
 //! would refuse the idempotency key of a retry. A change here also changes the retries of requests
 //! from before a deployment; a test compares the requests for that reason.
 
+mod invoices;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -36,6 +38,7 @@ use stripe_shared::{
     CheckoutSessionBillingAddressCollection, CheckoutSessionMode, SubscriptionScheduleEndBehavior,
 };
 
+pub use self::invoices::{list_invoices, preview_renewal, preview_upgrade, void_invoice};
 use super::StripeError;
 use crate::domain::object::{Object, integer, link, list};
 use crate::domain::{BillingInterval, UserId};
@@ -161,10 +164,6 @@ pub fn create_portal_session(
     canonical(request.build())
 }
 
-pub fn void_invoice(id: &str) -> RequestBuilder {
-    RequestBuilder::new(StripeMethod::Post, format!("/invoices/{}/void", segment(id)))
-}
-
 /// Retrieves a payment intent. It is five levels below a subscription, and Stripe expands only
 /// four.
 pub fn retrieve_payment_intent(id: &str) -> RequestBuilder {
@@ -176,13 +175,23 @@ pub fn retrieve_subscription(id: &str) -> RequestBuilder {
     RetrieveSubscription::new(segment(id)).expand(vec![LATEST_PAYMENTS.to_owned()]).build()
 }
 
-/// Changes the price and invoices the difference now. The old price stays until that is paid.
-pub fn upgrade(subscription: &str, item: &str, price: &str, quantity: u64) -> RequestBuilder {
-    let request = UpdateSubscription::new(segment(subscription))
+/// Changes the price and invoices the difference now, prorated to `proration_date` if that is given.
+/// The old price stays until the invoice is paid.
+pub fn upgrade(
+    subscription: &str,
+    item: &str,
+    price: &str,
+    quantity: u64,
+    proration_date: Option<i64>,
+) -> RequestBuilder {
+    let mut request = UpdateSubscription::new(segment(subscription))
         .items(vec![item_with(item, price, quantity)])
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
         .expand(vec![LATEST_PAYMENTS.to_owned()]);
+    if let Some(date) = proration_date {
+        request = request.proration_date(date);
+    }
     canonical(request.build())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::payment::Payment;
 use super::{Unreadable, metadata_user_id};
 use crate::domain::object::{
-    Object, amount, flag, integer, is_unknown_value, link, list, seconds, text,
+    Object, amount, flag, integer, is_unknown_value, link, list, seconds, sum, text,
 };
 
 const STATUSES: [&str; 5] = ["draft", "open", "paid", "uncollectible", "void"];
@@ -33,6 +33,11 @@ pub(super) fn invoice(object: &Object) -> Result<Option<Value>, Unreadable> {
         "status": status(object).ok_or(Unreadable("status"))?,
         "number": text(object, "number"),
         "currency": text(object, "currency"),
+        "total": integer(object, "total"),
+        // Before API version Basil, the field was `total_tax_amounts`, and before 2019 only `tax`.
+        "tax": sum(object, "total_taxes")
+            .or(sum(object, "total_tax_amounts"))
+            .or(integer(object, "tax")),
         "amount_due": amount(object, "amount_due"),
         "amount_paid": amount(object, "amount_paid"),
         "attempt_count": integer(object, "attempt_count"),

@@ -55,7 +55,7 @@ fn change_item(world: &mut World, call: &Call, deletes: bool) -> Result<(), Stri
         items: Some(vec![change]),
         proration: read_proration(form)?,
         behavior: read_behavior(form)?,
-        proration_date: form.integer("proration_date")?,
+        proration_date: read_proration_date(form, subscription)?,
         restarts: false,
         trial_end: None,
         discounts: None,
@@ -75,7 +75,7 @@ fn read(
         items: items::read_changes(world, form, subscription)?,
         proration: read_proration(form)?,
         behavior: read_behavior(form)?,
-        proration_date: form.integer("proration_date")?,
+        proration_date: read_proration_date(form, subscription)?,
         restarts: read_anchor(form)? == Some("now"),
         trial_end: read_trial_end(form)?,
         discounts: discounts::read(world, form)?,
@@ -89,6 +89,19 @@ pub fn read_proration(form: &Params) -> Result<Proration, StripeError> {
         Some("none") => Proration::None,
         _ => Proration::Create,
     })
+}
+
+/// Reads the time to which a change is prorated. It must be in the current period.
+fn read_proration_date(form: &Params, subscription: &Value) -> Result<Option<i64>, StripeError> {
+    let date = form.integer("proration_date")?;
+    let (start, end) = subscriptions::items::period(subscription);
+    match date.filter(|date| !(start..=end).contains(date)) {
+        Some(_) => {
+            let message = "The `proration_date` must be within the current billing period.";
+            Err(form.refuse("proration_date", message.to_owned()))
+        }
+        None => Ok(date),
+    }
 }
 
 pub fn read_behavior(form: &Params) -> Result<PaymentBehavior, StripeError> {
@@ -125,12 +138,18 @@ pub fn read_preview(
     details: &Params,
     subscription: &Value,
 ) -> Result<SubscriptionUpdate, StripeError> {
+    let proration = read_proration(details)?;
+    let proration_date = read_proration_date(details, subscription)?;
+    if proration == Proration::None && proration_date.is_some() {
+        let message = "You cannot pass `proration_date` when `proration_behavior` is `none`.";
+        return Err(details.refuse("proration_date", message.to_owned()));
+    }
     Ok(SubscriptionUpdate {
         fields: json!({}),
         items: items::read_changes(world, details, subscription)?,
-        proration: read_proration(details)?,
+        proration,
         behavior: PaymentBehavior::DefaultIncomplete,
-        proration_date: details.integer("proration_date")?,
+        proration_date,
         restarts: read_anchor(details)? == Some("now"),
         trial_end: read_trial_end(details)?,
         discounts: None,

@@ -167,6 +167,32 @@ fn a_scheduled_change_keeps_the_other_items() {
     );
 }
 
+/// The preview and the change prorate to the same time.
+#[test]
+fn a_previewed_upgrade_sends_the_time_of_its_preview() {
+    let preview = preview_upgrade("sub_1", "si_1", "price_1", 2, 100);
+    assert_eq!(preview.path, "/invoices/create_preview");
+    assert_eq!(
+        decoded(&preview),
+        [
+            "subscription=sub_1",
+            "subscription_details[items][0][id]=si_1",
+            "subscription_details[items][0][price]=price_1",
+            "subscription_details[items][0][quantity]=2",
+            "subscription_details[proration_behavior]=always_invoice",
+            "subscription_details[proration_date]=100",
+        ]
+    );
+    let dated = decoded(&upgrade("sub_1", "si_1", "price_1", 2, Some(100)));
+    assert!(dated.contains(&"proration_date=100".to_owned()), "{dated:?}");
+    let undated = decoded(&upgrade("sub_1", "si_1", "price_1", 2, None));
+    assert!(dated.iter().filter(|field| *field != "proration_date=100").eq(&undated));
+    // Stripe refuses a time without prorations.
+    let renewal = decoded(&preview_renewal("sub_1", "si_1", "price_1", 2));
+    assert!(renewal.contains(&"subscription_details[proration_behavior]=none".to_owned()));
+    assert!(!renewal.iter().any(|field| field.contains("proration_date")));
+}
+
 /// Lists use Stripe's maximum page size, and subscriptions include ended ones.
 #[test]
 fn lists_are_requested_page_by_page() {
@@ -192,6 +218,10 @@ fn lists_are_requested_page_by_page() {
         sent(list_customers(Some("cus_1"))),
         ("/customers".to_owned(), "limit=100 starting_after=cus_1".to_owned())
     );
+    assert_eq!(
+        sent(list_invoices("cus_1", Some("in_1"))),
+        ("/invoices".to_owned(), "customer=cus_1 limit=100 starting_after=in_1".to_owned())
+    );
 }
 
 /// Ids come from callers and from Stripe's objects. None of them can change the path.
@@ -212,7 +242,7 @@ fn an_id_is_one_segment_of_a_path() {
             (void_invoice(id), "/invoices/*/void"),
             (retrieve_payment_intent(id), "/payment_intents/*"),
             (retrieve_subscription(id), "/subscriptions/*"),
-            (upgrade(id, "si_1", "price_1", 1), "/subscriptions/*"),
+            (upgrade(id, "si_1", "price_1", 1, None), "/subscriptions/*"),
             (replace(id, "si_1", "price_1", 1), "/subscriptions/*"),
             (cancel_later(id, None), "/subscriptions/*"),
             (cancel_now(id, None), "/subscriptions/*"),

@@ -5,7 +5,8 @@ use super::{facts_of, is_unreadable, of, payment};
 fn base() -> Value {
     json!({
         "id": "in_1", "object": "invoice", "customer": "cus_1", "customer_email": "ann@example.com",
-        "number": "A-0001", "currency": "usd", "amount_due": 500, "amount_paid": 500,
+        "number": "A-0001", "currency": "usd", "total": 500, "amount_due": 500, "amount_paid": 500,
+        "total_tax_amounts": [{ "amount": 30 }, { "amount": 12 }],
         "attempt_count": 1, "next_payment_attempt": null, "billing_reason": "subscription_cycle",
         "hosted_invoice_url": "https://pay.example/i", "invoice_pdf": "https://pay.example/i.pdf",
         "created": 100, "status": "paid", "period_start": 1, "period_end": 2, "metadata": {},
@@ -16,7 +17,7 @@ fn base() -> Value {
 fn expected() -> Value {
     json!({
         "id": "in_1", "customer": "cus_1", "user_id": "ann", "subscription": "sub_1",
-        "status": "paid", "number": "A-0001", "currency": "usd", "amount_due": 500,
+        "status": "paid", "number": "A-0001", "currency": "usd", "total": 500, "tax": 42, "amount_due": 500,
         "amount_paid": 500, "attempt_count": 1, "next_attempt_at": null,
         "billing_reason": "subscription_cycle", "hosted_url": "https://pay.example/i",
         "pdf_url": "https://pay.example/i.pdf", "email": "ann@example.com", "created": 100,
@@ -88,6 +89,7 @@ fn since_basil() -> Value {
         "pricing": { "price_details": { "price": "price_1", "product": "prod_1" } },
     });
     let changes = json!({
+        "total_tax_amounts": null, "total_taxes": [{ "amount": 40 }, { "amount": 2 }],
         "parent": { "type": "subscription_details", "quote_details": null, "subscription_details": {
             "metadata": { "userId": "ann" }, "subscription": "sub_1",
         } },
@@ -102,7 +104,10 @@ fn since_basil() -> Value {
 
 #[test]
 fn every_shape_of_an_invoice_has_the_same_facts() {
-    let of_2022 = of(&of_2020(), json!({ "charge": null, "metadata": { "user_id": "ann" } }));
+    let changes = json!({
+        "charge": null, "metadata": { "user_id": "ann" }, "total_tax_amounts": null, "tax": 42,
+    });
+    let of_2022 = of(&of_2020(), changes);
     let all_expanded = of(
         &of_2024(),
         json!({
