@@ -3,11 +3,13 @@
 //! A value of a type in this module is always valid.
 
 mod amount;
+pub mod app_event;
 pub mod catalog;
 mod catalog_key;
 mod checkout_terms;
 mod email;
 pub mod entitlement;
+mod entitlements;
 pub mod error;
 pub mod event;
 pub mod facts;
@@ -28,6 +30,7 @@ pub mod rate_bucket;
 mod refusal;
 mod return_url;
 mod snapshot;
+mod subscription;
 mod suggestion;
 mod text;
 mod unique_fields;
@@ -40,6 +43,7 @@ pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;
 pub use email::Email;
 pub use entitlement::Entitlement;
+pub use entitlements::Entitlements;
 pub use error::{Error, ErrorCode, Result};
 pub use idempotency_key::IdempotencyKey;
 pub use metadata::{Metadata, jsonb_bytes, row_bytes};
@@ -54,6 +58,7 @@ pub use rate::Rate;
 pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
+pub use subscription::Subscription;
 pub use suggestion::{nearest, no_such};
 pub use text::{
     ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,

@@ -122,7 +122,7 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runMinuteJob",
             "Run the minute job",
-            "Recomputes the entitlements that time has changed, delivers due outbox messages \
+            "Recomputes the entitlements that time has changed, delivers due outbox messages and webhooks to the app \
              (e-mails, alerts and updates of other systems), and retries failed webhooks. The \
              platform's scheduler calls it with the cron secret. Two runs at once share the work.",
         )
@@ -132,6 +132,7 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             json!({
                 "settled": 2, "replayed": 1, "stillFailing": 0,
                 "messages": { "delivered": 4, "retried": 1, "givenUp": 0 },
+                "appWebhooks": { "delivered": 2, "retried": 0, "givenUp": 0 },
             }),
         )
         .codes(&[DatabaseUnavailable]),
