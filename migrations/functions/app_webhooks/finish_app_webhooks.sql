@@ -18,6 +18,7 @@ set search_path from current
 as $$
 declare
   v_failed bigint;
+  v_users  text[];
 begin
   perform require_service();
 
@@ -53,12 +54,28 @@ begin
       on q.user_id = r.user_id
       and q.leased_until = r.leased_until
     for update of q skip locked
+  ),
+  released as (
+    update app_webhook_queues q
+    set leased_until = null,
+        due_at = coalesce(results.retry_at, p_now)
+    from results
+    where q.user_id = results.user_id
+    returning q.user_id
   )
-  update app_webhook_queues q
-  set leased_until = null,
-      due_at = coalesce(results.retry_at, p_now)
-  from results
-  where q.user_id = results.user_id;
+  select array_agg(user_id)
+  into v_users
+  from released;
+
+  -- A separate statement, after the one that locked the queues, to see every message.
+  delete from app_webhook_queues q
+  where q.user_id = any (v_users)
+    and not exists (
+      select 1
+      from app_webhooks
+      where user_id = q.user_id
+        and delivered_at is null
+        and failed_at is null);
 
   return jsonb_build_object(
     'failed', v_failed,

@@ -57,7 +57,8 @@ pub async fn drain(
                 if report.delivered == 0 {
                     break;
                 }
-                left -= left.min(BATCH);
+                let attempted = report.delivered + report.retried + report.given_up;
+                left = left.saturating_sub(usize::try_from(attempted).unwrap_or(usize::MAX));
             }
             Err(error) => {
                 tracing::warn!(
@@ -106,8 +107,8 @@ async fn deliver(
     message: AppWebhook,
     claimed_at: Timestamp,
 ) -> Option<AppWebhookResult> {
-    let left = SignedDuration::from_secs(LEASE_SECONDS.into())
-        - Clock::wall().duration_since(claimed_at);
+    let left =
+        SignedDuration::from_secs(LEASE_SECONDS.into()) - Clock::wall().duration_since(claimed_at);
     if left < SignedDuration::try_from(DELIVERY_TIME).unwrap_or(SignedDuration::MAX) {
         return None;
     }
@@ -118,11 +119,7 @@ async fn deliver(
     Some(result(app, message, outcome))
 }
 
-async fn attempt(
-    app: &App,
-    webhooks: &AppWebhooks,
-    message: &AppWebhook,
-) -> Result<(), SendError> {
+async fn attempt(app: &App, webhooks: &AppWebhooks, message: &AppWebhook) -> Result<(), SendError> {
     // Nothing is sold, so the user has no entitlement.
     let Some(payload) = message.payload.clone() else { return Ok(()) };
     let AppWebhook { id, kind, user_id, occurred_at, .. } = message;
@@ -134,11 +131,7 @@ async fn attempt(
     send(&app.http, webhooks, id, body, Clock::wall(), DELIVERY_TIME).await
 }
 
-fn result(
-    app: &App,
-    message: AppWebhook,
-    outcome: Result<(), SendError>,
-) -> AppWebhookResult {
+fn result(app: &App, message: AppWebhook, outcome: Result<(), SendError>) -> AppWebhookResult {
     let now = app.clock.now();
     let AppWebhook { id, kind, user_id, attempts, retry_until, leased_until, .. } = message;
     let retry_at = match &outcome {
@@ -160,14 +153,7 @@ fn result(
             "a webhook to the app failed"
         );
     }
-    AppWebhookResult {
-        id,
-        user_id,
-        leased_until,
-        delivered: problem.is_none(),
-        problem,
-        retry_at,
-    }
+    AppWebhookResult { id, user_id, leased_until, delivered: problem.is_none(), problem, retry_at }
 }
 
 /// Alerts operators of permanently failed messages, if the number has reached a new level.

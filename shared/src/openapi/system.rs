@@ -122,9 +122,10 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runMinuteJob",
             "Run the minute job",
-            "Recomputes the entitlements that time has changed, delivers due outbox messages and webhooks to the app \
-             (e-mails, alerts and updates of other systems), and retries failed webhooks. The \
-             platform's scheduler calls it with the cron secret. Two runs at once share the work.",
+            "Recomputes the entitlements that time has changed, delivers due outbox messages \
+             (e-mails, alerts and updates of other systems) and webhooks to the app, and retries \
+             failed webhooks. The platform's scheduler calls it with the cron secret. Two runs at \
+             once share the work.",
         )
         .response::<cron::minute::MinuteReport>(
             schemas,

@@ -5,7 +5,8 @@ use serde_json::Value;
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use super::{
-    AppWebhookResult, ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote, Purchase, UsageEntry,
+    AppWebhookResult, ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote,
+    Purchase, UsageEntry,
 };
 use crate::domain::{
     CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
