@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{counts, with_receiver};
+use crate::support::events::Customer;
 use crate::support::{Reply, TestApp, execute};
 use crate::webhook::orders::{in_order, orders, seven_events, seven_events_end};
 use crate::webhook::story::{Player, Story, all_are, end_states};
@@ -119,6 +120,19 @@ async fn a_fast_call_does_not_touch_the_queue() {
         assert_eq!(touched, expected, "{call}");
         execute(&owner, "rollback").await;
     }
+}
+
+/// FX-12: a subscription that was observed before its user was named is reported then.
+#[tokio::test]
+async fn a_subscription_that_gets_its_user_later_is_reported_then() {
+    let (app, receiver) = with_receiver().await;
+    let bob = Customer::without_user("bob", app.now().as_second());
+    let active = bob.subscription("1", "active", &app.plan_sold("starter").await);
+    app.deliver(&bob.subscribed("created", 0, &active)).await.expect_status(200);
+    assert_eq!(app.webhook_rows().await, Vec::<Value>::new(), "its user is unknown");
+    app.deliver(&bob.named(1, "bob")).await.expect_status(200);
+    app.send_all_webhooks().await;
+    assert_eq!(receiver.types("bob"), ["subscription.created", "entitlement.updated"]);
 }
 
 /// FX-12: an import of a business is no news to its app.
