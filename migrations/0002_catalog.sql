@@ -156,9 +156,10 @@ comment on column plan_terms.features is
 -- A new default plan changes the entitlement of every user without a subscription. The next call for an
 -- account recomputes it, or the minute job does, batch by batch.
 create table catalog_state (
-  is_the_only_row boolean primary key default true check (is_the_only_row),
-  epoch           bigint not null,
-  marked_until    text
+  is_the_only_row  boolean primary key default true check (is_the_only_row),
+  epoch            bigint not null,
+  marked_until     text,
+  has_app_webhooks boolean not null default false
 );
 
 insert into catalog_state (epoch)
@@ -169,6 +170,9 @@ comment on column catalog_state.epoch is 'Grows with every change of the default
 comment on column catalog_state.marked_until is
   'The minute job has marked the accounts up to this one as due. Null if none needs to be marked.';
 comment on column catalog_state.is_the_only_row is 'Always true: the table has one row.';
+comment on column catalog_state.has_app_webhooks is
+  'True if the app''s server gets webhooks, as the minute job last found the settings. It is in this small
+   table so that a statement that changes a user reads it, without another statement.';
 
 create view pricing_plans
 with (security_invoker = true)

@@ -1,5 +1,6 @@
 //! One file per command. The code that they share with the tests is in the library.
 
+pub mod app_webhooks;
 pub mod cache;
 pub mod catalog;
 pub mod clock;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser};
 use commands::{
-    cache, catalog, clock, completions, dev, doctor, env, health, import, key, ledger, logs,
-    migrate, open, reconcile, redis_front, render, serve, simulator, smoke, status, token, trigger,
-    webhooks,
+    app_webhooks, cache, catalog, clock, completions, dev, doctor, env, health, import, key,
+    ledger, logs, migrate, open, reconcile, redis_front, render, serve, simulator, smoke, status,
+    token, trigger, webhooks,
 };
 use farebox::errln;
 use farebox::terminal::{Palette, Style, error};
@@ -62,6 +62,8 @@ enum Command {
     Simulator(simulator::Args),
     /// List, replay or resolve Stripe events that could not be applied
     Webhooks(webhooks::Args),
+    /// List or replay webhooks to the app's server that failed
+    AppWebhooks(app_webhooks::Args),
     /// Fill the Redis cache with entitlements
     Cache(cache::Args),
     /// Verify the credit ledger
@@ -108,6 +110,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Trigger(args) => trigger::run(args).await,
         Command::Simulator(args) => simulator::run(args).await,
         Command::Webhooks(args) => webhooks::run(args).await,
+        Command::AppWebhooks(args) => app_webhooks::run(args).await,
         Command::Cache(args) => cache::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Key(args) => key::run(&args),

@@ -1,5 +1,6 @@
 //! Clients for external services. Every error states whether the call may have run.
 
+pub mod app_webhook;
 pub mod clerk;
 pub mod http_client;
 pub mod postgres;

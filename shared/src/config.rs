@@ -4,6 +4,7 @@
 //! [`SETTINGS`] lists all settings. The README's table, the Lambda template's parameters and the
 //! tests are derived from it. Deliberately absent: files, flags and profiles.
 
+mod app_webhooks;
 mod email;
 mod parse;
 mod proxies;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use app_webhooks::{AppWebhooks, SigningKey};
 pub use email::{Email, Sender, Subjects};
 pub use parse::{Problems, is_this_machine};
 pub use proxies::{Network, TrustedProxies};
@@ -43,6 +45,8 @@ pub struct Config {
     pub email: Option<Email>,
     /// If absent, plans are not pushed to an identity provider.
     pub clerk: Option<Clerk>,
+    /// If absent, the app's server gets no webhooks.
+    pub app_webhooks: Option<AppWebhooks>,
     /// The webhook for alerts to operators. It is secret: anyone who knows the URL can post to it.
     pub alert_webhook_url: Option<Secret>,
     pub log_level: tracing::Level,
@@ -149,6 +153,7 @@ impl Config {
         let rate_limits = reader.list("RATE_LIMITS", parse::named_rate).into_iter().collect();
         let email = email::read(&mut reader);
         let clerk = read_clerk(&mut reader);
+        let app_webhooks = app_webhooks::read(&mut reader);
         let alert_webhook_url = reader.parsed("ALERT_WEBHOOK_URL", parse::secret_url);
         let log_level = reader
             .parsed("LOG_LEVEL", |text| {
@@ -169,6 +174,7 @@ impl Config {
                     rate_limits,
                     email,
                     clerk,
+                    app_webhooks,
                     alert_webhook_url,
                     log_level,
                 })

@@ -3,11 +3,13 @@
 //! A value of a type in this module is always valid.
 
 mod amount;
+pub mod app_event;
 pub mod catalog;
 mod catalog_key;
 mod checkout_terms;
 mod email;
 pub mod entitlement;
+mod entitlements;
 pub mod error;
 pub mod event;
 pub mod facts;
@@ -32,6 +34,7 @@ mod refusal;
 mod return_url;
 mod snapshot;
 mod stripe_page;
+mod subscription;
 mod suggestion;
 mod text;
 mod unique_fields;
@@ -44,6 +47,7 @@ pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;
 pub use email::Email;
 pub use entitlement::Entitlement;
+pub use entitlements::Entitlements;
 pub use error::{Error, ErrorCode, Result};
 pub use idempotency_key::IdempotencyKey;
 pub use invoice_preview::{InvoicePreview, InvoicePreviewLine};
@@ -61,6 +65,7 @@ pub use refusal::{InvalidReason, Refusal};
 pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use stripe_page::stripe_page;
+pub use subscription::Subscription;
 pub use suggestion::{nearest, no_such};
 pub use text::{
     ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,

@@ -3,6 +3,7 @@
 //!
 //! No deployed function links this module: the table and the handlers do not refer to it.
 
+mod app_webhooks;
 mod catalog;
 mod checkout;
 mod companion;
@@ -119,6 +120,7 @@ pub fn document() -> Value {
             }
         }
     }
+    let webhooks = app_webhooks::webhooks(&mut schemas);
     let mut components = schemas.into_components();
     for body in &users_bodies {
         add_user_id(&mut components, body);
@@ -136,6 +138,7 @@ pub fn document() -> Value {
         "servers": [{ "url": "http://127.0.0.1:3000", "description": "The local server that `farebox dev` starts" }],
         "tags": TAGS.each_ref().map(|tag| json!({ "name": tag.name, "description": tag.description })),
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "schemas": components,
             "securitySchemes": {

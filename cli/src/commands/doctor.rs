@@ -3,6 +3,7 @@
 //!
 //! It uses the settings of the environment or, if they name no service, of the running local stack.
 
+mod app_webhooks;
 mod backlog;
 mod identity;
 mod postgres;
@@ -57,6 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let has_tables = postgres::check(&app, &mut report).await;
     stripe::check(&app, has_tables, &mut report).await;
     identity::check(&app, &mut report).await;
+    app_webhooks::check(&app, has_tables, &mut report).await;
     report.finish()
 }
 

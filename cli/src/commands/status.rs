@@ -78,7 +78,13 @@ async fn read(data: &Path, settings: &Settings) -> anyhow::Result<Status> {
              from {schema}.subscriptions
              where status not in ('canceled', 'incomplete_expired')
            ),
-           (select count(*) from {schema}.outbox where done_at is null and failed_at is null),
+           (select count(*) from {schema}.outbox where done_at is null and failed_at is null)
+             + (
+               select count(*)
+               from {schema}.app_webhooks
+               where delivered_at is null
+                 and failed_at is null
+             ),
            (select count(*) from {schema}.failed_webhooks where resolved_at is null)"
     );
     let row = client.query_typed_one(&sql, &[]).await.context("cannot read the stack's tables")?;

@@ -12,7 +12,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// A message that cannot be delivered is not waited for longer than this.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Waits until no outbox message is due. Gives up silently after five seconds.
+/// Waits until no outbox message and no webhook to the app is due. Gives up silently after five seconds.
 pub async fn wait_until_idle(settings: &Settings) -> anyhow::Result<()> {
     let database = owned_database(settings)?;
     let schema = &database.schema;
@@ -26,6 +26,10 @@ pub async fn wait_until_idle(settings: &Settings) -> anyhow::Result<()> {
            where done_at is null
              and failed_at is null
              and due_at <= {schema}.farebox_now()
+         ) or exists (
+           select
+           from {schema}.app_webhook_queues
+           where due_at <= {schema}.farebox_now()
          )"
     );
     let idle = async {

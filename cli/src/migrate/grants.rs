@@ -13,6 +13,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "begin_portal",
     "begin_subscription_change",
     "catalog_features",
+    "claim_app_webhooks",
     "claim_failed_webhook",
     "claim_failed_webhooks",
     "claim_job",
@@ -27,6 +28,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "fail_webhook",
     "farebox_now",
     "find_subscription",
+    "finish_app_webhooks",
     "finish_checkout",
     "finish_job",
     "finish_outbox",
@@ -46,6 +48,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "is_identity",
     "job_cursor",
     "known_units",
+    "list_failed_app_webhooks",
     "list_failed_webhooks",
     "list_invoices",
     "list_subscribers",
@@ -60,11 +63,13 @@ pub(super) const CALLABLE: &[&str] = &[
     "refuse_amount",
     "release_stripe_request",
     "repair_cache",
+    "replay_app_webhooks",
     "resolve_failed_webhook",
     "rotate_partitions",
     "save_invoices",
     "save_job_cursor",
     "save_subscription_preview",
+    "set_app_webhooks",
     "spend_credits",
     "subscription_view",
     "sync_user_credits",
@@ -81,8 +86,14 @@ pub(super) const CALLABLE: &[&str] = &[
 
 /// Helpers of callable functions that run with their caller's rights. The caller needs the right to
 /// execute them too.
-pub(super) const READERS: [&str; 5] =
-    ["entry_view", "open_grants", "period_at", "resolve_price", "unit_view"];
+pub(super) const READERS: [&str; 6] = [
+    "entry_view",
+    "open_grants",
+    "period_at",
+    "resolve_price",
+    "subscription_details",
+    "unit_view",
+];
 
 /// The functions that a member of `farebox_user` may call: functions that run with its rights, and
 /// functions that views and parameter types call.

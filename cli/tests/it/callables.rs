@@ -61,7 +61,8 @@ async fn callables(client: &Client) -> Vec<Callable> {
                from pg_proc p
                where p.pronamespace = 'public'::regnamespace
                  and has_function_privilege('farebox_app', p.oid, 'execute')
-                 and not p.proargtypes::oid[] && array['credit_transactions', 'wallets']::regtype[]::oid[]
+                 and not p.proargtypes::oid[] && array[
+                   'credit_transactions', 'subscriptions', 'wallets']::regtype[]::oid[]
                order by p.proname";
     let rows = client.query_typed(sql, &[]).await.unwrap();
     let read = |value: Value| Callable {

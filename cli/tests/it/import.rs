@@ -57,6 +57,13 @@ impl TestApp {
         import::run(&self.inside(), files, false).await
     }
 
+    /// Imports the business before, with credits.
+    pub async fn import_business(&self) {
+        self.business_before().await;
+        let credits = "user_id,unit,credits\r\nann,ai_credit,250\r\n";
+        self.import(None, Some(credits)).await.unwrap();
+    }
+
     async fn refused(&self, customers: Option<&str>, credits: Option<&str>) -> Vec<String> {
         let before = self.tables().await;
         let refused = self.import(customers, credits).await.unwrap_err().to_string();

@@ -8,6 +8,7 @@
 
 mod acceptance;
 mod account;
+mod app_webhooks;
 mod auth;
 mod calendar;
 mod callables;

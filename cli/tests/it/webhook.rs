@@ -13,7 +13,7 @@ mod push;
 mod races;
 mod several;
 mod source;
-mod story;
+pub mod story;
 mod unknown_values;
 mod unnamed;
 mod unnamed_payment;

@@ -38,6 +38,8 @@ begin
     perform refuse_input('opening_balance_taken');
   end if;
 
+  -- An import is no news to the app.
+  perform set_config('farebox.quiet', 'true', true);
   perform open_wallets(p_user_id);
 
   if p_credits > 0 then
@@ -57,6 +59,7 @@ begin
     jsonb_build_object('source', opening_source(p_user_id, p_unit)), p_now);
 
   perform recompute_entitlement(p_user_id, p_now);
+  perform set_config('farebox.quiet', '', true);
 
   return entitlement_view(p_user_id, p_now);
 end

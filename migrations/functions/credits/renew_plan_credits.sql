@@ -21,15 +21,16 @@ returns jsonb
 language plpgsql
 as $$
 declare
-  v_starts   timestamptz;
-  v_anchor   timestamptz;
-  v_plan     text;
-  v_head_id  bigint;
-  v_left     bigint;
-  v_period   record;
-  v_grant_id bigint;
-  v_seq      bigint;
-  v_version  bigint;
+  v_starts           timestamptz;
+  v_anchor           timestamptz;
+  v_plan             text;
+  v_head_id          bigint;
+  v_left             bigint;
+  v_period           record;
+  v_grant_id         bigint;
+  v_seq              bigint;
+  v_version          bigint;
+  v_has_app_webhooks boolean;
 begin
   select a.due_at, e.anchor, e.plan, w.head_id, w.balance
   into v_starts, v_anchor, v_plan, v_head_id, v_left
@@ -93,8 +94,14 @@ begin
       also_expiring = 0
   where user_id = p_user_id
     and unit = p_unit
-  returning seq, version
-  into v_seq, v_version;
+  returning
+    seq,
+    version,
+    (
+      select has_app_webhooks
+      from catalog_state
+    )
+  into v_seq, v_version, v_has_app_webhooks;
 
   insert into credit_transactions (user_id, unit, seq, delta, balance_after, kind, reason, created_at)
   select p_user_id, p_unit, entry.seq, entry.delta, entry.balance_after, entry.kind, entry.reason, p_now
@@ -108,6 +115,10 @@ begin
   update accounts
   set due_at = v_period.ends_at
   where id = p_user_id;
+
+  if v_has_app_webhooks then
+    perform enqueue_app_webhook(p_user_id, 'entitlement.updated', null, null, p_now);
+  end if;
 
   return jsonb_build_object(
     'user_id', p_user_id,

@@ -232,12 +232,12 @@ begin
 end
 $$;
 
--- notice_credits: Notifies a user that their credits are running out.
+-- notice_credits: Notifies a user, and the app, that credits are running out.
 --
 -- Promises  Once when a spend leaves a fifth or less of the credits after the latest grant, and once when it
 --           leaves none.
 -- Takes     In `p_wallet`: the wallet after the spend. In `p_amount`: the credits that were spent.
--- Locks     The caller holds the account.
+-- Locks     The queue of webhooks. The caller holds the account.
 
 create or replace function notice_credits(p_wallet wallets, p_amount bigint, p_now timestamptz)
 returns void
@@ -254,6 +254,12 @@ begin
     return;
   end if;
 
+  perform enqueue_app_webhook(
+    p_wallet.user_id,
+    'credits.low',
+    null,
+    jsonb_build_object('unit', p_wallet.unit, 'balance', p_wallet.balance, 'percent_used', v_percent),
+    p_now);
   perform enqueue_email(
     p_wallet.user_id,
     'credits_used',

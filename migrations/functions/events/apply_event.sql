@@ -16,6 +16,7 @@ set search_path from current
 as $$
 declare
   v_is_new boolean := true;
+  v_answer jsonb;
 begin
   if current_setting('farebox.user_id', true) <> '' then
     perform require_service();
@@ -31,6 +32,15 @@ begin
     on conflict (id) do nothing;
 
     v_is_new := found;
+  end if;
+
+  if (p_event ->> 'quiet')::boolean then
+    -- No webhook to the app, whichever function would queue it.
+    perform set_config('farebox.quiet', 'true', true);
+    v_answer := apply_observation(p_event, v_is_new, p_now);
+    perform set_config('farebox.quiet', '', true);
+
+    return v_answer;
   end if;
 
   return apply_observation(p_event, v_is_new, p_now);

@@ -3,10 +3,11 @@
 -- Only the app's own server writes that metadata.
 --
 -- Promises  The user gets everything that was observed of the customer before: their payments give credits,
---           the entitlement is recomputed, recent receipts are sent, and dead letters that waited for the
---           name are resolved. A user without a customer gets this one. An erased user is refused with FB001.
--- Locks     The customer's subscriptions, then the account. The caller holds the customer, and has seen that
---           it has no user.
+--           the entitlement is recomputed, recent receipts are sent, the app gets webhooks about the
+--           subscriptions, and dead letters that waited for the name are resolved. A user without a
+--           customer gets this one. An erased user is refused with FB001.
+-- Locks     The customer's subscriptions, the account, then the queue of webhooks. The caller holds the
+--           customer, and has seen that it has no user.
 -- Races     A payment that another transaction holds is read as it was. That transaction waits for the
 --           customer, and then posts the rest.
 
@@ -18,6 +19,8 @@ create or replace function claim_customer(
 returns void
 language plpgsql
 as $$
+declare
+  v_subscription subscriptions;
 begin
   perform 1
   from subscriptions
@@ -33,11 +36,16 @@ begin
   where id = p_customer_id;
 
   -- A subscription without a plan of the catalog is not Farebox's.
-  update subscriptions
-  set user_id = p_user_id
-  where customer_id = p_customer_id
-    and user_id is null
-    and plan is not null;
+  for v_subscription in
+    update subscriptions
+    set user_id = p_user_id
+    where customer_id = p_customer_id
+      and user_id is null
+      and plan is not null
+    returning *
+  loop
+    perform enqueue_subscription_webhook(v_subscription, null, p_now);
+  end loop;
 
   update checkout_sessions
   set user_id = p_user_id

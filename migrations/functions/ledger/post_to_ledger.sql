@@ -6,8 +6,9 @@
 --           that every copy of it is known to be old. A source that was posted before fails with 23505. A
 --           purchase, a grant, an adjustment or an opening balance that takes the balance beyond 10^15 is
 --           refused with FB005. So plan credits and refunds cannot take it to 2^53, up to which every client
---           reads numbers exactly. The caller changes the grants first. Returns the entry.
--- Locks     The wallet. The caller holds the account and has opened the wallets.
+--           reads numbers exactly. The caller changes the grants first. Returns the
+--           entry. A webhook with the new entitlement is queued for the app.
+-- Locks     The wallet, then the queue of webhooks. The caller holds the account and has opened the wallets.
 
 create or replace function post_to_ledger(
   p_user_id text,
@@ -31,7 +32,13 @@ begin
       topped_up = case when p_delta > 0 then greatest(balance + p_delta, 0) else topped_up end
   where user_id = p_user_id
     and unit = p_unit
-  returning seq, balance
+  returning
+    seq,
+    balance,
+    (
+      select has_app_webhooks
+      from catalog_state
+    )
   into v_wallet;
 
   if not found then
@@ -39,7 +46,13 @@ begin
     values (
       p_user_id, p_unit, 1, (extract(epoch from p_now) * 1000)::bigint, '-infinity', p_delta,
       greatest(p_delta, 0))
-    returning seq, balance
+    returning
+      seq,
+      balance,
+      (
+        select has_app_webhooks
+        from catalog_state
+      )
     into v_wallet;
   end if;
 
@@ -55,6 +68,10 @@ begin
     p_about ->> 'fingerprint', p_about ->> 'session_id', p_about ->> 'payment_id', p_about ->> 'reason',
     p_about -> 'metadata', p_now)
   returning * into v_entry;
+
+  if v_wallet.has_app_webhooks then
+    perform enqueue_app_webhook(p_user_id, 'entitlement.updated', null, null, p_now);
+  end if;
 
   return v_entry;
 end

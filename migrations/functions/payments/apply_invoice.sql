@@ -2,9 +2,9 @@
 --
 -- Promises  Writes to billing_events when the invoice is paid, also if save_invoices stored it as paid before,
 --           and when an attempt to charge it fails. The user gets one receipt, and one e-mail for each failed
---           attempt while the invoice is open. A subscription that is not stored is fetched from Stripe five
---           minutes later.
--- Locks     The invoice. The caller holds the customer and the account.
+--           attempt while the invoice is open. The app gets a webhook about each such attempt. A subscription
+--           that is not stored is fetched from Stripe five minutes later.
+-- Locks     The invoice, then the queue of webhooks. The caller holds the customer and the account.
 
 create or replace function apply_invoice(p_event jsonb, p_user_id text, p_now timestamptz)
 returns void
@@ -53,6 +53,18 @@ begin
       invoice_email(v_new),
       v_at,
       v_is_quiet,
+      p_now);
+    perform enqueue_app_webhook(
+      p_user_id,
+      'payment.failed',
+      format('payment.failed:%s:%s', v_new.id, v_new.failed_attempts),
+      jsonb_build_object(
+        'invoice_id', v_new.id,
+        'subscription_id', v_new.subscription_id,
+        'amount_due_minor', v_new.amount_due_minor,
+        'currency', v_new.currency,
+        'failed_attempts', v_new.failed_attempts,
+        'next_attempt_at', v_new.next_attempt_at),
       p_now);
   end if;
 

@@ -1,11 +1,11 @@
 -- apply_subscription: Merges an event's subscription, and applies what follows from it.
 --
 -- Takes     In `p_old` the subscription's row, all null if it is new.
--- Promises  A change is written to billing_events, with the state before and after it. The user gets an
---           e-mail when the subscription was canceled and when its trial is about to end. Operators get an
---           alert about a user with two live subscriptions. The entitlement is recomputed if it depends on
---           what changed; it depends on a renewal only if the plan grants credits. Returns whether the
---           entitlement may have changed.
+-- Promises  A change is written to billing_events, with the state before and after it, and the app gets a
+--           webhook about it. The user gets an e-mail when the subscription was canceled and when its trial
+--           is about to end. Operators get an alert about a user with two live subscriptions. The
+--           entitlement is recomputed if it depends on what changed; it depends on a renewal only if the
+--           plan grants credits. Returns whether the entitlement may have changed.
 --           A subscription to no price of the catalog, or to several of its plans, is refused with FB007,
 --           unless it has ended. It is not refused if its user is unknown and it never had a plan. If such an
 --           event was applied before an older one that has a plan, it becomes a dead letter
@@ -79,6 +79,7 @@ begin
 
   if v_before is distinct from v_after then
     perform record_subscription_change(v_new, v_before, v_after, p_event, p_now);
+    perform enqueue_subscription_webhook(v_new, v_before, p_now);
   end if;
   if v_after ->> 'status' = 'canceled' and v_before ->> 'status' is distinct from 'canceled' then
     perform enqueue_email(

@@ -10,17 +10,7 @@ stable
 set search_path from current
 as $$
   with subscription as (
-    select s.*,
-           coalesce(v.name, s.plan) as plan_name,
-           (
-             select jsonb_build_object(
-               'plan', pending.plan,
-               'interval', pending.interval,
-               'quantity', coalesce(s.pending_quantity, 1),
-               'expires_at', s.pending_until)
-             from resolve_price(s.pending_price_id, null, null, null, p_now) pending
-             where s.pending_until > p_now
-           ) as pending_change
+    select s as details, s.id, s.status
     from subscriptions s
     left join pricing_plan_versions v
       on v.plan = s.plan
@@ -51,37 +41,7 @@ as $$
         and g.ended_at is null
         and (g.ends_at is null or g.ends_at > p_now)),
     'status', coalesce(s.status, 'none'),
-    'subscription', case when s.id is not null then jsonb_build_object(
-      'id', s.id,
-      'plan', s.plan,
-      'plan_name', s.plan_name,
-      'plan_version', s.plan_version,
-      'interval', s.interval,
-      'quantity', s.quantity,
-      'currency', s.currency,
-      'amount_minor', s.amount_minor,
-      'trial_end', s.trial_end,
-      'current_period_start', s.current_period_start,
-      'current_period_end', s.current_period_end,
-      'cancel_at_period_end', s.cancel_at_period_end,
-      'cancel_at', s.cancel_at,
-      'canceled_at', s.canceled_at,
-      'ended_at', s.ended_at,
-      -- Stripe keeps the reason of a cancellation that was undone.
-      'cancellation_reason', case
-        when s.cancel_at_period_end or coalesce(s.cancel_at, s.canceled_at, s.ended_at) is not null
-        then s.cancellation_reason
-      end,
-      'scheduled_change', case
-        when s.scheduled_by = s.stripe_schedule_id and s.scheduled_at > p_now
-        then jsonb_build_object(
-          'plan', s.scheduled_plan,
-          'interval', s.scheduled_interval,
-          'quantity', s.scheduled_quantity,
-          'at', s.scheduled_at)
-      end,
-      'pending_change', s.pending_change,
-      'created_at', s.created_at) end)
+    'subscription', case when s.id is not null then subscription_details(s.details, p_now) end)
   from (select 1) one
   left join subscription s on true
   left join effective e on true

@@ -98,11 +98,11 @@ begin
 end
 $$;
 
--- notice_usage: Notifies a user that a limit is near or reached.
+-- notice_usage: Notifies a user that a limit is near or reached, and the app that it is reached.
 --
 -- Promises  When an entry reaches four fifths of a limit, and when it reaches all of it, each once per
---           period. Not for a feature that resets every day.
--- Locks     The caller holds the account.
+--           period. The user gets no notice of a feature that resets every day.
+-- Locks     The queue of webhooks. The caller holds the account.
 
 create or replace function notice_usage(p_user_id text, p_result jsonb, p_now timestamptz)
 returns void
@@ -113,12 +113,24 @@ declare
   v_used    bigint := (p_result ->> 'used')::bigint;
   v_before  bigint := v_used - (p_result ->> 'quantity')::bigint;
   v_percent integer := case
-    when v_limit = 0 or p_result ->> 'reset' = 'day' then null
+    when v_limit = 0 then null
     when v_used >= v_limit and v_before < v_limit then 100
     when v_used * 5 >= v_limit * 4 and v_before * 5 < v_limit * 4 and v_used < v_limit then 80
   end;
 begin
-  if v_percent is null then
+  if v_percent = 100 then
+    perform enqueue_app_webhook(
+      p_user_id,
+      'limit.reached',
+      format('limit.reached:%s:%s', p_result ->> 'feature', p_result ->> 'period_start'),
+      jsonb_build_object(
+        'feature', p_result ->> 'feature',
+        'used', v_used,
+        'limit', v_limit,
+        'resets_at', p_result -> 'resets_at'),
+      p_now);
+  end if;
+  if v_percent is null or p_result ->> 'reset' = 'day' then
     return;
   end if;
 

@@ -187,10 +187,11 @@ declare
   v_limit   bigint := p_counter.usage_limit;
   v_used    bigint := p_counter.used;
 begin
-  select least(p_counter.period_end, due_at), catalog_epoch
-  into v_counter.due_at, v_counter.catalog_epoch
-  from accounts
-  where id = p_counter.user_id;
+  select least(p_counter.period_end, a.due_at), a.catalog_epoch, p_has_notices or c.has_app_webhooks
+  into v_counter.due_at, v_counter.catalog_epoch, p_has_notices
+  from accounts a
+  cross join catalog_state c
+  where a.id = p_counter.user_id;
 
   v_counter.slow_at := case
     when p_has_notices and v_used * 5 < v_limit * 4 then (v_limit * 4 + 4) / 5

@@ -64,16 +64,38 @@ pub struct HttpClient {
 /// How long a connection may be idle. Load balancers silently drop connections after a longer time.
 const IDLE: Duration = Duration::from_secs(20);
 
+/// How long a body is waited for that nothing needs.
+const BODY_TIME: Duration = Duration::from_millis(250);
+
 impl HttpClient {
     pub async fn call(
         &self,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         budget: Budget,
     ) -> Result<HttpResponse, CallError> {
+        self.exchange(request, budget, whole_answer).await
+    }
+
+    /// Like [`call`](Self::call), for a caller that needs no body: a longer or slower body is not
+    /// read to its end, and no error.
+    pub async fn call_for_status(
+        &self,
+        request: Request<Full<Bytes>>,
+        budget: Budget,
+    ) -> Result<(StatusCode, HeaderMap), CallError> {
+        self.exchange(request, budget, status_of_answer).await
+    }
+
+    async fn exchange<T, F: Future<Output = Result<T, CallError>>>(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        budget: Budget,
+        read: impl FnOnce(ResponseFuture, usize) -> F,
+    ) -> Result<T, CallError> {
         let encrypted = request.uri().scheme_str() == Some("https");
         let pool = self.pool(encrypted).map_err(|error| CallError::NotSent(error.into()))?;
         let mut connection = capture_connection(&mut request);
-        let mut answer = pin!(whole_answer(pool.request(request), budget.max_bytes));
+        let mut answer = pin!(read(pool.request(request), budget.max_bytes));
 
         let connected = pin!(connection.wait_for_connection_metadata());
         match timeout(budget.connect, select(connected, answer.as_mut())).await {
@@ -116,14 +138,25 @@ async fn whole_answer(
     response: ResponseFuture,
     max_bytes: usize,
 ) -> Result<HttpResponse, CallError> {
-    let response = response.await.map_err(|error| {
-        if error.is_connect() {
-            CallError::NotSent(error.into())
-        } else {
-            CallError::MayHaveRun(error.into())
-        }
-    })?;
-    let (head, body) = response.into_parts();
+    let (head, body) = response.await.map_err(call_error)?.into_parts();
     let body = Limited::new(body, max_bytes).collect().await.map_err(CallError::MayHaveRun)?;
     Ok(HttpResponse { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+/// Reads a short body too, so that its connection can be used again.
+async fn status_of_answer(
+    response: ResponseFuture,
+    max_bytes: usize,
+) -> Result<(StatusCode, HeaderMap), CallError> {
+    let (head, body) = response.await.map_err(call_error)?.into_parts();
+    let _ = timeout(BODY_TIME, Limited::new(body, max_bytes).collect()).await;
+    Ok((head.status, head.headers))
+}
+
+fn call_error(error: hyper_util::client::legacy::Error) -> CallError {
+    if error.is_connect() {
+        CallError::NotSent(error.into())
+    } else {
+        CallError::MayHaveRun(error.into())
+    }
 }

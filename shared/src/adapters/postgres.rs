@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod app_webhooks;
 mod argument;
 pub mod catalog;
 mod checkout;
@@ -36,6 +37,7 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+pub use app_webhooks::{AppWebhook, AppWebhookResult, FailedAppWebhook};
 pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};
 pub use credits::{
@@ -70,6 +72,7 @@ const STATEMENT_TIME: Duration = Duration::from_secs(5);
 pub fn functions() -> impl Iterator<Item = &'static Function> {
     [
         account::FUNCTIONS,
+        app_webhooks::FUNCTIONS,
         catalog::FUNCTIONS,
         checkout::FUNCTIONS,
         credits::FUNCTIONS,

@@ -63,6 +63,14 @@ pub struct DeliveryReport {
     pub given_up: u64,
 }
 
+impl DeliveryReport {
+    pub(super) fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.retried += other.retried;
+        self.given_up += other.given_up;
+    }
+}
+
 /// The outcome of one delivery attempt.
 enum Outcome {
     Delivered,
@@ -91,9 +99,10 @@ struct Run<'a> {
     mailer: OnceLock<Option<Mailer>>,
 }
 
-/// Returns whether e-mail or the identity provider is configured.
+/// Returns whether e-mail, the identity provider or the app's endpoint is configured.
 pub fn has_channels(app: &App) -> bool {
-    app.config.email.is_some() || app.config.clerk.is_some()
+    let config = &app.config;
+    config.email.is_some() || config.clerk.is_some() || config.app_webhooks.is_some()
 }
 
 /// Delivers at most about `limit` due messages, until none is due or `time` is up. No batch begins
@@ -290,7 +299,7 @@ impl Kind {
 
 /// Returns the pause after a number of attempts: at least `requested`, with a random deviation of a
 /// quarter, so that messages that failed together are not retried together. `random` is uniform.
-fn pause(attempts: i32, requested: Option<Duration>, random: u8) -> Duration {
+pub(super) fn pause(attempts: i32, requested: Option<Duration>, random: u8) -> Duration {
     let doubled = 1_u64.checked_shl(attempts.unsigned_abs()).unwrap_or(u64::MAX);
     let usual = PAUSE_SECONDS.saturating_mul(doubled).min(LONGEST_PAUSE_SECONDS);
     let usual_ms = usual * 1_000 * 3 / 4 + usual * 500 * u64::from(random) / 255;
@@ -298,7 +307,7 @@ fn pause(attempts: i32, requested: Option<Duration>, random: u8) -> Duration {
     Duration::from_millis(usual_ms).max(requested)
 }
 
-fn random() -> u8 {
+pub(super) fn random() -> u8 {
     let mut random = [128];
     // If this fails, every message waits equally long, which is harmless.
     let _ = SystemRandom::new().fill(&mut random);

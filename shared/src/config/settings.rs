@@ -170,6 +170,17 @@ pub const SETTINGS: &[Setting] = &[
     .secret(),
     optional("CLERK_API_URL", "base URL of Clerk's API; default `https://api.clerk.com`"),
     optional(
+        "APP_WEBHOOK_URL",
+        "endpoint of the app's server that gets webhooks, in the form of Standard Webhooks; if \
+         unset, none are sent",
+    ),
+    optional(
+        "APP_WEBHOOK_SECRET",
+        "`whsec_...` with which they are signed; during a rotation both secrets, comma-separated; \
+         required with `APP_WEBHOOK_URL`",
+    )
+    .secret(),
+    optional(
         "ALERT_WEBHOOK_URL",
         "webhook for alerts to operators, in the format of Slack's incoming webhooks",
     )

@@ -39,6 +39,8 @@ fn secrets_never_print() {
         "{:?}",
         parse(&[
             ("CRON_SECRET", "hunter2hunter2hunter2"),
+            ("APP_WEBHOOK_URL", "https://app.example/hooks"),
+            ("APP_WEBHOOK_SECRET", "whsec_hunter2hunter2hunter2hunter2hunter2hunt"),
             ("ALERT_WEBHOOK_URL", "https://hooks.example/hunter2")
         ])
         .unwrap()
@@ -50,6 +52,7 @@ fn secrets_never_print() {
         ("STRIPE_SECRET_KEY", "hunter2"),
         ("STRIPE_WEBHOOK_SECRET", "hunter2"),
         ("CRON_SECRET", "hunter2"),
+        ("APP_WEBHOOK_SECRET", "hunter2"),
         ("ALERT_WEBHOOK_URL", "hunter2"),
     ]);
     assert!(!problem.contains("hunter2"), "{problem}");
@@ -95,6 +98,11 @@ fn each_bad_value_is_named() {
         ("ALLOWED_ORIGINS", "*"),
         ("RATE_LIMITS", "review-code"),
         ("RATE_LIMITS", "review-code=0/1h"),
+        ("APP_WEBHOOK_URL", "app.example/hooks"),
+        ("APP_WEBHOOK_URL", "https://user@app.example/hooks"),
+        ("APP_WEBHOOK_SECRET", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"),
+        ("APP_WEBHOOK_SECRET", "whsec_too+short"),
+        ("APP_WEBHOOK_SECRET", "whsec_not base64 at all, really not"),
         ("LOG_LEVEL", "loud"),
     ] {
         let problem = problems(&[(name, value)]);
@@ -197,4 +205,33 @@ fn a_stripe_account_must_be_an_account_id() {
     for account in ["acct_", "1A2b", "acct_1 2", "cus_1"] {
         assert!(set(account).is_err(), "{account}");
     }
+}
+
+#[test]
+fn the_apps_endpoint_needs_its_url_and_a_secret() {
+    assert!(parse(&[]).unwrap().app_webhooks.is_none());
+    let url = ("APP_WEBHOOK_URL", "https://app.example/hooks");
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    assert_eq!(problems(&[url]), "APP_WEBHOOK_SECRET: must be set, because APP_WEBHOOK_URL is");
+    assert_eq!(
+        problems(&[("APP_WEBHOOK_SECRET", secret)]),
+        "APP_WEBHOOK_URL: must be set, because APP_WEBHOOK_SECRET is"
+    );
+    let rotating = format!("{secret}, {secret}");
+    let config = parse(&[url, ("APP_WEBHOOK_SECRET", &rotating)]).unwrap();
+    assert_eq!(config.app_webhooks.unwrap().keys.len(), 2);
+    let five = [secret; 5].join(",");
+    assert!(problems(&[url, ("APP_WEBHOOK_SECRET", &five)]).contains("at most four"));
+    let plain = [("APP_WEBHOOK_URL", "http://app.example/hooks"), ("APP_WEBHOOK_SECRET", secret)];
+    assert!(problems(&plain).contains("must be https"));
+}
+
+/// The example of the Standard Webhooks specification's libraries.
+#[test]
+fn a_signature_is_that_of_standard_webhooks() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let url = ("APP_WEBHOOK_URL", "https://app.example/hooks");
+    let webhooks = parse(&[url, ("APP_WEBHOOK_SECRET", secret)]).unwrap().app_webhooks.unwrap();
+    let signed = br#"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}"#;
+    assert_eq!(webhooks.keys[0].sign(signed), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }

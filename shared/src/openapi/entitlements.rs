@@ -6,10 +6,11 @@ use super::companion;
 use super::operation::Operation;
 use super::schemas::Schemas;
 use crate::companion::stats::UserStats;
+use crate::domain::Entitlements;
 use crate::domain::error::ErrorCode::{
     AccountErased, DatabaseUnavailable, NothingIsSold, RedisUnavailable,
 };
-use crate::endpoints::{CHECK, ENTITLEMENTS, PLAN, check, entitlements, plan};
+use crate::endpoints::{CHECK, ENTITLEMENTS, PLAN, check, plan};
 use crate::http::Method::{Get, Patch, Post};
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
@@ -27,7 +28,7 @@ fn get_entitlements(schemas: &mut Schemas) -> Operation {
              plan. The response comes from the cache in Redis or, if Redis has no fresh value or \
              does not answer, from Postgres; the content is the same.",
         )
-        .response::<entitlements::Entitlements>(
+        .response::<Entitlements>(
             schemas,
             "The user's entitlements.",
             json!({

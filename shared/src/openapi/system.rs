@@ -123,8 +123,9 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             "runMinuteJob",
             "Run the minute job",
             "Recomputes the entitlements that time has changed, delivers due outbox messages \
-             (e-mails, alerts and updates of other systems), and retries failed webhooks. The \
-             platform's scheduler calls it with the cron secret. Two runs at once share the work.",
+             (e-mails, alerts and updates of other systems) and webhooks to the app, and retries \
+             failed webhooks. The platform's scheduler calls it with the cron secret. Two runs at \
+             once share the work.",
         )
         .response::<cron::minute::MinuteReport>(
             schemas,
@@ -132,6 +133,7 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             json!({
                 "settled": 2, "replayed": 1, "stillFailing": 0,
                 "messages": { "delivered": 4, "retried": 1, "givenUp": 0 },
+                "appWebhooks": { "delivered": 2, "retried": 0, "givenUp": 0 },
             }),
         )
         .codes(&[DatabaseUnavailable]),

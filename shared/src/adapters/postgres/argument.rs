@@ -5,7 +5,8 @@ use serde_json::Value;
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use super::{
-    ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote, Purchase, UsageEntry,
+    AppWebhookResult, ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote,
+    Purchase, UsageEntry,
 };
 use crate::domain::{
     CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
@@ -98,7 +99,7 @@ native_types! {
 texts! { CatalogKey, EventId, EventType, Reason, SubscriptionId, UserId }
 
 json_values! {
-    ChangeRequest, FailedEvent<'a>, LedgerCursor, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
+    [AppWebhookResult], ChangeRequest, FailedEvent<'a>, LedgerCursor, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
 }
 
 impl Parameter for PositiveCount {

@@ -1,5 +1,5 @@
-//! `GET /api/cron/minute`: recomputes due entitlements, delivers outbox messages, and replays dead
-//! letters. Two overlapping runs share the work.
+//! `GET /api/cron/minute`: recomputes due entitlements, delivers outbox messages and webhooks to
+//! the app, and replays dead letters. Two overlapping runs share the work.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +8,14 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::routing::{MethodRouter, get};
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::adapters::postgres::PostgresError;
 use crate::app::App;
 use crate::background::BackgroundTasks;
+use crate::billing::app_webhooks;
 use crate::billing::dead_letters;
 use crate::billing::fulfilment;
 use crate::billing::outbox::{self, DeliveryReport};
@@ -45,6 +47,8 @@ pub struct MinuteReport {
     still_failing: usize,
     /// The outbox messages whose delivery was due.
     messages: DeliveryReport,
+    /// The webhooks to the app whose delivery was due.
+    app_webhooks: DeliveryReport,
 }
 
 pub fn routes() -> MethodRouter<Arc<App>> {
@@ -56,15 +60,23 @@ async fn run_minute_job(
     Extension(background): Extension<BackgroundTasks>,
 ) -> Result<Json<MinuteReport>> {
     let started = Instant::now();
+    let stored = app_webhooks::store_setting(&app).await;
     let recomputed = recompute_due_users(&app, started).await;
-    let messages = outbox::drain(&app, &background, MESSAGES, MESSAGES_TIME).await;
+    // Side by side: an app that does not answer delays no other message.
+    let (messages, app_webhooks) = join(
+        outbox::drain(&app, &background, MESSAGES, MESSAGES_TIME),
+        app_webhooks::drain(&app, &background, MESSAGES, MESSAGES_TIME),
+    )
+    .await;
     let replayed =
         dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await?;
+    stored?;
     Ok(Json(MinuteReport {
         settled: recomputed?,
         replayed: replayed.applied,
         still_failing: replayed.still_failing,
         messages,
+        app_webhooks,
     }))
 }
 

@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, post};
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ use crate::adapters::stripe::signature;
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::dead_letters::{self, Outcome};
-use crate::billing::outbox;
+use crate::billing::{app_webhooks, outbox};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::event::Event;
 
@@ -59,10 +60,14 @@ async fn receive_webhook(
     let outcome =
         dead_letters::apply(&app, &background, &event, &String::from_utf8_lossy(&body)).await?;
     if matches!(outcome, Outcome::Applied { has_messages: true }) && outbox::has_channels(&app) {
-        // E-mails and plans go out now instead of with the next minute job.
+        // E-mails, plans and webhooks go out now instead of with the next minute job.
         let (app, alerts) = (app.clone(), background.clone());
         background.run(async move {
-            outbox::drain(&app, &alerts, MESSAGES, MESSAGES_TIME).await;
+            join(
+                outbox::drain(&app, &alerts, MESSAGES, MESSAGES_TIME),
+                app_webhooks::drain(&app, &alerts, MESSAGES, MESSAGES_TIME),
+            )
+            .await;
         });
     }
     Ok(Json(WebhookResponse { received: true }))
