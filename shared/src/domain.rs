@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod facts;
 pub mod hash;
+mod history;
 mod idempotency_key;
 pub mod jwk;
 mod metadata;
@@ -41,6 +42,7 @@ pub use checkout_terms::CheckoutTerms;
 pub use email::Email;
 pub use entitlement::Entitlement;
 pub use error::{Error, ErrorCode, Result};
+pub use history::{EntryData, EntryId, EntryKind, Rating, Score, Tags, entry_bytes};
 pub use idempotency_key::IdempotencyKey;
 pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
@@ -56,8 +58,8 @@ pub use return_url::ReturnUrl;
 pub use snapshot::Snapshot;
 pub use suggestion::{nearest, no_such};
 pub use text::{
-    ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,
-    SubscriptionId,
+    ChatContent, ChatSummary, EventId, EventType, FeedbackComment, HistoryResult, HistoryTitle,
+    InputReference, PlanName, RateLimitIdentifier, Reason, SearchText, SubscriptionId, Tag,
 };
 pub use unique_fields::UniqueFields;
 pub use user_id::UserId;

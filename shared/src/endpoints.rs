@@ -11,7 +11,9 @@ pub mod credits;
 pub mod cron;
 pub mod dashboard;
 pub mod entitlements;
+pub mod feedback;
 pub mod health;
+pub mod history;
 pub mod mood;
 pub mod plan;
 pub mod plans;
@@ -78,6 +80,11 @@ pub static ENTITLEMENTS: Endpoint =
         .limited(Rate::per_minute(1_200))
         .reads();
 
+pub static FEEDBACK: Endpoint =
+    Endpoint::new("feedback", "/api/feedback", &[Post], User, feedback::routes)
+        .limited(Rate::per_minute(120))
+        .stores(feedback::stored_bytes);
+
 pub static HEALTH: Endpoint =
     Endpoint::new("health", "/api/health", &[Get], Public, health::routes);
 
@@ -85,6 +92,12 @@ pub static HEALTH_READY: Endpoint =
     Endpoint::new("health-ready", "/api/health/ready", &[Get], Public, health::ready::routes)
         .limited(Rate::per_minute(600))
         .reads();
+
+pub static HISTORY: Endpoint =
+    Endpoint::new("history", "/api/history", &[Get, Post, Delete], User, history::routes)
+        .limited(Rate::per_minute(600))
+        .stores(history::stored_bytes)
+        .body_limit(256 * 1024);
 
 pub static MOOD: Endpoint =
     Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes).limited(Rate::per_minute(120));
@@ -172,8 +185,10 @@ pub const ALL: &[&Endpoint] = &[
     &CRON_MINUTE,
     &DASHBOARD,
     &ENTITLEMENTS,
+    &FEEDBACK,
     &HEALTH,
     &HEALTH_READY,
+    &HISTORY,
     &MOOD,
     &PLAN,
     &PLANS,

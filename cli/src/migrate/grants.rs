@@ -17,11 +17,13 @@ pub(super) const CALLABLE: &[&str] = &[
     "claim_failed_webhooks",
     "claim_job",
     "claim_outbox",
+    "clear_history",
     "comp_plan",
     "compare_customers",
     "compare_opening_balances",
     "compare_subscriptions",
     "delete_expired",
+    "delete_history_entry",
     "entitlement_view",
     "erase_user",
     "fail_webhook",
@@ -38,6 +40,8 @@ pub(super) const CALLABLE: &[&str] = &[
     "get_entitlements",
     "get_erasure_targets",
     "get_failed_webhook",
+    "get_history",
+    "get_history_entry",
     "get_subscription",
     "get_usage",
     "get_user_subscription",
@@ -60,6 +64,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "repair_cache",
     "resolve_failed_webhook",
     "rotate_partitions",
+    "save_feedback",
     "save_job_cursor",
     "spend_credits",
     "subscription_view",
@@ -77,8 +82,15 @@ pub(super) const CALLABLE: &[&str] = &[
 
 /// Helpers of callable functions that run with their caller's rights. The caller needs the right to
 /// execute them too.
-pub(super) const READERS: [&str; 5] =
-    ["entry_view", "open_grants", "period_at", "resolve_price", "unit_view"];
+pub(super) const READERS: [&str; 7] = [
+    "entry_view",
+    "history_start",
+    "history_terms",
+    "open_grants",
+    "period_at",
+    "resolve_price",
+    "unit_view",
+];
 
 /// The functions that a member of `farebox_user` may call: functions that run with its rights, and
 /// functions that views and parameter types call.

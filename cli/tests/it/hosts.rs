@@ -292,7 +292,7 @@ async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
         }
     }
     assert_eq!(app.count("select count(*) from history").await, 5);
-    assert_eq!(app.count("select count(distinct content) from history").await, 1);
+    assert_eq!(app.count("select count(distinct result) from history").await, 1);
 }
 
 /// Vercel stops a function with SIGTERM, even during a request.

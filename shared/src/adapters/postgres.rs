@@ -43,7 +43,10 @@ pub use credits::{
 };
 pub use error::PostgresError;
 pub use function::Function;
-pub use history::NewEntry;
+pub use history::{
+    EntryFeedback, HistoryEntry, HistoryFilter, HistoryRows, NewEntry, SavedEntry, SavedFeedback,
+    WholeEntry,
+};
 pub use jobs::JobClaim;
 pub use outbox::{DeliveryResult, Kind, OutboxMessage, PermanentFailures};
 pub use reconcile::{SubscriptionComparison, SubscriptionDrift};
