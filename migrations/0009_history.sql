@@ -49,7 +49,7 @@ comment on column history_counters.deleted_through is
 create table history_feedback (
   history_id uuid not null references history (id) on delete cascade,
   user_id    text not null references accounts (id) on delete cascade,
-  rating     smallint not null check (rating between 1 and 5),
+  rating     integer not null check (rating between 1 and 5),
   comment    text check (length(comment) between 1 and 2000),
   updated_at timestamptz not null,
   primary key (history_id, user_id)

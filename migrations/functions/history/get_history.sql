@@ -1,8 +1,9 @@
 -- get_history: Returns a page of a user's history, newest first.
 --
 -- Takes     {"kind", "tag", "text", "min_score", "max_score", "since", "until"}, each optional, and the
---           created_at of the entry after which the page begins. `text` is searched for in title and result,
---           in any case; it has no wildcards. `until` is exclusive.
+--           created_at of the entry after which the page begins. `text` is searched for in title and result;
+--           it has no wildcards, and its case does not matter, as far as the database's locale knows two
+--           cases. `until` is exclusive.
 -- Promises  Returns {"entries", "next"}. `next` is the created_at after which the next page begins; null on
 --           the last page. Indexes find the user's entries by kind and time. For the other filters, a page
 --           examines at most 2,000 entries, and results of 4 MB: it may have fewer entries than `p_limit`, or

@@ -46,7 +46,8 @@ fn get_history(schemas: &mut Schemas) -> Operation {
     .query(
         "q",
         schemas.request::<SearchText>(),
-        "Entries with this text in their title or result, in upper or lower case. It has no wildcards.",
+        "Entries with this text in their title or result. It has no wildcards. Case does not matter; \
+         for letters beyond ASCII, that depends on the database's locale.",
     )
     .paged()
     .response::<history::HistoryResponse>(
