@@ -17,8 +17,8 @@ comment on table history is
   'Entries of users'' histories, such as reviews and chats. An entry never changes.';
 comment on column history.id is 'Random, so that an id reveals neither other entries nor their number.';
 comment on column history.user_id is 'The user whose history it is.';
-comment on column history.kind is 'What kind of entry it is, in the app''s words: code_review. A chat is chat.';
-comment on column history.title is 'What a list shows. The summary, for a chat.';
+comment on column history.kind is 'The kind, in the app''s words: code_review. A saved chat is chat.';
+comment on column history.title is 'The line that a list shows. Of a chat, the summary.';
 comment on column history.input_ref is 'The input''s URL or hash. Null if the app gave none.';
 comment on column history.result is 'The text of the result. Null if the app gave none.';
 comment on column history.score is 'From 0 to 100, with two decimals. Null for an entry without a score.';
@@ -72,7 +72,8 @@ create table history_keys (
   created_at      timestamptz not null
 );
 
-comment on table history_keys is 'The answer to each idempotency key of history and feedback, kept for a day.';
+comment on table history_keys is
+  'The answer to each idempotency key of history and feedback, kept for a day.';
 comment on column history_keys.idempotency_key is 'The key, hashed with its endpoint, caller and user.';
 comment on column history_keys.fingerprint is 'The SHA-256 of the request that the key belongs to.';
 comment on column history_keys.user_id is 'The user whose history the request changed.';

@@ -20,7 +20,7 @@ const STORE: &str = include_str!("history/store.sql");
 const SHORT: u32 = 1_000;
 const CALLS: u32 = 200;
 
-/// What a page is filtered by, and the filter as `get_history` takes it.
+/// Filters, in words and as `get_history` takes them.
 const FILTERS: [(&str, &str); 7] = [
     ("nothing", "{}"),
     ("kind, 1 % of the entries", r#"{"kind": "rare"}"#),

@@ -1,8 +1,8 @@
 -- clear_history: Deletes a user's whole history, and the feedback on it.
 --
 -- Promises  Returns the number of deleted entries. Repeating it changes nothing. However many entries there
---           are, no later call returns one. The rows of the 1,000 oldest are removed at once, and those of the
---           others by the daily job.
+--           are, no later call returns one. The rows of the 1,000 oldest are removed at once, and the others
+--           by the daily job.
 -- Locks     The account. It creates none.
 -- Races     An entry that is added during the call is either deleted or newer than the deletion.
 

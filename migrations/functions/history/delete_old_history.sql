@@ -1,9 +1,9 @@
 -- delete_old_history: Deletes the entries of some users that are older or more than their plans keep, and
 -- removes the rows of entries that users have deleted.
 --
--- Promises  Begins at the user after whom the last call stopped, and starts over after the last user. Looks at
---           at most `p_batch` users, and deletes at most `p_batch` rows. Returns how many (`rows`), and whether
---           to call it again (`has_more`).
+-- Promises  Begins at the user after whom the last call stopped, and starts over after the last user. Looks
+--           at no more than `p_batch` users, and deletes no more than `p_batch` rows. Returns how many it
+--           deleted (`rows`), and whether to call it again (`has_more`).
 -- Locks     The accounts of users who have something to delete. It skips locked ones until the next run.
 -- Races     Two concurrent runs may look at the same users; each row is deleted once.
 

@@ -2,8 +2,8 @@
 --
 -- Promises  Handles one batch of each table of `p_tables`, or of every table if that is empty. Returns for
 --           each how many rows it deleted or cleared (`rows`), and whether to call it again (`has_more`).
---           `p_batch` is a number of pages for a table that is read page by page, and of rows for the others; of
---           histories it also limits the users.
+--           `p_batch` is a number of pages for a table that is read page by page, and of rows for the
+--           others; of histories it also limits the users.
 -- Locks     The table's row in `retention`, so that concurrent runs work on different tables. Then the rows
 --           it deletes. It skips locked ones.
 

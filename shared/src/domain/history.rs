@@ -25,7 +25,7 @@ pub struct EntryKind(String);
 /// conversion.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "f64")]
-#[schemars(extend("minimum" = 0, "maximum" = 100, "multipleOf" = 0.01))]
+#[schemars(extend("minimum" = 0, "maximum" = 100))]
 pub struct Score(f64);
 
 /// The labels of a history entry: at most ten, all different.

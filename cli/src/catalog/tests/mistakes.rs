@@ -92,7 +92,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "trial_days = 14",
         "trail_days = 14",
         "c.toml:20: plans.pro.trail_days is unknown; expected one of name, description, rank, \
-         default, listed, trial_days, past_due_grace_days, per_seat, product, product_env, prices, \
+         default, listed, trial_days, past_due_grace_days, history, per_seat, product, product_env, prices, \
          features",
     ),
     (
