@@ -8,6 +8,21 @@ export interface ActivePlanComp {
   startsAt: string;
 }
 
+/** An entry to add to a user's history. */
+export interface AddHistoryRequest {
+  data?: EntryData;
+  /** The URL, path or hash of the input. */
+  inputRef?: InputReference;
+  kind: EntryKind;
+  /** The text of the result. */
+  result?: HistoryResult;
+  score?: Score;
+  tags?: Tags;
+  title: HistoryTitle;
+  /** The user that the request is about, in place of the query parameter `userId`. */
+  userId?: string;
+}
+
 /** How often a price is billed. */
 export type BillingInterval = "weekly" | "monthly" | "quarterly" | "yearly";
 
@@ -83,6 +98,8 @@ export interface CatalogPlan {
   description: string;
   /** Every feature of the catalog and what the plan includes of it, by the feature's key. */
   features: Record<string, PlanFeature>;
+  /** How much history a user with this plan keeps. */
+  history: HistoryTerms;
   /** The plan's key, which a checkout takes as `tier`. */
   key: string;
   name: string;
@@ -320,6 +337,12 @@ export interface DailyReport {
   warmed: CacheWarmUpReport;
 }
 
+/** The result of a deletion. */
+export interface DeleteHistoryResponse {
+  /** The number of entries that this request deleted. */
+  deleted: number;
+}
+
 /** The result of delivering outbox messages: e-mails, alerts and updates of other systems. */
 export interface DeliveryReport {
   /** Messages that were delivered, or had no recipient. */
@@ -373,6 +396,25 @@ export interface Entitlements {
   version: number;
 }
 
+/** The app's own data of a history entry: a JSON object of at most 16 KB as text, at most 16 levels deep, without NUL characters. */
+export type EntryData = Record<string, unknown>;
+
+/** A user's feedback on an entry of their history. */
+export interface EntryFeedback {
+  /** The user's own words; null if there are none. */
+  comment: string | null;
+  /** From 1, the worst, to 5. */
+  rating: number;
+  /** When the feedback was last changed. */
+  updatedAt: string;
+}
+
+/** The id of a history entry: a UUID. */
+export type EntryId = string;
+
+/** The kind of a history entry, in the app's words: `code_review`. */
+export type EntryKind = string;
+
 /**
  * The kind of problem. Codes are stable, so programs can match on them.
  * - `account_erased` (403): The user's account has been deleted.
@@ -386,6 +428,7 @@ export interface Entitlements {
  * - `database_unavailable` (503): Postgres did not answer. Try again, with the same Idempotency-Key.
  * - `expired_token` (401): The token has expired. Send a new one.
  * - `foreign_host` (403): The Host header names a host that this server does not serve.
+ * - `history_entry_not_found` (404): The user's history has no such entry, or the plan no longer keeps it.
  * - `idempotency_key_reused` (422): The Idempotency-Key belongs to another request. Use a new one.
  * - `insufficient_credits` (402): The balance is smaller than the amount to spend.
  * - `internal` (500): An unexpected error in Farebox. Find its cause in the log by `requestId`.
@@ -426,7 +469,7 @@ export interface Entitlements {
  * - `webhook_not_found` (404): No failed webhook has this id.
  * - `webhook_resolved` (409): The failed webhook was already applied or resolved.
  */
-export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "history_entry_not_found" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** The id of a Stripe event. */
 export type EventId = string;
@@ -539,6 +582,9 @@ export interface FeatureCheckResult {
   upgradeTo: string | null;
 }
 
+/** A user's feedback in words. */
+export type FeedbackComment = string;
+
 /** A field of a subscription that differs between Farebox and Stripe. */
 export interface FieldDifference {
   field: string;
@@ -575,6 +621,51 @@ export interface HealthResponse {
   /** Always `ok`. */
   status: "ok";
 }
+
+/** An entry of a user's history, as a list shows it. Its result and data are in the whole entry. */
+export interface HistoryEntry {
+  createdAt: string;
+  /** The user's own feedback; null if there is none. */
+  feedback: EntryFeedback | null;
+  id: EntryId;
+  /** The URL, path or hash of the input; null if the entry has none. */
+  inputRef: string | null;
+  /** The kind of entry: `code_review`. A saved conversation is a `chat`. */
+  kind: EntryKind;
+  /** From 0 to 100; null for an entry without a score. */
+  score: number | null;
+  tags: Array<string>;
+  /** The title. Of a `chat`, the summary. */
+  title: string;
+}
+
+/** A page of a user's history. */
+export interface HistoryPage {
+  /** The entries, newest first. */
+  data: Array<HistoryEntry>;
+  /** The cursor of the next page; null on the last page. A page can have fewer entries than `limit`, or none, and still not be the last one. */
+  nextCursor: string | null;
+}
+
+/** A page of a user's history or, for a request with `id`, one whole entry. */
+export type HistoryResponse = HistoryPage | WholeEntry;
+
+/** The text of a history entry's result. */
+export type HistoryResult = string;
+
+/** How much history a plan keeps. Older entries are deleted. */
+export interface HistoryTerms {
+  /** How many days an entry is kept; null for no limit. */
+  keepDays: number | null;
+  /** The maximum number of entries; null for no limit. A new entry replaces the oldest. */
+  maxEntries: number | null;
+}
+
+/** The title of a history entry, as a list shows it. */
+export type HistoryTitle = string;
+
+/** A reference to the input of a history entry: its URL, a path or a hash. */
+export type InputReference = string;
 
 /** The result of one page of the ledger audit. */
 export interface LedgerAuditReport {
@@ -800,6 +891,9 @@ export interface RateLimitResponse {
   resetsAt: string;
 }
 
+/** A rating from 1, the worst, to 5. */
+export type Rating = number;
+
 /** The state of the stores that requests need. */
 export interface ReadinessResponse {
   postgres: DependencyStatus;
@@ -867,6 +961,34 @@ export interface SaveChatRequest {
   userId?: string;
 }
 
+/** Feedback on an entry of the user's history. */
+export interface SaveFeedbackRequest {
+  /** The user's own words. Feedback without a comment removes an earlier comment. */
+  comment?: FeedbackComment;
+  /** The id of the entry. */
+  entryId: EntryId;
+  rating: Rating;
+  /** The user that the request is about, in place of the query parameter `userId`. */
+  userId?: string;
+}
+
+/** The stored feedback. */
+export interface SaveFeedbackResponse {
+  /** Null if there is none. */
+  comment: FeedbackComment | null;
+  entryId: EntryId;
+  rating: number;
+  /** When the feedback was last changed. */
+  updatedAt: string;
+}
+
+/** The id and the time of a new entry. */
+export interface SavedEntry {
+  /** Later than that of every earlier entry of this user. */
+  createdAt: string;
+  id: EntryId;
+}
+
 /** A change that takes effect when the current period ends. */
 export interface ScheduledSubscriptionChange {
   /** When the change takes effect. */
@@ -875,6 +997,12 @@ export interface ScheduledSubscriptionChange {
   plan: string;
   quantity: number;
 }
+
+/** A score from 0 to 100 with at most two decimals. Percentages and scores of ten fit without conversion. */
+export type Score = number;
+
+/** A text to search for. */
+export type SearchText = string;
 
 /** The mood score to set. */
 export interface SetMoodRequest {
@@ -954,6 +1082,12 @@ export interface SubscriptionResponse {
 
 /** The status of a subscription, as at Stripe; `none` for a user without a subscription. Stripe may add values. */
 export type SubscriptionStatus = "active" | "trialing" | "past_due" | "canceled" | "unpaid" | "paused" | "incomplete" | "incomplete_expired" | "none" | (string & {});
+
+/** A label of a history entry. */
+export type Tag = string;
+
+/** The labels of a history entry: at most ten, all different. */
+export type Tags = Array<Tag>;
 
 /** One of several usage entries. */
 export interface TrackUsageEntry {
@@ -1066,6 +1200,27 @@ export interface WebhookResponse {
   received: boolean;
 }
 
+/** An entry of a user's history with everything in it. */
+export interface WholeEntry {
+  createdAt: string;
+  /** The app's own data. */
+  data: Record<string, unknown>;
+  /** The user's own feedback; null if there is none. */
+  feedback: EntryFeedback | null;
+  id: EntryId;
+  /** The URL, path or hash of the input; null if the entry has none. */
+  inputRef: string | null;
+  /** The kind of entry: `code_review`. A saved conversation is a `chat`. */
+  kind: EntryKind;
+  /** The text of the result. Of a `chat`, the content. Null if the entry has none. */
+  result: string | null;
+  /** From 0 to 100; null for an entry without a score. */
+  score: number | null;
+  tags: Array<string>;
+  /** The title. Of a `chat`, the summary. */
+  title: string;
+}
+
 /** Every route, by method and path: the request's parameters and body, the body of a successful response, and the possible error codes. */
 export interface Routes {
   /** deleteAccount: Delete an account. */
@@ -1164,6 +1319,14 @@ export interface Routes {
     response: Entitlements;
     errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "nothing_is_sold" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
   };
+  /** saveFeedback: Rate an entry of the history. */
+  "POST /api/feedback": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: SaveFeedbackRequest;
+    response: SaveFeedbackResponse;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "history_entry_not_found" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
   /** getHealth: Check that the process answers. */
   "GET /api/health": {
     query: {};
@@ -1179,6 +1342,30 @@ export interface Routes {
     body: undefined;
     response: ReadinessResponse;
     errorCode: "body_too_large" | "rate_limited" | "internal";
+  };
+  /** deleteHistory: Delete an entry, or the whole history. */
+  "DELETE /api/history": {
+    query: { "userId"?: string; "id"?: EntryId; "all"?: "delete-all-history" };
+    headers: {};
+    body: undefined;
+    response: DeleteHistoryResponse;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** getHistory: Get the history, or one entry. */
+  "GET /api/history": {
+    query: { "userId"?: string; "id"?: EntryId; "kind"?: EntryKind; "tag"?: Tag; "minScore"?: Score; "maxScore"?: Score; "since"?: string; "until"?: string; "q"?: SearchText; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: HistoryResponse;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "history_entry_not_found" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** addHistory: Add an entry to the history. */
+  "POST /api/history": {
+    query: { "userId"?: string };
+    headers: { "Idempotency-Key"?: string };
+    body: AddHistoryRequest;
+    response: SavedEntry;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
   };
   /** setMood: Set a user's mood. */
   "PATCH /api/mood": {

@@ -15,6 +15,8 @@ create table pricing_plan_versions (
   is_default          boolean not null,
   is_listed           boolean not null,
   past_due_grace_days integer not null check (past_due_grace_days between 0 and 365),
+  history_keep_days   integer check (history_keep_days between 1 and 3650),
+  history_max_entries bigint check (history_max_entries between 1 and 10000000),
   features            jsonb not null check (jsonb_typeof(features) = 'object'),
   digest              text not null,
   created_at          timestamptz not null,
@@ -25,6 +27,10 @@ comment on table pricing_plan_versions is 'Every plan as it was ever sold. A row
 comment on column pricing_plan_versions.trial_days is 'Zero for no trial.';
 comment on column pricing_plan_versions.is_default is 'The plan of users who pay nothing.';
 comment on column pricing_plan_versions.is_listed is 'False for a plan that only operators give.';
+comment on column pricing_plan_versions.history_keep_days is
+  'How many days a history entry is kept. Null for no limit.';
+comment on column pricing_plan_versions.history_max_entries is
+  'The most entries that a history has. Null for no limit.';
 comment on column pricing_plan_versions.features is
   'Every feature of the catalog by its key, with what this plan gives of it. A metered feature with
    a hard limit of 0 is not in the plan. A limit of null is unlimited.';

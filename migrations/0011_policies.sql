@@ -36,8 +36,9 @@ declare
 begin
   foreach v_table in array array[
     'billing_events', 'checkout_sessions', 'credit_grants', 'credit_transactions',
-    'entitlements', 'history', 'plan_comps', 'stripe_customers', 'stripe_requests', 'subscriptions',
-    'usage_counters', 'usage_events', 'usage_keys', 'usage_periods', 'wallets']
+    'entitlements', 'history', 'history_counters', 'history_feedback', 'history_keys', 'plan_comps',
+    'stripe_customers', 'stripe_requests', 'subscriptions', 'usage_counters', 'usage_events', 'usage_keys',
+    'usage_periods', 'wallets']
   loop
     execute format('alter table %I enable row level security', v_table);
     execute format(

@@ -19,6 +19,11 @@ alter table usage_keys set (
   autovacuum_vacuum_insert_scale_factor = 0.05
 );
 
+alter table history_keys set (
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_insert_scale_factor = 0.05
+);
+
 alter table stripe_requests set (
   autovacuum_vacuum_scale_factor = 0.02
 );
@@ -44,6 +49,12 @@ alter table credit_grants set (
 alter table credit_transactions set (
   autovacuum_vacuum_insert_scale_factor = 0.05,
   autovacuum_analyze_scale_factor = 0.02
+);
+
+-- Each new entry of a history updates one row.
+alter table history_counters set (
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.05
 );
 
 -- Each spend or usage entry updates one row of these.

@@ -22,7 +22,7 @@ mod stripe_state;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use shared::domain::catalog::{BillingInterval, PlanFeature};
+use shared::domain::catalog::{BillingInterval, HistoryTerms, PlanFeature};
 
 pub use changes::{Change, ChangeKind, Target};
 pub use ids::Ids;
@@ -53,6 +53,8 @@ pub struct Plan {
     pub is_default: bool,
     pub is_listed: bool,
     pub past_due_grace_days: u32,
+    /// How much history a user with this plan keeps.
+    pub history: HistoryTerms,
     /// Every feature of the catalog, with this plan's terms.
     pub features: BTreeMap<String, PlanFeature>,
     pub per_seat: bool,

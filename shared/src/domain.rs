@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 pub mod facts;
 pub mod hash;
+mod history;
 mod idempotency_key;
 mod invoice_preview;
 pub mod jwk;
@@ -49,6 +50,7 @@ pub use email::Email;
 pub use entitlement::Entitlement;
 pub use entitlements::Entitlements;
 pub use error::{Error, ErrorCode, Result};
+pub use history::{EntryData, EntryId, EntryKind, Rating, Score, Tags, entry_bytes};
 pub use idempotency_key::IdempotencyKey;
 pub use invoice_preview::{InvoicePreview, InvoicePreviewLine};
 pub use metadata::{Metadata, jsonb_bytes, row_bytes};
@@ -68,8 +70,8 @@ pub use stripe_page::stripe_page;
 pub use subscription::Subscription;
 pub use suggestion::{nearest, no_such};
 pub use text::{
-    ChatContent, ChatSummary, EventId, EventType, PlanName, RateLimitIdentifier, Reason,
-    SubscriptionId,
+    ChatContent, ChatSummary, EventId, EventType, FeedbackComment, HistoryResult, HistoryTitle,
+    InputReference, PlanName, RateLimitIdentifier, Reason, SearchText, SubscriptionId, Tag,
 };
 pub use unique_fields::UniqueFields;
 pub use user_id::UserId;

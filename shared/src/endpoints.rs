@@ -11,7 +11,9 @@ pub mod credits;
 pub mod cron;
 pub mod dashboard;
 pub mod entitlements;
+pub mod feedback;
 pub mod health;
+pub mod history;
 pub mod invoices;
 pub mod mood;
 pub mod plan;
@@ -79,6 +81,11 @@ pub static ENTITLEMENTS: Endpoint =
         .limited(Rate::per_minute(1_200))
         .reads();
 
+pub static FEEDBACK: Endpoint =
+    Endpoint::new("feedback", "/api/feedback", &[Post], User, feedback::routes)
+        .limited(Rate::per_minute(120))
+        .stores(feedback::stored_bytes);
+
 pub static HEALTH: Endpoint =
     Endpoint::new("health", "/api/health", &[Get], Public, health::routes);
 
@@ -87,6 +94,11 @@ pub static HEALTH_READY: Endpoint =
         .limited(Rate::per_minute(600))
         .reads();
 
+pub static HISTORY: Endpoint =
+    Endpoint::new("history", "/api/history", &[Get, Post, Delete], User, history::routes)
+        .limited(Rate::per_minute(600))
+        .stores(history::stored_bytes)
+        .body_limit(256 * 1024);
 pub static INVOICES: Endpoint =
     Endpoint::new("invoices", "/api/invoices", &[Get], User, invoices::routes)
         .limited(Rate::per_minute(60));
@@ -186,8 +198,10 @@ pub const ALL: &[&Endpoint] = &[
     &CRON_MINUTE,
     &DASHBOARD,
     &ENTITLEMENTS,
+    &FEEDBACK,
     &HEALTH,
     &HEALTH_READY,
+    &HISTORY,
     &INVOICES,
     &MOOD,
     &PLAN,

@@ -10,6 +10,7 @@ mod companion;
 mod credits;
 mod entitlements;
 mod errors;
+mod history;
 mod operation;
 mod schemas;
 mod subscriptions;
@@ -33,7 +34,7 @@ struct Tag {
     operations: fn(&mut Schemas) -> Vec<Operation>,
 }
 
-const TAGS: [Tag; 9] = [
+const TAGS: [Tag; 10] = [
     Tag {
         name: "Entitlements",
         description: "The features and limits of a user's plan, and checks against them.",
@@ -68,6 +69,12 @@ const TAGS: [Tag; 9] = [
         name: "Webhooks",
         description: "Events from Stripe, and the failed webhooks: events that could not be applied.",
         operations: webhooks::operations,
+    },
+    Tag {
+        name: "History",
+        description: "The results that an app keeps for its users, such as code reviews, and users' \
+                      feedback on them.",
+        operations: history::operations,
     },
     Tag {
         name: "Companion app",

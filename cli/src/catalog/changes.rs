@@ -148,7 +148,9 @@ fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
 fn leaf(path: &str, value: &Value) -> String {
     match value {
         Value::Null if path.ends_with("stripe_price_id") => "a new price".to_owned(),
-        Value::Null if path.ends_with("limit") => "unlimited".to_owned(),
+        Value::Null if path.ends_with("limit") || path.starts_with("history_") => {
+            "unlimited".to_owned()
+        }
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
         value => value.to_string(),

@@ -87,6 +87,8 @@ fn plan(catalog: &Catalog, plan: &Plan, states: &BTreeMap<String, StripeState>) 
         "is_default": plan.is_default,
         "is_listed": plan.is_listed,
         "past_due_grace_days": plan.past_due_grace_days,
+        "history_keep_days": plan.history.keep_days,
+        "history_max_entries": plan.history.max_entries,
         "features": plan.features,
         "prices": prices.collect::<Vec<_>>(),
     })

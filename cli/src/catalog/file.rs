@@ -1,5 +1,6 @@
 //! Parses a catalog file: its product, plans and packs, and the rules between them.
 
+use shared::domain::catalog::HistoryTerms;
 use toml::de::DeTable;
 
 use super::features::{self, Definition};
@@ -14,6 +15,9 @@ const LONGEST_GRACE: i64 = 365;
 /// About as long as Stripe retries a card.
 const USUAL_GRACE: u32 = 7;
 const LONGEST_EXPIRY: i64 = 3_650;
+/// As `pricing_plan_versions` checks it.
+const LONGEST_HISTORY: i64 = 3_650;
+const MOST_ENTRIES: i64 = 10_000_000;
 /// The largest possible balance, so no pack can have more.
 const MOST_CREDITS: u64 = 1_000_000_000_000_000;
 /// The largest `max_quantity` of a pack.
@@ -102,6 +106,7 @@ fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
         "listed",
         "trial_days",
         "past_due_grace_days",
+        "history",
         "per_seat",
         "product",
         "product_env",
@@ -121,6 +126,7 @@ fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
         is_default: flag("default").unwrap_or(false),
         is_listed: flag("listed").unwrap_or(true),
         past_due_grace_days: grace.unwrap_or(USUAL_GRACE),
+        history: history(table),
         features: features::of_plan(table, &context.features),
         per_seat: flag("per_seat").unwrap_or(false),
         product_id: context.ids.read(table, "product"),
@@ -128,6 +134,21 @@ fn plan(key: &str, table: &Table<'_>, position: usize, context: &Context<'_>) ->
     };
     check(&plan, table);
     plan
+}
+
+/// Parses `{ keep_days = 90, max_entries = 1_000 }`. A limit that is absent is unlimited.
+fn history(plan: &Table<'_>) -> HistoryTerms {
+    let Some(table) = plan.get("history").and_then(|field| field.table()) else {
+        return HistoryTerms::default();
+    };
+    table.reject_unknown(&["keep_days", "max_entries"]);
+    let entries = table.get("max_entries");
+    HistoryTerms {
+        keep_days: item::days(&table, "keep_days", 1, LONGEST_HISTORY),
+        max_entries: entries
+            .and_then(|field| field.number(1..=MOST_ENTRIES, " of entries"))
+            .and_then(|most| u32::try_from(most).ok()),
+    }
 }
 
 /// Reports fields that exclude each other.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use shared::domain::catalog::{
-    BillingInterval, GrantInterval, OveragePolicy, PlanFeature, UsageReset,
+    BillingInterval, GrantInterval, HistoryTerms, OveragePolicy, PlanFeature, UsageReset,
 };
 
 use super::{Catalog, DEMO, Ids, Plan};
@@ -104,6 +104,15 @@ fn credits_roll_over_if_the_plan_allows_it() {
     assert_eq!(given(", rollover = true")["rollover"], true);
     assert!(given("").get("rollover").is_none());
     assert_eq!(given(", rollover = false"), given(""));
+}
+
+#[test]
+fn a_plan_may_limit_its_history() {
+    let limited = SMALL.replace("default = true", "default = true\nhistory = { keep_days = 30 }");
+    let catalog = read(&limited).unwrap();
+    let terms = |key| plan(&catalog, key).history;
+    assert_eq!(terms("free"), HistoryTerms { keep_days: Some(30), max_entries: None });
+    assert_eq!(terms("pro"), HistoryTerms::default());
 }
 
 #[test]

@@ -18,11 +18,13 @@ pub(super) const CALLABLE: &[&str] = &[
     "claim_failed_webhooks",
     "claim_job",
     "claim_outbox",
+    "clear_history",
     "comp_plan",
     "compare_customers",
     "compare_opening_balances",
     "compare_subscriptions",
     "delete_expired",
+    "delete_history_entry",
     "entitlement_view",
     "erase_user",
     "fail_webhook",
@@ -40,6 +42,8 @@ pub(super) const CALLABLE: &[&str] = &[
     "get_entitlements",
     "get_erasure_targets",
     "get_failed_webhook",
+    "get_history",
+    "get_history_entry",
     "get_subscription",
     "get_usage",
     "get_user_subscription",
@@ -66,6 +70,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "replay_app_webhooks",
     "resolve_failed_webhook",
     "rotate_partitions",
+    "save_feedback",
     "save_invoices",
     "save_job_cursor",
     "save_subscription_preview",
@@ -86,8 +91,10 @@ pub(super) const CALLABLE: &[&str] = &[
 
 /// Helpers of callable functions that run with their caller's rights. The caller needs the right to
 /// execute them too.
-pub(super) const READERS: [&str; 6] = [
+pub(super) const READERS: [&str; 8] = [
     "entry_view",
+    "history_start",
+    "history_terms",
     "open_grants",
     "period_at",
     "resolve_price",

@@ -35,6 +35,7 @@ fn plain(name: &str, kind: &str) -> &'static str {
     match (name, kind) {
         ("p_user_id", _) => "'alice'",
         ("p_unit", _) => "'ai_credit'",
+        ("p_id" | "p_history_id", "text") => "'00000000-0000-4000-8000-000000000000'",
         ("p_kind", _) => "'grant'",
         ("p_entries", _) => r#"'[{"feature": "exports", "quantity": 1}]'"#,
         ("p_now" | "p_at" | "p_due_at", _) => "farebox_now()",
@@ -350,11 +351,12 @@ async fn a_key_does_not_match_another_users_request() {
     let client = as_functions(&app).await;
     let order = r#"'{"mode": "subscription", "plan": "pro", "interval": "monthly"}'"#;
     let wish = r#"'{"action": "cancel"}'"#;
+    let entry = r#"'{"kind": "chat", "title": "a talk"}'"#;
     let uses = r#"'[{"feature": "exports", "quantity": 1}]'"#;
     let calls = |user: &str| {
         [
             format!("select begin_checkout('{user}', {order}, 'k', 'print', farebox_now())"),
-            format!("select add_history('{user}', 'chat', 'text', 'k', 'print', farebox_now())"),
+            format!("select add_history('{user}', {entry}, 'k', 'print', farebox_now())"),
             format!("select track_usages('{user}', {uses}, true, 'k', 'print', farebox_now())"),
         ]
     };

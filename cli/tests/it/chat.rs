@@ -63,7 +63,8 @@ async fn content_is_kept_in_the_history() {
     let call = app.post("/api/chat/save").bearer(&app.token("ann")).json(body);
     call.send().await.expect_status(200);
     let kept = "select count(*) from history
-                where user_id = 'ann' and kind = 'chat' and content = 'a long talk'";
+                where user_id = 'ann' and kind = 'chat' and title = 'hello'
+                  and result = 'a long talk'";
     assert_eq!(app.count(kept).await, 1);
 }
 

@@ -21,12 +21,12 @@ async fn the_daily_job_deletes_old_idempotency_keys() {
     for forgotten in [1, 0] {
         let done = app.get("/api/cron/daily").cron().send().await.expect_status(200).body;
         assert_eq!(
-            (&done["deleted"]["history"], &done["deleted"]["stripe_requests"]),
+            (&done["deleted"]["history_keys"], &done["deleted"]["stripe_requests"]),
             (&json!(forgotten), &json!(0))
         );
         assert_eq!(done["reconciled"]["isComplete"], true);
     }
-    let left = "select count(*) from history where idempotency_key is not null";
+    let left = "select count(*) from history_keys";
     assert_eq!(app.count(left).await, 1);
     assert_eq!(app.count("select count(*) from history").await, 2, "the entries stay");
 }
@@ -41,8 +41,8 @@ async fn two_concurrent_runs_delete_every_key_once() {
             "with someone as (
                insert into accounts values ('ann', farebox_now()) returning id
              )
-             insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
-             select id, 'chat', 'talk', farebox_now() - interval '2 days', n::text, 'f'
+             insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
+             select n::text, 'f', id, '{}', farebox_now() - interval '2 days'
              from someone, generate_series(1, 2500) n",
             &[],
         )
@@ -51,7 +51,7 @@ async fn two_concurrent_runs_delete_every_key_once() {
     let run = || app.get("/api/cron/daily").cron().send();
     let (one, other) = tokio::join!(run(), run());
     let forgotten = |answer: crate::support::ApiResponse| {
-        answer.expect_status(200).body["deleted"]["history"].as_i64().unwrap()
+        answer.expect_status(200).body["deleted"]["history_keys"].as_i64().unwrap()
     };
     assert_eq!(forgotten(one) + forgotten(other), 2_500);
 }

@@ -31,8 +31,14 @@ const CROWD: &str = "
     select 'u' || n, 1, 'ai_credit', 5, 5, 'grant', now() from generate_series(1, 5000) n;
     insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at)
     select 'u' || n, 'exports', 1, '{}', now() from generate_series(1, 5000) n;
-    insert into history (user_id, kind, content, created_at)
+    insert into history (user_id, kind, title, created_at)
     select 'u' || n, 'chat', 'talk', now() from generate_series(1, 5000) n;
+    insert into history_counters (user_id, entries, newest_at)
+    select user_id, 1, created_at from history;
+    insert into history_feedback (history_id, user_id, rating, updated_at)
+    select id, user_id, 5, created_at from history;
+    insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
+    select id, 'f', user_id, '{}', created_at from history;
     analyze";
 
 /// The tables that a call scans sequentially, with the number of rows read.

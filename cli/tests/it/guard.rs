@@ -14,11 +14,15 @@ use crate::support::{ApiResponse, Call, Mode, Setup, TestApp};
 /// Sooner than a slow dependency answers, even on a busy machine.
 const SOON: Duration = Duration::from_secs(3);
 
+/// An entry of no history.
+const NOBODYS_ENTRY: &str = "00000000-0000-4000-8000-000000000000";
+
 /// A valid call of this endpoint, without a user.
 fn call(app: &TestApp, method: &str, row: &Endpoint) -> Call {
     let call = app.call(method, row.path);
     let call = match row.name {
         "stripe-checkout-session" => call.query("sessionId", "cs_test_nobodys"),
+        "history" if method == "DELETE" => call.query("id", NOBODYS_ENTRY),
         _ => call,
     };
     match body(row, method) {
@@ -29,6 +33,8 @@ fn call(app: &TestApp, method: &str, row: &Endpoint) -> Call {
 
 fn body(row: &Endpoint, method: &str) -> Value {
     match (row.name, method) {
+        ("feedback", _) => json!({ "entryId": NOBODYS_ENTRY, "rating": 5 }),
+        ("history", "POST") => json!({ "kind": "code_review", "title": "a" }),
         ("mood", _) => json!({ "score": 5 }),
         ("chat-save", _) => json!({ "summary": "a", "content": "b" }),
         ("rate-limit", _) => json!({ "action": "review-code", "identifier": "x" }),
@@ -56,7 +62,8 @@ fn body_about(row: &Endpoint, method: &str, user: &str) -> Value {
 
 /// True if the call was allowed: it succeeded, or failed only because there was no data.
 fn was_let_in(answer: &ApiResponse) -> bool {
-    let nothing_there = ["no_subscription", "session_not_found", "nothing_is_sold"];
+    let nothing_there =
+        ["no_subscription", "session_not_found", "nothing_is_sold", "history_entry_not_found"];
     answer.status < 300
         || nothing_there.iter().any(|code| answer.body["code"] == *code)
         || ["unit", "feature"].iter().any(|field| answer.body["errors"][0]["field"] == *field)
@@ -232,6 +239,8 @@ async fn no_route_waits_for_a_redis_that_does_not_answer() {
                     "check"
                     | "credits"
                     | "entitlements"
+                    | "feedback"
+                    | "history"
                     | "invoices"
                     | "subscription"
                     | "subscription-preview"
@@ -292,6 +301,8 @@ async fn no_route_waits_for_a_postgres_that_is_down() {
                 | "check"
                 | "credits"
                 | "entitlements"
+                | "feedback"
+                | "history"
                 | "invoices"
                 | "plans"
                 | "subscription"

@@ -81,6 +81,13 @@ fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
         "usage" if method == "POST" => {
             call.json(&json!({ "feature": "pain_entry" })).header("idempotency-key", "one-use")
         }
+        "history" if method == "POST" => {
+            let entry = json!({ "kind": "code_review", "title": "naïve — 🎉" });
+            call.json(&entry).header("idempotency-key", "one-entry")
+        }
+        "feedback" => call.json(&json!({
+            "entryId": "00000000-0000-4000-8000-000000000000", "rating": 5,
+        })),
         "credits" if method == "POST" => {
             call.json(&json!({ "action": "spend", "unit": "credit", "amount": 1 }))
         }
@@ -292,7 +299,7 @@ async fn a_body_arrives_on_lambda_as_text_and_as_base64() {
         }
     }
     assert_eq!(app.count("select count(*) from history").await, 5);
-    assert_eq!(app.count("select count(distinct content) from history").await, 1);
+    assert_eq!(app.count("select count(distinct result) from history").await, 1);
 }
 
 /// Vercel stops a function with SIGTERM, even during a request.

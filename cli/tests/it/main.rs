@@ -27,6 +27,7 @@ mod entitlements;
 mod erasure;
 mod guard;
 mod health;
+mod history;
 mod hostile;
 mod hosts;
 mod import;

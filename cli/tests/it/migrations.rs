@@ -162,7 +162,7 @@ async fn every_violation_of_the_rules_is_found() {
         "alter table accounts disable row level security;
          grant insert on accounts to farebox_app;
          grant select on history to public;
-         grant usage on sequence history_id_seq to public;
+         grant usage on sequence credit_grants_id_seq to public;
          grant execute on function erase_user to public;
          grant execute on function spend_credits to farebox_user;
          grant select on history to farebox_reader;
@@ -191,7 +191,7 @@ async fn every_violation_of_the_rules_is_found() {
         "PUBLIC may create functions in the schema public, which could replace Farebox functions",
         "PUBLIC may execute erase_user",
         "PUBLIC may select history",
-        "PUBLIC may use the sequence history_id_seq",
+        "PUBLIC may use the sequence credit_grants_id_seq",
         "farebox_app may insert accounts",
         "farebox_app may update the column claimed_email of accounts",
         "farebox_reader may execute erase_user, which does not run with its caller's rights",
@@ -249,7 +249,7 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
     let owner = app.owner().await;
     execute(
         &owner,
-        "select add_history(user_id, 'chat', 'talk', null, null, 'epoch')
+        "select add_history(user_id, '{\"kind\": \"chat\", \"title\": \"talk\"}', null, null, 'epoch')
          from unnest(array['ann', 'bob']) user_id",
     )
     .await;

@@ -165,19 +165,20 @@ async fn a_retry_waits_for_its_first_call() {
     let stack = Stack::start().await;
     let urls = stack.database().await;
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
-    let call = "select add_history('ann', 'chat', 'talk', 'key', 'print', 'epoch')";
+    let entry = r#"'{"kind": "chat", "title": "talk"}'"#;
+    let call = format!("select add_history('ann', {entry}, 'key', 'print', 'epoch')");
     let first = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
     let retry = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
-    execute(&first, "select add_history('ann', 'chat', 'before', null, null, 'epoch')").await;
+    execute(&first, &format!("select add_history('ann', {entry}, null, null, 'epoch')")).await;
 
     execute(&first, "begin").await;
-    let written: i64 = first.query_typed_one(call, &[]).await.unwrap().get(0);
+    let written: serde_json::Value = first.query_typed_one(&call, &[]).await.unwrap().get(0);
     let commit = async {
         until_someone_waits(stack.superuser(name).await).await;
         execute(&first, "commit").await;
     };
-    let (found, ()) = tokio::join!(retry.query_typed_one(call, &[]), commit);
-    assert_eq!(found.unwrap().get::<_, i64>(0), written);
+    let (found, ()) = tokio::join!(retry.query_typed_one(&call, &[]), commit);
+    assert_eq!(found.unwrap().get::<_, serde_json::Value>(0), written);
 }
 
 /// A canceled statement's answer is still to come, but no other call waits behind it.
@@ -187,10 +188,8 @@ async fn a_canceled_statement_blocks_no_connection() {
     let urls = stack.database().await;
     let store = Postgres::new(&settings(&urls.app), 1).unwrap();
     let ann = UserId::try_from("ann".to_owned()).unwrap();
-    let save = || {
-        let entry = NewEntry { user: &ann, kind: "chat", content: "talk" };
-        store.add_history(entry, None, jiff::Timestamp::UNIX_EPOCH)
-    };
+    let entry = NewEntry { kind: "chat", title: "talk", ..NewEntry::default() };
+    let save = || store.add_history(&ann, &entry, None, jiff::Timestamp::UNIX_EPOCH);
     save().await.unwrap();
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
     let holder = stack.superuser(name).await;

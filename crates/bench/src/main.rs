@@ -8,6 +8,7 @@
 
 mod cost;
 mod database;
+mod history;
 mod instructions;
 mod ledger;
 mod load;
@@ -34,6 +35,8 @@ enum Command {
     /// Compare spends and usage entries per second with bare updates, and measure the cost of a
     /// read
     Ledger(ledger::Args),
+    /// Compare a page of a short history with one of a long history
+    History(history::Args),
     /// Compare Stripe events applied per second with bare inserts
     Webhooks(webhooks::Args),
     /// Count the instructions of a cached entitlement read; needs Valgrind
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
             match command {
                 Command::Start(args) => start::run(args).await,
                 Command::Ledger(args) => ledger::run(args).await,
+                Command::History(args) => history::run(args).await,
                 Command::Webhooks(args) => webhooks::run(args).await,
                 Command::Instructions(args) => instructions::run(args).await,
                 Command::Peers(args) => peers::run(args).await,

@@ -34,6 +34,9 @@ as $$
               from pricing_plan_prices p
               where p.plan = v.plan
                 and p.version = v.version),
+            'history', jsonb_build_object(
+              'keepDays', v.history_keep_days,
+              'maxEntries', v.history_max_entries),
             'features', v.features)
           order by v.rank, v.plan),
         '[]')

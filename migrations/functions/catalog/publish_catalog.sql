@@ -112,8 +112,9 @@ $$;
 -- publish_plan: Makes a plan of the catalog current.
 --
 -- Takes     {"plan", "name", "description", "rank", "trial_days", "is_default", "is_listed",
---           "past_due_grace_days", "features": {...}, "prices": [{"interval", "currency", "amount_minor",
---           "currency_amounts", "per_seat", "stripe_product_id", "stripe_price_id"}]}.
+--           "past_due_grace_days", "history_keep_days", "history_max_entries", "features": {...}, "prices":
+--           [{"interval", "currency", "amount_minor", "currency_amounts", "per_seat", "stripe_product_id",
+--           "stripe_price_id"}]}.
 -- Promises  Adds a version if any value, prices and ids included, differs from the plan's latest version.
 --           Returns {"plan", "version", "change"}, or null if nothing changed.
 -- Locks     The caller has locked current_plans.
@@ -146,10 +147,10 @@ begin
 
     insert into pricing_plan_versions (
       plan, version, name, description, rank, trial_days, is_default, is_listed, past_due_grace_days,
-      features, digest, created_at)
+      history_keep_days, history_max_entries, features, digest, created_at)
     select
       v_plan, v_latest.version, name, description, rank, trial_days, is_default, is_listed,
-      past_due_grace_days, features, v_digest, p_now
+      past_due_grace_days, history_keep_days, history_max_entries, features, v_digest, p_now
     from jsonb_populate_record(null::pricing_plan_versions, p_plan);
 
     insert into pricing_plan_prices (

@@ -1,55 +1,66 @@
 -- add_history: Adds an entry to a user's history.
 --
--- Promises  An idempotency key adds one entry a day. The same key with another fingerprint, or of another
---           user, is refused with FB002. Without a key, every call adds an entry.
+-- Takes     {"kind", "title", "input_ref", "result", "score", "tags", "data"}; the last five may be absent.
+-- Promises  Returns {"id", "created_at"}. An idempotency key adds one entry a day: a retry gets the first
+--           answer. The same key with another fingerprint, or of another user, is refused with FB002. If the
+--           history then has more entries than the user's plan keeps, the oldest are deleted: one, or up to
+--           100 after the plan has changed. The daily job deletes the rest.
 -- Locks     The account (ensure_account), before it looks for the key: a retry during the first call waits
---           for it and finds its entry.
--- Races     Of concurrent calls with one key, one inserts; the others return its entry.
+--           for it and finds its answer.
+-- Races     Of concurrent calls with one key, one inserts; the others return its answer.
 
 create or replace function add_history(
-  p_user_id         permitted_user,
-  p_kind            text,
-  p_content         text,
-  p_idempotency_key text,
-  p_fingerprint     text,
-  p_now             call_time
+  p_user_id     permitted_user,
+  p_entry       jsonb,
+  p_key         text,
+  p_fingerprint text,
+  p_now         call_time
 )
-returns bigint
+returns jsonb
 language plpgsql
 security definer
 set search_path from current
 as $$
 declare
-  v_id          bigint;
-  v_user_id     text;
-  v_fingerprint text;
+  v_answer  jsonb;
+  v_id      uuid;
+  v_at      timestamptz;
+  v_entries bigint;
+  v_max     bigint;
 begin
   perform ensure_account(p_user_id, p_now);
 
-  -- A key counts for a day, even before the daily job clears it.
-  update history
-  set idempotency_key = null,
-      fingerprint = null
-  where idempotency_key = p_idempotency_key
-    and created_at < p_now - interval '24 hours';
-
-  select id, user_id, fingerprint
-  into v_id, v_user_id, v_fingerprint
-  from history
-  where idempotency_key = p_idempotency_key;
-
-  if v_id is not null then
-    if (v_user_id, v_fingerprint) is distinct from (p_user_id::text, p_fingerprint) then
-      perform refuse('idempotency_key_reused');
-    end if;
-
-    return v_id;
+  v_answer := history_answer(p_user_id, p_key, p_fingerprint, p_now);
+  if v_answer is not null then
+    return v_answer;
   end if;
 
-  insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
-  values (p_user_id, p_kind, p_content, p_now, p_idempotency_key, p_fingerprint)
-  returning id into v_id;
+  insert into history_counters as last (user_id, entries, newest_at)
+  values (p_user_id, 1, p_now)
+  on conflict (user_id) do update
+  set entries = last.entries + 1,
+      newest_at = greatest(excluded.newest_at, last.newest_at + interval '1 microsecond')
+  returning entries, newest_at
+  into v_entries, v_at;
 
-  return v_id;
+  insert into history (user_id, kind, title, input_ref, result, score, tags, data, created_at)
+  select
+    p_user_id, kind, title, input_ref, result, score, coalesce(tags, '{}'), coalesce(data, '{}'), v_at
+  from jsonb_populate_record(null::history, p_entry)
+  returning id
+  into v_id;
+
+  select max_entries
+  into v_max
+  from history_terms(p_user_id);
+
+  if v_entries > v_max then
+    perform trim_history(p_user_id, least(v_entries - v_max, 100), p_now);
+  end if;
+
+  v_answer := jsonb_build_object('id', v_id, 'created_at', v_at);
+  perform keep_history_answer(p_user_id, p_key, p_fingerprint, v_answer, p_now);
+
+  return v_answer;
 end
 $$;

@@ -2,7 +2,8 @@
 --
 -- Promises  Handles one batch of each table of `p_tables`, or of every table if that is empty. Returns for
 --           each how many rows it deleted or cleared (`rows`), and whether to call it again (`has_more`).
---           `p_batch` is a number of pages for a table that is read page by page, and of rows for the others.
+--           `p_batch` is a number of pages for a table that is read page by page, and of rows for the
+--           others; of histories it also limits the users.
 -- Locks     The table's row in `retention`, so that concurrent runs work on different tables. Then the rows
 --           it deletes. It skips locked ones.
 
@@ -35,7 +36,7 @@ begin
       v_table,
       case v_table
         when 'failed_webhooks' then delete_failed_webhooks(p_now, p_batch)
-        when 'history' then delete_history_keys(p_now, p_batch)
+        when 'history' then delete_old_history(p_now, p_batch)
         when 'stripe_requests' then delete_stripe_requests(p_now, p_batch)
         else delete_expired_pages(v_table, p_now, p_batch)
       end);
@@ -147,34 +148,6 @@ begin
   select count(*)
   into v_rows
   from due;
-
-  return jsonb_build_object('rows', v_rows, 'has_more', v_rows = p_batch);
-end
-$$;
-
--- delete_history_keys: Clears idempotency keys of history entries that are older than a day.
---
--- Promises  The entries stay.
-
-create or replace function delete_history_keys(p_now timestamptz, p_batch bigint)
-returns jsonb
-language plpgsql
-as $$
-declare
-  v_rows bigint;
-begin
-  update history
-  set idempotency_key = null,
-      fingerprint = null
-  where id = any (array(
-    select id
-    from history
-    where idempotency_key is not null
-      and created_at < p_now - interval '24 hours'
-    limit p_batch
-    for update skip locked));
-
-  get diagnostics v_rows = row_count;
 
   return jsonb_build_object('rows', v_rows, 'has_more', v_rows = p_batch);
 end

@@ -46,7 +46,10 @@ pub use credits::{
 };
 pub use error::PostgresError;
 pub use function::Function;
-pub use history::NewEntry;
+pub use history::{
+    EntryFeedback, HistoryEntry, HistoryFilter, HistoryRows, NewEntry, SavedEntry, SavedFeedback,
+    WholeEntry,
+};
 pub use invoices::{InvoiceCursor, InvoicesFound};
 pub use jobs::JobClaim;
 pub use outbox::{DeliveryResult, Kind, OutboxMessage, PermanentFailures};

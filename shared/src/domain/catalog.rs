@@ -61,6 +61,16 @@ pub enum GrantInterval {
     BillingPeriod,
 }
 
+/// How much history a plan keeps. Older entries are deleted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HistoryTerms {
+    /// How many days an entry is kept; null for no limit.
+    pub keep_days: Option<u32>,
+    /// The maximum number of entries; null for no limit. A new entry replaces the oldest.
+    pub max_entries: Option<u32>,
+}
+
 /// A plan's terms for one feature.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]

@@ -45,6 +45,7 @@ pub enum ErrorCode {
     DatabaseUnavailable,
     ExpiredToken,
     ForeignHost,
+    HistoryEntryNotFound,
     IdempotencyKeyReused,
     InsufficientCredits,
     Internal,

@@ -35,14 +35,18 @@ pub fn jsonb_bytes(value: &Value) -> usize {
     }
 }
 
+/// Returns whether a text in JSON contains a NUL, which Postgres cannot store. serde_json writes a
+/// NUL as `\u0000`, and a backslash in the text as two.
+pub(super) fn has_nul(json: &str) -> bool {
+    json.replace(r"\\", "").contains(r"\u0000")
+}
+
 impl TryFrom<Map<String, Value>> for Metadata {
     type Error = &'static str;
 
     fn try_from(fields: Map<String, Value>) -> Result<Self, Self::Error> {
         let text = serde_json::to_string(&fields).unwrap_or_default();
-        // serde_json writes a NUL as `\u0000`, and a backslash in the text as two.
-        let has_nul = text.replace(r"\\", "").contains(r"\u0000");
-        if text.len() > Self::MAX_BYTES || has_nul {
+        if text.len() > Self::MAX_BYTES || has_nul(&text) {
             return Err("must be an object of at most 4096 bytes without NUL characters");
         }
         Ok(Self(fields))

@@ -20,6 +20,7 @@ pub enum Refusal {
     },
     CancellationPending,
     ChangePlanned,
+    HistoryEntryNotFound,
     IdempotencyKeyReused,
     InsufficientCredits {
         unit: String,
@@ -146,6 +147,11 @@ impl From<Refusal> for Error {
                 ErrorCode::ChangePlanned,
                 "A change is scheduled for the end of the period. Undo it first, with action \
                  resume.",
+            ),
+            Refusal::HistoryEntryNotFound => (
+                ErrorCode::HistoryEntryNotFound,
+                "The history has no entry with this id. It may have been deleted, or be older than the \
+                 plan keeps.",
             ),
             Refusal::NoCustomer => (ErrorCode::NoCustomer, "You have not bought anything yet."),
             Refusal::NoSubscription => (

@@ -93,8 +93,8 @@ pub fn status(code: ErrorCode) -> StatusCode {
             StatusCode::PAYMENT_REQUIRED
         }
         AccountErased | AdminOnly | ForeignHost | OtherUser | ServiceOnly => StatusCode::FORBIDDEN,
-        NotFound | NothingIsSold | PreviewNotFound | SessionNotFound | SubscriptionNotFound
-        | WebhookNotFound => StatusCode::NOT_FOUND,
+        HistoryEntryNotFound | NotFound | NothingIsSold | PreviewNotFound | SessionNotFound
+        | SubscriptionNotFound | WebhookNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         SlowBody => StatusCode::REQUEST_TIMEOUT,
         AlreadySubscribed | CancellationPending | ChangePlanned | NoCustomer | NoSubscription

@@ -66,6 +66,10 @@ impl PageSize {
         Ok(Self(size))
     }
 
+    pub fn get(self) -> i32 {
+        self.0 as i32
+    }
+
     /// Returns how many entries to fetch: one more than the page has, to detect another page.
     pub fn more(self) -> i32 {
         self.0 as i32 + 1

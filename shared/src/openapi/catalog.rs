@@ -36,6 +36,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                         "interval": "monthly", "currency": "usd", "amountMinor": 900,
                         "currencies": { "eur": 900 }, "perSeat": false,
                     }],
+                    "history": { "keepDays": 365, "maxEntries": 10000 },
                     "features": {
                         "letters": {
                             "type": "metered", "name": "Letters", "unit": "letter", "reset": "month",

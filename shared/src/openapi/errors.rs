@@ -78,6 +78,9 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         DatabaseUnavailable => "Postgres did not answer. Try again, with the same Idempotency-Key.",
         ExpiredToken => "The token has expired. Send a new one.",
         ForeignHost => "The Host header names a host that this server does not serve.",
+        HistoryEntryNotFound => {
+            "The user's history has no such entry, or the plan no longer keeps it."
+        }
         IdempotencyKeyReused => "The Idempotency-Key belongs to another request. Use a new one.",
         InsufficientCredits => "The balance is smaller than the amount to spend.",
         Internal => "An unexpected error in Farebox. Find its cause in the log by `requestId`.",

@@ -96,7 +96,7 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             "The result of the run.",
             json!({
                 "deleted": {
-                    "audit_log": 0, "failed_webhooks": 0, "history": 3, "outbox": 12,
+                    "audit_log": 0, "failed_webhooks": 0, "history": 3, "history_keys": 40, "outbox": 12,
                     "stripe_requests": 7, "usage_events": 0, "usage_keys": 120, "webhook_events": 45,
                 },
                 "partitions": {

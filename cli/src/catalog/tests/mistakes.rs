@@ -39,6 +39,21 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "credits = 10\nmax_quantity = 10_001",
         "c.toml:34: packs.stamps.max_quantity must be from 1 to 10000, not 10001",
     ),
+    (
+        "trial_days = 14",
+        "trial_days = 14\nhistory = { keep_days = 0 }",
+        "c.toml:21: plans.pro.history.keep_days must be from 1 to 3650, not 0",
+    ),
+    (
+        "trial_days = 14",
+        "trial_days = 14\nhistory = { days = 30 }",
+        "c.toml:21: plans.pro.history.days is unknown; expected one of keep_days, max_entries",
+    ),
+    (
+        "trial_days = 14",
+        "trial_days = 14\nhistory = { max_entries = \"all\" }",
+        "c.toml:21: plans.pro.history.max_entries must be a whole number of entries, not \"all\"",
+    ),
     ("unit = \"letter\", ", "", "c.toml:8: features.letters.unit is missing"),
     (
         "unit = \"letter\"",
@@ -77,7 +92,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "trial_days = 14",
         "trail_days = 14",
         "c.toml:20: plans.pro.trail_days is unknown; expected one of name, description, rank, \
-         default, listed, trial_days, past_due_grace_days, per_seat, product, product_env, prices, \
+         default, listed, trial_days, past_due_grace_days, history, per_seat, product, product_env, prices, \
          features",
     ),
     (

@@ -18,7 +18,8 @@ async fn a_pricing_page_lists_every_plan_and_pack() {
     let app = TestApp::new().await;
     let before = app.get("/api/plans").send().await.expect_status(200);
     assert_eq!(before.body, json!({ "plans": [], "packs": [] }));
-    sell(&app, &catalog(SMALL)).await;
+    let history = "default = true\nhistory = { keep_days = 30, max_entries = 100 }";
+    sell(&app, &catalog(&SMALL.replace("default = true", history))).await;
     let answer = app.get("/api/plans").send().await.expect_status(200);
     assert_eq!(answer.header("content-type"), "application/json");
     let feature = |limit: Value| {
@@ -39,9 +40,11 @@ async fn a_pricing_page_lists_every_plan_and_pack() {
             "plans": [
                 { "key": "free", "version": 1, "name": "Free", "description": "", "default": true,
                     "trialDays": 0, "prices": [],
+                    "history": { "keepDays": 30, "maxEntries": 100 },
                     "features": { "letters": feature(json!(5)), "stamps": stamps(0) } },
                 { "key": "pro", "version": 1, "name": "Pro", "description": "All you can write.",
                     "default": false, "trialDays": 14,
+                    "history": { "keepDays": null, "maxEntries": null },
                     "prices": [
                         price("monthly", 999, json!({ "eur": 899 })),
                         price("yearly", 9_590, json!({})),

@@ -33,6 +33,7 @@ async fn a_retry_with_a_rotated_key_repeats_nothing() {
         ("/api/credits", grant(100)),
         ("/api/usage", json!({ "feature": "reports" })),
         ("/api/chat/save", json!({ "summary": "a", "content": "b" })),
+        ("/api/history", json!({ "kind": "code_review", "title": "a" })),
         ("/api/session", json!({})),
         ("/api/rate-limit", json!({ "action": "review-code", "identifier": "x" })),
     ] {
@@ -41,7 +42,7 @@ async fn a_retry_with_a_rotated_key_repeats_nothing() {
         assert_eq!(again.body, first.body, "{path}");
     }
     assert_eq!(app.count("select count(*) from credit_transactions").await, 1);
-    assert_eq!(app.count("select count(*) from history").await, 1);
+    assert_eq!(app.count("select count(*) from history").await, 2);
     assert_eq!(app.count("select used from usage_tracking").await, 1);
     let call = app.post("/api/credits").query("userId", "ann").bearer(&new).json(grant(7));
     let refused = call.header("idempotency-key", "one").send().await;

@@ -44,7 +44,7 @@ async fn a_scheduled_event_runs_the_job() {
         let function = job(&app, row).await;
         let done = function.invoke(scheduled()).await.unwrap().unwrap();
         match row.name {
-            "cron-daily" => assert_eq!(done["deleted"]["history"], 1, "{done}"),
+            "cron-daily" => assert_eq!(done["deleted"]["history_keys"], 1, "{done}"),
             _ => assert_eq!(done["messages"]["delivered"], 0, "{done}"),
         }
         function.invoke(by_rule()).await.unwrap().unwrap();
@@ -126,12 +126,12 @@ fn every_schedule_of_the_template_invokes_by_role_and_without_a_secret() {
     assert_eq!(template.matches("Input:").count(), jobs);
 }
 
-/// A history entry that was saved with a key two days ago.
+/// The idempotency key of a history entry that was saved two days ago.
 async fn leave_an_old_key(app: &TestApp) {
     let sql = "with someone as (
            insert into accounts values ('old', farebox_now()) returning id
          )
-         insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
-         select id, 'chat', 'talk', farebox_now() - interval '2 days', 'key', 'f' from someone";
+         insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
+         select 'key', 'f', id, '{}', farebox_now() - interval '2 days' from someone";
     app.owner().await.query_typed(sql, &[]).await.unwrap();
 }

@@ -40,6 +40,11 @@ fn attacks() -> Vec<(&'static str, bool, Body)> {
         json!({ "action": "spend", "unit": "ai_credit", "amount": 1, "metadata": metadata })
     };
     let chat = |number: u64| json!({ "summary": "a", "content": noise(number, 50_000) });
+    let entry = |number: u64| json!({ "kind": "code_review", "title": "a", "result": noise(number, 50_000) });
+    let numbers = move |number: u64| {
+        let digits: Vec<u64> = (0..4).flat_map(|part| digits(number * 4 + part)).collect();
+        json!({ "kind": "code_review", "title": "a", "data": { "a": digits } })
+    };
     let large = |number: u64| uses(28, |m| json!({ "a": noise(number * 100 + m, 4_000) }));
     let short = move |number: u64| uses(28, |m| json!({ "a": digits(number * 100 + m) }));
     let small = |_| uses(100, |_| json!({}));
@@ -51,6 +56,9 @@ fn attacks() -> Vec<(&'static str, bool, Body)> {
         ("/api/chat/save", false, Box::new(chat)),
         ("/api/chat/save", true, Box::new(chat)),
         ("/api/credits", false, Box::new(spend)),
+        ("/api/history", false, Box::new(entry)),
+        ("/api/history", true, Box::new(entry)),
+        ("/api/history", false, Box::new(numbers)),
     ]
 }
 

@@ -5,12 +5,12 @@ use serde_json::Value;
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use super::{
-    AppWebhookResult, ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote,
-    Purchase, UsageEntry,
+    AppWebhookResult, ChangeRequest, DeliveryResult, FailedEvent, HistoryFilter, LedgerCursor,
+    LedgerNote, NewEntry, Purchase, UsageEntry,
 };
 use crate::domain::{
-    CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
-    SubscriptionId, SubscriptionUpdate, UserId,
+    CatalogKey, EntryId, EventId, EventType, FeedbackComment, IdempotencyKey, Observation,
+    PositiveCount, Reason, SubscriptionId, SubscriptionUpdate, UserId,
 };
 
 pub(super) type SqlValue<'a> = Box<dyn ToSql + Send + Sync + 'a>;
@@ -96,10 +96,13 @@ native_types! {
     &Value => JSONB,
 }
 
-texts! { CatalogKey, EventId, EventType, Reason, SubscriptionId, UserId }
+texts! {
+    CatalogKey, EntryId, EventId, EventType, FeedbackComment, Reason, SubscriptionId, UserId,
+}
 
 json_values! {
-    [AppWebhookResult], ChangeRequest, FailedEvent<'a>, LedgerCursor, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
+    [AppWebhookResult], ChangeRequest, FailedEvent<'a>, HistoryFilter, LedgerCursor, LedgerNote, NewEntry<'a>, Purchase,
+    [DeliveryResult], [UsageEntry],
 }
 
 impl Parameter for PositiveCount {

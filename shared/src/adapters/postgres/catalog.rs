@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::function::sql_functions;
-use crate::domain::catalog::{BillingInterval, PlanFeature};
+use crate::domain::catalog::{BillingInterval, HistoryTerms, PlanFeature};
 
 /// The plans and credit packs on sale.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -34,6 +34,8 @@ pub struct CatalogPlan {
     pub trial_days: u32,
     /// One price for each billing interval, the shortest first; empty for a free plan.
     pub prices: Vec<CatalogPrice>,
+    /// How much history a user with this plan keeps.
+    pub history: HistoryTerms,
     /// Every feature of the catalog and what the plan includes of it, by the feature's key.
     pub features: BTreeMap<String, PlanFeature>,
 }

@@ -26,6 +26,7 @@ enum Code {
     AlreadySubscribed,
     CancellationPending,
     ChangePlanned,
+    HistoryEntryNotFound,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidInput,
@@ -73,6 +74,7 @@ impl TryFrom<Message> for Refusal {
             Code::AlreadySubscribed => Self::AlreadySubscribed { status: status.ok_or(MISSING)? },
             Code::CancellationPending => Self::CancellationPending,
             Code::ChangePlanned => Self::ChangePlanned,
+            Code::HistoryEntryNotFound => Self::HistoryEntryNotFound,
             Code::IdempotencyKeyReused => Self::IdempotencyKeyReused,
             Code::InsufficientCredits => Self::InsufficientCredits {
                 unit: unit.ok_or(MISSING)?,

@@ -17,7 +17,7 @@ use crate::adapters::postgres::NewEntry;
 use crate::app::App;
 use crate::companion::stats::{self, UserStats};
 use crate::domain::error::Result;
-use crate::domain::{ChatContent, ChatSummary, IdempotencyKey, if_given, row_bytes};
+use crate::domain::{ChatContent, ChatSummary, IdempotencyKey, entry_bytes, if_given};
 use crate::http::{Input, User};
 
 /// A conversation to count and remember.
@@ -35,11 +35,13 @@ pub fn routes() -> MethodRouter<Arc<App>> {
     post(save_chat)
 }
 
-/// The bytes that a request stores: the content's row, and the response kept for its idempotency
+/// The bytes that a request stores: the history entry, and the response kept for its idempotency
 /// key.
 pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
-    let content = body["content"].as_str().map_or(0, |text| row_bytes(text.len()));
-    content + if has_key { stats::REMEMBERED_BYTES } else { 0 }
+    let remembered = if has_key { stats::REMEMBERED_BYTES } else { 0 };
+    let Some(content) = body["content"].as_str() else { return remembered };
+    let summary = body["summary"].as_str().unwrap_or_default();
+    remembered + entry_bytes(summary.len() + content.len(), has_key)
 }
 
 async fn save_chat(
@@ -53,8 +55,13 @@ async fn save_chat(
         if let Some(idempotency_key) = &idempotency_key {
             stats::check_key_not_reused(&app.redis, idempotency_key).await?;
         }
-        let entry = NewEntry { user: &user, kind: "chat", content: content.as_str() };
-        app.postgres.add_history(entry, idempotency_key.as_ref(), now).await?;
+        let entry = NewEntry {
+            kind: "chat",
+            title: chat.summary.as_str(),
+            result: Some(content.as_str()),
+            ..NewEntry::default()
+        };
+        app.postgres.add_history(&user, &entry, idempotency_key.as_ref(), now).await?;
     }
     let summary = chat.summary.as_str();
     Ok(Json(stats::save_chat(&app.redis, &user, now, idempotency_key.as_ref(), summary).await?))

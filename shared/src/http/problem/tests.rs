@@ -39,6 +39,7 @@ const STATUSES: [(u16, &[&str]); 13] = [
             "nothing_is_sold",
             "session_not_found",
             "subscription_not_found",
+            "history_entry_not_found",
             "webhook_not_found",
         ],
     ),

@@ -65,10 +65,10 @@ fn add(
         let required = schema["required"].as_array().into_iter().flatten();
         let resolved_field = resolved(document, field);
         let pointer = format!("{path}/{name}");
-        if resolved_field["items"].is_object() {
+        let items = &resolved_field["items"];
+        if resolved(document, items)["properties"].is_object() {
             let mut example = example.clone();
             example[name] = json!([{ "feature": "letters" }]);
-            let items = &resolved_field["items"];
             add(document, id, items, &format!("{pointer}/0"), &example, read, fields);
         }
         fields.push(Field {
