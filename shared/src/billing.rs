@@ -2,6 +2,7 @@
 //! outbox and reconciliation.
 
 pub mod alert;
+pub mod api_log;
 pub mod change_subscription;
 pub mod checkout;
 pub mod dead_letters;

@@ -62,6 +62,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "rotate_partitions",
     "save_job_cursor",
     "spend_credits",
+    "store_api_log",
     "subscription_view",
     "sync_user_credits",
     "track_usage",

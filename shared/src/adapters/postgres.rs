@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod api_log;
 mod argument;
 pub mod catalog;
 mod checkout;
@@ -68,6 +69,7 @@ const STATEMENT_TIME: Duration = Duration::from_secs(5);
 pub fn functions() -> impl Iterator<Item = &'static Function> {
     [
         account::FUNCTIONS,
+        api_log::FUNCTIONS,
         catalog::FUNCTIONS,
         checkout::FUNCTIONS,
         credits::FUNCTIONS,

@@ -8,7 +8,7 @@ use super::{
     ChangeRequest, DeliveryResult, FailedEvent, LedgerCursor, LedgerNote, Purchase, UsageEntry,
 };
 use crate::domain::{
-    CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
+    ApiCall, CatalogKey, EventId, EventType, IdempotencyKey, Observation, PositiveCount, Reason,
     SubscriptionId, SubscriptionUpdate, UserId,
 };
 
@@ -98,7 +98,7 @@ native_types! {
 texts! { CatalogKey, EventId, EventType, Reason, SubscriptionId, UserId }
 
 json_values! {
-    ChangeRequest, FailedEvent<'a>, LedgerCursor, LedgerNote, Purchase, [DeliveryResult], [UsageEntry],
+    ChangeRequest, FailedEvent<'a>, LedgerCursor, LedgerNote, Purchase, [ApiCall], [DeliveryResult], [UsageEntry],
 }
 
 impl Parameter for PositiveCount {

@@ -1,5 +1,5 @@
-//! `GET /api/cron/minute`: recomputes due entitlements, delivers outbox messages, and replays dead
-//! letters. Two overlapping runs share the work.
+//! `GET /api/cron/minute`: recomputes due entitlements, delivers outbox messages, replays dead
+//! letters, and stores the log of API calls. Two overlapping runs share the work.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::adapters::postgres::PostgresError;
 use crate::app::App;
 use crate::background::BackgroundTasks;
+use crate::billing::api_log;
 use crate::billing::dead_letters;
 use crate::billing::fulfilment;
 use crate::billing::outbox::{self, DeliveryReport};
@@ -31,6 +32,7 @@ const MESSAGES: usize = 500;
 const RECOMPUTE_TIME: Duration = Duration::from_secs(5);
 const MESSAGES_TIME: Duration = Duration::from_secs(6);
 const REPLAYS_TIME: Duration = Duration::from_secs(14);
+const API_LOG_TIME: Duration = Duration::from_secs(18);
 
 /// The result of one run of the minute job.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -45,6 +47,8 @@ pub struct MinuteReport {
     still_failing: usize,
     /// The outbox messages whose delivery was due.
     messages: DeliveryReport,
+    /// The number of API calls that were stored in the log.
+    logged_calls: u64,
 }
 
 pub fn routes() -> MethodRouter<Arc<App>> {
@@ -59,12 +63,19 @@ async fn run_minute_job(
     let recomputed = recompute_due_users(&app, started).await;
     let messages = outbox::drain(&app, &background, MESSAGES, MESSAGES_TIME).await;
     let replayed =
-        dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await?;
+        dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await;
+    // The daily job stores calls from before the log was switched off.
+    let logged_calls = match app.redis.api_log_rate() {
+        Some(_) => api_log::drain(&app, started + API_LOG_TIME).await,
+        None => 0,
+    };
+    let replayed = replayed?;
     Ok(Json(MinuteReport {
         settled: recomputed?,
         replayed: replayed.applied,
         still_failing: replayed.still_failing,
         messages,
+        logged_calls,
     }))
 }
 

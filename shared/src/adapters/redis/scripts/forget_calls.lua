@@ -1,0 +1,25 @@
+-- Removes a user's id from the calls in the API log that are not yet in Postgres.
+--
+-- KEYS: the log
+-- ARGV: the end of the JSON of a call about the user
+-- Returns the number of calls about the user.
+local suffix, page = ARGV[1], 1000
+local found, first = {}, 0
+while true do
+  local calls = redis.call('ZRANGE', KEYS[1], first, first + page - 1, 'WITHSCORES')
+  for i = 1, #calls, 2 do
+    if string.sub(calls[i], -#suffix) == suffix then
+      table.insert(found, {calls[i], calls[i + 1]})
+    end
+  end
+  if #calls < 2 * page then
+    break
+  end
+  first = first + page
+end
+-- Only now, because each change moves the ranks of other calls.
+for _, call in ipairs(found) do
+  redis.call('ZREM', KEYS[1], call[1])
+  redis.call('ZADD', KEYS[1], call[2], string.sub(call[1], 1, -#suffix - 1) .. '}')
+end
+return #found
