@@ -92,7 +92,9 @@ as $$
     ('month', interval '1 month', 'YYYY_MM', 2)
 $$;
 
--- has_rows: Returns whether a table has a row. A log that is switched off gets no partitions.
+-- has_rows: Returns whether a table has a row.
+--
+-- Promises  Reads one row. A log that is off, and so empty, gets no partitions.
 
 create or replace function has_rows(p_table text)
 returns boolean

@@ -28,16 +28,16 @@ pub struct ApiCall {
     pub caller: Cow<'static, str>,
     /// The number of calls that this one represents.
     pub weight: NonZeroU32,
-    /// The user that the call was about. The script that erases a user from the log expects this
-    /// field to be the last.
+    /// The user that the call was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
 }
 
 impl ApiCall {
-    /// Returns the end of the JSON of every call about this user.
-    pub fn json_end(user: &UserId) -> serde_json::Result<String> {
-        Ok(format!(r#","user_id":{}}}"#, serde_json::to_string(user)?))
+    /// Returns the part of a call's JSON that names this user. Without it, the JSON is that of the
+    /// same call without a user.
+    pub fn json_of_user(user: &UserId) -> serde_json::Result<String> {
+        Ok(format!(r#","user_id":{}"#, serde_json::to_string(user)?))
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
 
     /// The script that erases a user depends on it.
     #[test]
-    fn the_json_of_a_call_ends_with_its_user() {
+    fn the_user_can_be_cut_out_of_the_json_of_a_call() {
         let id = "a\"b\\,\u{e9}}";
         let call = json!({
             "id": "0", "called_at": "2026-06-10T10:20:30Z", "route": "mood", "method": "PATCH",
@@ -116,10 +116,10 @@ mod tests {
         });
         let call: ApiCall = serde_json::from_value(call).unwrap();
         let user = UserId::try_from(id.to_owned()).unwrap();
-        let end = ApiCall::json_end(&user).unwrap();
+        let part = ApiCall::json_of_user(&user).unwrap();
         let json = serde_json::to_string(&call).unwrap();
-        let without = format!("{}}}", json.strip_suffix(&end).unwrap());
-        let without: ApiCall = serde_json::from_str(&without).unwrap();
+        let (before, after) = json.split_once(&part).unwrap();
+        let without: ApiCall = serde_json::from_str(&format!("{before}{after}")).unwrap();
         assert_eq!(without, ApiCall { user_id: None, ..call });
     }
 }

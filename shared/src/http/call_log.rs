@@ -36,7 +36,7 @@ pub(super) struct LoggedCall {
     background: BackgroundTasks,
 }
 
-/// What the guard found out about a call.
+/// The guard's findings about a call.
 pub(super) struct Observed {
     pub(super) route: &'static str,
     pub(super) caller: &'static str,

@@ -218,8 +218,8 @@ impl Redis {
         for call in &mut self.0.api_log.waiting().calls {
             call.user_id.take_if(|id| id == user);
         }
-        let end = ApiCall::json_end(user).map_err(RedisError::not_sent)?;
-        let _: u64 = self.eval(&FORGET_CALLS, &[keys::API_LOG], &[&end]).await?;
+        let named = ApiCall::json_of_user(user).map_err(RedisError::not_sent)?;
+        let _: u64 = self.eval(&FORGET_CALLS, &[keys::API_LOG], &[&named]).await?;
         Ok(())
     }
 }
