@@ -6,7 +6,7 @@ create table api_log (
   id          uuid not null,
   route       text not null,
   method      text not null,
-  status      smallint not null,
+  status      integer not null,
   error_code  text,
   event_type  text,
   duration_us bigint not null,

@@ -35,7 +35,7 @@ begin
     id uuid,
     route text,
     method text,
-    status smallint,
+    status integer,
     error_code text,
     event_type text,
     duration_us bigint,

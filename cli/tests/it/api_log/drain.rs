@@ -133,6 +133,16 @@ async fn calls_wait_in_the_process_while_redis_is_down() {
     assert_eq!((of("plans"), of("mood")), (5, 5));
 }
 
+/// Routes that do not call Redis fill the process's memory only up to a bound.
+#[tokio::test]
+async fn many_waiting_calls_are_sent_in_the_background() {
+    let app = logging("full").await;
+    for _ in 0..250 {
+        app.get("/api/health").send().await.expect_status(200);
+    }
+    until(async || app.calls_in_redis().await >= 200).await;
+}
+
 /// An answer of Redis that is lost does not lose or double the calls of its request.
 #[tokio::test]
 async fn a_lost_answer_of_redis_neither_loses_nor_doubles_calls() {
