@@ -43,6 +43,7 @@ pub fn serve_all(endpoints: &[&'static Endpoint]) -> ExitCode {
             // and it waits for background work but not for requests.
             let served = run(service_fn(answer)).await;
             let _closed = gate.write().await;
+            app.redis.send_logged_calls().await;
             tokio::time::sleep(LAST_BYTES).await;
             served
         })

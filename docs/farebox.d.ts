@@ -329,7 +329,9 @@ export interface CurrentUsage {
 export interface DailyReport {
   /** The number of rows deleted, or cleared of expired data, by table. The SQL table `retention` sets how long each table keeps its rows. */
   deleted: Record<string, number>;
-  /** The monthly partitions created and dropped. */
+  /** The number of API calls that were stored in the log. The minute job stores most. */
+  loggedCalls: number;
+  /** The partitions created and dropped. */
   partitions: PartitionReport;
   /** The result of the comparison with Stripe. */
   reconciled: ReconciliationReport;
@@ -753,6 +755,8 @@ export interface MeteredPlanFeature {
 
 /** The result of one run of the minute job. */
 export interface MinuteReport {
+  /** The number of API calls that were stored in the log. */
+  loggedCalls: number;
   /** The outbox messages whose delivery was due. */
   messages: DeliveryReport;
   /** The number of failed webhooks that were retried and applied. */
@@ -773,11 +777,11 @@ export type MoodScore = number;
  */
 export type OveragePolicy = "hard" | "soft";
 
-/** The monthly partitions that a run of the daily job created and dropped. */
+/** The partitions that a run of the daily job created and dropped. Each covers a day or a month. */
 export interface PartitionReport {
   /** The partitions dropped with all their rows. */
   dropped: Array<string>;
-  /** The partitions made for this month and the next two. */
+  /** The partitions made for this month and the next two, or for today and the next six days. */
   made: Array<string>;
   /** The partitions that could not be made or dropped, because of a lock or of rows that are already in the default partition. */
   postponed: Array<string>;

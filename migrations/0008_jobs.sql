@@ -87,10 +87,11 @@ create table audit_log_default partition of audit_log default;
 create index audit_log_user on audit_log (user_id, occurred_at desc);
 
 create table retention (
-  table_name  text primary key,
-  time_column text not null,
-  keep        interval check (keep >= interval '1 day'),
-  next_page   bigint not null default 0,
+  table_name     text primary key,
+  time_column    text not null,
+  keep           interval check (keep >= interval '1 day'),
+  partitioned_by text check (partitioned_by in ('day', 'month')),
+  next_page      bigint not null default 0,
   -- Stripe lists events for 30 days. Reconciliation would apply an event again after its row is deleted.
   check (table_name <> 'webhook_events' or keep >= interval '30 days')
 );
@@ -100,15 +101,17 @@ comment on table retention is
 comment on column retention.time_column is
   'The column from which `keep` counts. A row where it is null stays.';
 comment on column retention.keep is 'Null keeps the rows until their user is erased.';
+comment on column retention.partitioned_by is
+  'The time that one partition covers. Null for a table without partitions.';
 comment on column retention.next_page is 'The page of the table at which the next run continues.';
 comment on column retention.table_name is 'The table whose rows expire.';
 
-insert into retention (table_name, time_column, keep)
+insert into retention (table_name, time_column, keep, partitioned_by)
 values
-  ('audit_log', 'occurred_at', '24 months'),
-  ('failed_webhooks', 'failed_at', '30 days'),
-  ('outbox', 'done_at', '30 days'),
-  ('usage_events', 'occurred_at', '13 months'),
-  ('usage_keys', 'created_at', '1 day'),
-  ('usage_periods', 'period_end', null),
-  ('webhook_events', 'processed_at', '30 days');
+  ('audit_log', 'occurred_at', '24 months', 'month'),
+  ('failed_webhooks', 'failed_at', '30 days', null),
+  ('outbox', 'done_at', '30 days', null),
+  ('usage_events', 'occurred_at', '13 months', 'month'),
+  ('usage_keys', 'created_at', '1 day', null),
+  ('usage_periods', 'period_end', null, null),
+  ('webhook_events', 'processed_at', '30 days', null);

@@ -2,6 +2,7 @@
 //! outbox and reconciliation.
 
 pub mod alert;
+pub mod api_log;
 pub mod app_webhooks;
 pub mod change_subscription;
 pub mod checkout;

@@ -25,7 +25,7 @@ pub use proxies::{Network, TrustedProxies};
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
 
-use crate::domain::{Origins, Rate};
+use crate::domain::{Origins, Rate, SampleRate};
 use parse::Reader;
 
 /// The configuration of a function or a server.
@@ -68,6 +68,8 @@ pub struct Redis {
     pub token: Secret,
     /// How long Redis may take to answer, once connected.
     pub timeout: Duration,
+    /// The share of API calls that are logged, by way of Redis. If absent, none is.
+    pub api_log: Option<SampleRate>,
 }
 
 #[derive(Clone, Debug)]
@@ -198,7 +200,8 @@ fn read_redis(reader: &mut Reader<'_>) -> Option<Redis> {
         reader.required_either("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", parse::secret);
     let timeout = reader.parsed("REDIS_TIMEOUT_MS", |text| parse::within(text, 10..=2_000));
     let timeout = timeout.map_or(Redis::TIMEOUT, Duration::from_millis);
-    Some(Redis { url: url?, token: token?, timeout })
+    let api_log = reader.parsed("API_LOG", parse::api_log).flatten();
+    Some(Redis { url: url?, token: token?, timeout, api_log })
 }
 
 fn read_stripe(reader: &mut Reader<'_>) -> Option<Stripe> {

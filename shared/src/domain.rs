@@ -3,6 +3,7 @@
 //! A value of a type in this module is always valid.
 
 mod amount;
+mod api_call;
 pub mod app_event;
 pub mod catalog;
 mod catalog_key;
@@ -43,6 +44,7 @@ mod user_id;
 pub mod vocabulary;
 
 pub use amount::{PositiveCount, SignedCount};
+pub use api_call::{ApiCall, SampleRate};
 pub use catalog::BillingInterval;
 pub use catalog_key::{CatalogKey, Currency};
 pub use checkout_terms::CheckoutTerms;

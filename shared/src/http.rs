@@ -5,6 +5,7 @@
 //! ([`IdempotencyKey`](crate::domain::IdempotencyKey)). Work after the response goes to
 //! [`BackgroundTasks`](crate::background::BackgroundTasks).
 
+mod call_log;
 mod cors;
 mod endpoint;
 pub mod guard;
@@ -16,6 +17,7 @@ mod query;
 pub mod rate_limit_headers;
 mod user;
 
+pub use call_log::CallDetails;
 pub use endpoint::{Access, Endpoint, Method, Routes, Schedule, StoredBytes};
 pub use guard::{mount, mount_all};
 pub use input::Input;

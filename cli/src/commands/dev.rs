@@ -89,6 +89,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     jobs.abort();
     drop(stop);
     serving.await??;
+    app.redis.send_logged_calls().await;
     // Otherwise Postgres would break the open connections, and the pool would log errors.
     app.postgres.close();
     local.stop().await?;

@@ -39,6 +39,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = stop_signal();
     outln!("ready http://{}", listener.local_addr()?);
     let limits = Limits { proxies: app.config.trusted_proxies.clone(), ..Limits::default() };
-    serve_with_jobs(limits, listener, router, jobs, stop).await?;
+    let served = serve_with_jobs(limits, listener, router, jobs, stop).await;
+    app.redis.send_logged_calls().await;
+    served?;
     Ok(ExitCode::SUCCESS)
 }

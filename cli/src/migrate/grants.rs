@@ -76,6 +76,7 @@ pub(super) const CALLABLE: &[&str] = &[
     "save_subscription_preview",
     "set_app_webhooks",
     "spend_credits",
+    "store_api_log",
     "subscription_view",
     "sync_user_credits",
     "track_usage",

@@ -8,6 +8,7 @@
 
 mod acceptance;
 mod account;
+mod api_log;
 mod app_webhooks;
 mod auth;
 mod calendar;

@@ -64,13 +64,21 @@ async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow:
     // Fills the cache, which stays fresh for five minutes.
     read(&http::mount(&ENTITLEMENTS, &load::app(&settings)?), stack.service_key()).await?;
     let null = || "/dev/null".to_owned();
-    let few = instructions(stack, &settings, FEW, &null()).await?;
     let out = args.callgrind_out.clone().unwrap_or_else(null);
-    let many = instructions(stack, &settings, MANY, &out).await?;
+    let each = per_read(stack, &settings, &out).await?;
+    settings.insert("API_LOG".to_owned(), "full".to_owned());
+    let logged = per_read(stack, &settings, &null()).await?;
     report.table(["a cached read", "instructions"]);
-    let each = (many - few) / u64::from(MANY - FEW);
     report.row(["route, guard, limiter and Redis client".to_owned(), grouped(each)]);
+    report.row(["the same with `API_LOG=full`".to_owned(), grouped(logged)]);
     Ok(())
+}
+
+/// Counts the instructions of one read.
+async fn per_read(stack: &Stack, settings: &Settings, out: &str) -> anyhow::Result<u64> {
+    let few = instructions(stack, settings, FEW, "/dev/null").await?;
+    let many = instructions(stack, settings, MANY, out).await?;
+    Ok((many - few) / u64::from(MANY - FEW))
 }
 
 /// Counts the instructions of a process that makes `reads` reads.

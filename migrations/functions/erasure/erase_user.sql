@@ -4,7 +4,7 @@
 --           Stripe customers. Payments, the ledger, billing events and the audit log stay, under a pseudonym
 --           or no user, and without free text: reasons and metadata.
 -- Locks     The user's dead letters, payments, customers and subscriptions, each by id, then the account
---           (mark_erased), which is created if the user has none.
+--           (mark_erased), which is created if the user has none. The API log comes last.
 -- Races     Without the mark, a customer that is assigned to the user during the call could be missed. A
 --           write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused.
@@ -100,5 +100,12 @@ begin
 
   delete from accounts
   where id = p_user_id;
+
+  -- A call of store_api_log() that has not seen the mark ends first. Inserts name the table, not a partition.
+  lock table only api_log in share row exclusive mode;
+
+  update api_log
+  set user_id = null
+  where user_id = p_user_id;
 end
 $$;

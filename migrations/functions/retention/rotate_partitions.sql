@@ -1,13 +1,15 @@
--- rotate_partitions: Creates the partitions of this month and the next two, and drops expired ones.
+-- rotate_partitions: Creates the partitions of the next days or months, and drops expired ones.
 --
--- A partition expires when `retention` keeps none of its rows.
+-- A partition covers a day or a month, as `retention` says. It expires when `retention` keeps none of its
+-- rows.
 --
 -- Promises  Returns the partitions it created (`made`) and `dropped`, and those it could not create or drop
---           now (`postponed`). A month that has rows in the default partition gets no partition. Months are
---           in UTC.
+--           now (`postponed`). It creates those of this month and the next two, or of today and the next six
+--           days. Time that has rows in the default partition gets no partition, and neither do the days of
+--           a table without rows. Days and months are in UTC.
 -- Locks     The table, and for usage_events also `accounts`, exclusively, only if there is something to do.
 --           It waits at most a quarter of a second, because writers queue behind it.
--- Races     An insert for a month without a partition goes to the default partition, so that none fails.
+-- Races     An insert for a time without a partition goes to the default partition, so that none fails.
 
 create or replace function rotate_partitions(p_now call_time)
 returns jsonb
@@ -28,18 +30,23 @@ begin
     select
       r.table_name,
       r.time_column,
-      month,
-      format('%s_%s', r.table_name, to_char(month, 'YYYY_MM')) as name
+      starts_at,
+      starts_at + span as ends_at,
+      format('%s_%s', r.table_name, to_char(starts_at, suffix)) as name
     from retention r
-    join pg_partitioned_table p on p.partrelid = r.table_name::regclass
-    cross join generate_series(0, 2) ahead
+    join partition_spans() on unit = r.partitioned_by
+    cross join generate_series(0, ahead) step
     cross join lateral (
-      select date_trunc('month', p_now at time zone 'UTC') + make_interval(months => ahead)
-    ) as of_month (month)
-    order by r.table_name, month
+      select date_trunc(unit, p_now at time zone 'UTC') + step * span
+    ) as of_step (starts_at)
+    where unit = 'month'
+      or has_rows(r.table_name)
+    order by r.table_name, starts_at
   loop
     if to_regclass(v_item.name) is null then
-      if create_partition(v_item.table_name, v_item.time_column, v_item.name, v_item.month) then
+      if create_partition(
+        v_item.table_name, v_item.time_column, v_item.name, v_item.starts_at, v_item.ends_at)
+      then
         v_made := v_made || v_item.name;
       else
         v_postponed := v_postponed || v_item.name;
@@ -50,11 +57,11 @@ begin
   for v_item in
     select c.relname::text as name
     from retention r
+    join partition_spans() on unit = r.partitioned_by
     join pg_inherits i on i.inhparent = r.table_name::regclass
     join pg_class c on c.oid = i.inhrelid
-    where c.relname ~ '_\d{4}_\d\d$'
-      and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
-        <= (p_now - r.keep) at time zone 'UTC'
+    where c.relname ~ '_\d{4}(_\d\d)+$'
+      and to_date(right(c.relname, length(suffix)), suffix) + span <= (p_now - r.keep) at time zone 'UTC'
     order by c.relname
   loop
     begin
@@ -70,23 +77,58 @@ begin
 end
 $$;
 
--- create_partition: Creates the partition of one month.
+-- partition_spans: Returns the time that a partition covers, by `retention.partitioned_by`.
+--
+-- Promises  `suffix` is the date in a partition's name, and `ahead` the number of partitions that exist in
+--           advance.
+
+create or replace function partition_spans()
+returns table (unit text, span interval, suffix text, ahead integer)
+language sql
+immutable
+as $$
+  values
+    ('day', interval '1 day', 'YYYY_MM_DD', 6),
+    ('month', interval '1 month', 'YYYY_MM', 2)
+$$;
+
+-- has_rows: Returns whether a table has a row.
+--
+-- Promises  Reads one row. A log that is off, and so empty, gets no partitions.
+
+create or replace function has_rows(p_table text)
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+  v_has_rows boolean;
+begin
+  execute format('select exists (select from %I)', p_table)
+  into v_has_rows;
+
+  return v_has_rows;
+end
+$$;
+
+-- create_partition: Creates the partition of one day or month.
 --
 -- Promises  No role has rights on it, and it has no policy: its rows are read through the table. Returns
---           false if the default partition has rows of that month, or if another transaction holds a lock.
+--           false if the default partition has rows of that time, or if another transaction holds a lock.
 
 create or replace function create_partition(
-  p_table  text,
-  p_column text,
-  p_name   text,
-  p_month  timestamp
+  p_table     text,
+  p_column    text,
+  p_name      text,
+  p_starts_at timestamp,
+  p_ends_at   timestamp
 )
 returns boolean
 language plpgsql
 as $$
 declare
-  v_from     timestamptz := p_month at time zone 'UTC';
-  v_until    timestamptz := (p_month + interval '1 month') at time zone 'UTC';
+  v_from     timestamptz := p_starts_at at time zone 'UTC';
+  v_until    timestamptz := p_ends_at at time zone 'UTC';
   v_roles    text := (
     select string_agg(quote_ident(rolname), ', ')
     from pg_roles

@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod api_log;
 mod app_webhooks;
 mod argument;
 pub mod catalog;
@@ -75,6 +76,7 @@ const STATEMENT_TIME: Duration = Duration::from_secs(5);
 pub fn functions() -> impl Iterator<Item = &'static Function> {
     [
         account::FUNCTIONS,
+        api_log::FUNCTIONS,
         app_webhooks::FUNCTIONS,
         catalog::FUNCTIONS,
         checkout::FUNCTIONS,

@@ -4,6 +4,7 @@
 //! Automatic retries are deliberately absent: [`RedisError::may_have_run`] reports a command that
 //! may have run, and the caller decides whether to repeat it.
 
+mod api_log;
 mod batch;
 mod command;
 mod error;
@@ -28,6 +29,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use api_log::ApiLog;
 use batch::Queue;
 
 pub use command::Command;
@@ -63,6 +65,7 @@ struct Inner {
     transaction: Uri,
     authorization: HeaderValue,
     queue: Queue,
+    api_log: ApiLog,
     in_flight: Semaphore,
     started: Instant,
     /// Milliseconds after `started` until which Redis counts as unreachable.
@@ -98,6 +101,7 @@ impl Redis {
             transaction: uri("/multi-exec")?,
             authorization,
             queue: Queue::default(),
+            api_log: ApiLog::new(config.api_log),
             in_flight: Semaphore::new(IN_FLIGHT),
             started: Instant::now(),
             unreachable_until_ms: AtomicU64::new(0),

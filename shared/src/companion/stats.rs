@@ -4,6 +4,7 @@
 //! read is one pipeline. All of them check the marker of an erased user, so that no call recreates
 //! a deleted account. Apps read the hash, so its field names are a contract.
 
+use futures_util::future::try_join;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -107,7 +108,8 @@ pub async fn check_key_not_reused(redis: &Redis, idempotency_key: &IdempotencyKe
     }
 }
 
-/// Deletes a user's stats and stored answers, and marks the user as erased for `remember_seconds`.
+/// Deletes a user's stats and stored answers, removes the user from the API log, and marks them as
+/// erased for `remember_seconds`.
 ///
 /// The marker is set first. From then on no answer is stored, so the index is complete.
 pub async fn erase(
@@ -127,7 +129,8 @@ pub async fn erase(
         Command::hgetall(&keys.index),
         Command::hgetall(&keys.index_before),
     ];
-    let answers = redis.transaction(&marking).await?;
+    let (answers, ()) =
+        try_join(redis.transaction(&marking), redis.forget_logged_user(user)).await?;
     let remembered = answers.iter().filter_map(Value::as_array).flatten();
     let remembered: Vec<&str> =
         remembered.filter_map(Value::as_str).filter(|key| key.starts_with("once:")).collect();

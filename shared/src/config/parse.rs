@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::{AdminClaim, Scope, Secret, Sender, ServiceKeyHash};
 use crate::domain::jwk::parse_key_set;
-use crate::domain::{Email, Rate};
+use crate::domain::{Email, Rate, SampleRate};
 
 type Parsed<T> = Result<T, &'static str>;
 
@@ -105,6 +105,10 @@ pub(super) fn secret(value: &str) -> Parsed<Secret> {
 
 pub(super) fn boolean(value: &str) -> Parsed<bool> {
     value.parse().map_err(|_| "must be true or false")
+}
+
+pub(super) fn api_log(value: &str) -> Parsed<Option<SampleRate>> {
+    if value == "off" { Ok(None) } else { value.parse().map(Some) }
 }
 
 pub(super) fn stripe_key(value: &str) -> Parsed<Secret> {

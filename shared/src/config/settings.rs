@@ -185,5 +185,10 @@ pub const SETTINGS: &[Setting] = &[
         "webhook for alerts to operators, in the format of Slack's incoming webhooks",
     )
     .secret(),
+    optional(
+        "API_LOG",
+        "log of API calls in Postgres: `off`, `full`, or a share such as `0.1`, which logs one call \
+         in ten; default `off`",
+    ),
     optional("LOG_LEVEL", "`error`, `warn`, `info`, `debug` or `trace`; default `info`"),
 ];

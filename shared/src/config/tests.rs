@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::{Config, SETTINGS, Scope};
+use crate::domain::SampleRate;
 
 const VALID: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://farebox:hunter2@db.example/app?sslmode=require"),
@@ -31,6 +32,16 @@ fn a_valid_configuration_is_read() {
     assert_eq!(config.rate_limits["review-code"].limit, 10);
     assert_eq!(config.database.schema.as_str(), "public");
     assert_eq!(config.auth.clock_skew_seconds, 30);
+}
+
+/// CR-4
+#[test]
+fn the_api_log_is_off_unless_it_is_set() {
+    let rate = |value: &str| parse(&[("API_LOG", value)]).unwrap().redis.api_log;
+    assert_eq!(parse(&[]).unwrap().redis.api_log, None);
+    assert_eq!(rate("off"), None);
+    assert_eq!(rate("full"), Some(SampleRate::FULL));
+    assert_eq!(rate("0.1"), Some("0.1".parse().unwrap()));
 }
 
 #[test]
@@ -81,6 +92,8 @@ fn each_bad_value_is_named() {
         ("FAREBOX_SCHEMA", "public; drop table users"),
         ("UPSTASH_REDIS_REST_URL", "redis://localhost:6379"),
         ("REDIS_TIMEOUT_MS", "0"),
+        ("API_LOG", "on"),
+        ("API_LOG", "0"),
         ("STRIPE_SECRET_KEY", "pk_test_published"),
         ("STRIPE_WEBHOOK_SECRET", "we_the_endpoint"),
         ("STRIPE_API_URL", "api.stripe.com"),

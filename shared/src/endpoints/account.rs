@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, delete};
@@ -15,17 +16,21 @@ use crate::app::App;
 use crate::billing::checkout::delete_at_stripe;
 use crate::companion::stats;
 use crate::domain::error::Result;
-use crate::http::User;
+use crate::http::{CallDetails, User};
 
 pub fn routes() -> MethodRouter<Arc<App>> {
     delete(delete_account)
 }
 
-async fn delete_account(State(app): State<Arc<App>>, User(user): User) -> Result<StatusCode> {
+async fn delete_account(
+    State(app): State<Arc<App>>,
+    User(user): User,
+) -> Result<(Extension<CallDetails>, StatusCode)> {
     let payable = app.postgres.get_erasure_targets(&user).await?;
     delete_at_stripe(&app, &payable.sessions, &payable.customers).await?;
     let now = app.clock.now();
     app.postgres.erase_account(&user, now).await?;
     stats::erase(&app.redis, &user, now, app.auth.token_lifetime_seconds()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let details = CallDetails { is_user_erased: true, ..CallDetails::default() };
+    Ok((Extension(details), StatusCode::NO_CONTENT))
 }

@@ -27,6 +27,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
 
+use super::call_log::{LoggedCall, Observed};
 use super::cors::{self, RefusedOrigins};
 use super::input::{self, Body};
 use super::problem::{self, PendingProblem};
@@ -37,9 +38,9 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::background::BackgroundTasks;
 use crate::billing::entitlement_cache;
-use crate::domain::Rate;
 use crate::domain::error::{Error, ErrorCode, Result, error_chain};
 use crate::domain::hash::hex;
+use crate::domain::{Rate, UserId};
 
 /// Long enough to upload a few kilobytes over the slowest connection.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,10 +65,11 @@ pub fn mount_all(endpoints: &[&'static Endpoint], app: &Arc<App>) -> Router {
         let guarded = (endpoint.routes)()
             .layer::<_, Infallible>(from_fn_with_state(state, admit))
             .layer::<_, Infallible>(cors::layer(endpoint, &app.config.allowed_origins, &refused))
-            .layer(from_fn_with_state(endpoint.name, observe));
+            .layer(from_fn_with_state((endpoint.name, Arc::clone(app)), observe));
         router = router.route(endpoint.path, guarded);
     }
-    let unknown = Router::new().fallback(not_found).layer(from_fn_with_state("unknown", observe));
+    let unknown = ("unknown", Arc::clone(app));
+    let unknown = Router::new().fallback(not_found).layer(from_fn_with_state(unknown, observe));
     router.fallback_service(unknown).with_state(Arc::clone(app))
 }
 
@@ -75,10 +77,12 @@ async fn not_found() -> Error {
     Error::new(ErrorCode::NotFound, "There is nothing at this path.")
 }
 
-/// The fields of the log line that are not part of the response.
-#[derive(Clone, Copy, Debug)]
+/// The fields of the log line and of the API log that are not part of the response.
+#[derive(Clone, Debug)]
 struct Record {
     caller: &'static str,
+    /// The user that the request is about, for the API log only.
+    user: Option<UserId>,
     /// How the limiter decided: `used` (Redis), `down` (without Redis), `spared` (a known block) or
     /// `none`.
     cache: &'static str,
@@ -88,12 +92,17 @@ struct Record {
 }
 
 impl Record {
-    const EMPTY: Self = Self { caller: "anyone", cache: "none", source: "none" };
+    const EMPTY: Self = Self { caller: "anyone", user: None, cache: "none", source: "none" };
 }
 
-/// The outer part of the pipeline: request id, problem+json and log line.
-async fn observe(State(route): State<&'static str>, request: Request, next: Next) -> Response {
+/// The outer part of the pipeline: request id, problem+json, log line and API log.
+async fn observe(
+    State((route, app)): State<(&'static str, Arc<App>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
+    let logged = LoggedCall::begin(&app, &mut request);
     let id = request_id(request.headers());
     let mut response = next.run(request).await;
 
@@ -112,10 +121,11 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
     // A response must not be cached, unless its handler set another policy.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let Record { caller, cache, source } =
+    let Record { caller, user, cache, source } =
         response.extensions_mut().remove().unwrap_or(Record::EMPTY);
     let status = response.status().as_u16();
-    let ms = started.elapsed().as_micros() as f64 / 1_000.0;
+    let elapsed = started.elapsed();
+    let ms = elapsed.as_micros() as f64 / 1_000.0;
     let code = refusal.as_ref().map(|error| error.code.to_string()).unwrap_or_default();
     let cause = refusal.as_ref().and_then(|error| error.cause.as_deref());
     let cause = cause.map(|cause| error_chain(cause)).unwrap_or_default();
@@ -123,6 +133,11 @@ async fn observe(State(route): State<&'static str>, request: Request, next: Next
         tracing::error!(request_id = id, route, status, ms, caller, cache, source, code, cause);
     } else {
         tracing::info!(request_id = id, route, status, ms, caller, cache, source, code, cause);
+    }
+    if let Some(logged) = logged {
+        let error_code = refusal.map(|error| error.code);
+        let observed = Observed { route, caller, user, error_code, elapsed };
+        logged.finish(&app, observed, &mut response);
     }
     response
 }
@@ -170,6 +185,9 @@ async fn pass(
         _ => input::parse(&parts.headers, &bytes)?,
     };
     let subject = caller.act_for(&user::named(parts.uri.query(), &parts.headers, &json)?)?;
+    if app.redis.api_log_rate().is_some() {
+        record.user.clone_from(&subject);
+    }
     if let Some(fields) = json.as_object_mut() {
         fields.remove("userId");
     }

@@ -86,22 +86,24 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             Get,
             "runDailyJob",
             "Run the daily job",
-            "Creates and drops monthly partitions, deletes expired records, warms the entitlement \
-             cache, and compares events and subscriptions with Stripe. The platform's scheduler \
-             calls it with the cron secret. A run that is out of time leaves the rest to the next \
-             run. Running the job twice is safe.",
+            "Stores the rest of the log of API calls, creates and drops partitions, deletes expired \
+             records, warms the entitlement cache, and compares events and subscriptions with \
+             Stripe. The platform's scheduler calls it with the cron secret. A run that is out of \
+             time leaves the rest to the next run. Running the job twice is safe.",
         )
         .response::<cron::daily::DailyReport>(
             schemas,
             "The result of the run.",
             json!({
                 "deleted": {
-                    "audit_log": 0, "failed_webhooks": 0, "history": 3, "history_keys": 40, "outbox": 12,
+                    "api_log": 0, "audit_log": 0, "failed_webhooks": 0, "history": 3,
+                    "history_keys": 40, "outbox": 12,
                     "stripe_requests": 7, "usage_events": 0, "usage_keys": 120, "webhook_events": 45,
                 },
+                "loggedCalls": 0,
                 "partitions": {
-                    "made": ["audit_log_2027_01", "usage_events_2027_01"],
-                    "dropped": ["audit_log_2024_10", "usage_events_2025_09"],
+                    "made": ["api_log_2026_11_08", "audit_log_2027_01", "usage_events_2027_01"],
+                    "dropped": ["api_log_2026_10_01", "audit_log_2024_10", "usage_events_2025_09"],
                     "postponed": [],
                 },
                 "warmed": { "shown": 311, "isComplete": true, "problem": null },
@@ -123,9 +125,9 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
             "runMinuteJob",
             "Run the minute job",
             "Recomputes the entitlements that time has changed, delivers due outbox messages \
-             (e-mails, alerts and updates of other systems) and webhooks to the app, and retries \
-             failed webhooks. The platform's scheduler calls it with the cron secret. Two runs at \
-             once share the work.",
+             (e-mails, alerts and updates of other systems) and webhooks to the app, retries \
+             failed webhooks, and stores the log of API calls. The platform's scheduler calls it \
+             with the cron secret. Two runs at once share the work.",
         )
         .response::<cron::minute::MinuteReport>(
             schemas,
@@ -134,6 +136,7 @@ fn jobs(schemas: &mut Schemas) -> Vec<Operation> {
                 "settled": 2, "replayed": 1, "stillFailing": 0,
                 "messages": { "delivered": 4, "retried": 1, "givenUp": 0 },
                 "appWebhooks": { "delivered": 2, "retried": 0, "givenUp": 0 },
+                "loggedCalls": 0,
             }),
         )
         .codes(&[DatabaseUnavailable]),

@@ -18,6 +18,8 @@ use crate::support::{Mode, Process, Proxy, Setup, TestApp, execute, is_http, sig
 const CLIENTS: usize = 8;
 /// The function is stopped after so many answers.
 const ANSWERS: usize = 80;
+/// More calls than one request to Redis carries.
+const LOGGED_CALLS: usize = 1_000;
 
 enum Host {
     Vercel(Vercel),
@@ -174,4 +176,30 @@ async fn a_stopping_function_sends_the_mail_of_a_webhook() {
 #[tokio::test]
 async fn a_stopping_server_sends_the_mail_of_a_webhook() {
     the_mail_of_a_webhook_is_sent(false).await;
+}
+
+/// CR-4: the calls that wait in the process are in the log.
+async fn the_api_log_is_sent(is_vercel: bool) {
+    let app = Setup::default().set("API_LOG", "full").at_machine_time().start().await;
+    let host = Host::start("health", &app, is_vercel).await;
+    let (client, url) = (reqwest::Client::new(), format!("{}/api/health", host.base()));
+    let burst = (0..CLIENTS).map(async |_| {
+        for _ in 0..LOGGED_CALLS / CLIENTS {
+            assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
+        }
+    });
+    join_all(burst).await;
+    host.terminate();
+    host.ended().await;
+    assert_eq!(app.calls_in_redis().await, i64::try_from(LOGGED_CALLS).unwrap());
+}
+
+#[tokio::test]
+async fn a_stopping_function_sends_its_api_log() {
+    the_api_log_is_sent(true).await;
+}
+
+#[tokio::test]
+async fn a_stopping_server_sends_its_api_log() {
+    the_api_log_is_sent(false).await;
 }

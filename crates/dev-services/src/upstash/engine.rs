@@ -3,7 +3,7 @@
 //!
 //! One thread owns all data and the Lua interpreter, and works through a queue. So every command,
 //! script and transaction is atomic, and no data needs a lock. Deliberately absent: lists, sets,
-//! sorted sets, streams, publishing, blocking commands, eviction, and a snapshot file that several
+//! streams, publishing, blocking commands, eviction, and a snapshot file that several
 //! processes share.
 
 mod cjson;
@@ -15,6 +15,7 @@ mod native;
 mod number;
 mod scripting;
 mod snapshot;
+mod sorted_set;
 mod store;
 #[cfg(test)]
 mod tests;

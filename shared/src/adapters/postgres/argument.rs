@@ -9,7 +9,7 @@ use super::{
     LedgerNote, NewEntry, Purchase, UsageEntry,
 };
 use crate::domain::{
-    CatalogKey, EntryId, EventId, EventType, FeedbackComment, IdempotencyKey, Observation,
+    ApiCall, CatalogKey, EntryId, EventId, EventType, FeedbackComment, IdempotencyKey, Observation,
     PositiveCount, Reason, SubscriptionId, SubscriptionUpdate, UserId,
 };
 
@@ -101,7 +101,7 @@ texts! {
 }
 
 json_values! {
-    [AppWebhookResult], ChangeRequest, FailedEvent<'a>, HistoryFilter, LedgerCursor, LedgerNote, NewEntry<'a>, Purchase,
+    [ApiCall], [AppWebhookResult], ChangeRequest, FailedEvent<'a>, HistoryFilter, LedgerCursor, LedgerNote, NewEntry<'a>, Purchase,
     [DeliveryResult], [UsageEntry],
 }
 

@@ -16,10 +16,10 @@ pub struct DeletedBatch {
     pub has_more: bool,
 }
 
-/// The monthly partitions that a run of the daily job created and dropped.
+/// The partitions that a run of the daily job created and dropped. Each covers a day or a month.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct PartitionReport {
-    /// The partitions made for this month and the next two.
+    /// The partitions made for this month and the next two, or for today and the next six days.
     pub made: Vec<String>,
     /// The partitions dropped with all their rows.
     pub dropped: Vec<String>,
@@ -37,6 +37,6 @@ sql_functions! {
         batch: i32,
     ) -> json BTreeMap<String, DeletedBatch>;
 
-    /// Creates the partitions of the next months, and drops expired ones.
+    /// Creates the partitions of the next days and months, and drops expired ones.
     pub fn rotate_partitions(now: Timestamp) -> json PartitionReport;
 }

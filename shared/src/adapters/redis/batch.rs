@@ -1,13 +1,14 @@
 //! Batches commands that are sent at the same time into one request.
 //!
 //! A waiting batch accepts more commands until it is full. Each caller gets the replies to its own
-//! commands. If the request fails, every caller in the batch gets the error.
+//! commands. If the request fails, every caller in the batch gets the error. The last commands of a
+//! request store finished calls in the API log (api_log.rs).
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{SemaphorePermit, oneshot};
 use tokio::task::yield_now;
 
 use super::{Command, Redis, RedisError, Reply};
@@ -23,7 +24,7 @@ type Answer = Result<Vec<Reply>, RedisError>;
 pub(super) struct Queue(Mutex<VecDeque<Batch>>);
 
 #[derive(Debug, Default)]
-struct Batch {
+pub(super) struct Batch {
     /// A JSON array of commands without its closing bracket.
     body: Vec<u8>,
     calls: Vec<Call>,
@@ -62,10 +63,14 @@ impl Batch {
 
     /// Adds the commands of a call, whose body is a JSON array.
     fn add(&mut self, body: &[u8], call: Call) {
+        self.add_commands(body);
+        self.calls.push(call);
+    }
+
+    fn add_commands(&mut self, body: &[u8]) {
         let commands = &body[1..body.len() - 1];
         self.body.push(if self.body.is_empty() { b'[' } else { b',' });
         self.body.extend_from_slice(commands);
-        self.calls.push(call);
     }
 
     /// Takes the complete request body.
@@ -118,11 +123,30 @@ impl Redis {
     async fn send_oldest(self) {
         yield_now().await;
         let permit = self.permit().await;
-        let Some(mut batch) = self.0.queue.pop() else { return };
-        let replies = match permit {
-            Ok(permit) => self.post(&self.0.pipeline, batch.take_body(), permit).await,
-            Err(error) => Err(error),
+        if let Some(batch) = self.0.queue.pop() {
+            // Each caller gets the error.
+            let _ = self.send_batch(batch, permit).await;
+        }
+    }
+
+    /// Sends a batch, and with it calls that wait for the API log.
+    pub(super) async fn send_batch(
+        &self,
+        mut batch: Batch,
+        permit: Result<SemaphorePermit<'_>, RedisError>,
+    ) -> Result<(), RedisError> {
+        let shipment = self.0.api_log.take();
+        let replies = async {
+            if !shipment.commands.is_empty() {
+                let body = serde_json::to_vec(&shipment.commands).map_err(RedisError::not_sent)?;
+                batch.add_commands(&body);
+            }
+            self.post(&self.0.pipeline, batch.take_body(), permit?).await
         };
+        let replies = replies.await;
+        let replies = self.0.api_log.finish(shipment, replies);
+        let outcome = replies.as_ref().map(|_| ()).map_err(RedisError::clone);
         batch.answer(replies);
+        outcome
     }
 }

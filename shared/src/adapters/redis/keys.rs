@@ -8,6 +8,9 @@ use ring::digest::{SHA256, digest};
 use crate::domain::UserId;
 use crate::domain::hash::hex;
 
+/// The calls of the API that are not yet in Postgres (redis/api_log.rs).
+pub(crate) const API_LOG: &str = "api_log";
+
 /// The names of a user's keys. Everything around the id is fixed, so that two users never share a
 /// key.
 pub(crate) struct UserKeys {

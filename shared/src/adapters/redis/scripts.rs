@@ -12,6 +12,9 @@ macro_rules! script {
 /// Takes units from a rate limit, once per idempotency key.
 pub static TAKE: Script = script!("once.lua", "take.lua");
 
+/// Removes a user's id from the API log.
+pub static FORGET_CALLS: Script = script!("forget_calls.lua");
+
 /// Pushes a full entitlement, and marks the session that caused it as processed.
 pub static PUSH: Script = script!("newest.lua", "stats.lua", "push.lua");
 /// Pushes some parts of an entitlement.

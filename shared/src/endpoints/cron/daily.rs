@@ -1,5 +1,6 @@
-//! `GET /api/cron/daily`: creates and drops monthly partitions, deletes expired rows, warms the
-//! entitlement cache (DM-9), and compares events and subscriptions with Stripe.
+//! `GET /api/cron/daily`: stores the rest of the log of API calls, creates and drops partitions,
+//! deletes expired rows, warms the entitlement cache (DM-9), and compares events and subscriptions
+//! with Stripe.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::adapters::postgres::{PartitionReport, Postgres, PostgresError};
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
+use crate::billing::api_log;
 use crate::billing::reconcile::{self, Options, ReconciliationReport};
 use crate::billing::warm_up;
 use crate::domain::error::Result;
@@ -26,6 +28,7 @@ const BATCH: i32 = 1_000;
 
 /// The time limits of the job's steps. Together they fit into the time that a function may run. The
 /// next run continues where this one stops.
+const API_LOG_TIME: Duration = Duration::from_secs(4);
 const DELETE_TIME: Duration = Duration::from_secs(8);
 const WARM_TIME: Duration = Duration::from_secs(3);
 const RECONCILE_TIME: Duration = Duration::from_secs(12);
@@ -37,7 +40,9 @@ pub struct DailyReport {
     /// The number of rows deleted, or cleared of expired data, by table. The SQL table `retention`
     /// sets how long each table keeps its rows.
     deleted: BTreeMap<String, i64>,
-    /// The monthly partitions created and dropped.
+    /// The number of API calls that were stored in the log. The minute job stores most.
+    logged_calls: u64,
+    /// The partitions created and dropped.
     partitions: PartitionReport,
     /// The result of warming the entitlement cache.
     warmed: warm_up::CacheWarmUpReport,
@@ -58,6 +63,7 @@ async fn run_daily_job(
     let (postgres, now) = (&app.postgres, app.clock.now());
     alert::delete_old_alerts(&app).await?;
     Ok(Json(DailyReport {
+        logged_calls: api_log::drain(&app, Instant::now() + API_LOG_TIME).await,
         partitions: postgres.rotate_partitions(now).await?,
         deleted: delete_expired(postgres, now).await?,
         warmed: warm_up::run(&app, warming).await?,

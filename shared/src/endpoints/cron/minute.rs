@@ -1,5 +1,6 @@
 //! `GET /api/cron/minute`: recomputes due entitlements, delivers outbox messages and webhooks to
-//! the app, and replays dead letters. Two overlapping runs share the work.
+//! the app, replays dead letters, and stores the log of API calls. Two overlapping runs share the
+//! work.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +16,10 @@ use serde::Serialize;
 use crate::adapters::postgres::PostgresError;
 use crate::app::App;
 use crate::background::BackgroundTasks;
-use crate::billing::app_webhooks;
 use crate::billing::dead_letters;
 use crate::billing::fulfilment;
 use crate::billing::outbox::{self, DeliveryReport};
+use crate::billing::{api_log, app_webhooks};
 use crate::domain::error::Result;
 
 /// The users in one batch. A run has as many batches as its time allows.
@@ -33,6 +34,7 @@ const MESSAGES: usize = 500;
 const RECOMPUTE_TIME: Duration = Duration::from_secs(5);
 const MESSAGES_TIME: Duration = Duration::from_secs(6);
 const REPLAYS_TIME: Duration = Duration::from_secs(14);
+const API_LOG_TIME: Duration = Duration::from_secs(18);
 
 /// The result of one run of the minute job.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -49,6 +51,8 @@ pub struct MinuteReport {
     messages: DeliveryReport,
     /// The webhooks to the app whose delivery was due.
     app_webhooks: DeliveryReport,
+    /// The number of API calls that were stored in the log.
+    logged_calls: u64,
 }
 
 pub fn routes() -> MethodRouter<Arc<App>> {
@@ -69,7 +73,13 @@ async fn run_minute_job(
     )
     .await;
     let replayed =
-        dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await?;
+        dead_letters::replay_due(&app, &background, REPLAYS, started + REPLAYS_TIME).await;
+    // The daily job stores calls from before the log was switched off.
+    let logged_calls = match app.redis.api_log_rate() {
+        Some(_) => api_log::drain(&app, started + API_LOG_TIME).await,
+        None => 0,
+    };
+    let replayed = replayed?;
     stored?;
     Ok(Json(MinuteReport {
         settled: recomputed?,
@@ -77,6 +87,7 @@ async fn run_minute_job(
         still_failing: replayed.still_failing,
         messages,
         app_webhooks,
+        logged_calls,
     }))
 }
 

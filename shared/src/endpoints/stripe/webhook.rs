@@ -21,8 +21,10 @@ use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::dead_letters::{self, Outcome};
 use crate::billing::{app_webhooks, outbox};
+use crate::domain::EventType;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::event::Event;
+use crate::http::CallDetails;
 
 /// The outbox messages to deliver in the background. The minute job delivers the rest.
 const MESSAGES: usize = 10;
@@ -44,7 +46,7 @@ async fn receive_webhook(
     Extension(background): Extension<BackgroundTasks>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<WebhookResponse>> {
+) -> Result<(Extension<CallDetails>, Result<Json<WebhookResponse>>)> {
     let stripe = &app.config.stripe;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
     let signature = signature.unwrap_or_default();
@@ -58,8 +60,9 @@ async fn receive_webhook(
     let event = Event::parse(&body)
         .ok_or_else(|| Error::new(ErrorCode::MalformedEvent, "The body is not a Stripe event."))?;
     let outcome =
-        dead_letters::apply(&app, &background, &event, &String::from_utf8_lossy(&body)).await?;
-    if matches!(outcome, Outcome::Applied { has_messages: true }) && outbox::has_channels(&app) {
+        dead_letters::apply(&app, &background, &event, &String::from_utf8_lossy(&body)).await;
+    if matches!(outcome, Ok(Outcome::Applied { has_messages: true })) && outbox::has_channels(&app)
+    {
         // E-mails, plans and webhooks go out now instead of with the next minute job.
         let (app, alerts) = (app.clone(), background.clone());
         background.run(async move {
@@ -70,5 +73,11 @@ async fn receive_webhook(
             .await;
         });
     }
-    Ok(Json(WebhookResponse { received: true }))
+    let failure = match &outcome {
+        Ok(Outcome::DeadLettered(why)) => Some(why.code),
+        _ => None,
+    };
+    let event_type = EventType::try_from(event.kind).ok();
+    let details = CallDetails { event_type, failure, ..CallDetails::default() };
+    Ok((Extension(details), outcome.map(|_| Json(WebhookResponse { received: true }))))
 }

@@ -6,6 +6,7 @@
 mod glob;
 mod hashes;
 mod keys;
+mod sorted_sets;
 mod strings;
 
 use super::failure::{Failure, Outcome};
@@ -102,6 +103,11 @@ static COMMANDS: &[Spec] = &[
     writes("HSETNX", (3, 3), Keys::First, hashes::hsetnx),
     writes("HINCRBY", (3, 3), Keys::First, hashes::hincrby),
     writes("HDEL", (2, MANY), Keys::First, hashes::hdel),
+    reads("ZCARD", (1, 1), Keys::First, sorted_sets::zcard),
+    reads("ZRANGE", (3, MANY), Keys::First, sorted_sets::zrange),
+    writes("ZADD", (3, MANY), Keys::First, sorted_sets::zadd),
+    writes("ZREM", (2, MANY), Keys::First, sorted_sets::zrem),
+    writes("ZREMRANGEBYRANK", (3, 3), Keys::First, sorted_sets::zremrangebyrank),
 ];
 
 impl Spec {

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::sorted_set::SortedSet;
 use super::store::{Store, Value};
 
 const FORMAT: &str = "farebox redis snapshot 1";
@@ -44,6 +45,8 @@ struct Key {
 enum StoredValue {
     String(Bytes),
     Hash(Vec<(Bytes, Bytes)>),
+    #[serde(rename = "sorted_set")]
+    SortedSet(Vec<(i64, Bytes)>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +93,9 @@ impl Snapshot {
                 Value::Hash(hash) => StoredValue::Hash(
                     hash.iter().map(|(name, value)| (Bytes::of(name), Bytes::of(value))).collect(),
                 ),
+                Value::SortedSet(set) => StoredValue::SortedSet(
+                    set.iter().map(|(score, member)| (*score, Bytes::of(member))).collect(),
+                ),
             },
         });
         Snapshot { format: FORMAT.to_owned(), keys: keys.collect() }
@@ -107,6 +113,13 @@ fn parse(text: &[u8]) -> anyhow::Result<Store> {
                 let pairs = pairs.into_iter();
                 let decoded = pairs.map(|(name, value)| Ok((name.decode()?, value.decode()?)));
                 Value::Hash(decoded.collect::<anyhow::Result<_>>()?)
+            }
+            StoredValue::SortedSet(members) => {
+                let mut set = SortedSet::default();
+                for (score, member) in members {
+                    set.insert(member.decode()?, score);
+                }
+                Value::SortedSet(set)
             }
         };
         store.put(&stored.key.decode()?, value, stored.expires_at_ms);
@@ -141,14 +154,15 @@ mod tests {
         store.put(b"\xff\x00", Value::String(vec![0xfe, 0, 10]), None);
         let hash = [(b"f".to_vec(), b"\x80".to_vec()), (b"".to_vec(), b"".to_vec())];
         store.put(b"hash", Value::Hash(hash.into()), None);
+        let mut set = SortedSet::default();
+        set.insert(b"second".to_vec(), 2);
+        set.insert(b"\x80".to_vec(), -1);
+        store.put(b"set", Value::SortedSet(set), None);
 
         let text = serde_json::to_vec(&Snapshot::of(&store)).unwrap();
-        let read: BTreeMap<_, _> = parse(&text).unwrap().iter().map(shown).collect();
-        assert_eq!(read, store.iter().map(shown).collect());
-    }
-
-    fn shown((key, entry): (&Vec<u8>, &super::super::store::Entry)) -> (Vec<u8>, String) {
-        (key.clone(), format!("{entry:?}"))
+        let read = parse(&text).unwrap();
+        let sorted = |store| -> BTreeMap<_, _> { Store::iter(store).collect() };
+        assert_eq!(sorted(&read), sorted(&store));
     }
 
     #[test]

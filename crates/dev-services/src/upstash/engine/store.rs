@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::failure::Failure;
+use super::sorted_set::SortedSet;
 
 /// Redis does not define the order of a hash's fields. Sorting them makes replies and snapshots
 /// reproducible.
@@ -28,6 +29,7 @@ pub struct Entry {
 pub enum Value {
     String(Vec<u8>),
     Hash(Hash),
+    SortedSet(SortedSet),
 }
 
 impl Entry {
@@ -49,7 +51,7 @@ impl Store {
         match self.get(key, now_ms).map(|entry| &mut entry.value) {
             None => Ok(None),
             Some(Value::String(bytes)) => Ok(Some(bytes)),
-            Some(Value::Hash(_)) => Err(Failure::wrong_type()),
+            Some(_) => Err(Failure::wrong_type()),
         }
     }
 
@@ -57,7 +59,7 @@ impl Store {
         match self.get(key, now_ms).map(|entry| &mut entry.value) {
             None => Ok(None),
             Some(Value::Hash(hash)) => Ok(Some(hash)),
-            Some(Value::String(_)) => Err(Failure::wrong_type()),
+            Some(_) => Err(Failure::wrong_type()),
         }
     }
 
@@ -67,6 +69,30 @@ impl Store {
             self.put(key, Value::Hash(Hash::new()), None);
         }
         self.hash(key, now_ms)?.ok_or_else(Failure::wrong_type)
+    }
+
+    pub fn sorted_set(
+        &mut self,
+        key: &[u8],
+        now_ms: i64,
+    ) -> Result<Option<&mut SortedSet>, Failure> {
+        match self.get(key, now_ms).map(|entry| &mut entry.value) {
+            None => Ok(None),
+            Some(Value::SortedSet(set)) => Ok(Some(set)),
+            Some(_) => Err(Failure::wrong_type()),
+        }
+    }
+
+    /// Returns the sorted set at `key`, or creates an empty one. The caller must add a member to it.
+    pub fn sorted_set_or_new(
+        &mut self,
+        key: &[u8],
+        now_ms: i64,
+    ) -> Result<&mut SortedSet, Failure> {
+        if self.get(key, now_ms).is_none() {
+            self.put(key, Value::SortedSet(SortedSet::default()), None);
+        }
+        self.sorted_set(key, now_ms)?.ok_or_else(Failure::wrong_type)
     }
 
     pub fn put(&mut self, key: &[u8], value: Value, expires_at_ms: Option<i64>) {

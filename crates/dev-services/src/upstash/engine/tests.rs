@@ -129,6 +129,37 @@ fn a_hash_without_fields_does_not_exist() {
 }
 
 #[test]
+fn a_sorted_set_is_ordered_by_score_and_read_by_rank() {
+    session(
+        &mut Client::new(),
+        &[
+            ("ZADD z 2 b 1 c", ":2"),
+            ("ZADD z 1 a 3 b", ":1"),
+            ("ZADD z 1.5 d", "-ERR value is not an integer or out of range"),
+            ("ZADD z NX 1 d", "-ERR syntax error"),
+            ("ZCARD z", ":3"),
+            ("TYPE z", "+zset"),
+            ("ZRANGE z 0 -1", "[a c b]"),
+            ("ZRANGE z 0 -1 WITHSCORES", "[a 1 c 1 b 3]"),
+            ("ZRANGE z -2 5", "[c b]"),
+            ("ZRANGE z 2 1", "[]"),
+            ("ZRANGE z 3 9", "[]"),
+            ("ZRANGE z 0 1 REV", "-ERR syntax error"),
+            ("ZRANGE none 0 -1", "[]"),
+            ("ZREM z a nothing", ":1"),
+            ("ZREMRANGEBYRANK z 0 -3", ":0"),
+            ("ZREMRANGEBYRANK z 0 -2", ":1"),
+            ("ZRANGE z 0 -1", "[b]"),
+            ("GET z", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+            ("ZREM z b", ":1"),
+            ("EXISTS z", ":0"),
+            ("SET s v", "+OK"),
+            ("ZADD s 1 a", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ],
+    );
+}
+
+#[test]
 fn keys_expire_to_the_millisecond() {
     let mut client = Client::new();
     session(
@@ -165,8 +196,8 @@ fn keys_expire_to_the_millisecond() {
 #[test]
 fn a_command_the_engine_lacks_is_refused_by_name() {
     assert_eq!(
-        Client::new().line("ZADD z 1 a"),
-        "-ERR Farebox's in-process engine does not have the command 'ZADD'; install Redis for the \
+        Client::new().line("LPUSH l a"),
+        "-ERR Farebox's in-process engine does not have the command 'LPUSH'; install Redis for the \
          full set"
     );
 }

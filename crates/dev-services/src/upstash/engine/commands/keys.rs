@@ -63,6 +63,7 @@ pub fn kind(store: &mut Store, call: &Call<'_>) -> Outcome {
         None => "none",
         Some(Value::String(_)) => "string",
         Some(Value::Hash(_)) => "hash",
+        Some(Value::SortedSet(_)) => "zset",
     };
     Ok(Reply::Status(kind.to_owned()))
 }
