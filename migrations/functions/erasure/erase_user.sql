@@ -11,8 +11,9 @@
 --           (lock_account), which is created if the user has none, then wallets and counters, then the
 --           message.
 -- Races     A write for the user that holds the account finishes first, and its rows are deleted too. A later
---           one waits, finds the mark and is refused. A payment, customer or subscription that such a write
---           added was not locked in order: then the call raises 40001, and its caller repeats it.
+--           one waits, finds the mark and is refused. A payment, customer, subscription or dead letter that
+--           such a write added was not locked in order: then the call raises 40001, and its caller repeats
+--           it.
 
 create or replace function erase_user(p_user_id permitted_user, p_now call_time)
 returns jsonb
@@ -36,10 +37,12 @@ begin
   v_locked := lock_billing_rows(p_user_id, v_customers);
   perform lock_account(p_user_id, p_now);
 
-  if count_billing_rows(p_user_id, customers_of(p_user_id)) <> v_locked then
+  if count_billing_rows(p_user_id, customers_of(p_user_id)) <> v_locked
+     or has_dead_letters(p_user_id, v_customers)
+  then
     raise exception using
       errcode = 'serialization_failure',
-      message = 'another request changed the user''s payments, customers or subscriptions';
+      message = 'another request added a payment, customer, subscription or dead letter of the user';
   end if;
 
   -- This waits for a spend or a usage entry that holds one of them. A later one finds no row.
@@ -141,6 +144,25 @@ begin
       from payments
       where user_id = p_user_id
         or customer_id = any (p_customers)));
+end
+$$;
+
+-- has_dead_letters: Returns whether a dead letter names a user or one of their customers.
+--
+-- Promises  Under the account's lock the answer is final for the user's dead letters: fail_webhook waits for
+--           that lock.
+
+create or replace function has_dead_letters(p_user_id text, p_customers text[])
+returns boolean
+language plpgsql
+stable
+as $$
+begin
+  return exists (
+    select 1
+    from failed_webhooks
+    where user_id = p_user_id
+      or customer_id = any (p_customers));
 end
 $$;
 

@@ -32,18 +32,25 @@ pub enum AccountRecordType {
     Customer,
     /// The plan that the user has now.
     Entitlement,
+    /// A subscription at Stripe.
     Subscription,
     /// A plan that an operator gave without Stripe.
     PlanComp,
+    /// A checkout session at Stripe.
     CheckoutSession,
     /// A change that Farebox requested from Stripe, with its parameters and its answer.
     StripeRequest,
+    /// A payment, or an attempt to pay.
     Payment,
+    /// A refund of one of the payments.
     Refund,
+    /// A dispute of one of the payments.
     Dispute,
+    /// An invoice, with its links at Stripe.
     Invoice,
     /// The balance of one unit of credits.
     CreditBalance,
+    /// Credits that were given, and what remains of them.
     CreditGrant,
     /// A movement of credits.
     LedgerEntry,
@@ -53,6 +60,7 @@ pub enum AccountRecordType {
     UsagePeriod,
     /// One report of usage that has metadata.
     UsageEntry,
+    /// An entry of the user's history, such as the text of a chat.
     HistoryEntry,
     /// A change of a subscription, an invoice or a payment.
     BillingEvent,
