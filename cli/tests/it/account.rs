@@ -11,7 +11,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 use shared::domain::hash::hex;
 
-use crate::support::{Mode, Setup, TestApp, until};
+use crate::support::{Setup, TestApp, until};
 
 async fn with_history(app: &TestApp, user: &str) {
     let body = json!({ "summary": "hello", "content": "a talk" });

@@ -32,7 +32,7 @@ const CROWD: &str = "
     insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at)
     select 'u' || n, 'exports', 1, '{}', now() from generate_series(1, 5000) n;
     insert into credit_grants (user_id, unit, kind, amount, remaining, priority, created_at)
-    select 'u' || n % 5000, 'ai_credit', 'grant', 5, 0, 50, now() from generate_series(1, 20000) n;
+    select 'u' || 1 + n % 5000, 'ai_credit', 'grant', 5, 0, 50, now() from generate_series(1, 20000) n;
     insert into history (user_id, kind, content, created_at)
     select 'u' || n, 'chat', 'talk', now() from generate_series(1, 5000) n;
     analyze";

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
+use shared::adapters::redis::limiter;
 
 use crate::support::{Mode, Setup, TestApp};
 

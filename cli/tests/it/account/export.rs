@@ -21,6 +21,8 @@ impl TestApp {
         let mut records = Vec::new();
         let mut query = format!("limit={limit}");
         loop {
+            // Within the rate limit of the route.
+            self.clock.advance(jiff::SignedDuration::from_secs(1));
             let page = self.export(&query).await.expect_status(200).body;
             let data = page["data"].as_array().unwrap();
             let stats = data.iter().filter(|one| one["type"] == "stats").count();
@@ -125,7 +127,7 @@ async fn a_small_account_is_exported_in_one_answer() {
         ("entitlement", 1),
         ("subscription", 1),
         ("checkout_session", 3),
-        ("stripe_request", 3),
+        ("stripe_request", 2),
         ("payment", 1),
         ("invoice", 2),
         ("credit_balance", 1),
@@ -238,7 +240,7 @@ async fn a_page_costs_the_same_wherever_it_begins() {
                     from pg_stat_xact_user_tables";
         let read: i64 = owner.query_typed_one(read, &[]).await.unwrap().get(0);
         execute(&owner, "rollback").await;
-        assert!((100..300).contains(&read), "{section}: {read} rows read for a page of 100");
+        assert!((100..1_000).contains(&read), "{section}: {read} rows read for a page of 100");
     }
 }
 
@@ -250,7 +252,7 @@ async fn a_forged_cursor_is_refused() {
     let forged = |place: Value| shared::http::cursor(&place);
     for place in [
         json!({ "section": "passwords", "after": ["1"] }),
-        json!({ "section": "history_entry", "after": ["yesterday", "1"] }),
+        json!({ "section": "history_entry", "after": ["someday", "1"] }),
         json!({ "section": "history_entry", "after": ["epoch", "1; drop table history"] }),
         json!({ "section": "history_entry", "after": ["epoch", "99999999999999999999"] }),
         json!({ "section": "usage_entry", "after": ["epoch", "1"] }),

@@ -4,7 +4,6 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
-
 use shared::adapters::redis::limiter;
 
 use crate::support::{ApiResponse, Mode, Setup, TestApp};
