@@ -95,8 +95,8 @@ as $$
       (2, 'customer', 'stripe_customers', 't.id = any ($2)', array['id', 'text'], '{}'),
       (3, 'entitlement', 'entitlements', 't.user_id = $1', array['user_id', 'text'], '{}'),
       (4, 'subscription', 'subscriptions', 't.user_id = $1', array['created_at', 'timestamptz', 'id', 'text'],
-        array['observed_after', 'observed_at', 'event_rank', 'tie_breaker', 'period_observed_at', 'price_seen',
-              'other_price_at', 'digest']),
+        array['observed_after', 'observed_at', 'event_rank', 'tie_breaker', 'period_observed_at',
+              'price_seen', 'other_price_at', 'digest']),
       (5, 'plan_comp', 'plan_comps', 't.user_id = $1', array['id', 'bigint'], '{}'),
       (6, 'checkout_session', 'checkout_sessions', 't.user_id = $1',
         array['created_at', 'timestamptz', 'id', 'text'], '{}'),
@@ -159,10 +159,10 @@ begin
   where name = p_section;
 
   select string_agg(
-    case
-      when atttypid = 'timestamptz'::regtype then format('json_time(t.%I) as %I', attname, camel_case(attname))
-      else format('t.%I as %I', attname, camel_case(attname))
-    end,
+    format(
+      case atttypid when 'timestamptz'::regtype then 'json_time(t.%I) as %I' else 't.%I as %I' end,
+      attname,
+      camel_case(attname)),
     ', ' order by attnum)
   into v_columns
   from pg_attribute

@@ -242,9 +242,9 @@ $$;
 
 -- work_outside: Returns what is left to do outside Postgres after a user is deleted.
 --
--- Promises  `customers` and `sessions` are to be closed at Stripe. `requests` were sent, and their answers are
---           not stored: repeating one under its key returns the object that it created, or creates it.
---           `identity_until` is the end of the lease of a delivery to the identity provider.
+-- Promises  `customers` and `sessions` are to be closed at Stripe. `requests` may have been sent, and their
+--           answers are not stored: repeating one under its key returns the object that it created, or
+--           creates it. `identity_until` is the end of the lease of a delivery to the identity provider.
 
 create or replace function work_outside(p_user_id text, p_customers text[], p_now timestamptz)
 returns jsonb
