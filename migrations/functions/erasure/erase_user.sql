@@ -56,6 +56,13 @@ begin
   where user_id = p_user_id
   for update;
 
+  -- A worker that has not leased this message yet skips it from now on.
+  perform 1
+  from outbox
+  where user_id = p_user_id
+    and kind = 'identity'
+  for update;
+
   v_payload := work_outside(p_user_id, v_customers, p_now);
 
   insert into erased_users (id_sha256, erased_at)
