@@ -3,7 +3,7 @@
 
 create table outbox (
   id           uuid primary key default gen_random_uuid(),
-  kind         text not null check (kind in ('email', 'identity', 'cache', 'refetch', 'alert')),
+  kind         text not null check (kind in ('email', 'identity', 'cache', 'refetch', 'alert', 'erasure')),
   key          text not null unique,
   user_id      text references accounts (id) on delete cascade,
   payload      jsonb not null,

@@ -30,8 +30,8 @@ use crate::http::Method::{Delete, Get, Patch, Post};
 use crate::http::{Endpoint, Schedule};
 
 pub static ACCOUNT: Endpoint =
-    Endpoint::new("account", "/api/account", &[Delete], User, account::routes)
-        .limited(Rate::per_minute(10));
+    Endpoint::new("account", "/api/account", &[Get, Delete], User, account::routes)
+        .limited(Rate::per_minute(60));
 
 pub static ADMIN_LEDGER: Endpoint =
     Endpoint::new("admin-ledger", "/api/admin/ledger", &[Get], Admin, admin::ledger::routes)

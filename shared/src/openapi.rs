@@ -3,6 +3,7 @@
 //!
 //! No deployed function links this module: the table and the handlers do not refer to it.
 
+mod account;
 mod app_webhooks;
 mod catalog;
 mod checkout;
@@ -34,7 +35,7 @@ struct Tag {
     operations: fn(&mut Schemas) -> Vec<Operation>,
 }
 
-const TAGS: [Tag; 10] = [
+const TAGS: [Tag; 11] = [
     Tag {
         name: "Entitlements",
         description: "The features and limits of a user's plan, and checks against them.",
@@ -77,8 +78,13 @@ const TAGS: [Tag; 10] = [
         operations: history::operations,
     },
     Tag {
+        name: "Account",
+        description: "The export and the deletion of everything about a user.",
+        operations: account::operations,
+    },
+    Tag {
         name: "Companion app",
-        description: "For a companion chat app: users' live stats, sign-ins, and account deletion.",
+        description: "For a companion chat app: users' live stats and sign-ins.",
         operations: companion::operations,
     },
     Tag {

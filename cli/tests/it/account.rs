@@ -1,11 +1,17 @@
-//! `DELETE /api/account`.
+//! `GET` and `DELETE /api/account`.
+
+mod checkouts;
+mod export;
+mod outages;
+mod races;
+mod traces;
 
 use futures_util::future::join_all;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use shared::domain::hash::hex;
 
-use crate::support::{Mode, Setup, TestApp, until};
+use crate::support::{Setup, TestApp, until};
 
 async fn with_history(app: &TestApp, user: &str) {
     let body = json!({ "summary": "hello", "content": "a talk" });
@@ -135,24 +141,4 @@ async fn a_save_that_races_the_deletion_leaves_nothing() {
     }
     assert_eq!(app.count("select count(*) from accounts").await, 0);
     assert_eq!(app.count("select count(*) from history").await, 0);
-}
-
-#[tokio::test]
-async fn a_deletion_fails_while_a_store_is_down_and_completes_afterwards() {
-    let app = TestApp::new().await;
-    with_history(&app, "ann").await;
-    let token = app.token("ann");
-    let delete = || app.delete("/api/account").bearer(&token).send();
-
-    let before = app.redis_contents("ann").await;
-    app.postgres.set(Mode::Down).await;
-    delete().await.expect_problem(503, "database_unavailable");
-    assert_eq!(app.redis_contents("ann").await, before);
-    app.postgres.set(Mode::Pass).await;
-
-    app.redis.set(Mode::Down).await;
-    delete().await.expect_problem(503, "redis_unavailable");
-    app.redis.set(Mode::Pass).await;
-    delete().await.expect_status(204);
-    assert_eq!(app.redis_command(&["EXISTS", "user:ann:stats"]).await, 0);
 }

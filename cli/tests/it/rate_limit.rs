@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
+use shared::adapters::redis::limiter;
 use shared::adapters::redis::scripts::TAKE;
 use shared::domain::{Rate, rate_bucket};
 
@@ -76,11 +77,14 @@ async fn a_refused_cost_consumes_nothing() {
         post_check(&app, body).await.expect_status(200).body["allowed"] == true
     };
     assert!(take(8).await);
-    let before = app.redis_command(&["GET", "limit:action:review-code:ann"]).await;
+    let before = app.redis_command(&["GET", &limiter::key("action:review-code", "ann")]).await;
     for _ in 0..10 {
         assert!(!take(4).await);
     }
-    assert_eq!(app.redis_command(&["GET", "limit:action:review-code:ann"]).await, before);
+    assert_eq!(
+        app.redis_command(&["GET", &limiter::key("action:review-code", "ann")]).await,
+        before
+    );
     assert!(take(2).await, "the remaining units are still there");
 }
 
@@ -172,7 +176,7 @@ async fn a_refused_call_changes_nothing() {
     let token = app.token("ann");
     let delete = |path: &str| app.delete(path).bearer(&token).send();
     let spent = format!("{}", app.now().as_microsecond() + 60_000_000);
-    app.redis_command(&["SET", "limit:account:user:ann", &spent]).await;
+    app.redis_command(&["SET", &limiter::key("account", "user:ann"), &spent]).await;
     app.post("/api/session").bearer(&token).send().await.expect_status(200);
     delete("/api/account").await.expect_problem(429, "rate_limited");
     assert_eq!(app.stats("ann").await["days_active"], 1);

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
+use shared::adapters::redis::limiter;
 
 use crate::support::{Mode, Setup, TestApp};
 
@@ -75,7 +76,7 @@ async fn the_streak_counts_days_in_a_row() {
     app.clock.advance(SignedDuration::from_hours(48));
     assert_eq!(sign_in().await, (json!(4), json!(1)), "after a day without one");
     app.clock.advance(SignedDuration::from_hours(-48));
-    app.redis_command(&["DEL", "limit:session:user:ann"]).await;
+    app.redis_command(&["DEL", &limiter::key("session", "user:ann")]).await;
     assert_eq!(sign_in().await, (json!(4), json!(1)), "a server whose clock is behind");
 }
 

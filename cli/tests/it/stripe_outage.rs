@@ -106,24 +106,3 @@ async fn a_request_to_a_hanging_stripe_times_out() {
     expect_unavailable(app.order("ann", plus()).send().await, Mode::Slow(Duration::ZERO));
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
-
-/// An account is deleted only after its subscription is canceled.
-#[tokio::test]
-async fn an_account_is_deleted_only_after_its_subscription() {
-    let app = TestApp::selling("aira").await;
-    app.buy("ann", plus()).await;
-    let delete = || app.delete("/api/account").bearer(&app.token("ann")).send();
-    app.stripe.set(Mode::Down).await;
-    expect_unavailable(delete().await, Mode::Down);
-    assert_eq!(app.subscription("ann").await["status"], "active", "nothing was deleted");
-    app.stripe.set(Mode::Pass).await;
-    delete().await.expect_status(204);
-    assert_eq!(app.at_stripe("subscription")[0]["status"], "canceled");
-    app.simulator.delivered().await;
-    for table in ["users", "subscriptions", "checkout_sessions", "entitlements"] {
-        let rows = format!("select count(*) from {table} where \"user_id\" = 'ann'");
-        let rows = rows.replace("users where \"user_id\"", "users where id");
-        assert_eq!(app.count(&rows).await, 0, "{table}");
-    }
-    delete().await.expect_status(204);
-}

@@ -1,12 +1,14 @@
 -- finish_checkout: Stores the customer and the session that Stripe created, and the answer.
 --
 -- Promises  Returns whether the caller still held the request. If not, another caller took it over after the
---           lease ended, and closes this session. Repeating it changes nothing.
+--           lease ended, and closes this session. Repeating it changes nothing. If the user was erased since,
+--           the call is refused with FB001, and the caller deletes both at Stripe.
 -- Locks     The customer, then the account: the order of every function that locks both.
 -- Races     An event about the customer or the session: the second of the two merges into the row of the
 --           first.
 
 create or replace function finish_checkout(
+  p_user_id     permitted_user,
   p_request_id  bigint,
   p_customer_id text,
   p_session     jsonb,
@@ -33,6 +35,10 @@ begin
   where id = p_request_id;
 
   if v_request.id is null then
+    if is_erased(p_user_id) then
+      perform refuse('account_erased');
+    end if;
+
     return false;
   end if;
 

@@ -8,9 +8,10 @@
 --           that wait for the same buyer it stores one, or none once an operator has resolved one. Returns
 --           how often the event has failed, the number of open dead letters, and whether to alert the
 --           operators; null without a dead letter.
--- Locks     The dead letter, then the alert.
+-- Locks     The dead letter, then its payment, customer and account, shared, then the alert.
 -- Races     Concurrent failures of one event all count. Two concurrent events may not count each other; then
---           the next failure raises the alert.
+--           the next failure raises the alert. An erasure of the event's user waits for this call and then
+--           clears the dead letter, or this call waits and stores none.
 
 create or replace function fail_webhook(
   p_event      jsonb,
@@ -48,14 +49,6 @@ begin
     return null;
   end if;
 
-  if is_erased(p_event ->> 'user_id') or is_erased_customer(p_event ->> 'customer_id') then
-    insert into webhook_events (id, type, created_at, processed_at)
-    values (p_event ->> 'id', p_event ->> 'type', p_created_at, p_now)
-    on conflict (id) do nothing;
-
-    return null;
-  end if;
-
   v_is_only := not exists (
     select 1
     from failed_webhooks
@@ -86,6 +79,17 @@ begin
       note = null
   returning attempts into v_attempts;
 
+  if concerns_erased(p_event) then
+    delete from failed_webhooks
+    where id = p_event ->> 'id';
+
+    insert into webhook_events (id, type, created_at, processed_at)
+    values (p_event ->> 'id', p_event ->> 'type', p_created_at, p_now)
+    on conflict (id) do nothing;
+
+    return null;
+  end if;
+
   -- No other dead letter was open, so the last alert is over. It is cleared here, and not where the last
   -- dead letter is resolved, so that an event that succeeds never waits for the alert's row.
   if v_is_only then
@@ -101,6 +105,41 @@ begin
     'attempts', v_attempts,
     'open', v_open,
     'alert', raise_alert('webhooks', v_open, p_now));
+end
+$$;
+
+-- concerns_erased: Returns whether an event names a user, a customer or a payment that was erased.
+--
+-- Promises  The answer stays true or false until the end of the transaction.
+-- Locks     The payment, the customer and the account, shared.
+
+create or replace function concerns_erased(p_event jsonb)
+returns boolean
+language plpgsql
+as $$
+begin
+  perform 1
+  from payments
+  where id = p_event ->> 'payment_id'
+  for key share;
+
+  perform 1
+  from stripe_customers
+  where id = p_event ->> 'customer_id'
+  for key share;
+
+  perform 1
+  from accounts
+  where id = p_event ->> 'user_id'
+  for key share;
+
+  return is_erased(p_event ->> 'user_id')
+    or is_erased_customer(p_event ->> 'customer_id')
+    or exists (
+      select 1
+      from payments
+      where id = p_event ->> 'payment_id'
+        and erased_at is not null);
 end
 $$;
 

@@ -47,6 +47,7 @@ as $$
     'generation', l.generation,
     'attempts', l.attempts,
     'leased_until', l.leased_until,
+    'created_at', l.created_at,
     'payload', l.payload,
     'user_id', l.user_id,
     'email', case

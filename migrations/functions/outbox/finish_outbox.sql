@@ -4,7 +4,8 @@
 --           `done`, `problem`, `retry_at`.
 -- Promises  A message that is neither done nor to be retried has failed permanently. Returns how many of
 --           these messages did (`failed`) and, if any, how many have in all (`failed_in_all`). A message
---           whose state has changed since is only released: it is still due.
+--           whose state has changed since is only released: it is still due. A finished erasure keeps no
+--           payload, because that names the user.
 -- Locks     The messages. It skips locked ones, so that it never deadlocks with a transaction that queues
 --           messages.
 -- Races     A message that another worker has leased since stays unchanged. A message that was skipped is due
@@ -47,6 +48,7 @@ begin
     update outbox o
     set leased_until = null,
         done_at = case when r.done then p_now end,
+        payload = case when r.done and o.kind = 'erasure' then '{}' else o.payload end,
         failed_at = case when not r.done and r.retry_at is null then p_now end,
         due_at = coalesce(r.retry_at, o.due_at),
         problem = r.problem

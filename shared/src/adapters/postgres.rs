@@ -38,6 +38,7 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+pub use account::{AccountCursor, AccountPage, AccountRecord, AccountRecordType};
 pub use app_webhooks::{AppWebhook, AppWebhookResult, FailedAppWebhook};
 pub use checkout::{Checkout, ClaimedCheckout, Customer, Purchase, ReleaseScope, Wanted};
 pub use connect::{connect, connection_config};

@@ -42,6 +42,7 @@ pub fn raise(app: &App, background: &BackgroundTasks, name: &'static str, messag
 pub const OTHER_ACCOUNT: &str = "other_account";
 pub const OTHER_MODE: &str = "other_mode";
 pub const CONFLICTING_USERS: &str = "conflicting_users";
+pub const ERASURE_OVERDUE: &str = "erasure_overdue";
 
 /// Raises a daily alert, at most once between two runs of the daily job.
 pub async fn raise_daily(
@@ -65,7 +66,7 @@ pub async fn raise_daily(
 
 /// Clears the daily alerts, so that the next occurrence raises them again.
 pub async fn delete_old_alerts(app: &App) -> Result<(), PostgresError> {
-    for name in [OTHER_ACCOUNT, OTHER_MODE, CONFLICTING_USERS] {
+    for name in [OTHER_ACCOUNT, OTHER_MODE, CONFLICTING_USERS, ERASURE_OVERDUE] {
         app.postgres.raise_alert(name, 0, app.clock.now()).await?;
     }
     Ok(())

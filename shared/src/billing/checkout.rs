@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -22,6 +23,9 @@ use crate::domain::{Currency, IdempotencyKey, Refusal, Snapshot, UserId};
 /// The time limit of all requests of one route to Stripe. It is shorter than their lease, and than
 /// a function's time limit.
 pub const STRIPE_TIME: Duration = Duration::from_secs(25);
+
+/// The number of sessions that are expired concurrently.
+const AT_ONCE: usize = 10;
 
 /// Why no session was created.
 #[derive(Debug)]
@@ -57,7 +61,9 @@ pub async fn create_session(
         };
         let sent = timeout(STRIPE_TIME, send_requests(app, user, &claimed)).await;
         match sent.unwrap_or_else(|elapsed| Err(StripeError::may_have_run(elapsed).into())) {
-            Ok((customer, session)) => return finish(app, &claimed, &customer, &session).await,
+            Ok((customer, session)) => {
+                return finish(app, user, &claimed, &customer, &session).await;
+            }
             Err(Failure::Paid) => release_lease(app, claimed.request, ReleaseScope::Request).await,
             Err(Failure::Customer(error)) => {
                 let scope = if error.is_final() {
@@ -159,6 +165,7 @@ async fn close(app: &App, session: &str) -> Result<(), Failure> {
 
 async fn finish(
     app: &App,
+    user: &UserId,
     claimed: &ClaimedCheckout,
     customer: &str,
     session: &Snapshot,
@@ -176,41 +183,58 @@ async fn finish(
         "created": session.integer("created"),
     });
     let now = app.clock.now();
-    match app.postgres.finish_checkout(claimed.request, customer, &created, &answer, now).await {
+    let finished =
+        app.postgres.finish_checkout(user, claimed.request, customer, &created, &answer, now).await;
+    match finished {
         Ok(true) => Ok(answer),
         // Another process took over the request, and closes this session or uses it.
         Ok(false) => Err(Error::request_in_progress()),
         Err(error) => {
             if error.is_erased() {
-                // The user was erased during this request, so the new objects are deleted too.
-                delete_at_stripe(app, &[id.to_owned()], &[customer.to_owned()]).await?;
+                close_erased(app, id, customer).await;
             }
             Err(error.into())
         }
     }
 }
 
-/// Expires sessions and deletes customers at Stripe, so that nothing more is charged. May be
-/// repeated.
-pub async fn delete_at_stripe(
-    app: &App,
-    sessions: &[String],
-    customers: &[String],
-) -> Result<(), StripeError> {
-    for session in sessions {
-        match app.stripe.send(&requests::expire_session(session)).await {
-            // The session expired or was paid. Deleting the customer cancels its subscription.
-            Err(error) if error.is_invalid_request() => {}
-            closed => drop(closed?),
-        }
+/// Deletes what a request created at Stripe while its user was erased. If that fails, the message
+/// of the erasure does it: it has the keys of the request.
+async fn close_erased(app: &App, session: &str, customer: &str) {
+    let sessions = [session.to_owned()];
+    let (session, customer) =
+        tokio::join!(expire_sessions(app, &sessions), delete_customer(app, customer));
+    if let Err(error) = session.and(customer) {
+        tracing::warn!(
+            problem = error_chain(&error),
+            "closing a checkout of an erased user failed: the minute job retries it"
+        );
     }
-    for customer in customers {
-        match app.stripe.send(&requests::delete_customer(customer)).await {
-            Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => {}
-            deleted => drop(deleted?),
-        }
+}
+
+/// Expires sessions at Stripe, so that they can no longer be paid. May be repeated.
+pub async fn expire_sessions(app: &App, sessions: &[String]) -> Result<(), StripeError> {
+    for some in sessions.chunks(AT_ONCE) {
+        let expiries: Vec<_> = some.iter().map(|session| expire(app, session)).collect();
+        try_join_all(expiries).await?;
     }
     Ok(())
+}
+
+async fn expire(app: &App, session: &str) -> Result<(), StripeError> {
+    match app.stripe.send(&requests::expire_session(session)).await {
+        // The session expired or was paid. Deleting the customer cancels its subscription.
+        Err(error) if error.is_invalid_request() => Ok(()),
+        expired => expired.map(drop),
+    }
+}
+
+/// Deletes a customer at Stripe, which cancels their subscriptions. May be repeated.
+pub async fn delete_customer(app: &App, customer: &str) -> Result<(), StripeError> {
+    match app.stripe.send(&requests::delete_customer(customer)).await {
+        Err(error) if error.refusal().is_some_and(|refusal| refusal.is_missing("id")) => Ok(()),
+        deleted => deleted.map(drop),
+    }
 }
 
 /// Releases the lease on a request, and deletes the request if Stripe's answer is final.

@@ -1,5 +1,5 @@
 //! Delivers outbox messages: e-mails to users, plans to the identity provider, cache repairs,
-//! refetches from Stripe, and alerts.
+//! refetches from Stripe, alerts, and erasures of users outside Postgres.
 //!
 //! A message is written in the transaction of the change that it reports. A worker leases it,
 //! delivers it, and marks it done. A failed delivery is retried with growing pauses, and finally
@@ -10,8 +10,10 @@
 
 mod cache_repair;
 mod email;
+mod erasure;
 mod refetch;
 
+use std::slice;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -133,6 +135,21 @@ pub async fn drain(
     all
 }
 
+/// Delivers a message that was just leased to this process. Returns whether it was delivered. If
+/// not, the minute job retries it.
+pub async fn deliver_now(app: &App, background: &BackgroundTasks, message: OutboxMessage) -> bool {
+    let run = Run { app, background, mailer: OnceLock::new() };
+    let Some(result) = run.deliver(message, Clock::wall()).await else { return false };
+    let finished = app.postgres.finish_outbox(slice::from_ref(&result), app.clock.now()).await;
+    if let Err(error) = finished {
+        tracing::warn!(
+            problem = error_chain(&error),
+            "the result of a delivery was not stored: the minute job delivers it again"
+        );
+    }
+    result.done
+}
+
 impl Run<'_> {
     /// Delivers one batch. Returns the number of messages leased for it.
     async fn batch(&self, limit: usize, all: &mut DeliveryReport) -> Result<usize, PostgresError> {
@@ -182,6 +199,9 @@ impl Run<'_> {
         }
         let outcome = timeout(DELIVERY_TIME, self.attempt(&message)).await;
         let outcome = outcome.unwrap_or_else(|_| Outcome::failed("no answer in time"));
+        if message.kind == Kind::Erasure && !matches!(outcome, Outcome::Delivered) {
+            erasure::report_if_overdue(self.app, self.background, &message).await;
+        }
         Some(self.result(message, outcome))
     }
 
@@ -192,6 +212,7 @@ impl Run<'_> {
             Kind::Cache => cache_repair::repair(self.app, message.entitlement.as_ref()).await,
             Kind::Refetch => refetch::refetch(self.app, &message.payload).await,
             Kind::Alert => self.raise(&message.payload),
+            Kind::Erasure => erasure::erase(self.app, message).await,
         }
     }
 
@@ -288,11 +309,11 @@ impl Run<'_> {
 }
 
 impl Kind {
-    /// Messages that carry the current state are retried forever. Others are given up.
+    /// Messages that carry the current state, and erasures, are retried forever. Others are given up.
     fn max_attempts(self) -> i32 {
         match self {
             Self::Email | Self::Refetch | Self::Alert => ATTEMPTS,
-            Self::Identity | Self::Cache => i32::MAX,
+            Self::Identity | Self::Cache | Self::Erasure => i32::MAX,
         }
     }
 }

@@ -4,7 +4,6 @@
 //! read is one pipeline. All of them check the marker of an erased user, so that no call recreates
 //! a deleted account. Apps read the hash, so its field names are a contract.
 
-use futures_util::future::try_join;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,6 +46,15 @@ const INDEX_SECONDS: u32 = 2 * 86_400;
 
 /// Returns a user's stats. A user who never signed in has zeros.
 pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<UserStats> {
+    Ok(read_stored(redis, user, now).await?.unwrap_or_default())
+}
+
+/// Returns a user's stats; none if Redis has none.
+pub async fn read_stored(
+    redis: &Redis,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Option<UserStats>> {
     let keys = UserKeys::of(user, now);
     let commands = [
         Command::exists(&keys.erased),
@@ -62,7 +70,10 @@ pub async fn read(redis: &Redis, user: &UserId, now: Timestamp) -> Result<UserSt
     }
     let fields: Option<Vec<&str>> = fields.iter().map(Value::as_str).collect();
     let fields = fields.ok_or_else(|| unexpected(&answers))?;
-    Ok(parse(last_login.as_str().unwrap_or_default(), &fields)?)
+    if fields.is_empty() && last_login.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(parse(last_login.as_str().unwrap_or_default(), &fields)?))
 }
 
 /// Counts the day of `now` once, and creates the stats of a new user.
@@ -108,38 +119,18 @@ pub async fn check_key_not_reused(redis: &Redis, idempotency_key: &IdempotencyKe
     }
 }
 
-/// Deletes a user's stats and stored answers, removes the user from the API log, and marks them as
-/// erased for `remember_seconds`.
-///
-/// The marker is set first. From then on no answer is stored, so the index is complete.
-pub async fn erase(
-    redis: &Redis,
-    user: &UserId,
-    now: Timestamp,
-    remember_seconds: u32,
-) -> Result<()> {
-    let keys = UserKeys::of(user, now);
-    let marking = [
-        Command::set(&keys.erased, "1", remember_seconds),
-        Command::new("DEL")
-            .arg(&keys.stats)
-            .arg(&keys.last_login)
-            .arg(&keys.credits)
-            .arg(&keys.entitlement),
-        Command::hgetall(&keys.index),
-        Command::hgetall(&keys.index_before),
-    ];
-    let (answers, ()) =
-        try_join(redis.transaction(&marking), redis.forget_logged_user(user)).await?;
-    let remembered = answers.iter().filter_map(Value::as_array).flatten();
-    let remembered: Vec<&str> =
-        remembered.filter_map(Value::as_str).filter(|key| key.starts_with("once:")).collect();
-    if !remembered.is_empty() {
-        let delete = Command::new("DEL").arg(&keys.index).arg(&keys.index_before);
-        let delete = remembered.into_iter().fold(delete, Command::arg);
-        redis.run::<u64>(&delete).await?;
+impl Default for UserStats {
+    fn default() -> Self {
+        Self {
+            conversations: 0,
+            mood_score: 0.0,
+            days_active: 0,
+            login_streak: 0,
+            recent_conversations: Vec::new(),
+            plan: "Free".to_owned(),
+            last_login: None,
+        }
     }
-    Ok(())
 }
 
 async fn update(

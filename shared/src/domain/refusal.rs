@@ -60,6 +60,7 @@ pub enum InvalidReason {
     OpeningBalanceTaken,
     TooManyCredits,
     UnknownCurrency,
+    UnknownCursor,
     UnknownFeature { feature: String },
     UnknownInterval,
     UnknownPack,
@@ -92,6 +93,7 @@ impl InvalidReason {
             Self::UnknownCurrency => {
                 ("currency", "is not a currency in which this plan or pack is sold")
             }
+            Self::UnknownCursor => ("cursor", "must be the nextCursor of an earlier page"),
             Self::UnknownFeature { .. } => ("feature", "is not a feature of the catalog"),
             Self::UnknownInterval => ("interval", "is not sold for this plan"),
             Self::UnknownPack => ("pack", "is not a pack that is sold"),

@@ -105,7 +105,7 @@ async fn get_history(
     let owner = owner_mark(&user);
     let behind = query.cursor(|(at, mark): &(Timestamp, String)| is_time(*at) && *mark == owner)?;
     let behind = behind.map(|(at, _)| at);
-    let limit = query.limit()?.get();
+    let limit = query.limit()?.size();
     let rows = app.postgres.get_history(&user, &filter, behind, limit, now).await?;
     let next_cursor = rows.next.map(|at| cursor(&(at, owner)));
     Ok(Json(HistoryResponse::Page(HistoryPage { data: rows.entries, next_cursor })))

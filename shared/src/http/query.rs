@@ -52,21 +52,27 @@ impl Query {
     }
 
     pub fn limit(&self) -> Result<PageSize> {
-        Ok(self.get("limit", PageSize::read)?.unwrap_or(PageSize::DEFAULT))
+        self.limit_up_to(PageSize::DEFAULT, PageSize::MAX)
+    }
+
+    /// Returns the page size of a list with another default and maximum.
+    pub fn limit_up_to(&self, default: usize, max: usize) -> Result<PageSize> {
+        let limit = self.get("limit", |text| PageSize::read(text, max))?;
+        Ok(limit.unwrap_or(PageSize(default)))
     }
 }
 
 impl PageSize {
-    const DEFAULT: Self = Self(20);
+    const DEFAULT: usize = 20;
     const MAX: usize = 100;
 
-    fn read(text: String) -> Result<Self, String> {
-        let size = text.parse().ok().filter(|size| (1..=Self::MAX).contains(size));
-        let size = size.ok_or_else(|| format!("must be a whole number from 1 to {}", Self::MAX))?;
+    fn read(text: String, max: usize) -> Result<Self, String> {
+        let size = text.parse().ok().filter(|size| (1..=max).contains(size));
+        let size = size.ok_or_else(|| format!("must be a whole number from 1 to {max}"))?;
         Ok(Self(size))
     }
 
-    pub fn get(self) -> i32 {
+    pub fn size(self) -> i32 {
         self.0 as i32
     }
 

@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 use super::operation::Operation;
 use super::schemas::Schemas;
 use crate::companion::stats::UserStats;
-use crate::domain::error::ErrorCode::{
-    AccountErased, DatabaseUnavailable, RedisUnavailable, StripeUnavailable,
-};
-use crate::endpoints::{ACCOUNT, CHAT_SAVE, DASHBOARD, MOOD, SESSION, chat, mood};
+use crate::domain::error::ErrorCode::{AccountErased, DatabaseUnavailable, RedisUnavailable};
+use crate::endpoints::{CHAT_SAVE, DASHBOARD, MOOD, SESSION, chat, mood};
 use crate::http::Method::{Delete, Get, Patch, Post};
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
@@ -24,21 +22,6 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         )
         .response::<UserStats>(schemas, "The user's stats.", stats())
         .codes(&[AccountErased, RedisUnavailable]),
-    );
-    operations.push(
-        Operation::new(
-            &ACCOUNT,
-            Delete,
-            "deleteAccount",
-            "Delete an account",
-            "Deletes the user's customer at Stripe, which cancels their subscriptions, and then \
-             the data that Farebox stores about the user. The credit ledger and the billing events \
-             are kept without the user's id. Users may delete their own account; with a service \
-             key, name the user. The request is safe to repeat: after a failure, send it again \
-             until it succeeds.",
-        )
-        .empty("204", "The account is deleted.")
-        .codes(&[DatabaseUnavailable, RedisUnavailable, StripeUnavailable]),
     );
     operations
 }

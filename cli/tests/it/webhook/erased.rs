@@ -69,12 +69,9 @@ async fn an_erasure_wins_over_events_that_race_it() {
         let user = format!("u{round}");
         let ann = Customer::of(&user, app.now().as_second());
         let (paid, named) = (ann.paid(0, "pack", "ai_100", &pack), ann.named(1, &user));
-        let erase = async {
-            let owner = app.owner().await;
-            execute(&owner, &format!("select mark_erased('{user}', farebox_now())")).await;
-            execute(&owner, &format!("select erase_user('{user}', farebox_now())")).await;
-        };
-        let (paid, named, ()) = tokio::join!(app.deliver(&paid), app.deliver(&named), erase);
+        let delete = app.delete("/api/account").bearer(&app.token(&user)).send();
+        let (paid, named, deleted) = tokio::join!(app.deliver(&paid), app.deliver(&named), delete);
+        deleted.expect_status(204);
         paid.expect_status(200);
         named.expect_status(200);
     }

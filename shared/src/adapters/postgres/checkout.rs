@@ -100,8 +100,9 @@ sql_functions! {
     ) -> json Checkout;
 
     /// Returns whether this process still held the request. If not, another process took it over
-    /// and closes this session.
+    /// and closes this session. Refuses an erased user.
     pub fn finish_checkout(
+        user: &UserId,
         request: i64,
         customer: &str,
         session: &Value,

@@ -270,7 +270,7 @@ const ATTEMPTS: u32 = 5;
 
 /// Repeats a call if another call changed the same rows first. If the other call posted the same
 /// idempotency key, the repetition returns its entry.
-async fn repeat_if_changed<T, F>(call: impl Fn() -> F) -> Result<T, PostgresError>
+pub(super) async fn repeat_if_changed<T, F>(call: impl Fn() -> F) -> Result<T, PostgresError>
 where
     F: Future<Output = Result<T, PostgresError>>,
 {

@@ -92,7 +92,8 @@ impl From<tokio_postgres::Error> for PostgresError {
         let is_transient = ["08", "40", "53", "57"].iter().any(|class| sqlstate.starts_with(class));
         match sqlstate {
             Self::CLOCK_AHEAD | "55P03" | "25006" => Self::unavailable(cause),
-            "40001" => Self::ChangedConcurrently,
+            // A serialization failure, or a deadlock that Postgres resolved.
+            "40001" | "40P01" => Self::ChangedConcurrently,
             "23505" if database.constraint() == Some(Self::SOURCES) => Self::ChangedConcurrently,
             _ if is_transient => Self::unavailable(cause),
             _ if sqlstate.starts_with("FB") => {

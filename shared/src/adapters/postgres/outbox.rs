@@ -16,11 +16,14 @@ pub struct OutboxMessage {
     /// The number of attempts, including this one.
     pub attempts: i32,
     pub leased_until: Timestamp,
+    pub created_at: Timestamp,
     pub payload: Value,
     pub user_id: Option<String>,
     /// The recipient of an e-mail.
+    #[serde(default)]
     pub email: Option<String>,
     /// The user's current entitlement, for a push.
+    #[serde(default)]
     pub entitlement: Option<Entitlement>,
 }
 
@@ -35,6 +38,8 @@ pub enum Kind {
     Refetch,
     /// Operators.
     Alert,
+    /// Stripe, Redis and the identity provider, which still know a user who was erased in Postgres.
+    Erasure,
 }
 
 /// The result of an attempt. A message that is neither done nor to be retried failed permanently.

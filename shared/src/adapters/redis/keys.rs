@@ -25,6 +25,8 @@ pub(crate) struct UserKeys {
     pub(crate) index: String,
     /// The same for yesterday.
     pub(crate) index_before: String,
+    /// The same for the day before. Its stored answers have expired.
+    pub(crate) index_expired: String,
 }
 
 impl UserKeys {
@@ -39,6 +41,7 @@ impl UserKeys {
             entitlement: Self::entitlement_of(user),
             index: format!("user:{user}:once:{today}"),
             index_before: format!("user:{user}:once:{yesterday}"),
+            index_expired: format!("user:{user}:once:{}", yesterday.saturating_sub(1.day())),
         }
     }
 

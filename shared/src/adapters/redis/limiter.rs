@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::domain::IdempotencyKey;
 use crate::domain::Rate;
 use crate::domain::error::{Error, Result, error_chain};
+use crate::domain::hash::sha256_hex;
 use crate::domain::rate_bucket::{self, Taken};
 
 /// The longest time that a refusal is reused without another call of Redis.
@@ -195,8 +196,10 @@ impl Verdict {
     }
 }
 
-fn key(policy: &str, identifier: &str) -> String {
-    format!("limit:{policy}:{identifier}")
+/// The name of a bucket. The identifier is hashed, because it can be a user's id or address, and an
+/// erased user's buckets stay until they are full.
+pub fn key(policy: &str, identifier: &str) -> String {
+    format!("limit:{policy}:{}", sha256_hex([identifier]))
 }
 
 fn seconds_up(us: i64) -> u64 {

@@ -32,7 +32,7 @@ use stripe_checkout::checkout_session::{
     ExpireCheckoutSession, RetrieveCheckoutSession,
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
-use stripe_core::customer::{CreateCustomer, DeleteCustomer, ListCustomer};
+use stripe_core::customer::{CreateCustomer, DeleteCustomer, ListCustomer, SearchCustomer};
 use stripe_core::event::ListEvent;
 use stripe_shared::{
     CheckoutSessionBillingAddressCollection, CheckoutSessionMode, SubscriptionScheduleEndBehavior,
@@ -68,6 +68,13 @@ pub fn create_customer(user: &UserId, email: Option<&str>) -> RequestBuilder {
 /// Deletes a customer. Stripe also cancels the customer's subscriptions.
 pub fn delete_customer(id: &str) -> RequestBuilder {
     DeleteCustomer::new(segment(id)).build()
+}
+
+/// Searches for customers whose metadata names the user. The search ignores case, and finds a new
+/// customer only after about a minute.
+pub fn search_customers(user: &UserId) -> RequestBuilder {
+    let quoted = user.as_str().replace('\\', "\\\\").replace('\'', "\\'");
+    SearchCustomer::new(format!("metadata['userId']:'{quoted}'")).limit(PAGE).build()
 }
 
 pub fn create_session(user: &UserId, customer: &str, terms: &CheckoutTerms) -> RequestBuilder {

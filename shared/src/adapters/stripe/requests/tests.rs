@@ -222,6 +222,10 @@ fn lists_are_requested_page_by_page() {
         sent(list_invoices("cus_1", Some("in_1"))),
         ("/invoices".to_owned(), "customer=cus_1 limit=100 starting_after=in_1".to_owned())
     );
+    // A user's id cannot end the quoted text.
+    let user = UserId::try_from(r"it's\me".to_owned()).unwrap();
+    let query = r"limit=100 query=metadata['userId']:'it\'s\\me'";
+    assert_eq!(sent(search_customers(&user)), ("/customers/search".to_owned(), query.to_owned()));
 }
 
 /// Ids come from callers and from Stripe's objects. None of them can change the path.
