@@ -175,6 +175,8 @@ create unique index credit_grants_period
   on credit_grants (user_id, period_start, unit)
   where period_start is not null;
 
+-- Erasing a user deletes all of their grants, closed ones too.
+create index credit_grants_user on credit_grants (user_id);
 create index credit_grants_clawbacks on credit_grants (user_id, unit) where lent > 0 or borrowed > 0;
 
 create view users

@@ -27,6 +27,7 @@ mod guard;
 mod health;
 mod hostile;
 mod hosts;
+mod hot_paths;
 mod import;
 mod log;
 mod mail;
