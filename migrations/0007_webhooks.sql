@@ -56,4 +56,9 @@ comment on column failed_webhooks.payment_id is 'The payment that the event name
 
 create index failed_webhooks_open on failed_webhooks (failed_at desc) where resolved_at is null;
 create index failed_webhooks_failed on failed_webhooks (failed_at desc, id desc);
+-- Erasing a user clears the dead letters about them.
+create index failed_webhooks_user on failed_webhooks (user_id);
+create index failed_webhooks_customer on failed_webhooks (customer_id);
+create index failed_webhooks_payment on failed_webhooks (payment_id);
+
 create index failed_webhooks_due on failed_webhooks (next_try_at) where resolved_at is null;

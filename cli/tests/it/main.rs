@@ -31,6 +31,7 @@ mod health;
 mod history;
 mod hostile;
 mod hosts;
+mod hot_paths;
 mod import;
 mod invoices;
 mod log;
