@@ -1,5 +1,57 @@
 // The request and response types of Farebox's routes. Rendered from the endpoint table by `farebox render`.
 
+/** The result of a deletion that is not yet complete. */
+export interface AccountDeletion {
+  status: AccountDeletionStatus;
+}
+
+/** - `pending`: The user is erased from the database. Stripe, Redis or the identity provider did not answer; Farebox retries until each has. */
+export type AccountDeletionStatus = "pending";
+
+/** A page of everything that Farebox stores about a user. */
+export interface AccountExport {
+  /** The records, by type in the order of the types, and within a type from the oldest on. */
+  data: Array<AccountRecord>;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
+}
+
+/** One thing that Farebox stores about a user. */
+export interface AccountRecord {
+  /** The fields of the record. A field that was added since this document was written can be among them. */
+  data: Record<string, unknown>;
+  type: AccountRecordType;
+}
+
+/**
+ * The kind of a record of an account, in the order of the export.
+ * - `stats`: The live stats of the companion app, as `GET /api/dashboard` returns them.
+ * - `account`: The account itself, with the address that the user gave at a checkout.
+ * - `customer`: A customer at Stripe, with the e-mail address that Stripe last reported.
+ * - `entitlement`: The plan that the user has now.
+ * - `subscription`: A subscription at Stripe.
+ * - `plan_comp`: A plan that an operator gave without Stripe.
+ * - `checkout_session`: A checkout session at Stripe.
+ * - `stripe_request`: A change that Farebox requested from Stripe, with its parameters and its answer.
+ * - `payment`: A payment, or an attempt to pay.
+ * - `refund`: A refund of one of the payments.
+ * - `dispute`: A dispute of one of the payments.
+ * - `invoice`: An invoice, with its links at Stripe.
+ * - `credit_balance`: The balance of one unit of credits.
+ * - `credit_grant`: Credits that were given, and what remains of them.
+ * - `ledger_entry`: A movement of credits.
+ * - `usage_counter`: The usage of a metered feature in the latest period in which it was used.
+ * - `usage_period`: The usage of a metered feature in an earlier period.
+ * - `usage_entry`: One report of usage that has metadata.
+ * - `history_entry`: An entry of the user's history, such as the text of a chat.
+ * - `billing_event`: A change of a subscription, an invoice or a payment.
+ * - `earlier_billing_event`: The same, from before Stripe's customer was known to be the user's.
+ * - `outbox_message`: An e-mail or another message that is queued or was sent.
+ * - `audit_entry`: A change by an operator or a trusted server.
+ * - `failed_webhook`: An event from Stripe that could not be applied.
+ */
+export type AccountRecordType = "stats" | "account" | "customer" | "entitlement" | "subscription" | "plan_comp" | "checkout_session" | "stripe_request" | "payment" | "refund" | "dispute" | "invoice" | "credit_balance" | "credit_grant" | "ledger_entry" | "usage_counter" | "usage_period" | "usage_entry" | "history_entry" | "billing_event" | "earlier_billing_event" | "outbox_message" | "audit_entry" | "failed_webhook";
+
 /** A plan given by an operator and currently in effect. */
 export interface ActivePlanComp {
   /** Null if it lasts until it is replaced. */
@@ -22,6 +74,33 @@ export interface AddHistoryRequest {
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
 }
+
+/** The body of a webhook to the app's server. */
+export type AppEvent = {
+  /** When it happened. */
+  timestamp: string;
+} & ({
+  data: OwnedEntitlements;
+  type: "entitlement.updated";
+} | {
+  data: OwnedSubscription;
+  type: "subscription.created";
+} | {
+  data: OwnedSubscription;
+  type: "subscription.updated";
+} | {
+  data: OwnedSubscription;
+  type: "subscription.deleted";
+} | {
+  data: LowCredits;
+  type: "credits.low";
+} | {
+  data: ReachedLimit;
+  type: "limit.reached";
+} | {
+  data: FailedPayment;
+  type: "payment.failed";
+});
 
 /** How often a price is billed. */
 export type BillingInterval = "weekly" | "monthly" | "quarterly" | "yearly";
@@ -143,11 +222,13 @@ export type ChangeCreditsRequest = {
   userId?: string;
 } & ({ action: "spend"; expiresAt?: never; priority?: never } | { action: "grant"; reason: Reason } | { action: "adjust"; reason: Reason; expiresAt?: never; priority?: never });
 
-/** A change to a subscription. `action` decides which other fields are accepted. */
+/** A change to a subscription. `action` decides which other fields are accepted. A `previewId` is sent without any other field. */
 export type ChangeSubscriptionRequest = {
-  action: SubscriptionAction;
+  action?: SubscriptionAction;
   /** For `change`: the new billing interval. */
   interval?: BillingInterval;
+  /** Makes the change that this preview has shown, for the price that it has shown. */
+  previewId?: PreviewId;
   /** For `change`: the new number of seats. */
   quantity?: Quantity;
   /** For `cancel`: the customer's reason. */
@@ -158,7 +239,7 @@ export type ChangeSubscriptionRequest = {
   userId?: string;
   /** For `cancel`: when the subscription ends; `period_end` if absent. */
   when?: CancellationTime;
-} & ({ action: "change"; when?: never; reason?: never } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }) | { action: "cancel"; tier?: never; interval?: never; quantity?: never } | { action: "resume"; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never });
+} & ({ action: "change"; when?: never; reason?: never; previewId?: never } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }) | { action: "cancel"; tier?: never; interval?: never; quantity?: never; previewId?: never } | { action: "resume"; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never; previewId?: never } | { previewId: PreviewId; action?: never; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never });
 
 /** The text of a conversation, kept in the user's history. */
 export type ChatContent = string;
@@ -455,6 +536,8 @@ export type EntryKind = string;
  * - `payload_forgotten` (409): The payload was deleted after 30 days. Resolve the event instead.
  * - `payment_confirmation_required` (402): The customer's bank requires them to confirm the payment, at `paymentUrl`. The change takes effect after that.
  * - `payment_failed` (402): The payment failed. The customer can pay at `paymentUrl`, if present.
+ * - `preview_not_found` (404): The user has no such preview. Preview the change again.
+ * - `preview_outdated` (409): The preview has expired, was confirmed before, or no longer holds. Nothing was charged. Preview the change again.
  * - `quota_exceeded` (402): The usage would exceed the plan's hard limit. Nothing was counted.
  * - `rate_limited` (429): Too many requests. Try again after the time in the Retry-After header.
  * - `redis_unavailable` (503): Redis did not answer. Try again, with the same Idempotency-Key.
@@ -471,13 +554,28 @@ export type EntryKind = string;
  * - `webhook_not_found` (404): No failed webhook has this id.
  * - `webhook_resolved` (409): The failed webhook was already applied or resolved.
  */
-export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "history_entry_not_found" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "history_entry_not_found" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "preview_not_found" | "preview_outdated" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** The id of a Stripe event. */
 export type EventId = string;
 
 /** The type of a Stripe event: `invoice.paid`. */
 export type EventType = string;
+
+/** A failed attempt to charge an invoice. */
+export interface FailedPayment {
+  amountDueMinor: number | null;
+  currency: string | null;
+  /** The number of failed attempts, including this one. */
+  failedAttempts: number;
+  /** The invoice's id at Stripe. */
+  invoiceId: string;
+  /** When Stripe tries again; null if it does not. */
+  nextAttemptAt: string | null;
+  /** The subscription's id at Stripe; null for another invoice. */
+  subscriptionId: string | null;
+  userId: string;
+}
 
 /** A Stripe event that Farebox could not apply, and its state. */
 export interface FailedWebhook {
@@ -561,6 +659,15 @@ export interface FailedWebhookWithPayload {
 /** A page of failed webhooks or, if the query has an `id`, one of them with its payload. A page has `data`; a single webhook has `payload`. */
 export type FailedWebhooksResponse = FailedWebhookWithPayload | FailedWebhookPage;
 
+/** A feature of which a change of plan gives more or less. */
+export interface FeatureChange {
+  after: FeatureOffer;
+  before: FeatureOffer;
+  /** The feature's key in the catalog. */
+  feature: string;
+  name: string;
+}
+
 /** One of several checks. */
 export interface FeatureCheck {
   /** The feature's key in the catalog. */
@@ -582,6 +689,16 @@ export interface FeatureCheckResult {
   resetsAt: string | null;
   /** The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would allow it. */
   upgradeTo: string | null;
+}
+
+/** What a plan gives of a feature that is not credits. */
+export interface FeatureOffer {
+  /** Whether the plan includes the feature. */
+  included: boolean;
+  /** The usage that the plan includes in each period; null if it is unlimited or not counted. */
+  limit: number | null;
+  /** What happens beyond the limit; null if nothing is counted. */
+  overage: OveragePolicy | null;
 }
 
 /** A user's feedback in words. */
@@ -669,6 +786,84 @@ export type HistoryTitle = string;
 /** A reference to the input of a history entry: its URL, a path or a hash. */
 export type InputReference = string;
 
+/** An invoice of Stripe. */
+export interface Invoice {
+  /** The amount that was or is to be paid: the total less the customer's credit. */
+  amountDueMinor: number | null;
+  amountPaidMinor: number | null;
+  createdAt: string;
+  currency: string | null;
+  /** Stripe's page of the invoice, on which the customer can pay it. */
+  hostedUrl: string | null;
+  /** The invoice's id at Stripe. */
+  id: string;
+  /** The display name of the plan or the pack. */
+  name: string | null;
+  number: string | null;
+  /** The key of the credit pack that was bought. */
+  pack: string | null;
+  paidAt: string | null;
+  pdfUrl: string | null;
+  periodEnd: string | null;
+  /** The period of the subscription that it bills; null if it bills none. */
+  periodStart: string | null;
+  /** The key of the plan whose period it bills; null for a change within a period. */
+  plan: string | null;
+  status: InvoiceStatus;
+  /** The subscription's id at Stripe; null for a single purchase. */
+  subscriptionId: string | null;
+  /** The taxes in the total; null if Stripe did not report them. */
+  taxMinor: number | null;
+  /** The total in minor units, after discounts and taxes. Negative if it became credit. */
+  totalMinor: number | null;
+}
+
+/** An invoice that Stripe would create. */
+export interface InvoicePreview {
+  /** The amount to be charged. */
+  amountDueMinor: number;
+  /** The change of the amount due by the customer's balance at Stripe: `totalMinor` plus this is `amountDueMinor`. Negative if credit pays a part; positive if a debt is added, or if a negative total becomes credit for later invoices. */
+  balanceMinor: number;
+  currency: string;
+  /** The discounts on the subtotal. */
+  discountMinor: number;
+  /** True if the invoice has more lines than `lines` shows. The amounts below include them. */
+  hasMoreLines: boolean;
+  lines: Array<InvoicePreviewLine>;
+  /** The sum of the lines. */
+  subtotalMinor: number;
+  /** The taxes, both those in the prices and those added to them. */
+  taxMinor: number;
+  /** The total after discounts and taxes. Negative if the change gives back more than it costs. */
+  totalMinor: number;
+}
+
+/** A line of an invoice that Stripe would create. */
+export interface InvoicePreviewLine {
+  /** The amount before discounts. Negative if it is credit for time that is not used. */
+  amountMinor: number;
+  /** Stripe's text, such as `Unused time on Basic after 14 Feb 2027`. */
+  description: string;
+  discountMinor: number;
+  /** True if the line credits or charges a part of a period, because of the change. */
+  isProration: boolean;
+  periodEnd: string | null;
+  periodStart: string | null;
+  quantity: number | null;
+  taxMinor: number;
+}
+
+/** The status of an invoice: `open` waits for its payment, `uncollectible` and `void` were given up. Stripe may add values. */
+export type InvoiceStatus = "open" | "paid" | "uncollectible" | "void" | (string & {});
+
+/** A page of a user's invoices. */
+export interface InvoicesPage {
+  /** Invoices, newest first. Drafts are left out. */
+  data: Array<Invoice>;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
+}
+
 /** The result of one page of the ledger audit. */
 export interface LedgerAuditReport {
   /** The cursor of the next page; null when the whole ledger has been checked. */
@@ -724,6 +919,16 @@ export interface LedgerProblem {
   userId: string;
 }
 
+/** Credits that run out. */
+export interface LowCredits {
+  /** The balance after the spend. */
+  balance: number;
+  /** How much of the credits after the latest grant is spent: 80 for four fifths, 100 for all. */
+  percentUsed: number;
+  unit: string;
+  userId: string;
+}
+
 /** The app's own data: a JSON object of at most 4 KB as text, without NUL characters. */
 export type Metadata = Record<string, unknown>;
 
@@ -755,6 +960,8 @@ export interface MeteredPlanFeature {
 
 /** The result of one run of the minute job. */
 export interface MinuteReport {
+  /** The webhooks to the app whose delivery was due. */
+  appWebhooks: DeliveryReport;
   /** The number of API calls that were stored in the log. */
   loggedCalls: number;
   /** The outbox messages whose delivery was due. */
@@ -776,6 +983,39 @@ export type MoodScore = number;
  * - `soft`: Usage beyond the limit is allowed, and counted as overage.
  */
 export type OveragePolicy = "hard" | "soft";
+
+/** A user's entitlement, as `GET /api/entitlements` answers it. */
+export interface OwnedEntitlements {
+  /** When a canceled subscription is going to end. */
+  cancelAt: string | null;
+  cancelAtPeriodEnd: boolean;
+  /** The balance of each unit of credits, by the unit. */
+  credits: Record<string, EntitledCredits>;
+  currentPeriodEnd: string | null;
+  currentPeriodStart: string | null;
+  /** Every feature of the catalog, by its key. */
+  features: Record<string, EntitledFeature>;
+  /** Null for a plan without a subscription. */
+  interval: BillingInterval | null;
+  /** The plan's key in the catalog. */
+  plan: string;
+  planName: string;
+  planVersion: number;
+  /** The number of seats. */
+  quantity: number | null;
+  source: PlanSource;
+  status: SubscriptionStatus;
+  trialEnd: string | null;
+  userId: string;
+  /** Grows with every change of the plan, usage and credits. Of two responses, the one with the greater version is newer. */
+  version: number;
+}
+
+/** A user's subscription, as `GET /api/subscription` answers it. */
+export interface OwnedSubscription {
+  subscription: Subscription;
+  userId: string;
+}
 
 /** The partitions that a run of the daily job created and dropped. Each covers a day or a month. */
 export interface PartitionReport {
@@ -810,6 +1050,17 @@ export interface PlanComp {
   userId?: string;
 }
 
+/** Credits of which a change of plan grants more or less in each period. */
+export interface PlanCreditsChange {
+  after: number;
+  before: number;
+  /** The feature's key in the catalog. */
+  feature: string;
+  name: string;
+  /** The unit of the credits. */
+  unit: string;
+}
+
 /** A plan's terms for one feature. */
 export type PlanFeature = BooleanPlanFeature | MeteredPlanFeature | CreditsPlanFeature;
 
@@ -835,6 +1086,40 @@ export interface PortalResponse {
 
 /** A count of usage or credits: a positive integer that JavaScript represents exactly. */
 export type PositiveCount = number;
+
+/** The id of a preview of a subscription change: a UUID in lower case. */
+export type PreviewId = string;
+
+/**
+ * The effect of a change.
+ * - `upgrade`: The change takes effect now, and the difference is charged.
+ * - `downgrade`: The change takes effect when the period ends.
+ * - `trial_change`: The change takes effect now and costs nothing, because of the trial.
+ * - `undo_scheduled_change`: A change that was scheduled is undone.
+ * - `none`: The subscription is already as requested.
+ */
+export type PreviewKind = "upgrade" | "downgrade" | "trial_change" | "undo_scheduled_change" | "none";
+
+/** A change of a subscription. At least one field is required; the others stay as they are. */
+export type PreviewSubscriptionRequest = {
+  /** The new billing interval. */
+  interval?: BillingInterval;
+  /** The new number of seats. */
+  quantity?: Quantity;
+  /** The key of the new plan. */
+  tier?: CatalogKey;
+  /** The user that the request is about, in place of the query parameter `userId`. */
+  userId?: string;
+} & ({  } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }));
+
+/** A plan before or after a change. */
+export interface PreviewedPlan {
+  interval: BillingInterval | null;
+  plan: string | null;
+  planName: string | null;
+  /** The number of seats. */
+  quantity: number;
+}
 
 /** The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` names the kind of problem, which decides the optional fields. */
 export interface Problem {
@@ -897,6 +1182,18 @@ export interface RateLimitResponse {
 
 /** A rating from 1, the worst, to 5. */
 export type Rating = number;
+
+/** A limit that the usage has reached. */
+export interface ReachedLimit {
+  /** The feature's key in the catalog. */
+  feature: string;
+  limit: number;
+  /** When the usage resets to zero; null if it never does. */
+  resetsAt: string | null;
+  /** Usage in the current period. */
+  used: number;
+  userId: string;
+}
 
 /** The state of the stores that requests need. */
 export interface ReadinessResponse {
@@ -1069,6 +1366,29 @@ export interface SubscriptionDrift {
 /** The id of a Stripe subscription. */
 export type SubscriptionId = string;
 
+/** The price and the effects of a change of a subscription. */
+export interface SubscriptionPreview {
+  /** The credits of which the new plan grants more or less in each period. */
+  credits: Array<PlanCreditsChange>;
+  current: PreviewedPlan;
+  /** The invoice that the confirmed change leads to at once, to the cent; null if it leads to none. */
+  dueNow: InvoicePreview | null;
+  effect: PreviewKind;
+  /** When the change takes effect; null if nothing changes. */
+  effectiveAt: string | null;
+  /** From then on the preview cannot be confirmed. */
+  expiresAt: string;
+  /** The features of which the new plan gives more or less. */
+  features: Array<FeatureChange>;
+  next: PreviewedPlan;
+  /** The invoice of the next renewal as far as it is known today. Later changes of discounts, taxes, the balance or the subscription change it. */
+  nextRenewal: InvoicePreview;
+  /** When the subscription renews next. */
+  nextRenewalAt: string | null;
+  /** Confirms the change: send it as `previewId` to `PATCH /api/subscription`. */
+  previewId: PreviewId;
+}
+
 /** A user's plan and the subscription behind it. */
 export interface SubscriptionResponse {
   /** The plan given by an operator, which takes precedence over the subscription; null if there is none. */
@@ -1232,8 +1552,16 @@ export interface Routes {
     query: { "userId"?: string };
     headers: {};
     body: undefined;
-    response: undefined;
-    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable" | "stripe_unavailable";
+    response: AccountDeletion;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** exportAccount: Export an account. */
+  "GET /api/account": {
+    query: { "userId"?: string; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: AccountExport;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable";
   };
   /** verifyLedger: Verify the credit ledger. */
   "GET /api/admin/ledger": {
@@ -1371,6 +1699,14 @@ export interface Routes {
     response: SavedEntry;
     errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
   };
+  /** listInvoices: List invoices. */
+  "GET /api/invoices": {
+    query: { "userId"?: string; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: InvoicesPage;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
   /** setMood: Set a user's mood. */
   "PATCH /api/mood": {
     query: { "userId"?: string };
@@ -1469,7 +1805,15 @@ export interface Routes {
     headers: { "Idempotency-Key"?: string };
     body: ChangeSubscriptionRequest;
     response: SubscriptionResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "preview_not_found" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "preview_outdated" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** previewSubscription: Preview a change of a subscription. */
+  "POST /api/subscription/preview": {
+    query: { "userId"?: string };
+    headers: {};
+    body: PreviewSubscriptionRequest;
+    response: SubscriptionPreview;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** getUsage: Get usage. */
   "GET /api/usage": {

@@ -95,8 +95,8 @@ async fn delete_account(
     let message = app.postgres.erase_account(&user, app.clock.now()).await?;
     let details = Extension(CallDetails { is_user_erased: true, ..CallDetails::default() });
     if outbox::deliver_now(&app, &background, message).await {
-        return Ok((details, StatusCode::NO_CONTENT).into_response());
+        return Ok((StatusCode::NO_CONTENT, details).into_response());
     }
     let pending = AccountDeletion { status: AccountDeletionStatus::Pending };
-    Ok((details, StatusCode::ACCEPTED, Json(pending)).into_response())
+    Ok((StatusCode::ACCEPTED, details, Json(pending)).into_response())
 }
