@@ -76,6 +76,7 @@ create table credit_transactions (
   reason            text,
   metadata          jsonb,
   created_at        timestamptz not null,
+  actor_id          text,
   primary key (user_id, unit, seq)
 );
 
@@ -86,6 +87,9 @@ comment on column credit_transactions.source is
   'An idempotency key, a payment or an opening balance. A source is posted once. Null for all other entries.';
 comment on column credit_transactions.fingerprint is
   'The fingerprint of the request, if the source is an idempotency key.';
+comment on column credit_transactions.actor_id is
+  'The member who acted for the organisation that owns the entry. Null if the owner acted, or if the actor is
+   unknown or erased.';
 
 -- Most entries have no source.
 create unique index credit_transactions_source
@@ -99,6 +103,11 @@ create index credit_transactions_session
 create index credit_transactions_payment
   on credit_transactions (payment_id)
   where payment_id is not null;
+
+-- An erasure finds the entries that name a member. Most entries name none.
+create index credit_transactions_actor
+  on credit_transactions (actor_id)
+  where actor_id is not null;
 
 -- Entries are stored in the order of their times, so an index of page ranges is enough.
 create index credit_transactions_times on credit_transactions using brin (created_at);

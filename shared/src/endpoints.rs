@@ -28,6 +28,7 @@ use crate::http::{Endpoint, Schedule};
 
 pub static ACCOUNT: Endpoint =
     Endpoint::new("account", "/api/account", &[Delete], User, account::routes)
+        .personal()
         .limited(Rate::per_minute(10));
 
 pub static ADMIN_LEDGER: Endpoint =
@@ -45,6 +46,7 @@ pub static ADMIN_WEBHOOKS: Endpoint = Endpoint::new(
 
 pub static CHAT_SAVE: Endpoint =
     Endpoint::new("chat-save", "/api/chat/save", &[Post], User, chat::save::routes)
+        .personal()
         .limited(Rate::per_minute(600))
         .stores(chat::save::stored_bytes)
         .body_limit(256 * 1024);
@@ -70,6 +72,7 @@ pub static CRON_MINUTE: Endpoint =
 
 pub static DASHBOARD: Endpoint =
     Endpoint::new("dashboard", "/api/dashboard", &[Get], User, dashboard::routes)
+        .personal()
         .limited(Rate::per_minute(300))
         .reads();
 
@@ -86,8 +89,9 @@ pub static HEALTH_READY: Endpoint =
         .limited(Rate::per_minute(600))
         .reads();
 
-pub static MOOD: Endpoint =
-    Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes).limited(Rate::per_minute(120));
+pub static MOOD: Endpoint = Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes)
+    .personal()
+    .limited(Rate::per_minute(120));
 
 pub static PLAN: Endpoint = Endpoint::new("plan", "/api/plan", &[Patch], Service, plan::routes)
     .limited(Rate::per_minute(600));
@@ -101,6 +105,7 @@ pub static RATE_LIMIT: Endpoint =
 
 pub static SESSION: Endpoint =
     Endpoint::new("session", "/api/session", &[Post, Delete], User, session::routes)
+        .personal()
         .limited(Rate::per_minute(300))
         .stores(session::stored_bytes);
 
@@ -120,6 +125,7 @@ pub static STRIPE_CREATE_CHECKOUT_SESSION: Endpoint = Endpoint::new(
     User,
     stripe::create_checkout_session::routes,
 )
+.buys()
 .limited(Rate::per_minute(20));
 
 pub static STRIPE_CREATE_PORTAL_SESSION: Endpoint = Endpoint::new(
@@ -129,6 +135,7 @@ pub static STRIPE_CREATE_PORTAL_SESSION: Endpoint = Endpoint::new(
     User,
     stripe::create_portal_session::routes,
 )
+.buys()
 .limited(Rate::per_minute(20));
 
 pub static STRIPE_WEBHOOK: Endpoint = Endpoint::new(
@@ -142,12 +149,14 @@ pub static STRIPE_WEBHOOK: Endpoint = Endpoint::new(
 
 pub static SUBSCRIPTION: Endpoint =
     Endpoint::new("subscription", "/api/subscription", &[Get, Patch], User, subscription::routes)
+        .buys()
         .limited(Rate::per_minute(60));
 
 pub static USAGE: Endpoint =
     Endpoint::new("usage", "/api/usage", &[Get, Post], User, usage::routes)
         .limited(Rate::per_minute(1_200))
         .stores(usage::stored_bytes)
+        .stores_for_members(usage::stored_bytes_for_members)
         .body_limit(128 * 1024);
 
 /// The webhook's alternative path, which some apps have already registered at Stripe.

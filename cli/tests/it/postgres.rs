@@ -165,10 +165,10 @@ async fn a_retry_waits_for_its_first_call() {
     let stack = Stack::start().await;
     let urls = stack.database().await;
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
-    let call = "select add_history('ann', 'chat', 'talk', 'key', 'print', 'epoch')";
+    let call = "select add_history('ann', null, 'chat', 'talk', 'key', 'print', 'epoch')";
     let first = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
     let retry = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
-    execute(&first, "select add_history('ann', 'chat', 'before', null, null, 'epoch')").await;
+    execute(&first, "select add_history('ann', null, 'chat', 'before', null, null, 'epoch')").await;
 
     execute(&first, "begin").await;
     let written: i64 = first.query_typed_one(call, &[]).await.unwrap().get(0);
@@ -188,7 +188,7 @@ async fn a_canceled_statement_blocks_no_connection() {
     let store = Postgres::new(&settings(&urls.app), 1).unwrap();
     let ann = UserId::try_from("ann".to_owned()).unwrap();
     let save = || {
-        let entry = NewEntry { user: &ann, kind: "chat", content: "talk" };
+        let entry = NewEntry { owner: &ann, actor: None, kind: "chat", content: "talk" };
         store.add_history(entry, None, jiff::Timestamp::UNIX_EPOCH)
     };
     save().await.unwrap();

@@ -2,8 +2,9 @@
 --
 -- Promises  Repeating it changes nothing. After mark_erased nothing can be written for this user or their
 --           Stripe customers. Payments, the ledger, billing events and the audit log stay, under a pseudonym
---           or no user, and without free text: reasons and metadata.
--- Locks     The user's dead letters, payments, customers and subscriptions, each by id, then the account
+--           or no user, and without free text: reasons and metadata. The rows of organisations for which
+--           the user has acted stay too, and do not name the user.
+-- Locks     The user as an actor (check_actor). The user's dead letters, payments, customers and subscriptions, each by id, then the account
 --           (mark_erased), which is created if the user has none.
 -- Races     Without the mark, a customer that is assigned to the user during the call could be missed. A
 --           write for the user that holds the account finishes first, and its rows are deleted too. A later
@@ -22,6 +23,9 @@ declare
     from stripe_customers
     where user_id = p_user_id);
 begin
+  -- Waits for the calls in which the user acts for an organisation (check_actor).
+  perform pg_advisory_xact_lock(hashtextextended(p_user_id, 0));
+
   update failed_webhooks
   set user_id = null,
       customer_id = null,
@@ -91,8 +95,22 @@ begin
   update credit_transactions
   set user_id = v_pseudonym,
       reason = null,
-      metadata = null
+      metadata = null,
+      actor_id = null
   where user_id = p_user_id;
+
+  -- The rows of organisations for which the user has acted.
+  update credit_transactions
+  set actor_id = null
+  where actor_id = p_user_id;
+
+  update usage_events
+  set actor_id = null
+  where actor_id = p_user_id;
+
+  update history
+  set actor_id = null
+  where actor_id = p_user_id;
 
   update billing_events
   set user_id = v_pseudonym

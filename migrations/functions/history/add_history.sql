@@ -1,13 +1,15 @@
 -- add_history: Adds an entry to a user's history.
 --
+-- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null.
 -- Promises  An idempotency key adds one entry a day. The same key with another fingerprint, or of another
 --           user, is refused with FB002. Without a key, every call adds an entry.
--- Locks     The account (ensure_account), before it looks for the key: a retry during the first call waits
+-- Locks     The actor (check_actor), then the account (ensure_account), before it looks for the key: a retry during the first call waits
 --           for it and finds its entry.
 -- Races     Of concurrent calls with one key, one inserts; the others return its entry.
 
 create or replace function add_history(
   p_user_id         permitted_user,
+  p_actor_id        text,
   p_kind            text,
   p_content         text,
   p_idempotency_key text,
@@ -24,6 +26,7 @@ declare
   v_user_id     text;
   v_fingerprint text;
 begin
+  perform check_actor(p_actor_id);
   perform ensure_account(p_user_id, p_now);
 
   -- A key counts for a day, even before the daily job clears it.
@@ -46,8 +49,8 @@ begin
     return v_id;
   end if;
 
-  insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint)
-  values (p_user_id, p_kind, p_content, p_now, p_idempotency_key, p_fingerprint)
+  insert into history (user_id, kind, content, created_at, idempotency_key, fingerprint, actor_id)
+  values (p_user_id, p_kind, p_content, p_now, p_idempotency_key, p_fingerprint, p_actor_id)
   returning id into v_id;
 
   return v_id;

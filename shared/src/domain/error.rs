@@ -47,6 +47,7 @@ pub enum ErrorCode {
     ForeignHost,
     IdempotencyKeyReused,
     InsufficientCredits,
+    InsufficientRole,
     Internal,
     InvalidHost,
     InvalidInput,

@@ -20,7 +20,7 @@ use crate::domain::entitlement::{CreditBalance, FeatureTerms};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::vocabulary::{PlanSource, SubscriptionStatus};
 use crate::domain::{BillingInterval, Entitlement};
-use crate::http::{Json, User};
+use crate::http::{Json, Owner};
 
 /// A user's plan, what they may use, and their credit balances.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -111,9 +111,9 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn get_entitlements(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
 ) -> Result<(Extension<Source>, Json<Entitlements>)> {
-    let (found, source) = EntitlementCache::of(&app).read(&user).await?;
+    let (found, source) = EntitlementCache::of(&app).read(&owner).await?;
     let found = found
         .ok_or_else(|| Error::new(ErrorCode::NothingIsSold, "No catalog is published yet."))?;
     Ok((Extension(source), Json(found.into())))

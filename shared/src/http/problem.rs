@@ -92,7 +92,9 @@ pub fn status(code: ErrorCode) -> StatusCode {
         InsufficientCredits | PaymentConfirmationRequired | PaymentFailed | QuotaExceeded => {
             StatusCode::PAYMENT_REQUIRED
         }
-        AccountErased | AdminOnly | ForeignHost | OtherUser | ServiceOnly => StatusCode::FORBIDDEN,
+        AccountErased | AdminOnly | ForeignHost | InsufficientRole | OtherUser | ServiceOnly => {
+            StatusCode::FORBIDDEN
+        }
         NotFound | NothingIsSold | SessionNotFound | SubscriptionNotFound | WebhookNotFound => {
             StatusCode::NOT_FOUND
         }

@@ -11,16 +11,19 @@ use crate::domain::UserId;
 /// A new entry of a user's history.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
-    pub user: &'a UserId,
+    pub owner: &'a UserId,
+    /// The member who acts for the organisation.
+    pub actor: Option<&'a UserId>,
     pub kind: &'a str,
     pub content: &'a str,
 }
 
 impl<'a> Argument<'a> for NewEntry<'a> {
-    const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::TEXT];
+    const TYPES: &'static [Type] = &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT];
 
     fn add_to(self, values: &mut Vec<SqlValue<'a>>) {
-        self.user.add_to(values);
+        self.owner.add_to(values);
+        self.actor.add_to(values);
         self.kind.add_to(values);
         self.content.add_to(values);
     }

@@ -53,7 +53,8 @@ async fn save_chat(
         if let Some(idempotency_key) = &idempotency_key {
             stats::check_key_not_reused(&app.redis, idempotency_key).await?;
         }
-        let entry = NewEntry { user: &user, kind: "chat", content: content.as_str() };
+        let (kind, content) = ("chat", content.as_str());
+        let entry = NewEntry { owner: &user, actor: None, kind, content };
         app.postgres.add_history(entry, idempotency_key.as_ref(), now).await?;
     }
     let summary = chat.summary.as_str();
