@@ -15,7 +15,7 @@ async fn start() -> TestApp {
 fn call_naming(app: &TestApp, method: &str, row: &Endpoint, field: &str, id: &str) -> Call {
     let mut body = body(row, method);
     body[field] = id.into();
-    app.call(method, row.path).json(body)
+    call(app, method, row).json(body)
 }
 
 fn permission(row: &Endpoint, method: &str) -> Option<Permission> {
