@@ -145,7 +145,7 @@ mod tests {
         /// FX-10: whatever a request names, a user acts for themselves, or for the organisation of
         /// their token within their role, and each entry names who acted.
         #[test]
-        fn a_user_acts_for_nobody_else(
+        fn a_user_acts_for_no_other_owner(
             named in some_named(), has in some_permission(), needs in some_permission(),
         ) {
             let Ok(acting) = ann(has, false).act_for(&named, needs) else { return Ok(()) };
