@@ -137,8 +137,8 @@ mod tests {
     }
 
     fn some_permission() -> impl Strategy<Value = Option<Permission>> {
-        let all = [Permission::Read, Permission::Spend, Permission::Buy];
-        proptest::option::of(proptest::sample::select(&all[..]))
+        const ALL: &[Permission] = &[Permission::Read, Permission::Spend, Permission::Buy];
+        proptest::option::of(proptest::sample::select(ALL))
     }
 
     proptest! {
