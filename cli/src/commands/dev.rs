@@ -132,7 +132,7 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
 /// Describes the services and their addresses, and commands to paste.
 fn describe(local: &Local, data: &Path, base: &str, clock: &Clock) -> anyhow::Result<String> {
     let palette = Palette::of_stdout();
-    let token = token::for_user(&local.settings, "test-123", None, None)?;
+    let token = token::for_user(&local.settings, "test-123", None)?;
     let mut lines = vec![format!("Farebox   {base}, data in {}", data.display())];
     lines.extend(local.described.iter().cloned());
     if let Some(shift) = start_clock::describe_shift(clock.shift()) {

@@ -96,7 +96,7 @@ async fn of_local_stack(args: &Args) -> anyhow::Result<Defaults> {
     let get = |name: &str| settings.get(name).cloned();
     Ok(Defaults {
         url: Running::read(&args.data)?.base,
-        user_token: token::for_user(&settings, "smoke-other", None, None).ok(),
+        user_token: token::for_user(&settings, "smoke-other", None).ok(),
         cron_secret: get("CRON_SECRET"),
         stripe: stripe_of(&settings),
         origin: first_origin(settings.get("ALLOWED_ORIGINS").map(String::as_str)),

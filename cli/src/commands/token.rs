@@ -46,7 +46,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let settings = settings.unwrap_or_else(|_| secrets.settings(""));
             let member =
                 args.org.as_deref().map(|organisation| Member { organisation, role: &args.role });
-            token::for_user(&settings, user, args.email.as_deref(), member)?
+            token::for_member(&settings, user, args.email.as_deref(), member)?
         }
         None if args.admin => secrets.admin_key,
         None => secrets.service_key,

@@ -52,7 +52,7 @@ fn issue(settings: &Settings, query: &Query) -> Result<UserToken> {
     let user = query.get("user", UserId::try_from)?;
     let user = user.ok_or_else(|| Error::invalid("user", "is missing"))?;
     let email = query.get("email", Email::try_from)?;
-    let token = token::for_user(settings, user.as_str(), email.as_ref().map(Email::as_str), None);
+    let token = token::for_user(settings, user.as_str(), email.as_ref().map(Email::as_str));
     let token = token.map_err(|error| Error::internal(error.to_string()))?;
     let expires_at = expiry(&token).ok_or_else(|| Error::internal("the token has no exp"))?;
     Ok(UserToken { token, expires_at })

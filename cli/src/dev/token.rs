@@ -17,10 +17,15 @@ pub struct Member<'a> {
     pub role: &'a str,
 }
 
+/// Signs a user's token, for no organisation.
+pub fn for_user(settings: &Settings, user: &str, email: Option<&str>) -> anyhow::Result<String> {
+    for_member(settings, user, email, None)
+}
+
 /// Signs a user's token for a stack with these settings. It is valid for a day, or for the lifetime
 /// that the settings allow if that is shorter. A stack checks tokens by this machine's clock, so
 /// that they work after its own clock is advanced.
-pub fn for_user(
+pub fn for_member(
     settings: &Settings,
     user: &str,
     email: Option<&str>,

@@ -175,7 +175,7 @@ async fn a_user_and_an_organisation_never_share_an_id() {
 /// A developer's token of the local stack has the claims where the settings expect them.
 #[tokio::test]
 async fn a_local_token_names_an_organisation() {
-    use farebox::dev::token::{Member, for_user};
+    use farebox::dev::token::{Member, for_member, for_user};
     for (claim, role_claim) in
         [("org_id", "org_role"), ("o.id", "o.rol"), ("https://a.example/o", "https://a.example/r")]
     {
@@ -188,13 +188,13 @@ async fn a_local_token_names_an_organisation() {
             .start()
             .await;
         let member = Member { organisation: "acme", role: "org:member" };
-        let token = for_user(&app.settings, "ann", None, Some(member)).unwrap();
+        let token = for_member(&app.settings, "ann", None, Some(member)).unwrap();
         assert_eq!(owner(&app, &token).await, "org:acme", "{claim}");
         assert_eq!(permission(&app, &token).await, Permission::Spend, "{claim}");
         for user in ["org_1", "org:acme"] {
-            assert!(for_user(&app.settings, user, None, None).is_err(), "{user}");
+            assert!(for_user(&app.settings, user, None).is_err(), "{user}");
         }
         let member = Member { organisation: "", role: "org:member" };
-        assert!(for_user(&app.settings, "ann", None, Some(member)).is_err());
+        assert!(for_member(&app.settings, "ann", None, Some(member)).is_err());
     }
 }
