@@ -116,6 +116,8 @@ export type ChangeCreditsRequest = {
   expiresAt?: string;
   /** The app's own data. The ledger is kept when an account is deleted, so it must not contain personal data. */
   metadata?: Metadata;
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   /** For `grant`: of credits that expire at the same time, the lowest priority is spent first; 50 if absent. */
   priority?: CreditPriority;
   /** Why the credits change. Required for `grant` and `adjust`. The user can read it. */
@@ -131,6 +133,8 @@ export type ChangeSubscriptionRequest = {
   action: SubscriptionAction;
   /** For `change`: the new billing interval. */
   interval?: BillingInterval;
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   /** For `change`: the new number of seats. */
   quantity?: Quantity;
   /** For `cancel`: the customer's reason. */
@@ -155,6 +159,8 @@ export type CheckRequest = {
   checks?: Array<FeatureCheck>;
   /** The feature's key in the catalog. Not together with `checks`. */
   feature?: CatalogKey;
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   /** The intended usage, or the credits needed; 1 if absent. Not together with `checks`. */
   quantity?: PositiveCount;
   /** The user that the request is about, in place of the query parameter `userId`. */
@@ -179,6 +185,8 @@ export type CheckoutRequest = {
   email?: Email;
   /** How often the plan is billed. Required with `tier`. */
   interval?: BillingInterval;
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   /** The credit pack's key in the catalog. */
   pack?: CatalogKey;
   /** The number of packs, or of seats if the plan is sold per seat; 1 if absent. */
@@ -388,6 +396,7 @@ export interface Entitlements {
  * - `foreign_host` (403): The Host header names a host that this server does not serve.
  * - `idempotency_key_reused` (422): The Idempotency-Key belongs to another request. Use a new one.
  * - `insufficient_credits` (402): The balance is smaller than the amount to spend.
+ * - `insufficient_role` (403): The user's role in the organisation does not permit this.
  * - `internal` (500): An unexpected error in Farebox. Find its cause in the log by `requestId`.
  * - `invalid_host` (400): The Host header is missing or malformed.
  * - `invalid_input` (400): A field, parameter or header is missing or invalid; see `errors`.
@@ -405,7 +414,7 @@ export interface Entitlements {
  * - `not_in_good_standing` (409): The subscription has an unpaid invoice, which must be paid first.
  * - `nothing_is_sold` (404): No catalog is published yet.
  * - `nothing_to_resume` (409): The subscription is not paused, canceled or about to change.
- * - `other_user` (403): A user's token may act only for its own user.
+ * - `other_user` (403): A user's token may act only for its user and its organisation.
  * - `paused_by_operator` (409): The app's operator has paused the subscription, and must resume it.
  * - `payload_forgotten` (409): The payload was deleted after 30 days. Resolve the event instead.
  * - `payment_confirmation_required` (402): The customer's bank requires them to confirm the payment, at `paymentUrl`. The change takes effect after that.
@@ -426,7 +435,7 @@ export interface Entitlements {
  * - `webhook_not_found` (404): No failed webhook has this id.
  * - `webhook_resolved` (409): The failed webhook was already applied or resolved.
  */
-export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "insufficient_role" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** The id of a Stripe event. */
 export type EventId = string;
@@ -590,6 +599,8 @@ export interface LedgerAuditReport {
 
 /** An entry of the credit ledger. Entries are never changed or deleted. */
 export interface LedgerEntry {
+  /** The member who acted for the organisation; null if the owner acted, if Farebox posted the entry, or if the member's account has been deleted. */
+  actorId: string | null;
   /** Positive for credits received, negative for credits taken. */
   amount: number;
   /** The balance after this entry. */
@@ -708,6 +719,8 @@ export interface PendingSubscriptionChange {
 export interface PlanComp {
   /** When the comp ends. Absent means that it lasts until it is replaced. */
   endsAt?: string;
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   plan: PlanName;
   /** Why the plan is given, for the audit trail. */
   reason?: Reason;
@@ -726,6 +739,8 @@ export type PlanSource = "stripe" | "grant" | "default";
 
 /** The customer portal session to create. */
 export interface PortalRequest {
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   /** The URL of the portal's back link, on one of the app's origins. */
   returnUrl: string;
   /** The user that the request is about, in place of the query parameter `userId`. */
@@ -948,7 +963,7 @@ export interface SubscriptionResponse {
   status: SubscriptionStatus;
   /** The current subscription or, if there is none, the last one. */
   subscription: Subscription | null;
-  /** The user; null only in the replay of a response stored by an older version. */
+  /** The owner: a user or an organisation; null only in the replay of a response stored by an older version. */
   userId: string | null;
 }
 
@@ -975,6 +990,8 @@ export type TrackUsageRequest = {
   metadata?: Metadata;
   /** With `entries`: what happens if one of them exceeds its limit; `all` if absent. */
   mode?: UsageMode;
+  /** The owner that the request is about, in place of the query parameter `ownerId`. */
+  ownerId?: string;
   /** The usage to add; 1 if absent. Not together with `entries`. */
   quantity?: PositiveCount;
   /** The user that the request is about, in place of the query parameter `userId`. */
@@ -1110,7 +1127,7 @@ export interface Routes {
   };
   /** checkFeatures: Check features. */
   "POST /api/check": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: {};
     body: CheckRequest;
     response: CheckResponse;
@@ -1118,7 +1135,7 @@ export interface Routes {
   };
   /** getCredits: Get credit balances and ledger. */
   "GET /api/credits": {
-    query: { "userId"?: string; "unit"?: CatalogKey; "limit"?: number; "cursor"?: string };
+    query: { "userId"?: string; "ownerId"?: string; "unit"?: CatalogKey; "limit"?: number; "cursor"?: string };
     headers: {};
     body: undefined;
     response: LedgerPage;
@@ -1126,11 +1143,11 @@ export interface Routes {
   };
   /** changeCredits: Spend, grant or adjust credits. */
   "POST /api/credits": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: { "Idempotency-Key"?: string };
     body: ChangeCreditsRequest;
     response: LedgerEntry;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "insufficient_credits" | "account_erased" | "other_user" | "service_only" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "insufficient_credits" | "account_erased" | "insufficient_role" | "other_user" | "service_only" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
   };
   /** runDailyJob: Run the daily job. */
   "GET /api/cron/daily": {
@@ -1158,7 +1175,7 @@ export interface Routes {
   };
   /** getEntitlements: Get entitlements. */
   "GET /api/entitlements": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: {};
     body: undefined;
     response: Entitlements;
@@ -1190,7 +1207,7 @@ export interface Routes {
   };
   /** setPlan: Comp a plan. */
   "PATCH /api/plan": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: {};
     body: PlanComp;
     response: UserStats;
@@ -1230,7 +1247,7 @@ export interface Routes {
   };
   /** getCheckoutSession: Get a Checkout session. */
   "GET /api/stripe/checkout-session": {
-    query: { "userId"?: string; "sessionId": string };
+    query: { "userId"?: string; "ownerId"?: string; "sessionId": string };
     headers: {};
     body: undefined;
     response: CheckoutSession;
@@ -1238,19 +1255,19 @@ export interface Routes {
   };
   /** createCheckoutSession: Create a Checkout session. */
   "POST /api/stripe/create-checkout-session": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: { "x-user-email"?: Email; "Idempotency-Key"?: string };
     body: CheckoutRequest;
     response: CheckoutResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "already_subscribed" | "request_in_progress" | "trial_already_used" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "insufficient_role" | "other_user" | "slow_body" | "already_subscribed" | "request_in_progress" | "trial_already_used" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** createPortalSession: Create a customer portal session. */
   "POST /api/stripe/create-portal-session": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: { "Idempotency-Key"?: string };
     body: PortalRequest;
     response: PortalResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "slow_body" | "no_customer" | "request_in_progress" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "insufficient_role" | "other_user" | "slow_body" | "no_customer" | "request_in_progress" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** receiveStripeWebhook: Receive a Stripe event. */
   "POST /api/stripe/webhook": {
@@ -1266,7 +1283,7 @@ export interface Routes {
   };
   /** getSubscription: Get a subscription. */
   "GET /api/subscription": {
-    query: { "userId"?: string; "subscriptionId"?: SubscriptionId };
+    query: { "userId"?: string; "ownerId"?: string; "subscriptionId"?: SubscriptionId };
     headers: {};
     body: undefined;
     response: SubscriptionResponse;
@@ -1274,15 +1291,15 @@ export interface Routes {
   };
   /** changeSubscription: Change, cancel or resume a subscription. */
   "PATCH /api/subscription": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: { "Idempotency-Key"?: string };
     body: ChangeSubscriptionRequest;
     response: SubscriptionResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "insufficient_role" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** getUsage: Get usage. */
   "GET /api/usage": {
-    query: { "userId"?: string; "feature"?: CatalogKey; "limit"?: number; "cursor"?: string };
+    query: { "userId"?: string; "ownerId"?: string; "feature"?: CatalogKey; "limit"?: number; "cursor"?: string };
     headers: {};
     body: undefined;
     response: UsagePage;
@@ -1290,11 +1307,11 @@ export interface Routes {
   };
   /** trackUsage: Report usage. */
   "POST /api/usage": {
-    query: { "userId"?: string };
+    query: { "userId"?: string; "ownerId"?: string };
     headers: { "Idempotency-Key"?: string };
     body: TrackUsageRequest;
     response: UsageResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "quota_exceeded" | "account_erased" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "quota_exceeded" | "account_erased" | "insufficient_role" | "other_user" | "slow_body" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "storage_rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
   };
   /** receiveStripeWebhookAlias: Receive a Stripe event at the alternative path. */
   "POST /api/webhooks/stripe": {
