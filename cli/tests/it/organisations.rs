@@ -193,7 +193,7 @@ async fn idempotency_keys_of_members_do_not_collide() {
     let own = keyed(app.spending_as(&ann).query("ownerId", "ann")).await.expect_status(200).body;
     assert_eq!((&own["actorId"], &own["balance"]), (&Value::Null, &json!(9)));
 
-    // A server has one key for each owner, whoever acts.
+    // A server has one key for each owner, and the actor is part of the request.
     let by = |user: &str| {
         let call =
             app.spending_as(&app.service_key).query("ownerId", "org_1").query("userId", user);

@@ -4,8 +4,8 @@
 --           Stripe customers. Payments, the ledger, billing events and the audit log stay, under a pseudonym
 --           or no user, and without free text: reasons and metadata. The rows of organisations for which
 --           the user has acted stay too, and do not name the user.
--- Locks     The user as an actor (check_actor). The user's dead letters, payments, customers and subscriptions, each by id, then the account
---           (mark_erased), which is created if the user has none.
+-- Locks     The user as an actor (check_actor). The user's dead letters, payments, customers and
+--           subscriptions, each by id, then the account (mark_erased), which is created if the user has none.
 -- Races     Without the mark, a customer that is assigned to the user during the call could be missed. A
 --           write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused.

@@ -3,8 +3,8 @@
 -- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null.
 -- Promises  An idempotency key adds one entry a day. The same key with another fingerprint, or of another
 --           user, is refused with FB002. Without a key, every call adds an entry.
--- Locks     The actor (check_actor), then the account (ensure_account), before it looks for the key: a retry during the first call waits
---           for it and finds its entry.
+-- Locks     The actor (check_actor), then the account (ensure_account), before it looks for the key: a retry
+--           during the first call waits for it and finds its entry.
 -- Races     Of concurrent calls with one key, one inserts; the others return its entry.
 
 create or replace function add_history(
