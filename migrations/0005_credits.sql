@@ -81,6 +81,7 @@ create table credit_transactions (
   reason            text,
   metadata          jsonb,
   created_at        timestamptz not null,
+  actor_id          text,
   primary key (user_id, unit, seq)
 );
 
@@ -102,6 +103,9 @@ comment on column credit_transactions.payment_id is 'The payment of a purchase, 
 comment on column credit_transactions.reason is 'The caller''s reason. Erased with the user.';
 comment on column credit_transactions.metadata is 'The caller''s own data. Erased with the user.';
 comment on column credit_transactions.created_at is 'When the entry was posted.';
+comment on column credit_transactions.actor_id is
+  'The member who acted for the organisation that owns the entry. Null if the owner acted, or if the actor is
+   unknown or erased.';
 
 -- Most entries have no source.
 create unique index credit_transactions_source
@@ -115,6 +119,11 @@ create index credit_transactions_session
 create index credit_transactions_payment
   on credit_transactions (payment_id)
   where payment_id is not null;
+
+-- An erasure finds the entries that name a member. Most entries name none.
+create index credit_transactions_actor
+  on credit_transactions (actor_id)
+  where actor_id is not null;
 
 -- Entries are stored in the order of their times, so an index of page ranges is enough.
 create index credit_transactions_times on credit_transactions using brin (created_at);

@@ -93,21 +93,30 @@ create table usage_events (
   user_id     text not null references accounts (id) on delete cascade,
   usage_type  text not null,
   quantity    bigint not null check (quantity > 0),
-  metadata    jsonb not null check (jsonb_typeof(metadata) = 'object'),
-  occurred_at timestamptz not null
+  metadata    jsonb check (jsonb_typeof(metadata) = 'object'),
+  occurred_at timestamptz not null,
+  actor_id    text
 )
 partition by range (occurred_at);
 
-comment on table usage_events is 'Usage entries that have metadata. Other entries are only counted.';
+comment on table usage_events is
+  'Usage entries that have metadata, or that a member made for an organisation. Other entries are only
+   counted.';
 comment on column usage_events.user_id is 'The user.';
 comment on column usage_events.usage_type is 'The metered feature''s key in the catalog.';
 comment on column usage_events.quantity is 'The quantity that was used.';
 comment on column usage_events.metadata is 'The caller''s own data about the entry.';
 comment on column usage_events.occurred_at is 'When the entry was counted.';
+comment on column usage_events.actor_id is
+  'The member who acted for the organisation that owns the entry. Null if the owner acted, or if the actor is
+   unknown or erased.';
 
 create table usage_events_default partition of usage_events default;
 
 create index usage_events_user on usage_events (user_id, occurred_at desc);
+
+-- An erasure finds the entries that name a member.
+create index usage_events_actor on usage_events (actor_id) where actor_id is not null;
 
 create table usage_keys (
   idempotency_key text primary key,

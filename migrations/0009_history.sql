@@ -10,7 +10,8 @@ create table history (
   score      numeric(5, 2) check (score between 0 and 100),
   tags       text[] not null default '{}' check (cardinality(tags) <= 10),
   data       jsonb not null default '{}' check (jsonb_typeof(data) = 'object'),
-  created_at timestamptz not null
+  created_at timestamptz not null,
+  actor_id   text
 );
 
 comment on table history is
@@ -27,9 +28,15 @@ comment on column history.data is 'The app''s own data.';
 comment on column history.created_at is
   'The caller''s time or, if that is not later, a microsecond after the user''s previous entry. So it is the
    entry''s position: no two entries of a user have the same.';
+comment on column history.actor_id is
+  'The member who acted for the organisation that owns the entry. Null if the owner acted, or if the actor is
+   unknown or erased.';
 
 create unique index history_newest_first on history (user_id, created_at desc);
 create index history_by_kind on history (user_id, kind, created_at desc);
+
+-- An erasure finds the entries that name a member.
+create index history_actor on history (actor_id) where actor_id is not null;
 
 create table history_counters (
   user_id         text primary key references accounts (id) on delete cascade,
@@ -49,20 +56,26 @@ comment on column history_counters.deleted_through is
 create table history_feedback (
   history_id uuid not null references history (id) on delete cascade,
   user_id    text not null references accounts (id) on delete cascade,
+  author_id  text not null,
   rating     integer not null check (rating between 1 and 5),
   comment    text check (length(comment) between 1 and 2000),
   updated_at timestamptz not null,
-  primary key (history_id, user_id)
+  primary key (history_id, author_id)
 );
 
 comment on table history_feedback is 'Users'' feedback on entries of their history.';
 comment on column history_feedback.history_id is 'The entry that the feedback is about.';
-comment on column history_feedback.user_id is 'The user who gave the feedback.';
+comment on column history_feedback.user_id is 'The owner of the history.';
+comment on column history_feedback.author_id is
+  'The user who gave the feedback: the owner, or a member of the organisation that owns the history.';
 comment on column history_feedback.rating is 'From 1, the worst, to 5.';
 comment on column history_feedback.comment is 'The user''s own words. Null if there are none.';
 comment on column history_feedback.updated_at is 'When the feedback was last changed.';
 
 create index history_feedback_user on history_feedback (user_id);
+
+-- An erasure finds the feedback of a member.
+create index history_feedback_author on history_feedback (author_id);
 
 create table history_keys (
   idempotency_key text primary key,

@@ -4,9 +4,10 @@
 //! invalid token is answered with 401. No check needs a database. While the identity provider is
 //! down, the known keys stay in use; the answer is 503 only if no key was ever fetched.
 //!
-//! The endpoint table lists which callers may use a route. [`Caller::act_for`] checks that a user
-//! acts only for themselves.
+//! The endpoint table lists which callers may use a route. [`Caller::act_for`] decides whose
+//! account a request is about: for every route, no other code does.
 
+mod acting;
 mod jwt;
 mod keys;
 pub mod service_key;
@@ -21,11 +22,13 @@ use crate::adapters::http_client::HttpClient;
 use crate::background::BackgroundTasks;
 use crate::clock::Clock;
 use crate::config::{self, Scope};
-use crate::domain::UserId;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::hash::hex;
 use crate::domain::jwk::Algorithm;
+use crate::domain::{Permission, UserId};
 use keys::KeyRing;
+
+pub use acting::{Acting, Named};
 
 /// The caller of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +37,8 @@ pub enum Caller {
     Anonymous,
     User {
         id: UserId,
+        /// The organisation that the token names.
+        organisation: Option<Membership>,
         admin: bool,
     },
     /// A trusted server. `key` is the first digits of the service key's hash.
@@ -42,6 +47,13 @@ pub enum Caller {
         admin: bool,
     },
     Cron,
+}
+
+/// A user's membership of the organisation for which they act.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Membership {
+    pub organisation: UserId,
+    pub permission: Permission,
 }
 
 #[derive(Debug)]
@@ -80,30 +92,6 @@ impl Caller {
     /// Returns whether the caller may name other users: a trusted server or an admin.
     pub fn is_trusted(&self) -> bool {
         self.is_admin() || matches!(self, Self::Service { .. })
-    }
-
-    /// Returns the user that the request is about, given every user id that it names.
-    ///
-    /// A user may name only themselves. A trusted caller may name any one user.
-    pub fn act_for(&self, named: &[String]) -> Result<Option<UserId>> {
-        let (own, may_name_others) = match self {
-            Self::Anonymous | Self::Cron => return Ok(None),
-            Self::User { id, admin } => (Some(id), *admin),
-            Self::Service { .. } => (None, true),
-        };
-        let Some(first) = named.first() else { return Ok(own.cloned()) };
-        if !may_name_others
-            && named.iter().any(|name| Some(name.as_str()) != own.map(UserId::as_str))
-        {
-            return Err(Error::new(ErrorCode::OtherUser, "You may only act for yourself."));
-        }
-        if named.iter().any(|name| name != first) {
-            return Err(Error::invalid("userId", "names two different users"));
-        }
-        match UserId::try_from(first.clone()) {
-            Ok(id) => Ok(Some(id)),
-            Err(what) => Err(Error::invalid("userId", what)),
-        }
     }
 }
 

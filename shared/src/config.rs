@@ -6,6 +6,7 @@
 
 mod app_webhooks;
 mod email;
+mod organisations;
 mod parse;
 mod proxies;
 mod secret;
@@ -20,6 +21,7 @@ use url::Url;
 
 pub use app_webhooks::{AppWebhooks, SigningKey};
 pub use email::{Email, Sender, Subjects};
+pub use organisations::Organisations;
 pub use parse::{Problems, is_this_machine};
 pub use proxies::{Network, TrustedProxies};
 pub use secret::Secret;
@@ -102,6 +104,8 @@ pub struct Auth {
     pub audiences: Vec<String>,
     pub authorized_parties: Vec<String>,
     pub admin_claim: Option<AdminClaim>,
+    /// If absent, every user acts only for themselves.
+    pub organisations: Option<Organisations>,
     pub clock_skew_seconds: u32,
     /// The longest lifetime of a token. An erased user's id is remembered for as long.
     pub token_lifetime_hours: u32,
@@ -249,6 +253,7 @@ fn read_auth(reader: &mut Reader<'_>) -> Option<Auth> {
         audiences: reader.list("AUTH_AUDIENCE", parse::text),
         authorized_parties: reader.list("AUTH_AUTHORIZED_PARTIES", parse::text),
         admin_claim: reader.parsed("AUTH_ADMIN_CLAIM", parse::admin_claim),
+        organisations: organisations::read(reader),
         clock_skew_seconds: reader
             .parsed("AUTH_CLOCK_SKEW_SECONDS", |text| parse::within(text, 0..=300))
             .unwrap_or(30),

@@ -31,6 +31,7 @@ use crate::http::{Endpoint, Schedule};
 
 pub static ACCOUNT: Endpoint =
     Endpoint::new("account", "/api/account", &[Get, Delete], User, account::routes)
+        .personal()
         .limited(Rate::per_minute(60));
 
 pub static ADMIN_LEDGER: Endpoint =
@@ -48,6 +49,7 @@ pub static ADMIN_WEBHOOKS: Endpoint = Endpoint::new(
 
 pub static CHAT_SAVE: Endpoint =
     Endpoint::new("chat-save", "/api/chat/save", &[Post], User, chat::save::routes)
+        .personal()
         .limited(Rate::per_minute(600))
         .stores(chat::save::stored_bytes)
         .body_limit(256 * 1024);
@@ -73,6 +75,7 @@ pub static CRON_MINUTE: Endpoint =
 
 pub static DASHBOARD: Endpoint =
     Endpoint::new("dashboard", "/api/dashboard", &[Get], User, dashboard::routes)
+        .personal()
         .limited(Rate::per_minute(300))
         .reads();
 
@@ -99,12 +102,14 @@ pub static HISTORY: Endpoint =
         .limited(Rate::per_minute(600))
         .stores(history::stored_bytes)
         .body_limit(256 * 1024);
+
 pub static INVOICES: Endpoint =
     Endpoint::new("invoices", "/api/invoices", &[Get], User, invoices::routes)
         .limited(Rate::per_minute(60));
 
-pub static MOOD: Endpoint =
-    Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes).limited(Rate::per_minute(120));
+pub static MOOD: Endpoint = Endpoint::new("mood", "/api/mood", &[Patch], User, mood::routes)
+    .personal()
+    .limited(Rate::per_minute(120));
 
 pub static PLAN: Endpoint = Endpoint::new("plan", "/api/plan", &[Patch], Service, plan::routes)
     .limited(Rate::per_minute(600));
@@ -118,6 +123,7 @@ pub static RATE_LIMIT: Endpoint =
 
 pub static SESSION: Endpoint =
     Endpoint::new("session", "/api/session", &[Post, Delete], User, session::routes)
+        .personal()
         .limited(Rate::per_minute(300))
         .stores(session::stored_bytes);
 
@@ -137,6 +143,7 @@ pub static STRIPE_CREATE_CHECKOUT_SESSION: Endpoint = Endpoint::new(
     User,
     stripe::create_checkout_session::routes,
 )
+.buys()
 .limited(Rate::per_minute(20));
 
 pub static STRIPE_CREATE_PORTAL_SESSION: Endpoint = Endpoint::new(
@@ -146,6 +153,7 @@ pub static STRIPE_CREATE_PORTAL_SESSION: Endpoint = Endpoint::new(
     User,
     stripe::create_portal_session::routes,
 )
+.buys()
 .limited(Rate::per_minute(20));
 
 pub static STRIPE_WEBHOOK: Endpoint = Endpoint::new(
@@ -159,6 +167,7 @@ pub static STRIPE_WEBHOOK: Endpoint = Endpoint::new(
 
 pub static SUBSCRIPTION: Endpoint =
     Endpoint::new("subscription", "/api/subscription", &[Get, Patch], User, subscription::routes)
+        .buys()
         .limited(Rate::per_minute(60));
 
 pub static SUBSCRIPTION_PREVIEW: Endpoint = Endpoint::new(
@@ -168,12 +177,14 @@ pub static SUBSCRIPTION_PREVIEW: Endpoint = Endpoint::new(
     User,
     subscription::preview::routes,
 )
+.buys()
 .limited(Rate::per_minute(20));
 
 pub static USAGE: Endpoint =
     Endpoint::new("usage", "/api/usage", &[Get, Post], User, usage::routes)
         .limited(Rate::per_minute(1_200))
         .stores(usage::stored_bytes)
+        .stores_for_members(usage::stored_bytes_for_members)
         .body_limit(128 * 1024);
 
 /// The webhook's alternative path, which some apps have already registered at Stripe.

@@ -1,7 +1,7 @@
 //! The type of an endpoint, and the pipeline in front of it: [`Endpoint`], [`mount`], [`guard`].
 //!
-//! A handler is an ordinary axum handler. This module adds extractors for the user that the request
-//! is about ([`User`]), the checked body ([`Input`]) and the idempotency key
+//! A handler is an ordinary axum handler. This module adds extractors for the owner that the request
+//! is about ([`Owner`], [`User`]), who acts ([`Actor`]), the checked body ([`Input`]) and the idempotency key
 //! ([`IdempotencyKey`](crate::domain::IdempotencyKey)). Work after the response goes to
 //! [`BackgroundTasks`](crate::background::BackgroundTasks).
 
@@ -15,7 +15,7 @@ mod json;
 pub mod problem;
 mod query;
 pub mod rate_limit_headers;
-mod user;
+mod subject;
 
 pub use call_log::CallDetails;
 pub use endpoint::{Access, Endpoint, Method, Routes, Schedule, StoredBytes};
@@ -23,7 +23,7 @@ pub use guard::{mount, mount_all};
 pub use input::Input;
 pub use json::Json;
 pub use query::{PageSize, Query, cursor};
-pub use user::User;
+pub use subject::{Actor, Owner, User};
 
 use std::net::IpAddr;
 

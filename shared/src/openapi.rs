@@ -98,8 +98,12 @@ const DESCRIPTION: &str = "Farebox is the billing back end of a SaaS product. It
 credits in step with Stripe.
 
 **Authentication.** Requests have the header `Authorization: Bearer` with one of two credentials. A token from the \
-app's identity provider acts only for its own user. A service key belongs to a trusted server, which names the user \
-in each request.
+app's identity provider acts for its own user, or for the organisation that it names. A service key belongs to a \
+trusted server, which names the user or the organisation in each request.
+
+**Organisations.** The owner of a plan, usage, credits or history is a user or an organisation; this document calls \
+both the user. A token that names an organisation acts for it, and the user's role decides whether it may only read, \
+also spend, or also buy. Live stats and the account itself are always the user's own.
 
 **Errors.** Every error response is a problem document (RFC 9457) with a stable `code`.
 
@@ -128,15 +132,15 @@ pub fn document() -> Value {
             let methods = paths.entry(operation.endpoint.path).or_insert_with(|| json!({}));
             let method = operation.method.as_str().to_lowercase();
             methods[method] = operation.to_json(tag.name, &problem);
-            if operation.names_user() {
-                users_bodies.extend(operation.request.map(|content| content.schema));
-            }
+            let names: Vec<_> =
+                ["userId", "ownerId"].into_iter().filter(|name| operation.accepts(name)).collect();
+            users_bodies.extend(operation.request.map(|content| (content.schema, names)));
         }
     }
     let webhooks = app_webhooks::webhooks(&mut schemas);
     let mut components = schemas.into_components();
-    for body in &users_bodies {
-        add_user_id(&mut components, body);
+    for (body, names) in &users_bodies {
+        add_names(&mut components, body, names);
     }
     variants::add(&mut components);
     describe_codes(&mut components["ErrorCode"]);
@@ -156,8 +160,9 @@ pub fn document() -> Value {
             "schemas": components,
             "securitySchemes": {
                 "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                    "description": "A token from the app's identity provider. It acts only for its own \
-                        user, unless the user is an admin." },
+                    "description": "A token from the app's identity provider. It acts for the organisation \
+                        that it names, as far as the user's role permits, or else for its own user. An \
+                        admin acts for any owner." },
                 "service": { "type": "http", "scheme": "bearer",
                     "description": "A service key (`fbx_...`) of a trusted server or an admin." },
                 "cron": { "type": "http", "scheme": "bearer",
@@ -167,14 +172,19 @@ pub fn document() -> Value {
     })
 }
 
-/// Adds `userId` to a request's schema. The guard removes the field from the body before the
-/// handler parses it, so the handler's type does not list it.
-fn add_user_id(components: &mut Map<String, Value>, body: &Value) {
+/// Adds `userId` and `ownerId` to a request's schema. The guard removes the fields from the body
+/// before the handler parses it, so the handler's type does not list them.
+fn add_names(components: &mut Map<String, Value>, body: &Value, names: &[&str]) {
     let name = body["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
-    if let Some(schema) = name.and_then(|name| components.get_mut(name)) {
-        schema["properties"]["userId"] = json!({
+    let Some(schema) = name.and_then(|name| components.get_mut(name)) else { return };
+    for name in names {
+        let description = match *name {
+            "userId" => "The user that the request is about",
+            _ => "The owner that the request is about",
+        };
+        schema["properties"][*name] = json!({
             "type": "string", "minLength": 1, "maxLength": 255, "pattern": UserId::PATTERN,
-            "description": "The user that the request is about, in place of the query parameter `userId`.",
+            "description": format!("{description}, in place of the query parameter `{name}`."),
         });
     }
 }

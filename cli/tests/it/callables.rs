@@ -356,7 +356,7 @@ async fn a_key_does_not_match_another_users_request() {
     let calls = |user: &str| {
         [
             format!("select begin_checkout('{user}', {order}, 'k', 'print', farebox_now())"),
-            format!("select add_history('{user}', {entry}, 'k', 'print', farebox_now())"),
+            format!("select add_history('{user}', null, {entry}, 'k', 'print', farebox_now())"),
             format!("select track_usages('{user}', {uses}, true, 'k', 'print', farebox_now())"),
         ]
     };

@@ -27,14 +27,14 @@ const CROWD: &str = "
     select now(), 'test', 'test', 'u' || n, '{}' from generate_series(1, 5000) n;
     insert into billing_events (user_id, kind, occurred_at, recorded_at)
     select 'u' || n, 'test', now(), now() from generate_series(1, 5000) n;
-    insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at)
-    select 'u' || n, 1, 'ai_credit', 5, 5, 'grant', now() from generate_series(1, 5000) n;
-    insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at)
-    select 'u' || n, 'exports', 1, '{}', now() from generate_series(1, 5000) n;
+    insert into credit_transactions (user_id, seq, unit, delta, balance_after, kind, created_at, actor_id)
+    select 'u' || n, 1, 'ai_credit', 5, 5, 'grant', now(), 'u' || n + 1 from generate_series(1, 5000) n;
+    insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at, actor_id)
+    select 'u' || n, 'exports', 1, '{}', now(), 'u' || n + 1 from generate_series(1, 5000) n;
     insert into credit_grants (user_id, unit, kind, amount, remaining, priority, created_at)
     select 'u' || 1 + n % 5000, 'ai_credit', 'grant', 5, 0, 50, now() from generate_series(1, 20000) n;
-    insert into history (user_id, kind, title, created_at)
-    select 'u' || n, 'chat', 'talk', now() from generate_series(1, 5000) n;
+    insert into history (user_id, kind, title, created_at, actor_id)
+    select 'u' || n, 'chat', 'talk', now(), 'u' || n + 1 from generate_series(1, 5000) n;
     insert into history_counters (user_id, entries, newest_at)
     select user_id, 1, created_at from history;
     insert into history_feedback (history_id, user_id, rating, updated_at)
@@ -115,6 +115,7 @@ async fn an_erasure_removes_reasons_and_metadata_from_the_ledger() {
         "user_id = 'erased:x', reason = 'another', metadata = null",
         "user_id = 'erased:x', reason = null, metadata = null, delta = 6",
         "user_id = 'eve', reason = null, metadata = null",
+        "actor_id = 'eve'",
     ] {
         execute(&owner, "begin; set local farebox.erasing to 'ann'").await;
         let change = format!("update credit_transactions set {change} where user_id = 'ann'");

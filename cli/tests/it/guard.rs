@@ -2,6 +2,7 @@
 
 mod headers;
 mod keys;
+mod organisations;
 
 use std::time::{Duration, Instant};
 

@@ -40,6 +40,7 @@ mod migrations;
 mod mood;
 mod notices;
 mod official_client;
+mod organisations;
 mod outbox;
 mod packs;
 mod plan;

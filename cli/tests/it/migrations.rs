@@ -249,7 +249,7 @@ async fn the_functions_role_reads_one_users_rows_and_writes_none() {
     let owner = app.owner().await;
     execute(
         &owner,
-        "select add_history(user_id, '{\"kind\": \"chat\", \"title\": \"talk\"}', null, null, 'epoch')
+        "select add_history(user_id, null, '{\"kind\": \"chat\", \"title\": \"talk\"}', null, null, 'epoch')
          from unnest(array['ann', 'bob']) user_id",
     )
     .await;

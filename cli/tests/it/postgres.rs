@@ -166,10 +166,11 @@ async fn a_retry_waits_for_its_first_call() {
     let urls = stack.database().await;
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
     let entry = r#"'{"kind": "chat", "title": "talk"}'"#;
-    let call = format!("select add_history('ann', {entry}, 'key', 'print', 'epoch')");
+    let call = format!("select add_history('ann', null, {entry}, 'key', 'print', 'epoch')");
     let first = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
     let retry = shared::adapters::postgres::connect(&settings(&urls.app)).await.unwrap();
-    execute(&first, &format!("select add_history('ann', {entry}, null, null, 'epoch')")).await;
+    execute(&first, &format!("select add_history('ann', null, {entry}, null, null, 'epoch')"))
+        .await;
 
     execute(&first, "begin").await;
     let written: serde_json::Value = first.query_typed_one(&call, &[]).await.unwrap().get(0);
@@ -189,7 +190,7 @@ async fn a_canceled_statement_blocks_no_connection() {
     let store = Postgres::new(&settings(&urls.app), 1).unwrap();
     let ann = UserId::try_from("ann".to_owned()).unwrap();
     let entry = NewEntry { kind: "chat", title: "talk", ..NewEntry::default() };
-    let save = || store.add_history(&ann, &entry, None, jiff::Timestamp::UNIX_EPOCH);
+    let save = || store.add_history(&ann, None, &entry, None, jiff::Timestamp::UNIX_EPOCH);
     save().await.unwrap();
     let name = urls.owner.rsplit('/').next().unwrap().split('?').next().unwrap();
     let holder = stack.superuser(name).await;

@@ -2,7 +2,8 @@
 --
 -- Takes     `allow_erasure`, as the trigger's argument, for a table whose rows name a user.
 -- Promises  No row is updated, deleted or truncated, not even by the table's owner. `allow_erasure` permits
---           one change: erase_user replaces the user's id by a pseudonym, and clears `reason` and `metadata`.
+--           two changes, both by erase_user: it replaces the user's id by a pseudonym and clears `reason`,
+--           `metadata` and `actor_id`; and it clears `actor_id` where that is the user's id.
 
 create or replace function refuse_change()
 returns trigger
@@ -14,11 +15,19 @@ declare
 begin
   if tg_argv[0] = 'allow_erasure'
      and tg_op = 'UPDATE'
+     and v_old ->> 'actor_id' = nullif(current_setting('farebox.erasing', true), '')
+     and v_new = v_old || '{"actor_id": null}'
+  then
+    return new;
+  end if;
+
+  if tg_argv[0] = 'allow_erasure'
+     and tg_op = 'UPDATE'
      and v_old ->> 'user_id' = nullif(current_setting('farebox.erasing', true), '')
      and v_new ->> 'user_id' like 'erased:%'
      and v_new - 'user_id' in (
        v_old - 'user_id',
-       v_old - 'user_id' || '{"reason": null, "metadata": null}')
+       v_old - 'user_id' || '{"reason": null, "metadata": null, "actor_id": null}')
   then
     return new;
   end if;

@@ -5,7 +5,7 @@
 --           below zero. Both are written to the audit log. An unknown unit, and a balance that becomes too
 --           large, are refused with FB005. Another kind, a grant that is not positive, and an adjustment of
 --           zero are refused with 22023.
--- Locks     The account, then the user's wallets.
+-- Locks     The actor (check_actor), the account, then the user's wallets.
 -- Races     Calls for one user take turns. Of two with one key, the second finds the first's entry. If a
 --           spend posts the key at the same moment, the call fails with 23505 on credit_transactions_source
 --           and changes nothing: its caller repeats it.
@@ -36,6 +36,7 @@ begin
     perform refuse_amount(p_amount);
   end if;
 
+  perform check_actor(p_about ->> 'actor_id');
   perform lock_and_refresh_user(p_user_id, p_now);
 
   if p_key is not null then

@@ -1,5 +1,7 @@
 -- spend_credits: Takes credits from a user's balance.
 --
+-- Takes     In `p_about`: `reason`, `metadata`, and as `actor_id` the member who acts for the organisation
+--           `p_user_id`; each may be absent.
 -- Promises  An idempotency key counts once and never expires: a retry returns the first entry. The credits
 --           that expire first are spent first. More than the balance is refused with FB008, an unknown unit
 --           with FB005, and an amount that is not positive with 22023; a refused call changes nothing. The
@@ -7,7 +9,7 @@
 --           are. A spend from the head of the wallet takes two statements, or three with a key;
 --           spend_from_grants makes every other spend. Returns the wallet as credit_change does, and the
 --           entry's number and metadata only: the rest of the entry is as requested.
--- Locks     The wallet. spend_from_grants locks the account before it.
+-- Locks     The actor (check_actor), then the wallet. spend_from_grants locks the account between them.
 -- Races     Spends from one wallet take turns. Of two with one key, the second finds the first's entry, or
 --           fails with 23505 on credit_transactions_source. A spend that waited for the wallet, and then
 --           cannot be made from its head, fails with 40001: it holds the wallet, and the account must be
@@ -36,6 +38,10 @@ declare
   v_ends    timestamptz;
   v_also_expiring  bigint;
 begin
+  if p_about ->> 'actor_id' is not null then
+    perform check_actor(p_about ->> 'actor_id');
+  end if;
+
   if p_key is not null then
     perform 1
     from credit_transactions
@@ -81,10 +87,11 @@ begin
   end if;
 
   insert into credit_transactions (
-    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, reason, metadata, created_at)
+    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, reason, metadata, created_at,
+    actor_id)
   values (
     p_user_id, p_unit, v_seq, -p_amount, v_balance, 'spend', p_key, p_fingerprint,
-    p_about ->> 'reason', p_about -> 'metadata', p_now);
+    p_about ->> 'reason', p_about -> 'metadata', p_now, p_about ->> 'actor_id');
 
   return jsonb_build_object(
     'version', v_version,
@@ -216,10 +223,11 @@ begin
     and unit = p_unit;
 
   insert into credit_transactions (
-    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, reason, metadata, created_at)
+    user_id, unit, seq, delta, balance_after, kind, source, fingerprint, reason, metadata, created_at,
+    actor_id)
   values (
     p_user_id, p_unit, v_wallet.seq, -p_amount, v_wallet.balance, 'spend', p_key, p_fingerprint,
-    p_about ->> 'reason', p_about -> 'metadata', p_now);
+    p_about ->> 'reason', p_about -> 'metadata', p_now, p_about ->> 'actor_id');
 
   if v_wallet.balance * 5 <= v_wallet.topped_up then
     perform notice_credits(v_wallet, p_amount, p_now);

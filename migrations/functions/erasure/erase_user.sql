@@ -2,14 +2,15 @@
 --
 -- Promises  Repeating it changes nothing else. From the commit on, nothing can be written for this user or
 --           their Stripe customers. Payments, the ledger, billing events and the audit log stay, under a
---           pseudonym or no user, and without free text: reasons, notes and metadata.
+--           pseudonym or no user, and without free text: reasons, notes and metadata. The rows of
+--           organisations for which the user has acted stay too, and do not name the user.
 --           Returns the outbox message of the erasure (kind `erasure`), leased to the caller as claim_outbox
 --           leases it. Its payload has the user's id, the customers and sessions to close at Stripe, and the
 --           requests that may have created more. A user has one such message. A repeated call adds to it and
 --           makes it due again.
--- Locks     The user's dead letters, payments, customers and subscriptions, each by id, then the account
---           (lock_account), which is created if the user has none, then wallets and counters, then the
---           message. The API log comes last.
+-- Locks     The user as an actor (check_actor), the user's dead letters, payments, customers and
+--           subscriptions, each by id, then the account (lock_account), which is created if the user has
+--           none, then wallets and counters, then the message. The API log comes last.
 -- Races     A write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused. A payment, customer, subscription or dead letter that
 --           such a write added was not locked in order: then the call raises 40001, and its caller repeats
@@ -28,6 +29,9 @@ declare
   v_payload   jsonb;
   v_message   jsonb;
 begin
+  -- Waits for the calls in which the user acts for an organisation (check_actor).
+  perform pg_advisory_xact_lock(hashtextextended(p_user_id, 0));
+
   -- A job whose position is this user starts over.
   update catalog_state
   set marked_until = ''
@@ -90,8 +94,25 @@ begin
   update credit_transactions
   set user_id = v_pseudonym,
       reason = null,
-      metadata = null
+      metadata = null,
+      actor_id = null
   where user_id = p_user_id;
+
+  -- The rows of organisations for which the user has acted.
+  update credit_transactions
+  set actor_id = null
+  where actor_id = p_user_id;
+
+  update usage_events
+  set actor_id = null
+  where actor_id = p_user_id;
+
+  update history
+  set actor_id = null
+  where actor_id = p_user_id;
+
+  delete from history_feedback
+  where author_id = p_user_id;
 
   update billing_events
   set user_id = v_pseudonym

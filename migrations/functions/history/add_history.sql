@@ -1,16 +1,18 @@
 -- add_history: Adds an entry to a user's history.
 --
--- Takes     {"kind", "title", "input_ref", "result", "score", "tags", "data"}; the last five may be absent.
+-- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null. In
+--           `p_entry`: {"kind", "title", "input_ref", "result", "score", "tags", "data"}; the last five may be absent.
 -- Promises  Returns {"id", "created_at"}. An idempotency key adds one entry a day: a retry gets the first
 --           answer. The same key with another fingerprint, or of another user, is refused with FB002. If the
 --           history then has more entries than the user's plan keeps, the oldest are deleted: one, or up to
 --           100 after the plan has changed. The daily job deletes the rest.
--- Locks     The account (ensure_account), before it looks for the key: a retry during the first call waits
---           for it and finds its answer.
+-- Locks     The actor (check_actor), then the account (ensure_account), before it looks for the key: a retry
+--           during the first call waits for it and finds its answer.
 -- Races     Of concurrent calls with one key, one inserts; the others return its answer.
 
 create or replace function add_history(
   p_user_id     permitted_user,
+  p_actor_id    text,
   p_entry       jsonb,
   p_key         text,
   p_fingerprint text,
@@ -28,6 +30,7 @@ declare
   v_entries bigint;
   v_max     bigint;
 begin
+  perform check_actor(p_actor_id);
   perform ensure_account(p_user_id, p_now);
 
   v_answer := history_answer(p_user_id, p_key, p_fingerprint, p_now);
@@ -43,9 +46,10 @@ begin
   returning entries, newest_at
   into v_entries, v_at;
 
-  insert into history (user_id, kind, title, input_ref, result, score, tags, data, created_at)
+  insert into history (user_id, kind, title, input_ref, result, score, tags, data, created_at, actor_id)
   select
-    p_user_id, kind, title, input_ref, result, score, coalesce(tags, '{}'), coalesce(data, '{}'), v_at
+    p_user_id, kind, title, input_ref, result, score, coalesce(tags, '{}'), coalesce(data, '{}'), v_at,
+    p_actor_id
   from jsonb_populate_record(null::history, p_entry)
   returning id
   into v_id;

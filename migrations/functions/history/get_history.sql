@@ -1,6 +1,7 @@
 -- get_history: Returns a page of a user's history, newest first.
 --
--- Takes     {"kind", "tag", "text", "min_score", "max_score", "since", "until"}, each optional, and the
+-- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null. In
+--           `p_filter`: {"kind", "tag", "text", "min_score", "max_score", "since", "until"}, each optional, and the
 --           created_at of the entry after which the page begins. `text` is searched for in title and result;
 --           it has no wildcards, and its case does not matter, as far as the database's locale knows two
 --           cases. `until` is exclusive.
@@ -11,11 +12,12 @@
 --           with its caller's rights under the user's identity, as get_usage does.
 
 create or replace function get_history(
-  p_user_id permitted_user,
-  p_filter  jsonb,
-  p_behind  timestamptz,
-  p_limit   page_size,
-  p_now     call_time
+  p_user_id  permitted_user,
+  p_actor_id text,
+  p_filter   jsonb,
+  p_behind   timestamptz,
+  p_limit    page_size,
+  p_now      call_time
 )
 returns jsonb
 language plpgsql
@@ -23,6 +25,7 @@ set search_path from current
 as $$
 declare
   v_identity text := current_setting('farebox.user_id', true);
+  v_author   text := coalesce(p_actor_id, p_user_id);
   -- No parameter is null: Postgres would plan the statement again in each call.
   v_kind     text := coalesce(p_filter ->> 'kind', '');
   v_tag      text := coalesce(p_filter ->> 'tag', '');
@@ -105,13 +108,14 @@ begin
       h.score,
       h.tags,
       h.created_at,
+      h.actor_id,
       case when f.history_id is not null then
         jsonb_build_object('rating', f.rating, 'comment', f.comment, 'updated_at', f.updated_at)
       end as feedback
     from history h
     left join history_feedback f
       on f.history_id = h.id
-      and f.user_id = h.user_id
+      and f.author_id = v_author
     where h.user_id = p_user_id
       and h.created_at = any (v_found)
   ) entry;

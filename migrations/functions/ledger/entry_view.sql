@@ -1,6 +1,6 @@
 -- entry_view: Returns a ledger entry in the form that the API returns.
 --
--- Promises  Does not name the user. Runs with its caller's rights.
+-- Promises  Does not name the owner. Runs with its caller's rights.
 
 create or replace function entry_view(p_entry credit_transactions)
 returns jsonb
@@ -17,6 +17,7 @@ begin
     'reason', p_entry.reason,
     'metadata', p_entry.metadata,
     'session_id', p_entry.stripe_session_id,
-    'created_at', p_entry.created_at);
+    'created_at', p_entry.created_at,
+    'actor_id', p_entry.actor_id);
 end
 $$;

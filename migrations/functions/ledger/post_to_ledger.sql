@@ -1,7 +1,7 @@
 -- post_to_ledger: Changes a balance, also below zero, and writes the ledger entry.
 --
--- Takes     In `p_about`: `source`, `session_id`, `payment_id`, `reason`, `metadata`, `fingerprint`; each may
---           be absent.
+-- Takes     In `p_about`: `source`, `session_id`, `payment_id`, `reason`, `metadata`, `fingerprint`,
+--           `actor_id`; each may be absent.
 -- Promises  The entry has the wallet's next number and the balance after it. The wallet's version grows, so
 --           that every copy of it is known to be old. A source that was posted before fails with 23505. A
 --           purchase, a grant, an adjustment or an opening balance that takes the balance beyond 10^15 is
@@ -62,11 +62,11 @@ begin
 
   insert into credit_transactions (
     user_id, unit, seq, delta, balance_after, kind, source, fingerprint, stripe_session_id, payment_id,
-    reason, metadata, created_at)
+    reason, metadata, created_at, actor_id)
   values (
     p_user_id, p_unit, v_wallet.seq, p_delta, v_wallet.balance, p_kind, p_about ->> 'source',
     p_about ->> 'fingerprint', p_about ->> 'session_id', p_about ->> 'payment_id', p_about ->> 'reason',
-    p_about -> 'metadata', p_now)
+    p_about -> 'metadata', p_now, p_about ->> 'actor_id')
   returning * into v_entry;
 
   if v_wallet.has_app_webhooks then

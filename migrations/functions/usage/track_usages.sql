@@ -1,6 +1,7 @@
 -- track_usages: Counts usage entries, if the plan allows them.
 --
--- Takes     [{"feature", "quantity", "metadata"}], in this order.
+-- Takes     [{"feature", "quantity", "metadata", "actor_id"}], in this order. `actor_id` is the member who
+--           acts for the organisation `p_user_id`, the same in each entry.
 -- Promises  Each entry is checked and counted atomically. Beyond a hard limit it is not counted; beyond a
 --           soft one it is, as overage. With `p_all`, one refused entry refuses all. If no entry is counted,
 --           the call is refused with FB008 and the results, and changes nothing. An idempotency key counts
@@ -8,8 +9,9 @@
 --           a count above 2^53 - 1, which not every client can read, are refused with FB005. The user is
 --           notified when four fifths of a limit are used, and when all of it is, unless it resets every
 --           day. Each result has the version of its feature's count.
--- Locks     The counter, if one entry without key and metadata can be counted by its row alone. Otherwise as
---           track_usages_locked. A transaction that calls this and locks the account locks the account first.
+-- Locks     The actor (check_actor). Then the counter, if one entry without key and metadata can be counted by
+--           its row alone; otherwise as track_usages_locked. A transaction that calls this and locks the
+--           account locks the account first.
 -- Races     Calls for one counter take turns, so that no two count the same unit. An update that has waited
 --           for a row keeps it locked even if the row no longer matches. Locking the account after that could
 --           deadlock, so this returns null without a change, and the caller ends its transaction and calls
@@ -32,8 +34,13 @@ declare
   v_entry    jsonb := p_entries -> 0;
   v_feature  text := v_entry ->> 'feature';
   v_quantity bigint := (v_entry ->> 'quantity')::bigint;
+  v_actor    text := v_entry ->> 'actor_id';
   v_counter  record;
 begin
+  if v_actor is not null then
+    perform check_actor(v_actor);
+  end if;
+
   if p_key is null and p_entries -> 1 is null and v_entry -> 'metadata' is null then
     update usage_counters
     set used = used + v_quantity,
@@ -52,6 +59,11 @@ begin
     into v_counter;
 
     if found then
+      if v_actor is not null then
+        insert into usage_events (user_id, usage_type, quantity, occurred_at, actor_id)
+        values (p_user_id, v_feature, v_quantity, p_now, v_actor);
+      end if;
+
       return jsonb_build_object('results', jsonb_build_array(jsonb_build_object(
         'feature', v_feature,
         'allowed', true,

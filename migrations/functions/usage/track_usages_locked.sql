@@ -1,7 +1,7 @@
 -- track_usages_locked: Counts usage entries under the account's lock.
 --
 -- Promises  As track_usages, but never returns null.
--- Locks     The account (lock_and_refresh_user), then the counters.
+-- Locks     The actor (check_actor), the account (lock_and_refresh_user), then the counters.
 -- Races     Of two calls with one key, the second waits and returns the first's answer.
 
 create or replace function track_usages_locked(
@@ -23,6 +23,7 @@ declare
   v_results    jsonb := '[]';
   v_is_counted boolean := false;
 begin
+  perform check_actor(p_entries -> 0 ->> 'actor_id');
   perform lock_and_refresh_user(p_user_id, p_now);
 
   if p_key is not null then

@@ -47,9 +47,11 @@ begin
     perform store_past_period(v_stored, v_counter);
     v_counter := save_counter(v_counter, v_is_hard, v_terms ->> 'reset' <> 'day', p_now);
 
-    if p_entry -> 'metadata' <> 'null' then
-      insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at)
-      values (p_user_id, v_feature, v_quantity, p_entry -> 'metadata', p_now);
+    if p_entry -> 'metadata' <> 'null' or p_entry ->> 'actor_id' is not null then
+      insert into usage_events (user_id, usage_type, quantity, metadata, occurred_at, actor_id)
+      values (
+        p_user_id, v_feature, v_quantity, nullif(p_entry -> 'metadata', 'null'), p_now,
+        p_entry ->> 'actor_id');
     end if;
   end if;
 

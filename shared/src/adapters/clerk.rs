@@ -1,4 +1,4 @@
-//! Writes users' public metadata to Clerk.
+//! Writes the public metadata of users and organisations to Clerk.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use crate::config::Clerk;
 
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 const MAX_BYTES: usize = 1024 * 1024;
+/// Clerk's ids of organisations begin with it, and no user's id does.
+const ORGANISATION_PREFIX: &str = "org_";
 
 /// Why a change was not written.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +25,12 @@ pub enum ClerkError {
     Failed { problem: String, retry_after: Option<Duration> },
 }
 
-/// Merges `metadata` into a user's public metadata, once per key, within `time`.
+/// Merges `metadata` into the public metadata of a user or an organisation, once per key, within
+/// `time`.
 pub async fn set_public_metadata(
     http: &HttpClient,
     clerk: &Clerk,
-    user_id: &str,
+    owner_id: &str,
     key: &str,
     metadata: &Value,
     time: Duration,
@@ -35,7 +38,7 @@ pub async fn set_public_metadata(
     let budget = Budget { connect: CONNECT_TIME, answer: time, max_bytes: MAX_BYTES };
     let body = json!({ "public_metadata": metadata }).to_string();
     let failed = |problem: String| ClerkError::Failed { problem, retry_after: None };
-    let request = request(clerk, user_id, key, body);
+    let request = request(clerk, owner_id, key, body);
     let request = request.ok_or_else(|| {
         failed("the request cannot be built; check CLERK_SECRET_KEY and CLERK_API_URL".to_owned())
     })?;
@@ -51,10 +54,13 @@ pub async fn set_public_metadata(
     }
 }
 
-fn request(clerk: &Clerk, user_id: &str, key: &str, body: String) -> Option<Request<Full<Bytes>>> {
+fn request(clerk: &Clerk, owner_id: &str, key: &str, body: String) -> Option<Request<Full<Bytes>>> {
     let mut url = clerk.api_url.clone();
+    let collection =
+        if owner_id.starts_with(ORGANISATION_PREFIX) { "organizations" } else { "users" };
+    let segments = ["v1", collection, owner_id, "metadata"];
     // `extend` encodes each segment, so that an id cannot change the path.
-    url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "users", user_id, "metadata"]);
+    url.path_segments_mut().ok()?.pop_if_empty().extend(segments);
     let bearer = format!("Bearer {}", clerk.secret_key.expose());
     let mut authorization = HeaderValue::try_from(bearer).ok()?;
     authorization.set_sensitive(true);

@@ -12,11 +12,11 @@ use ring::{hmac, signature};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Caller;
+use super::{Caller, Membership};
 use crate::config::{self, AdminClaim};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::jwk::{Algorithm, KeyMaterial, PublicKey};
-use crate::domain::{UniqueFields, UserId};
+use crate::domain::{Permission, UniqueFields, UserId};
 
 /// Real tokens are one or two kilobytes long.
 const MAX_BYTES: usize = 8 * 1024;
@@ -116,8 +116,17 @@ impl<'a> Token<'a> {
         let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
         let id = UserId::try_from(subject.to_owned())
             .map_err(|_| refused("Its sub is not a valid user id."))?;
+        let organisation = match &config.organisations {
+            Some(_) if id.is_of_organisation() => {
+                return Err(refused(
+                    "Its sub begins like an organisation's id, with org_ or org:.",
+                ));
+            }
+            Some(organisations) => membership(&claims, organisations)?,
+            None => None,
+        };
         let admin = config.admin_claim.as_ref().is_some_and(|claim| is_admin(&claims, claim));
-        Ok(Caller::User { id, admin })
+        Ok(Caller::User { id, organisation, admin })
     }
 }
 
@@ -165,15 +174,63 @@ fn names_one_of(claim: Option<&Value>, accepted: &[String]) -> bool {
     }
 }
 
-/// Returns whether the admin claim has its value. The whole path is tried as one name first,
-/// because a claim's name may be a URL with dots.
+/// Returns the claim at a path, unless it is missing or null. The whole path is tried as one name
+/// first, because a claim's name may be a URL with dots. Fails if a step leads through a value that
+/// is not an object.
+fn find<'a>(claims: &'a Map<String, Value>, path: &str) -> Result<Option<&'a Value>, NotAnObject> {
+    if let Some(whole) = claims.get(path) {
+        return Ok(Some(whole).filter(|value| !value.is_null()));
+    }
+    let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut fields = claims;
+    for step in parents.split('.').filter(|_| !parents.is_empty()) {
+        fields = match fields.get(step) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Object(fields)) => fields,
+            Some(_) => return Err(NotAnObject),
+        };
+    }
+    Ok(fields.get(name).filter(|value| !value.is_null()))
+}
+
+/// A claim has a value where the path expects an object.
+struct NotAnObject;
+
+/// Returns the organisation for which the token's user acts; none if the token names none.
+///
+/// A malformed claim refuses the token. Without that, a member's call would silently become a call
+/// for themselves.
+fn membership(
+    claims: &Map<String, Value>,
+    config: &config::Organisations,
+) -> Result<Option<Membership>> {
+    let malformed = |path: &str, what: &str| refused(&format!("Its claim {path} {what}."));
+    let claim = |path: &str| {
+        find(claims, path).map_err(|NotAnObject| malformed(path, "is not within an object"))
+    };
+    let Some(id) = claim(&config.claim)? else { return Ok(None) };
+    let id = id.as_str().ok_or_else(|| malformed(&config.claim, "is not a string"))?;
+    let organisation =
+        UserId::of_organisation(id).map_err(|what| malformed(&config.claim, what))?;
+    let role = claim(&config.role_claim)?;
+    let roles = match role {
+        None => &[],
+        Some(Value::Array(roles)) => roles.as_slice(),
+        Some(role) => std::slice::from_ref(role),
+    };
+    let mut permission = Permission::Read;
+    for role in roles {
+        let role = role.as_str().ok_or_else(|| {
+            malformed(&config.role_claim, "is neither a string nor a list of strings")
+        })?;
+        permission = permission.max(config.roles.get(role).copied().unwrap_or(Permission::Read));
+    }
+    Ok(Some(Membership { organisation, permission }))
+}
+
+/// Returns whether the admin claim has its value.
 fn is_admin(claims: &Map<String, Value>, claim: &AdminClaim) -> bool {
-    let whole = claims.get(&claim.path);
-    let found = whole.or_else(|| {
-        let mut steps = claim.path.split('.');
-        let first = claims.get(steps.next()?)?;
-        steps.try_fold(first, |value, step| value.get(step))
-    });
+    let found = find(claims, &claim.path).ok().flatten();
     let wanted = claim.value.as_str();
     let matches = |value: &Value| match value {
         Value::String(text) => text == wanted,

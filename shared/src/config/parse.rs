@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::{AdminClaim, Scope, Secret, Sender, ServiceKeyHash};
 use crate::domain::jwk::parse_key_set;
-use crate::domain::{Email, Rate, SampleRate};
+use crate::domain::{Email, Permission, Rate, SampleRate};
 
 type Parsed<T> = Result<T, &'static str>;
 
@@ -271,6 +271,14 @@ pub(super) fn admin_claim(value: &str) -> Parsed<AdminClaim> {
         }
         _ => Err("must be a claim and its value, such as metadata.role=admin"),
     }
+}
+
+/// Parses a role and its permission. A role may contain a colon, as Clerk's do.
+pub(super) fn role(value: &str) -> Parsed<(String, Permission)> {
+    const FORM: &str = "must be a role and its permission, read, spend or buy: org:admin=buy";
+    let (role, permission) = value.rsplit_once('=').ok_or(FORM)?;
+    let permission = permission.parse().map_err(|()| FORM)?;
+    if role.is_empty() { Err(FORM) } else { Ok((role.to_owned(), permission)) }
 }
 
 pub(super) fn service_key_hash(value: &str) -> Parsed<ServiceKeyHash> {

@@ -98,6 +98,17 @@ pub const SETTINGS: &[Setting] = &[
         "claim and value that make a user an admin: `metadata.role=admin`",
     ),
     optional(
+        "AUTH_ORG_CLAIM",
+        "claim with the organisation for which the user acts: `o.id` (Clerk), `org_id` (Auth0, \
+         WorkOS); set it together with the next two",
+    ),
+    optional("AUTH_ORG_ROLE_CLAIM", "claim with the member's role, or roles: `o.rol`, `role`"),
+    optional(
+        "AUTH_ORG_ROLES",
+        "what each role may do, `read`, `spend` or `buy`: `admin=buy,member=spend`; other roles \
+         only read",
+    ),
+    optional(
         "AUTH_CLOCK_SKEW_SECONDS",
         "seconds by which the token issuer's clock may differ; default 30",
     ),

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::{Config, SETTINGS, Scope};
-use crate::domain::SampleRate;
+use crate::domain::{Permission, SampleRate};
 
 const VALID: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://farebox:hunter2@db.example/app?sslmode=require"),
@@ -102,6 +102,10 @@ fn each_bad_value_is_named() {
         ("AUTH_JWKS", "{}"),
         ("AUTH_HS256_SECRET", "short"),
         ("AUTH_ADMIN_CLAIM", "admin"),
+        ("AUTH_ORG_ROLES", "admin"),
+        ("AUTH_ORG_ROLES", "=buy"),
+        ("AUTH_ORG_ROLES", "admin=pay"),
+        ("AUTH_ORG_ROLES", "admin=buy,admin=read"),
         ("AUTH_CLOCK_SKEW_SECONDS", "301"),
         ("AUTH_TOKEN_LIFETIME_HOURS", "0"),
         ("CRON_SECRET", "fifteen letters"),
@@ -192,6 +196,36 @@ fn the_secret_key_decides_between_test_and_live_mode() {
     assert!(parse(&[("STRIPE_SECRET_KEY", "rk_live_x")]).unwrap().stripe.is_live());
     let rotating = parse(&[("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_old")]).unwrap();
     assert_eq!(rotating.stripe.webhook_secrets.len(), 2);
+}
+
+/// FX-10: one setting of organisations without the others would leave members without their
+/// organisation or without their role.
+#[test]
+fn the_settings_of_organisations_belong_together() {
+    let all = [
+        ("AUTH_ORG_CLAIM", "o.id"),
+        ("AUTH_ORG_ROLE_CLAIM", "o.rol"),
+        ("AUTH_ORG_ROLES", "org:admin=buy, member=spend,guest=read"),
+    ];
+    let organisations = parse(&all).unwrap().auth.organisations.unwrap();
+    assert_eq!(
+        (organisations.claim.as_str(), organisations.role_claim.as_str()),
+        ("o.id", "o.rol")
+    );
+    let (buy, spend, read) = (Permission::Buy, Permission::Spend, Permission::Read);
+    let roles = [("org:admin", buy), ("member", spend), ("guest", read)];
+    assert_eq!(organisations.roles, roles.map(|(role, may)| (role.to_owned(), may)).into());
+    assert_eq!(parse(&[]).unwrap().auth.organisations, None);
+    for set in 1..7 {
+        let (given, missing): (Vec<_>, Vec<_>) = (0..3).partition(|place| set & (1 << place) != 0);
+        let given: Vec<_> = given.into_iter().map(|place| all[place]).collect();
+        let problem = problems(&given);
+        assert_eq!(problem.lines().count(), missing.len(), "{problem}");
+        for place in missing {
+            let name = all[place].0;
+            assert!(problem.contains(&format!("{name}: must be set")), "{problem}");
+        }
+    }
 }
 
 #[test]

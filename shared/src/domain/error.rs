@@ -48,6 +48,7 @@ pub enum ErrorCode {
     HistoryEntryNotFound,
     IdempotencyKeyReused,
     InsufficientCredits,
+    InsufficientRole,
     Internal,
     InvalidHost,
     InvalidInput,

@@ -2,7 +2,7 @@
 
 use super::hash::sha256_hex;
 
-/// An `Idempotency-Key`, scoped to its endpoint, user and kind of caller, with a fingerprint of its
+/// An `Idempotency-Key`, scoped to its endpoint, owner and kind of caller, with a fingerprint of its
 /// request.
 ///
 /// The same key with another request is refused. The key does not depend on the caller's
@@ -18,9 +18,9 @@ impl IdempotencyKey {
     /// The form of a key as an OpenAPI pattern: printable ASCII without spaces.
     pub const PATTERN: &str = "^[!-~]+$";
 
-    pub fn new(endpoint: &str, caller: &str, user: &str, given: &str, body: &str) -> Self {
-        let key = sha256_hex([endpoint, caller, user, given]);
-        Self { key: format!("once:{key}"), fingerprint: sha256_hex([body]) }
+    pub fn new(endpoint: &str, caller: &str, owner: &str, given: &str, request: [&str; 2]) -> Self {
+        let key = sha256_hex([endpoint, caller, owner, given]);
+        Self { key: format!("once:{key}"), fingerprint: sha256_hex(request) }
     }
 
     /// The Redis key that holds the first response. It contains no personal data.

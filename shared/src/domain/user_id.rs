@@ -3,7 +3,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The id of a user, from the app's identity provider (a token's `sub`).
+/// The id of a user, from the app's identity provider (a token's `sub`), or of an organisation.
+///
+/// An organisation's id begins with `org_` or `org:`. If the app has organisations, no user's id
+/// begins like that, so the two never collide.
 ///
 /// The id becomes part of Redis keys, which operators see, so it must be printable and short. Two
 /// different ids never make the same key, because the parts around them are fixed.
@@ -19,9 +22,30 @@ impl UserId {
     pub const PATTERN: &str = r"^[^\s\u0000-\u001f\u007f-\u009f]+$";
     /// The prefix of the text that replaces an erased user's id.
     const ERASED_PREFIX: &str = "erased:";
+    /// The prefix of an organisation's id at Clerk, Auth0 and WorkOS.
+    const ORGANISATION_PREFIX: &str = "org_";
+    /// The prefix that Farebox adds to an organisation's id at any other identity provider.
+    const ADDED_PREFIX: &str = "org:";
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the id of an organisation, given its id at the identity provider. Different
+    /// organisations have different ids.
+    pub fn of_organisation(id: &str) -> Result<Self, &'static str> {
+        if id.starts_with(Self::ORGANISATION_PREFIX) {
+            return Self::try_from(id.to_owned());
+        }
+        if id.is_empty() {
+            return Err("must not be empty");
+        }
+        Self::try_from(format!("{}{id}", Self::ADDED_PREFIX))
+    }
+
+    /// Returns whether the id is an organisation's.
+    pub fn is_of_organisation(&self) -> bool {
+        [Self::ORGANISATION_PREFIX, Self::ADDED_PREFIX].iter().any(|it| self.0.starts_with(it))
     }
 }
 
@@ -81,7 +105,30 @@ mod tests {
         assert!(UserId::try_from("erased".to_owned()).is_ok());
     }
 
+    #[test]
+    fn an_organisations_id_is_recognizable() {
+        for (given, id) in
+            [("org_2abC", "org_2abC"), ("acme", "org:acme"), ("org:acme", "org:org:acme")]
+        {
+            let organisation = UserId::of_organisation(given).unwrap();
+            assert_eq!(organisation.as_str(), id);
+            assert!(organisation.is_of_organisation());
+        }
+        for id in ["", "two words", &"x".repeat(252)] {
+            assert!(UserId::of_organisation(id).is_err(), "{id}");
+        }
+        for id in ["organ", "user_org_1", "Org_1"] {
+            assert!(!UserId::try_from(id.to_owned()).unwrap().is_of_organisation(), "{id}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn organisations_keep_their_own_ids(one in "(org[_:])?[a-c]{1,3}", two in "(org[_:])?[a-c]{1,3}") {
+            let ids = [&one, &two].map(|id| UserId::of_organisation(id).unwrap());
+            prop_assert_eq!(ids[0] == ids[1], one == two);
+        }
+
         #[test]
         fn an_accepted_id_is_printable_and_short(id in ".{0,300}") {
             if let Ok(id) = UserId::try_from(id) {

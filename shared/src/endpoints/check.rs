@@ -16,7 +16,7 @@ use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::entitlement::FeatureCheckResult;
 use crate::domain::error::{Error, Result};
 use crate::domain::{CatalogKey, Entitlement, PositiveCount, if_given, no_such};
-use crate::http::{Input, User};
+use crate::http::{Input, Owner};
 
 const MAX_CHECKS: usize = 50;
 
@@ -62,11 +62,11 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn check_features(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     Input(question): Input<CheckRequest>,
 ) -> Result<(Extension<Source>, Json<CheckResponse>)> {
     let asked = question.read()?;
-    let (found, source) = EntitlementCache::of(&app).read(&user).await?;
+    let (found, source) = EntitlementCache::of(&app).read(&owner).await?;
     let answer = match &asked {
         ParsedChecks::One(check) => {
             CheckResponse::One(verdict(found.as_ref(), check, || "feature".to_owned())?)

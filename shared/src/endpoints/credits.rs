@@ -29,7 +29,7 @@ use crate::domain::{
     CatalogKey, CreditPriority, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Reason,
     Refusal, SignedCount, UserId, if_given, jsonb_bytes, row_bytes,
 };
-use crate::http::{Input, Query, User, cursor};
+use crate::http::{Actor, Input, Owner, Query, cursor};
 
 /// A change to a user's credits.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -92,7 +92,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn get_credits(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     uri: Uri,
 ) -> Result<Json<LedgerPage>> {
     let query = Query::of(&uri);
@@ -101,7 +101,7 @@ async fn get_credits(
     let limit = query.limit()?;
     let now = app.clock.now();
     let held =
-        app.postgres.get_credits(&user, unit.as_ref(), before.as_ref(), limit.more(), now).await?;
+        app.postgres.get_credits(&owner, unit.as_ref(), before.as_ref(), limit.more(), now).await?;
     if let Some(unit) = unit.filter(|_| held.units.is_empty()) {
         let named = Named { unit: Some(unit.as_str()), ..Named::default() };
         let reason = InvalidReason::UnknownUnit;
@@ -115,38 +115,42 @@ async fn get_credits(
 
 async fn change_credits(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
+    Actor(actor_id): Actor,
     Extension(caller): Extension<Caller>,
     idempotency_key: Option<IdempotencyKey>,
     Input(action): Input<ChangeCreditsRequest>,
 ) -> Result<Json<LedgerEntry>> {
     let now = app.clock.now();
     let change = match action.action {
-        CreditAction::Spend => spend(&app, &user, action, idempotency_key.as_ref(), now).await?,
+        CreditAction::Spend => {
+            spend(&app, &owner, actor_id, action, idempotency_key.as_ref(), now).await?
+        }
         CreditAction::Grant | CreditAction::Adjust => {
             if !caller.is_trusted() {
                 let message = "Only a service key or an admin may grant or adjust credits.";
                 return Err(Error::new(ErrorCode::ServiceOnly, message));
             }
-            let grant = action.grant(now)?;
-            let actor = caller.audit_name();
+            let grant = action.grant(actor_id, now)?;
+            let operator = caller.audit_name();
             let key = idempotency_key.as_ref();
-            match app.postgres.grant(&user, &grant, &actor, key, now).await {
+            match app.postgres.grant(&owner, &grant, &operator, key, now).await {
                 Ok(change) => change,
-                Err(error) => return Err(refused(&app, &user, &grant.unit, error).await),
+                Err(error) => return Err(refused(&app, &owner, &grant.unit, error).await),
             }
         }
     };
     let balance = Versioned { version: change.version, value: change.balance };
     let pushed =
-        EntitlementCache::of(&app).push_balance(&user, now, &change.transaction.unit, &balance);
-    fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
+        EntitlementCache::of(&app).push_balance(&owner, now, &change.transaction.unit, &balance);
+    fulfilment::queue_repair_on_error(&app, &owner, pushed.await, now).await;
     Ok(Json(change.transaction))
 }
 
 async fn spend(
     app: &App,
-    user: &UserId,
+    owner: &UserId,
+    actor_id: Option<UserId>,
     action: ChangeCreditsRequest,
     idempotency_key: Option<&IdempotencyKey>,
     now: Timestamp,
@@ -154,20 +158,20 @@ async fn spend(
     let ChangeCreditsRequest { unit, amount, expires_at, priority, reason, metadata, .. } = action;
     refuse_grant_fields(expires_at, priority)?;
     let amount = PositiveCount::try_from(amount).map_err(|what| Error::invalid("amount", what))?;
-    let note = LedgerNote { reason, metadata };
-    match app.postgres.spend(user, &unit, amount, &note, idempotency_key, now).await {
+    let note = LedgerNote { reason, metadata, actor_id };
+    match app.postgres.spend(owner, &unit, amount, &note, idempotency_key, now).await {
         Ok(change) => Ok(change),
-        Err(error) => Err(refused(app, user, &unit, error).await),
+        Err(error) => Err(refused(app, owner, &unit, error).await),
     }
 }
 
 /// Converts a refusal. Its message has the unit's display name, or the unit that was probably meant.
-async fn refused(app: &App, user: &UserId, unit: &CatalogKey, error: PostgresError) -> Error {
+async fn refused(app: &App, owner: &UserId, unit: &CatalogKey, error: PostgresError) -> Error {
     let unit = unit.as_str();
     match error.refusal() {
         Some(&Refusal::InsufficientCredits { balance, needed, .. }) => {
             let found =
-                EntitlementCache::of(app).read(user).await.ok().and_then(|(found, _)| found);
+                EntitlementCache::of(app).read(owner).await.ok().and_then(|(found, _)| found);
             let name = found.as_ref().and_then(|found| found.terms.value.name_of_unit(unit));
             let message = Refusal::insufficient(name.unwrap_or(unit), balance, needed);
             Error { message, ..error.into() }
@@ -177,7 +181,7 @@ async fn refused(app: &App, user: &UserId, unit: &CatalogKey, error: PostgresErr
 }
 
 impl ChangeCreditsRequest {
-    fn grant(self, now: Timestamp) -> Result<CreditGrant> {
+    fn grant(self, actor_id: Option<UserId>, now: Timestamp) -> Result<CreditGrant> {
         let Self { action, unit, amount, expires_at, priority, reason, metadata } = self;
         let kind = if action == CreditAction::Grant { "grant" } else { "adjust" };
         if action == CreditAction::Grant {
@@ -197,7 +201,7 @@ impl ChangeCreditsRequest {
             amount: amount.get(),
             expires_at,
             priority: priority.map(CreditPriority::get),
-            note: LedgerNote { reason, metadata },
+            note: LedgerNote { reason, metadata, actor_id },
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::billing::entitlement_cache::{EntitlementCache, Source};
 use crate::domain::Entitlements;
 use crate::domain::error::{Error, ErrorCode, Result};
-use crate::http::{Json, User};
+use crate::http::{Json, Owner};
 
 pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_entitlements)
@@ -21,9 +21,9 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn get_entitlements(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
 ) -> Result<(Extension<Source>, Json<Entitlements>)> {
-    let (found, source) = EntitlementCache::of(&app).read(&user).await?;
+    let (found, source) = EntitlementCache::of(&app).read(&owner).await?;
     let found = found
         .ok_or_else(|| Error::new(ErrorCode::NothingIsSold, "No catalog is published yet."))?;
     Ok((Extension(source), Json(found.into())))

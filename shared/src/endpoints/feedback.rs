@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::error::Result;
 use crate::domain::{EntryId, FeedbackComment, IdempotencyKey, Rating, entry_bytes, if_given};
-use crate::http::{Input, User};
+use crate::http::{Actor, Input, Owner};
 
 /// Feedback on an entry of the user's history.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -50,15 +50,18 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn save_feedback(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
+    Actor(actor): Actor,
     idempotency_key: Option<IdempotencyKey>,
     Input(feedback): Input<SaveFeedbackRequest>,
 ) -> Result<Json<SaveFeedbackResponse>> {
     let SaveFeedbackRequest { entry_id, rating, comment } = feedback;
     let (key, now) = (idempotency_key.as_ref(), app.clock.now());
     let rating = rating.get();
-    let saved =
-        app.postgres.save_feedback(&user, &entry_id, rating, comment.as_ref(), key, now).await?;
+    let saved = app
+        .postgres
+        .save_feedback(&owner, actor.as_ref(), &entry_id, rating, comment.as_ref(), key, now)
+        .await?;
     let updated_at = saved.updated_at;
     Ok(Json(SaveFeedbackResponse { entry_id, rating, comment, updated_at }))
 }

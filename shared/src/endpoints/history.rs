@@ -24,7 +24,7 @@ use crate::domain::{
     EntryData, EntryId, EntryKind, HistoryResult, HistoryTitle, IdempotencyKey, InputReference,
     Refusal, Score, SearchText, Tag, Tags, UserId, entry_bytes, if_given, jsonb_bytes,
 };
-use crate::http::{Input, Query, User, cursor};
+use crate::http::{Actor, Input, Owner, Query, cursor};
 
 /// The word that confirms the deletion of a whole history.
 pub const CONFIRMATION: &str = "delete-all-history";
@@ -91,29 +91,32 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn get_history(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
+    Actor(actor): Actor,
     uri: Uri,
 ) -> Result<Json<HistoryResponse>> {
     let query = Query::of(&uri);
     let now = app.clock.now();
     if let Some(id) = query.get("id", EntryId::try_from)? {
-        let entry = app.postgres.get_history_entry(&user, &id, now).await?;
+        let entry = app.postgres.get_history_entry(&owner, actor.as_ref(), &id, now).await?;
         let entry = entry.ok_or_else(|| Error::from(Refusal::HistoryEntryNotFound))?;
         return Ok(Json(HistoryResponse::Entry(entry)));
     }
     let filter = read_filter(&query)?;
-    let owner = owner_mark(&user);
-    let behind = query.cursor(|(at, mark): &(Timestamp, String)| is_time(*at) && *mark == owner)?;
+    let mark = owner_mark(&owner);
+    let behind = query.cursor(|(at, of): &(Timestamp, String)| is_time(*at) && *of == mark)?;
     let behind = behind.map(|(at, _)| at);
     let limit = query.limit()?.size();
-    let rows = app.postgres.get_history(&user, &filter, behind, limit, now).await?;
-    let next_cursor = rows.next.map(|at| cursor(&(at, owner)));
+    let actor = actor.as_ref();
+    let rows = app.postgres.get_history(&owner, actor, &filter, behind, limit, now).await?;
+    let next_cursor = rows.next.map(|at| cursor(&(at, mark)));
     Ok(Json(HistoryResponse::Page(HistoryPage { data: rows.entries, next_cursor })))
 }
 
 async fn add_history(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
+    Actor(actor): Actor,
     idempotency_key: Option<IdempotencyKey>,
     Input(request): Input<AddHistoryRequest>,
 ) -> Result<Json<SavedEntry>> {
@@ -127,12 +130,13 @@ async fn add_history(
         data: request.data.as_ref(),
     };
     let now = app.clock.now();
-    Ok(Json(app.postgres.add_history(&user, &entry, idempotency_key.as_ref(), now).await?))
+    let key = idempotency_key.as_ref();
+    Ok(Json(app.postgres.add_history(&owner, actor.as_ref(), &entry, key, now).await?))
 }
 
 async fn delete_history(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     uri: Uri,
 ) -> Result<Json<DeleteHistoryResponse>> {
     let query = Query::of(&uri);
@@ -140,8 +144,8 @@ async fn delete_history(
     let all = query.get("all", confirmed)?;
     let now = app.clock.now();
     let deleted = match (id, all) {
-        (Some(id), None) => app.postgres.delete_history_entry(&user, &id, now).await?,
-        (None, Some(())) => app.postgres.clear_history(&user, now).await?,
+        (Some(id), None) => app.postgres.delete_history_entry(&owner, &id, now).await?,
+        (None, Some(())) => app.postgres.clear_history(&owner, now).await?,
         (Some(_), Some(())) => return Err(Error::invalid("all", "cannot be combined with id")),
         (None, None) => {
             let message =

@@ -16,7 +16,7 @@ use crate::billing::invoices;
 use crate::domain::error::Result;
 use crate::domain::stripe_page;
 use crate::domain::vocabulary::InvoiceStatus;
-use crate::http::{Query, User};
+use crate::http::{Owner, Query};
 
 /// A page of a user's invoices.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -69,13 +69,13 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn list_invoices(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     uri: Uri,
 ) -> Result<Json<InvoicesPage>> {
     let query = Query::of(&uri);
     let behind = query.cursor(InvoiceCursor::is_valid)?;
     let limit = query.limit()?;
-    let found = invoices::list_invoices(&app, &user, behind.as_ref(), limit.more()).await?;
+    let found = invoices::list_invoices(&app, &owner, behind.as_ref(), limit.more()).await?;
     let (data, next_cursor) = limit.page(found, |last: &Invoice| InvoiceCursor {
         created_at: last.created_at,
         id: last.id.clone(),

@@ -22,7 +22,7 @@ use crate::billing::suggestions;
 use crate::companion::stats::{self, UserStats};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::{InvalidReason, PlanName, Reason, Refusal, if_given};
-use crate::http::{Input, User};
+use crate::http::{Input, Owner};
 
 /// A plan given by an operator, without a subscription.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,7 +43,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn set_plan(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     Extension(caller): Extension<Caller>,
     Input(comp): Input<PlanComp>,
 ) -> Result<Json<UserStats>> {
@@ -53,18 +53,18 @@ async fn set_plan(
     }
     let (reason, actor) = (comp.reason.as_ref(), caller.audit_name());
     let granted =
-        app.postgres.comp_plan(&user, comp.plan.as_str(), comp.ends_at, reason, &actor, now).await;
+        app.postgres.comp_plan(&owner, comp.plan.as_str(), comp.ends_at, reason, &actor, now).await;
     let entitlement = match granted {
         Ok(entitlement) => entitlement,
         Err(error) => return Err(not_comped(&app, &comp.plan, error).await),
     };
-    let pushed = EntitlementCache::of(&app).push(&user, now, &entitlement, None).await;
+    let pushed = EntitlementCache::of(&app).push(&owner, now, &entitlement, None).await;
     if let Err(error) = pushed {
         // Redis may still have the old plan, so its stats are not returned.
-        app.postgres.repair_cache(&user, now).await?;
+        app.postgres.repair_cache(&owner, now).await?;
         return Err(comped_but_not_pushed(error));
     }
-    stats::read(&app.redis, &user, now).await.map(Json)
+    stats::read(&app.redis, &owner, now).await.map(Json)
 }
 
 async fn not_comped(app: &App, plan: &PlanName, error: PostgresError) -> Error {

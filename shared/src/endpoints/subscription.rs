@@ -24,13 +24,13 @@ use crate::domain::{
     BillingInterval, CatalogKey, IdempotencyKey, PreviewId, Quantity, Reason, Subscription,
     SubscriptionId, if_given,
 };
-use crate::http::{Input, Query, User};
+use crate::http::{Input, Owner, Query};
 
 /// A user's plan and the subscription behind it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct SubscriptionResponse {
-    /// The user; null only in the replay of a response stored by an older version.
+    /// The owner: a user or an organisation; null only in the replay of a response stored by an older version.
     user_id: Option<String>,
     /// The key of the plan in effect; null before a catalog is published.
     plan: Option<String>,
@@ -112,16 +112,16 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn get_subscription(
     State(app): State<Arc<App>>,
-    user: Result<User>,
+    owner: Result<Owner>,
     uri: Uri,
 ) -> Result<Json<SubscriptionResponse>> {
     let now = app.clock.now();
     let Some(id) = Query::of(&uri).get("subscriptionId", SubscriptionId::try_from)? else {
-        return Ok(Json(app.postgres.get_subscription(&user?.0, now).await?));
+        return Ok(Json(app.postgres.get_subscription(&owner?.0, now).await?));
     };
-    // Without a user, the caller is a service key or an admin: a user's token always has a user.
-    let user = user.ok().map(|User(id)| id);
-    let found = app.postgres.find_subscription(&id, user.as_ref(), now).await?;
+    // Without an owner, the caller is a service key or an admin: a user's token always has one.
+    let owner = owner.ok().map(|Owner(id)| id);
+    let found = app.postgres.find_subscription(&id, owner.as_ref(), now).await?;
     found.map(Json).ok_or_else(|| {
         let message = "There is no such subscription. Check `subscriptionId`.";
         Error::new(ErrorCode::SubscriptionNotFound, message)
@@ -130,13 +130,13 @@ async fn get_subscription(
 
 async fn change_subscription(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     idempotency_key: Option<IdempotencyKey>,
     Input(action): Input<ChangeSubscriptionRequest>,
 ) -> Result<Json<SubscriptionResponse>> {
     let answer = change_subscription::change(
         &app,
-        &user,
+        &owner,
         &change_request(action)?,
         idempotency_key.as_ref(),
     )

@@ -28,7 +28,7 @@ use crate::domain::{
     CatalogKey, IdempotencyKey, InvalidReason, Metadata, PositiveCount, Refusal, UserId, if_given,
     jsonb_bytes, row_bytes,
 };
-use crate::http::{Input, Query, User};
+use crate::http::{Actor, Input, Owner, Query};
 
 const MAX_ENTRIES: usize = 100;
 
@@ -113,13 +113,24 @@ pub fn stored_bytes(body: &Value, has_key: bool) -> usize {
     bytes + if has_key { remembered } else { 0 }
 }
 
+/// The bytes that a request of an organisation's member stores in addition: a row for each entry
+/// without metadata, too.
+pub fn stored_bytes_for_members(body: &Value) -> usize {
+    let is_plain = |entry: &&Value| entry["metadata"].is_null();
+    let plain = match body["entries"].as_array() {
+        Some(entries) => entries.iter().filter(is_plain).count(),
+        None => usize::from(body["metadata"].is_null()),
+    };
+    plain * row_bytes(UserId::MAX_BYTES)
+}
+
 pub fn routes() -> MethodRouter<Arc<App>> {
     get(get_usage).post(track_usage)
 }
 
 async fn get_usage(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     uri: Uri,
 ) -> Result<Json<UsagePage>> {
     let query = Query::of(&uri);
@@ -127,7 +138,8 @@ async fn get_usage(
     let cursor = query.cursor(|(start, _)| *start >= Timestamp::UNIX_EPOCH)?;
     let limit = query.limit()?;
     let now = app.clock.now();
-    let found = app.postgres.get_usage(&user, feature.as_ref(), cursor.as_ref(), limit.more(), now);
+    let found =
+        app.postgres.get_usage(&owner, feature.as_ref(), cursor.as_ref(), limit.more(), now);
     let found = found.await?;
     if let Some(feature) = feature.filter(|_| !found.is_known) {
         let reason = InvalidReason::NotMetered { feature: feature.as_str().to_owned() };
@@ -142,25 +154,32 @@ async fn get_usage(
 
 async fn track_usage(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
+    Actor(actor_id): Actor,
     idempotency_key: Option<IdempotencyKey>,
     Input(report): Input<TrackUsageRequest>,
 ) -> Result<Json<UsageResponse>> {
     let is_one = report.entries.is_none();
     let mode = report.mode.unwrap_or(UsageMode::All);
-    let usage_entries = report.read()?;
+    let usage_entries = report.read(actor_id)?;
     let now = app.clock.now();
     let tracked = app
         .postgres
-        .record_usages(&user, &usage_entries, mode == UsageMode::All, idempotency_key.as_ref(), now)
+        .record_usages(
+            &owner,
+            &usage_entries,
+            mode == UsageMode::All,
+            idempotency_key.as_ref(),
+            now,
+        )
         .await;
     let mut results = match tracked {
         Ok(RecordedUsage { results }) => {
-            let pushed = EntitlementCache::of(&app).push_usage(&user, now, &results);
-            fulfilment::queue_repair_on_error(&app, &user, pushed.await, now).await;
+            let pushed = EntitlementCache::of(&app).push_usage(&owner, now, &results);
+            fulfilment::queue_repair_on_error(&app, &owner, pushed.await, now).await;
             results
         }
-        Err(error) => refused(&app, &user, error, &usage_entries, is_one, mode).await?,
+        Err(error) => refused(&app, &owner, error, &usage_entries, is_one, mode).await?,
     };
     match results.pop() {
         Some(used) if is_one => Ok(Json(UsageResponse::One(used))),
@@ -175,7 +194,7 @@ async fn track_usage(
 /// refuses the request.
 async fn refused(
     app: &App,
-    user: &UserId,
+    owner: &UserId,
     error: PostgresError,
     usage_entries: &[UsageEntry],
     is_one: bool,
@@ -196,7 +215,7 @@ async fn refused(
     match results.iter().zip(0..).find(|(used, _)| !used.allowed) {
         Some((first, place)) if mode == UsageMode::All => {
             let found =
-                EntitlementCache::of(app).read(user).await.ok().and_then(|(found, _)| found);
+                EntitlementCache::of(app).read(owner).await.ok().and_then(|(found, _)| found);
             let terms = found.as_ref().and_then(|it| it.terms.value.features.get(&first.feature));
             let name = terms.map_or(first.feature.as_str(), FeatureTerms::name);
             Err(over_quota(first, name, &usage_entries[..place]))
@@ -239,11 +258,11 @@ fn over_quota(refused: &UsageResult, name: &str, before: &[UsageEntry]) -> Error
 }
 
 impl TrackUsageRequest {
-    fn read(self) -> Result<Vec<UsageEntry>> {
+    fn read(self, actor_id: Option<UserId>) -> Result<Vec<UsageEntry>> {
         match self {
             Self { feature: Some(feature), quantity, metadata, entries: None, mode: None } => {
                 let quantity = quantity.unwrap_or(PositiveCount::ONE);
-                Ok(vec![UsageEntry { feature, quantity, metadata }])
+                Ok(vec![UsageEntry { feature, quantity, metadata, actor_id }])
             }
             Self {
                 feature: None, quantity: None, metadata: None, entries: Some(entries), ..
@@ -252,7 +271,7 @@ impl TrackUsageRequest {
                     let message = format!("must have 1 to {MAX_ENTRIES} entries");
                     return Err(Error::invalid("entries", message));
                 }
-                Ok(entries.into_iter().map(UsageEntry::from).collect())
+                Ok(entries.into_iter().map(|entry| entry.by(actor_id.clone())).collect())
             }
             Self { entries: Some(_), .. } => {
                 let message = "cannot be combined with `feature`, `quantity` or `metadata`";
@@ -264,8 +283,9 @@ impl TrackUsageRequest {
     }
 }
 
-impl From<TrackUsageEntry> for UsageEntry {
-    fn from(TrackUsageEntry { feature, quantity, metadata }: TrackUsageEntry) -> Self {
-        Self { feature, quantity, metadata }
+impl TrackUsageEntry {
+    fn by(self, actor_id: Option<UserId>) -> UsageEntry {
+        let Self { feature, quantity, metadata } = self;
+        UsageEntry { feature, quantity, metadata, actor_id }
     }
 }

@@ -4,7 +4,7 @@ use axum::routing::MethodRouter;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::Rate;
+use crate::domain::{Permission, Rate};
 
 /// The handlers of one endpoint. A function pointer, so that a deployed function links only its own
 /// handlers.
@@ -21,7 +21,8 @@ pub type StoredBytes = fn(&Value, bool) -> usize;
 pub enum Access {
     /// Anyone, without a token.
     Public,
-    /// A user for themselves, or a trusted server for the user it names.
+    /// A user for themselves or for the organisation of their token, or a trusted server for the
+    /// owner it names.
     User,
     /// A trusted server, or an admin.
     Service,
@@ -61,6 +62,12 @@ pub struct Endpoint {
     pub reads: bool,
     /// The bytes that a call stores, which count against the caller's storage limit.
     pub stores: Option<StoredBytes>,
+    /// The bytes that a call by an organisation's member stores in addition, given its body.
+    pub stores_for_members: Option<fn(&Value) -> usize>,
+    /// The endpoint is about the user alone, never about an organisation.
+    pub is_personal: bool,
+    /// A call that changes something needs the permission to buy.
+    pub buys: bool,
     /// The maximum length of the body in bytes.
     pub body_limit: usize,
     /// When the platform calls it.
@@ -124,6 +131,9 @@ impl Endpoint {
             rate: None,
             reads: false,
             stores: None,
+            stores_for_members: None,
+            is_personal: false,
+            buys: false,
             body_limit: Self::BODY_LIMIT,
             schedule: None,
             regions: Self::REGIONS,
@@ -145,6 +155,18 @@ impl Endpoint {
         Self { stores: Some(bytes), ..self }
     }
 
+    pub const fn stores_for_members(self, bytes: fn(&Value) -> usize) -> Self {
+        Self { stores_for_members: Some(bytes), ..self }
+    }
+
+    pub const fn personal(self) -> Self {
+        Self { is_personal: true, ..self }
+    }
+
+    pub const fn buys(self) -> Self {
+        Self { buys: true, ..self }
+    }
+
     pub const fn body_limit(self, bytes: usize) -> Self {
         Self { body_limit: bytes, ..self }
     }
@@ -155,6 +177,20 @@ impl Endpoint {
 
     pub const fn max_seconds(self, seconds: u32) -> Self {
         Self { max_seconds: seconds, ..self }
+    }
+
+    /// Returns the permission that a member of an organisation needs for a call; none on a personal
+    /// route.
+    pub fn permission(&self, method: &axum::http::Method) -> Option<Permission> {
+        if self.is_personal {
+            None
+        } else if self.reads || method.is_safe() {
+            Some(Permission::Read)
+        } else if self.buys {
+            Some(Permission::Buy)
+        } else {
+            Some(Permission::Spend)
+        }
     }
 
     /// Returns the path of the endpoint's file in `api/` and `functions/`, without its extension.

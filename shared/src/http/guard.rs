@@ -31,7 +31,7 @@ use super::call_log::{LoggedCall, Observed};
 use super::cors::{self, RefusedOrigins};
 use super::input::{self, Body};
 use super::problem::{self, PendingProblem};
-use super::user::{self, Subject};
+use super::subject;
 use super::{Access, ClientIp, Endpoint, InvokedByScheduler, rate_limit_headers};
 use crate::adapters::redis::limiter::{DecidedBy, Verdict};
 use crate::app::App;
@@ -184,20 +184,22 @@ async fn pass(
         Access::Stripe => serde_json::Value::Null,
         _ => input::parse(&parts.headers, &bytes)?,
     };
-    let subject = caller.act_for(&user::named(parts.uri.query(), &parts.headers, &json)?)?;
+    let named = subject::named(parts.uri.query(), &parts.headers, &json)?;
+    let acting = caller.act_for(&named, endpoint.permission(&parts.method))?;
     if app.redis.api_log_rate().is_some() {
-        record.user.clone_from(&subject);
+        record.user.clone_from(&acting.owner);
     }
-    if let Some(fields) = json.as_object_mut() {
-        fields.remove("userId");
-    }
+    subject::remove_named(&mut json);
     let address = parts.extensions.get::<ClientIp>().copied();
     let has_key = parts.headers.contains_key("idempotency-key");
-    let stored = endpoint.stores.map_or(0, |bytes| bytes(&json, has_key));
-    let identity = identity(&caller, &Subject(subject.clone()), address);
+    let mut stored = endpoint.stores.map_or(0, |bytes| bytes(&json, has_key));
+    if let (Some(bytes), Some(_)) = (endpoint.stores_for_members, &acting.actor) {
+        stored += bytes(&json);
+    }
+    let identity = identity(&caller, acting.owner.as_ref(), address);
     parts.extensions.insert(endpoint);
     parts.extensions.insert(caller);
-    parts.extensions.insert(Subject(subject));
+    parts.extensions.insert(acting);
     parts.extensions.insert(Body(json));
     let request = Request::from_parts(parts, HttpBody::from(bytes));
 
@@ -282,12 +284,12 @@ async fn authenticate(
     }
 }
 
-/// Returns the identity whose bucket is charged. A trusted server's calls for a user do not count
-/// against the user's own limit.
-fn identity(caller: &Caller, subject: &Subject, address: Option<ClientIp>) -> String {
-    match (caller, &subject.0) {
+/// Returns the identity whose bucket is charged. A trusted server's calls for an owner do not count
+/// against the owner's own limit, and a member's calls count against their own.
+fn identity(caller: &Caller, owner: Option<&UserId>, address: Option<ClientIp>) -> String {
+    match (caller, owner) {
         (Caller::User { id, .. }, _) => format!("user:{id}"),
-        (Caller::Service { .. }, Some(user)) => format!("service:{user}"),
+        (Caller::Service { .. }, Some(owner)) => format!("service:{owner}"),
         (Caller::Service { key, .. }, None) => format!("key:{key}"),
         (Caller::Cron, _) => "cron".to_owned(),
         (Caller::Anonymous, _) => match address.map(|ClientIp(ip)| ip.to_canonical()) {

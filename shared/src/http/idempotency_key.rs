@@ -5,10 +5,9 @@ use axum::http::request::Parts;
 
 use super::Endpoint;
 use super::input::Body;
-use super::user::Subject;
-use crate::auth::Caller;
-use crate::domain::IdempotencyKey;
+use crate::auth::{Acting, Caller};
 use crate::domain::error::Error;
+use crate::domain::{IdempotencyKey, UserId};
 
 impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
     type Rejection = Error;
@@ -32,12 +31,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
             Some(caller) => caller.kind().to_owned(),
             None => String::new(),
         };
-        let user = match extensions.get() {
-            Some(Subject(Some(id))) => id.as_str(),
-            _ => "",
-        };
+        let acting: Option<&Acting> = extensions.get();
+        let owner = acting.and_then(|acting| acting.owner.as_ref());
+        let actor = acting.and_then(|acting| acting.actor.as_ref());
+        let [owner, actor] = [owner, actor].map(|id| id.map_or("", UserId::as_str));
         let body = extensions.get::<Body>().map(|body| body.0.to_string()).unwrap_or_default();
         let given = String::from_utf8_lossy(given.as_bytes());
-        Ok(Some(Self::new(endpoint, &caller, user, &given, &body)))
+        Ok(Some(Self::new(endpoint, &caller, owner, &given, [actor, &body])))
     }
 }

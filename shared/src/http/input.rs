@@ -17,7 +17,7 @@ const MAX_QUOTED_CHARS: usize = 60;
 pub struct Input<T>(pub T);
 
 /// The parsed body, which the guard adds to the request; `Null` if there was none. The guard has
-/// checked and removed its `userId`, so that `T` does not need that field.
+/// checked and removed its `ownerId` and `userId`, so that `T` does not need these fields.
 #[derive(Clone, Debug)]
 pub(super) struct Body(pub(super) Value);
 
@@ -92,7 +92,7 @@ const OTHER_NAMES: [(&str, &str); 4] =
 
 /// The problem with an unknown field. serde's message lists the known fields.
 fn unknown_field(field: &str, message: &str) -> String {
-    let known = message.split('`').skip(3).step_by(2).chain(["userId"]);
+    let known = message.split('`').skip(3).step_by(2).chain(["userId", "ownerId"]);
     let other_names = OTHER_NAMES.iter().filter(|(given, _)| *given == field);
     let other = other_names.map(|(_, name)| *name).find(|name| known.clone().any(|it| it == *name));
     let near = other.or_else(|| nearest(field, known));

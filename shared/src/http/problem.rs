@@ -92,7 +92,9 @@ pub fn status(code: ErrorCode) -> StatusCode {
         InsufficientCredits | PaymentConfirmationRequired | PaymentFailed | QuotaExceeded => {
             StatusCode::PAYMENT_REQUIRED
         }
-        AccountErased | AdminOnly | ForeignHost | OtherUser | ServiceOnly => StatusCode::FORBIDDEN,
+        AccountErased | AdminOnly | ForeignHost | InsufficientRole | OtherUser | ServiceOnly => {
+            StatusCode::FORBIDDEN
+        }
         HistoryEntryNotFound | NotFound | NothingIsSold | PreviewNotFound | SessionNotFound
         | SubscriptionNotFound | WebhookNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -50,7 +50,7 @@ fn get_credits(schemas: &mut Schemas) -> Operation {
             "data": [{
                 "id": "mail_credit:42", "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
                 "reason": "A letter to Ann", "metadata": { "letter": "l_17" }, "sessionId": null,
-                "createdAt": "2026-03-03T12:00:00Z",
+                "createdAt": "2026-03-03T12:00:00Z", "actorId": null,
             }],
             "nextCursor": null,
         }),
@@ -81,7 +81,7 @@ fn change_credits(schemas: &mut Schemas) -> Operation {
             json!({
                 "id": "mail_credit:42", "kind": "spend", "unit": "mail_credit", "amount": -1, "balance": 11,
                 "reason": null, "metadata": { "letter": "l_17" }, "sessionId": null,
-                "createdAt": "2026-03-03T12:00:00Z",
+                "createdAt": "2026-03-03T12:00:00Z", "actorId": null,
             }),
         )
         .idempotent("At any later time")

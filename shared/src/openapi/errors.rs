@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::operation::Operation;
+use crate::domain::Permission;
 use crate::domain::error::ErrorCode;
 use crate::http::{Access, Method, problem};
 
@@ -33,7 +34,12 @@ fn from_endpoint(operation: &Operation) -> Vec<ErrorCode> {
         }
     });
     match endpoint.access {
-        Access::User => codes.push(OtherUser),
+        Access::User => {
+            codes.push(OtherUser);
+            if operation.permission().is_some_and(|needed| needed > Permission::Read) {
+                codes.push(InsufficientRole);
+            }
+        }
         Access::Service => codes.push(ServiceOnly),
         Access::Admin => codes.push(AdminOnly),
         Access::Public | Access::Cron | Access::Stripe => {}
@@ -83,6 +89,7 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         }
         IdempotencyKeyReused => "The Idempotency-Key belongs to another request. Use a new one.",
         InsufficientCredits => "The balance is smaller than the amount to spend.",
+        InsufficientRole => "The user's role in the organisation does not permit this.",
         Internal => "An unexpected error in Farebox. Find its cause in the log by `requestId`.",
         InvalidHost => "The Host header is missing or malformed.",
         InvalidInput => "A field, parameter or header is missing or invalid; see `errors`.",
@@ -102,7 +109,7 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         NotInGoodStanding => "The subscription has an unpaid invoice, which must be paid first.",
         NothingIsSold => "No catalog is published yet.",
         NothingToResume => "The subscription is not paused, canceled or about to change.",
-        OtherUser => "A user's token may act only for its own user.",
+        OtherUser => "A user's token may act only for its user and its organisation.",
         PausedByOperator => "The app's operator has paused the subscription, and must resume it.",
         PayloadForgotten => "The payload was deleted after 30 days. Resolve the event instead.",
         PaymentConfirmationRequired => {

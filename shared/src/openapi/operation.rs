@@ -7,8 +7,15 @@ use serde_json::{Map, Value, json};
 use super::errors;
 use super::schemas::Schemas;
 use crate::domain::error::ErrorCode;
-use crate::domain::{IdempotencyKey, UserId};
+use crate::domain::{IdempotencyKey, Permission, UserId};
 use crate::http::{Access, Endpoint, Method};
+
+/// The description of the parameter `ownerId`.
+const OWNER_ID: &str = "The owner that the request is about: a user or an organisation. With a user's token, it is the \
+     token's organisation if the token names one, or else the user; name the user's own id here to \
+     act for the user. With a service key, `userId` is the owner if `ownerId` is absent; with \
+     both, `userId` is the member who acts for the owner. The header `x-owner-id`, or `ownerId` in \
+     a JSON body, has the same meaning.";
 
 /// One method of one endpoint, with the details that the endpoint table does not contain.
 #[derive(Debug)]
@@ -51,22 +58,32 @@ impl Operation {
     ) -> Self {
         let mut parameters = Vec::new();
         if endpoint.access == Access::User || endpoint.name == "plan" {
+            let schema = json!({
+                "type": "string", "minLength": 1, "maxLength": 255, "pattern": UserId::PATTERN,
+            });
             parameters.push(query(
                 "userId",
-                json!({
-                    "type": "string", "minLength": 1, "maxLength": 255, "pattern": UserId::PATTERN,
-                }),
+                schema.clone(),
                 "The user that the request is about. Optional with a user's token. With a service \
                  key, name the user here, in the header `x-user-id`, or as `userId` in a JSON body.",
             ));
+            if !endpoint.is_personal {
+                parameters.push(query("ownerId", schema, OWNER_ID));
+            }
         }
         let (request, responses, codes) = (None, Vec::new(), Vec::new());
         Self { endpoint, method, id, summary, description, parameters, request, responses, codes }
     }
 
-    /// Returns true if the request accepts a `userId`.
-    pub(super) fn names_user(&self) -> bool {
-        self.parameters.iter().any(|parameter| parameter["name"] == "userId")
+    /// Returns true if the request accepts this query parameter.
+    pub(super) fn accepts(&self, name: &str) -> bool {
+        self.parameters.iter().any(|parameter| parameter["name"] == name)
+    }
+
+    /// Returns the permission that a member of an organisation needs.
+    pub(super) fn permission(&self) -> Option<Permission> {
+        let method: Option<axum::http::Method> = self.method.as_str().parse().ok();
+        method.and_then(|method| self.endpoint.permission(&method))
     }
 
     pub(super) fn request<T>(mut self, schemas: &mut Schemas, example: Value) -> Self

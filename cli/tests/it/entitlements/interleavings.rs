@@ -74,6 +74,7 @@ pub fn uses(entries: &Value) -> Vec<UsageEntry> {
         feature: CatalogKey::try_from(entry["feature"].as_str().unwrap().to_owned()).unwrap(),
         quantity: PositiveCount::try_from(entry["quantity"].as_u64().unwrap()).unwrap(),
         metadata: None,
+        actor_id: None,
     };
     entries.map(one).collect()
 }
@@ -126,7 +127,7 @@ impl<'a> Life<'a> {
             }
             Step::Spend => {
                 let unit = CatalogKey::try_from("ai_credit".to_owned()).unwrap();
-                let note = LedgerNote { reason: None, metadata: None };
+                let note = LedgerNote { reason: None, metadata: None, actor_id: None };
                 let spent = store.spend(&self.user, &unit, PositiveCount::ONE, &note, None, now);
                 let moved = spent.await.unwrap();
                 self.changed(Push::Credits(moved)).await;

@@ -27,6 +27,18 @@ async fn the_identity_provider_gets_the_current_plan() {
     assert_eq!(clerk.changes("ann"), [metadata("pro", "Pro"), metadata("free", "Free")]);
 }
 
+/// CR-6, FX-10: an organisation's plan is in the organisation's metadata.
+#[tokio::test]
+async fn the_identity_provider_gets_an_organisations_plan() {
+    let (app, clerk) = with_clerk().await;
+    app.create_user("org_1").await;
+    app.entitle("org_1", "pro", 1).await;
+    app.enqueue_plan("org_1").await;
+    assert_eq!(app.drain().await, counts(1, 0, 0));
+    assert_eq!(clerk.changes("organizations/org_1"), [metadata("pro", "Pro")]);
+    assert!(clerk.changes("org_1").is_empty(), "no user has the id");
+}
+
 /// CR-6: the message is retried until it succeeds, and not sooner than the provider allows.
 #[tokio::test]
 async fn an_identity_provider_gets_the_plan_after_its_outage() {

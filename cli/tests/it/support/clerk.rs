@@ -24,14 +24,16 @@ struct ClerkState {
     refuses: Option<StatusCode>,
     loses_answers: bool,
     keys: HashSet<String>,
-    /// The metadata set for each user, in order.
+    /// The metadata set for each user, in order. An organisation's id follows `organizations/`.
     changes: BTreeMap<String, Vec<Value>>,
 }
 
 impl Clerk {
     pub async fn start() -> Self {
         let state = Arc::<Mutex<ClerkState>>::default();
-        let router = Router::new().route("/v1/users/{user}/metadata", patch(change));
+        let router = Router::new()
+            .route("/v1/users/{user}/metadata", patch(change))
+            .route("/v1/organizations/{organisation}/metadata", patch(change_organisation));
         let served = listen(router.with_state(Arc::clone(&state))).await;
         Self { url: format!("http://{}", served.address), state }
     }
@@ -51,7 +53,7 @@ impl Clerk {
         (state.refuses, state.loses_answers) = (None, false);
     }
 
-    /// The metadata set for a user, in order.
+    /// The metadata set for a user, or for `organizations/ID`, in order.
     pub fn changes(&self, user: &str) -> Vec<Value> {
         self.state().changes.get(user).cloned().unwrap_or_default()
     }
@@ -65,6 +67,15 @@ impl Clerk {
     fn state(&self) -> MutexGuard<'_, ClerkState> {
         self.state.lock().unwrap()
     }
+}
+
+async fn change_organisation(
+    state: State<Arc<Mutex<ClerkState>>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Json<Value>,
+) -> Response {
+    change(state, Path(format!("organizations/{id}")), headers, body).await
 }
 
 async fn change(

@@ -59,7 +59,7 @@ impl Ours {
                 let user = parsed::<UserId>(&format!("account_{account}"))?;
                 let unit = parsed::<CatalogKey>("ai_credit")?;
                 let (one, now) = (PositiveCount::ONE, Timestamp::now());
-                let note = LedgerNote { reason: None, metadata: None };
+                let note = LedgerNote { reason: None, metadata: None, actor_id: None };
                 app.postgres.spend(&user, &unit, one, &note, None, now).await?;
                 Ok(())
             })

@@ -15,13 +15,16 @@ use crate::domain::entitlement::CreditBalance;
 use crate::domain::vocabulary::{CreditGrantSource, LedgerEntryKind};
 use crate::domain::{CatalogKey, IdempotencyKey, Metadata, PositiveCount, Reason, UserId};
 
-/// The reason and the metadata of a ledger entry.
+/// The reason, the metadata and the actor of a ledger entry.
 #[derive(Debug, Serialize)]
 pub struct LedgerNote {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// The member who acts for the organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<UserId>,
 }
 
 /// Credits to grant, or an adjustment of a balance.
@@ -78,6 +81,9 @@ pub struct LedgerEntry {
     /// The Checkout session in which the credits were bought.
     pub session_id: Option<String>,
     pub created_at: Timestamp,
+    /// The member who acted for the organisation; null if the owner acted, if Farebox posted the
+    /// entry, or if the member's account has been deleted.
+    pub actor_id: Option<String>,
 }
 
 impl LedgerEntry {
@@ -254,6 +260,7 @@ impl ChangeRow {
             metadata,
             session_id: None,
             created_at: stored(now),
+            actor_id: note.actor_id.as_ref().map(|id| id.as_str().to_owned()),
         });
         let balance = CreditBalance { balance, expires_at, expiring };
         CreditChange { version, balance, transaction }

@@ -73,7 +73,10 @@ pub struct HistoryEntry {
     pub score: Option<f64>,
     pub tags: Vec<String>,
     pub created_at: Timestamp,
-    /// The user's own feedback; null if there is none.
+    /// The member who added the entry for the organisation; null if the owner did, or if the member
+    /// is unknown or erased.
+    pub actor_id: Option<UserId>,
+    /// The caller's own feedback; null if there is none.
     pub feedback: Option<EntryFeedback>,
 }
 
@@ -109,7 +112,8 @@ pub struct SavedFeedback {
 sql_functions! {
     /// Adds an entry to a user's history, once per idempotency key.
     pub fn add_history(
-        user: &UserId,
+        owner: &UserId,
+        actor: Option<&UserId>,
         entry: &NewEntry<'_>,
         idempotency_key: Option<&IdempotencyKey>,
         now: Timestamp,
@@ -117,7 +121,8 @@ sql_functions! {
 
     /// Returns a page of a user's history, newest first, after the entry with the time `behind`.
     pub fn get_history(
-        user: &UserId,
+        owner: &UserId,
+        actor: Option<&UserId>,
         filter: &HistoryFilter,
         behind: Option<Timestamp>,
         limit: i32,
@@ -125,17 +130,23 @@ sql_functions! {
     ) -> json HistoryRows;
 
     /// Returns an entry of a user's history.
-    pub fn get_history_entry(user: &UserId, id: &EntryId, now: Timestamp) -> json Option<WholeEntry>;
+    pub fn get_history_entry(
+        owner: &UserId,
+        actor: Option<&UserId>,
+        id: &EntryId,
+        now: Timestamp,
+    ) -> json Option<WholeEntry>;
 
     /// Deletes an entry of a user's history. Returns the number of deleted entries.
-    pub fn delete_history_entry(user: &UserId, id: &EntryId, now: Timestamp) -> value i64;
+    pub fn delete_history_entry(owner: &UserId, id: &EntryId, now: Timestamp) -> value i64;
 
     /// Deletes a user's whole history. Returns the number of deleted entries.
-    pub fn clear_history(user: &UserId, now: Timestamp) -> value i64;
+    pub fn clear_history(owner: &UserId, now: Timestamp) -> value i64;
 
     /// Stores a user's feedback on an entry of their history, in place of earlier feedback.
     pub fn save_feedback(
-        user: &UserId,
+        owner: &UserId,
+        actor: Option<&UserId>,
         id: &EntryId,
         rating: i32,
         comment: Option<&FeedbackComment>,

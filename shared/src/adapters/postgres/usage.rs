@@ -16,6 +16,9 @@ pub struct UsageEntry {
     pub quantity: PositiveCount,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// The member who acts for the organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<UserId>,
 }
 
 /// The results of usage entries, in the order of the entries.

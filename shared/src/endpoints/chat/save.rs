@@ -61,7 +61,7 @@ async fn save_chat(
             result: Some(content.as_str()),
             ..NewEntry::default()
         };
-        app.postgres.add_history(&user, &entry, idempotency_key.as_ref(), now).await?;
+        app.postgres.add_history(&user, None, &entry, idempotency_key.as_ref(), now).await?;
     }
     let summary = chat.summary.as_str();
     Ok(Json(stats::save_chat(&app.redis, &user, now, idempotency_key.as_ref(), summary).await?))

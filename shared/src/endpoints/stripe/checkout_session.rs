@@ -20,7 +20,7 @@ use crate::billing::fulfilment;
 use crate::domain::BillingInterval;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::vocabulary::{CheckoutMode, CheckoutStatus, PaymentStatus, SubscriptionStatus};
-use crate::http::User;
+use crate::http::Owner;
 
 /// The state of a Checkout session and of the purchase in it.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -55,11 +55,11 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn get_checkout_session(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     uri: Uri,
 ) -> Result<Json<CheckoutSession>> {
     let id = session_id(&uri)?;
-    let purchase: Option<CheckoutSession> = app.postgres.get_checkout_session(&user, &id).await?;
+    let purchase: Option<CheckoutSession> = app.postgres.get_checkout_session(&owner, &id).await?;
     let purchase = purchase.ok_or_else(not_found)?;
     if purchase.is_final() {
         return Ok(Json(purchase));
@@ -69,7 +69,7 @@ async fn get_checkout_session(
         return Ok(Json(purchase));
     }
     fulfilment::apply_session(&app, &session).await?;
-    app.postgres.get_checkout_session(&user, &id).await?.ok_or_else(not_found).map(Json)
+    app.postgres.get_checkout_session(&owner, &id).await?.ok_or_else(not_found).map(Json)
 }
 
 impl CheckoutSession {

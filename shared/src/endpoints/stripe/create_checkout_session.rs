@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::domain::IdempotencyKey;
 use crate::domain::error::{Error, Result};
 use crate::domain::{BillingInterval, CatalogKey, Currency, Email, Quantity, ReturnUrl, if_given};
-use crate::http::{Input, User};
+use crate::http::{Input, Owner};
 
 /// The purchase: a plan in `tier` and `interval`, or a credit pack in `pack`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +72,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn create_checkout_session(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     Extension(caller): Extension<Caller>,
     idempotency_key: Option<IdempotencyKey>,
     headers: HeaderMap,
@@ -80,7 +80,8 @@ async fn create_checkout_session(
 ) -> Result<Json<CheckoutResponse>> {
     let mut purchase = purchase(order, named_email(&headers)?, &app.config)?;
     purchase.email_is_claimed = purchase.email.is_some() && !caller.is_trusted();
-    let answer = checkout::create_session(&app, &user, &purchase, idempotency_key.as_ref()).await?;
+    let answer =
+        checkout::create_session(&app, &owner, &purchase, idempotency_key.as_ref()).await?;
     serde_json::from_value(answer).map(Json).map_err(Error::internal)
 }
 

@@ -17,7 +17,7 @@ use crate::billing::checkout::release;
 use crate::domain::IdempotencyKey;
 use crate::domain::ReturnUrl;
 use crate::domain::error::{Error, Result};
-use crate::http::{Input, User};
+use crate::http::{Input, Owner};
 
 /// The customer portal session to create.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,7 +43,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn create_portal_session(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     idempotency_key: Option<IdempotencyKey>,
     Input(visit): Input<PortalRequest>,
 ) -> Result<Json<PortalResponse>> {
@@ -52,7 +52,7 @@ async fn create_portal_session(
     let configuration = app.config.stripe.portal_configuration.as_deref();
     let wanted = json!({ "return_url": return_url, "configuration": configuration });
     let claimed =
-        app.postgres.begin_portal(&user, &wanted, idempotency_key.as_ref(), app.clock.now()).await;
+        app.postgres.begin_portal(&owner, &wanted, idempotency_key.as_ref(), app.clock.now()).await;
     let claimed = match claimed? {
         Portal::Answer(answer) => {
             return serde_json::from_value(answer).map(Json).map_err(Error::internal);

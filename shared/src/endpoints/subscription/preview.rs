@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::billing::preview_subscription::{self, SubscriptionPreview};
 use crate::domain::error::{Error, Result};
 use crate::domain::{BillingInterval, CatalogKey, Quantity, if_given};
-use crate::http::{Input, User};
+use crate::http::{Input, Owner};
 
 /// A change of a subscription. At least one field is required; the others stay as they are.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,7 +37,7 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 
 async fn preview_subscription(
     State(app): State<Arc<App>>,
-    User(user): User,
+    Owner(owner): Owner,
     Input(change): Input<PreviewSubscriptionRequest>,
 ) -> Result<Json<SubscriptionPreview>> {
     let PreviewSubscriptionRequest { tier, interval, quantity } = change;
@@ -46,5 +46,5 @@ async fn preview_subscription(
         return Err(Error::invalid("tier", message));
     }
     let change = ChangeRequest::Change { plan: tier, interval, quantity };
-    Ok(Json(preview_subscription::preview(&app, &user, &change).await?))
+    Ok(Json(preview_subscription::preview(&app, &owner, &change).await?))
 }

@@ -31,7 +31,17 @@ const STATUSES: [(u16, &[&str]); 13] = [
             "quota_exceeded",
         ],
     ),
-    (403, &["account_erased", "admin_only", "foreign_host", "other_user", "service_only"]),
+    (
+        403,
+        &[
+            "account_erased",
+            "admin_only",
+            "foreign_host",
+            "insufficient_role",
+            "other_user",
+            "service_only",
+        ],
+    ),
     (
         404,
         &[

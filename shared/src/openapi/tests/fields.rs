@@ -34,7 +34,7 @@ fn resolved(document: &Value, schema: &Value) -> Value {
     resolved(document, target)
 }
 
-/// Every field of every request, except `userId`, which the guard parses.
+/// Every field of every request, except `ownerId` and `userId`, which the guard parses.
 fn fields(document: &Value) -> Vec<Field> {
     let mut fields = Vec::new();
     for operation in operations() {
@@ -59,7 +59,7 @@ fn add(
 ) {
     let schema = resolved(document, schema);
     for (name, field) in schema["properties"].as_object().unwrap() {
-        if name == "userId" {
+        if ["ownerId", "userId"].contains(&name.as_str()) {
             continue;
         }
         let required = schema["required"].as_array().into_iter().flatten();
