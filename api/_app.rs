@@ -11,12 +11,14 @@ fn main() -> std::process::ExitCode {
         &shared::endpoints::ENTITLEMENTS,
         &shared::endpoints::HEALTH,
         &shared::endpoints::HEALTH_READY,
+        &shared::endpoints::INVOICES,
         &shared::endpoints::MOOD,
         &shared::endpoints::PLAN,
         &shared::endpoints::PLANS,
         &shared::endpoints::RATE_LIMIT,
         &shared::endpoints::SESSION,
         &shared::endpoints::SUBSCRIPTION,
+        &shared::endpoints::SUBSCRIPTION_PREVIEW,
         &shared::endpoints::USAGE,
     ])
 }

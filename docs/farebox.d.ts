@@ -126,11 +126,13 @@ export type ChangeCreditsRequest = {
   userId?: string;
 } & ({ action: "spend"; expiresAt?: never; priority?: never } | { action: "grant"; reason: Reason } | { action: "adjust"; reason: Reason; expiresAt?: never; priority?: never });
 
-/** A change to a subscription. `action` decides which other fields are accepted. */
+/** A change to a subscription. `action` decides which other fields are accepted. A `previewId` is sent without any other field. */
 export type ChangeSubscriptionRequest = {
-  action: SubscriptionAction;
+  action?: SubscriptionAction;
   /** For `change`: the new billing interval. */
   interval?: BillingInterval;
+  /** Makes the change that this preview has shown, for the price that it has shown. */
+  previewId?: PreviewId;
   /** For `change`: the new number of seats. */
   quantity?: Quantity;
   /** For `cancel`: the customer's reason. */
@@ -141,7 +143,7 @@ export type ChangeSubscriptionRequest = {
   userId?: string;
   /** For `cancel`: when the subscription ends; `period_end` if absent. */
   when?: CancellationTime;
-} & ({ action: "change"; when?: never; reason?: never } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }) | { action: "cancel"; tier?: never; interval?: never; quantity?: never } | { action: "resume"; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never });
+} & ({ action: "change"; when?: never; reason?: never; previewId?: never } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }) | { action: "cancel"; tier?: never; interval?: never; quantity?: never; previewId?: never } | { action: "resume"; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never; previewId?: never } | { previewId: PreviewId; action?: never; tier?: never; interval?: never; quantity?: never; when?: never; reason?: never });
 
 /** The text of a conversation, kept in the user's history. */
 export type ChatContent = string;
@@ -410,6 +412,8 @@ export interface Entitlements {
  * - `payload_forgotten` (409): The payload was deleted after 30 days. Resolve the event instead.
  * - `payment_confirmation_required` (402): The customer's bank requires them to confirm the payment, at `paymentUrl`. The change takes effect after that.
  * - `payment_failed` (402): The payment failed. The customer can pay at `paymentUrl`, if present.
+ * - `preview_not_found` (404): The user has no such preview. Preview the change again.
+ * - `preview_outdated` (409): The preview has expired, was confirmed before, or no longer holds. Nothing was charged. Preview the change again.
  * - `quota_exceeded` (402): The usage would exceed the plan's hard limit. Nothing was counted.
  * - `rate_limited` (429): Too many requests. Try again after the time in the Retry-After header.
  * - `redis_unavailable` (503): Redis did not answer. Try again, with the same Idempotency-Key.
@@ -426,7 +430,7 @@ export interface Entitlements {
  * - `webhook_not_found` (404): No failed webhook has this id.
  * - `webhook_resolved` (409): The failed webhook was already applied or resolved.
  */
-export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
+export type ErrorCode = "account_erased" | "admin_only" | "already_subscribed" | "auth_keys_unavailable" | "body_too_large" | "broken_body" | "cancellation_pending" | "change_planned" | "database_unavailable" | "expired_token" | "foreign_host" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_host" | "invalid_input" | "invalid_signature" | "invalid_token" | "invalid_transfer_encoding" | "malformed_event" | "malformed_json" | "method_not_allowed" | "missing_body" | "missing_token" | "no_customer" | "no_subscription" | "not_found" | "not_in_good_standing" | "nothing_is_sold" | "nothing_to_resume" | "other_user" | "paused_by_operator" | "payload_forgotten" | "payment_confirmation_required" | "payment_failed" | "preview_not_found" | "preview_outdated" | "quota_exceeded" | "rate_limited" | "redis_unavailable" | "request_in_progress" | "service_only" | "session_not_found" | "slow_body" | "storage_rate_limited" | "stripe_unavailable" | "subscription_changed" | "subscription_not_found" | "trial_already_used" | "unsupported_media_type" | "webhook_not_found" | "webhook_resolved";
 
 /** The id of a Stripe event. */
 export type EventId = string;
@@ -516,6 +520,15 @@ export interface FailedWebhookWithPayload {
 /** A page of failed webhooks or, if the query has an `id`, one of them with its payload. A page has `data`; a single webhook has `payload`. */
 export type FailedWebhooksResponse = FailedWebhookWithPayload | FailedWebhookPage;
 
+/** A feature of which a change of plan gives more or less. */
+export interface FeatureChange {
+  after: FeatureOffer;
+  before: FeatureOffer;
+  /** The feature's key in the catalog. */
+  feature: string;
+  name: string;
+}
+
 /** One of several checks. */
 export interface FeatureCheck {
   /** The feature's key in the catalog. */
@@ -537,6 +550,16 @@ export interface FeatureCheckResult {
   resetsAt: string | null;
   /** The key of the lowest plan on sale that would allow it; null if it is allowed, or if no plan would allow it. */
   upgradeTo: string | null;
+}
+
+/** The part of a feature that a plan gives, if the feature is not credits. */
+export interface FeatureOffer {
+  /** Whether the plan includes the feature. */
+  included: boolean;
+  /** The usage that the plan includes in each period; null if it is unlimited or not counted. */
+  limit: number | null;
+  /** The handling of usage beyond the limit; null if nothing is counted. */
+  overage: OveragePolicy | null;
 }
 
 /** A field of a subscription that differs between Farebox and Stripe. */
@@ -574,6 +597,84 @@ export type HandleFailedWebhookRequest = {
 export interface HealthResponse {
   /** Always `ok`. */
   status: "ok";
+}
+
+/** An invoice of Stripe. */
+export interface Invoice {
+  /** The amount that was or is to be paid: the total less the customer's credit. */
+  amountDueMinor: number | null;
+  amountPaidMinor: number | null;
+  createdAt: string;
+  currency: string | null;
+  /** Stripe's page of the invoice, on which the customer can pay it. */
+  hostedUrl: string | null;
+  /** The invoice's id at Stripe. */
+  id: string;
+  /** The display name of the plan or the pack. */
+  name: string | null;
+  number: string | null;
+  /** The key of the credit pack that was bought. */
+  pack: string | null;
+  paidAt: string | null;
+  pdfUrl: string | null;
+  periodEnd: string | null;
+  /** The period of the subscription that it bills; null if it bills none. */
+  periodStart: string | null;
+  /** The key of the plan whose period it bills; null for a change within a period. */
+  plan: string | null;
+  status: InvoiceStatus;
+  /** The subscription's id at Stripe; null for a single purchase. */
+  subscriptionId: string | null;
+  /** The taxes in the total; null if Stripe did not report them. */
+  taxMinor: number | null;
+  /** The total in minor units, after discounts and taxes. Negative if it became credit. */
+  totalMinor: number | null;
+}
+
+/** An invoice that Stripe would create. */
+export interface InvoicePreview {
+  /** The amount to be charged. */
+  amountDueMinor: number;
+  /** The change of the amount due by the customer's balance at Stripe: `totalMinor` plus this is `amountDueMinor`. Negative if credit pays a part; positive if a debt is added, or if a negative total becomes credit for later invoices. */
+  balanceMinor: number;
+  currency: string;
+  /** The discounts on the subtotal. */
+  discountMinor: number;
+  /** True if the invoice has more lines than `lines` shows. The amounts below include them. */
+  hasMoreLines: boolean;
+  lines: Array<InvoicePreviewLine>;
+  /** The sum of the lines. */
+  subtotalMinor: number;
+  /** The taxes, both those in the prices and those added to them. */
+  taxMinor: number;
+  /** The total after discounts and taxes. Negative if the change gives back more than it costs. */
+  totalMinor: number;
+}
+
+/** A line of an invoice that Stripe would create. */
+export interface InvoicePreviewLine {
+  /** The amount before discounts. Negative if it is credit for time that is not used. */
+  amountMinor: number;
+  /** Stripe's text, such as `Unused time on Basic after 14 Feb 2027`. */
+  description: string;
+  discountMinor: number;
+  /** True if the line credits or charges a part of a period, because of the change. */
+  isProration: boolean;
+  periodEnd: string | null;
+  periodStart: string | null;
+  quantity: number | null;
+  taxMinor: number;
+}
+
+/** The status of an invoice: `open` waits for its payment, `uncollectible` and `void` were given up. Stripe may add values. */
+export type InvoiceStatus = "open" | "paid" | "uncollectible" | "void" | (string & {});
+
+/** A page of a user's invoices. */
+export interface InvoicesPage {
+  /** Invoices, newest first. Drafts are left out. */
+  data: Array<Invoice>;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
 }
 
 /** The result of one page of the ledger audit. */
@@ -715,6 +816,17 @@ export interface PlanComp {
   userId?: string;
 }
 
+/** Credits of which a change of plan grants more or less in each period. */
+export interface PlanCreditsChange {
+  after: number;
+  before: number;
+  /** The feature's key in the catalog. */
+  feature: string;
+  name: string;
+  /** The unit of the credits. */
+  unit: string;
+}
+
 /** A plan's terms for one feature. */
 export type PlanFeature = BooleanPlanFeature | MeteredPlanFeature | CreditsPlanFeature;
 
@@ -740,6 +852,40 @@ export interface PortalResponse {
 
 /** A count of usage or credits: a positive integer that JavaScript represents exactly. */
 export type PositiveCount = number;
+
+/** The id of a preview of a subscription change: a UUID in lower case. */
+export type PreviewId = string;
+
+/**
+ * The effect of a change.
+ * - `upgrade`: The change takes effect now, and the difference is charged.
+ * - `downgrade`: The change takes effect when the period ends.
+ * - `trial_change`: The change takes effect now and costs nothing, because of the trial.
+ * - `undo_scheduled_change`: A change that was scheduled is undone.
+ * - `none`: The subscription is already as requested.
+ */
+export type PreviewKind = "upgrade" | "downgrade" | "trial_change" | "undo_scheduled_change" | "none";
+
+/** A change of a subscription. At least one field is required; the others stay as they are. */
+export type PreviewSubscriptionRequest = {
+  /** The new billing interval. */
+  interval?: BillingInterval;
+  /** The new number of seats. */
+  quantity?: Quantity;
+  /** The key of the new plan. */
+  tier?: CatalogKey;
+  /** The user that the request is about, in place of the query parameter `userId`. */
+  userId?: string;
+} & ({  } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }));
+
+/** A plan before or after a change. */
+export interface PreviewedPlan {
+  interval: BillingInterval | null;
+  plan: string | null;
+  planName: string | null;
+  /** The number of seats. */
+  quantity: number;
+}
 
 /** The body of every response that is not a success (RFC 9457, `application/problem+json`). `code` names the kind of problem, which decides the optional fields. */
 export interface Problem {
@@ -936,6 +1082,29 @@ export interface SubscriptionDrift {
 
 /** The id of a Stripe subscription. */
 export type SubscriptionId = string;
+
+/** The price and the effects of a change of a subscription. */
+export interface SubscriptionPreview {
+  /** The credits of which the new plan grants more or less in each period. */
+  credits: Array<PlanCreditsChange>;
+  current: PreviewedPlan;
+  /** The invoice that the confirmed change leads to at once, to the cent; null if it leads to none. */
+  dueNow: InvoicePreview | null;
+  effect: PreviewKind;
+  /** When the change takes effect; null if nothing changes. */
+  effectiveAt: string | null;
+  /** From then on the preview cannot be confirmed. */
+  expiresAt: string;
+  /** The features of which the new plan gives more or less. */
+  features: Array<FeatureChange>;
+  next: PreviewedPlan;
+  /** The invoice of the next renewal as far as it is known today. Later changes of discounts, taxes, the balance or the subscription change it. */
+  nextRenewal: InvoicePreview;
+  /** When the subscription renews next. */
+  nextRenewalAt: string | null;
+  /** Confirms the change: send it as `previewId` to `PATCH /api/subscription`. */
+  previewId: PreviewId;
+}
 
 /** A user's plan and the subscription behind it. */
 export interface SubscriptionResponse {
@@ -1180,6 +1349,14 @@ export interface Routes {
     response: ReadinessResponse;
     errorCode: "body_too_large" | "rate_limited" | "internal";
   };
+  /** listInvoices: List invoices. */
+  "GET /api/invoices": {
+    query: { "userId"?: string; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: InvoicesPage;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
   /** setMood: Set a user's mood. */
   "PATCH /api/mood": {
     query: { "userId"?: string };
@@ -1278,7 +1455,15 @@ export interface Routes {
     headers: { "Idempotency-Key"?: string };
     body: ChangeSubscriptionRequest;
     response: SubscriptionResponse;
-    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "preview_not_found" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "nothing_to_resume" | "paused_by_operator" | "preview_outdated" | "request_in_progress" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
+  };
+  /** previewSubscription: Preview a change of a subscription. */
+  "POST /api/subscription/preview": {
+    query: { "userId"?: string };
+    headers: {};
+    body: PreviewSubscriptionRequest;
+    response: SubscriptionPreview;
+    errorCode: "broken_body" | "invalid_input" | "malformed_json" | "missing_body" | "expired_token" | "invalid_token" | "missing_token" | "payment_confirmation_required" | "payment_failed" | "account_erased" | "other_user" | "slow_body" | "cancellation_pending" | "change_planned" | "no_subscription" | "not_in_good_standing" | "subscription_changed" | "body_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "stripe_unavailable";
   };
   /** getUsage: Get usage. */
   "GET /api/usage": {

@@ -1,0 +1,5 @@
+//! GET /api/invoices
+
+fn main() -> std::process::ExitCode {
+    api::serve(&shared::endpoints::INVOICES)
+}
