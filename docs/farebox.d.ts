@@ -867,7 +867,7 @@ export type PreviewId = string;
 export type PreviewKind = "upgrade" | "downgrade" | "trial_change" | "undo_scheduled_change" | "none";
 
 /** A change of a subscription. At least one field is required; the others stay as they are. */
-export type PreviewSubscriptionRequest = {
+export interface PreviewSubscriptionRequest {
   /** The new billing interval. */
   interval?: BillingInterval;
   /** The new number of seats. */
@@ -876,7 +876,7 @@ export type PreviewSubscriptionRequest = {
   tier?: CatalogKey;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
-} & ({  } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }));
+}
 
 /** A plan before or after a change. */
 export interface PreviewedPlan {
