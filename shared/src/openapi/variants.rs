@@ -95,7 +95,6 @@ const VARIANTS: &[(&str, &[Variant])] = &[
             },
         ],
     ),
-    ("PreviewSubscriptionRequest", &[Variant { any: &["tier", "interval", "quantity"], ..PLAIN }]),
     (
         "HandleFailedWebhookRequest",
         &[

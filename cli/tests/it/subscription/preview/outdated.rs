@@ -34,7 +34,11 @@ async fn a_preview_expires() {
     let preview = app.preview("ann", json!({ "tier": "premium" })).await;
     assert_eq!(preview["expiresAt"], end.to_string());
     app.clock.advance(minutes(6));
-    expect_outdated(&app, &preview).await;
+    app.confirm("ann", &preview).await.expect_problem(409, "preview_outdated");
+    app.simulator.delivered().await;
+    let reasons: Vec<_> =
+        app.at_stripe("invoice").iter().map(|it| it["billing_reason"].clone()).collect();
+    assert_eq!(reasons, ["subscription_cycle", "subscription_create"], "only the renewal");
 }
 
 /// FX-9: any change of the subscription, or of what is sold, outdates the preview.
