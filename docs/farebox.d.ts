@@ -8,6 +8,33 @@ export interface ActivePlanComp {
   startsAt: string;
 }
 
+/** The body of a webhook to the app's server. */
+export type AppEvent = {
+  /** When it happened. */
+  timestamp: string;
+} & ({
+  data: OwnedEntitlements;
+  type: "entitlement.updated";
+} | {
+  data: OwnedSubscription;
+  type: "subscription.created";
+} | {
+  data: OwnedSubscription;
+  type: "subscription.updated";
+} | {
+  data: OwnedSubscription;
+  type: "subscription.deleted";
+} | {
+  data: LowCredits;
+  type: "credits.low";
+} | {
+  data: ReachedLimit;
+  type: "limit.reached";
+} | {
+  data: FailedPayment;
+  type: "payment.failed";
+});
+
 /** How often a price is billed. */
 export type BillingInterval = "weekly" | "monthly" | "quarterly" | "yearly";
 
@@ -434,6 +461,21 @@ export type EventId = string;
 /** The type of a Stripe event: `invoice.paid`. */
 export type EventType = string;
 
+/** A failed attempt to charge an invoice. */
+export interface FailedPayment {
+  amountDueMinor: number | null;
+  currency: string | null;
+  /** The number of failed attempts, including this one. */
+  failedAttempts: number;
+  /** The invoice's id at Stripe. */
+  invoiceId: string;
+  /** When Stripe tries again; null if it does not. */
+  nextAttemptAt: string | null;
+  /** The subscription's id at Stripe; null for another invoice. */
+  subscriptionId: string | null;
+  userId: string;
+}
+
 /** A Stripe event that Farebox could not apply, and its state. */
 export interface FailedWebhook {
   /** The number of failed attempts. */
@@ -631,6 +673,16 @@ export interface LedgerProblem {
   userId: string;
 }
 
+/** Credits that run out. */
+export interface LowCredits {
+  /** The balance after the spend. */
+  balance: number;
+  /** How much of the credits after the latest grant is spent: 80 for four fifths, 100 for all. */
+  percentUsed: number;
+  unit: string;
+  userId: string;
+}
+
 /** The app's own data: a JSON object of at most 4 KB as text, without NUL characters. */
 export type Metadata = Record<string, unknown>;
 
@@ -662,6 +714,8 @@ export interface MeteredPlanFeature {
 
 /** The result of one run of the minute job. */
 export interface MinuteReport {
+  /** The webhooks to the app whose delivery was due. */
+  appWebhooks: DeliveryReport;
   /** The outbox messages whose delivery was due. */
   messages: DeliveryReport;
   /** The number of failed webhooks that were retried and applied. */
@@ -681,6 +735,39 @@ export type MoodScore = number;
  * - `soft`: Usage beyond the limit is allowed, and counted as overage.
  */
 export type OveragePolicy = "hard" | "soft";
+
+/** A user's entitlement, as `GET /api/entitlements` answers it. */
+export interface OwnedEntitlements {
+  /** When a canceled subscription is going to end. */
+  cancelAt: string | null;
+  cancelAtPeriodEnd: boolean;
+  /** The balance of each unit of credits, by the unit. */
+  credits: Record<string, EntitledCredits>;
+  currentPeriodEnd: string | null;
+  currentPeriodStart: string | null;
+  /** Every feature of the catalog, by its key. */
+  features: Record<string, EntitledFeature>;
+  /** Null for a plan without a subscription. */
+  interval: BillingInterval | null;
+  /** The plan's key in the catalog. */
+  plan: string;
+  planName: string;
+  planVersion: number;
+  /** The number of seats. */
+  quantity: number | null;
+  source: PlanSource;
+  status: SubscriptionStatus;
+  trialEnd: string | null;
+  userId: string;
+  /** Grows with every change of the plan, usage and credits. Of two responses, the one with the greater version is newer. */
+  version: number;
+}
+
+/** A user's subscription, as `GET /api/subscription` answers it. */
+export interface OwnedSubscription {
+  subscription: Subscription;
+  userId: string;
+}
 
 /** The monthly partitions that a run of the daily job created and dropped. */
 export interface PartitionReport {
@@ -798,6 +885,18 @@ export interface RateLimitResponse {
   remaining: number;
   /** When all units are available again. */
   resetsAt: string;
+}
+
+/** A limit that the usage has reached. */
+export interface ReachedLimit {
+  /** The feature's key in the catalog. */
+  feature: string;
+  limit: number;
+  /** When the usage resets to zero; null if it never does. */
+  resetsAt: string | null;
+  /** Usage in the current period. */
+  used: number;
+  userId: string;
 }
 
 /** The state of the stores that requests need. */
