@@ -1,11 +1,11 @@
 -- claim_app_webhooks: Leases the queues of webhooks to the app that are due, and returns the next message of
 --                     each.
 --
--- Promises  At most `p_limit` messages, one per user, the longest due first: the oldest that was neither
---           delivered nor given up. No other caller gets that user's messages for `p_lease_seconds`;
---           finish_app_webhooks takes the end of the lease. An `entitlement.updated` gets its payload here,
---           once. The cost does not depend on how many messages a user has. `p_now` decides what is due.
---           Leases use the database's clock, as those of claim_outbox do.
+-- Promises  At most `p_limit` messages, one per user (next_app_webhook), the longest due first. No other
+--           caller gets that user's messages for `p_lease_seconds`; finish_app_webhooks takes the end of the
+--           lease. An `entitlement.updated` gets its payload here, once. The cost does not depend on how many
+--           messages a user has. `p_now` decides what is due. Leases use the database's clock, as those of
+--           claim_outbox do.
 -- Locks     The queues. It skips locked ones.
 -- Races     Concurrent callers share the work. A queue whose worker stopped is due when its lease ends, with
 --           the same message. The messages are read in a statement after the one that locked the queues, so
@@ -53,17 +53,8 @@ begin
 
   return query
   with next as (
-    select message.id
-    from unnest(v_users) owner (user_id)
-    cross join lateral (
-      select id
-      from app_webhooks
-      where user_id = owner.user_id
-        and delivered_at is null
-        and failed_at is null
-      order by seq
-      limit 1
-    ) message
+    select next_app_webhook(user_id) as id
+    from unnest(v_users) user_id
   )
   update app_webhooks w
   set attempts = attempts + 1,
@@ -80,13 +71,8 @@ begin
     'attempts', w.attempts,
     'leased_until', v_leased_until);
 
-  delete from app_webhook_queues q
-  where q.user_id = any (v_users)
-    and not exists (
-      select 1
-      from app_webhooks
-      where user_id = q.user_id
-        and delivered_at is null
-        and failed_at is null);
+  delete from app_webhook_queues
+  where user_id = any (v_users)
+    and next_app_webhook(user_id) is null;
 end
 $$;

@@ -68,14 +68,9 @@ begin
   from released;
 
   -- A separate statement, after the one that locked the queues, to see every message.
-  delete from app_webhook_queues q
-  where q.user_id = any (v_users)
-    and not exists (
-      select 1
-      from app_webhooks
-      where user_id = q.user_id
-        and delivered_at is null
-        and failed_at is null);
+  delete from app_webhook_queues
+  where user_id = any (v_users)
+    and next_app_webhook(user_id) is null;
 
   return jsonb_build_object(
     'failed', v_failed,

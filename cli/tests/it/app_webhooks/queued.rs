@@ -1,4 +1,4 @@
-//! What is queued, and when: with the change, once, and nothing without an endpoint.
+//! Messages are queued with the change, once, and never without an endpoint.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
