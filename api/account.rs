@@ -1,4 +1,4 @@
-//! DELETE /api/account
+//! GET, DELETE /api/account
 
 fn main() -> std::process::ExitCode {
     api::serve(&shared::endpoints::ACCOUNT)

@@ -1,5 +1,57 @@
 // The request and response types of Farebox's routes. Rendered from the endpoint table by `farebox render`.
 
+/** The result of a deletion that is not yet complete. */
+export interface AccountDeletion {
+  status: AccountDeletionStatus;
+}
+
+/** - `pending`: The user is erased from the database. Stripe, Redis or the identity provider did not answer; Farebox retries until each has. */
+export type AccountDeletionStatus = "pending";
+
+/** A page of everything that Farebox stores about a user. */
+export interface AccountExport {
+  /** The records, by type in the order of the types, and within a type from the oldest on. */
+  data: Array<AccountRecord>;
+  /** The cursor of the next page; null on the last page. */
+  nextCursor: string | null;
+}
+
+/** One thing that Farebox stores about a user. */
+export interface AccountRecord {
+  /** The fields of the record. A field that was added since this document was written can be among them. */
+  data: Record<string, unknown>;
+  type: AccountRecordType;
+}
+
+/**
+ * The kind of a record of an account, in the order of the export.
+ * - `stats`: The live stats of the companion app, as `GET /api/dashboard` returns them.
+ * - `account`: The account itself, with the address that the user gave at a checkout.
+ * - `customer`: A customer at Stripe, with the e-mail address that Stripe last reported.
+ * - `entitlement`: The plan that the user has now.
+ * - `subscription`: A subscription at Stripe.
+ * - `plan_comp`: A plan that an operator gave without Stripe.
+ * - `checkout_session`: A checkout session at Stripe.
+ * - `stripe_request`: A change that Farebox requested from Stripe, with its parameters and its answer.
+ * - `payment`: A payment, or an attempt to pay.
+ * - `refund`: A refund of one of the payments.
+ * - `dispute`: A dispute of one of the payments.
+ * - `invoice`: An invoice, with its links at Stripe.
+ * - `credit_balance`: The balance of one unit of credits.
+ * - `credit_grant`: Credits that were given, and what remains of them.
+ * - `ledger_entry`: A movement of credits.
+ * - `usage_counter`: The usage of a metered feature in the latest period in which it was used.
+ * - `usage_period`: The usage of a metered feature in an earlier period.
+ * - `usage_entry`: One report of usage that has metadata.
+ * - `history_entry`: An entry of the user's history, such as the text of a chat.
+ * - `billing_event`: A change of a subscription, an invoice or a payment.
+ * - `earlier_billing_event`: The same, from before Stripe's customer was known to be the user's.
+ * - `outbox_message`: An e-mail or another message that is queued or was sent.
+ * - `audit_entry`: A change by an operator or a trusted server.
+ * - `failed_webhook`: An event from Stripe that could not be applied.
+ */
+export type AccountRecordType = "stats" | "account" | "customer" | "entitlement" | "subscription" | "plan_comp" | "checkout_session" | "stripe_request" | "payment" | "refund" | "dispute" | "invoice" | "credit_balance" | "credit_grant" | "ledger_entry" | "usage_counter" | "usage_period" | "usage_entry" | "history_entry" | "billing_event" | "earlier_billing_event" | "outbox_message" | "audit_entry" | "failed_webhook";
+
 /** A plan given by an operator and currently in effect. */
 export interface ActivePlanComp {
   /** Null if it lasts until it is replaced. */
@@ -1073,8 +1125,16 @@ export interface Routes {
     query: { "userId"?: string };
     headers: {};
     body: undefined;
-    response: undefined;
-    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable" | "stripe_unavailable";
+    response: AccountDeletion;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable";
+  };
+  /** exportAccount: Export an account. */
+  "GET /api/account": {
+    query: { "userId"?: string; "limit"?: number; "cursor"?: string };
+    headers: {};
+    body: undefined;
+    response: AccountExport;
+    errorCode: "invalid_input" | "expired_token" | "invalid_token" | "missing_token" | "account_erased" | "other_user" | "body_too_large" | "rate_limited" | "internal" | "auth_keys_unavailable" | "database_unavailable" | "redis_unavailable";
   };
   /** verifyLedger: Verify the credit ledger. */
   "GET /api/admin/ledger": {

@@ -1,4 +1,4 @@
-//! DELETE /api/account
+//! GET, DELETE /api/account
 
 fn main() -> std::process::ExitCode {
     functions::serve(&shared::endpoints::ACCOUNT)
