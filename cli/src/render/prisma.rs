@@ -180,7 +180,7 @@ impl Relation {
 
 fn column_field(relation: &Relation, column: &Column) -> anyhow::Result<Field> {
     let (mut r#type, native) = match &column.list {
-        Some(list) => (pascal(list), ""),
+        Some(list) => (pascal(list), String::new()),
         None => prisma_type(&column.r#type)
             .with_context(|| format!("{}.{}", relation.name, column.name))?,
     };
@@ -201,7 +201,7 @@ fn column_field(relation: &Relation, column: &Column) -> anyhow::Result<Field> {
         attributes.push(format!("@map(\"{}\")", column.name));
     }
     if !native.is_empty() {
-        attributes.push(native.to_owned());
+        attributes.push(native);
     }
     let mut comment = column.comment.clone().unwrap_or_default();
     if let Some(values) = &column.values {
@@ -212,7 +212,12 @@ fn column_field(relation: &Relation, column: &Column) -> anyhow::Result<Field> {
 }
 
 /// Prisma's type, and the attribute for a native type that is not its default.
-fn prisma_type(native: &str) -> anyhow::Result<(String, &'static str)> {
+fn prisma_type(native: &str) -> anyhow::Result<(String, String)> {
+    // `numeric(5,2)` becomes `@db.Decimal(5, 2)`.
+    if let Some(digits) = native.strip_prefix("numeric(") {
+        let attribute = format!("@db.Decimal({}", digits.replace(',', ", "));
+        return Ok(("Decimal".to_owned(), attribute));
+    }
     let (name, attribute) = match native {
         "bigint" => ("BigInt", ""),
         "boolean" => ("Boolean", ""),
@@ -226,7 +231,7 @@ fn prisma_type(native: &str) -> anyhow::Result<(String, &'static str)> {
         "uuid" => ("String", "@db.Uuid"),
         other => bail!("the type {other} has no counterpart in Prisma yet: add it to prisma_type"),
     };
-    Ok((name.to_owned(), attribute))
+    Ok((name.to_owned(), attribute.to_owned()))
 }
 
 /// The row that a foreign key points to. `user_id` gives `user`; a key of several columns has the
@@ -342,6 +347,13 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert!(lines.iter().all(|line| line.len() <= WIDTH && line.starts_with("  /// word")));
         assert_eq!(comment_lines("", 2), [""; 0]);
+    }
+
+    #[test]
+    fn a_decimal_keeps_its_digits() {
+        let decimal = prisma_type("numeric(5,2)").expect("Prisma has decimals");
+        assert_eq!(decimal, ("Decimal".to_owned(), "@db.Decimal(5, 2)".to_owned()));
+        prisma_type("numeric").expect_err("Prisma would assume other digits");
     }
 
     #[test]

@@ -32,7 +32,8 @@ columns as (
       jsonb_build_object(
         'name', a.attname,
         'type', format_type(
-          coalesce(nullif(coalesce(element.typbasetype, t.typbasetype), 0), element.oid, t.oid), null),
+          coalesce(nullif(coalesce(element.typbasetype, t.typbasetype), 0), element.oid, t.oid),
+          a.atttypmod),
         'is_array', element.oid is not null,
         -- Postgres does not know it of a view's column. Its comment does.
         'is_nullable', case
