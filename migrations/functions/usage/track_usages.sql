@@ -9,8 +9,8 @@
 --           a count above 2^53 - 1, which not every client can read, are refused with FB005. The user is
 --           notified when four fifths of a limit are used, and when all of it is, unless it resets every
 --           day. Each result has the version of its feature's count.
--- Locks     The actor (check_actor). Then the counter, if one entry without key and metadata can be counted by
---           its row alone; otherwise as track_usages_locked. A transaction that calls this and locks the
+-- Locks     The actor (check_actor). Then the counter, if one entry without key and metadata can be counted
+--           by its row alone; otherwise as track_usages_locked. A transaction that calls this and locks the
 --           account locks the account first.
 -- Races     Calls for one counter take turns, so that no two count the same unit. An update that has waited
 --           for a row keeps it locked even if the row no longer matches. Locking the account after that could
