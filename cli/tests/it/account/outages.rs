@@ -26,6 +26,7 @@ async fn with_subscriber() -> (TestApp, Clerk) {
     app.post("/api/session").bearer(&app.token(USER)).send().await.expect_status(200);
     app.buy(USER, json!({ "tier": "starter", "interval": "monthly", "email": EMAIL })).await;
     app.deliver_outbox().await;
+    app.deliveries_are_over().await;
     app.session(USER, json!({ "pack": "ai_100", "email": EMAIL })).await;
     (app, clerk)
 }
@@ -193,7 +194,7 @@ async fn the_identity_provider_is_cleared_after_a_delivery_in_progress() {
 async fn nothing_of_a_full_account_remains_after_an_outage() {
     let (app, clerk) = with_clerk("demo").await;
     live(&app, USER, EMAIL).await;
-    app.get("/api/cron/minute").cron().send().await.expect_status(200);
+    app.deliveries_are_over().await;
     app.stripe.set(Mode::Status(500)).await;
     assert_eq!(app.delete_account(USER).await, 202);
     let left = app.traces(&[USER, EMAIL]).await;
