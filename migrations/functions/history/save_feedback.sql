@@ -1,12 +1,13 @@
 -- save_feedback: Stores a user's feedback on an entry of their history, in place of earlier feedback.
 --
--- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null. Each member
---           has feedback of their own.
+-- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null. Each
+--           member has feedback of their own.
 -- Promises  Returns {"updated_at"}. The same feedback again changes nothing. For a day, a retry with an
 --           idempotency key gets the first answer and changes nothing, also after later feedback. The same
 --           key with another fingerprint, or of another user, is refused with FB002. An entry that is
 --           deleted, too old, or another user's is refused with FB005.
--- Locks     The actor (check_actor), then the account (ensure_account), so that the entry is not deleted during the call.
+-- Locks     The actor (check_actor), then the account (ensure_account), so that the entry is not deleted
+--           during the call.
 -- Races     The last of concurrent calls wins.
 
 create or replace function save_feedback(

@@ -139,7 +139,7 @@ async fn anything_but_a_command_is_refused() {
     let large = request("full", "/set/k", vec![b'x'; 10 * 1024 * 1024 + 1]);
     let message = refused(&front, StatusCode::PAYLOAD_TOO_LARGE, large).await;
     assert!(message.starts_with("ERR max request size exceeded"));
-    let missing = request("full", "/zadd/z/1/a", "");
+    let missing = request("full", "/geoadd/g/1/1/a", "");
     let message = refused(&front, StatusCode::BAD_REQUEST, missing).await;
-    assert!(message.contains("does not have the command 'zadd'"), "{message}");
+    assert!(message.contains("does not have the command 'geoadd'"), "{message}");
 }
