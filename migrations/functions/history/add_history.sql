@@ -1,8 +1,8 @@
 -- add_history: Adds an entry to a user's history.
 --
 -- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null. In
---           `p_entry`: {"kind", "title", "input_ref", "result", "score", "tags", "data"}; the last five may be
---           absent.
+--           `p_entry`: {"kind", "title", "input_ref", "result", "score", "tags", "data"}; the last five may
+--           be absent.
 -- Promises  Returns {"id", "created_at"}. An idempotency key adds one entry a day: a retry gets the first
 --           answer. The same key with another fingerprint, or of another user, is refused with FB002. If the
 --           history then has more entries than the user's plan keeps, the oldest are deleted: one, or up to

@@ -1,8 +1,8 @@
 -- get_history: Returns a page of a user's history, newest first.
 --
 -- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null. In
---           `p_filter`: {"kind", "tag", "text", "min_score", "max_score", "since", "until"}, each optional. In
---           `p_behind`: the created_at of the entry after which the page begins. `text` is searched for in
+--           `p_filter`: {"kind", "tag", "text", "min_score", "max_score", "since", "until"}, each optional.
+--           In `p_behind`: the created_at of the entry after which the page begins. `text` is searched for in
 --           title and result; it has no wildcards, and its case does not matter, as far as the database's
 --           locale knows two cases. `until` is exclusive.
 -- Promises  Returns {"entries", "next"}. `next` is the created_at after which the next page begins; null on
