@@ -3,7 +3,7 @@ use serde_json::json;
 use super::{Customer, contract_curl, run_curl};
 use crate::support::TestApp;
 
-/// AI-1 to AI-7: the first sign-in, chats, a mood, a plan from an operator and one from Stripe.
+/// AI-1 to AI-7: the first sign-in, chats and their history, a mood, a plan from an operator and one from Stripe.
 #[tokio::test]
 async fn the_companion_app_from_the_first_sign_in_to_the_deleted_account() {
     let app = TestApp::selling("aira").await;
@@ -27,6 +27,8 @@ async fn signs_in_and_talks(user: &Customer<'_>) {
     let stats = user.get("/api/dashboard").await;
     assert_eq!(stats["conversations"], 4);
     assert_eq!(stats["recent_conversations"], json!(["four", "three", "two"]));
+    let chats = user.get("/api/history?kind=chat").await;
+    assert_eq!(chats["data"].as_array().unwrap().len(), 4, "AI-3: {chats}");
 }
 
 async fn the_contracts_commands_run(app: &TestApp, user: &Customer<'_>) {

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use super::{Customer, contract_curl, contract_sql, rows, run_curl};
 use crate::support::{Button, TestApp};
 
-/// PT-1 to PT-8, PT-11: a visitor reaches the free limit, buys Basic with a trial, upgrades to Pro,
-/// misses a payment, pays, cancels, and deletes the account.
+/// PT-1 to PT-8, PT-11, FX-9: a visitor reaches the free limit, buys Basic with a trial, upgrades to
+/// Pro at the previewed price, misses a payment, pays, cancels, and deletes the account.
 #[tokio::test]
 async fn the_symptom_tracker_from_the_first_visit_to_the_deleted_account() {
     let app = TestApp::selling("paintracker").await;
@@ -76,8 +76,14 @@ async fn the_trial_becomes_a_paid_month(user: &Customer<'_>) {
 }
 
 async fn upgrades_to_pro(user: &Customer<'_>) {
-    let changed = user.change(json!({ "action": "change", "tier": "pro" })).await;
+    let change = json!({ "tier": "pro" });
+    let preview = user.post("/api/subscription/preview", change).await.expect_status(200).body;
+    let changed = user.change(json!({ "previewId": preview["previewId"] })).await;
     assert_eq!(changed["plan"], "pro");
+    let invoices = user.get("/api/invoices").await;
+    let last = &invoices["data"][0];
+    assert_eq!(last["amountPaidMinor"], preview["dueNow"]["amountDueMinor"], "{invoices}");
+    assert!(last["hostedUrl"].is_string() && last["number"].is_string(), "{invoices}");
     let may = user.get("/api/entitlements").await;
     assert_eq!(may["features"]["pain_entry"]["limit"], Value::Null, "{may}");
 }
