@@ -30,6 +30,7 @@ export interface AccountRecord {
  * - `customer`: A customer at Stripe, with the e-mail address that Stripe last reported.
  * - `entitlement`: The plan that the user has now.
  * - `subscription`: A subscription at Stripe.
+ * - `subscription_preview`: A change of the subscription whose price was computed.
  * - `plan_comp`: A plan that an operator gave without Stripe.
  * - `checkout_session`: A checkout session at Stripe.
  * - `stripe_request`: A change that Farebox requested from Stripe, with its parameters and its answer.
@@ -43,14 +44,16 @@ export interface AccountRecord {
  * - `usage_counter`: The usage of a metered feature in the latest period in which it was used.
  * - `usage_period`: The usage of a metered feature in an earlier period.
  * - `usage_entry`: One report of usage that has metadata.
- * - `history_entry`: An entry of the user's history, such as the text of a chat.
+ * - `history_entry`: An entry of the user's history, such as a review or a chat.
+ * - `history_feedback`: The user's feedback on an entry of the history.
  * - `billing_event`: A change of a subscription, an invoice or a payment.
  * - `earlier_billing_event`: The same, from before Stripe's customer was known to be the user's.
  * - `outbox_message`: An e-mail or another message that is queued or was sent.
  * - `audit_entry`: A change by an operator or a trusted server.
  * - `failed_webhook`: An event from Stripe that could not be applied.
+ * - `api_call`: A call of the API that was logged.
  */
-export type AccountRecordType = "stats" | "account" | "customer" | "entitlement" | "subscription" | "plan_comp" | "checkout_session" | "stripe_request" | "payment" | "refund" | "dispute" | "invoice" | "credit_balance" | "credit_grant" | "ledger_entry" | "usage_counter" | "usage_period" | "usage_entry" | "history_entry" | "billing_event" | "earlier_billing_event" | "outbox_message" | "audit_entry" | "failed_webhook";
+export type AccountRecordType = "stats" | "account" | "customer" | "entitlement" | "subscription" | "subscription_preview" | "plan_comp" | "checkout_session" | "stripe_request" | "payment" | "refund" | "dispute" | "invoice" | "credit_balance" | "credit_grant" | "ledger_entry" | "usage_counter" | "usage_period" | "usage_entry" | "history_entry" | "history_feedback" | "billing_event" | "earlier_billing_event" | "outbox_message" | "audit_entry" | "failed_webhook" | "api_call";
 
 /** A plan given by an operator and currently in effect. */
 export interface ActivePlanComp {
@@ -1110,7 +1113,7 @@ export type PreviewSubscriptionRequest = {
   tier?: CatalogKey;
   /** The user that the request is about, in place of the query parameter `userId`. */
   userId?: string;
-} & ({  } & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity }));
+} & ({ tier: CatalogKey } | { interval: BillingInterval } | { quantity: Quantity });
 
 /** A plan before or after a change. */
 export interface PreviewedPlan {

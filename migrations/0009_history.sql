@@ -62,7 +62,7 @@ comment on column history_feedback.rating is 'From 1, the worst, to 5.';
 comment on column history_feedback.comment is 'The user''s own words. Null if there are none.';
 comment on column history_feedback.updated_at is 'When the feedback was last changed.';
 
-create index history_feedback_user on history_feedback (user_id);
+create index history_feedback_user on history_feedback (user_id, history_id);
 
 create table history_keys (
   idempotency_key text primary key,
