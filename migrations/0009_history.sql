@@ -72,7 +72,7 @@ comment on column history_feedback.rating is 'From 1, the worst, to 5.';
 comment on column history_feedback.comment is 'The user''s own words. Null if there are none.';
 comment on column history_feedback.updated_at is 'When the feedback was last changed.';
 
-create index history_feedback_user on history_feedback (user_id);
+create index history_feedback_user on history_feedback (user_id, history_id);
 
 -- An erasure finds the feedback of a member.
 create index history_feedback_author on history_feedback (author_id);

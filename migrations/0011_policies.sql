@@ -85,10 +85,10 @@ begin
     'accounts', 'alerts', 'audit_log', 'billing_events', 'catalog_state', 'checkout_sessions',
     'credit_grants', 'credit_pack_versions', 'credit_transactions', 'current_packs', 'current_plans',
     'disputes', 'entitlements', 'erased_customers', 'erased_users', 'failed_webhooks', 'farebox_migrations',
-    'history', 'invoices', 'job_cursors', 'local_clock', 'outbox', 'payments', 'plan_comps', 'plan_terms',
-    'pricing_plan_prices', 'pricing_plan_versions', 'refunds', 'retention', 'stripe_customers',
-    'stripe_requests', 'subscriptions', 'usage_counters', 'usage_events', 'usage_keys', 'usage_periods',
-    'wallets', 'webhook_events']
+    'history', 'history_counters', 'history_feedback', 'history_keys', 'invoices', 'job_cursors',
+    'local_clock', 'outbox', 'payments', 'plan_comps', 'plan_terms', 'pricing_plan_prices',
+    'pricing_plan_versions', 'refunds', 'retention', 'stripe_customers', 'stripe_requests', 'subscriptions',
+    'usage_counters', 'usage_events', 'usage_keys', 'usage_periods', 'wallets', 'webhook_events']
   loop
     execute format(
       'create policy every_row on %I

@@ -47,6 +47,10 @@ create index api_log_user
 alter table api_log enable row level security;
 alter table api_log_default enable row level security;
 
+create policy every_row on api_log
+  for select to farebox_reader
+  using (true);
+
 create policy service_only on api_log
   for select to farebox_app
   using (nullif(current_setting('farebox.user_id', true), '') is null);

@@ -34,6 +34,10 @@ create index subscription_previews_user on subscription_previews (user_id, expir
 
 alter table subscription_previews enable row level security;
 
+create policy every_row on subscription_previews
+  for select to farebox_reader
+  using (true);
+
 create policy own_rows on subscription_previews
   for select to farebox_app
   using (

@@ -68,6 +68,14 @@ create index app_webhook_queues_due on app_webhook_queues (due_at);
 alter table app_webhooks enable row level security;
 alter table app_webhook_queues enable row level security;
 
+create policy every_row on app_webhooks
+  for select to farebox_reader
+  using (true);
+
+create policy every_row on app_webhook_queues
+  for select to farebox_reader
+  using (true);
+
 create policy service_only on app_webhooks
   for select to farebox_app
   using (nullif(current_setting('farebox.user_id', true), '') is null);

@@ -13,13 +13,19 @@ pub const READABLE: &[(&str, &str)] = &[
         "id created_at stripe_customer_id entitlement_version due_at retry_at catalog_epoch",
     ),
     ("alerts", "name level raised_at"),
+    (
+        "api_log",
+        "called_at id route method status error_code event_type duration_us caller user_id weight",
+    ),
+    ("app_webhook_queues", "user_id due_at leased_until"),
+    ("app_webhooks", "id seq user_id type occurred_at retry_until attempts delivered_at failed_at"),
     ("audit_log", "occurred_at action user_id"),
     (
         "billing_events",
         "id user_id customer_id subscription_id payment_id invoice_id kind amount_minor currency \
          status before after stripe_event_id occurred_at recorded_at",
     ),
-    ("catalog_state", "is_the_only_row epoch marked_until"),
+    ("catalog_state", "is_the_only_row epoch marked_until has_app_webhooks"),
     (
         "checkout_sessions",
         "id user_id customer_id mode status payment_status plan plan_version interval pack \
@@ -66,12 +72,16 @@ pub const READABLE: &[(&str, &str)] = &[
          user_id customer_id payment_id",
     ),
     ("farebox_migrations", "name checksum applied_at"),
-    ("history", "id user_id kind created_at"),
+    ("history", "id user_id kind score created_at"),
+    ("history_counters", "user_id entries newest_at deleted_through"),
+    ("history_feedback", "history_id user_id rating updated_at"),
+    ("history_keys", "user_id created_at"),
     (
         "invoices",
-        "id customer_id subscription_id status number currency amount_due_minor amount_paid_minor \
-         attempt_count failed_attempts next_attempt_at billing_reason stripe_price_id period_start \
-         period_end paid_at created_at updated_at observed_at tie_breaker",
+        "id customer_id subscription_id status number currency total_minor tax_minor \
+         amount_due_minor amount_paid_minor attempt_count failed_attempts next_attempt_at \
+         billing_reason stripe_price_id period_start period_end paid_at created_at updated_at \
+         observed_at tie_breaker payment_recorded",
     ),
     ("job_cursors", "job cursor updated_at"),
     ("job_runs", "job due_at holder leased_until"),
@@ -95,7 +105,7 @@ pub const READABLE: &[(&str, &str)] = &[
     (
         "pricing_plan_versions",
         "plan version name description rank trial_days is_default is_listed past_due_grace_days \
-         features digest created_at",
+         history_keep_days history_max_entries features digest created_at",
     ),
     (
         "pricing_plans",
@@ -104,8 +114,12 @@ pub const READABLE: &[(&str, &str)] = &[
     ),
     ("refunds", "id payment_id amount_minor status updated_at"),
     ("retention", "table_name time_column keep next_page"),
-    ("stripe_customers", "id user_id email_observed_at created_at deleted_at"),
-    ("stripe_requests", "id user_id kind created_at leased_until answered_at"),
+    ("stripe_customers", "id user_id email_observed_at created_at deleted_at invoices_known_at"),
+    ("stripe_requests", "id user_id kind created_at leased_until preview_id answered_at"),
+    (
+        "subscription_previews",
+        "id user_id proration_date total_minor amount_due_minor created_at expires_at",
+    ),
     ("subscription_usage", "user_id period usage overage updated_at"),
     (
         "subscriptions",
@@ -138,17 +152,21 @@ pub const READABLE: &[(&str, &str)] = &[
 /// that open without a login, and the keys and answers of requests.
 pub const WITHHELD: &[(&str, &str)] = &[
     ("accounts", "claimed_email"),
+    ("app_webhooks", "key payload problem"),
     ("audit_log", "actor details"),
     ("checkout_sessions", "url"),
     ("credit_transactions", "source fingerprint reason metadata"),
     ("erased_customers", "id_sha256"),
     ("erased_users", "id_sha256"),
     ("failed_webhooks", "cause note payload"),
-    ("history", "content idempotency_key fingerprint"),
+    ("history", "title input_ref result tags data"),
+    ("history_feedback", "comment"),
+    ("history_keys", "idempotency_key fingerprint answer"),
     ("invoices", "hosted_url pdf_url"),
     ("outbox", "key payload problem"),
     ("stripe_customers", "email"),
     ("stripe_requests", "stripe_key parameters idempotency_key fingerprint answer"),
+    ("subscription_previews", "change steps"),
     ("subscriptions", "cancellation_reason"),
     ("usage_events", "metadata"),
     ("usage_keys", "idempotency_key fingerprint answer"),

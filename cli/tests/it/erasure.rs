@@ -41,6 +41,17 @@ const CROWD: &str = "
     select id, user_id, 5, created_at from history;
     insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
     select id, 'f', user_id, '{}', created_at from history;
+    insert into subscription_previews (user_id, change, steps, proration_date, total_minor, amount_due_minor,
+      created_at, expires_at)
+    select 'u' || n, '{}', '{}', now(), 0, 0, now(), now() from generate_series(1, 5000) n;
+    insert into app_webhooks (user_id, type, payload, occurred_at, retry_until, delivered_at)
+    select 'u' || n, 'payment.failed', '{}', now(), now(), case m when 1 then now() end
+    from generate_series(1, 5000) n, generate_series(1, 2) m;
+    insert into app_webhook_queues (user_id, due_at)
+    select 'u' || n, now() from generate_series(1, 5000) n;
+    insert into api_log (called_at, id, route, method, status, duration_us, caller, user_id, weight)
+    select now(), gen_random_uuid(), 'mood', 'PATCH', 200, 5, 'user', 'u' || n, 1
+    from generate_series(1, 5000) n;
     analyze";
 
 /// The tables that a call scans sequentially, with the number of rows read.

@@ -58,17 +58,35 @@ const CROWD: &str = "
     insert into failed_webhooks (id, type, created_at, failed_at, cause, attempts, user_id, customer_id)
     select 'evt_' || n, 'test', now(), now() - n * interval '1 second', 'test', 1, 'u' || n, 'cus_' || n
     from generate_series(1, 5000) n;
-    insert into history (user_id, kind, content, created_at)
-    select 'u' || n, 'chat', 'talk', now() from generate_series(1, 5000) n, generate_series(1, 3) m;
+    insert into history (user_id, kind, title, created_at)
+    select 'u' || n, 'chat', 'talk', now() - m * interval '1 second'
+    from generate_series(1, 5000) n, generate_series(1, 3) m;
+    insert into history_counters (user_id, entries, newest_at)
+    select user_id, count(*), max(created_at) from history group by user_id;
+    insert into history_feedback (history_id, user_id, rating, updated_at)
+    select id, user_id, 5, created_at from history;
+    insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
+    select id, 'print', user_id, '{}', created_at from history;
     insert into plan_comps (user_id, plan, plan_version, starts_at, ended_at)
     select 'u' || n, 'starter', 1, now(), now() from generate_series(1, 5000) n;
     insert into outbox (kind, key, user_id, payload, created_at, due_at, done_at)
     select 'cache', 'cache:u' || n, 'u' || n, '{}', now(), now(), now() from generate_series(1, 5000) n;
+    insert into subscription_previews (user_id, change, steps, proration_date, total_minor, amount_due_minor,
+      created_at, expires_at)
+    select 'u' || n, '{}', '{}', now(), 0, 0, now(), now() from generate_series(1, 5000) n;
+    insert into app_webhooks (user_id, type, payload, occurred_at, retry_until, delivered_at)
+    select 'u' || n, 'payment.failed', '{}', now(), now(), case m when 1 then now() end
+    from generate_series(1, 5000) n, generate_series(1, 2) m;
+    insert into app_webhook_queues (user_id, due_at)
+    select 'u' || n, now() from generate_series(1, 5000) n;
+    insert into api_log (called_at, id, route, method, status, duration_us, caller, user_id, weight)
+    select now(), gen_random_uuid(), 'mood', 'PATCH', 200, 5, 'user', 'u' || n, 1
+    from generate_series(1, 5000) n;
     analyze";
 
 /// The calls of the user routes, of the jobs that work on single users, and the queries of
 /// dashboards about one user. The first calls also compute what is due.
-const CALLS: [&str; 34] = [
+const CALLS: [&str; 41] = [
     "select get_entitlements('u7', farebox_now())",
     "select get_subscription('u7', farebox_now())",
     "select get_user_subscription('u7')",
@@ -87,16 +105,23 @@ const CALLS: [&str; 34] = [
     "select spend_credits('u7', 'ai_credit', 1, '{}', 'mine', 'print', farebox_now())",
     "select grant_credits('u7', 'grant', 'ai_credit', 5, null, null, '{}', 'test', 'another', 'print',
        farebox_now())",
-    "select add_history('u7', 'chat', 'talk', 'third', 'print', farebox_now())",
+    r#"select add_history('u7', '{"kind": "chat", "title": "talk"}', 'third', 'print', farebox_now())"#,
+    "select get_history('u7', '{}', null, 20, farebox_now())",
+    r#"select get_history('u7', '{"kind": "chat"}', null, 20, farebox_now())"#,
+    "select delete_history_entry('u7', gen_random_uuid()::text, farebox_now())",
+    "select clear_history('u7', farebox_now())",
+    "select list_invoices('u7', null, null, 20)",
     "select begin_portal('u7', '{}', 'fourth', 'print', farebox_now())",
     "select comp_plan('u7', 'starter', null, 'a', 'test', farebox_now())",
     "select sync_user_credits('u7')",
     "select unlink_customer('u7', 'cus_7', farebox_now())",
-    "select get_erasure_targets('u7')",
+    "select export_account('u7', null, null, 100)",
     "select erase_user('u7', farebox_now())",
     "select list_failed_webhooks(null, null, null, null, 20)",
     "select list_failed_webhooks('open', null, null, null, 20)",
     "select claim_outbox(farebox_now(), 10, 60)",
+    "select claim_app_webhooks(farebox_now(), 10, 60)",
+    "select list_failed_app_webhooks(20)",
     "select recompute_due_users(farebox_now(), 10)",
     "select list_subscribers(null, 20, farebox_now())",
     "select * from current_usage where user_id = 'u7'",

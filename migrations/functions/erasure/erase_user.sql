@@ -10,7 +10,8 @@
 --           makes it due again.
 -- Locks     The user as an actor (check_actor), the user's dead letters, payments, customers and
 --           subscriptions, each by id, then the account (lock_account), which is created if the user has
---           none, then wallets and counters, then the message. The API log comes last.
+--           none, then wallets and counters, then the message, then the queue of webhooks. The API log comes
+--           last.
 -- Races     A write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused. A payment, customer, subscription or dead letter that
 --           such a write added was not locked in order: then the call raises 40001, and its caller repeats
@@ -66,6 +67,12 @@ begin
   from outbox
   where user_id = p_user_id
     and kind = 'identity'
+  for update;
+
+  -- claim_app_webhooks locks the queue first, too, then a message.
+  perform 1
+  from app_webhook_queues
+  where user_id = p_user_id
   for update;
 
   v_payload := work_outside(p_user_id, v_customers, p_now);

@@ -104,13 +104,23 @@ const VARIANTS: &[(&str, &[Variant])] = &[
     ),
 ];
 
-/// Adds the forms of each request to its schema, as `oneOf`.
+/// The requests of which at least one field is required, with these fields.
+const AT_LEAST_ONE: &[(&str, &[&str])] =
+    &[("PreviewSubscriptionRequest", &["tier", "interval", "quantity"])];
+
+/// Adds the forms of each request to its schema, as `oneOf`, and the fields of which one is
+/// required, as `anyOf`.
 pub(super) fn add(components: &mut Map<String, Value>) {
     for (name, variants) in VARIANTS {
         if let Some(schema) = components.get_mut(*name) {
             let choices: Vec<Value> =
                 variants.iter().map(|variant| variant.to_json(&schema["properties"])).collect();
             schema["oneOf"] = choices.into();
+        }
+    }
+    for (name, any) in AT_LEAST_ONE {
+        if let Some(schema) = components.get_mut(*name) {
+            schema["anyOf"] = each_required(any, &schema["properties"]).into();
         }
     }
 }
@@ -133,18 +143,22 @@ impl Variant {
             "type": "object", "properties": properties, "required": required,
             "additionalProperties": true,
         });
-        let each = |names: &[&str]| names.iter().map(|name| requires(name, fields)).collect();
-        let forbidden: Vec<Value> = each(self.forbidden);
+        let forbidden = each_required(self.forbidden, fields);
         match &forbidden[..] {
             [] => {}
             [only] => schema["not"] = only.clone(),
             several => schema["not"] = json!({ "anyOf": several }),
         }
         if !self.any.is_empty() {
-            schema["anyOf"] = each(self.any).into();
+            schema["anyOf"] = each_required(self.any, fields).into();
         }
         schema
     }
+}
+
+/// For each of these fields the schema of an object that has it.
+fn each_required(names: &[&str], fields: &Value) -> Vec<Value> {
+    names.iter().map(|name| requires(name, fields)).collect()
 }
 
 /// The schema of an object that has this field.

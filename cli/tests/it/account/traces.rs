@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::events::Customer;
-use crate::support::{Button, Clerk, Setup, TestApp, clerk, execute, until};
+use crate::support::{Button, Clerk, Receiver, Reply, Setup, TestApp, clerk, execute, until};
 
 /// A user's id and address, in which no other test data occurs.
 pub const USER: &str = "user_Zq7XwT";
@@ -25,14 +25,15 @@ impl TestApp {
         for key in keys.as_array().unwrap() {
             let key = key.as_str().unwrap();
             let kind = self.redis_command(&["TYPE", key]).await;
-            let read = match kind.as_str().unwrap() {
-                "string" => ["GET", key],
-                "hash" => ["HGETALL", key],
+            let read: &[&str] = match kind.as_str().unwrap() {
+                "string" => &["GET", key],
+                "hash" => &["HGETALL", key],
+                "zset" => &["ZRANGE", key, "0", "-1"],
                 // It has expired.
                 "none" => continue,
                 other => panic!("{key} is a {other}"),
             };
-            let value = format!("{key} {}", self.redis_command(&read).await).to_lowercase();
+            let value = format!("{key} {}", self.redis_command(read).await).to_lowercase();
             for text in texts.iter().filter(|text| value.contains(&text.to_lowercase())) {
                 found.push(format!("redis {key}: {text}"));
             }
@@ -91,9 +92,12 @@ pub async fn live(app: &TestApp, user: &str, email: &str) {
     let chat = json!({ "summary": format!("about {email}"), "content": format!("from {email}") });
     call("POST", "/api/chat/save", chat).await.expect_status(200);
     call("PATCH", "/api/mood", json!({ "score": 4 })).await.expect_status(200);
+    add_history(app, user, email).await;
     let plan = json!({ "tier": "starter", "interval": "monthly", "email": email });
     app.buy(user, plan).await;
     app.buy(user, json!({ "pack": "ai_100", "email": email })).await;
+    let upgrade = json!({ "tier": "pro", "interval": "monthly" });
+    call("POST", "/api/subscription/preview", upgrade).await.expect_status(200);
     app.give_card(user, "pm_card_chargeCustomerFail").await;
     app.advance("1mo").await;
     // The month advanced, so earlier tokens have expired.
@@ -116,6 +120,21 @@ pub async fn live(app: &TestApp, user: &str, email: &str) {
     app.session(user, json!({ "pack": "ai_100" })).await;
     add_dead_letters(app, user, email).await;
     app.get("/api/entitlements").bearer(&token).send().await.expect_status(200);
+}
+
+/// Adds an entry with every field that an app fills, and feedback on it.
+async fn add_history(app: &TestApp, user: &str, email: &str) {
+    let call = |path: &str, body: Value| {
+        let call = app.post(path).bearer(&app.token(user)).header("idempotency-key", "h");
+        call.json(body).send()
+    };
+    let entry = json!({
+        "kind": "letter", "title": email, "inputRef": email, "result": email, "tags": [email],
+        "data": { "to": email },
+    });
+    let entry = call("/api/history", entry).await.expect_status(200).body;
+    let feedback = json!({ "entryId": entry["id"], "rating": 5, "comment": email });
+    call("/api/feedback", feedback).await.expect_status(200);
 }
 
 /// Puts the positions of two jobs at a user.
@@ -151,16 +170,51 @@ async fn add_dead_letters(app: &TestApp, user: &str, email: &str) {
         .expect_status(200);
 }
 
+/// An app with everything that stores something about users, and with webhooks that are never
+/// accepted.
+async fn with_everything() -> (TestApp, Clerk) {
+    let (clerk, receiver) = (Clerk::start().await, Receiver::start().await);
+    receiver.reply(Reply::Status(500));
+    let setup = receiver.setup().set("API_LOG", "full");
+    let setup = setup.set("CLERK_API_URL", &clerk.url).set("CLERK_SECRET_KEY", clerk::KEY);
+    let app = setup.sells("demo").start().await;
+    // It tells the SQL functions that the app gets webhooks.
+    app.get("/api/cron/minute").cron().send().await.expect_status(200);
+    (app, clerk)
+}
+
+/// The places that the story of [`live`] and a few later calls must have reached.
+const PLACES: [&str; 9] = [
+    "history: ",
+    "history_counters: ",
+    "history_feedback: ",
+    "history_keys: ",
+    "subscription_previews: ",
+    "api_log_default: ",
+    "app_webhooks: ",
+    "app_webhook_queues: ",
+    "redis api_log: ",
+];
+
 /// AI-2, DM-2: after a deletion neither the id nor the address of the user is left anywhere, except
 /// the hashes that keep the user erased. The amounts stay.
 #[tokio::test]
 async fn nothing_of_the_address_or_the_id_remains() {
-    let (app, clerk) = with_clerk("demo").await;
+    let (app, clerk) = with_everything().await;
     live(&app, USER, EMAIL).await;
+    app.get("/api/cron/minute").cron().send().await.expect_status(200);
+    for _ in 0..2 {
+        // The second call brings the first one's line of the log to Redis.
+        let mood = app.patch("/api/mood").bearer(&app.token(USER)).json(json!({ "score": 4 }));
+        mood.send().await.expect_status(200);
+    }
     app.deliveries_are_over().await;
     stop_jobs_at(&app, USER).await;
     let before = app.traces(&[USER, EMAIL]).await;
-    assert!(before.len() > 25, "the story leaves traces: {before:#?}");
+    assert!(before.len() > 35, "the story leaves traces: {before:#?}");
+    for place in PLACES {
+        assert!(before.iter().any(|trace| trace.starts_with(place)), "{place}: {before:#?}");
+    }
     assert!(!clerk.changes(USER).is_empty());
     let amounts = "select sum(delta)::bigint from credit_transactions";
     let ledger = app.count(amounts).await;

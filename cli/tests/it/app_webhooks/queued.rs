@@ -1,12 +1,12 @@
 //! Messages are queued with the change, once, and never without an endpoint.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{counts, with_receiver};
 use crate::support::events::Customer;
-use crate::support::{Reply, TestApp, execute};
+use crate::support::{Reply, TestApp, execute, until};
 use crate::webhook::orders::{in_order, orders, seven_events, seven_events_end};
 use crate::webhook::story::{Player, Story, all_are, end_states};
 
@@ -160,6 +160,26 @@ async fn an_erased_users_messages_vanish() {
     assert_eq!(app.webhook_rows().await, Vec::<Value>::new());
     assert_eq!(app.count("select count(*) from app_webhook_queues").await, 0);
     assert!(receiver.webhooks().is_empty());
+}
+
+/// FX-12: a worker that has taken a user's queue finishes, and an erasure waits for it.
+#[tokio::test]
+async fn an_erasure_waits_for_a_worker_that_takes_a_message() {
+    let (app, _receiver) = with_receiver().await;
+    app.queue_webhook("ann", 1).await;
+    let worker = app.owner().await;
+    execute(&worker, "begin; select from app_webhook_queues for update").await;
+    let erasing = app.delete("/api/account").bearer(&app.token("ann")).send();
+    let taking = async {
+        let waiting = "select count(*) from pg_locks join pg_stat_activity using (pid)
+                       where not granted and datname = current_database()";
+        until(async || app.count(waiting).await > 0).await;
+        let take = "select claim_app_webhooks(farebox_now(), 10, 30); commit";
+        execute(&worker, take).await;
+    };
+    let (erased, ()) = join(erasing, taking).await;
+    erased.expect_status(204);
+    assert_eq!(app.webhook_rows().await, Vec::<Value>::new());
 }
 
 /// FX-3 and FX-12: whatever the order of Stripe's events, the final state is the same, and the last

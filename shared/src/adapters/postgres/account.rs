@@ -34,6 +34,8 @@ pub enum AccountRecordType {
     Entitlement,
     /// A subscription at Stripe.
     Subscription,
+    /// A change of the subscription whose price was computed.
+    SubscriptionPreview,
     /// A plan that an operator gave without Stripe.
     PlanComp,
     /// A checkout session at Stripe.
@@ -60,8 +62,10 @@ pub enum AccountRecordType {
     UsagePeriod,
     /// One report of usage that has metadata.
     UsageEntry,
-    /// An entry of the user's history, such as the text of a chat.
+    /// An entry of the user's history, such as a review or a chat.
     HistoryEntry,
+    /// The user's feedback on an entry of the history.
+    HistoryFeedback,
     /// A change of a subscription, an invoice or a payment.
     BillingEvent,
     /// The same, from before Stripe's customer was known to be the user's.
@@ -72,6 +76,8 @@ pub enum AccountRecordType {
     AuditEntry,
     /// An event from Stripe that could not be applied.
     FailedWebhook,
+    /// A call of the API that was logged.
+    ApiCall,
 }
 
 /// The last record of a page, by its section and its key there.
