@@ -50,7 +50,7 @@ pub const READABLE: &[(&str, &str)] = &[
     ),
     (
         "credit_transactions",
-        "user_id unit seq delta balance_after kind stripe_session_id payment_id created_at",
+        "user_id unit seq delta balance_after kind stripe_session_id payment_id created_at actor_id",
     ),
     ("current_packs", "pack version"),
     ("current_plans", "plan version"),
@@ -72,9 +72,9 @@ pub const READABLE: &[(&str, &str)] = &[
          user_id customer_id payment_id",
     ),
     ("farebox_migrations", "name checksum applied_at"),
-    ("history", "id user_id kind score created_at"),
+    ("history", "id user_id kind score created_at actor_id"),
     ("history_counters", "user_id entries newest_at deleted_through"),
-    ("history_feedback", "history_id user_id rating updated_at"),
+    ("history_feedback", "history_id user_id author_id rating updated_at"),
     ("history_keys", "user_id created_at"),
     (
         "invoices",
@@ -136,7 +136,7 @@ pub const READABLE: &[(&str, &str)] = &[
         "user_id usage_type period_start period_end due_at used overage usage_limit slow_at \
          catalog_epoch version updated_at",
     ),
-    ("usage_events", "user_id usage_type quantity occurred_at"),
+    ("usage_events", "user_id usage_type quantity occurred_at actor_id"),
     ("usage_keys", "user_id created_at"),
     ("usage_periods", "user_id usage_type period_start period_end used overage updated_at"),
     ("usage_tracking", "user_id usage_type period_start period_end used overage updated_at"),
