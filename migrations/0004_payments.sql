@@ -158,8 +158,8 @@ comment on column invoices.total_minor is
   'The total after discounts and taxes, before the customer''s balance. Negative if it becomes credit.';
 comment on column invoices.tax_minor is 'The taxes in total_minor. Null if Stripe did not report them.';
 comment on column invoices.payment_recorded is
-  'True once an event or a response reported that it is paid, so that billing_events has the payment. Stripe''s
-   list of old invoices does not set it.';
+  'True once an event or a response reported that it is paid, so that billing_events has the payment.
+   Stripe''s list of old invoices does not set it.';
 
 create index invoices_customer on invoices (customer_id, created_at desc, id desc);
 create index invoices_subscription on invoices (subscription_id);

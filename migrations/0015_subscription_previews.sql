@@ -26,7 +26,8 @@ comment on column subscription_previews.total_minor is
   'The total of the invoice that the change leads to at once; zero if it leads to none.';
 comment on column subscription_previews.amount_due_minor is
   'What that invoice charges, after the customer''s balance.';
-comment on column subscription_previews.created_at is 'When it was made. The daily job deletes it a day later.';
+comment on column subscription_previews.created_at is
+  'When it was made. The daily job deletes it a day later.';
 comment on column subscription_previews.expires_at is 'From then on it cannot be confirmed.';
 
 create index subscription_previews_user on subscription_previews (user_id, expires_at);

@@ -1,9 +1,9 @@
 -- apply_invoice: Merges an event's invoice, and applies what follows from it.
 --
--- Promises  Writes to billing_events when the invoice is paid, also if save_invoices stored it as paid before,
---           and when an attempt to charge it fails. The user gets one receipt, and one e-mail for each failed
---           attempt while the invoice is open. The app gets a webhook about each such attempt. A subscription
---           that is not stored is fetched from Stripe five minutes later.
+-- Promises  Writes to billing_events when the invoice is paid, also if save_invoices stored it as paid
+--           before, and when an attempt to charge it fails. The user gets one receipt, and one e-mail for
+--           each failed attempt while the invoice is open. The app gets a webhook about each such attempt. A
+--           subscription that is not stored is fetched from Stripe five minutes later.
 -- Locks     The invoice, then the queue of webhooks. The caller holds the customer and the account.
 
 create or replace function apply_invoice(p_event jsonb, p_user_id text, p_now timestamptz)

@@ -2,8 +2,8 @@
 --
 -- Takes     The creation time and the id of the last invoice that was read; both null for the first page.
 -- Promises  `invoices` has those of all of the user's customers, without drafts, which Stripe still changes.
---           Their plan or pack is that of their price, and null if the catalog does not have it. `unlisted` are
---           the customers that may have invoices that are not stored: the first ten by id.
+--           Their plan or pack is that of their price, and null if the catalog does not have it. `unlisted`
+--           are the customers that may have invoices that are not stored: the first ten by id.
 
 create or replace function list_invoices(
   p_user_id           permitted_user,

@@ -1,11 +1,11 @@
 -- save_invoices: Stores a page of Stripe's list of a customer's invoices.
 --
--- Takes     `p_observation` as apply_event does; its facts have `invoices`, a list. `p_is_last` says that no page
---           follows that Farebox would read.
+-- Takes     `p_observation` as apply_event does; its facts have `invoices`, a list. `p_is_last` says that no
+--           page follows that Farebox would read.
 -- Promises  Each is merged as an event's is, so that pages, repeats and events give the same result in every
---           order. Writes nothing to billing_events and sends nothing: the event of a payment still does, once.
---           After the last page the customer's invoices are known. Does nothing if the customer is not the
---           user's. An erased customer is refused with FB001.
+--           order. Writes nothing to billing_events and sends nothing: the event of a payment still does,
+--           once. After the last page the customer's invoices are known. Does nothing if the customer is not
+--           the user's. An erased customer is refused with FB001.
 -- Locks     The customer.
 
 create or replace function save_invoices(

@@ -1,8 +1,9 @@
 -- preview_subscription_change: Decides how a change of a user's subscription would be made at Stripe.
 --
 -- Takes     `p_change` as begin_subscription_change does, with the action `change`.
--- Promises  Changes nothing. Refuses (FB005) what begin_subscription_change refuses. Returns the `steps`, and the
---           terms of the plan `before` and `after` the change: {plan, plan_name, interval, quantity, features}.
+-- Promises  Changes nothing. Refuses (FB005) what begin_subscription_change refuses. Returns the `steps`, and
+--           the terms of the plan `before` and `after` the change: {plan, plan_name, interval, quantity,
+--           features}.
 -- Races     Takes no lock: begin_subscription_change decides again.
 
 create or replace function preview_subscription_change(

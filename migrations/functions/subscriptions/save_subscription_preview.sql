@@ -1,9 +1,9 @@
 -- save_subscription_preview: Stores a preview of a subscription change, which its user can confirm.
 --
--- Takes     The change, its steps (preview_subscription_change), the time in seconds to which Stripe prorated,
---           and the total and the amount due of the invoice that the change leads to at once.
--- Promises  Returns {"preview_id", "expires_at"}. It can be confirmed for 15 minutes, and not beyond the end of
---           the period. Deletes the user's expired previews. Changes nothing else.
+-- Takes     The change, its steps (preview_subscription_change), the time in seconds to which Stripe
+--           prorated, and the total and the amount due of the invoice that the change leads to at once.
+-- Promises  Returns {"preview_id", "expires_at"}. It can be confirmed for 15 minutes, and not beyond the end
+--           of the period. Deletes the user's expired previews. Changes nothing else.
 -- Locks     The account (ensure_account).
 
 create or replace function save_subscription_preview(

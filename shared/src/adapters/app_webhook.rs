@@ -17,7 +17,7 @@ use crate::config::AppWebhooks;
 use crate::domain::error::error_chain;
 
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// What is read of an answer, so that its connection can be used again. The rest is not read.
+/// This much of an answer is read, so that its connection can be used again.
 const MAX_ANSWER_BYTES: usize = 4 * 1024;
 /// An entitlement to a few hundred features has a tenth of this.
 const MAX_BODY_BYTES: usize = 256 * 1024;

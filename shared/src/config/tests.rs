@@ -51,7 +51,7 @@ fn secrets_never_print() {
         parse(&[
             ("CRON_SECRET", "hunter2hunter2hunter2"),
             ("APP_WEBHOOK_URL", "https://app.example/hooks"),
-            ("APP_WEBHOOK_SECRET", "whsec_hunter2hunter2hunter2hunter2hunter2hunt"),
+            ("APP_WEBHOOK_SECRET", "whsec_hunter2hunter2hunter2hunter2hunter2hunte"),
             ("ALERT_WEBHOOK_URL", "https://hooks.example/hunter2")
         ])
         .unwrap()

@@ -30,7 +30,7 @@ pub struct FeatureChange {
     pub after: FeatureOffer,
 }
 
-/// What a plan gives of a feature that is not credits.
+/// The part of a plan that concerns one feature. Credits are compared apart.
 #[derive(Clone, Copy, Debug, Default, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeatureOffer {
@@ -38,7 +38,7 @@ pub struct FeatureOffer {
     pub included: bool,
     /// The usage that the plan includes in each period; null if it is unlimited or not counted.
     pub limit: Option<u64>,
-    /// What happens beyond the limit; null if nothing is counted.
+    /// The policy for usage beyond the limit; null if nothing is counted.
     pub overage: Option<OveragePolicy>,
 }
 

@@ -3,8 +3,8 @@
 //! An export reads Postgres page by page; the first page also has the live stats from Redis.
 //!
 //! A deletion erases the user in Postgres first, in one transaction that also queues what is left
-//! to do at Stripe, in Redis and at the identity provider. The request then does it. What fails is
-//! retried by the minute job, so a user never has to send the request again.
+//! to do at Stripe, in Redis and at the identity provider. The request then does it. The minute job
+//! retries the parts that fail, so a user never has to send the request again.
 
 use std::sync::Arc;
 

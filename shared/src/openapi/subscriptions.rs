@@ -89,7 +89,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
              computes the amounts, with prorations, discounts, taxes and the customer's balance. \
              Nothing is charged. To make the change for exactly this price, send the `previewId` to \
              `PATCH /api/subscription` before `expiresAt`, which is at most 15 minutes later. A \
-             repeated request returns another preview. What cannot be changed is refused as by \
+             repeated request returns another preview. An impossible change is refused as by \
              `PATCH /api/subscription`.",
         )
         .request::<subscription::preview::PreviewSubscriptionRequest>(

@@ -32,7 +32,7 @@ pub(super) async fn check(app: &App, has_tables: bool, report: &mut CheckReport)
     }
 }
 
-/// Connects without sending a webhook. Whatever the endpoint answers, it is reachable.
+/// Connects without sending a webhook. Any answer shows that the endpoint is reachable.
 async fn check_endpoint(app: &App, webhooks: &AppWebhooks, report: &mut CheckReport) {
     let host = webhooks.url.host_str().unwrap_or_default();
     let request = Request::head(webhooks.url.as_str()).body(Full::new(Bytes::new()));

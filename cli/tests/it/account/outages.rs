@@ -30,8 +30,8 @@ async fn with_subscriber() -> (TestApp, Clerk) {
     (app, clerk)
 }
 
-/// The job finishes what the request could not. Whatever is down, the user is erased from Postgres
-/// at once, and each other service as soon as it answers.
+/// The job finishes what the request could not. The user is erased from Postgres at once,
+/// and from each other service as soon as it answers.
 #[tokio::test]
 async fn a_deletion_is_finished_by_the_job() {
     for down in ["stripe", "redis", "clerk", "all"] {

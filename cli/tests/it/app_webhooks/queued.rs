@@ -1,4 +1,4 @@
-//! What is queued, and when: with the change, once, and nothing without an endpoint.
+//! Webhooks are queued with the change, once, and only if there is an endpoint.
 
 use futures_util::future::{join, join_all};
 use jiff::SignedDuration;

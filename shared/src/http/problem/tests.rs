@@ -37,6 +37,7 @@ const STATUSES: [(u16, &[&str]); 13] = [
         &[
             "not_found",
             "nothing_is_sold",
+            "preview_not_found",
             "session_not_found",
             "subscription_not_found",
             "history_entry_not_found",
@@ -57,6 +58,7 @@ const STATUSES: [(u16, &[&str]); 13] = [
             "nothing_to_resume",
             "paused_by_operator",
             "payload_forgotten",
+            "preview_outdated",
             "request_in_progress",
             "subscription_changed",
             "trial_already_used",
