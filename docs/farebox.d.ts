@@ -694,13 +694,13 @@ export interface FeatureCheckResult {
   upgradeTo: string | null;
 }
 
-/** What a plan gives of a feature that is not credits. */
+/** The part of a plan that concerns one feature. Credits are compared apart. */
 export interface FeatureOffer {
   /** Whether the plan includes the feature. */
   included: boolean;
   /** The usage that the plan includes in each period; null if it is unlimited or not counted. */
   limit: number | null;
-  /** What happens beyond the limit; null if nothing is counted. */
+  /** The policy for usage beyond the limit; null if nothing is counted. */
   overage: OveragePolicy | null;
 }
 
