@@ -120,9 +120,9 @@ create index credit_transactions_payment
   on credit_transactions (payment_id)
   where payment_id is not null;
 
--- An erasure finds the entries that name a member. Most entries name none.
+-- An erasure and an export find the entries that name a member. Most entries name none.
 create index credit_transactions_actor
-  on credit_transactions (actor_id)
+  on credit_transactions (actor_id, user_id, unit, seq)
   where actor_id is not null;
 
 -- Entries are stored in the order of their times, so an index of page ranges is enough.

@@ -116,7 +116,7 @@ create table usage_events_default partition of usage_events default;
 create index usage_events_user on usage_events (user_id, occurred_at desc);
 
 -- An erasure finds the entries that name a member.
-create index usage_events_actor on usage_events (actor_id) where actor_id is not null;
+create index usage_events_actor on usage_events (actor_id, occurred_at) where actor_id is not null;
 
 create table usage_keys (
   idempotency_key text primary key,

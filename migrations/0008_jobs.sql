@@ -86,6 +86,9 @@ create table audit_log_default partition of audit_log default;
 
 create index audit_log_user on audit_log (user_id, occurred_at desc);
 
+-- An erasure finds an admin's own changes.
+create index audit_log_actor on audit_log (actor);
+
 create table retention (
   table_name     text primary key,
   time_column    text not null,

@@ -3,7 +3,7 @@
 create table history (
   id         uuid primary key default gen_random_uuid(),
   user_id    text not null references accounts (id) on delete cascade,
-  kind       text not null check (length(kind) between 1 and 50),
+  kind       text not null check (kind ~ '^[a-z][a-z0-9_-]{0,49}$'),
   title      text not null check (length(title) between 1 and 1000),
   input_ref  text check (length(input_ref) between 1 and 2000),
   result     text,
@@ -36,7 +36,7 @@ create unique index history_newest_first on history (user_id, created_at desc);
 create index history_by_kind on history (user_id, kind, created_at desc);
 
 -- An erasure finds the entries that name a member.
-create index history_actor on history (actor_id) where actor_id is not null;
+create index history_actor on history (actor_id, created_at, id) where actor_id is not null;
 
 create table history_counters (
   user_id         text primary key references accounts (id) on delete cascade,
@@ -75,7 +75,7 @@ comment on column history_feedback.updated_at is 'When the feedback was last cha
 create index history_feedback_user on history_feedback (user_id, history_id);
 
 -- An erasure finds the feedback of a member.
-create index history_feedback_author on history_feedback (author_id);
+create index history_feedback_author on history_feedback (author_id, history_id);
 
 create table history_keys (
   idempotency_key text primary key,

@@ -37,8 +37,8 @@ const CROWD: &str = "
     select 'u' || n, 'chat', 'talk', now(), 'u' || n + 1 from generate_series(1, 5000) n;
     insert into history_counters (user_id, entries, newest_at)
     select user_id, 1, created_at from history;
-    insert into history_feedback (history_id, user_id, rating, updated_at)
-    select id, user_id, 5, created_at from history;
+    insert into history_feedback (history_id, user_id, author_id, rating, updated_at)
+    select id, user_id, user_id, 5, created_at from history;
     insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
     select id, 'f', user_id, '{}', created_at from history;
     insert into subscription_previews (user_id, change, steps, proration_date, total_minor, amount_due_minor,

@@ -134,7 +134,7 @@ async fn an_entry_is_newer_than_all_before_it() {
     let app = TestApp::selling("coderev").await;
     app.add_titled("ann", "first").await;
     let late =
-        "select add_history('ann', '{\"kind\": \"chat\", \"title\": \"second\"}', null, null,
+        "select add_history('ann', null, '{\"kind\": \"chat\", \"title\": \"second\"}', null, null,
                   farebox_now() - interval '1 minute')";
     execute(&app.owner().await, late).await;
     assert_eq!(app.titles("ann", &[]).await, ["second", "first"]);

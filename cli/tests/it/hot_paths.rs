@@ -63,8 +63,8 @@ const CROWD: &str = "
     from generate_series(1, 5000) n, generate_series(1, 3) m;
     insert into history_counters (user_id, entries, newest_at)
     select user_id, count(*), max(created_at) from history group by user_id;
-    insert into history_feedback (history_id, user_id, rating, updated_at)
-    select id, user_id, 5, created_at from history;
+    insert into history_feedback (history_id, user_id, author_id, rating, updated_at)
+    select id, user_id, user_id, 5, created_at from history;
     insert into history_keys (idempotency_key, fingerprint, user_id, answer, created_at)
     select id, 'print', user_id, '{}', created_at from history;
     insert into plan_comps (user_id, plan, plan_version, starts_at, ended_at)
@@ -105,9 +105,9 @@ const CALLS: [&str; 41] = [
     "select spend_credits('u7', 'ai_credit', 1, '{}', 'mine', 'print', farebox_now())",
     "select grant_credits('u7', 'grant', 'ai_credit', 5, null, null, '{}', 'test', 'another', 'print',
        farebox_now())",
-    r#"select add_history('u7', '{"kind": "chat", "title": "talk"}', 'third', 'print', farebox_now())"#,
-    "select get_history('u7', '{}', null, 20, farebox_now())",
-    r#"select get_history('u7', '{"kind": "chat"}', null, 20, farebox_now())"#,
+    r#"select add_history('u7', null, '{"kind": "chat", "title": "talk"}', 'third', 'print', farebox_now())"#,
+    "select get_history('u7', null, '{}', null, 20, farebox_now())",
+    r#"select get_history('u7', null, '{"kind": "chat"}', null, 20, farebox_now())"#,
     "select delete_history_entry('u7', gen_random_uuid()::text, farebox_now())",
     "select clear_history('u7', farebox_now())",
     "select list_invoices('u7', null, null, 20)",

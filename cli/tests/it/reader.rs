@@ -39,7 +39,7 @@ async fn with_a_customer() -> TestApp {
     call.send().await.expect_status(200);
     execute(
         &app.owner().await,
-        "select add_history('ann', '{\"kind\": \"chat\", \"title\": \"a secret\"}', null, null,
+        "select add_history('ann', null, '{\"kind\": \"chat\", \"title\": \"a secret\"}', null, null,
            farebox_now());
          select grant_credits('ann', 'grant', 'ai_credit', 5, null, null, '{\"reason\": \"on the phone\"}',
            'operator', null, null, farebox_now());",

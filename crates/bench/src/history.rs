@@ -55,7 +55,8 @@ async fn measure(stack: &mut Stack, args: &Args, report: &mut Report) -> anyhow:
     report.table(["filtered by", "entries", "median, ms", "p95, ms", "pages read"]);
     for (name, filter) in FILTERS {
         for (user, count) in histories {
-            let call = format!("select get_history('{user}', '{filter}', null, 20, farebox_now())");
+            let call =
+                format!("select get_history('{user}', null, '{filter}', null, 20, farebox_now())");
             let times = times(&database, &call).await?;
             let [median, p95] = [times.median(), times.p95()].map(|time| format!("{time:.1}"));
             let pages = pages_read(&database, &call).await?.to_string();

@@ -137,7 +137,15 @@ as $$
         '{}'),
       (25, 'failed_webhook', 'failed_webhooks', 't.user_id = $1 or t.customer_id = any ($2)',
         array['id', 'text'], '{}'),
-      (26, 'api_call', 'api_log', 't.user_id = $1', array['called_at', 'timestamptz', 'id', 'uuid'], '{}')
+      (26, 'api_call', 'api_log', 't.user_id = $1', array['called_at', 'timestamptz', 'id', 'uuid'], '{}'),
+      (27, 'organisation_ledger_entry', 'credit_transactions', 't.actor_id = $1',
+        array['user_id', 'text', 'unit', 'text', 'seq', 'bigint'], array['source', 'fingerprint']),
+      (28, 'organisation_usage_entry', 'usage_events', 't.actor_id = $1',
+        array['occurred_at', 'timestamptz', 'ctid', 'tid'], '{}'),
+      (29, 'organisation_history_entry', 'history', 't.actor_id = $1',
+        array['created_at', 'timestamptz', 'id', 'uuid'], '{}'),
+      (30, 'organisation_history_feedback', 'history_feedback', 't.author_id = $1 and t.user_id <> $1',
+        array['history_id', 'uuid'], '{}')
   ) s (place, name, source, owned, keys, omitted)
 $$;
 

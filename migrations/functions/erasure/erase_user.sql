@@ -96,6 +96,11 @@ begin
       details = details - 'reason' - 'note'
   where user_id = p_user_id;
 
+  -- An admin's own changes.
+  update audit_log
+  set actor = 'erased'
+  where actor = 'user ' || p_user_id;
+
   perform set_config('farebox.erasing', p_user_id, true);
 
   update credit_transactions

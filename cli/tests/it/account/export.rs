@@ -222,8 +222,8 @@ async fn a_page_costs_the_same_wherever_it_begins() {
          insert into history (user_id, kind, title, created_at)
          select '{USER}', 'chat', 'a', 'epoch'::timestamptz + n * interval '1 second'
          from generate_series(1, 50000) n;
-         insert into history_feedback (history_id, user_id, rating, updated_at)
-         select id, user_id, 5, created_at from history;
+         insert into history_feedback (history_id, user_id, author_id, rating, updated_at)
+         select id, user_id, user_id, 5, created_at from history;
          insert into api_log (
            called_at, id, route, method, status, duration_us, caller, user_id, weight)
          select 'epoch'::timestamptz + n * interval '1 second', gen_random_uuid(), 'mood', 'PATCH',
@@ -247,7 +247,7 @@ async fn a_page_costs_the_same_wherever_it_begins() {
     let middle = "1970-01-01 06:56:40+00";
     for (section, after) in [
         ("history_entry", format!("array['{middle}']")),
-        ("history_feedback", "array['80000000-0000-0000-0000-000000000000']".to_owned()),
+        ("history_feedback", "array['80000000-0000-0000-0000-000000000000', '']".to_owned()),
         ("api_call", format!("array['{middle}', '80000000-0000-0000-0000-000000000000']")),
         ("ledger_entry", "array['ai_credit', '25000']".to_owned()),
         ("usage_entry", format!("array['{middle}', '(0,0)']")),
@@ -349,5 +349,9 @@ async fn an_export_and_a_deletion_cost_few_round_trips() {
     let token = app.token("eve");
     let delete = || app.delete("/api/account").bearer(&token).send();
     delete().await.expect_status(204);
-    assert_eq!(flights(), (2, 2, 1), "the limit and the keys; erase and finish; the search");
+    assert_eq!(
+        flights(),
+        (3, 2, 1),
+        "the limit, the keys and the log; erase and finish; the search"
+    );
 }

@@ -168,6 +168,7 @@ async fn exactly_the_listed_calls_need_the_permission_to_buy() {
         ("POST", "/api/stripe/create-checkout-session"),
         ("POST", "/api/stripe/create-portal-session"),
         ("PATCH", "/api/subscription"),
+        ("POST", "/api/subscription/preview"),
     ];
     assert_eq!(buying, expected);
     let reading = |name: &str| {

@@ -38,7 +38,7 @@ async fn fill(owner: &Client, user: &str, count: u32) {
 async fn pages_read(client: &Client, user: &str, filter: &str) -> u64 {
     let call = format!(
         "explain (analyze, buffers, format json)
-         select get_history('{user}', '{filter}', null, 20, farebox_now())"
+         select get_history('{user}', null, '{filter}', null, 20, farebox_now())"
     );
     client.query_typed(&call, &[]).await.unwrap();
     let plan: Value = client.query_typed_one(&call, &[]).await.unwrap().get(0);

@@ -50,7 +50,7 @@ impl TestApp {
     /// Adds entries in one statement.
     async fn add_many(&self, user: &str, count: u32) {
         let sql = format!(
-            r#"select add_history('{user}', jsonb_build_object('kind', 'chat', 'title', n::text),
+            r#"select add_history('{user}', null, jsonb_build_object('kind', 'chat', 'title', n::text),
                  null, null, farebox_now())
                from generate_series(1, {count}) n"#
         );

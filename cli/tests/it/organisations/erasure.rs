@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::start;
 use crate::support::{TestApp, execute};
 
-/// An organisation for which Ann and Bob have spent credits and reported usage.
+/// An organisation for which Ann and Bob have spent credits, reported usage, and kept and rated a
+/// review.
 async fn with_entries() -> TestApp {
     let app = start().await;
     app.grant_to("org_1", 100).await;
@@ -21,12 +22,14 @@ async fn with_entries() -> TestApp {
             call.send().await.expect_status(200);
         }
     }
-    let owner = app.owner().await;
+    let review = json!({ "kind": "review", "title": "good" });
     for user in ["ann-smith", "bob-jones"] {
-        let sql = format!(
-            "select add_history('org_1', '{user}', 'review', 'good', null, null, farebox_now())"
-        );
-        execute(&owner, &sql).await;
+        let token = app.member(user, "org_1", "org:member");
+        let call = app.post("/api/history").bearer(&token).json(review.clone());
+        let entry = call.send().await.expect_status(200).body;
+        let feedback = json!({ "entryId": entry["id"], "rating": 4, "comment": "right" });
+        let call = app.post("/api/feedback").bearer(&token).json(feedback);
+        call.send().await.expect_status(200);
     }
     app
 }
@@ -43,6 +46,17 @@ async fn an_erased_member_is_forgotten_and_the_entries_stay() {
     let app = with_entries().await;
     let (ann, bob) = ("ann-smith", "bob-jones");
     assert!(tables_with(&app, ann).await.contains(&"credit_transactions".to_owned()));
+    let exported = app.get("/api/account").bearer(&app.token(ann)).send().await;
+    let exported = exported.expect_status(200).body;
+    for (kind, count) in [
+        ("organisation_ledger_entry", 2),
+        ("organisation_usage_entry", 2),
+        ("organisation_history_entry", 1),
+        ("organisation_history_feedback", 1),
+    ] {
+        let records = exported["data"].as_array().unwrap().iter();
+        assert_eq!(records.filter(|record| record["type"] == kind).count(), count, "{kind}");
+    }
     let token = app.member(ann, "org_1", "org:admin");
     let before = app.credits_as(&token).await;
     for _ in 0..2 {
@@ -67,6 +81,9 @@ async fn an_erased_member_is_forgotten_and_the_entries_stay() {
         let named = format!("select count(*) from {table} where actor_id = '{bob}'");
         assert_eq!(app.count(&named).await, left / 2, "{table}");
     }
+    let feedback = format!("select count(*) from history_feedback where author_id = '{bob}'");
+    assert_eq!(app.count(&feedback).await, 1);
+    assert_eq!(app.count("select count(*) from history_feedback").await, 1);
     let wrong = "select count(*) from validate_credits_consistency()";
     assert_eq!(app.count(wrong).await, 0);
 }
@@ -89,6 +106,14 @@ async fn an_erased_member_writes_nothing_more() {
         let call = app.post("/api/usage").bearer(&token).json(entry);
         call.send().await.expect_problem(403, "account_erased");
     }
+    let page = app.get("/api/history").bearer(&app.member("bob-jones", "org_1", "org:member"));
+    let entry = page.send().await.expect_status(200).body["data"][0]["id"].clone();
+    for (path, body) in [
+        ("/api/history", json!({ "kind": "review", "title": "late" })),
+        ("/api/feedback", json!({ "entryId": entry, "rating": 1 })),
+    ] {
+        app.post(path).bearer(&token).json(body).send().await.expect_problem(403, "account_erased");
+    }
     let grant = json!({ "action": "grant", "unit": "ai_credit", "amount": 1, "reason": "a gift" });
     let call = app.post("/api/credits").query("ownerId", "org_1").query("userId", "ann-smith");
     let call = call.bearer(&app.service_key).json(grant);
@@ -105,7 +130,8 @@ async fn an_erasure_waits_for_the_members_calls() {
            farebox_now())",
         "select track_usages('org_1', '[{\"feature\": \"api_calls\", \"quantity\": 1,
            \"actor_id\": \"cyd\"}]', true, null, null, farebox_now())",
-        "select add_history('org_1', 'cyd', 'review', 'good', null, null, farebox_now())",
+        "select add_history('org_1', 'cyd', '{\"kind\": \"review\", \"title\": \"good\"}', null, null,
+           farebox_now())",
     ];
     for (round, write) in writes.into_iter().enumerate() {
         let cyd = format!("cyd{round}");

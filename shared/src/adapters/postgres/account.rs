@@ -78,6 +78,14 @@ pub enum AccountRecordType {
     FailedWebhook,
     /// A call of the API that was logged.
     ApiCall,
+    /// A movement of an organisation's credits that the user made as its member.
+    OrganisationLedgerEntry,
+    /// A report of an organisation's usage that the user made as its member.
+    OrganisationUsageEntry,
+    /// An entry of an organisation's history that the user added as its member.
+    OrganisationHistoryEntry,
+    /// The user's feedback on an entry of an organisation's history.
+    OrganisationHistoryFeedback,
 }
 
 /// The last record of a page, by its section and its key there.
