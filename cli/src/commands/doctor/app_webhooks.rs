@@ -23,9 +23,8 @@ const BUDGET: Budget =
 const COUNTED: i32 = 100;
 
 pub(super) async fn check(app: &App, has_tables: bool, report: &mut CheckReport) {
-    let Some(webhooks) = &app.config.app_webhooks else {
-        return report.skipped(NAME, "APP_WEBHOOK_URL is not set, so the app gets none");
-    };
+    // An app without an endpoint gets none.
+    let Some(webhooks) = &app.config.app_webhooks else { return };
     check_endpoint(app, webhooks, report).await;
     if has_tables {
         check_failed(app, report).await;
