@@ -59,7 +59,7 @@ pub use invoice_preview::{InvoicePreview, InvoicePreviewLine};
 pub use metadata::{Metadata, jsonb_bytes, row_bytes};
 pub use money::money;
 pub use mood_score::MoodScore;
-pub use observation::{EventName, Observation, SubscriptionUpdate};
+pub use observation::{EventName, Notices, Observation, SubscriptionUpdate};
 pub use optional::if_given;
 pub use origins::{Origins, is_local};
 pub use permission::Permission;

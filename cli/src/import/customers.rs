@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use shared::adapters::stripe::requests;
 use shared::app::App;
 use shared::billing::fulfilment;
+use shared::domain::Notices;
 use shared::domain::Observation;
 use shared::domain::Snapshot;
 use shared::domain::UserId;
@@ -152,7 +153,7 @@ impl Customers {
         for customer in &self.new {
             let facts = customer.facts().map_err(failed)?;
             let observation = Observation::from_response(facts, &customer.found, app.clock.now())
-                .without_emails();
+                .with_notices(Notices::None);
             fulfilment::apply(app, observation).await.map_err(failed)?;
         }
         Ok(())

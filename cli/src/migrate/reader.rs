@@ -113,7 +113,7 @@ pub const READABLE: &[(&str, &str)] = &[
          trial_days is_listed past_due_grace_days features stripe_product_id stripe_price_id",
     ),
     ("refunds", "id payment_id amount_minor status updated_at"),
-    ("retention", "table_name time_column keep next_page"),
+    ("retention", "table_name time_column keep partitioned_by next_page"),
     ("stripe_customers", "id user_id email_observed_at created_at deleted_at invoices_known_at"),
     ("stripe_requests", "id user_id kind created_at leased_until preview_id answered_at"),
     (

@@ -134,7 +134,7 @@ as $$
       (23, 'outbox_message', 'outbox', 't.user_id = $1', array['id', 'uuid'],
         array['generation', 'leased_until']),
       (24, 'audit_entry', 'audit_log', 't.user_id = $1', array['occurred_at', 'timestamptz', 'ctid', 'tid'],
-        '{}'),
+        array['actor']),
       (25, 'failed_webhook', 'failed_webhooks', 't.user_id = $1 or t.customer_id = any ($2)',
         array['id', 'text'], '{}'),
       (26, 'api_call', 'api_log', 't.user_id = $1', array['called_at', 'timestamptz', 'id', 'uuid'], '{}'),

@@ -27,7 +27,8 @@ begin
       else 'subscription.updated'
     end,
     null,
-    subscription_details(p_row, p_now),
+    -- The reason is the customer's own text.
+    subscription_details(p_row, p_now) - 'cancellation_reason',
     p_now);
 end
 $$;

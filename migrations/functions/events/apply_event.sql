@@ -34,7 +34,7 @@ begin
     v_is_new := found;
   end if;
 
-  if (p_event ->> 'quiet')::boolean then
+  if (p_event ->> 'is_import')::boolean then
     -- No webhook to the app, whichever function would queue it.
     perform set_config('farebox.quiet', 'true', true);
     v_answer := apply_observation(p_event, v_is_new, p_now);

@@ -1,10 +1,16 @@
 -- delete_history_entry: Deletes an entry of a user's history, and the feedback on it.
 --
+-- Takes     In `p_actor_id`: the member who acts for the organisation `p_user_id`; otherwise null.
 -- Promises  Returns the number of deleted entries: 0 if the user has no such entry. Repeating it changes
 --           nothing.
--- Locks     The account. It creates none.
+-- Locks     The actor (check_actor), then the account. It creates none.
 
-create or replace function delete_history_entry(p_user_id permitted_user, p_id text, p_now call_time)
+create or replace function delete_history_entry(
+  p_user_id  permitted_user,
+  p_actor_id text,
+  p_id       text,
+  p_now      call_time
+)
 returns bigint
 language plpgsql
 security definer
@@ -13,6 +19,8 @@ as $$
 declare
   v_deleted bigint;
 begin
+  perform check_actor(p_actor_id);
+
   perform 1
   from accounts
   where id = p_user_id

@@ -8,7 +8,7 @@
 --             {claimed}    the request, leased to the caller, with its `steps`: all values to send to Stripe.
 --           A retry gets the steps of the first call. A change that is not possible is refused with FB005,
 --           and so is a preview that no longer holds. A preview is confirmed once; an abandoned confirmation
---           is continued, also without its key.
+--           is continued until the preview expires, also without its key.
 -- Locks     The account (ensure_account).
 -- Races     Another change or checkout of the user that is in progress raises FB003. Of two confirmations of
 --           a preview, the second is refused.
@@ -39,6 +39,10 @@ begin
     return jsonb_build_object('answer', v_request.answer);
   end if;
 
+  if v_request.id is not null and not may_be_continued(v_request, p_now) then
+    v_request := null;
+  end if;
+
   if v_request.id is null and v_preview_id is not null then
     -- Its lease has ended, or claim_stripe_request would have refused.
     update stripe_requests
@@ -48,6 +52,7 @@ begin
     where preview_id = v_preview_id
       and user_id = p_user_id
       and answered_at is null
+      and may_be_continued(stripe_requests, p_now)
     returning * into v_request;
   end if;
 
@@ -82,6 +87,33 @@ begin
 end
 $$;
 
+-- may_be_continued: Returns whether an abandoned request for a change may still be sent as it was decided.
+--
+-- Promises  A confirmation may, until its preview expires, and a free change of a trial, until the trial ends.
+--           Any other change may: Stripe prices it when it is sent.
+
+create or replace function may_be_continued(p_request stripe_requests, p_now timestamptz)
+returns boolean
+language plpgsql
+stable
+as $$
+begin
+  if p_request.preview_id is not null then
+    return exists (
+      select 1
+      from subscription_previews
+      where id = p_request.preview_id
+        and expires_at > p_now);
+  end if;
+
+  return p_request.parameters ->> 'do' <> 'replace' or exists (
+    select 1
+    from subscriptions
+    where id = p_request.parameters ->> 'subscription'
+      and trial_end > p_now);
+end
+$$;
+
 -- previewed_steps: Returns what to request from Stripe to confirm a preview.
 --
 -- Promises  The steps of the preview, with `preview`: its proration date and its price. Refuses (FB005) a
@@ -95,7 +127,8 @@ language plpgsql
 stable
 as $$
 declare
-  v_preview subscription_previews;
+  v_preview  subscription_previews;
+  v_was_sent boolean;
 begin
   select *
   into v_preview
@@ -107,11 +140,19 @@ begin
     perform refuse('preview_not_found');
   end if;
 
+  select exists (
+    select 1
+    from stripe_requests
+    where preview_id = p_preview_id)
+  into v_was_sent;
+
+  -- An abandoned confirmation may have been carried out.
+  if v_was_sent and subscription_steps(p_user_id, v_preview.change, p_now) ->> 'do' = 'none' then
+    return '{"do": "none"}';
+  end if;
+
   if v_preview.expires_at <= p_now
-     or exists (
-       select 1
-       from stripe_requests
-       where preview_id = p_preview_id)
+     or v_was_sent
      or subscription_steps(p_user_id, v_preview.change, p_now) is distinct from v_preview.steps
   then
     perform refuse('preview_outdated');

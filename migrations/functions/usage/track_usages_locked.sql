@@ -123,7 +123,7 @@ begin
     perform enqueue_app_webhook(
       p_user_id,
       'limit.reached',
-      format('limit.reached:%s:%s', p_result ->> 'feature', p_result ->> 'period_start'),
+      format('limit.reached:%s:%s:%s', p_result ->> 'feature', p_result ->> 'period_start', v_limit),
       jsonb_build_object(
         'feature', p_result ->> 'feature',
         'used', v_used,

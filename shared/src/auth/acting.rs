@@ -42,11 +42,27 @@ impl Caller {
                 };
                 let names_another = named.users.iter().any(|name| name != id.as_str())
                     || !named.owners.iter().all(is_own);
-                match names_another {
+                // An admin who names a user, even themselves, means that user's own account.
+                let names_user = *admin && !named.users.is_empty();
+                match names_another || names_user {
                     false => act_as_user(id, member, *admin, named, permission),
                     true if *admin => act_as_named(named, permission),
                     true => Err(other_user(member)),
                 }
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// Returns whether the caller may buy for the account. The actor is the member who acts for it.
+    pub fn may_buy(&self, actor: Option<&UserId>) -> bool {
+        match self {
+            Self::Anonymous | Self::Cron => false,
+            Self::Service { .. } => true,
+            Self::User { organisation, admin, .. } => {
+                let may_buy = |member: &Membership| member.permission >= Permission::Buy;
+                *admin || actor.is_none() || organisation.as_ref().is_some_and(may_buy)
             }
         }
     }
@@ -200,5 +216,11 @@ mod tests {
         let other = Named { users: vec!["bob".to_owned()], ..Named::default() };
         let acting = admin.act_for(&other, None).unwrap();
         assert_eq!(acting, Acting { owner: Some(id("bob")), actor: None });
+        // An admin who names themselves means their own account, not the organisation's.
+        let own = Named { users: vec!["ann".to_owned()], ..Named::default() };
+        for needed in [None, Some(Permission::Buy)] {
+            let acting = admin.act_for(&own, needed).unwrap();
+            assert_eq!(acting, Acting { owner: Some(id("ann")), actor: None });
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::billing::checkout::STRIPE_TIME;
 use crate::domain::error::{Error, Result, error_chain};
 use crate::domain::facts::Facts;
 use crate::domain::object::{flag, list, text};
-use crate::domain::{Observation, Snapshot, UserId};
+use crate::domain::{Notices, Observation, Snapshot, UserId};
 
 /// The maximum number of pages that are read of a customer: the latest 300 invoices.
 const PAGES: usize = 3;
@@ -78,6 +78,6 @@ async fn save(
     let nothing = Snapshot { object: Default::default(), since: now, at: now, replayed: false };
     let found = found.unwrap_or(&nothing);
     let facts = Facts::of_invoices(list(&found.object, "data")).map_err(Error::internal)?;
-    let page = Observation::from_response(facts, found, now).without_emails();
+    let page = Observation::from_response(facts, found, now).with_notices(Notices::None);
     Ok(app.postgres.save_invoices(user, customer, &page, is_last, now).await?)
 }

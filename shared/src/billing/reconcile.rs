@@ -20,6 +20,7 @@ pub use report::{ReconciliationFailure, ReconciliationReport};
 use crate::app::App;
 use crate::background::BackgroundTasks;
 use crate::billing::alert;
+use crate::domain::Notices;
 use crate::domain::error::{Result, error_chain};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +44,8 @@ pub async fn run(
     let half = time.map(|time| started + time / 2);
     let events = events::apply_missed(app, background, half, dry_run, &mut report).await;
     let end = time.map(|time| started + time);
-    let subscriptions = compare_all::compare_all(app, end, dry_run, &mut report).await;
+    let subscriptions =
+        compare_all::compare_all(app, end, dry_run, Notices::OnlyToApp, &mut report).await;
     report.is_complete = matches!((&events, &subscriptions), (Ok(true), Ok(true)));
     if let Some(error) = events.err().or(subscriptions.err()) {
         if report.looked_at == 0 {
@@ -84,6 +86,7 @@ async fn alert_of_unnamed(
 /// Compares every subscription, without applying missed events. Used by imports.
 pub async fn subscriptions(app: &App, dry_run: bool) -> Result<ReconciliationReport> {
     let mut report = ReconciliationReport::default();
-    report.is_complete = compare_all::compare_all(app, None, dry_run, &mut report).await?;
+    report.is_complete =
+        compare_all::compare_all(app, None, dry_run, Notices::None, &mut report).await?;
     Ok(report)
 }

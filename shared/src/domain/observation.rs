@@ -20,8 +20,17 @@ pub struct Observation<'a> {
     /// Orders observations of the same second and rank.
     pub tie_breaker: String,
     pub facts: Facts,
-    /// If true, Farebox sends no e-mail because of the observation.
-    pub quiet: bool,
+    pub notices: Notices,
+}
+
+/// The messages that Farebox sends because of an observation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Notices {
+    All,
+    /// Webhooks to the app, and no e-mail to the user: the change may be old.
+    OnlyToApp,
+    /// None: an import changes nothing for anyone.
+    None,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +68,7 @@ impl<'a> Observation<'a> {
             rank: event.rank(),
             tie_breaker: event.id.clone(),
             facts,
-            quiet: false,
+            notices: Notices::All,
         }
     }
 
@@ -73,14 +82,14 @@ impl<'a> Observation<'a> {
             // Times in this form sort chronologically as text.
             tie_breaker: format!("{now:.6}"),
             facts,
-            quiet: false,
+            notices: Notices::All,
         }
     }
 
     /// Replaces the facts of the event with those of a response of Stripe.
     pub fn with_response(self, facts: Facts, found: &Snapshot, now: Timestamp) -> Self {
         let facts = facts.with_notice_of(&self.facts);
-        Self { event: self.event, quiet: self.quiet, ..Self::from_response(facts, found, now) }
+        Self { event: self.event, notices: self.notices, ..Self::from_response(facts, found, now) }
     }
 
     /// Removes the facts.
@@ -88,9 +97,8 @@ impl<'a> Observation<'a> {
         Self { facts: Facts::default(), ..self }
     }
 
-    /// Suppresses e-mails: the facts may be years old.
-    pub fn without_emails(self) -> Self {
-        Self { quiet: true, ..self }
+    pub fn with_notices(self, notices: Notices) -> Self {
+        Self { notices, ..self }
     }
 
     /// Returns the arguments of `apply_subscription_update`, if the observation is an event about
@@ -112,14 +120,15 @@ impl<'a> Observation<'a> {
 
     /// Returns the argument of `apply_event`.
     pub fn to_json(&self) -> Value {
-        let Self { event, since, created, rank, tie_breaker, facts, quiet } = self;
+        let Self { event, since, created, rank, tie_breaker, facts, notices } = self;
         let mut json = json!({
             "since": since,
             "created": created,
             "rank": rank,
             "tie_breaker": tie_breaker,
             "facts": facts.as_json(),
-            "quiet": quiet,
+            "quiet": *notices != Notices::All,
+            "is_import": *notices == Notices::None,
         });
         if let Some(EventName { id, kind }) = event {
             json["id"] = (*id).into();

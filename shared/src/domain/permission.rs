@@ -4,11 +4,11 @@ use std::str::FromStr;
 /// The rights of an organisation's member. Each one includes those before it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Permission {
-    /// Read the plan, the usage, the credits and the invoices.
+    /// Read the plan, the usage, the credits, the history and the invoices, without their links.
     Read,
     /// Use features, spend credits and save history.
     Spend,
-    /// Buy, and change or cancel the subscription.
+    /// Buy, change or cancel the subscription, and delete history.
     Buy,
 }
 

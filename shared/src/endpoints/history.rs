@@ -137,15 +137,16 @@ async fn add_history(
 async fn delete_history(
     State(app): State<Arc<App>>,
     Owner(owner): Owner,
+    Actor(actor): Actor,
     uri: Uri,
 ) -> Result<Json<DeleteHistoryResponse>> {
     let query = Query::of(&uri);
     let id = query.get("id", EntryId::try_from)?;
     let all = query.get("all", confirmed)?;
-    let now = app.clock.now();
+    let (actor, now) = (actor.as_ref(), app.clock.now());
     let deleted = match (id, all) {
-        (Some(id), None) => app.postgres.delete_history_entry(&owner, &id, now).await?,
-        (None, Some(())) => app.postgres.clear_history(&owner, now).await?,
+        (Some(id), None) => app.postgres.delete_history_entry(&owner, actor, &id, now).await?,
+        (None, Some(())) => app.postgres.clear_history(&owner, actor, now).await?,
         (Some(_), Some(())) => return Err(Error::invalid("all", "cannot be combined with id")),
         (None, None) => {
             let message =

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::{MethodRouter, get};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::postgres::InvoiceCursor;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::billing::invoices;
 use crate::domain::error::Result;
 use crate::domain::stripe_page;
 use crate::domain::vocabulary::InvoiceStatus;
-use crate::http::{Owner, Query};
+use crate::http::{Actor, Owner, Query};
 
 /// A page of a user's invoices.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -58,8 +59,10 @@ pub struct Invoice {
     period_end: Option<Timestamp>,
     created_at: Timestamp,
     paid_at: Option<Timestamp>,
-    /// Stripe's page of the invoice, on which the customer can pay it.
+    /// Stripe's page of the invoice, on which the customer can pay it. It opens without a login:
+    /// null for members of an organisation who may not buy.
     hosted_url: Option<String>,
+    /// The PDF. Null as `hostedUrl` is.
     pdf_url: Option<String>,
 }
 
@@ -70,6 +73,8 @@ pub fn routes() -> MethodRouter<Arc<App>> {
 async fn list_invoices(
     State(app): State<Arc<App>>,
     Owner(owner): Owner,
+    Actor(actor): Actor,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
 ) -> Result<Json<InvoicesPage>> {
     let query = Query::of(&uri);
@@ -81,9 +86,12 @@ async fn list_invoices(
         id: last.id.clone(),
     });
     let api = &app.config.stripe.api_url;
+    let has_links = caller.may_buy(actor.as_ref());
+    let link =
+        |link: Option<String>| link.filter(|_| has_links).and_then(|it| stripe_page(it, api));
     let with_links = |invoice: Invoice| Invoice {
-        hosted_url: invoice.hosted_url.and_then(|link| stripe_page(link, api)),
-        pdf_url: invoice.pdf_url.and_then(|link| stripe_page(link, api)),
+        hosted_url: link(invoice.hosted_url),
+        pdf_url: link(invoice.pdf_url),
         ..invoice
     };
     Ok(Json(InvoicesPage { data: data.into_iter().map(with_links).collect(), next_cursor }))

@@ -254,13 +254,14 @@ async fn a_page_costs_the_same_wherever_it_begins() {
         ("billing_event", format!("array['{middle}', '25000']")),
         ("credit_grant", "array['25000']".to_owned()),
     ] {
+        // A connection of its own: one also counts what it did shortly before.
+        let owner = app.owner().await;
         execute(&owner, "begin").await;
         let page = format!("select export_account('{USER}', '{section}', {after}, 100)");
         execute(&owner, &page).await;
         let read = "select (sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)))::bigint
                     from pg_stat_xact_user_tables";
         let read: i64 = owner.query_typed_one(read, &[]).await.unwrap().get(0);
-        execute(&owner, "rollback").await;
         assert!((100..1_000).contains(&read), "{section}: {read} rows read for a page of 100");
     }
 }
@@ -346,12 +347,10 @@ async fn an_export_and_a_deletion_cost_few_round_trips() {
     app.export(&format!("cursor={next}")).await.expect_status(200);
     assert_eq!(flights(), (1, 1, 0), "the limit; the page");
 
-    let token = app.token("eve");
-    let delete = || app.delete("/api/account").bearer(&token).send();
-    delete().await.expect_status(204);
-    assert_eq!(
-        flights(),
-        (3, 2, 1),
-        "the limit, the keys and the log; erase and finish; the search"
-    );
+    // The first deletion loads a script into Redis.
+    assert_eq!(app.delete_account("dan").await, 204);
+    flights();
+    assert_eq!(app.delete_account("eve").await, 204);
+    let expected = (3, 2, 1);
+    assert_eq!(flights(), expected, "the limit, keys and log; erase and finish; the search");
 }

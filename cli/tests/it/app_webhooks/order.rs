@@ -77,19 +77,19 @@ async fn a_hundred_thousand_waiting_messages_of_one_user_cost_no_scan() {
     let (app, _receiver) = with_receiver().await;
     app.queue_webhook("ann", 0).await;
     app.queue_webhook("bob", 0).await;
-    let owner = app.owner().await;
+    // Each has its connection: one also counts what it did shortly before.
+    let (owner, worker) = (app.owner().await, app.owner().await);
     let crowd = "insert into app_webhooks (user_id, type, payload, occurred_at, retry_until)
                  select 'ann', 'credits.low', '{}', farebox_now(), farebox_now() + interval '3 days'
                  from generate_series(1, 100000);
                  analyze";
     execute(&owner, crowd).await;
-    execute(&owner, "begin; select claim_app_webhooks(farebox_now(), 10, 30)").await;
+    execute(&worker, "begin; select claim_app_webhooks(farebox_now(), 10, 30)").await;
     let read = "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
                 from pg_stat_xact_user_tables
                 where relname like 'app_webhook%'";
-    let read: i64 = owner.query_typed_one(read, &[]).await.unwrap().get(0);
+    let read: i64 = worker.query_typed_one(read, &[]).await.unwrap().get(0);
     assert!((2..100).contains(&read), "{read} rows read");
-    execute(&owner, "rollback").await;
 }
 
 /// FX-12: an entitlement that changes while it waits is sent once, as it is then; every attempt

@@ -109,7 +109,7 @@ impl AccountCursor {
     /// read. SQL checks the section and the type of its key.
     pub fn is_valid(&self) -> bool {
         let texts = self.after.iter().chain([&self.section]);
-        (1..=2).contains(&self.after.len())
+        (1..=3).contains(&self.after.len())
             && texts.into_iter().all(|text| text.len() <= Self::MAX_BYTES && !text.contains('\0'))
     }
 }

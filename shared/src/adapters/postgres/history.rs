@@ -138,10 +138,15 @@ sql_functions! {
     ) -> json Option<WholeEntry>;
 
     /// Deletes an entry of a user's history. Returns the number of deleted entries.
-    pub fn delete_history_entry(owner: &UserId, id: &EntryId, now: Timestamp) -> value i64;
+    pub fn delete_history_entry(
+        owner: &UserId,
+        actor: Option<&UserId>,
+        id: &EntryId,
+        now: Timestamp,
+    ) -> value i64;
 
     /// Deletes a user's whole history. Returns the number of deleted entries.
-    pub fn clear_history(owner: &UserId, now: Timestamp) -> value i64;
+    pub fn clear_history(owner: &UserId, actor: Option<&UserId>, now: Timestamp) -> value i64;
 
     /// Stores a user's feedback on an entry of their history, in place of earlier feedback.
     pub fn save_feedback(

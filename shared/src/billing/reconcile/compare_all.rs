@@ -11,11 +11,11 @@ use super::stripe_pages::{ListPage, ListPosition, StripePages};
 use crate::adapters::stripe::requests;
 use crate::app::App;
 use crate::billing::fulfilment;
-use crate::domain::Observation;
 use crate::domain::Snapshot;
 use crate::domain::error::Result;
 use crate::domain::facts::Facts;
 use crate::domain::object::{Object, text};
+use crate::domain::{Notices, Observation};
 
 /// The maximum number of subscriptions retrieved singly per page, so that a page fits into a run's
 /// time.
@@ -29,13 +29,14 @@ pub(super) async fn compare_all(
     app: &App,
     until: Option<Instant>,
     dry_run: bool,
+    notices: Notices,
     report: &mut ReconciliationReport,
 ) -> Result<bool> {
     let mut pages = StripePages::begin(app, JOB, until).await?;
     while let Some(page) = pages.next(requests::list_subscriptions).await? {
         report.looked_at += page.objects.len() as u64;
-        compare(app, &page.objects, &page.found, dry_run, report).await?;
-        check_unlisted(app, &page, dry_run, report).await?;
+        compare(app, &page.objects, &page.found, dry_run, notices, report).await?;
+        check_unlisted(app, &page, dry_run, notices, report).await?;
         pages.done(page).await?;
     }
     Ok(pages.is_complete)
@@ -47,6 +48,7 @@ async fn compare(
     subscriptions: &[Object],
     found: &Snapshot,
     dry_run: bool,
+    notices: Notices,
     report: &mut ReconciliationReport,
 ) -> Result<()> {
     let mut facts = BTreeMap::new();
@@ -68,7 +70,7 @@ async fn compare(
     let mut problems = BTreeMap::new();
     for (id, facts) in &facts {
         let observation =
-            Observation::from_response(facts.clone(), found, app.clock.now()).without_emails();
+            Observation::from_response(facts.clone(), found, app.clock.now()).with_notices(notices);
         match fulfilment::apply(app, observation).await {
             Err(error) if error.code.is_retryable() => return Err(error),
             Err(error) => drop(problems.insert(*id, error.for_operators())),
@@ -94,6 +96,7 @@ async fn check_unlisted(
     app: &App,
     page: &ListPage,
     dry_run: bool,
+    notices: Notices,
     report: &mut ReconciliationReport,
 ) -> Result<()> {
     let ids = page.objects.iter().filter_map(|subscription| text(subscription, "id"));
@@ -111,7 +114,7 @@ async fn check_unlisted(
         match app.stripe.send(&requests::retrieve_subscription(&id)).await {
             Ok(found) => {
                 let one = slice::from_ref(&found.object);
-                compare(app, one, &found, dry_run, report).await?;
+                compare(app, one, &found, dry_run, notices, report).await?;
             }
             Err(error) if error.refusal().is_some_and(|it| it.is_missing("id")) => {
                 tracing::error!(subscription = id, "a subscription does not exist at Stripe");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{expect_near, minutes};
 use crate::subscription::{paid, subscriber};
-use crate::support::{TestApp, execute};
+use crate::support::{Mode, TestApp, execute};
 
 /// Confirms a preview that no longer holds.
 async fn expect_outdated(app: &TestApp, preview: &Value) {
@@ -39,6 +39,31 @@ async fn a_preview_expires() {
     let reasons: Vec<_> =
         app.at_stripe("invoice").iter().map(|it| it["billing_reason"].clone()).collect();
     assert_eq!(reasons, ["subscription_cycle", "subscription_create"], "only the renewal");
+}
+
+/// FX-9: a confirmation whose request was lost is not sent after its preview has expired, not even
+/// under its idempotency key. During a trial the change would be free, and later it would not.
+#[tokio::test]
+async fn a_lost_confirmation_ends_with_its_preview() {
+    for (catalog, tier, change) in [
+        ("aira", "plus", json!({ "tier": "premium" })),
+        ("demo", "starter", json!({ "tier": "pro" })),
+    ] {
+        let app = TestApp::selling(catalog).await;
+        app.buy("ann", json!({ "tier": tier, "interval": "monthly" })).await;
+        let preview = app.preview("ann", change).await;
+        let confirm = || app.confirmation("ann", &preview).header("idempotency-key", "one").send();
+        app.stripe.set(Mode::Down).await;
+        confirm().await.expect_problem(503, "stripe_unavailable");
+        app.stripe.set(Mode::Pass).await;
+        app.clock.advance(minutes(16));
+        app.simulator.delivered().await;
+        let charged = paid(&app).len();
+        confirm().await.expect_problem(409, "preview_outdated");
+        app.confirm("ann", &preview).await.expect_problem(409, "preview_outdated");
+        assert_eq!(app.subscription("ann").await["plan"], tier);
+        assert_eq!(paid(&app).len(), charged);
+    }
 }
 
 /// FX-9: any change of the subscription, or of what is sold, outdates the preview.
