@@ -31,7 +31,7 @@ comment on column api_log.event_type is 'The type of the Stripe event, for calls
 comment on column api_log.duration_us is 'Microseconds from the arrival of the request to its answer.';
 comment on column api_log.caller is 'Who called: `user`, `service`, `cron` or `anyone`.';
 comment on column api_log.user_id is
-  'The user that the call was about. Null without one, and for users who were erased.';
+  'The owner that the call was about: a user or an organisation. Null without one, and once it is erased.';
 comment on column api_log.weight is
   'The number of calls that this row represents: 10 if one call in ten is logged. Add up weights, not rows.';
 

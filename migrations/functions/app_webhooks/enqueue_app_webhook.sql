@@ -1,6 +1,6 @@
 -- enqueue_app_webhook: Queues a webhook to the app's server.
 --
--- Promises  Nothing if the app hears of nothing (lock_app_webhook_queue). One message per user and key. One
+-- Promises  Nothing if the app gets no webhooks (lock_app_webhook_queue). One message per user and key. One
 --           `entitlement.updated` waits at a time: it has no payload until claim_app_webhooks reads the
 --           entitlement, under the lock of the queue, so it reports every change before that.
 -- Locks     The queue, until the transaction ends. The caller holds the account.

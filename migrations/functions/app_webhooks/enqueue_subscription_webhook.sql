@@ -1,7 +1,7 @@
 -- enqueue_subscription_webhook: Queues a webhook to the app's server about a change of a subscription.
 --
 -- Takes     In `p_before` the subscription_audit before the change.
--- Promises  Reads the details only if the app hears of them.
+-- Promises  Reads the details only if the app gets webhooks.
 -- Locks     As enqueue_app_webhook.
 
 create or replace function enqueue_subscription_webhook(

@@ -18,7 +18,7 @@ pub struct AppEvent {
     change: AppChange,
 }
 
-/// An event that the app's server hears of: its type and its data.
+/// An event that is sent to the app's server: its type and its data.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(tag = "type", content = "data")]
 enum AppChange {

@@ -146,6 +146,27 @@ async fn an_import_is_quiet() {
     assert_eq!(app.queued("limit.reached").await, 1);
 }
 
+/// FX-12: a change that only the comparison with Stripe finds reaches the app, although its e-mails
+/// would be late.
+#[tokio::test]
+async fn a_repaired_subscription_is_reported_to_the_app() {
+    let (app, _receiver) = with_receiver().await;
+    app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
+    let id = app.subscription("ann").await["subscription"]["id"].as_str().unwrap().to_owned();
+    app.lose_webhooks();
+    app.ask_stripe("DELETE", &format!("/v1/subscriptions/{id}"), &[]).await;
+    app.simulator.delivered().await;
+    let lost = app.event("customer.subscription.deleted")["id"].as_str().unwrap().to_owned();
+    let sql = format!(
+        "insert into webhook_events (id, type, created_at, processed_at)
+         values ('{lost}', 'customer.subscription.deleted', farebox_now(), farebox_now())"
+    );
+    execute(&app.owner().await, &sql).await;
+    assert_eq!(app.queued("subscription.deleted").await, 0);
+    app.get("/api/cron/daily").cron().send().await.expect_status(200);
+    assert_eq!(app.queued("subscription.deleted").await, 1);
+}
+
 /// FX-12: an erased user's messages vanish.
 #[tokio::test]
 async fn an_erased_users_messages_vanish() {
