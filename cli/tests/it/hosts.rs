@@ -91,6 +91,7 @@ fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
         "credits" if method == "POST" => {
             call.json(&json!({ "action": "spend", "unit": "credit", "amount": 1 }))
         }
+        "subscription-preview" => call.json(&json!({ "tier": "premium" })),
         "subscription" if method == "PATCH" => call.json(&json!({ "action": "resume" })),
         "stripe-webhook" | "webhooks-stripe" => {
             let event = json!({
@@ -185,8 +186,15 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
                 expected.push(serve(&app, &call).await);
             }
             let needs_something = row.name.starts_with("stripe-create")
-                || ["credits", "subscription", "stripe-checkout-session", "admin-webhooks"]
-                    .contains(&row.name);
+                || [
+                    "credits",
+                    "feedback",
+                    "subscription",
+                    "subscription-preview",
+                    "stripe-checkout-session",
+                    "admin-webhooks",
+                ]
+                .contains(&row.name);
             let is_good = |answer: &ApiResponse| match answer.status {
                 400 | 404 | 409 => needs_something,
                 status => status < 300,

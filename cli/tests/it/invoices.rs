@@ -29,10 +29,12 @@ impl TestApp {
     async fn customer_from_before(&self, user: &str) -> String {
         self.drop_webhooks(true);
         let price = self.plan_sold("team").await.price;
-        let card = "invoice_settings[default_payment_method]";
-        let form = [("payment_method", "pm_card_visa"), (card, "pm_card_visa")];
-        let customer = self.ask_stripe("POST", "/v1/customers", &form).await["id"].clone();
+        let customer = self.ask_stripe("POST", "/v1/customers", &[]).await["id"].clone();
         let customer = customer.as_str().unwrap().to_owned();
+        let attach = "/v1/payment_methods/pm_card_visa/attach";
+        let card = self.ask_stripe("POST", attach, &[("customer", &customer)]).await["id"].clone();
+        let default = [("invoice_settings[default_payment_method]", card.as_str().unwrap())];
+        self.ask_stripe("POST", &format!("/v1/customers/{customer}"), &default).await;
         let form = [("customer", customer.as_str()), ("items[0][price]", price.as_str())];
         let made = self.ask_stripe("POST", "/v1/subscriptions", &form).await;
         assert_eq!(made["status"], "active");
