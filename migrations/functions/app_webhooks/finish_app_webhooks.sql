@@ -70,12 +70,15 @@ begin
   -- A separate statement, after the one that locked the queues, to see every message.
   delete from app_webhook_queues q
   where q.user_id = any (v_users)
-    and not exists (
-      select 1
+    -- In this order one message is read by an index. `not exists` may read the whole table.
+    and (
+      select seq
       from app_webhooks
       where user_id = q.user_id
         and delivered_at is null
-        and failed_at is null);
+        and failed_at is null
+      order by seq
+      limit 1) is null;
 
   return jsonb_build_object(
     'failed', v_failed,
