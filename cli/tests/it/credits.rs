@@ -209,7 +209,7 @@ async fn ledger_entries_cannot_be_changed() {
         ("invoices", 0),
         ("stripe_customers where user_id is not null", 0),
         ("payments where customer_id is not null or user_id is not null", 0),
-        ("outbox", 0),
+        ("outbox where payload <> '{}'", 0),
     ] {
         assert_eq!(app.count(&format!("select count(*) from {what}")).await, count, "{what}");
     }

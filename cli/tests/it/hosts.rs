@@ -91,6 +91,7 @@ fn bare_call(row: &Endpoint, method: &str, query: &str) -> Request {
         "credits" if method == "POST" => {
             call.json(&json!({ "action": "spend", "unit": "credit", "amount": 1 }))
         }
+        "subscription-preview" => call.json(&json!({ "tier": "premium" })),
         "subscription" if method == "PATCH" => call.json(&json!({ "action": "resume" })),
         "stripe-webhook" | "webhooks-stripe" => {
             let event = json!({
@@ -192,6 +193,7 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
                     "history",
                     "stripe-checkout-session",
                     "subscription",
+                    "subscription-preview",
                 ]
                 .contains(&row.name);
             let is_good = |answer: &ApiResponse| match answer.status {

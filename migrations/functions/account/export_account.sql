@@ -47,6 +47,10 @@ begin
       case when p_section is null then 0 end)
     order by place
   loop
+    if cardinality(v_after) * 2 <> cardinality(v_section.keys) then
+      perform refuse_input('unknown_cursor');
+    end if;
+
     for v_row in execute section_query(v_section.name) using p_user_id, v_customers, v_after, p_limit + 1 loop
       if cardinality(v_records) = p_limit or v_size > 1000000 then
         return jsonb_build_object('records', to_jsonb(v_records), 'next', v_next);

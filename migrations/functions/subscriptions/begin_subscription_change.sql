@@ -259,7 +259,8 @@ begin
     p.plan,
     p.version,
     v.rank,
-    p.interval,
+    -- As in plan_on_sale: v_to has one type, or a second call in a session fails with 42804.
+    p.interval::text as interval,
     p.stripe_price_id as price_id,
     p.per_seat,
     p.currency_amounts || jsonb_build_object(p.currency, p.amount_minor) as amounts
