@@ -146,6 +146,8 @@ fn lasting(answer: &ApiResponse) -> (u16, BTreeMap<String, Vec<String>>, String)
             "date" | "connection" | "transfer-encoding" | "server-timing" => continue,
             // HTTP does not allow it in such an answer, Lambda's JSON does.
             "content-length" if answer.status == 204 => continue,
+            // A time has up to six digits after its second.
+            "content-length" if answer.body["createdAt"].is_string() => continue,
             // Keeps the name of the limit, without the remaining number.
             "ratelimit" => value.to_str().unwrap().split(';').next().unwrap(),
             _ => value.to_str().unwrap(),
@@ -155,6 +157,12 @@ fn lasting(answer: &ApiResponse) -> (u16, BTreeMap<String, Vec<String>>, String)
     // Midnight may pass between two calls.
     let date = answer.body["last_login"].as_str().unwrap_or("no date");
     let mut text = answer.text.replace(date, "today");
+    // Each host adds an entry of its own to the history.
+    for own in ["id", "createdAt"] {
+        if let Some(value) = answer.body[own].as_str() {
+            text = text.replace(value, own);
+        }
+    }
     for host in HOSTS {
         text = text.replace(&format!("auth0|{host}-"), "auth0|");
     }
@@ -186,6 +194,7 @@ async fn every_route_answers_as_on_a_server(platform: Platform) {
                 expected.push(serve(&app, &call).await);
             }
             let needs_something = row.name.starts_with("stripe-create")
+                || (row.name, method) == ("history", "DELETE")
                 || [
                     "admin-webhooks",
                     "credits",

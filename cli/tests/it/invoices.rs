@@ -131,6 +131,8 @@ async fn earlier_invoices_are_fetched_once() {
     app.deliver_outbox().await;
     let sent = "select count(*) from outbox where kind = 'email'";
     assert_eq!(app.count(sent).await, 0);
+    // The first call loads the limiter's script into Redis.
+    assert_eq!(app.invoices("zoe").await, [] as [Value; 0]);
     let flights = || (app.redis.flights(), app.postgres.flights(), app.stripe.flights());
     // The first limited call sends its script to Redis.
     app.subscription("ann").await;
