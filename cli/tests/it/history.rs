@@ -68,7 +68,7 @@ fn review() -> Value {
 /// The fields of an entry that the caller chose.
 fn without_own_fields(entry: &Value) -> Value {
     let mut fields = entry.as_object().unwrap().clone();
-    for own in ["id", "createdAt", "feedback"] {
+    for own in ["id", "createdAt", "actorId", "feedback"] {
         fields.remove(own).unwrap();
     }
     Value::Object(fields)

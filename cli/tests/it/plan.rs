@@ -228,7 +228,8 @@ async fn a_new_version_of_the_free_plan_applies_to_all_its_users() {
         &app.owner().await,
         "insert into pricing_plan_versions
          select plan, version + 1, name, description, rank, trial_days, is_default, is_listed,
-                past_due_grace_days, jsonb_set(features, '{letters, limit}', '10'), 'another', created_at
+                past_due_grace_days, history_keep_days, history_max_entries,
+                jsonb_set(features, '{letters, limit}', '10'), 'another', created_at
          from pricing_plan_versions
          where is_default;
          update current_plans set version = version + 1 where plan = 'free';

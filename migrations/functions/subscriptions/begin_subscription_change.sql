@@ -127,8 +127,9 @@ language plpgsql
 stable
 as $$
 declare
-  v_preview  subscription_previews;
-  v_was_sent boolean;
+  v_preview      subscription_previews;
+  v_was_sent     boolean;
+  v_is_abandoned boolean;
 begin
   select *
   into v_preview
@@ -140,14 +141,13 @@ begin
     perform refuse('preview_not_found');
   end if;
 
-  select exists (
-    select 1
-    from stripe_requests
-    where preview_id = p_preview_id)
-  into v_was_sent;
+  select count(*) > 0, coalesce(bool_or(answered_at is null), false)
+  into v_was_sent, v_is_abandoned
+  from stripe_requests
+  where preview_id = p_preview_id;
 
   -- An abandoned confirmation may have been carried out.
-  if v_was_sent and subscription_steps(p_user_id, v_preview.change, p_now) ->> 'do' = 'none' then
+  if v_is_abandoned and subscription_steps(p_user_id, v_preview.change, p_now) ->> 'do' = 'none' then
     return '{"do": "none"}';
   end if;
 

@@ -165,6 +165,7 @@ async fn exactly_the_listed_calls_need_the_permission_to_buy() {
         .map(|(row, method)| (method, row.path))
         .collect();
     let expected = [
+        ("DELETE", "/api/history"),
         ("POST", "/api/stripe/create-checkout-session"),
         ("POST", "/api/stripe/create-portal-session"),
         ("PATCH", "/api/subscription"),

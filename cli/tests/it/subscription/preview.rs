@@ -127,7 +127,6 @@ async fn an_upgrade_costs_what_its_preview_said() {
     for (coupon, balance) in [
         (None, None),
         (Some("forever"), None),
-        (Some("once"), None),
         (None, Some("-700")),
         (Some("forever"), Some("-50")),
     ] {
