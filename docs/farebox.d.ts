@@ -52,8 +52,12 @@ export interface AccountRecord {
  * - `audit_entry`: A change by an operator or a trusted server.
  * - `failed_webhook`: An event from Stripe that could not be applied.
  * - `api_call`: A call of the API that was logged.
+ * - `organisation_ledger_entry`: A movement of an organisation's credits that the user made as its member.
+ * - `organisation_usage_entry`: A report of an organisation's usage that the user made as its member.
+ * - `organisation_history_entry`: An entry of an organisation's history that the user added as its member.
+ * - `organisation_history_feedback`: The user's feedback on an entry of an organisation's history.
  */
-export type AccountRecordType = "stats" | "account" | "customer" | "entitlement" | "subscription" | "subscription_preview" | "plan_comp" | "checkout_session" | "stripe_request" | "payment" | "refund" | "dispute" | "invoice" | "credit_balance" | "credit_grant" | "ledger_entry" | "usage_counter" | "usage_period" | "usage_entry" | "history_entry" | "history_feedback" | "billing_event" | "earlier_billing_event" | "outbox_message" | "audit_entry" | "failed_webhook" | "api_call";
+export type AccountRecordType = "stats" | "account" | "customer" | "entitlement" | "subscription" | "subscription_preview" | "plan_comp" | "checkout_session" | "stripe_request" | "payment" | "refund" | "dispute" | "invoice" | "credit_balance" | "credit_grant" | "ledger_entry" | "usage_counter" | "usage_period" | "usage_entry" | "history_entry" | "history_feedback" | "billing_event" | "earlier_billing_event" | "outbox_message" | "audit_entry" | "failed_webhook" | "api_call" | "organisation_ledger_entry" | "organisation_usage_entry" | "organisation_history_entry" | "organisation_history_feedback";
 
 /** A plan given by an operator and currently in effect. */
 export interface ActivePlanComp {
@@ -524,7 +528,7 @@ export type EntryKind = string;
  * - `database_unavailable` (503): Postgres did not answer. Try again, with the same Idempotency-Key.
  * - `expired_token` (401): The token has expired. Send a new one.
  * - `foreign_host` (403): The Host header names a host that this server does not serve.
- * - `history_entry_not_found` (404): The user's history has no such entry, or the plan no longer keeps it.
+ * - `history_entry_not_found` (404): The history has no such entry, or the plan no longer keeps it.
  * - `idempotency_key_reused` (422): The Idempotency-Key belongs to another request. Use a new one.
  * - `insufficient_credits` (402): The balance is smaller than the amount to spend.
  * - `insufficient_role` (403): The user's role in the organisation does not permit this.
@@ -809,7 +813,7 @@ export interface Invoice {
   amountPaidMinor: number | null;
   createdAt: string;
   currency: string | null;
-  /** Stripe's page of the invoice, on which the customer can pay it. */
+  /** Stripe's page of the invoice, on which the customer can pay it. It opens without a login: null for members of an organisation who may not buy. */
   hostedUrl: string | null;
   /** The invoice's id at Stripe. */
   id: string;
@@ -819,6 +823,7 @@ export interface Invoice {
   /** The key of the credit pack that was bought. */
   pack: string | null;
   paidAt: string | null;
+  /** The PDF. Null as `hostedUrl` is. */
   pdfUrl: string | null;
   periodEnd: string | null;
   /** The period of the subscription that it bills; null if it bills none. */

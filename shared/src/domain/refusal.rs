@@ -126,18 +126,9 @@ impl From<Refusal> for Error {
             Refusal::InvalidInput(reason) => return reason.into(),
             Refusal::RequestInProgress => return Self::request_in_progress(),
             Refusal::InsufficientCredits { unit, balance, needed } => {
-                let message = Refusal::insufficient(&unit, balance, needed);
-                let extension = ProblemExtension::Credits { unit, balance, needed };
-                return Self::new(ErrorCode::InsufficientCredits, message)
-                    .with_extension(extension);
+                return insufficient_credits(unit, balance, needed);
             }
-            Refusal::NotInGoodStanding { status } => {
-                let message = format!(
-                    "The subscription is {status}. Pay its open invoice in the customer portal \
-                     first."
-                );
-                return Self::new(ErrorCode::NotInGoodStanding, message);
-            }
+            Refusal::NotInGoodStanding { status } => return not_in_good_standing(&status),
             Refusal::AlreadySubscribed { status } => {
                 (ErrorCode::AlreadySubscribed, already_subscribed(&status))
             }
@@ -193,6 +184,18 @@ impl From<Refusal> for Error {
         };
         Self::new(code, message)
     }
+}
+
+fn insufficient_credits(unit: String, balance: i64, needed: i64) -> Error {
+    let message = Refusal::insufficient(&unit, balance, needed);
+    let extension = ProblemExtension::Credits { unit, balance, needed };
+    Error::new(ErrorCode::InsufficientCredits, message).with_extension(extension)
+}
+
+fn not_in_good_standing(status: &str) -> Error {
+    let message =
+        format!("The subscription is {status}. Pay its open invoice in the customer portal first.");
+    Error::new(ErrorCode::NotInGoodStanding, message)
 }
 
 fn already_subscribed(status: &str) -> &'static str {

@@ -54,7 +54,7 @@ pub struct AddHistoryRequest {
 #[serde(untagged)]
 pub enum HistoryResponse {
     Page(HistoryPage),
-    Entry(WholeEntry),
+    Entry(Box<WholeEntry>),
 }
 
 /// A page of a user's history.
@@ -100,7 +100,7 @@ async fn get_history(
     if let Some(id) = query.get("id", EntryId::try_from)? {
         let entry = app.postgres.get_history_entry(&owner, actor.as_ref(), &id, now).await?;
         let entry = entry.ok_or_else(|| Error::from(Refusal::HistoryEntryNotFound))?;
-        return Ok(Json(HistoryResponse::Entry(entry)));
+        return Ok(Json(HistoryResponse::Entry(Box::new(entry))));
     }
     let filter = read_filter(&query)?;
     let mark = owner_mark(&owner);

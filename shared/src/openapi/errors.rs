@@ -84,9 +84,7 @@ pub(super) fn meaning(code: ErrorCode) -> &'static str {
         DatabaseUnavailable => "Postgres did not answer. Try again, with the same Idempotency-Key.",
         ExpiredToken => "The token has expired. Send a new one.",
         ForeignHost => "The Host header names a host that this server does not serve.",
-        HistoryEntryNotFound => {
-            "The user's history has no such entry, or the plan no longer keeps it."
-        }
+        HistoryEntryNotFound => "The history has no such entry, or the plan no longer keeps it.",
         IdempotencyKeyReused => "The Idempotency-Key belongs to another request. Use a new one.",
         InsufficientCredits => "The balance is smaller than the amount to spend.",
         InsufficientRole => "The user's role in the organisation does not permit this.",

@@ -17,115 +17,131 @@ use crate::http::Method::{Get, Patch, Post};
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     vec![
-        Operation::new(
-            &SUBSCRIPTION,
-            Get,
-            "getSubscription",
-            "Get a subscription",
-            "Returns the user's plan and the subscription behind it, for a billing page. With \
-             `subscriptionId`, returns that subscription: a service key needs no `userId` then, and \
-             users may name only their own subscriptions.",
-        )
-        .query(
-            "subscriptionId",
-            schemas.request::<SubscriptionId>(),
-            "The subscription's id at Stripe.",
-        )
-        .response::<subscription::SubscriptionResponse>(
-            schemas,
-            "The plan and the subscription.",
-            example(false),
-        )
-        .codes(&[SubscriptionNotFound, AccountErased, DatabaseUnavailable]),
-        Operation::new(
-            &SUBSCRIPTION,
-            Patch,
-            "changeSubscription",
-            "Change, cancel or resume a subscription",
-            "`change` moves the subscription to another plan, interval or number of seats. An \
-             upgrade is charged and takes effect now; a downgrade takes effect when the period \
-             ends. `cancel` ends the subscription when the period ends, or now. `resume` undoes a \
-             cancellation or a scheduled change, or ends a pause. If the payment for an upgrade \
-             fails, the plan does not change, and the problem's `paymentUrl` is the page where the \
-             customer can pay. If the change is already in effect, the subscription is returned \
-             unchanged. With `previewId`, the change is the one that the preview has shown, for the \
-             price that it has shown, or nothing is charged. Only one change per user runs at a time; another is refused with \
-             `request_in_progress`.",
-        )
-        .request::<subscription::ChangeSubscriptionRequest>(
-            schemas,
-            json!({ "action": "cancel", "when": "period_end", "reason": "Too expensive" }),
-        )
-        .response::<subscription::SubscriptionResponse>(
-            schemas,
-            "The plan and the subscription after the change.",
-            example(true),
-        )
-        .idempotent("For a day")
-        .codes(&[
-            NoSubscription,
-            NothingToResume,
-            PausedByOperator,
-            PreviewNotFound,
-            PreviewOutdated,
-            NotInGoodStanding,
-            CancellationPending,
-            ChangePlanned,
-            SubscriptionChanged,
-            RequestInProgress,
-            PaymentFailed,
-            PaymentConfirmationRequired,
-            AccountErased,
-            DatabaseUnavailable,
-            StripeUnavailable,
-        ]),
-        Operation::new(
-            &SUBSCRIPTION_PREVIEW,
-            Post,
-            "previewSubscription",
-            "Preview a change of a subscription",
-            "Returns what a change of the plan, the interval or the number of seats costs now and at \
-             the next renewal, when it takes effect, and which features and credits change. Stripe \
-             computes the amounts, with prorations, discounts, taxes and the customer's balance. \
-             Nothing is charged. To make the change for exactly this price, send the `previewId` to \
-             `PATCH /api/subscription` before `expiresAt`, which is at most 15 minutes later. A \
-             repeated request returns another preview. An impossible change is refused as by \
-             `PATCH /api/subscription`.",
-        )
-        .request::<subscription::preview::PreviewSubscriptionRequest>(
-            schemas,
-            json!({ "tier": "team" }),
-        )
-        .response::<SubscriptionPreview>(
-            schemas,
-            "The price and the effects of the change.",
-            preview_example(),
-        )
-        .codes(&[
-            NoSubscription,
-            NotInGoodStanding,
-            CancellationPending,
-            ChangePlanned,
-            SubscriptionChanged,
-            PaymentFailed,
-            PaymentConfirmationRequired,
-            AccountErased,
-            DatabaseUnavailable,
-            StripeUnavailable,
-        ]),
-        Operation::new(
-            &INVOICES,
-            Get,
-            "listInvoices",
-            "List invoices",
-            "Returns the user's invoices, newest first, with links to Stripe's pages. Drafts are left \
-             out. Of a customer that Farebox did not create, earlier invoices are fetched from Stripe \
-             at the first request: the latest 300.",
-        )
-        .paged()
-        .response::<invoices::InvoicesPage>(schemas, "A page of invoices.", invoices_example())
-        .codes(&[AccountErased, DatabaseUnavailable, StripeUnavailable]),
+        get_subscription(schemas),
+        change_subscription(schemas),
+        preview_subscription(schemas),
+        list_invoices(schemas),
     ]
+}
+
+fn get_subscription(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &SUBSCRIPTION,
+        Get,
+        "getSubscription",
+        "Get a subscription",
+        "Returns the user's plan and the subscription behind it, for a billing page. With \
+         `subscriptionId`, returns that subscription: a service key needs no `userId` then, and \
+         users may name only their own subscriptions.",
+    )
+    .query(
+        "subscriptionId",
+        schemas.request::<SubscriptionId>(),
+        "The subscription's id at Stripe.",
+    )
+    .response::<subscription::SubscriptionResponse>(
+        schemas,
+        "The plan and the subscription.",
+        example(false),
+    )
+    .codes(&[SubscriptionNotFound, AccountErased, DatabaseUnavailable])
+}
+
+fn change_subscription(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &SUBSCRIPTION,
+        Patch,
+        "changeSubscription",
+        "Change, cancel or resume a subscription",
+        "`change` moves the subscription to another plan, interval or number of seats. An \
+         upgrade is charged and takes effect now; a downgrade takes effect when the period \
+         ends. `cancel` ends the subscription when the period ends, or now. `resume` undoes a \
+         cancellation or a scheduled change, or ends a pause. If the payment for an upgrade \
+         fails, the plan does not change, and the problem's `paymentUrl` is the page where the \
+         customer can pay. If the change is already in effect, the subscription is returned \
+         unchanged. With `previewId`, the change is the one that the preview has shown, for the \
+         price that it has shown, or nothing is charged. Only one change per user runs at a \
+         time; another is refused with `request_in_progress`.",
+    )
+    .request::<subscription::ChangeSubscriptionRequest>(
+        schemas,
+        json!({ "action": "cancel", "when": "period_end", "reason": "Too expensive" }),
+    )
+    .response::<subscription::SubscriptionResponse>(
+        schemas,
+        "The plan and the subscription after the change.",
+        example(true),
+    )
+    .idempotent("For a day")
+    .codes(&[
+        NoSubscription,
+        NothingToResume,
+        PausedByOperator,
+        PreviewNotFound,
+        PreviewOutdated,
+        NotInGoodStanding,
+        CancellationPending,
+        ChangePlanned,
+        SubscriptionChanged,
+        RequestInProgress,
+        PaymentFailed,
+        PaymentConfirmationRequired,
+        AccountErased,
+        DatabaseUnavailable,
+        StripeUnavailable,
+    ])
+}
+
+fn preview_subscription(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &SUBSCRIPTION_PREVIEW,
+        Post,
+        "previewSubscription",
+        "Preview a change of a subscription",
+        "Returns what a change of the plan, the interval or the number of seats costs now and at \
+         the next renewal, when it takes effect, and which features and credits change. Stripe \
+         computes the amounts, with prorations, discounts, taxes and the customer's balance. \
+         Nothing is charged. To make the change for exactly this price, send the `previewId` to \
+         `PATCH /api/subscription` before `expiresAt`, which is at most 15 minutes later. A \
+         repeated request returns another preview. An impossible change is refused as by \
+         `PATCH /api/subscription`.",
+    )
+    .request::<subscription::preview::PreviewSubscriptionRequest>(
+        schemas,
+        json!({ "tier": "team" }),
+    )
+    .response::<SubscriptionPreview>(
+        schemas,
+        "The price and the effects of the change.",
+        preview_example(),
+    )
+    .codes(&[
+        NoSubscription,
+        NotInGoodStanding,
+        CancellationPending,
+        ChangePlanned,
+        SubscriptionChanged,
+        PaymentFailed,
+        PaymentConfirmationRequired,
+        AccountErased,
+        DatabaseUnavailable,
+        StripeUnavailable,
+    ])
+}
+
+fn list_invoices(schemas: &mut Schemas) -> Operation {
+    Operation::new(
+        &INVOICES,
+        Get,
+        "listInvoices",
+        "List invoices",
+        "Returns the user's invoices, newest first, with links to Stripe's pages. Drafts are left \
+         out. Of a customer that Farebox did not create, earlier invoices are fetched from Stripe \
+         at the first request: the latest 300.",
+    )
+    .paged()
+    .response::<invoices::InvoicesPage>(schemas, "A page of invoices.", invoices_example())
+    .codes(&[AccountErased, DatabaseUnavailable, StripeUnavailable])
 }
 
 fn preview_example() -> Value {

@@ -1,7 +1,7 @@
 //! Deletions that race everything else a user can do, and Stripe's events.
 
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::traces::{EMAIL, USER};
 use crate::support::events::Customer;
@@ -13,6 +13,25 @@ const ROUNDS: usize = 30;
 const WAITING: &str = "select count(*) from pg_locks join pg_stat_activity using (pid)
                        where not granted and datname = current_database()";
 
+async fn give_credits(app: &TestApp, user: &str) {
+    let grant = format!(
+        "select grant_credits('{user}', 'grant', 'ai_credit', 50, null, null, '{{}}', 'test', null,
+           null, farebox_now())"
+    );
+    execute(&app.owner().await, &grant).await;
+}
+
+/// An event about the user that cannot be applied.
+fn broken_event(app: &TestApp, user: &str, round: usize) -> Value {
+    json!({
+        "id": format!("evt_broken_{round}"), "object": "event", "livemode": false,
+        "type": "customer.subscription.updated", "created": app.now().as_second(),
+        "data": { "object": {
+            "object": "subscription", "id": "sub_broken", "metadata": { "userId": user },
+        } },
+    })
+}
+
 /// No order resurrects the user, fails an event, or leaves anything.
 #[tokio::test]
 async fn a_deletion_wins_over_everything_that_races_it() {
@@ -22,11 +41,7 @@ async fn a_deletion_wins_over_everything_that_races_it() {
         let user = format!("{USER}-{round}");
         let token = app.token(&user);
         let customer = Customer::without_user(&format!("c{round}"), app.now().as_second());
-        let grant = format!(
-            "select grant_credits('{user}', 'grant', 'ai_credit', 50, null, null, '{{}}', 'test', null,
-               null, farebox_now())"
-        );
-        execute(&app.owner().await, &grant).await;
+        give_credits(&app, &user).await;
         app.post("/api/session").bearer(&token).send().await.expect_status(200);
         if round % 2 == 0 {
             app.deliver(&customer.named(0, &user)).await.expect_status(200);
@@ -36,17 +51,12 @@ async fn a_deletion_wins_over_everything_that_races_it() {
             customer.paid(0, "pack", "ai_100", &pack),
             customer.subscribed("created", 0, &customer.subscription("1", "active", &plan)),
             customer.invoiced("paid", 1, "1", &plan),
-            json!({
-                "id": format!("evt_broken_{round}"), "object": "event", "livemode": false,
-                "type": "customer.subscription.updated", "created": app.now().as_second(),
-                "data": { "object": {
-                    "object": "subscription", "id": "sub_broken", "metadata": { "userId": user },
-                } },
-            }),
+            broken_event(&app, &user, round),
         ];
         let chat = json!({ "summary": EMAIL, "content": EMAIL });
         let spend = json!({ "action": "spend", "unit": "ai_credit", "amount": 1 });
         let usage = json!({ "feature": "reports", "metadata": { "of": EMAIL } });
+        let review = json!({ "kind": "review", "title": EMAIL });
         let calls = || {
             let call = |method, path| app.call(method, path).bearer(&token);
             [
@@ -54,6 +64,8 @@ async fn a_deletion_wins_over_everything_that_races_it() {
                 call("POST", "/api/chat/save").json(chat.clone()).send(),
                 call("POST", "/api/credits").json(spend.clone()).send(),
                 call("POST", "/api/usage").json(usage.clone()).send(),
+                call("POST", "/api/history").json(review.clone()).send(),
+                call("GET", "/api/history").send(),
                 call("GET", "/api/entitlements").send(),
                 call("GET", "/api/account").send(),
             ]

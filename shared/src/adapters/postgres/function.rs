@@ -56,6 +56,7 @@ macro_rules! sql_functions {
         impl super::Postgres {
             $(
                 $(#[$attribute])*
+                #[allow(clippy::too_many_arguments, reason = "a method has those of its function")]
                 $visibility async fn $name $(<$generic: serde::de::DeserializeOwned>)? (
                     &self,
                     $($argument: $type),*
