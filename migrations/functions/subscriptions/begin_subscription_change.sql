@@ -89,8 +89,8 @@ $$;
 
 -- may_be_continued: Returns whether an abandoned request for a change may still be sent as it was decided.
 --
--- Promises  A confirmation may, until its preview expires, and a free change of a trial, until the trial ends.
---           Any other change may: Stripe prices it when it is sent.
+-- Promises  A confirmation may, until its preview expires, and a free change of a trial, until the trial
+--           ends. Any other change may: Stripe prices it when it is sent.
 
 create or replace function may_be_continued(p_request stripe_requests, p_now timestamptz)
 returns boolean

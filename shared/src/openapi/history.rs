@@ -139,7 +139,7 @@ fn entry() -> Value {
     json!({
         "id": ID, "kind": "code_review", "title": "src/main.rs",
         "inputRef": "https://github.com/acme/app/pull/7", "score": 72.5, "tags": ["rust", "panic"],
-        "createdAt": "2026-03-03T12:00:00Z",
+        "createdAt": "2026-03-03T12:00:00Z", "actorId": null,
         "feedback": { "rating": 4, "comment": null, "updatedAt": "2026-03-03T12:05:00Z" },
     })
 }

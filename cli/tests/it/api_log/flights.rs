@@ -41,8 +41,9 @@ async fn flights(app: &TestApp) -> Vec<(&'static str, usize, usize, usize)> {
         counted.push((what, flights.0, flights.1, flights.2));
     };
     let bob = Customer::of("bob", app.now().as_second());
-    // Opens the connections.
+    // Opens the connections, and loads the scripts of a deletion into Redis.
     app.get("/api/health/ready").send().await.expect_status(200);
+    app.delete("/api/account").bearer(&app.token("eve")).send().await.expect_status(204);
     count("the start");
     app.deliver(&bob.named(0, "bob")).await.expect_status(200);
     count("a webhook");
