@@ -98,7 +98,7 @@ async fn each_form_of_a_request_is_accepted_and_no_mixture() {
             }
         }
     }
-    assert_eq!(forms, 15);
+    assert_eq!(forms, 16);
 }
 
 async fn check(app: &TestApp, form: &Form<'_>) {
