@@ -1034,7 +1034,7 @@ export interface OwnedEntitlements {
   version: number;
 }
 
-/** A user's subscription, as `GET /api/subscription` answers it. */
+/** A user's subscription, as `GET /api/subscription` answers it, without the customer's reason for a cancellation. */
 export interface OwnedSubscription {
   subscription: Subscription;
   userId: string;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal, Write as _};
 
 use anyhow::bail;
+use jiff::Timestamp;
 
 /// Prints a line to standard output. If its reader has gone, as after `| head -1`, the process ends
 /// with success.
@@ -124,6 +125,11 @@ pub fn confirm(question: &str, without_terminal: &str) -> anyhow::Result<bool> {
 pub fn count(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{ending}")
+}
+
+/// Formats a time as `2026-11-30 14:05:00`, in UTC.
+pub fn date_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The type of an endpoint, and the pipeline in front of it: [`Endpoint`], [`mount`], [`guard`].
 //!
 //! A handler is an ordinary axum handler. This module adds extractors for the owner that the request
-//! is about ([`Owner`], [`User`]), who acts ([`Actor`]), the checked body ([`Input`]) and the idempotency key
-//! ([`IdempotencyKey`](crate::domain::IdempotencyKey)). Work after the response goes to
-//! [`BackgroundTasks`](crate::background::BackgroundTasks).
+//! is about ([`Owner`], [`User`]), the member who acts ([`Actor`]), the checked body ([`Input`]) and
+//! the idempotency key ([`IdempotencyKey`](crate::domain::IdempotencyKey)). Work after the response
+//! goes to [`BackgroundTasks`](crate::background::BackgroundTasks).
 
 mod call_log;
 mod cors;

@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use farebox::outln;
 use farebox::terminal::table::Table;
-use farebox::terminal::{Palette, count, print_json};
-use jiff::Timestamp;
+use farebox::terminal::{Palette, count, date_time, print_json};
 use shared::adapters::postgres::{FailedAppWebhook, PostgresError};
 use shared::domain::error::error_chain;
 
@@ -86,20 +85,14 @@ fn print_list(failed: &[FailedAppWebhook]) {
     for webhook in failed {
         table.add(row(webhook), None);
     }
-    for line in table.lines() {
-        outln!("{line}");
-    }
+    table.print();
 }
 
 fn row(webhook: &FailedAppWebhook) -> [String; 6] {
     let problem = webhook.problem.clone().unwrap_or_default();
     let FailedAppWebhook { id, kind, user_id, failed_at, attempts, .. } = webhook;
     let attempts = attempts.to_string();
-    [id.clone(), kind.clone(), user_id.clone(), time(*failed_at), attempts, problem]
-}
-
-fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    [id.clone(), kind.clone(), user_id.clone(), date_time(*failed_at), attempts, problem]
 }
 
 fn with_causes(error: PostgresError) -> anyhow::Error {

@@ -93,9 +93,7 @@ fn table(drifted: &[SubscriptionDrift]) {
             table.add([drift.id.clone(), user.to_owned(), field, ours, stripes], None);
         }
     }
-    for line in table.lines() {
-        outln!("{line}");
-    }
+    table.print();
 }
 
 fn shown(value: &Value) -> String {

@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use farebox::outln;
 use farebox::terminal::table::Table;
-use farebox::terminal::{Palette, print_json};
-use jiff::Timestamp;
+use farebox::terminal::{Palette, date_time, print_json};
 use shared::adapters::postgres::{
     FailedWebhook, FailedWebhookDetail, FailedWebhookFilter, WebhookStatus,
 };
@@ -124,32 +123,30 @@ fn print_list(webhooks: &[FailedWebhook]) {
     for webhook in webhooks {
         table.add(row(webhook), None);
     }
-    for line in table.lines() {
-        outln!("{line}");
-    }
+    table.print();
 }
 
 fn row(webhook: &FailedWebhook) -> [String; 6] {
     let next = match (&webhook.resolved_by, webhook.next_try_at) {
         (Some(how), _) => how.clone(),
-        (None, Some(at)) => time(at),
+        (None, Some(at)) => date_time(at),
         (None, None) => "manual".to_owned(),
     };
     let (id, kind, cause) = (webhook.id.clone(), webhook.kind.clone(), webhook.cause.clone());
-    [id, kind, time(webhook.failed_at), webhook.attempts.to_string(), next, cause]
+    [id, kind, date_time(webhook.failed_at), webhook.attempts.to_string(), next, cause]
 }
 
 fn print_webhook(FailedWebhookDetail { summary: webhook, payload }: &FailedWebhookDetail) {
     let facts = [
         ("id", Some(webhook.id.clone())),
         ("type", Some(webhook.kind.clone())),
-        ("created", Some(time(webhook.created_at))),
-        ("first failed", Some(time(webhook.failed_at))),
+        ("created", Some(date_time(webhook.created_at))),
+        ("first failed", Some(date_time(webhook.failed_at))),
         ("attempts", Some(webhook.attempts.to_string())),
         ("cause", Some(webhook.cause.clone())),
-        ("retried", webhook.retried_at.map(time)),
-        ("next attempt", webhook.next_try_at.map(time)),
-        ("resolved", webhook.resolved_at.map(time)),
+        ("retried", webhook.retried_at.map(date_time)),
+        ("next attempt", webhook.next_try_at.map(date_time)),
+        ("resolved", webhook.resolved_at.map(date_time)),
         ("resolved by", webhook.resolved_by.clone()),
         ("note", webhook.note.clone()),
         ("user", webhook.user_id.clone()),
@@ -162,10 +159,6 @@ fn print_webhook(FailedWebhookDetail { summary: webhook, payload }: &FailedWebho
         }
     }
     outln!("\n{}", payload.as_deref().unwrap_or("The payload has been deleted."));
-}
-
-fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The error's message, or its causes if it has one.

@@ -119,13 +119,15 @@ pub(super) const FOR_READERS: [&str; 2] = ["farebox_now", "period_at"];
 
 /// The statements that set all grants. `farebox_app` may read tables and call functions.
 /// `farebox_user` may read the rows that Row Level Security allows for one user. `farebox_reader`
-/// may read the columns without personal data. No other role has a grant. Partitions have none either: they are read through their table.
+/// may read the columns without personal data. No other role has a grant. Partitions have none
+/// either: they are read through their table.
 ///
 /// `anon` and `authenticated` are the roles with which browsers connect to Supabase, which by
 /// default grants them every new table, sequence and function.
 pub(super) fn statements(schema: &Schema, files: &Files) -> String {
-    let callable: Vec<&str> = CALLABLE.iter().copied().chain(READERS).collect();
-    let functions: Vec<&str> = files.functions.iter().map(|sql| &*sql.name).collect();
+    let callable = list(&CALLABLE.iter().copied().chain(READERS).collect::<Vec<_>>());
+    let functions = list(&files.functions.iter().map(|sql| &*sql.name).collect::<Vec<_>>());
+    let reader = reader::statements(schema);
     format!(
         "grant usage on schema {schema} to farebox_app, farebox_user, farebox_reader;
          do $$
@@ -188,11 +190,8 @@ pub(super) fn statements(schema: &Schema, files: &Files) -> String {
          $$;
          {reader}",
         relations = list(&files.relations()),
-        callable = list(&callable),
         for_users = list(&FOR_USERS),
         for_readers = list(&FOR_READERS),
-        reader = reader::statements(schema),
-        functions = list(&functions),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Aligned columns.
 
 use super::{Palette, Style};
+use crate::outln;
 
 /// Rows of cells, the first of which is the head.
 #[derive(Debug)]
@@ -23,6 +24,12 @@ impl Table {
 
     pub fn add<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS], style: Option<Style>) {
         self.rows.push(Row { cells: cells.into(), style });
+    }
+
+    pub fn print(&self) {
+        for line in self.lines() {
+            outln!("{line}");
+        }
     }
 
     /// The lines, without spaces at their ends.

@@ -160,6 +160,29 @@ async fn a_previewed_upgrade_is_paid_once_after_a_crash_anywhere() {
     }
 }
 
+/// A change that was free during a trial is not sent after the trial, not even under its key: by
+/// then it has a price.
+#[tokio::test]
+async fn a_lost_change_of_a_trial_is_decided_again_after_the_trial() {
+    let app = TestApp::selling("demo").await;
+    app.buy("ann", json!({ "tier": "starter", "interval": "monthly" })).await;
+    let change = || {
+        let call = app.patch("/api/subscription").bearer(&app.token("ann"));
+        let call = call.header("idempotency-key", "one");
+        call.json(json!({ "action": "change", "tier": "pro" })).send()
+    };
+    app.advance("13d 23h").await;
+    app.stripe.set(Mode::Down).await;
+    change().await.expect_problem(503, "stripe_unavailable");
+    app.stripe.set(Mode::Pass).await;
+    app.advance("2h").await;
+    assert_eq!(app.subscription("ann").await["status"], "active");
+    let before = paid_charges(&app);
+    assert_eq!(change().await.expect_status(200).body["plan"], "pro");
+    app.simulator.delivered().await;
+    assert_eq!(paid_charges(&app), before + 1, "the difference is charged");
+}
+
 #[tokio::test]
 async fn a_downgrade_is_scheduled_once_after_a_crash_anywhere() {
     for point in points(2) {

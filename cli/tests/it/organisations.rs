@@ -47,8 +47,8 @@ async fn start() -> TestApp {
     Setup::default().with_organisations().sells("demo").start().await
 }
 
-/// FX-10: members spend the organisation's credits, never more than there are, and the ledger names
-/// who spent them.
+/// FX-10: members spend the organisation's credits, never more than there are, and each ledger entry
+/// names its member.
 #[tokio::test]
 async fn members_share_a_balance() {
     let app = start().await;
@@ -130,6 +130,49 @@ async fn a_members_call_costs_no_round_trip_more() {
     flights();
     read().await.expect_status(200);
     assert_eq!(flights(), (1, 0, 0));
+}
+
+/// FX-10: links to invoices open without a login, so only members who may buy get them.
+#[tokio::test]
+async fn only_buyers_get_the_links_of_invoices() {
+    let app = start().await;
+    let order = json!({
+        "tier": "team", "interval": "monthly", "email": "ann@example.com",
+        "successUrl": "https://app.example/done", "cancelUrl": "https://app.example/cancel",
+    });
+    let buyer = app.member("ann", "org_1", "org:admin");
+    let call = app.post("/api/stripe/create-checkout-session").bearer(&buyer).json(order);
+    let session = call.send().await.expect_status(200).body;
+    app.press(&session, Button::Pay).await;
+    app.simulator.delivered().await;
+    for (role, has_links) in [("org:admin", true), ("org:member", false), ("org:guest", false)] {
+        let call = app.get("/api/invoices").bearer(&app.member("bob", "org_1", role));
+        let invoice = call.send().await.expect_status(200).body["data"][0].clone();
+        assert_eq!(invoice["plan"], "team", "{role}");
+        for link in ["hostedUrl", "pdfUrl"] {
+            assert_eq!(invoice[link].is_string(), has_links, "{role}: {invoice}");
+        }
+    }
+}
+
+/// FX-10: a member who may buy deletes the organisation's history, and the audit log names them.
+#[tokio::test]
+async fn the_deletion_of_an_organisations_history_is_audited() {
+    let app = start().await;
+    let review = json!({ "kind": "review", "title": "good" });
+    let buyer = app.member("ann", "org_1", "org:admin");
+    app.post("/api/history").bearer(&buyer).json(review).send().await.expect_status(200);
+    let clear = |token: String| {
+        app.delete("/api/history").query("all", "delete-all-history").bearer(&token).send()
+    };
+    let spender = app.member("bob", "org_1", "org:member");
+    clear(spender).await.expect_problem(403, "insufficient_role");
+    for deleted in [1, 0] {
+        assert_eq!(clear(buyer.clone()).await.expect_status(200).body["deleted"], deleted);
+    }
+    let audited = "select count(*) from audit_log
+                   where action = 'history.clear' and actor = 'user ann' and user_id = 'org_1'";
+    assert_eq!(app.count(audited).await, 1);
 }
 
 /// FX-10: the purchase of a member with the role for it is the organisation's, and gives the

@@ -27,5 +27,5 @@ pub use process::{Process, farebox};
 pub use proxy::{Mode, Proxy, is_http, is_postgres};
 pub use receiver::{Receiver, Reply};
 pub use request::{ApiResponse, Call};
-pub use stack::{Stack, execute, settings};
+pub use stack::{Stack, execute, scans, settings};
 pub use until::until;

@@ -10,8 +10,7 @@
 --           makes it due again.
 -- Locks     The user as an actor (check_actor), the user's dead letters, payments, customers and
 --           subscriptions, each by id, then the account (lock_account), which is created if the user has
---           none, then wallets and counters, then the message, then the queue of webhooks. The API log comes
---           last.
+--           none, then wallets and counters, the outbox and the queue of webhooks. The API log comes last.
 -- Races     A write for the user that holds the account finishes first, and its rows are deleted too. A later
 --           one waits, finds the mark and is refused. A payment, customer, subscription or dead letter that
 --           such a write added was not locked in order: then the call raises 40001, and its caller repeats
@@ -143,28 +142,6 @@ begin
   where user_id = p_user_id;
 
   return v_message;
-end
-$$;
-
--- customers_of: Returns the ids of a user's Stripe customers.
---
--- Promises  Empty if the user has none.
-
-create or replace function customers_of(p_user_id text)
-returns text[]
-language plpgsql
-stable
-as $$
-begin
-  return array(
-    select id
-    from stripe_customers
-    where user_id = p_user_id
-    union
-    select stripe_customer_id
-    from accounts
-    where id = p_user_id
-      and stripe_customer_id is not null);
 end
 $$;
 
@@ -331,40 +308,6 @@ begin
       where user_id = p_user_id
         and kind = 'identity'
         and leased_until > now()));
-end
-$$;
-
--- erase_billing_rows: Detaches a user's payments, and deletes what has no user yet but names their customers.
---
--- Locks     The caller holds the payments, the customers and the subscriptions.
--- Promises  Nothing that the deletion of the account does not reach names the user's customers, except the
---           append-only billing events.
-
-create or replace function erase_billing_rows(p_user_id text, p_customers text[], p_now timestamptz)
-returns void
-language plpgsql
-as $$
-begin
-  update payments
-  set user_id = null,
-      customer_id = null,
-      erased_at = p_now
-  where user_id = p_user_id
-    or customer_id = any (p_customers);
-
-  delete from invoices
-  where customer_id = any (p_customers);
-
-  delete from checkout_sessions
-  where customer_id = any (p_customers)
-    and user_id is null;
-
-  delete from subscriptions
-  where customer_id = any (p_customers)
-    and user_id is null;
-
-  delete from stripe_customers
-  where id = any (p_customers);
 end
 $$;
 

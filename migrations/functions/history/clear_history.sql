@@ -37,7 +37,7 @@ begin
   if p_actor_id is not null and v_entries > 0 then
     insert into audit_log (occurred_at, actor, action, user_id, details)
     values (
-      p_now, 'user ' || p_actor_id, 'clear_history', p_user_id, jsonb_build_object('entries', v_entries));
+      p_now, 'user ' || p_actor_id, 'history.clear', p_user_id, jsonb_build_object('entries', v_entries));
   end if;
 
   perform remove_deleted_history(p_user_id, 1000);

@@ -6,8 +6,8 @@
 --           that every copy of it is known to be old. A source that was posted before fails with 23505. A
 --           purchase, a grant, an adjustment or an opening balance that takes the balance beyond 10^15 is
 --           refused with FB005. So plan credits and refunds cannot take it to 2^53, up to which every client
---           reads numbers exactly. The caller changes the grants first. Returns the
---           entry. A webhook with the new entitlement is queued for the app.
+--           reads numbers exactly. The caller changes the grants first. A webhook with the new entitlement is
+--           queued for the app. Returns the entry.
 -- Locks     The wallet, then the queue of webhooks. The caller holds the account and has opened the wallets.
 
 create or replace function post_to_ledger(

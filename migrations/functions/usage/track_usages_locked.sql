@@ -102,7 +102,8 @@ $$;
 -- notice_usage: Notifies a user that a limit is near or reached, and the app that it is reached.
 --
 -- Promises  When an entry reaches four fifths of a limit, and when it reaches all of it, each once per
---           period. The user gets no notice of a feature that resets every day.
+--           period, and the app once more if the limit was raised. The user gets no notice of a feature that
+--           resets every day.
 -- Locks     The queue of webhooks. The caller holds the account.
 
 create or replace function notice_usage(p_user_id text, p_result jsonb, p_now timestamptz)

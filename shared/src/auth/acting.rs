@@ -52,9 +52,7 @@ impl Caller {
             }
         }
     }
-}
 
-impl Caller {
     /// Returns whether the caller may buy for the account. The actor is the member who acts for it.
     pub fn may_buy(&self, actor: Option<&UserId>) -> bool {
         match self {

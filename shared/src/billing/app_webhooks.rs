@@ -9,10 +9,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::alert;
-use super::outbox::{DeliveryReport, pause, random};
+use super::outbox::{DeliveryReport, LEASE_SECONDS, lease_lasts, pause, random};
 use crate::adapters::app_webhook::{SendError, send};
 use crate::adapters::postgres::{AppWebhook, AppWebhookResult, PostgresError};
 use crate::app::App;
@@ -24,8 +24,6 @@ use crate::domain::error::error_chain;
 
 /// The number of users whose queues are leased together. Their messages are sent concurrently.
 const BATCH: usize = 10;
-/// Far longer than a batch takes. Only a worker that stopped or was frozen loses its lease.
-const LEASE_SECONDS: i32 = 30;
 /// The time limit of one delivery, including the connection.
 const DELIVERY_TIME: Duration = Duration::from_secs(10);
 /// The number of attempts that a message gets even if it has waited for days behind another.
@@ -107,9 +105,7 @@ async fn deliver(
     message: AppWebhook,
     claimed_at: Timestamp,
 ) -> Option<AppWebhookResult> {
-    let left =
-        SignedDuration::from_secs(LEASE_SECONDS.into()) - Clock::wall().duration_since(claimed_at);
-    if left < SignedDuration::try_from(DELIVERY_TIME).unwrap_or(SignedDuration::MAX) {
+    if !lease_lasts(claimed_at, DELIVERY_TIME) {
         return None;
     }
     let attempt = attempt(app, webhooks, &message);

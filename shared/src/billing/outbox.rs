@@ -38,7 +38,7 @@ use crate::domain::object::text;
 /// The number of messages that are leased together and delivered concurrently.
 const BATCH: u32 = 10;
 /// Far longer than a batch takes. Only a worker that stopped or was frozen loses its lease.
-const LEASE_SECONDS: i32 = 30;
+pub(super) const LEASE_SECONDS: i32 = 30;
 /// The time limit of one delivery, including the connection.
 const DELIVERY_TIME: Duration = Duration::from_secs(6);
 
@@ -192,9 +192,7 @@ impl Run<'_> {
         message: OutboxMessage,
         claimed_at: Timestamp,
     ) -> Option<DeliveryResult> {
-        let left = SignedDuration::from_secs(LEASE_SECONDS.into())
-            - Clock::wall().duration_since(claimed_at);
-        if left < SignedDuration::try_from(DELIVERY_TIME).unwrap_or(SignedDuration::MAX) {
+        if !lease_lasts(claimed_at, DELIVERY_TIME) {
             return None;
         }
         let outcome = timeout(DELIVERY_TIME, self.attempt(&message)).await;
@@ -316,6 +314,13 @@ impl Kind {
             Self::Identity | Self::Cache | Self::Erasure => i32::MAX,
         }
     }
+}
+
+/// Returns whether a lease that began after `claimed_at` lasts for `time` from now.
+pub(super) fn lease_lasts(claimed_at: Timestamp, time: Duration) -> bool {
+    let left =
+        SignedDuration::from_secs(LEASE_SECONDS.into()) - Clock::wall().duration_since(claimed_at);
+    left >= SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
 /// Returns the pause after a number of attempts: at least `requested`, with a random deviation of a

@@ -37,7 +37,7 @@ enum AppChange {
     /// A spend left a fifth or less of the credits after the latest grant, or none.
     #[serde(rename = "credits.low")]
     CreditsLow(LowCredits),
-    /// The usage of a feature has reached the plan's limit. Sent once per period.
+    /// The usage of a feature has reached the plan's limit. Sent once per period and limit.
     #[serde(rename = "limit.reached")]
     LimitReached(ReachedLimit),
     /// An attempt to charge an invoice failed.
@@ -54,7 +54,8 @@ struct OwnedEntitlements {
     entitlements: Entitlements,
 }
 
-/// A user's subscription, as `GET /api/subscription` answers it.
+/// A user's subscription, as `GET /api/subscription` answers it, without the customer's reason for
+/// a cancellation.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OwnedSubscription {

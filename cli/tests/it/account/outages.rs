@@ -145,7 +145,7 @@ async fn routes_refuse_the_user_while_the_rest_is_pending() {
         .expect_problem(403, "account_erased");
 }
 
-/// An erasure is never given up, and operators hear of it after a day, once a day.
+/// An erasure is never given up. After a day operators get an alert, once a day.
 #[tokio::test]
 async fn an_erasure_is_retried_for_weeks_and_reported_after_a_day() {
     let (app, clerk) = with_subscriber().await;

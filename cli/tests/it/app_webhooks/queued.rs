@@ -135,6 +135,33 @@ async fn a_subscription_that_gets_its_user_later_is_reported_then() {
     assert_eq!(receiver.types("bob"), ["subscription.created", "entitlement.updated"]);
 }
 
+/// FX-12: a limit that was raised is reached once more in the same period.
+#[tokio::test]
+async fn a_raised_limit_is_reached_once_more() {
+    let app = TestApp::selling("demo").await;
+    execute(&app.owner().await, "select set_app_webhooks(true)").await;
+    app.use_feature("ann", "dashboards", 1).await;
+    assert_eq!(app.queued("limit.reached").await, 1);
+    let comp = app.patch("/api/plan").query("userId", "ann").bearer(&app.service_key);
+    comp.json(json!({ "plan": "Starter" })).send().await.expect_status(200);
+    app.use_feature("ann", "dashboards", 9).await;
+    assert_eq!(app.queued("limit.reached").await, 2);
+}
+
+/// FX-12: the customer's words about a cancellation stay in Farebox.
+#[tokio::test]
+async fn a_reason_for_a_cancellation_is_not_sent() {
+    let app = TestApp::selling("demo").await;
+    execute(&app.owner().await, "select set_app_webhooks(true)").await;
+    app.buy("ann", json!({ "tier": "team", "interval": "monthly" })).await;
+    let cancel = json!({ "action": "cancel", "reason": "too many letters" });
+    app.change("ann", cancel).await.expect_status(200);
+    app.simulator.delivered().await;
+    assert!(app.queued("subscription.updated").await > 0);
+    let named = "select count(*) from app_webhooks where payload::text like '%letters%'";
+    assert_eq!(app.count(named).await, 0);
+}
+
 /// FX-12: an import of a business is no news to its app.
 #[tokio::test]
 async fn an_import_is_quiet() {

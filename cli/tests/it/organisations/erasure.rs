@@ -114,7 +114,7 @@ async fn an_erased_member_writes_nothing_more() {
     ] {
         app.post(path).bearer(&token).json(body).send().await.expect_problem(403, "account_erased");
     }
-    let grant = json!({ "action": "grant", "unit": "ai_credit", "amount": 1, "reason": "a gift" });
+    let grant = json!({ "action": "grant", "unit": "ai_credit", "amount": 1, "reason": "a bonus" });
     let call = app.post("/api/credits").query("ownerId", "org_1").query("userId", "ann-smith");
     let call = call.bearer(&app.service_key).json(grant);
     call.send().await.expect_problem(403, "account_erased");

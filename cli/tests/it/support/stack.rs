@@ -8,6 +8,7 @@ use dev_services::redis::{self, RedisServer};
 use dev_services::upstash::Backend;
 use farebox::dev::database::{self, Passwords, Urls};
 use farebox::migrate::{self, Files};
+use serde_json::Value;
 use shared::config::{Database, Schema, Secret};
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
@@ -122,6 +123,21 @@ pub fn settings(url: &str) -> Database {
         pool_size: None,
         schema: Schema::default(),
     }
+}
+
+/// The tables that a call scans sequentially and reads more than `rows` rows of, with their number.
+/// The call is rolled back.
+pub async fn scans(client: &Client, call: &str, rows: i64) -> Value {
+    execute(client, "begin").await;
+    execute(client, call).await;
+    let scanned = format!(
+        "select coalesce(jsonb_object_agg(relname, seq_tup_read), '{{}}')
+         from pg_stat_xact_user_tables
+         where seq_tup_read > {rows}"
+    );
+    let found = client.query_typed_one(&scanned, &[]).await.unwrap().get(0);
+    execute(client, "rollback").await;
+    found
 }
 
 /// Runs statements without parameters, as in psql.

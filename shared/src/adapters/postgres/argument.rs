@@ -101,8 +101,8 @@ texts! {
 }
 
 json_values! {
-    [ApiCall], [AppWebhookResult], ChangeRequest, FailedEvent<'a>, HistoryFilter, LedgerCursor, LedgerNote, NewEntry<'a>, Purchase,
-    [DeliveryResult], [UsageEntry],
+    ChangeRequest, FailedEvent<'a>, HistoryFilter, LedgerCursor, LedgerNote, NewEntry<'a>, Purchase,
+    [ApiCall], [AppWebhookResult], [DeliveryResult], [UsageEntry],
 }
 
 impl Parameter for PositiveCount {
