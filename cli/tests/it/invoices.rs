@@ -46,6 +46,7 @@ impl TestApp {
         let path = format!("/v1/customers/{customer}");
         self.ask_stripe("POST", &path, &[("metadata[userId]", user)]).await;
         self.simulator.delivered().await;
+        self.deliver_outbox().await;
         customer
     }
 }
@@ -208,6 +209,7 @@ async fn without_stripe_known_invoices_are_listed() {
 async fn all_customers_of_a_user_are_listed_until_the_user_is_erased() {
     let app = TestApp::selling("demo").await;
     app.buy("ann", json!({ "pack": "ai_100" })).await;
+    app.advance("1d").await;
     app.customer_from_before("ann").await;
     let all = app.invoices("ann").await;
     assert_eq!(field(&all, "totalMinor"), [2_400, 2_400, 500]);

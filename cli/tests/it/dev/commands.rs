@@ -160,8 +160,9 @@ async fn logs_prints_json_lines_in_a_pipe_and_follows() {
         let line: Value = serde_json::from_str(line).unwrap();
         line["route"] == "session" && line["level"] == "INFO"
     };
+    // The stack writes the file in the background.
+    until(async || stdout_of(&dir, &["logs"]).await.lines().any(session)).await;
     let all = stdout_of(&dir, &["logs"]).await;
-    assert!(all.lines().any(session), "{all}");
     assert!(!all.contains("ann"), "{all}");
     assert_eq!(stdout_of(&dir, &["logs", "-n", "1"]).await.lines().count(), 1);
 
